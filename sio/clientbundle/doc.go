@@ -1,0 +1,12 @@
+// Package clientbundle serves the browser client's files, such as
+// /socket.io/socket.io.js, the way the reference server does.
+//
+// sio creates one Handler from the file system it was configured with and
+// asks Match for each request target under its path; what matches goes to the
+// Handler, everything else to the engine. Handlers are immutable after New and
+// safe for concurrent use. They must not run on an event loop: the first
+// request for a file compresses it.
+//
+// The way of the data: file -> read once -> compressed once for each encoding
+// that some client asked for -> kept for the life of the Handler.
+package clientbundle
