@@ -1,0 +1,63 @@
+# What a person or CI does with the project; `make help` lists it.
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+GO          ?= go
+ARGS        ?=
+FUZZTIME    ?= 10s
+PKGS        ?= ./...
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Packages from npm, pinned by the lock file: the client alone is enough to
+# run, the tests drive a browser too.
+NPM    := sio/interop
+LOCK   := $(NPM)/package-lock.json
+CLIENT := $(NPM)/node_modules/.client
+FULL   := $(NPM)/node_modules/.full
+BUNDLE := cmd/sioserver/client/socket.io.js
+
+.DEFAULT_GOAL := help
+.PHONY: run test client lint fmt fuzz help
+
+run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
+	@if .ci/install npm; then $(MAKE) client; fi
+	@$(GO) run ./cmd/sioserver $(ARGS)
+
+test: lint ## Everything CI checks: lint, then all tests with the race detector, interop included
+	@.ci/install npm chromium || true
+	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
+	@$(GO) test -race -shuffle=on -timeout 15m $(PKGS)
+
+client: $(BUNDLE) ## Put the stock browser client where the next build embeds it
+	@:
+
+lint: ## Formatting, vet and staticcheck
+	@unformatted=$$(gofmt -l bench cmd codec eio loop sio 2>/dev/null || true); \
+	if test -n "$$unformatted"; then echo "not formatted, run 'make fmt':"; echo "$$unformatted"; exit 1; fi
+	@$(GO) vet ./...
+	@$(GO) run $(STATICCHECK) ./...
+
+fmt: ## Format all Go files
+	@gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@git grep -Eo --untracked 'func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | while IFS=: read -r file name; do \
+		$(GO) test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME); \
+	done
+
+help: ## This list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+$(CLIENT): $(LOCK)
+	@npm ci --prefix $(NPM) --omit=dev --loglevel=error >/dev/null
+	@touch $@
+
+$(FULL): $(LOCK)
+	@npm ci --prefix $(NPM) --loglevel=error >/dev/null
+	@touch $(CLIENT) $@
+
+$(BUNDLE): $(CLIENT)
+	@cp $(NPM)/node_modules/socket.io-client/dist/socket.io{,.min,.esm.min,.msgpack.min}.js{,.map} $(@D)/
+	@touch $@
