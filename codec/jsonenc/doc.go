@@ -1,0 +1,2 @@
+// Package jsonenc turns Go values into JSON and back.
+package jsonenc

@@ -1,0 +1,2 @@
+// Package socketio turns Socket.IO packets into bytes and back.
+package socketio
