@@ -1,0 +1,133 @@
+package adapter
+
+import "sync"
+
+// shard is the part of the rooms that belongs to one loop.
+type shard[M any] struct {
+	mu    sync.Mutex
+	rooms map[string]*room[M]
+	list  []*Member[M] // everybody, by slot; nil where free
+	free  []uint32
+	live  int // members that are present
+
+	seq     uint64        // the number of the last broadcast
+	pending fifo[bool]    // the broadcasts from number seq-len+1 to seq: done or not
+	tombs   fifo[tomb[M]] // what ended while broadcasts were pending, oldest first
+	_       [64]byte      // keeps neighbours off this cache line
+}
+
+// tomb is a membership, or a place in the list when room is nil, that ended
+// but may still be reached by pending broadcasts up to number left.
+type tomb[M any] struct {
+	room *room[M]
+	pos  uint32
+	left uint64
+}
+
+func (s *shard[M]) join(m *Member[M], name string) {
+	r := s.rooms[name]
+	if r == nil {
+		r = &room[M]{name: name}
+		s.rooms[name] = r
+	} else if m.find(r) >= 0 {
+		return
+	}
+	joined := never
+	if m.state == present {
+		joined = s.seq
+	}
+	if m.rooms == nil {
+		m.rooms = new([]membership[M])
+	}
+	r.entries = append(r.entries, entry[M]{m: m, span: span{joined, never}, at: uint32(len(*m.rooms))})
+	*m.rooms = append(*m.rooms, membership[M]{room: r, pos: uint32(len(r.entries) - 1)})
+	r.members++
+}
+
+// leave ends the i-th membership of m.
+func (s *shard[M]) leave(m *Member[M], i int) {
+	list := *m.rooms
+	r, pos := list[i].room, list[i].pos
+	last := len(list) - 1
+	if i != last {
+		moved := list[last]
+		list[i] = moved
+		moved.room.entries[moved.pos].at = uint32(i)
+	}
+	list[last] = membership[M]{}
+	if last == 0 {
+		m.rooms = nil
+	} else {
+		*m.rooms = list[:last]
+	}
+
+	if r.members--; r.members == 0 {
+		delete(s.rooms, r.name)
+	}
+	if s.pending.len() == 0 {
+		s.drop(r, pos)
+		return
+	}
+	r.entries[pos].left = s.seq
+	r.entries[pos].at = s.tombs.push(tomb[M]{room: r, pos: pos, left: s.seq})
+}
+
+// drop takes an entry out of its room. The last entry takes its place, which is
+// why nothing may be dropped that a walk has yet to pass: see settle.
+func (s *shard[M]) drop(r *room[M], pos uint32) {
+	last := uint32(len(r.entries) - 1)
+	if pos != last {
+		moved := r.entries[last]
+		r.entries[pos] = moved
+		if moved.left == never {
+			(*moved.m.rooms)[moved.at].pos = pos
+		} else {
+			s.tombs.at(moved.at).pos = pos
+		}
+	}
+	r.entries[last] = entry[M]{}
+	r.entries = r.entries[:last]
+	if cap(r.entries) > 64 && int(last) < cap(r.entries)/4 {
+		r.entries = append(make([]entry[M], 0, 2*last), r.entries...)
+	}
+}
+
+// remove ends all memberships of m and gives its slot back.
+func (s *shard[M]) remove(m *Member[M]) {
+	for n := len(m.memberships()); n > 0; n-- {
+		s.leave(m, n-1)
+	}
+	if m.state == present {
+		s.live--
+	}
+	m.state = removed
+	m.left = s.seq
+	if s.pending.len() > 0 {
+		s.tombs.push(tomb[M]{pos: m.slot, left: s.seq})
+		return
+	}
+	s.release(m.slot)
+}
+
+func (s *shard[M]) release(slot uint32) {
+	s.list[slot] = nil
+	s.free = append(s.free, slot)
+}
+
+// settle notes that broadcast n is done and buries what no pending one needs.
+func (s *shard[M]) settle(n uint64) {
+	oldest := s.seq + 1 - uint64(s.pending.len())
+	s.pending.items()[n-oldest] = true
+	for s.pending.len() > 0 && s.pending.items()[0] {
+		s.pending.pop()
+		oldest++
+	}
+	for s.tombs.len() > 0 && s.tombs.items()[0].left < oldest {
+		t := s.tombs.pop()
+		if t.room != nil {
+			s.drop(t.room, t.pos)
+		} else {
+			s.release(t.pos)
+		}
+	}
+}
