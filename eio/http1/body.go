@@ -1,5 +1,7 @@
 package http1
 
+import "math"
+
 // Body decodes one request's body from bytes as they arrive. The zero value is an empty body.
 type Body struct {
 	left   int64 // bytes of the body, or of the chunk, still to come; while a size is read, its value so far
@@ -35,7 +37,7 @@ const (
 func (d *Body) Reset(req *Request, limit int64) error {
 	*d = Body{room: limit}
 	if limit <= 0 {
-		d.room = 1<<63 - 1
+		d.room = math.MaxInt64
 	}
 	switch {
 	case req.Chunked:
@@ -62,10 +64,13 @@ func (d *Body) Next(b []byte) (data []byte, n int, done bool, err error) {
 		case bodyPlain, chunkData:
 			run := int(min(d.left, int64(len(b)-n)))
 			data, n = b[n:n+run:n+run], n+run
-			if d.left -= int64(run); d.left == 0 {
-				if d.state++; d.state == bodyPlain+1 {
-					d.state = bodyDone
-				}
+			d.left -= int64(run)
+			switch {
+			case d.left > 0:
+			case d.state == chunkData:
+				d.state = chunkCR
+			default:
+				d.state = bodyDone
 			}
 			return data, n, d.state == bodyDone, nil
 		}
@@ -124,7 +129,7 @@ func (d *Body) frame(c byte) error {
 func (d *Body) size(c byte) error {
 	switch {
 	case class[c]&classHex != 0:
-		// 15 digits stay within int64, and leave room for zeros in front.
+		// 15 digits stay within int64.
 		if d.digits++; d.digits > 15 {
 			return ErrChunk
 		}

@@ -1,0 +1,120 @@
+package wsframe
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+)
+
+// HandshakeError is a request that cannot become a WebSocket (Engine.IO section 3, malformed handshakes). Immutable;
+// compare with the sentinels by errors.Is or ==.
+type HandshakeError struct {
+	// Status is the HTTP status to answer with.
+	Status int
+	// Text is the body of the answer, as the reference words it.
+	Text string
+	// Fields are header lines for the answer, each with its CRLF; "" for none.
+	Fields string
+}
+
+// Error returns Text, prefixed by the package's name.
+func (e *HandshakeError) Error() string { return "wsframe: " + e.Text }
+
+// The errors of CheckUpgrade and FirstProtocol.
+var (
+	// ErrMethod: not a GET.
+	ErrMethod = &HandshakeError{405, "Invalid HTTP method", ""}
+	// ErrUpgrade: the Upgrade header is not "websocket".
+	ErrUpgrade = &HandshakeError{400, "Invalid Upgrade header", ""}
+	// ErrKey: Sec-WebSocket-Key is not 16 bytes in base64.
+	ErrKey = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Key header", ""}
+	// ErrVersion: Sec-WebSocket-Version is neither 13 nor 8.
+	ErrVersion = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Version header", "Sec-WebSocket-Version: 13, 8\r\n"}
+	// ErrSubprotocol: Sec-WebSocket-Protocol is not a list of tokens.
+	ErrSubprotocol = &HandshakeError{400, "Invalid Sec-WebSocket-Protocol header", ""}
+)
+
+// CheckUpgrade judges an upgrade request by its method and the values of Upgrade, Sec-WebSocket-Key and
+// Sec-WebSocket-Version, nil where a header is missing (RFC 6455 section 4.2.1). The error is a *HandshakeError. The
+// values are borrowed.
+func CheckUpgrade(method, upgrade, key, version []byte) error {
+	switch {
+	case string(method) != "GET":
+		return ErrMethod
+	case !bytes.EqualFold(upgrade, []byte("websocket")):
+		return ErrUpgrade
+	case !validKey(key):
+		return ErrKey
+	case string(version) != "13" && string(version) != "8":
+		return ErrVersion
+	}
+	return nil
+}
+
+// keyLength is the length in bytes of a Sec-WebSocket-Key.
+const keyLength = 24
+
+func validKey(key []byte) bool {
+	if len(key) != keyLength || string(key[22:]) != "==" {
+		return false
+	}
+	for _, c := range key[:22] {
+		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '+' || c == '/') {
+			return false
+		}
+	}
+	return true
+}
+
+// FirstProtocol returns the first of the subprotocols offered in a Sec-WebSocket-Protocol value, which is the one to
+// accept (Engine.IO section 7); nil when none is offered. A view of offered (borrowed). The error is ErrSubprotocol.
+func FirstProtocol(offered []byte) ([]byte, error) {
+	if offered == nil {
+		return nil, nil
+	}
+	var first []byte
+	for rest, more := offered, true; more; {
+		var token []byte
+		token, rest, more = bytes.Cut(rest, []byte{','})
+		token = bytes.Trim(token, " \t")
+		if !isToken(token) {
+			return nil, ErrSubprotocol
+		}
+		if first == nil {
+			first = token
+		}
+	}
+	return first, nil
+}
+
+// isToken is RFC 9110 section 5.6.2.
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(`"(),/:;<=>?@[\]{}`), c) >= 0 {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// guid is the constant of RFC 6455 section 1.3.
+const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+// AppendUpgrade appends the whole 101 response to a request that passed [CheckUpgrade]: key is its
+// Sec-WebSocket-Key, protocol the accepted subprotocol or empty, extra further header lines, each with its CRLF, or
+// empty. All are borrowed. It allocates nothing when dst has room.
+func AppendUpgrade(dst, key, protocol, extra []byte) []byte {
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	var challenge [keyLength + len(guid)]byte
+	n := copy(challenge[:], key)
+	n += copy(challenge[n:], guid)
+	sum := sha1.Sum(challenge[:n])
+	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
+	if len(protocol) > 0 {
+		dst = append(dst, "\r\nSec-WebSocket-Protocol: "...)
+		dst = append(dst, protocol...)
+	}
+	dst = append(dst, "\r\n"...)
+	dst = append(dst, extra...)
+	return append(dst, "\r\n"...)
+}
