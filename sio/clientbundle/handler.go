@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+
+	"github.com/sioserver/sioserver/eio/http1"
 )
 
 // missing is the body of the answer when the bundle is not there; it is read
@@ -56,7 +58,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	encoding := negotiate(r.Header.Get("Accept-Encoding"))
+	encoding := http1.Encoding([]byte(r.Header.Get("Accept-Encoding")), br, gz, deflate)
 	body, err := f.encoded(encoding)
 	if err != nil {
 		http.Error(w, "the client bundle cannot be read: "+err.Error(), http.StatusInternalServerError)
