@@ -1,0 +1,131 @@
+package eio
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is what a [Server] is made from. The zero value is the reference
+// server's defaults. It is read once, by NewServer.
+type Config struct {
+	// Path is the prefix of the raw request targets that belong to the engine:
+	// "/engine.io/" when empty. A missing slash at its end is added.
+	Path string
+
+	// PingInterval is the time from the opening, or from the last pong, to the
+	// next ping; 25 s when 0.
+	PingInterval time.Duration
+	// PingTimeout is how long a peer may take to answer a ping; 20 s when 0.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade may take from the opening of the new
+	// transport to its end; 10 s when 0.
+	UpgradeTimeout time.Duration
+
+	// MaxHTTPBufferSize is the largest accepted POST body and WebSocket message in
+	// bytes, told to clients as maxPayload; 1,000,000 when 0.
+	MaxHTTPBufferSize int64
+	// MaxQueued is how many bytes a polling session may hold for a peer that does
+	// not fetch them before the session is closed; 16 MiB when 0. Over WebSocket
+	// the loop's own bound applies (loop.Config.MaxQueued).
+	MaxQueued int
+
+	// Transports are the transports that clients may use, of "polling" and
+	// "websocket"; both when nil.
+	Transports []string
+	// NoUpgrades stops the server from offering an upgrade to WebSocket. A client
+	// that tries nevertheless is still upgraded.
+	NoUpgrades bool
+
+	// DiscardRequest drops the handshake request once Upper.Opened has returned:
+	// Session.Request is nil from then on. It saves about 500 bytes a session.
+	DiscardRequest bool
+
+	// Static, when set, is asked with each raw request target under Path; a non-nil
+	// handler serves the request instead of the engine.
+	Static func(target string) http.Handler
+	// Fallback serves the requests outside Path, each on a goroutine of its own;
+	// http.NotFoundHandler() when nil. Request bodies are limited to
+	// MaxHTTPBufferSize and read before it is called; its response is buffered and
+	// sent when it returns. Hijacking and upgrades are not supported.
+	Fallback http.Handler
+
+	// Logger receives what an operator should know; slog.Default() when nil.
+	Logger *slog.Logger
+}
+
+const (
+	polling   = "polling"
+	webSocket = "websocket"
+)
+
+func (cfg *Config) withDefaults() error {
+	if cfg.Path == "" {
+		cfg.Path = "/engine.io/"
+	}
+	if !strings.HasPrefix(cfg.Path, "/") {
+		return fmt.Errorf("eio: Config.Path is %q; it must begin with a slash", cfg.Path)
+	}
+	cfg.Path = strings.TrimSuffix(cfg.Path, "/") + "/"
+	for _, d := range []struct {
+		name  string
+		value *time.Duration
+		unset time.Duration
+	}{
+		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
+		{"PingTimeout", &cfg.PingTimeout, 20 * time.Second},
+		{"UpgradeTimeout", &cfg.UpgradeTimeout, 10 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.unset
+		}
+		if *d.value < time.Millisecond {
+			return fmt.Errorf("eio: Config.%s is %v; it must be at least 1ms, or 0 for %v", d.name, *d.value, d.unset)
+		}
+	}
+	if cfg.MaxHTTPBufferSize == 0 {
+		cfg.MaxHTTPBufferSize = 1_000_000
+	}
+	if cfg.MaxHTTPBufferSize < 0 {
+		return fmt.Errorf("eio: Config.MaxHTTPBufferSize is %d; it must be positive, or 0 for 1000000", cfg.MaxHTTPBufferSize)
+	}
+	if cfg.MaxQueued == 0 {
+		cfg.MaxQueued = 16 << 20
+	}
+	if cfg.MaxQueued < 0 {
+		return fmt.Errorf("eio: Config.MaxQueued is %d; it must be positive, or 0 for 16 MiB", cfg.MaxQueued)
+	}
+	if cfg.Transports == nil {
+		cfg.Transports = []string{polling, webSocket}
+	}
+	for _, name := range cfg.Transports {
+		if name != polling && name != webSocket {
+			return fmt.Errorf("eio: Config.Transports has %q; allowed are %q and %q", name, polling, webSocket)
+		}
+	}
+	if len(cfg.Transports) == 0 {
+		return fmt.Errorf("eio: Config.Transports is empty; leave it nil for %q and %q", polling, webSocket)
+	}
+	if cfg.Fallback == nil {
+		cfg.Fallback = http.NotFoundHandler()
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return nil
+}
+
+func (cfg *Config) enabled(transport string) bool {
+	return slices.Contains(cfg.Transports, transport)
+}
+
+// upgrades is what the open packet of a polling session offers.
+func (cfg *Config) upgrades() []string {
+	if cfg.NoUpgrades || !cfg.enabled(webSocket) {
+		return nil
+	}
+	return []string{webSocket}
+}

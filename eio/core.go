@@ -1,0 +1,409 @@
+package eio
+
+import (
+	"time"
+
+	"github.com/sioserver/sioserver/codec/engineio"
+)
+
+// State is where a session is in its life.
+type State uint8
+
+// The states of a session, in order.
+const (
+	StateOpen    State = iota // packets flow both ways
+	StateClosing              // Close was called; what is queued is still delivered
+	StateClosed               // over
+)
+
+func (s State) String() string {
+	return [...]string{"open", "closing", "closed"}[s]
+}
+
+// core is the state of one session: what the protocol remembers between two
+// packets. It touches no socket and no clock. Requests, packets and ticks go in
+// as method calls with the current time; what is to be done comes out as calls
+// on [effects], in order and on the same stack. Session is the effects of a
+// real server; the tests record them instead.
+//
+// The life of a session that upgrades:
+//
+//	            pollArrived/post          2probe                5
+//	opened ──► polling ──► probing(open) ──► probing(probed) ──► websocket ──► closed
+//	                 ▲          │ probeLost, timeout, bad packet │
+//	                 └──────────┴────────────────────────────────┘
+//
+// Invariants:
+//   - the queue is empty over WebSocket: packets go to the connection's outbox;
+//   - a GET is parked only while the queue is empty or a flush is requested;
+//   - after closed was called nothing else is, whatever comes in.
+//
+// effects may call back into the core (a handler that sends or closes from
+// deliver), so every method re-reads the state after a call.
+//
+// An alternative, returning a list of actions, was tried on paper and rejected:
+// it allocates or copies on every packet and defers replies that a test or a
+// handler expects in order.
+type core struct {
+	state     State
+	webSocket bool // the current transport; false is polling
+	poll      bool // a GET is parked and unanswered
+	post      bool // a POST body is being received
+	pinged    bool // a ping is unanswered
+	extended  bool // the ping's timeout was restarted once by another packet
+	upgrade   upgradePhase
+
+	heartbeat time.Duration // when to ping, or when an unanswered ping times out
+	queue     []*Packet     // waits for a GET; each entry holds a reference
+	queued    int           // bytes in queue
+	side      *sideTimers   // nil unless an upgrade or a graceful close is under way
+}
+
+type upgradePhase uint8
+
+const (
+	upgradeNone   upgradePhase = iota
+	upgradeOpen                // a WebSocket with our sid is open
+	upgradeProbed              // its probe was answered
+)
+
+// sideTimers are the deadlines that only few sessions have at a time; 0 is unset.
+type sideTimers struct {
+	upgradeBy time.Duration // the probe must have become an upgrade
+	noopAt    time.Duration // next check for a parked GET that hinders the upgrade
+	closeBy   time.Duration // a graceful close gives up
+}
+
+// timing are the durations that a core works with.
+type timing struct {
+	pingInterval, pingTimeout, upgradeTimeout time.Duration
+}
+
+const (
+	// noopInterval is how often a parked GET is released while a probe waits.
+	noopInterval = 100 * time.Millisecond
+	// closeTimeout bounds a graceful close without a GET, and a WebSocket's closing handshake.
+	closeTimeout = 30 * time.Second
+)
+
+// effects is what a core makes happen.
+type effects interface {
+	maxQueued() int                   // the bound of the queue in bytes
+	deliver(data []byte, binary bool) // a message for the application; data is borrowed
+	wantFlush()                       // call flush soon: a GET is parked and the queue is not empty
+	answerPoll(packets []*Packet)     // answers the parked GET; packets are borrowed
+	dropPost()                        // destroys the connection of the POST in progress
+	sendWebSocket(p *Packet)          // on the current WebSocket; p is borrowed
+	closeWebSocket()                  // closes the current WebSocket, after what was sent
+	replyProbe(data []byte)           // sends a pong with data on the probing WebSocket
+	closeProbe()                      // closes the probing WebSocket
+	promoteProbe()                    // the probing WebSocket becomes the current one
+	ended(reason Reason, err error)   // the session is over; called once
+}
+
+func (c *core) open(t timing, now time.Duration, webSocket bool) {
+	c.webSocket = webSocket
+	c.heartbeat = now + t.pingInterval
+}
+
+// send queues or writes p and reports whether the session still takes packets.
+func (c *core) send(fx effects, p *Packet) bool {
+	if c.state != StateOpen {
+		return false
+	}
+	c.put(fx, p)
+	return true
+}
+
+func (c *core) put(fx effects, p *Packet) {
+	if c.webSocket {
+		fx.sendWebSocket(p)
+		return
+	}
+	if c.queued+p.Len() > fx.maxQueued() {
+		c.end(fx, TransportError, ErrQueueOverflow)
+		return
+	}
+	c.queue = append(c.queue, p.Retain())
+	c.queued += p.Len()
+	if c.poll {
+		fx.wantFlush()
+	}
+}
+
+// flush answers a parked GET with everything that is queued.
+func (c *core) flush(fx effects) {
+	if !c.poll || len(c.queue) == 0 {
+		return
+	}
+	c.poll = false
+	queue := c.takeQueue()
+	fx.answerPoll(queue)
+	releaseAll(queue)
+}
+
+func (c *core) takeQueue() []*Packet {
+	queue := c.queue
+	c.queue, c.queued = nil, 0
+	return queue
+}
+
+func releaseAll(queue []*Packet) {
+	for _, p := range queue {
+		p.Release()
+	}
+}
+
+// pollArrived parks a GET, or answers it at once when something waits. It
+// reports false when one was parked already: that is the end of the session and
+// the caller refuses the new GET.
+func (c *core) pollArrived(fx effects) bool {
+	if c.poll {
+		c.end(fx, TransportError, ErrPollOverlap)
+		return false
+	}
+	c.poll = true
+	switch {
+	case len(c.queue) > 0:
+		c.flush(fx)
+	case c.state == StateClosing:
+		c.poll = false
+		fx.answerPoll([]*Packet{packetNoop, packetClose})
+		c.end(fx, ForcedClose, nil)
+	}
+	return true
+}
+
+// pollAborted tells that the parked GET's connection is gone.
+func (c *core) pollAborted(fx effects) {
+	c.poll = false
+	c.end(fx, TransportError, ErrPollAborted)
+}
+
+// postBegan tells that a POST's body is on its way. It reports false when one
+// was already: that is the end of the session and the caller refuses the new one.
+func (c *core) postBegan(fx effects) bool {
+	if c.post {
+		fx.dropPost()
+		c.post = false
+		c.end(fx, TransportError, ErrPostOverlap)
+		return false
+	}
+	c.post = true
+	return true
+}
+
+// postAborted tells that the POST's connection is gone before its body ended.
+func (c *core) postAborted(fx effects) {
+	c.post = false
+	c.end(fx, TransportError, ErrPostAborted)
+}
+
+// postRefused tells that the POST was refused for its size or framing; the session lives on.
+func (c *core) postRefused() { c.post = false }
+
+// posted handles the complete body of a POST.
+func (c *core) posted(fx effects, t timing, now time.Duration, body []byte) {
+	c.post = false
+	for more := true; more && c.state == StateOpen; {
+		var p engineio.Packet
+		var err error
+		if p, body, more, err = engineio.NextPacket(body); err != nil {
+			c.end(fx, ParseError, err)
+			return
+		}
+		c.receive(fx, t, now, p)
+	}
+}
+
+// receive handles one packet of the current transport.
+func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packet) {
+	if c.state != StateOpen {
+		return
+	}
+	if c.pinged && !c.extended && p.Type != engineio.Pong {
+		c.extended = true
+		c.heartbeat = now + t.pingTimeout
+	}
+	switch p.Type {
+	case engineio.Message:
+		fx.deliver(p.Data, p.Binary)
+	case engineio.Pong:
+		c.pinged = false
+		c.heartbeat = now + t.pingInterval
+	case engineio.Ping:
+		c.end(fx, TransportError, ErrHeartbeatDirection)
+	case engineio.Close:
+		if c.poll {
+			c.poll = false
+			fx.answerPoll([]*Packet{packetNoop})
+		}
+		c.end(fx, TransportClose, nil)
+	}
+}
+
+// probeOpened starts an upgrade. It reports false when the session can't take
+// one now; the caller closes the WebSocket.
+func (c *core) probeOpened(t timing, now time.Duration) bool {
+	if c.webSocket || c.upgrade != upgradeNone || c.state == StateClosed {
+		return false
+	}
+	c.upgrade = upgradeOpen
+	c.timers().upgradeBy = now + t.upgradeTimeout
+	return true
+}
+
+// probeReceive handles one packet of the probing WebSocket.
+func (c *core) probeReceive(fx effects, now time.Duration, p engineio.Packet) {
+	switch {
+	case c.upgrade == upgradeNone:
+	case p.Type == engineio.Ping && string(p.Data) == "probe":
+		fx.replyProbe(p.Data)
+		if c.upgrade == upgradeOpen {
+			c.upgrade = upgradeProbed
+			c.timers().noopAt = now + noopInterval
+		}
+	case p.Type == engineio.Upgrade:
+		c.upgraded(fx)
+	default:
+		c.probeFailed(fx)
+	}
+}
+
+// probeFailed closes the probing WebSocket; the session stays on polling.
+func (c *core) probeFailed(fx effects) {
+	if c.upgrade != upgradeNone {
+		c.probeLost()
+		fx.closeProbe()
+	}
+}
+
+// probeLost tells that the probing WebSocket is gone; the session stays on polling.
+func (c *core) probeLost() {
+	c.upgrade = upgradeNone
+	if c.side != nil {
+		c.side.upgradeBy, c.side.noopAt = 0, 0
+	}
+}
+
+func (c *core) upgraded(fx effects) {
+	c.probeLost()
+	if c.post {
+		c.post = false
+		fx.dropPost()
+	}
+	if c.poll {
+		c.poll = false
+		fx.answerPoll([]*Packet{packetClose})
+	}
+	c.webSocket = true
+	fx.promoteProbe()
+	queue := c.takeQueue()
+	for _, p := range queue {
+		fx.sendWebSocket(p)
+	}
+	releaseAll(queue)
+	if c.state == StateClosing {
+		c.end(fx, ForcedClose, nil)
+	}
+}
+
+// close ends the session from this side: gracefully, after what is queued was
+// delivered, or at once when discard is set.
+func (c *core) close(fx effects, now time.Duration, discard bool) {
+	if c.state == StateClosed || (c.state == StateClosing && !discard) {
+		return
+	}
+	c.state = StateClosing
+	switch {
+	case c.webSocket, discard:
+		c.end(fx, ForcedClose, nil)
+	case c.poll && len(c.queue) == 0:
+		c.poll = false
+		fx.answerPoll([]*Packet{packetClose})
+		c.end(fx, ForcedClose, nil)
+	default:
+		c.flush(fx)
+		c.timers().closeBy = now + closeTimeout
+	}
+}
+
+// end is the one way into StateClosed.
+func (c *core) end(fx effects, reason Reason, err error) {
+	if c.state == StateClosed {
+		return
+	}
+	c.state = StateClosed
+	releaseAll(c.takeQueue())
+	if c.poll {
+		c.poll = false
+		fx.answerPoll([]*Packet{packetClose})
+	}
+	c.probeFailed(fx)
+	if c.webSocket {
+		fx.closeWebSocket()
+	}
+	c.side = nil
+	fx.ended(reason, err)
+}
+
+// tick does what is due at now.
+func (c *core) tick(fx effects, t timing, now time.Duration) {
+	if s := c.side; s != nil {
+		if due(s.upgradeBy, now) {
+			c.probeFailed(fx)
+		}
+		if due(s.noopAt, now) {
+			s.noopAt = now + noopInterval
+			c.flush(fx)
+			if c.poll {
+				c.poll = false
+				fx.answerPoll([]*Packet{packetNoop})
+			}
+		}
+		if due(s.closeBy, now) {
+			c.end(fx, ForcedClose, nil)
+		}
+		if *s == (sideTimers{}) {
+			c.side = nil
+		}
+	}
+	if c.state != StateOpen || !due(c.heartbeat, now) {
+		return
+	}
+	if c.pinged {
+		c.end(fx, PingTimeout, nil)
+		return
+	}
+	c.pinged, c.extended = true, false
+	c.heartbeat = now + t.pingTimeout
+	c.put(fx, packetPing)
+}
+
+func due(at, now time.Duration) bool { return at != 0 && at <= now }
+
+// deadline is when tick must be called next; 0 when never.
+func (c *core) deadline() time.Duration {
+	if c.state == StateClosed {
+		return 0
+	}
+	var next time.Duration
+	if c.state == StateOpen {
+		next = c.heartbeat
+	}
+	if s := c.side; s != nil {
+		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy} {
+			if at != 0 && (next == 0 || at < next) {
+				next = at
+			}
+		}
+	}
+	return next
+}
+
+func (c *core) timers() *sideTimers {
+	if c.side == nil {
+		c.side = new(sideTimers)
+	}
+	return c.side
+}

@@ -1,0 +1,212 @@
+package eio
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/codec/engineio"
+)
+
+var update = flag.Bool("update", false, "rewrite the transcripts in testdata/core with what the core does now")
+
+// TestCore plays the transcripts in testdata/core: lines at the margin go in,
+// indented lines are what came out.
+func TestCore(t *testing.T) {
+	files, err := filepath.Glob("testdata/core/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := playTranscript(t, string(want))
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != string(want) {
+				t.Errorf("the transcript differs; got\n%s", got)
+			}
+		})
+	}
+}
+
+func playTranscript(t *testing.T, script string) string {
+	var out strings.Builder
+	var p *player
+	for line := range strings.Lines(script) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "  "):
+			continue
+		case line == "" || line[0] == '#':
+			fmt.Fprintln(&out, line)
+			continue
+		}
+		fmt.Fprintln(&out, line)
+		if name, ok := strings.CutPrefix(line, "open "); ok {
+			p = newPlayer(name == webSocket)
+			continue
+		}
+		if p == nil {
+			t.Fatalf("the transcript does not begin with open: %q", line)
+		}
+		p.play(t, line)
+		for _, effect := range p.log {
+			fmt.Fprintf(&out, "  %s\n", effect)
+		}
+		p.log = p.log[:0]
+	}
+	return out.String()
+}
+
+// player drives one core and records its effects.
+type player struct {
+	core  core
+	clock time.Duration
+	log   []string
+}
+
+var testTiming = timing{pingInterval: 300 * time.Millisecond, pingTimeout: 200 * time.Millisecond, upgradeTimeout: 900 * time.Millisecond}
+
+func newPlayer(overWebSocket bool) *player {
+	p := &player{clock: time.Hour}
+	p.core.open(testTiming, p.clock, overWebSocket)
+	return p
+}
+
+func (p *player) play(t *testing.T, line string) {
+	command, arg, _ := strings.Cut(line, " ")
+	switch command {
+	case "wait": // moves the clock, ticking at every deadline as a timer would
+		d, err := time.ParseDuration(arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.wait(p.clock + d)
+	case "send":
+		if !p.core.send(p, textPacket(arg)) {
+			p.note("refused")
+		}
+	case "flush":
+		p.core.flush(p)
+	case "poll":
+		if !p.core.pollArrived(p) {
+			p.note("refuse the GET")
+		} else if p.core.poll {
+			p.note("parked")
+		}
+	case "poll-aborted":
+		p.core.pollAborted(p)
+	case "post-begin":
+		if !p.core.postBegan(p) {
+			p.note("refuse the POST")
+		}
+	case "post-aborted":
+		p.core.postAborted(p)
+	case "post-refused":
+		p.core.postRefused()
+	case "post":
+		if !p.core.postBegan(p) {
+			p.note("refuse the POST")
+			return
+		}
+		p.core.posted(p, testTiming, p.clock, []byte(strings.ReplaceAll(arg, "␞", "\x1e")))
+	case "message":
+		p.core.receive(p, testTiming, p.clock, parse(t, arg))
+	case "probe-open":
+		if !p.core.probeOpened(testTiming, p.clock) {
+			p.note("refuse the probe")
+		}
+	case "probe":
+		p.core.probeReceive(p, p.clock, parse(t, arg))
+	case "probe-lost":
+		p.core.probeLost()
+	case "lost":
+		p.core.end(p, TransportClose, nil)
+	case "close":
+		p.core.close(p, p.clock, false)
+	case "discard":
+		p.core.close(p, p.clock, true)
+	default:
+		t.Fatalf("unknown command %q", line)
+	}
+}
+
+func (p *player) wait(until time.Duration) {
+	for {
+		at := p.core.deadline()
+		if at == 0 || at > until {
+			p.clock = until
+			return
+		}
+		before := len(p.log)
+		p.clock = at
+		p.core.tick(p, testTiming, p.clock)
+		for i := before; i < len(p.log); i++ {
+			p.log[i] = fmt.Sprintf("@%v %s", p.clock-time.Hour, p.log[i])
+		}
+	}
+}
+
+func parse(t *testing.T, s string) engineio.Packet {
+	packet, err := engineio.ParsePacket([]byte(s))
+	if err != nil {
+		t.Fatalf("%q: %v", s, err)
+	}
+	return packet
+}
+
+func textPacket(s string) *Packet {
+	p := NewPacket(false)
+	p.End(append(p.Begin(), s...))
+	return p
+}
+
+func (p *player) note(format string, args ...any) {
+	p.log = append(p.log, fmt.Sprintf(format, args...))
+}
+
+func (p *player) maxQueued() int { return 1000 }
+
+func (p *player) deliver(data []byte, binary bool) {
+	p.note("deliver %q binary=%v", data, binary)
+	switch string(data) { // what a handler may do
+	case "close!":
+		p.core.close(p, p.clock, false)
+	case "echo":
+		p.core.send(p, textPacket("echo"))
+	}
+}
+
+func (p *player) wantFlush() { p.note("want flush") }
+
+func (p *player) answerPoll(packets []*Packet) {
+	p.note("answer poll %s", bytes.ReplaceAll(appendPayload(nil, packets), []byte{0x1e}, []byte("␞")))
+}
+
+func (p *player) dropPost()               { p.note("drop POST") }
+func (p *player) sendWebSocket(q *Packet) { p.note("websocket %s", q.payload()) }
+func (p *player) closeWebSocket()         { p.note("close websocket") }
+func (p *player) replyProbe(data []byte)  { p.note("probe 3%s", data) }
+func (p *player) closeProbe()             { p.note("close probe") }
+func (p *player) promoteProbe()           { p.note("promote probe") }
+
+func (p *player) ended(reason Reason, err error) {
+	if err != nil {
+		p.note("ended: %s (%v)", reason, err)
+	} else {
+		p.note("ended: %s", reason)
+	}
+}

@@ -1,0 +1,180 @@
+package eio
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// destroyUpgradeTimeout is how long an upgrade outside the engine's path is
+// kept before its connection is ended without an answer.
+const destroyUpgradeTimeout = time.Second
+
+// foreignCall is a request that an http.Handler serves on a goroutine of its
+// own. It travels from the loop to the goroutine and back, so that no field is
+// shared between the two at a time.
+type foreignCall struct {
+	h       *httpConn
+	handler http.Handler
+	request *http.Request
+	cancel  context.CancelFunc
+	answer  recorder
+}
+
+// callForeign serves req by handler.
+func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
+	if h.isUpgrade(req) {
+		h.phase = httpGone
+		h.home.loop.Arm(&h.timer, destroyUpgradeTimeout)
+		return
+	}
+	u, err := url.ParseRequestURI(string(req.Target))
+	if err != nil {
+		h.last = h.last || req.HasBody()
+		h.respond(400, "", nil)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &http.Request{
+		Method:        string(req.Method),
+		URL:           u,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    int(req.Minor),
+		Header:        make(http.Header),
+		Host:          string(req.Host),
+		RemoteAddr:    h.c.RemoteAddr().String(),
+		RequestURI:    string(req.Target),
+		ContentLength: req.ContentLength,
+	}
+	if req.Minor == 0 {
+		r.Proto = "HTTP/1.0"
+	}
+	for name, value := range req.Headers() {
+		r.Header.Add(string(name), string(value))
+	}
+	r.Header.Del("Host")
+	h.readBody(req, &foreignCall{h: h, handler: handler, request: r.WithContext(ctx), cancel: cancel})
+}
+
+func (call *foreignCall) complete(_ *httpConn, body []byte) {
+	call.request.Body = io.NopCloser(bytes.NewReader(bytes.Clone(body)))
+	call.request.ContentLength = int64(len(body))
+	go call.serve()
+}
+
+func (call *foreignCall) refused(*httpConn, error) { call.cancel() }
+
+func (call *foreignCall) aborted(*httpConn) { call.cancel() }
+
+// serve runs the handler, on a goroutine.
+func (call *foreignCall) serve() {
+	call.answer.header = make(http.Header)
+	call.run()
+	call.h.home.loop.Post(call)
+}
+
+func (call *foreignCall) run() {
+	defer call.cancel()
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			call.answer.aborted = true
+		default:
+			call.answer = recorder{header: make(http.Header), status: http.StatusInternalServerError}
+			call.h.home.srv.cfg.Logger.Error("eio: an HTTP handler panicked",
+				"target", call.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	call.handler.ServeHTTP(&call.answer, call.request)
+}
+
+// Run sends the response, back on the loop, unless the connection is gone.
+func (call *foreignCall) Run(*loop.Loop) {
+	h := call.h
+	if h.exchange != exchange(call) {
+		return
+	}
+	if call.answer.aborted {
+		h.destroy()
+		return
+	}
+	f := loop.NewFrame()
+	f.B = call.answer.appendTo(f.B, h)
+	h.send(f)
+}
+
+// recorder is the http.ResponseWriter of a foreign call.
+type recorder struct {
+	header  http.Header
+	status  int
+	body    []byte
+	aborted bool
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 {
+		r.status = status
+		r.header = r.header.Clone()
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.WriteHeader(http.StatusOK)
+	}
+	if !bodyAllowed(r.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
+	r.body = append(r.body, b...)
+	return len(b), nil
+}
+
+func bodyAllowed(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// appendTo appends the whole response.
+func (r *recorder) appendTo(dst []byte, h *httpConn) []byte {
+	status := r.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	dst = http1.AppendStatusLine(dst, status)
+	if len(r.body) > 0 && r.header.Get("Content-Type") == "" {
+		dst = http1.AppendHeader(dst, "Content-Type", http.DetectContentType(r.body))
+	}
+	dst = http1.AppendHeader(dst, "Date", time.Now().UTC().Format(http.TimeFormat))
+	for name, values := range r.header {
+		switch name {
+		case "Content-Length", "Connection", "Transfer-Encoding", "Date":
+			continue
+		}
+		for _, value := range values {
+			dst = http1.AppendHeader(dst, name, value)
+		}
+	}
+	switch length := r.header.Get("Content-Length"); {
+	case !bodyAllowed(status):
+	case h.noBody && len(r.body) == 0 && length != "":
+		dst = http1.AppendHeader(dst, "Content-Length", length)
+	default:
+		dst = http1.AppendLength(dst, len(r.body))
+	}
+	dst = http1.AppendConnection(dst, !h.last)
+	dst = append(dst, "\r\n"...)
+	if h.noBody {
+		return dst
+	}
+	return append(dst, r.body...)
+}

@@ -1,0 +1,248 @@
+package eio
+
+import (
+	"time"
+
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/loop"
+)
+
+const (
+	// requestTimeout is how long a peer may take to send one request.
+	requestTimeout = 30 * time.Second
+	// idleTimeout is how long a connection is kept between two requests.
+	idleTimeout = 75 * time.Second
+	// lingerTimeout is how long the end of a refused connection may take: its
+	// answer has to leave, and what the peer still sends is discarded.
+	lingerTimeout = 5 * time.Second
+	// maxPipelined is how many bytes may wait behind a request that is still unanswered.
+	maxPipelined = 64 << 10
+)
+
+// httpConn is a connection that speaks HTTP/1.1. It handles one request at a
+// time: what a peer pipelines behind an unanswered one waits, unparsed.
+// Loop-owned.
+//
+//	        head             body complete           answered
+//	idle ──────────► reading ─────────────► answering ────────► idle
+//	  └─────────── without a body ─────────────▲
+//
+// It ends in one of three ways: the connection is closed, it becomes a wsConn,
+// or it moves to the loop of the session that a request names and starts there
+// as a new httpConn.
+type httpConn struct {
+	home     *shard
+	c        *loop.Conn
+	exchange exchange    // who the current request belongs to; nil when idle or gone
+	in       *loop.Frame // bytes not consumed yet; nil when there are none
+	body     *loop.Frame // the body so far, when it comes in pieces
+	parser   http1.Parser
+	decoder  http1.Body
+	timer    loop.Timer
+	phase    httpPhase
+	consumes bool // consume is on the stack
+	last     bool // the connection ends with the current answer
+	noBody   bool // the current request is a HEAD
+}
+
+type httpPhase uint8
+
+const (
+	httpIdle      httpPhase = iota // between requests, or inside a head
+	httpReading                    // inside a body
+	httpAnswering                  // the request is complete, its answer is not
+	httpGone                       // closing, upgraded or moved: nothing more is parsed
+)
+
+// exchange is the other end of a request whose answer, or body, takes time.
+type exchange interface {
+	// complete hands over the whole body, borrowed. The exchange answers through
+	// h.respond or a sibling, now or later.
+	complete(h *httpConn, body []byte)
+	// refused tells that the body can't be read; h has answered.
+	refused(h *httpConn, err error)
+	// aborted tells that the connection is gone without an answer.
+	aborted(h *httpConn)
+}
+
+// Data takes in what the peer sent.
+func (h *httpConn) Data(_ *loop.Conn, b []byte) {
+	if h.phase == httpGone {
+		return
+	}
+	if h.in != nil {
+		h.in.B = append(h.in.B, b...)
+		b = h.in.B
+	}
+	h.keep(h.consume(b))
+}
+
+// Run continues with what was pipelined behind a request that is answered now.
+func (h *httpConn) Run(*loop.Loop) {
+	if h.phase == httpIdle && h.in != nil {
+		h.keep(h.consume(h.in.B))
+	}
+}
+
+// keep stores what consume left, the end of what it was given, for later.
+func (h *httpConn) keep(rest []byte) {
+	switch {
+	case h.phase == httpGone || len(rest) == 0:
+		h.drop(&h.in)
+		return
+	case h.phase == httpAnswering && len(rest) > maxPipelined:
+		h.home.srv.cfg.Logger.Debug("eio: closing a connection that pipelines too much", "remote", h.c.RemoteAddr())
+		h.destroy()
+		return
+	case h.in == nil:
+		h.in = loop.NewFrame()
+	}
+	h.in.B = append(h.in.B[:0], rest...)
+}
+
+func (h *httpConn) drop(f **loop.Frame) {
+	if *f != nil {
+		(*f).Release()
+		*f = nil
+	}
+}
+
+// consume handles as many requests as b holds and returns what is left over.
+func (h *httpConn) consume(b []byte) []byte {
+	h.consumes = true
+	defer func() { h.consumes = false }()
+	for len(b) > 0 {
+		var n int
+		switch h.phase {
+		case httpIdle:
+			n = h.consumeHead(b)
+		case httpReading:
+			n = h.consumeBody(b)
+		}
+		if n == 0 {
+			break
+		}
+		b = b[n:]
+	}
+	return b
+}
+
+func (h *httpConn) consumeHead(b []byte) int {
+	req := &h.home.req
+	n, err := h.parser.Head(b, 0, req)
+	switch {
+	case err != nil:
+		h.last, h.noBody = true, false
+		h.refuse(err)
+	case n == 0:
+		if h.in == nil { // the clock starts with a request's first bytes
+			h.home.loop.Arm(&h.timer, requestTimeout)
+		}
+	default:
+		h.home.loop.Cancel(&h.timer)
+		h.last = !req.KeepAlive
+		h.noBody = string(req.Method) == "HEAD"
+		h.phase = httpAnswering
+		h.route(req, b, n)
+	}
+	return n
+}
+
+// readBody reads the body behind req's head, if any, on behalf of x.
+func (h *httpConn) readBody(req *http1.Request, x exchange) {
+	h.exchange = x
+	if err := h.decoder.Reset(req, h.home.srv.cfg.MaxHTTPBufferSize); err != nil {
+		h.refuseBody(err)
+		return
+	}
+	if h.decoder.Done() {
+		x.complete(h, nil)
+		return
+	}
+	h.phase = httpReading
+	h.home.loop.Arm(&h.timer, requestTimeout)
+	if req.Expect100 {
+		f := loop.NewFrame()
+		f.B = append(f.B, http1.Continue...)
+		h.c.Send(f)
+	}
+}
+
+func (h *httpConn) consumeBody(b []byte) int {
+	data, n, done, err := h.decoder.Next(b)
+	if err != nil {
+		h.refuseBody(err)
+		return 0
+	}
+	if !done || h.body != nil {
+		if h.body == nil {
+			h.body = loop.NewFrame()
+		}
+		h.body.B = append(h.body.B, data...)
+	}
+	if done {
+		h.home.loop.Cancel(&h.timer)
+		h.phase = httpAnswering
+		if h.body != nil {
+			data = h.body.B
+		}
+		h.exchange.complete(h, data)
+		h.drop(&h.body)
+	}
+	return n
+}
+
+func (h *httpConn) refuseBody(err error) {
+	x := h.exchange
+	h.phase = httpReading
+	h.last = true
+	h.refuse(err)
+	x.refused(h, err)
+}
+
+// Flushed has nothing to do: the next request is waited for in any case.
+func (h *httpConn) Flushed(*loop.Conn) {}
+
+// Closed tells the request in progress that its connection is gone.
+func (h *httpConn) Closed(*loop.Conn, error) {
+	x := h.exchange
+	h.release()
+	if x != nil {
+		x.aborted(h)
+	}
+}
+
+// release ends h's part in the connection: it was closed, upgraded or moved.
+func (h *httpConn) release() {
+	h.phase = httpGone
+	h.exchange = nil
+	h.home.loop.Cancel(&h.timer)
+	h.drop(&h.body)
+	if !h.consumes {
+		h.drop(&h.in)
+	}
+}
+
+// destroy closes the connection without an answer.
+func (h *httpConn) destroy() {
+	h.phase = httpGone
+	h.exchange = nil
+	h.c.Close()
+}
+
+// httpTimer closes a connection whose request, or whose next request, took too long.
+type httpTimer httpConn
+
+func (t *httpTimer) Expired(*loop.Timer) {
+	h := (*httpConn)(t)
+	if h.phase == httpGone || h.phase == httpIdle && h.in == nil {
+		h.c.Close()
+		return
+	}
+	x := h.exchange
+	h.last = true
+	h.respond(408, "", nil)
+	if x != nil {
+		x.aborted(h)
+	}
+}

@@ -1,0 +1,76 @@
+package eio
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/http1"
+)
+
+// Request is the HTTP request that opened a session, kept as the bytes that
+// came and parsed when asked. It is immutable and safe for concurrent use;
+// every method costs a parse, so keep what is needed often.
+type Request struct {
+	head   []byte
+	issued time.Time
+}
+
+func newRequest(r *http1.Request) *Request {
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now()}
+}
+
+func (r *Request) parse() *http1.Request {
+	var parser http1.Parser
+	parsed := new(http1.Request)
+	// The head was accepted once by the same parser with the same limits.
+	if _, err := parser.Head(r.head, http1.MaxHead, parsed); err != nil {
+		panic("eio: a kept request can't be parsed again: " + err.Error())
+	}
+	return parsed
+}
+
+// Issued is when the request arrived.
+func (r *Request) Issued() time.Time { return r.issued }
+
+// Target is the raw request target, such as "/socket.io/?EIO=4&transport=polling".
+func (r *Request) Target() string { return string(r.parse().Target) }
+
+// Header returns the first value of the named field, whatever its case, or "".
+func (r *Request) Header(name string) string { return string(r.parse().Header(name)) }
+
+// Headers returns all fields by lower-cased name; the values of a repeated field
+// are joined by ", " (cookies by "; ").
+func (r *Request) Headers() map[string]string {
+	headers := make(map[string]string)
+	for name, value := range r.parse().Headers() {
+		key := strings.ToLower(string(name))
+		switch prior, repeated := headers[key]; {
+		case !repeated:
+			headers[key] = string(value)
+		case key == "cookie":
+			headers[key] = prior + "; " + string(value)
+		default:
+			headers[key] = prior + ", " + string(value)
+		}
+	}
+	return headers
+}
+
+// Query returns the query parameters; of a repeated one the last value.
+func (r *Request) Query() map[string]string {
+	query := make(map[string]string)
+	for key, value := range http1.Query(r.parse().RawQuery) {
+		query[string(key)] = string(value)
+	}
+	return query
+}
+
+// URL is the target, parsed; nil when it is not a valid URL for Go.
+func (r *Request) URL() *url.URL {
+	u, err := url.ParseRequestURI(r.Target())
+	if err != nil {
+		return nil
+	}
+	return u
+}

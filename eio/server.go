@@ -1,0 +1,95 @@
+package eio
+
+import (
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Upper is the layer on top of the sessions, such as Socket.IO. All calls come
+// on the loop that owns the session and must not block.
+type Upper interface {
+	// NewSession allocates a session, usually as a part of the upper layer's own struct.
+	NewSession() *Session
+	// Opened tells that the handshake is answered: packets may be sent.
+	Opened(s *Session)
+	// Message hands over one message. data is borrowed until Message returns and
+	// may be changed in place.
+	Message(s *Session, data []byte, binary bool)
+	// Closed tells that the session is over, once and last. err has the cause
+	// where the reason alone does not say it.
+	Closed(s *Session, reason Reason, err error)
+}
+
+// Server answers Engine.IO on the connections of a loop engine. It is safe for
+// concurrent use.
+type Server struct {
+	cfg     Config
+	upper   Upper
+	timing  timing
+	offered []string // the upgrades of a polling session
+	shards  [maxLoops]atomic.Pointer[shard]
+	clients atomic.Int64
+	closing atomic.Bool
+}
+
+// NewServer checks cfg and returns a server that hands its sessions to upper.
+func NewServer(cfg Config, upper Upper) (*Server, error) {
+	if err := cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	return &Server{
+		cfg:     cfg,
+		upper:   upper,
+		timing:  timing{cfg.PingInterval, cfg.PingTimeout, cfg.UpgradeTimeout},
+		offered: cfg.upgrades(),
+	}, nil
+}
+
+// Accept serves a new connection; it is the accept function for [loop.Listen].
+func (srv *Server) Accept(c *loop.Conn) loop.Handler {
+	h := &httpConn{home: srv.shard(c.Loop()), c: c}
+	h.timer.Init((*httpTimer)(h))
+	c.Loop().Arm(&h.timer, requestTimeout)
+	return h
+}
+
+// shard returns the part of srv that lives on l, on l.
+func (srv *Server) shard(l *loop.Loop) *shard {
+	p := &srv.shards[l.Index()]
+	sh := p.Load()
+	if sh == nil {
+		sh = &shard{
+			srv:    srv,
+			loop:   l,
+			ids:    newIDSource(),
+			limits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize},
+		}
+		p.Store(sh)
+	}
+	return sh
+}
+
+// ClientsCount is the number of open sessions.
+func (srv *Server) ClientsCount() int { return int(srv.clients.Load()) }
+
+// Close refuses new sessions and ends all others with [ForcedClose], dropping
+// what is queued: a parked GET gets a close packet, a WebSocket a close frame.
+// It returns before that has happened; each loop does it as its next task.
+func (srv *Server) Close() {
+	srv.closing.Store(true)
+	for i := range srv.shards {
+		if sh := srv.shards[i].Load(); sh != nil {
+			sh.loop.PostFunc(sh.closeAll)
+		}
+	}
+}
+
+func (sh *shard) closeAll() {
+	for _, s := range sh.slots {
+		if s != nil {
+			s.Close(true)
+		}
+	}
+}

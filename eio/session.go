@@ -1,0 +1,182 @@
+package eio
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sioserver/sioserver/codec/engineio"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Session is one Engine.IO connection, whatever HTTP requests and WebSockets
+// carry it. It lives on one loop; its methods are loop-owned unless they say
+// otherwise, and from other goroutines are reached through Loop().Post.
+//
+// It is made by [Upper.NewSession] as a zero value, usually inside a larger
+// struct, and filled in by the server.
+type Session struct {
+	// App is the upper layer's own pointer, set in NewSession.
+	App any
+
+	home    *shard
+	core    core
+	ws      *wsConn      // the current WebSocket; nil over polling
+	polling *pollingSide // nil over WebSocket
+	request *Request
+	timer   loop.Timer
+	id      sessionID
+	remote  endpoint
+}
+
+// pollingSide is what only a session over polling needs.
+type pollingSide struct {
+	get, post   *httpConn // the parked GET, the POST in progress
+	probe       *wsConn   // the WebSocket that may replace polling
+	flushPosted bool
+}
+
+// ID is the session's sid. Safe for concurrent use.
+func (s *Session) ID() string { return s.id.String() }
+
+// Protocol is the Engine.IO protocol's number, 4. Safe for concurrent use.
+func (s *Session) Protocol() int { return 4 }
+
+// Transport is the current transport, "polling" or "websocket".
+func (s *Session) Transport() string {
+	if s.core.webSocket {
+		return webSocket
+	}
+	return polling
+}
+
+// Loop is the loop that owns the session. Safe for concurrent use.
+func (s *Session) Loop() *loop.Loop { return s.home.loop }
+
+// RemoteAddr is the peer's address at the handshake. Safe for concurrent use.
+func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
+
+// Request is the handshake request, or nil once it was discarded (Config.DiscardRequest).
+func (s *Session) Request() *Request { return s.request }
+
+// State is where the session is in its life.
+func (s *Session) State() State { return s.core.state }
+
+// Writable reports whether a packet sent now would leave at once: a GET is
+// parked, or the WebSocket has nothing unsent.
+func (s *Session) Writable() bool {
+	switch {
+	case s.core.state != StateOpen:
+		return false
+	case s.core.webSocket:
+		return s.ws.c.Queued() == 0
+	default:
+		return s.core.poll && len(s.core.queue) == 0
+	}
+}
+
+// Send sends p, taking a reference of its own. It reports false, and p is
+// dropped, when the session is closing or closed.
+func (s *Session) Send(p *Packet) bool {
+	return s.core.send(s, p)
+}
+
+// Close ends the session from this side with [ForcedClose]: after what was sent
+// before has been delivered, for which a polling peer has 30 seconds, or at
+// once when discard is set.
+func (s *Session) Close(discard bool) {
+	s.core.close(s, s.now(), discard)
+	s.rearm()
+}
+
+func (s *Session) now() time.Duration { return time.Duration(s.home.loop.Now()) }
+
+// rearm sets the timer to the core's next deadline. It is called where a
+// deadline may have come nearer. One that moves away, as each pong moves the
+// heartbeat, leaves the timer alone: it fires early, finds nothing due and is
+// armed again.
+func (s *Session) rearm() {
+	if at := s.core.deadline(); at != 0 {
+		s.home.loop.Arm(&s.timer, at-s.now())
+	} else {
+		s.home.loop.Cancel(&s.timer)
+	}
+}
+
+// sessionTimer is a session as the handler of its timer.
+type sessionTimer Session
+
+func (t *sessionTimer) Expired(*loop.Timer) {
+	s := (*Session)(t)
+	s.core.tick(s, s.home.srv.timing, s.now())
+	s.rearm()
+}
+
+// flushTask answers the parked GET at the end of the burst, so that everything
+// sent within one burst shares a response.
+type flushTask Session
+
+func (t *flushTask) Run(*loop.Loop) {
+	s := (*Session)(t)
+	if s.polling != nil {
+		s.polling.flushPosted = false
+	}
+	s.core.flush(s)
+}
+
+// The effects of the core.
+
+func (s *Session) maxQueued() int { return s.home.srv.cfg.MaxQueued }
+
+func (s *Session) deliver(data []byte, binary bool) {
+	s.home.srv.upper.Message(s, data, binary)
+}
+
+func (s *Session) wantFlush() {
+	if side := s.polling; !side.flushPosted {
+		side.flushPosted = true
+		s.home.loop.Post((*flushTask)(s))
+	}
+}
+
+func (s *Session) answerPoll(packets []*Packet) {
+	get := s.polling.get
+	s.polling.get = nil
+	get.respondPackets(packets)
+}
+
+func (s *Session) dropPost() {
+	post := s.polling.post
+	s.polling.post = nil
+	post.destroy()
+}
+
+func (s *Session) sendWebSocket(p *Packet) { s.ws.c.Send(p.frame.Retain()) }
+
+func (s *Session) closeWebSocket() {
+	if s.ws != nil { // nil when the WebSocket is what ended the session
+		s.ws.close(0)
+		s.ws = nil
+	}
+}
+
+func (s *Session) replyProbe(data []byte) {
+	p := newPacketOf(engineio.Pong, data)
+	s.polling.probe.c.Send(p.frame.Retain())
+	p.Release()
+}
+
+func (s *Session) closeProbe() {
+	s.polling.probe.close(0)
+	s.polling.probe = nil
+}
+
+func (s *Session) promoteProbe() {
+	s.ws = s.polling.probe
+	s.polling = nil
+}
+
+func (s *Session) ended(reason Reason, err error) {
+	s.home.loop.Cancel(&s.timer)
+	s.home.remove(s)
+	s.home.srv.upper.Closed(s, reason, err)
+}

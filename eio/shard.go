@@ -1,0 +1,54 @@
+package eio
+
+import (
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// shard is the part of a server that lives on one loop: the table of its
+// sessions and the source of their ids. Loop-owned.
+type shard struct {
+	srv    *Server
+	loop   *loop.Loop
+	ids    idSource
+	limits wsframe.Limits // of all WebSockets
+	slots  []*Session     // by the slot number in the sid
+	free   []uint32       // slots that are empty
+	req    http1.Request  // the request being parsed; valid until the next head
+}
+
+// add gives s a place in the table and an id. It reports false when the table is full.
+func (sh *shard) add(s *Session) bool {
+	var slot uint32
+	if n := len(sh.free); n > 0 {
+		slot = sh.free[n-1]
+		sh.free = sh.free[:n-1]
+	} else if len(sh.slots) < maxSlots {
+		slot = uint32(len(sh.slots))
+		sh.slots = append(sh.slots, nil)
+	} else {
+		return false
+	}
+	s.id = sh.ids.next(sh.loop.Index(), slot)
+	sh.slots[slot] = s
+	sh.srv.clients.Add(1)
+	return true
+}
+
+func (sh *shard) remove(s *Session) {
+	slot := s.id.slot()
+	sh.slots[slot] = nil
+	sh.free = append(sh.free, slot)
+	sh.srv.clients.Add(-1)
+}
+
+// find returns the session with the id, or nil.
+func (sh *shard) find(id *sessionID) *Session {
+	if slot := id.slot(); int(slot) < len(sh.slots) {
+		if s := sh.slots[slot]; s != nil && s.id == *id {
+			return s
+		}
+	}
+	return nil
+}
