@@ -1,0 +1,40 @@
+package loop
+
+// block makes c wait for a notice that the kernel takes bytes again. Every
+// notice has an id of its own, so that one which is on its way when its
+// connection closes cannot be mistaken for that of a later connection with the
+// same descriptor.
+func (c *Conn) block() {
+	l := c.loop
+	l.notice++
+	if err := l.be.Watch(int(c.fd), l.notice, c.flags&isWatched != 0); err != nil {
+		c.closeWith(err)
+		return
+	}
+	if l.blocked == nil {
+		l.blocked = make(map[uint32]*Conn)
+	}
+	l.blocked[l.notice] = c
+	c.out.notice = l.notice
+	c.flags |= isBlocked | isWatched
+}
+
+// unblock forgets the notice that c waits for.
+func (c *Conn) unblock() {
+	if c.flags&isBlocked != 0 {
+		delete(c.loop.blocked, c.out.notice)
+		c.flags &^= isBlocked
+	}
+}
+
+// writable is the task of a notice having come.
+type writable uint32
+
+func (id writable) Run(l *Loop) {
+	c := l.blocked[uint32(id)]
+	if c == nil {
+		return // the connection has gone since
+	}
+	c.unblock()
+	c.setDirty()
+}

@@ -1,0 +1,157 @@
+package loop
+
+import (
+	"errors"
+	"io"
+	"time"
+)
+
+// parting is a connection on its way out of its loop: to be closed with err
+// or, when it has a ticket, to be moved to another loop.
+type parting struct {
+	c      *Conn
+	err    error
+	to     *Loop
+	ticket *ticket
+}
+
+// linger is the deadline of CloseAfterFlush.
+type linger struct {
+	Timer
+	c *Conn
+}
+
+// Expired closes the connection although not everything was written.
+func (g *linger) Expired(*Timer) { g.c.closeWith(nil) }
+
+// Close discards what is queued and closes c when the burst ends. No Data
+// follows; Closed is called with a nil error.
+func (c *Conn) Close() { c.closeWith(nil) }
+
+// CloseAfterFlush closes c when everything that is queued was accepted by the
+// kernel, or after d at the latest. What the peer sends from now on is read
+// and ignored, and later calls of Send are discarded.
+func (c *Conn) CloseAfterFlush(d time.Duration) {
+	switch {
+	case c.flags&(parts|lingers) != 0:
+	case c.Queued() == 0:
+		c.closeWith(nil)
+	default:
+		c.flags |= lingers
+		c.linger = &linger{c: c}
+		c.linger.Init(c.linger)
+		c.loop.Arm(&c.linger.Timer, d)
+	}
+}
+
+// closeWith puts c on the parting list. The first reason counts.
+func (c *Conn) closeWith(err error) {
+	if c.flags&parts != 0 {
+		return
+	}
+	c.discard()
+	c.leave(parting{c: c, err: err})
+}
+
+func (c *Conn) leave(p parting) {
+	c.flags |= parts
+	c.loop.parting = append(c.loop.parting, p)
+}
+
+// discard releases what is queued.
+func (c *Conn) discard() {
+	c.unblock()
+	if c.frame != nil {
+		c.frame.Release()
+		c.frame = nil
+		c.loop.counters.discarded.Add(1)
+	}
+	if c.out != nil {
+		c.loop.counters.discarded.Add(int64(len(c.out.frames) - c.out.head))
+		c.loop.putOutbox(c.out)
+		c.out = nil
+	}
+}
+
+// part carries out what is on the parting list: all of it, or only what
+// concerns one connection.
+func (l *Loop) part(only *Conn) {
+	kept := 0
+	for i := 0; i < len(l.parting); i++ { // Closed may add to the list
+		p := l.parting[i]
+		switch {
+		case only != nil && p.c != only:
+			l.parting[kept] = p
+			kept++
+		case p.ticket != nil:
+			l.depart(p)
+		default:
+			l.unwatch(p.c)
+			l.be.Close(p.c.sock)
+			l.gone(p.c, p.err)
+		}
+	}
+	clear(l.parting[kept:])
+	l.parting = l.parting[:kept]
+}
+
+func (l *Loop) unwatch(c *Conn) {
+	if c.flags&isWatched != 0 {
+		c.flags &^= isWatched
+		l.be.Unwatch(int(c.fd))
+	}
+}
+
+// lost is the burst of a connection that ended from outside: the peer closed
+// it, it failed, or the engine stops. Its socket must not be used afterwards,
+// but still can be now.
+func (l *Loop) lost(c *Conn, err error) {
+	if errors.Is(err, io.EOF) {
+		err = io.EOF
+	}
+	l.begin()
+	if c.flags&parts == 0 {
+		if c.Queued() > 0 && c.flags&isBlocked == 0 {
+			_, _ = c.push() // the peer may have shut down its sending half only
+		}
+		c.flags |= parts
+		c.discard()
+	} else {
+		err = l.overtaken(c)
+	}
+	l.unwatch(c)
+	l.gone(c, err)
+	l.end(nil)
+}
+
+// overtaken takes c off the parting list, because it was lost before its
+// parting was carried out, and returns the reason that was to be given.
+func (l *Loop) overtaken(c *Conn) error {
+	for i, p := range l.parting {
+		if p.c != c {
+			continue
+		}
+		last := len(l.parting) - 1
+		l.parting[i] = l.parting[last]
+		l.parting[last] = parting{}
+		l.parting = l.parting[:last]
+		if p.ticket != nil {
+			l.loseMove(p.ticket)
+		}
+		return p.err
+	}
+	return nil
+}
+
+// gone ends c's life on this loop.
+func (l *Loop) gone(c *Conn, err error) {
+	if c.linger != nil {
+		l.Cancel(&c.linger.Timer)
+		c.linger = nil
+	}
+	c.flags |= isGone
+	c.sock = nil
+	l.counters.connections.Add(-1)
+	l.callClosed(c, err)
+	c.handler = quiet{}
+}

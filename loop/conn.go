@@ -1,0 +1,101 @@
+package loop
+
+import (
+	"net/netip"
+
+	"github.com/sioserver/sioserver/loop/internal/backend"
+)
+
+// Handler is what a connection calls, on its loop's goroutine. Callbacks may
+// use every method of the connection; what they send or close takes effect
+// when they have returned. A panic in a callback closes the connection with
+// ErrPanic.
+type Handler interface {
+	// Data delivers bytes in the order of the stream, all that one read
+	// gave, at most 64 KiB. b is borrowed until return and may be written to.
+	Data(c *Conn, b []byte)
+	// Flushed tells that the outbox has become empty: the kernel took
+	// everything that was sent.
+	Flushed(c *Conn)
+	// Closed ends the handler's life, exactly once and never from within
+	// another callback of c. err is nil for a close from this side, io.EOF for
+	// the peer's, ErrOverflow, ErrPanic, ErrShutdown, or the system's error.
+	Closed(c *Conn, err error)
+}
+
+type connFlags uint8
+
+const (
+	isDirty   connFlags = 1 << iota // on the loop's dirty list
+	isBlocked                       // on the loop's blocked list
+	isWatched                       // known to the backend's watcher
+	lingers                         // CloseAfterFlush was called
+	parts                           // on the loop's parting list, or gone
+	isGone                          // closed or moved away
+)
+
+// Conn is one TCP connection of a Loop. It is loop-owned, as are all its
+// methods except Loop and RemoteAddr, which are safe for concurrent use.
+type Conn struct {
+	loop    *Loop
+	handler Handler
+	sock    backend.Socket
+	frame   *Frame  // the only queued frame, when out is nil
+	out     *outbox // nil unless more is queued, or part of a frame was sent
+	linger  *linger // nil unless lingering
+	ip      [16]byte
+	fd      int32
+	port    uint16
+	flags   connFlags
+}
+
+// Loop returns the loop that owns c.
+func (c *Conn) Loop() *Loop { return c.loop }
+
+// RemoteAddr is the peer's address, without a zone; IPv4 peers have IPv4
+// addresses. It stays valid after close.
+func (c *Conn) RemoteAddr() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(c.ip).Unmap(), c.port)
+}
+
+// SetHandler replaces the handler.
+func (c *Conn) SetHandler(h Handler) { c.handler = h }
+
+// opened makes s a connection of l and delivers what its ticket carries.
+func (l *Loop) opened(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
+	c := &Conn{loop: l, handler: quiet{}, sock: s, fd: int32(s.Fd()), ip: remote.Addr().As16(), port: remote.Port()}
+	l.counters.connections.Add(1)
+	l.counters.accepted.Add(1)
+	l.begin()
+	if t.out != nil {
+		c.out = t.out
+		c.setDirty()
+	}
+	l.callAccept(c, t.accept)
+	if len(t.unread) > 0 {
+		c.data(t.unread)
+	}
+	l.end(c)
+	return c
+}
+
+// received is the burst of bytes having arrived for c.
+func (l *Loop) received(c *Conn, b []byte) {
+	l.counters.bytesIn.Add(int64(len(b)))
+	l.begin()
+	c.data(b)
+	l.end(c)
+}
+
+func (c *Conn) data(b []byte) {
+	if c.flags&(parts|lingers) == 0 {
+		c.loop.callData(c, b)
+	}
+}
+
+// quiet is the handler of a connection that has none yet.
+type quiet struct{}
+
+func (quiet) Data(*Conn, []byte)  {}
+func (quiet) Flushed(*Conn)       {}
+func (quiet) Closed(*Conn, error) {}

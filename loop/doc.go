@@ -1,0 +1,41 @@
+// Package loop moves bytes between TCP descriptors and handlers on event
+// loops. It knows no protocol. Package eio is its caller.
+//
+// # Threading
+//
+// An Engine runs a fixed number of Loops, one goroutine each. A Conn, its
+// Handler's callbacks and a Timer belong to one Loop and are touched only on
+// its goroutine; that is what "loop-owned" means here. Loop.Post,
+// Loop.PostFunc, Engine's methods and Frame's reference counting are safe for
+// concurrent use; everything from other goroutines reaches a loop through its
+// mailbox.
+//
+// # A burst
+//
+// A loop works in bursts: something happened (bytes arrived, a connection was
+// opened or lost, the mailbox was woken), callbacks run, and then the burst is
+// ended: due timers fire, the mailbox is drained, queued frames are written,
+// deferred closes are carried out. Nothing is written and no connection is
+// closed while a callback is on the stack.
+//
+// Bytes in: gnet reads into the loop's shared buffer and the Handler gets that
+// very buffer. Bytes out: Conn.Send queues a reference to a Frame. When the
+// burst of a connection made only that connection dirty, its frames are
+// written at once; otherwise all dirty connections wait for the turn, which the
+// loop runs after the events that the poller reported together, so that what
+// arrives close together shares one send.
+//
+// # gnet
+//
+// gnet accepts, reads and closes. The write side is this package's own, because
+// gnet's is unbounded, copies, and has no drain notice: sends are non-blocking
+// system calls on the descriptor, and a second epoll instance tells when a
+// connection that refused bytes takes them again.
+//
+// # Descriptors
+//
+// gnet ends when accept fails, so accept must not run out of descriptors. The
+// kernel hands out the lowest free number, therefore a new connection whose
+// number is close to RLIMIT_NOFILE shows that the process, whoever holds them,
+// is about to run out; it is closed at once and counted as rejected.
+package loop

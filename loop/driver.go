@@ -1,0 +1,65 @@
+package loop
+
+import (
+	"log/slog"
+	"net/netip"
+
+	"github.com/sioserver/sioserver/loop/internal/backend"
+)
+
+// Driver drives a Loop that has no sockets. It exists for package looptest: a
+// Backend can only be written inside this package's tree. All methods belong
+// to the goroutine that plays the loop, except Tick, Writable and Attach's
+// callback.
+type Driver struct{ l *Loop }
+
+// NewDriver returns a loop over be.
+func NewDriver(index int, be backend.Backend, log *slog.Logger, maxQueued int) Driver {
+	return Driver{newLoop(index, be, log, maxQueued)}
+}
+
+// Loop returns the driven loop.
+func (d Driver) Loop() *Loop { return d.l }
+
+// Open makes s a connection: of accept, or, when ticket is not nil, the one
+// that Backend.Attach announced.
+func (d Driver) Open(s backend.Socket, remote netip.AddrPort, accept func(*Conn) Handler, attached any) *Conn {
+	t, ok := attached.(*ticket)
+	if !ok {
+		t = &ticket{accept: accept}
+	}
+	return d.l.opened(s, remote, t)
+}
+
+// Receive delivers b to c, unless c is closed.
+func (d Driver) Receive(c *Conn, b []byte) {
+	if c.flags&isGone == 0 {
+		d.l.received(c, b)
+	}
+}
+
+// Lose ends c from outside.
+func (d Driver) Lose(c *Conn, err error) {
+	if c.flags&isGone == 0 {
+		d.l.lost(c, err)
+	}
+}
+
+// Turn runs one turn of the loop.
+func (d Driver) Turn() { d.l.turn() }
+
+// Tick tells that the time given to Backend.SetTimer has come.
+func (d Driver) Tick() { d.l.Post(tick{}) }
+
+// Writable tells that the descriptor of the given notice takes bytes again.
+func (d Driver) Writable(notice uint32) { d.l.Post(writable(notice)) }
+
+// Shut ends the loop's mailbox after running what is in it.
+func (d Driver) Shut() { d.l.shut() }
+
+// Stats returns the loop's counters.
+func (d Driver) Stats() Stats {
+	var s Stats
+	s.add(&d.l.counters)
+	return s
+}

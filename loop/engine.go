@@ -1,0 +1,93 @@
+package loop
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+)
+
+// Engine is a set of loops that share a listening address. It is safe for
+// concurrent use.
+type Engine struct {
+	cfg     Config
+	addr    net.Addr
+	door    *ticket // of every accepted connection
+	loops   []*Loop
+	reactor []*reactor // the loops' backends, by Loop.Index
+	watcher *watcher
+	maxFD   int // a connection with a higher descriptor is rejected
+
+	gnet    gnet.Engine
+	started chan struct{} // gnet has all its loops
+	ready   chan struct{} // every loop is bound to one of gnet's
+	done    chan struct{} // everything has ended; err is set
+	err     error
+
+	binding   sync.Mutex  // a loop is being bound
+	refusing  atomic.Bool // StopAccepting
+	listeners []int       // gnet's listening descriptors
+
+	mu        sync.Mutex // guards what follows
+	stopping  bool
+	attaching sync.WaitGroup // Add only while !stopping, under mu
+	next      int            // the loop of the next adopted connection
+}
+
+// Addr is the address that the engine listens on, with the port that was
+// picked if none was given.
+func (e *Engine) Addr() net.Addr { return e.addr }
+
+// Loops returns the engine's loops. The slice must not be changed.
+func (e *Engine) Loops() []*Loop { return e.loops }
+
+// Done is closed when the engine has ended: after Shutdown, or by itself when
+// accepting a connection failed for good.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
+// Err is nil until Done is closed, and after a Shutdown; otherwise it tells why
+// the engine ended.
+func (e *Engine) Err() error {
+	select {
+	case <-e.done:
+		return e.err
+	default:
+		return nil
+	}
+}
+
+// Stats sums up the loops' counters. Those of one connection's traffic may be
+// seen at different moments.
+func (e *Engine) Stats() Stats {
+	var s Stats
+	for _, l := range e.loops {
+		s.add(&l.counters)
+	}
+	return s
+}
+
+func (e *Engine) connections() (n int64) {
+	for _, l := range e.loops {
+		n += l.counters.connections.Load()
+	}
+	return n
+}
+
+// full tells whether a connection with descriptor fd is one too many.
+func (e *Engine) full(fd int) bool {
+	return fd > e.maxFD || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
+}
+
+// remoteAddr takes the peer's address out of gnet's connection. gnet puts the
+// bytes of a zone's name into a buffer pool when the connection closes,
+// although package net may still be using them: so the zone is taken away.
+func remoteAddr(c gnet.Conn) netip.AddrPort {
+	a, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	}
+	a.Zone = ""
+	return a.AddrPort()
+}

@@ -1,0 +1,20 @@
+package loop
+
+import "errors"
+
+// Errors that Handler.Closed, Listen, Adopt and Shutdown report.
+var (
+	// ErrOverflow closes a connection whose queued bytes passed
+	// Config.MaxQueued.
+	ErrOverflow = errors.New("loop: outbound queue overflow")
+	// ErrPanic closes a connection whose callback panicked.
+	ErrPanic = errors.New("loop: callback panicked")
+	// ErrShutdown closes the connections that are open when the engine stops,
+	// and is returned by calls that come too late.
+	ErrShutdown = errors.New("loop: engine is shut down")
+	// ErrStopped is Engine.Err's value when the engine ended without having
+	// been asked to, which means that accepting a connection failed.
+	ErrStopped = errors.New("loop: engine stopped unexpectedly")
+	// ErrNotTCP refuses to adopt a connection that is not a *net.TCPConn.
+	ErrNotTCP = errors.New("loop: only a *net.TCPConn can be adopted")
+)

@@ -1,0 +1,87 @@
+package loop
+
+import (
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+)
+
+// events is what gnet calls.
+type events struct {
+	gnet.BuiltinEventEngine
+	e *Engine
+}
+
+// probe is the context of a connection whose only purpose is to learn gnet's
+// loops: gnet hands them out through connections alone.
+type probe struct{}
+
+// OnBoot runs before gnet has built its loops.
+func (ev *events) OnBoot(g gnet.Engine) gnet.Action {
+	ev.e.gnet = g
+	return gnet.None
+}
+
+// OnTick is used for its first call, by which gnet has built its loops.
+func (ev *events) OnTick() (time.Duration, gnet.Action) {
+	select {
+	case <-ev.e.started:
+	default:
+		close(ev.e.started)
+	}
+	return 24 * time.Hour, gnet.None
+}
+
+// OnOpen admits a connection.
+func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
+	r := ev.e.reactorOf(gc.EventLoop())
+	t := ev.e.door
+	switch ctx := gc.Context().(type) {
+	case probe:
+		r.loop.turn() // what was posted before the loop was bound
+		return nil, gnet.Close
+	case *ticket:
+		t = ctx
+		gc.SetContext(nil)
+		gc.SetSafeContext(nil)
+	}
+	if ev.e.refusing.Load() || ev.e.full(gc.Fd()) {
+		gc.SetContext(nil)
+		r.loop.counters.rejected.Add(1)
+		if t != ev.e.door {
+			r.loop.loseMove(t)
+		}
+		return nil, gnet.Close
+	}
+	r.current = gc
+	c := r.loop.opened(gc, remoteAddr(gc), t)
+	gc.SetContext(c)
+	return nil, r.settle(gc)
+}
+
+// OnTraffic hands all bytes that were read to the connection.
+func (ev *events) OnTraffic(gc gnet.Conn) gnet.Action {
+	b, _ := gc.Next(-1)
+	c, ok := gc.Context().(*Conn)
+	if !ok {
+		return gnet.None
+	}
+	r := c.loop.be.(*reactor)
+	r.current = gc
+	c.loop.received(c, b)
+	return r.settle(gc)
+}
+
+// OnClose tells of connections that the loop itself did not close.
+func (ev *events) OnClose(gc gnet.Conn, err error) gnet.Action {
+	c, ok := gc.Context().(*Conn)
+	if !ok {
+		return gnet.None
+	}
+	gc.SetContext(nil)
+	if err == nil {
+		err = ErrShutdown
+	}
+	c.loop.lost(c, err)
+	return gnet.None
+}

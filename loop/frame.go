@@ -1,0 +1,63 @@
+package loop
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/valyala/bytebufferpool"
+)
+
+// Frame is a reference-counted pooled buffer of outbound bytes, shared by all
+// connections it is sent to. Retain and Release are safe for concurrent use.
+// B and Start may be written only until the frame is first sent or retained;
+// from then on they are immutable.
+type Frame struct {
+	// B holds the bytes; append to it freely before the frame is shared.
+	B []byte
+	// Start is where Send begins in B: what precedes it is headroom, in which
+	// a transport can put a header in front of a payload written earlier.
+	Start int
+
+	refs atomic.Int32
+	buf  *bytebufferpool.ByteBuffer
+}
+
+var (
+	framePool  = sync.Pool{New: func() any { return new(Frame) }}
+	bufferPool bytebufferpool.Pool
+)
+
+// NewFrame returns an empty frame with one reference, the caller's.
+func NewFrame() *Frame {
+	f := framePool.Get().(*Frame)
+	f.buf = bufferPool.Get()
+	f.B = f.buf.B
+	f.Start = 0
+	f.refs.Store(1)
+	return f
+}
+
+// Retain adds a reference and returns f.
+func (f *Frame) Retain() *Frame {
+	f.refs.Add(1)
+	return f
+}
+
+// Release gives up one reference. With the last one the buffer goes back to
+// its pool, so neither f nor f.B may be used afterwards. Releasing more often
+// than retaining is a bug of the caller and panics.
+func (f *Frame) Release() {
+	switch n := f.refs.Add(-1); {
+	case n > 0:
+		return
+	case n < 0:
+		panic("loop: frame released too often")
+	}
+	f.buf.B = f.B
+	bufferPool.Put(f.buf)
+	f.buf, f.B = nil, nil
+	framePool.Put(f)
+}
+
+// payload is what goes to the wire.
+func (f *Frame) payload() []byte { return f.B[f.Start:] }

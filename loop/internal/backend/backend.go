@@ -1,0 +1,41 @@
+// Package backend is the seam between a loop's logic and what moves its bytes:
+// sockets under gnet, or memory in tests.
+package backend
+
+// Socket is one connection's transport. Only its identity and descriptor matter
+// to the loop.
+type Socket interface {
+	// Fd is the number that Send, Sendv, Watch and Unwatch take.
+	Fd() int
+}
+
+// Backend serves one loop. Its methods are called on that loop's goroutine,
+// except Wake, which is safe for concurrent use.
+type Backend interface {
+	// Send writes without blocking and returns how much the kernel took. A
+	// full send buffer is (n, nil) with n < len(b).
+	Send(fd int, b []byte) (n int, err error)
+	// Sendv is Send over several buffers, which are borrowed until it returns.
+	Sendv(fd int, bufs [][]byte) (n int, err error)
+	// Watch asks for one notice, carrying id, when fd takes bytes again.
+	// again tells that fd was watched before and not unwatched since.
+	Watch(fd int, id uint32, again bool) error
+	// Unwatch forgets fd. It precedes Close and Detach of a watched socket.
+	Unwatch(fd int)
+	// Close closes the socket. No further event of it reaches the loop.
+	Close(s Socket)
+	// Detach takes the socket out of this loop without closing the stream and
+	// returns what another loop's Attach takes.
+	Detach(s Socket) (stream any, err error)
+	// Attach opens a detached stream on this backend's loop, announcing it
+	// with ticket. It returns at once; failed is called from any goroutine
+	// when it does not come about. Safe for concurrent use.
+	Attach(stream, ticket any, failed func(error))
+	// Wake makes the loop run a turn soon.
+	Wake()
+	// SetTimer makes the loop run a turn at the given time, replacing the
+	// time set before.
+	SetTimer(at int64)
+	// Now is the monotonic clock in nanoseconds.
+	Now() int64
+}

@@ -1,0 +1,27 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// quietLogger gives gnet's messages to slog at debug level: what matters of
+// them is reported as errors and counters. gnet makes it the process's default,
+// which is shared by all engines.
+type quietLogger struct{ log *slog.Logger }
+
+func (q quietLogger) logf(level, format string, args []any) {
+	if q.log.Enabled(context.Background(), slog.LevelDebug) {
+		q.log.Debug("gnet: "+fmt.Sprintf(format, args...), "gnetLevel", level)
+	}
+}
+
+// Debugf implements gnet's logger, as the following methods do.
+func (q quietLogger) Debugf(format string, args ...any) { q.logf("debug", format, args) }
+func (q quietLogger) Infof(format string, args ...any)  { q.logf("info", format, args) }
+func (q quietLogger) Warnf(format string, args ...any)  { q.logf("warn", format, args) }
+func (q quietLogger) Errorf(format string, args ...any) { q.logf("error", format, args) }
+
+// Fatalf does not end the process.
+func (q quietLogger) Fatalf(format string, args ...any) { q.logf("fatal", format, args) }

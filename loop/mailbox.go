@@ -1,0 +1,76 @@
+package loop
+
+const (
+	// mailPasses bounds how often a burst takes the mailbox, so that tasks
+	// that post tasks cannot keep the loop from its connections.
+	mailPasses = 8
+	// mailKeep is the largest mailbox that is kept for reuse.
+	mailKeep = 4096
+)
+
+// Task is work for a loop. Run is called once, on the loop's goroutine; a
+// pooled task may put itself back in its pool there.
+type Task interface {
+	Run(l *Loop)
+}
+
+type taskFunc func()
+
+func (f taskFunc) Run(*Loop) { f() }
+
+// Post hands t to the loop. Tasks run in the order in which they were posted.
+// It reports false, and will not run t, when the loop has ended. It is safe
+// for concurrent use, never blocks on the loop, and while the loop is in a
+// burst costs no system call: the loop runs t before it leaves the burst.
+func (l *Loop) Post(t Task) bool {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return false
+	}
+	l.inbox = append(l.inbox, t)
+	wake := !l.awake
+	l.awake = true
+	l.mu.Unlock()
+	if wake {
+		l.be.Wake()
+	}
+	return true
+}
+
+// PostFunc is Post for a function.
+func (l *Loop) PostFunc(f func()) bool { return l.Post(taskFunc(f)) }
+
+// runMail runs what is in the mailbox and what that posts.
+func (l *Loop) runMail() {
+	for range mailPasses {
+		l.mu.Lock()
+		l.inbox, l.batch = l.batch, l.inbox
+		l.mu.Unlock()
+		if len(l.batch) == 0 {
+			return
+		}
+		for i := 0; i < len(l.batch); {
+			i = l.runTasks(i)
+		}
+		clear(l.batch)
+		if l.batch = l.batch[:0]; cap(l.batch) > mailKeep {
+			l.batch = nil
+		}
+	}
+}
+
+// shut ends the mailbox after running what is left in it. The loop's goroutine
+// must have ended, or be the caller.
+func (l *Loop) shut() {
+	for {
+		l.runMail()
+		l.mu.Lock()
+		if len(l.inbox) == 0 {
+			l.closed = true
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+	}
+}

@@ -1,0 +1,152 @@
+package loop
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/sioserver/sioserver/loop/internal/backend"
+)
+
+// reactor is a loop's backend over gnet and the kernel.
+type reactor struct {
+	e       *Engine
+	loop    *Loop
+	el      atomic.Pointer[gnet.EventLoop] // nil until bound
+	current gnet.Conn                      // whose event gnet is handling
+	closing bool                           // current is to be closed
+	timer   *time.Timer
+	iovecs  []unix.Iovec
+}
+
+// reactorOf returns the reactor that is bound to gnet's loop el, binding a free
+// one when there is none.
+func (e *Engine) reactorOf(el gnet.EventLoop) *reactor {
+	for _, r := range e.reactor {
+		if p := r.el.Load(); p != nil && *p == el {
+			return r
+		}
+	}
+	e.binding.Lock()
+	defer e.binding.Unlock()
+	for _, r := range e.reactor {
+		if r.el.Load() == nil {
+			r.el.Store(&el)
+			return r
+		}
+	}
+	panic("loop: gnet has more loops than it was told")
+}
+
+// settle ends the handling of gc's event. gnet must not close a connection
+// while it is handling it, but takes the wish as the result.
+func (r *reactor) settle(gc gnet.Conn) gnet.Action {
+	r.current = nil
+	if r.closing {
+		r.closing = false
+		gc.SetContext(nil)
+		return gnet.Close
+	}
+	return gnet.None
+}
+
+// Run is a turn: gnet calls it after the events of a poll.
+func (r *reactor) Run(context.Context) error {
+	r.loop.turn()
+	return nil
+}
+
+func (r *reactor) Wake() {
+	if el := r.el.Load(); el != nil {
+		// It fails only when gnet has ended; then the engine drains the
+		// mailbox.
+		_ = (*el).Execute(context.Background(), r)
+	}
+}
+
+func (r *reactor) Now() int64 { return int64(time.Since(epoch)) }
+
+// epoch is a little in the past, so that Now is positive from the start.
+var epoch = time.Now().Add(-time.Second)
+
+func (r *reactor) SetTimer(at int64) {
+	d := time.Duration(at - r.Now())
+	if r.timer == nil {
+		r.timer = time.AfterFunc(d, func() { r.loop.Post(tick{}) })
+		return
+	}
+	r.timer.Reset(d)
+}
+
+func (r *reactor) Watch(fd int, id uint32, again bool) error {
+	return r.e.watcher.watch(fd, r.loop.index, id, again)
+}
+
+func (r *reactor) Unwatch(fd int) { r.e.watcher.unwatch(fd) }
+
+func (r *reactor) Close(s backend.Socket) {
+	gc := s.(gnet.Conn)
+	if gc == r.current {
+		r.closing = true
+		return
+	}
+	gc.SetContext(nil)
+	if err := gc.EventLoop().Close(gc); err != nil {
+		r.loop.log.Debug("loop: closing a descriptor", "error", err)
+	}
+}
+
+// Detach duplicates the descriptor, so that the original's close does not end
+// the stream.
+func (r *reactor) Detach(s backend.Socket) (any, error) {
+	fd, err := unix.FcntlInt(uintptr(s.Fd()), unix.F_DUPFD_CLOEXEC, 0)
+	r.Close(s)
+	return fd, os.NewSyscallError("fcntl", err)
+}
+
+func (r *reactor) Attach(stream, t any, failed func(error)) {
+	if !r.e.beginAttach() {
+		_ = unix.Close(stream.(int))
+		failed(ErrShutdown)
+		return
+	}
+	go func() {
+		defer r.e.attaching.Done()
+		f := os.NewFile(uintptr(stream.(int)), "")
+		nc, err := net.FileConn(f)
+		_ = f.Close()
+		if err == nil {
+			err = r.enroll(nc, t)
+		}
+		if err != nil {
+			failed(err)
+		}
+	}()
+}
+
+// enroll opens nc on the loop and waits for it. nc is consumed.
+func (r *reactor) enroll(nc net.Conn, t any) error {
+	select {
+	case <-r.e.ready:
+	case <-r.e.done:
+		_ = nc.Close()
+		return ErrShutdown
+	}
+	opened, err := (*r.el.Load()).Enroll(gnet.NewContext(context.Background(), t), nc)
+	if err != nil {
+		_ = nc.Close()
+		return err
+	}
+	return (<-opened).Err
+}
+
+func (r *reactor) stopTimer() {
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+}

@@ -1,0 +1,204 @@
+package loop
+
+const (
+	scratchSize = 64 << 10
+	// joinLimit is the largest frame that is copied in order to share a send;
+	// larger ones are sent from where they are.
+	joinLimit = 8 << 10
+	// maxPieces bounds the buffers of one send.
+	maxPieces = 64
+	// flushBudget bounds what one connection may write in one go. The rest
+	// waits for the next writability notice, like bytes that the kernel
+	// refused.
+	flushBudget = 512 << 10
+)
+
+// Send queues f, whose reference passes to c, and writes it when the burst
+// ends, together with what else is sent to c by then. If the bytes that are
+// queued already and f exceed Config.MaxQueued, c is closed with ErrOverflow.
+// After Close, CloseAfterFlush or MoveTo frames are released and counted as
+// discarded.
+func (c *Conn) Send(f *Frame) {
+	size := len(f.payload())
+	if c.flags&(parts|lingers) != 0 || size == 0 {
+		if size > 0 {
+			c.loop.counters.discarded.Add(1)
+		}
+		f.Release()
+		return
+	}
+	switch {
+	case c.out != nil:
+		if c.overflows(c.out.queued, size) {
+			f.Release()
+			return
+		}
+		c.out.push(f)
+	case c.frame != nil:
+		if c.overflows(len(c.frame.payload()), size) {
+			f.Release()
+			return
+		}
+		c.out = c.loop.takeOutbox()
+		c.out.push(c.frame)
+		c.out.push(f)
+		c.frame = nil
+	default:
+		c.frame = f
+	}
+	c.setDirty()
+}
+
+func (c *Conn) overflows(queued, size int) bool {
+	if queued+size <= c.loop.maxQueued {
+		return false
+	}
+	c.loop.counters.overflows.Add(1)
+	c.loop.counters.discarded.Add(1)
+	c.closeWith(ErrOverflow)
+	return true
+}
+
+// Queued is the number of bytes that were sent but not yet accepted by the
+// kernel.
+func (c *Conn) Queued() int {
+	switch {
+	case c.out != nil:
+		return c.out.queued
+	case c.frame != nil:
+		return len(c.frame.payload())
+	}
+	return 0
+}
+
+// Blocked tells that bytes of an earlier burst are still queued, because the
+// peer reads too slowly.
+func (c *Conn) Blocked() bool { return c.flags&isBlocked != 0 }
+
+func (c *Conn) setDirty() {
+	if c.flags&(isDirty|isBlocked) == 0 {
+		c.flags |= isDirty
+		c.loop.dirty = append(c.loop.dirty, c)
+	}
+}
+
+// flush writes the connections that are dirty now; those that become dirty
+// meanwhile wait for the turn.
+func (l *Loop) flush() {
+	n := len(l.dirty)
+	for i := range n {
+		c := l.dirty[i]
+		c.flags &^= isDirty
+		if c.flags&parts == 0 {
+			c.write()
+		}
+	}
+	rest := copy(l.dirty, l.dirty[n:])
+	clear(l.dirty[rest:])
+	l.dirty = l.dirty[:rest]
+}
+
+func (c *Conn) write() {
+	switch empty, err := c.push(); {
+	case err != nil:
+		c.closeWith(err)
+	case !empty:
+		c.block()
+	case c.flags&lingers != 0:
+		c.closeWith(nil)
+	default:
+		c.loop.callFlushed(c)
+	}
+}
+
+// push hands queued bytes to the kernel until there are none left (empty), the
+// kernel takes no more, or the budget is spent.
+func (c *Conn) push() (empty bool, err error) {
+	l := c.loop
+	if f := c.frame; f != nil {
+		n, err := l.send(c, f.payload())
+		if n == len(f.payload()) {
+			c.frame = nil
+			f.Release()
+			return true, nil
+		}
+		c.out = l.takeOutbox()
+		c.out.push(f)
+		c.out.advance(n)
+		c.frame = nil
+		return false, err
+	}
+	for budget := flushBudget; c.out != nil && budget > 0; {
+		pieces, size := l.gather(c.out)
+		n, err := 0, error(nil)
+		if len(pieces) == 1 {
+			n, err = l.send(c, pieces[0])
+		} else {
+			n, err = l.sendv(c, pieces)
+		}
+		c.out.advance(n)
+		budget -= n
+		if n < size || err != nil {
+			return false, err
+		}
+		if c.out.queued == 0 {
+			l.putOutbox(c.out)
+			c.out = nil
+		}
+	}
+	return c.out == nil, nil
+}
+
+// gather collects the next send's pieces: runs of small frames are joined in
+// the loop's scratch buffer, large ones are referred to.
+func (l *Loop) gather(o *outbox) (pieces [][]byte, size int) {
+	pieces = l.iov[:0]
+	if len(o.frames)-o.head == 1 {
+		b := o.frames[o.head].payload()[o.sent:]
+		l.iov = append(pieces, b)
+		return l.iov, len(b)
+	}
+	if l.scratch == nil {
+		l.scratch = make([]byte, 0, scratchSize)
+	}
+	scratch, run := l.scratch, 0 // scratch[run:] is a run not yet among the pieces
+	skip := o.sent
+	for _, f := range o.frames[o.head:] {
+		b := f.payload()[skip:]
+		skip = 0
+		small := len(b) <= joinLimit
+		if len(pieces) >= maxPieces-1 || size >= flushBudget || small && len(scratch)+len(b) > cap(scratch) {
+			break
+		}
+		size += len(b)
+		if small {
+			scratch = append(scratch, b...)
+			continue
+		}
+		if len(scratch) > run {
+			pieces = append(pieces, scratch[run:])
+			run = len(scratch)
+		}
+		pieces = append(pieces, b)
+	}
+	if len(scratch) > run {
+		pieces = append(pieces, scratch[run:])
+	}
+	l.iov = pieces
+	return pieces, size
+}
+
+func (l *Loop) send(c *Conn, b []byte) (int, error) {
+	n, err := l.be.Send(int(c.fd), b)
+	l.counters.sends.Add(1)
+	l.counters.bytesOut.Add(int64(n))
+	return n, err
+}
+
+func (l *Loop) sendv(c *Conn, pieces [][]byte) (int, error) {
+	n, err := l.be.Sendv(int(c.fd), pieces)
+	clear(pieces)
+	l.counters.sends.Add(1)
+	l.counters.bytesOut.Add(int64(n))
+	return n, err
+}

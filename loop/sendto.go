@@ -1,0 +1,52 @@
+package loop
+
+import (
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+
+// Send and Sendv use raw system calls: they never block, so the scheduler need
+// not be told of them, which it would answer in a fan-out by taking the
+// processor away.
+
+func (r *reactor) Send(fd int, b []byte) (int, error) {
+	for {
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), sendFlags, 0, 0)
+		if e != unix.EINTR {
+			return sent(n, e)
+		}
+	}
+}
+
+func (r *reactor) Sendv(fd int, bufs [][]byte) (int, error) {
+	r.iovecs = r.iovecs[:0]
+	for _, b := range bufs {
+		v := unix.Iovec{Base: unsafe.SliceData(b)}
+		v.SetLen(len(b))
+		r.iovecs = append(r.iovecs, v)
+	}
+	defer clear(r.iovecs)
+	msg := unix.Msghdr{Iov: unsafe.SliceData(r.iovecs)}
+	msg.SetIovlen(len(r.iovecs))
+	for {
+		n, _, e := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), sendFlags)
+		if e != unix.EINTR {
+			return sent(n, e)
+		}
+	}
+}
+
+func sent(n uintptr, e unix.Errno) (int, error) {
+	switch e {
+	case 0:
+		return int(n), nil
+	case unix.EAGAIN, unix.ENOBUFS:
+		return 0, nil
+	default:
+		return 0, os.NewSyscallError("send", e)
+	}
+}

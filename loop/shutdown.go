@@ -1,0 +1,148 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+)
+
+// stopGrace is how long Shutdown waits, beyond its context, for loops that are
+// told to stop.
+const stopGrace = time.Second
+
+// StopAccepting closes the listening sockets; connections stay. What was
+// accepted but not yet announced is closed and counted as rejected, and so are
+// connections that are adopted or moved from now on.
+func (e *Engine) StopAccepting() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refusing.Swap(true) {
+		return
+	}
+	if err := retire(e.listeners); err != nil {
+		e.cfg.Logger.Warn("loop: listening sockets stay open until shutdown", "error", err)
+	}
+}
+
+// Shutdown stops accepting, waits until all queued bytes are written or ctx
+// ends, closes all connections (Handler.Closed gets ErrShutdown) and ends the
+// loops. Tasks posted until then are run. It returns ctx's error when bytes
+// were discarded because of it, and is nil for an engine that has ended.
+// Goroutines and descriptors are gone when it returns, unless a callback blocks
+// a loop for longer than a second beyond ctx.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	e.StopAccepting()
+	err := e.drain(ctx)
+	e.stop()
+	select {
+	case <-e.done:
+		return err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case <-e.done:
+		return err
+	case <-grace.C:
+		return errors.Join(err, errors.New("loop: a callback keeps a loop from ending"))
+	}
+}
+
+// drain waits until no loop has anything to write.
+func (e *Engine) drain(ctx context.Context) error {
+	for _, l := range e.loops {
+		idle := make(chan struct{})
+		if !l.Post(awaitIdle(idle)) {
+			continue
+		}
+		select {
+		case <-idle:
+		case <-e.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// awaitIdle is closed at the end of the first burst that leaves nothing to
+// write or close.
+type awaitIdle chan<- struct{}
+
+// Run registers the channel.
+func (a awaitIdle) Run(l *Loop) {
+	if l.idle != nil {
+		close(l.idle) // an earlier Shutdown's, which has given up
+	}
+	l.idle = a
+}
+
+// stop tells gnet to end.
+func (e *Engine) stop() {
+	e.mu.Lock()
+	e.stopping = true
+	e.mu.Unlock()
+	e.attaching.Wait() // a connection on its way would wait for a loop for ever
+	select {
+	case <-e.started:
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // Stop polls at leisure until its context ends; done is told at once
+		_ = e.gnet.Stop(ctx)
+	case <-e.done:
+	}
+}
+
+// finish ends what gnet's end leaves behind. gnet's loops have ended, so this
+// goroutine may act in their place.
+func (e *Engine) finish(err error) {
+	e.mu.Lock()
+	if err == nil && !e.stopping {
+		err = ErrStopped
+	}
+	e.stopping = true
+	e.mu.Unlock()
+	e.refusing.Store(true)
+	for _, r := range e.reactor {
+		r.loop.shut()
+		r.stopTimer()
+	}
+	e.watcher.close()
+	e.err = err
+	close(e.done)
+}
+
+// beginAttach announces a connection on its way to a loop, to be followed by
+// attaching.Done. It is false when the engine stops.
+func (e *Engine) beginAttach() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping {
+		return false
+	}
+	e.attaching.Add(1)
+	return true
+}
+
+// Adopt makes a connection that was accepted elsewhere, such as a hijacked one
+// of net/http, one of the engine's. nc must be a plain *net.TCPConn; it is
+// consumed, also on failure. accept is called as by Listen, then unread, which
+// is copied, is delivered. Adopt returns when that has happened.
+func (e *Engine) Adopt(nc net.Conn, unread []byte, accept func(c *Conn) Handler) error {
+	if _, ok := nc.(*net.TCPConn); !ok {
+		_ = nc.Close()
+		return ErrNotTCP
+	}
+	if !e.beginAttach() {
+		_ = nc.Close()
+		return ErrShutdown
+	}
+	defer e.attaching.Done()
+	e.mu.Lock()
+	r := e.reactor[e.next%len(e.reactor)]
+	e.next++
+	e.mu.Unlock()
+	return r.enroll(nc, &ticket{accept: accept, unread: append([]byte(nil), unread...)})
+}

@@ -1,0 +1,35 @@
+package loop
+
+import "sync/atomic"
+
+// Stats is a snapshot of an engine's counters, summed over its loops.
+type Stats struct {
+	Connections int64 // open now
+	Accepted    int64 // ever opened, adopted and moved ones included
+	Rejected    int64 // closed on arrival: over a limit, or stopping
+	Overflows   int64 // closed because Config.MaxQueued was passed
+	Panics      int64 // recovered from callbacks and tasks
+	Discarded   int64 // frames sent to closed connections, or queued when one closed
+	LostMoves   int64 // connections lost on the way to another loop
+	Sends       int64 // send system calls
+	BytesIn     int64
+	BytesOut    int64
+}
+
+type counters struct {
+	connections, accepted, rejected, overflows, panics,
+	discarded, lostMoves, sends, bytesIn, bytesOut atomic.Int64
+}
+
+func (s *Stats) add(c *counters) {
+	s.Connections += c.connections.Load()
+	s.Accepted += c.accepted.Load()
+	s.Rejected += c.rejected.Load()
+	s.Overflows += c.overflows.Load()
+	s.Panics += c.panics.Load()
+	s.Discarded += c.discarded.Load()
+	s.LostMoves += c.lostMoves.Load()
+	s.Sends += c.sends.Load()
+	s.BytesIn += c.bytesIn.Load()
+	s.BytesOut += c.bytesOut.Load()
+}
