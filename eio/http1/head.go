@@ -24,27 +24,27 @@ func (p *Parser) Head(b []byte, limit int, req *Request) (n int, err error) {
 		limit = DefaultHead
 	}
 	limit = min(limit, MaxHead)
+	if len(b) > 0 && b[0] != '\r' && class[b[0]]&classToken == 0 {
+		// Not HTTP, a TLS greeting perhaps: no need to wait for a line end that may never come.
+		p.scanned = 0
+		return 0, ErrRequestLine
+	}
 	// Only a new line end can change the outcome, so a head is parsed at most once a line, however it is cut.
 	seen := min(int(p.scanned), len(b))
 	if len(b) < limit && bytes.IndexByte(b[seen:], '\n') < 0 {
-		if len(b) > 0 && b[0] != '\r' && class[b[0]]&classToken == 0 {
-			p.scanned = 0
-			return 0, ErrRequestLine
-		}
-		p.scanned = uint32(len(b))
-		return 0, nil
-	}
-	n, err = req.parse(b[:min(len(b), limit)])
-	if n == 0 && err == nil {
-		if len(b) >= limit {
-			p.scanned = 0
-			return 0, ErrHeadTooLarge
-		}
 		p.scanned = uint32(len(b))
 		return 0, nil
 	}
 	p.scanned = 0
-	return n, err
+	n, err = req.parse(b[:min(len(b), limit)])
+	if n > 0 || err != nil {
+		return n, err
+	}
+	if len(b) >= limit {
+		return 0, ErrHeadTooLarge
+	}
+	p.scanned = uint32(len(b))
+	return 0, nil
 }
 
 // parse parses b from its start; 0 and nil when the blank line is not in it.
@@ -70,8 +70,11 @@ func (r *Request) parse(b []byte) (int, error) {
 			return 0, err
 		}
 		if len(line) == 0 {
+			if err := r.finish(&f); err != nil {
+				return 0, err
+			}
 			r.head = b[start:next]
-			return next, r.finish(&f)
+			return next, nil
 		}
 		if err := r.fieldLine(line, pos-start, &f); err != nil {
 			return 0, err
