@@ -41,7 +41,7 @@ func CheckUpgrade(method, upgrade, key, version []byte) error {
 	switch {
 	case string(method) != "GET":
 		return ErrMethod
-	case !bytes.EqualFold(upgrade, []byte("websocket")):
+	case len(upgrade) != len("websocket") || !bytes.EqualFold(upgrade, []byte("websocket")): // no letters beyond ASCII
 		return ErrUpgrade
 	case !validKey(key):
 		return ErrKey

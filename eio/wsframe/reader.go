@@ -23,19 +23,21 @@ func (r *Reader) Next(b []byte, lim *Limits) (ev Event, n int, err error) {
 	if r.lent {
 		r.lent, r.buf = false, r.buf[:r.message]
 	}
-	if r.buf != nil && len(r.buf) == 0 && !r.payload {
+	ev, n, err = r.scan(b, lim)
+	if err != nil || ev.Type == None && len(r.buf) == 0 {
 		r.Release(lim)
 	}
+	return ev, n, err
+}
+
+// scan is Next without the care for the buffer.
+func (r *Reader) scan(b []byte, lim *Limits) (ev Event, n int, err error) {
 	for n < len(b) {
 		if !r.payload {
 			used, err := r.header(b[n:], lim)
 			n += used
-			if err != nil {
-				r.Release(lim)
+			if err != nil || !r.payload {
 				return Event{}, n, err
-			}
-			if !r.payload {
-				return Event{}, n, nil
 			}
 		}
 		data, used := r.body(b[n:], lim)
@@ -47,9 +49,7 @@ func (r *Reader) Next(b []byte, lim *Limits) (ev Event, n int, err error) {
 			r.message = len(r.buf)
 			continue
 		}
-		if ev, err = r.event(data); err != nil {
-			r.Release(lim)
-		}
+		ev, err = r.event(data)
 		return ev, n, err
 	}
 	return Event{}, n, nil

@@ -1,0 +1,380 @@
+package wsframe
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/gobwas/ws"
+)
+
+// frame is a client's frame: first holds the final bit, the reserved bits and the opcode.
+func frame(first byte, payload string) []byte {
+	var out bytes.Buffer
+	h := ws.Header{Fin: first&finBit != 0, Rsv: first & rsvBits >> 4, OpCode: ws.OpCode(first & opBits),
+		Masked: true, Mask: [4]byte{0xa1, 0x00, 0x5b, 0xff}, Length: int64(len(payload))}
+	if err := ws.WriteHeader(&out, h); err != nil {
+		panic(err)
+	}
+	body := []byte(payload)
+	ws.Cipher(body, h.Mask, 0)
+	out.Write(body)
+	return out.Bytes()
+}
+
+func join(frames ...[]byte) []byte { return bytes.Join(frames, nil) }
+
+const (
+	text   = 0x01
+	bin    = 0x02
+	more   = 0x00
+	fin    = finBit
+	ping   = finBit | 0x09
+	pong   = finBit | 0x0a
+	closes = finBit | 0x08
+)
+
+// ledger lends exact capacities, overwrites what comes back, and knows what is out.
+type ledger struct {
+	out     map[*byte]bool
+	largest int
+}
+
+func (l *ledger) Get(n int) []byte {
+	if l.out == nil {
+		l.out = map[*byte]bool{}
+	}
+	l.largest = max(l.largest, n)
+	b := make([]byte, 0, n)
+	l.out[unsafe.SliceData(b)] = true
+	return b
+}
+
+func (l *ledger) Put(b []byte) {
+	if !l.out[unsafe.SliceData(b)] {
+		panic("a buffer that was not lent, or came back before")
+	}
+	delete(l.out, unsafe.SliceData(b))
+	b = b[:cap(b)]
+	for i := range b {
+		b[i] = 0xee
+	}
+}
+
+// read gives wire to a fresh Reader in pieces that end at the cuts and returns the events as text. It fails when a
+// buffer is kept though the Reader is between messages.
+func read(t testing.TB, wire []byte, lim Limits, cuts ...int) (string, error) {
+	t.Helper()
+	var pool ledger
+	lim.Buffers = &pool
+	var r Reader
+	var got strings.Builder
+	pos := 0
+	for _, end := range append(cuts, len(wire)) {
+		piece := bytes.Clone(wire[pos:end]) // it is unmasked in place
+		for {
+			ev, n, err := r.Next(piece, &lim)
+			if err != nil {
+				if len(pool.out) > 0 {
+					t.Fatal("a buffer is out after an error")
+				}
+				return got.String(), err
+			}
+			pos += n
+			piece = piece[n:]
+			if ev.Type == None {
+				break
+			}
+			fmt.Fprintf(&got, "%d", ev.Type)
+			if ev.Compressed {
+				got.WriteString("z")
+			}
+			fmt.Fprintf(&got, " %d %q\n", ev.Code, ev.Payload)
+		}
+		if pos != end {
+			t.Fatalf("None, but only %d of %d bytes used", pos, end)
+		}
+		if len(pool.out) > 1 || (len(pool.out) == 1) != (r.buf != nil) || r.buf != nil && len(r.buf) == 0 {
+			t.Fatalf("%d buffers out, Reader holds %d bytes", len(pool.out), len(r.buf))
+		}
+	}
+	r.Release(&lim)
+	if len(pool.out) > 0 {
+		t.Fatal("a buffer is out after Release")
+	}
+	return got.String(), nil
+}
+
+// everyCut checks that one cut, two cuts (of short wires) and single bytes give the same as no cut, and returns that.
+func everyCut(t testing.TB, wire []byte, lim Limits) (string, error) {
+	t.Helper()
+	want, wantErr := read(t, wire, lim)
+	check := func(cuts ...int) {
+		t.Helper()
+		if got, err := read(t, wire, lim, cuts...); got != want || err != wantErr {
+			t.Fatalf("cut at %v: %.300s %v\nwant %.300s %v", cuts, got, err, want, wantErr)
+		}
+	}
+	every := make([]int, len(wire))
+	for i := range wire {
+		every[i] = i
+		if len(wire) < 1000 || i < 40 || i%97 == 0 {
+			check(i)
+		}
+		if len(wire) < 60 {
+			for j := i; j < len(wire); j++ {
+				check(i, j)
+			}
+		}
+	}
+	check(every...)
+	return want, wantErr
+}
+
+// TestReaderAnatomy spells out frames bit by bit:
+//
+//	 0               1               2               3
+//	 0 1 2 3 4 5 6 7 0 1 2 3 4 5 6 7 0 1 2 3 4 5 6 7 0 1 2 3 4 5 6 7
+//	+-+-+-+-+-------+-+-------------+-------------------------------+
+//	|F|R|R|R| opcode|M| length      | length, when 126 (16 bits)    |
+//	|I|S|S|S|       |A|             | or 127 (64 bits)              |
+//	|N|V|V|V|       |S|             |                               |
+//	| |1|2|3|       |K|             |                               |
+//	+-+-+-+-+-------+-+-------------+-------------------------------+
+//	| mask (32 bits)                                                |
+//	+---------------------------------------------------------------+
+//	| payload, byte i xored with mask[i%4] ...                      |
+//	+---------------------------------------------------------------+
+func TestReaderAnatomy(t *testing.T) {
+	tests := []struct {
+		name string
+		wire []byte
+		want string
+	}{
+		{"text of the RFC's section 5.7", []byte{
+			0b1_000_0001,           // FIN, text
+			0b1_0000101,            // MASK, 5 bytes
+			0x37, 0xfa, 0x21, 0x3d, // mask
+			0x7f, 0x9f, 0x4d, 0x51, 0x58, // "Hello"
+		}, "1 0 \"Hello\"\n"},
+		{"fragments around a ping", []byte{
+			0b0_000_0010, 0b1_0000001, 0, 0, 0, 1, 0xff, // binary, not FIN, mask 00000001, ff
+			0b1_000_1001, 0b1_0000000, 1, 2, 3, 4, //       FIN, ping, no payload
+			0b1_000_0000, 0b1_0000010, 1, 0, 0, 0, 0, 2, // FIN, continuation: 01 02
+		}, "3 0 \"\"\n2 0 \"\\xff\\x01\\x02\"\n"},
+		{"16-bit and 64-bit length, not shortest", []byte{
+			0b1_000_0010, 0b1_1111110, 0, 1, 0, 0, 0, 0, 'a',
+			0b1_000_0010, 0b1_1111111, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 'b',
+		}, "2 0 \"a\"\n2 0 \"b\"\n"},
+		{"close with status", []byte{
+			0b1_000_1000, 0b1_0000100, 0, 0, 0, 0, // FIN, close
+			0x03, 0xe8, 'o', 'k', // 1000
+		}, "5 1000 \"ok\"\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := everyCut(t, tt.wire, Limits{}); got != tt.want || err != nil {
+				t.Errorf("got %s %v\nwant %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestReaderAccepts(t *testing.T) {
+	long := strings.Repeat("long é ", 10_000)
+	tests := []struct {
+		name string
+		wire []byte
+		lim  Limits
+		want string
+	}{
+		{"several whole frames", join(frame(fin|text, "4hi"), frame(fin|bin, ""), frame(ping, "p"), frame(pong, "")), Limits{},
+			"1 0 \"4hi\"\n2 0 \"\"\n3 0 \"p\"\n4 0 \"\"\n"},
+		{"empty text", frame(fin|text, ""), Limits{}, "1 0 \"\"\n"},
+		{"character across fragments", join(frame(text, "\xe2"), frame(more, "\x82"), frame(fin|more, "\xac")), Limits{}, "1 0 \"€\"\n"},
+		{"empty fragments", join(frame(bin, ""), frame(ping, "p"), frame(more, ""), frame(fin|more, "")), Limits{}, "3 0 \"p\"\n2 0 \"\"\n"},
+		{"control frames between fragments", join(frame(text, "ab"), frame(ping, "p"), frame(more, "c"), frame(pong, "q"), frame(fin|more, "d")), Limits{},
+			"3 0 \"p\"\n4 0 \"q\"\n1 0 \"abcd\"\n"},
+		{"close between fragments", join(frame(text, "ab"), frame(closes, "")), Limits{}, "5 0 \"\"\n"},
+		{"two fragmented messages", join(frame(text, "a"), frame(fin|more, "b"), frame(bin, "c"), frame(fin|more, "d")), Limits{}, "1 0 \"ab\"\n2 0 \"cd\"\n"},
+		{"exactly the limit", frame(fin|text, "12345"), Limits{Message: 5}, "1 0 \"12345\"\n"},
+		{"exactly the limit in fragments", join(frame(text, "123"), frame(more, "4"), frame(fin|more, "5")), Limits{Message: 5}, "1 0 \"12345\"\n"},
+		{"control frame longer than the limit", frame(ping, "123456"), Limits{Message: 5}, "3 0 \"123456\"\n"},
+		{"longest control frame", frame(ping, strings.Repeat("p", 125)), Limits{}, "3 0 \"" + strings.Repeat("p", 125) + "\"\n"},
+		{"compressed", join(frame(rsv1Bit|text, "\xff"), frame(fin|more, "\xfe"), frame(fin|text, "x")), Limits{RSV1: true}, "1z 0 \"\\xff\\xfe\"\n1 0 \"x\"\n"},
+		{"16-bit length", frame(fin|bin, long[:300]), Limits{}, fmt.Sprintf("2 0 %q\n", long[:300])},
+		{"64-bit length", frame(fin|text, long), Limits{}, fmt.Sprintf("1 0 %q\n", long)},
+		{"close with a registered status", frame(closes, "\x0f\xa0bye"), Limits{}, "5 4000 \"bye\"\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := everyCut(t, tt.wire, tt.lim); got != tt.want || err != nil {
+				t.Errorf("got %.300s %v\nwant %.300s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestReaderRefuses(t *testing.T) {
+	tests := []struct {
+		name string
+		wire []byte
+		lim  Limits
+		want *Error
+	}{
+		{"unmasked", []byte{fin | text, 1, 'a'}, Limits{}, ErrProtocol},
+		{"RSV1 without the extension", frame(fin|rsv1Bit|text, "a"), Limits{}, ErrProtocol},
+		{"RSV2", frame(fin|0x20|text, "a"), Limits{RSV1: true}, ErrProtocol},
+		{"RSV3", frame(fin|0x10|text, "a"), Limits{RSV1: true}, ErrProtocol},
+		{"RSV1 on a continuation", join(frame(rsv1Bit|text, "a"), frame(fin|rsv1Bit|more, "b")), Limits{RSV1: true}, ErrProtocol},
+		{"RSV1 on a ping", frame(ping|rsv1Bit, ""), Limits{RSV1: true}, ErrProtocol},
+		{"reserved data opcode", frame(fin|0x03, ""), Limits{}, ErrProtocol},
+		{"reserved control opcode", frame(fin|0x0b, ""), Limits{}, ErrProtocol},
+		{"continuation of nothing", frame(fin|more, "a"), Limits{}, ErrProtocol},
+		{"continuation after the end", join(frame(fin|text, "a"), frame(fin|more, "b")), Limits{}, ErrProtocol},
+		{"message inside a message", join(frame(text, "a"), frame(fin|text, "b")), Limits{}, ErrProtocol},
+		{"message inside an empty beginning", join(frame(bin, ""), frame(fin|bin, "b")), Limits{}, ErrProtocol},
+		{"fragmented ping", frame(0x09, ""), Limits{}, ErrProtocol},
+		{"long ping", frame(ping, strings.Repeat("p", 126)), Limits{}, ErrProtocol},
+		{"length with the high bit", []byte{fin | bin, maskBit | len64, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, Limits{Message: 1}, ErrProtocol},
+		{"close with one byte", frame(closes, "\x03"), Limits{}, ErrProtocol},
+		{"close with status 999", frame(closes, "\x03\xe7"), Limits{}, ErrProtocol},
+		{"close with status 1005", frame(closes, "\x03\xed"), Limits{}, ErrProtocol},
+		{"close with status 1006", frame(closes, "\x03\xee"), Limits{}, ErrProtocol},
+		{"close with status 1015", frame(closes, "\x03\xf7"), Limits{}, ErrProtocol},
+		{"close with status 2999", frame(closes, "\x0b\xb7"), Limits{}, ErrProtocol},
+		{"close with status 5000", frame(closes, "\x13\x88"), Limits{}, ErrProtocol},
+		{"close reason not UTF-8", frame(closes, "\x03\xe8\xff"), Limits{}, ErrUTF8},
+		{"text not UTF-8", frame(fin|text, "a\xc3"), Limits{}, ErrUTF8},
+		{"fragmented text not UTF-8", join(frame(text, "a\xc3"), frame(fin|more, "a")), Limits{}, ErrUTF8},
+		{"surrogate in text", frame(fin|text, "\xed\xa0\x80"), Limits{}, ErrUTF8},
+		{"too big by one, told by the header alone", frame(fin|text, "123456")[:6], Limits{Message: 5}, ErrTooBig},
+		{"fragments too big", join(frame(text, "123"), frame(more, "45"), frame(fin|more, "6")[:6]), Limits{Message: 5}, ErrTooBig},
+		{"greatest length", []byte{fin | bin, maskBit | len64, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}, Limits{Message: 5}, ErrTooBig},
+		{"fragments beyond int64", join(frame(bin, "12"), []byte{fin | more, maskBit | len64, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}), Limits{}, ErrTooBig},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := everyCut(t, tt.wire, tt.lim); err != tt.want {
+				t.Errorf("err %v, want %v, after %s", err, tt.want, got)
+			}
+		})
+	}
+}
+
+func TestErrorCodes(t *testing.T) {
+	for err, code := range map[*Error]uint16{ErrProtocol: 1002, ErrUTF8: 1007, ErrTooBig: 1009} {
+		if err.Code != code || !strings.HasPrefix(err.Error(), "wsframe: ") {
+			t.Errorf("%v: code %d, want %d", err, err.Code, code)
+		}
+	}
+}
+
+// TestReaderMemory: what is announced and not sent costs nothing, and what is sent costs at most twice its size.
+func TestReaderMemory(t *testing.T) {
+	if size := unsafe.Sizeof(Reader{}); size > 48 {
+		t.Errorf("a Reader has %d bytes", size)
+	}
+	var pool ledger
+	lim := Limits{Buffers: &pool}
+	var r Reader
+	head := []byte{fin | bin, maskBit | len64, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
+	if ev, n, err := r.Next(head, &lim); ev.Type != None || n != len(head) || err != nil {
+		t.Fatal(ev, n, err)
+	}
+	if r.buf != nil || pool.largest > 0 {
+		t.Fatalf("%d bytes for a header", pool.largest)
+	}
+	piece, sent := make([]byte, 100), 0
+	for range 100 {
+		if ev, n, err := r.Next(piece, &lim); ev.Type != None || n != len(piece) || err != nil {
+			t.Fatal(ev, n, err)
+		}
+		sent += len(piece)
+		if pool.largest > 2*sent {
+			t.Fatalf("%d bytes for %d", pool.largest, sent)
+		}
+	}
+	r.Release(&lim)
+	if len(pool.out) != 0 {
+		t.Error("a buffer is out")
+	}
+}
+
+// TestReaderLastBuffer: growth stops at the size that the frame needs.
+func TestReaderLastBuffer(t *testing.T) {
+	var pool ledger
+	lim := Limits{Buffers: &pool}
+	var r Reader
+	wire := frame(fin|bin, strings.Repeat("x", 1000))
+	for end := 100; end < len(wire); end += 100 {
+		if _, _, err := r.Next(bytes.Clone(wire[end-100:end]), &lim); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if pool.largest > 1000 {
+		t.Errorf("%d bytes for 1000", pool.largest)
+	}
+	r.Release(&lim)
+}
+
+// TestReaderZeroCopy: a whole frame's payload is a part of the input.
+func TestReaderZeroCopy(t *testing.T) {
+	wire := frame(fin|text, "hello")
+	var r Reader
+	ev, n, err := r.Next(wire, &Limits{})
+	if n != len(wire) || err != nil || string(ev.Payload) != "hello" {
+		t.Fatal(ev, n, err)
+	}
+	if &ev.Payload[0] != &wire[len(wire)-5] || cap(ev.Payload) != 5 {
+		t.Error("copied, or open to what follows")
+	}
+	if r.buf != nil || r.message != 0 || r.left != 0 || r.opening != 0 || r.payload || r.lent {
+		t.Errorf("the Reader keeps %+v", r)
+	}
+}
+
+func TestReaderAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("counts are off under the race detector")
+	}
+	wire := join(frame(fin|text, "4hello"), frame(ping, "x"), frame(fin|bin, strings.Repeat("b", 1000)))
+	buf := make([]byte, len(wire))
+	var r Reader
+	lim := Limits{Message: 1e6}
+	if allocs := testing.AllocsPerRun(100, func() {
+		copy(buf, wire)
+		for b := buf; ; {
+			ev, n, err := r.Next(b, &lim)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b = b[n:]; ev.Type == None {
+				break
+			}
+		}
+	}); allocs != 0 {
+		t.Errorf("%.0f allocations", allocs)
+	}
+}
+
+func BenchmarkReader(b *testing.B) {
+	for _, size := range []int{16, 64, 125, 1024, 64 << 10} {
+		wire := frame(fin|text, strings.Repeat("x", size))
+		b.Run(fmt.Sprintf("whole/%d", size), func(b *testing.B) {
+			buf := make([]byte, len(wire))
+			var r Reader
+			var lim Limits
+			b.ReportAllocs()
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				copy(buf, wire)
+				if ev, _, err := r.Next(buf, &lim); ev.Type != Text || err != nil {
+					b.Fatal(ev.Type, err)
+				}
+			}
+		})
+	}
+}
