@@ -1,0 +1,126 @@
+package sio
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+)
+
+// pendingAck is an acknowledgement that a socket waits for.
+type pendingAck struct {
+	id   uint64
+	sink ackSink
+}
+
+// ackSink takes what becomes of an acknowledgement: one call of one method, on
+// any goroutine.
+type ackSink interface {
+	reply(args RawArgs) // the sink's own
+	gone()
+}
+
+// call is an EmitAck in progress.
+type call struct{ result chan callResult }
+
+type callResult struct {
+	args RawArgs
+	err  error
+}
+
+var calls = sync.Pool{New: func() any { return &call{make(chan callResult, 1)} }}
+
+func (c *call) reply(args RawArgs) { c.result <- callResult{args: args} }
+
+func (c *call) gone() { c.result <- callResult{err: ErrDisconnected} }
+
+// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
+func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
+	if err := checkEvent(event); err != nil {
+		return RawArgs{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return RawArgs{}, err
+	}
+	s := o.socket
+	c := calls.Get().(*call)
+	defer calls.Put(c)
+	id, ok := s.expect(c)
+	if !ok {
+		return RawArgs{}, ErrDisconnected
+	}
+	m, err := eventMessage(s.ns, id, true, event, args)
+	if err == nil {
+		err = s.post(m, o.volatile)
+	}
+	if err == nil {
+		select {
+		case r := <-c.result:
+			return r.args, r.err
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if s.cancelAck(id) == nil {
+		<-c.result // it comes just now
+	}
+	return RawArgs{}, err
+}
+
+// expect makes sink wait for an acknowledgement with the id that it returns. The
+// ids of a socket's list ascend.
+func (s *Socket) expect(sink ackSink) (id uint64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open() {
+		return 0, false
+	}
+	id = s.ns.ackIDs.Add(1) - 1
+	c := s.rareLocked()
+	c.acks = append(c.acks, pendingAck{id, sink})
+	return id, true
+}
+
+// cancelAck takes an expected acknowledgement out of the list, or returns nil.
+func (s *Socket) cancelAck(id uint64) ackSink {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cold == nil {
+		return nil
+	}
+	i, found := slices.BinarySearchFunc(s.cold.acks, id, func(a pendingAck, id uint64) int {
+		switch {
+		case a.id < id:
+			return -1
+		case a.id > id:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return nil
+	}
+	sink := s.cold.acks[i].sink
+	s.cold.acks = slices.Delete(s.cold.acks, i, i+1)
+	return sink
+}
+
+// receiveAck hands an acknowledgement to who waits for it; others are ignored.
+func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
+	s.client.part().counts.acksIn.Add(1)
+	if !h.HasID {
+		return
+	}
+	sink := s.cancelAck(h.ID)
+	if sink == nil {
+		return
+	}
+	args, err := socketio.SplitAck(append([]byte(nil), h.Data...))
+	if err != nil {
+		sink.gone()
+		s.client.invalid(err)
+		return
+	}
+	sink.reply(RawArgs{args, attachments})
+}

@@ -1,0 +1,133 @@
+package sio
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// BroadcastOperator says whom a broadcast is for and how it is sent. It is an
+// immutable value: its methods return changed copies, which may be kept and
+// used again.
+type BroadcastOperator struct {
+	ns       *Namespace
+	self     *Socket // left out; nil for nobody
+	rooms    []string
+	except   []string
+	volatile bool
+}
+
+// To adds rooms: the broadcast reaches who is in at least one of all that were
+// added, each socket once. As long as none was added it reaches everybody.
+func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
+	o.rooms = slices.Concat(o.rooms, rooms)
+	return o
+}
+
+// In is To.
+func (o BroadcastOperator) In(rooms ...string) BroadcastOperator { return o.To(rooms...) }
+
+// Except adds rooms whose members are left out.
+func (o BroadcastOperator) Except(rooms ...string) BroadcastOperator {
+	o.except = slices.Concat(o.except, rooms)
+	return o
+}
+
+// Volatile makes packets that may be lost: a recipient that can't be written to
+// at once, because its long poll is not there or because earlier bytes are
+// still unsent, does not get it, now or later.
+func (o BroadcastOperator) Volatile() BroadcastOperator {
+	o.volatile = true
+	return o
+}
+
+// Emit sends an event to everybody who is addressed at this moment. It encodes
+// args once, before it returns; see [Socket.Emit] for them and for the errors.
+// It is not an error when nobody is addressed.
+func (o BroadcastOperator) Emit(event string, args ...any) error {
+	if err := checkEvent(event); err != nil {
+		return err
+	}
+	m, err := eventMessage(o.ns, 0, false, event, args)
+	if err != nil {
+		return err
+	}
+	defer m.release()
+
+	// Most targets name a few sockets at most: these need no memory.
+	var members, excepted [4]*adapter.Member[*Socket]
+	target := adapter.Target[*Socket]{
+		All:           len(o.rooms) == 0,
+		Rooms:         o.rooms,
+		Members:       o.ns.resolve(members[:0], o.rooms),
+		Except:        o.except,
+		ExceptMembers: o.ns.resolve(excepted[:0], o.except),
+	}
+	if o.self != nil {
+		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
+	}
+	t := castTasks.Get().(*castTask)
+	for shard := range o.ns.rooms.Shards() {
+		if !o.ns.rooms.Take(shard, &target, &t.cast) {
+			continue
+		}
+		t.message, t.volatile = m.retain(), o.volatile
+		if !o.ns.srv.loop(shard).Post(t) {
+			t.recycle() // the server has ended
+		}
+		t = castTasks.Get().(*castTask)
+	}
+	castTasks.Put(t)
+	return nil
+}
+
+// resolve appends the members of the sockets whose ids are among rooms.
+func (ns *Namespace) resolve(dst []*adapter.Member[*Socket], rooms []string) []*adapter.Member[*Socket] {
+	for _, room := range rooms {
+		if s := ns.find(room); s != nil {
+			dst = append(dst, &s.member)
+		}
+	}
+	return dst
+}
+
+// castTask is one loop's part of a broadcast.
+type castTask struct {
+	cast     adapter.Cast[*Socket]
+	message  message
+	volatile bool
+}
+
+var castTasks = sync.Pool{New: func() any { return new(castTask) }}
+
+func (t *castTask) Run(*loop.Loop) {
+	var room [64]*Socket
+	for batch := t.cast.Next(room[:0]); len(batch) > 0; batch = t.cast.Next(room[:0]) {
+		for _, s := range batch {
+			s.deliver(t.message, t.volatile)
+		}
+	}
+	t.recycle()
+}
+
+func (t *castTask) recycle() {
+	t.cast.Done()
+	t.message.release()
+	t.message = message{}
+	castTasks.Put(t)
+}
+
+// Broadcast addresses everybody in the namespace but the socket.
+func (s *Socket) Broadcast() BroadcastOperator { return BroadcastOperator{ns: s.ns, self: s} }
+
+// To addresses the sockets in at least one of rooms, except this one: see
+// [BroadcastOperator.To].
+func (s *Socket) To(rooms ...string) BroadcastOperator { return s.Broadcast().To(rooms...) }
+
+// In is To.
+func (s *Socket) In(rooms ...string) BroadcastOperator { return s.To(rooms...) }
+
+// Except addresses the sockets that are in none of rooms, except this one.
+func (s *Socket) Except(rooms ...string) BroadcastOperator { return s.Broadcast().Except(rooms...) }

@@ -1,0 +1,142 @@
+package sio
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/sioserver/sioserver/eio"
+)
+
+// Config is what a [Server] is made from. The zero value is the reference
+// server's defaults. It is read once, by New.
+type Config struct {
+	// Path is the prefix of the request targets that belong to the server:
+	// "/socket.io/" when empty. A missing slash at its end is added.
+	Path string
+	// Loops is the number of event loops; GOMAXPROCS when 0, at most 256.
+	Loops int
+
+	// PingInterval is the time between two heartbeats of an answering client; 25 s when 0.
+	PingInterval time.Duration
+	// PingTimeout is how long a client may take to answer a heartbeat; 20 s when 0.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade from polling to WebSocket may take; 10 s when 0.
+	UpgradeTimeout time.Duration
+	// ConnectTimeout is how long a client may stay without having joined a namespace; 45 s when 0.
+	ConnectTimeout time.Duration
+
+	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
+	// body in bytes; 1,000,000 when 0.
+	MaxHTTPBufferSize int64
+	// MaxQueued is how many bytes may wait for a client that does not read them
+	// before its connection is closed; 16 MiB when 0.
+	MaxQueued int
+	// MaxPending is how many events of one connection may wait for handlers;
+	// 1,024 when 0. The connection of a client that passes it is closed with
+	// [ForcedClose] and counted in [Stats].
+	MaxPending int
+	// MaxPendingBytes is the same for the size of their arguments; 4 MiB when 0.
+	MaxPendingBytes int64
+	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
+	// it to the limit of open files.
+	MaxConnections int
+
+	// Transports are the transports that clients may use, of "polling" and
+	// "websocket"; both when nil.
+	Transports []string
+	// NoUpgrades stops the server from offering an upgrade from polling to WebSocket.
+	NoUpgrades bool
+	// DiscardRequest drops the first HTTP request of a client once its connection
+	// is open: [Socket.Handshake] has no URL, headers and query then. It saves
+	// about 500 bytes a connection.
+	DiscardRequest bool
+
+	// Client holds the browser client's files, socket.io.js and its siblings, in
+	// its root. They are served under Path; a missing one is a 404 that says so.
+	Client fs.FS
+	// NoClient stops the server from serving the browser client.
+	NoClient bool
+	// Handler serves the requests outside Path; they get a 404 when it is nil.
+	Handler http.Handler
+
+	// OnPanic, when set, is called after a handler has panicked with v; the panic
+	// is also logged and counted. event is its event, or "connection",
+	// "middleware", "disconnecting" or "disconnect". s keeps its connection,
+	// except that it is refused when a middleware, and disconnected when a
+	// connection handler has panicked. Called on the goroutine of the handler.
+	OnPanic func(s *Socket, event string, v any, stack []byte)
+	// OnError, when set, is called with what a handler of an event returned, with
+	// an [*ArgumentError] when the event's arguments did not fit the handler, and
+	// with a [*PacketError] (event is "") for each of the client's sockets when
+	// its connection is closed because of an invalid packet. Errors are also
+	// logged at debug level and counted. It may be called on a loop: it must not block.
+	OnError func(s *Socket, event string, err error)
+	// Logger receives what an operator should know; slog.Default() when nil.
+	Logger *slog.Logger
+}
+
+const maxAttachments = 10
+
+func (cfg *Config) withDefaults() error {
+	if cfg.Path == "" {
+		cfg.Path = "/socket.io/"
+	}
+	if cfg.Loops == 0 {
+		cfg.Loops = min(runtime.GOMAXPROCS(0), maxLoops)
+	}
+	if cfg.Loops < 0 || cfg.Loops > maxLoops {
+		return fmt.Errorf("sio: Config.Loops is %d; it must be between 1 and %d, or 0 for GOMAXPROCS", cfg.Loops, maxLoops)
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 45 * time.Second
+	}
+	if cfg.ConnectTimeout < time.Millisecond {
+		return fmt.Errorf("sio: Config.ConnectTimeout is %v; it must be at least 1ms, or 0 for 45s", cfg.ConnectTimeout)
+	}
+	if cfg.MaxHTTPBufferSize == 0 {
+		cfg.MaxHTTPBufferSize = 1_000_000
+	}
+	if cfg.MaxQueued == 0 {
+		cfg.MaxQueued = 16 << 20
+	}
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = 1024
+	}
+	if cfg.MaxPending < 0 {
+		return fmt.Errorf("sio: Config.MaxPending is %d; it must be positive, or 0 for 1024", cfg.MaxPending)
+	}
+	if cfg.MaxPendingBytes == 0 {
+		cfg.MaxPendingBytes = 4 << 20
+	}
+	if cfg.MaxPendingBytes < 0 {
+		return fmt.Errorf("sio: Config.MaxPendingBytes is %d; it must be positive, or 0 for 4 MiB", cfg.MaxPendingBytes)
+	}
+	if cfg.MaxConnections < 0 {
+		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return nil
+}
+
+// engine is the part of cfg that the engine checks and uses.
+func (cfg *Config) engine() eio.Config {
+	return eio.Config{
+		Path:              cfg.Path,
+		PingInterval:      cfg.PingInterval,
+		PingTimeout:       cfg.PingTimeout,
+		UpgradeTimeout:    cfg.UpgradeTimeout,
+		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
+		MaxQueued:         cfg.MaxQueued,
+		Transports:        cfg.Transports,
+		NoUpgrades:        cfg.NoUpgrades,
+		DiscardRequest:    cfg.DiscardRequest,
+		Fallback:          cfg.Handler,
+		Logger:            cfg.Logger,
+	}
+}

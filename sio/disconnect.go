@@ -1,0 +1,132 @@
+package sio
+
+import (
+	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Disconnect takes the socket out of its namespace: it leaves its rooms at
+// once, what was emitted before is still delivered, and the client is told. The
+// connection stays, and the client may connect to the namespace again; with
+// closeConnection all sockets of the client are disconnected and the connection
+// is closed. It does nothing for a socket that is not connected.
+func (s *Socket) Disconnect(closeConnection bool) {
+	if !s.close(ServerNamespaceDisconnect) {
+		return
+	}
+	if closeConnection {
+		s.client.Loop().Post((*expelTask)(s))
+	} else {
+		s.client.Loop().Post((*leaveTask)(s))
+	}
+}
+
+// leaveTask is a socket that the server has disconnected.
+type leaveTask Socket
+
+func (t *leaveTask) Run(*loop.Loop) { (*Socket)(t).sayGoodbye() }
+
+// sayGoodbye sends the DISCONNECT packet, unless the client has left before.
+func (s *Socket) sayGoodbye() {
+	if s.gone {
+		return
+	}
+	m := textMessage(func(b []byte) []byte { return socketio.AppendDisconnect(b, s.ns.name) })
+	m.send(s.client)
+	m.release()
+	s.client.forget(s)
+}
+
+// expelTask is a socket whose client is disconnected.
+type expelTask Socket
+
+func (t *expelTask) Run(*loop.Loop) {
+	c := (*Socket)(t).client
+	for _, s := range c.sockets() {
+		if s.state.Load() == stateConnecting {
+			s.close(ServerNamespaceDisconnect)
+			c.forget(s)
+			continue
+		}
+		s.close(ServerNamespaceDisconnect)
+		s.sayGoodbye()
+	}
+	c.Session.Close(false)
+}
+
+// close ends the socket for everybody but the peer: the first caller wins and
+// gets true. It is called on any goroutine. A socket that was only about to
+// connect ends silently, and false is returned.
+func (s *Socket) close(reason Reason) bool {
+	connected := s.state.CompareAndSwap(stateConnected, stateDisconnected)
+	if !connected && !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
+		return false
+	}
+	rooms := s.ns.rooms.Remove(&s.member)
+	busy := s.release()
+	if !connected {
+		return false
+	}
+	k := s.ns.hooks.Load()
+	if !busy && len(k.disconnecting)+len(k.disconnect) == 0 {
+		return true
+	}
+	s.mu.Lock()
+	s.rareLocked().rooms = append(rooms, s.ID())
+	s.mu.Unlock()
+	s.enqueue(&disconnectJob{reason}, false)
+	return true
+}
+
+// release lets go of what waits for the socket. It reports whether it has, or
+// may still get, handlers of its own.
+func (s *Socket) release() (busy bool) {
+	s.mu.Lock()
+	busy = s.queue != nil
+	var waiting contextState
+	var acks []pendingAck
+	if c := s.cold; c != nil {
+		busy = busy || len(c.disconnecting)+len(c.disconnect) > 0
+		waiting, acks = c.context, c.acks
+		c.context, c.acks = contextState{}, nil
+	}
+	s.mu.Unlock()
+	waiting.end()
+	for _, a := range acks {
+		a.sink.gone()
+	}
+	return busy
+}
+
+// disconnectJob runs the disconnect handlers of a socket.
+type disconnectJob struct{ reason Reason }
+
+func (j *disconnectJob) size() int { return 0 }
+
+func (j *disconnectJob) run(s *Socket) {
+	k := s.ns.hooks.Load()
+	srv := s.ns.srv
+	s.mu.Lock()
+	disconnecting, disconnect := s.cold.disconnecting, s.cold.disconnect
+	s.mu.Unlock()
+	for _, h := range k.disconnecting {
+		srv.runDisconnect(s, "disconnecting", func() { h(s, j.reason) })
+	}
+	for _, h := range disconnecting {
+		srv.runDisconnect(s, "disconnecting", func() { h(j.reason) })
+	}
+	s.mu.Lock()
+	s.cold.rooms = nil
+	s.mu.Unlock()
+	for _, h := range k.disconnect {
+		srv.runDisconnect(s, "disconnect", func() { h(s, j.reason) })
+	}
+	for _, h := range disconnect {
+		srv.runDisconnect(s, "disconnect", func() { h(j.reason) })
+	}
+}
+
+func (srv *Server) runDisconnect(s *Socket, event string, call func()) {
+	defer srv.rescue(s, event, nil)
+	call()
+}

@@ -1,0 +1,57 @@
+package sio
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors that callers can match with errors.Is.
+var (
+	// ErrReservedEvent: the event's name belongs to the protocol and can't be emitted.
+	ErrReservedEvent = errors.New("sio: reserved event name")
+	// ErrDisconnected: the socket has left its namespace or lost its connection.
+	ErrDisconnected = errors.New("sio: socket is disconnected")
+	// ErrAcked: the event was acknowledged before, or its client did not ask for it.
+	ErrAcked = errors.New("sio: no acknowledgement is expected")
+	// ErrServerClosed: Shutdown or Close was called.
+	ErrServerClosed = errors.New("sio: server closed")
+	// ErrListening: the server listens already.
+	ErrListening = errors.New("sio: server is listening already")
+	// ErrNotListening: the server does not listen.
+	ErrNotListening = errors.New("sio: server is not listening")
+	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
+	ErrFull = errors.New("sio: too many sockets in a namespace")
+)
+
+// ConnectError is what a middleware returns to refuse a connection and to tell
+// the client more than a message: its connect_error event carries both.
+type ConnectError struct {
+	Message string
+	// Data is sent as JSON; nil sends none. For a JSON null use json.RawMessage("null").
+	Data any
+}
+
+func (e *ConnectError) Error() string { return e.Message }
+
+// ArgumentError reports an argument of an event or acknowledgement that does
+// not fit the type it was to be decoded into.
+type ArgumentError struct {
+	Index int // from 0
+	Err   error
+}
+
+func (e *ArgumentError) Error() string {
+	return fmt.Sprintf("sio: argument %d: %v", e.Index, e.Err)
+}
+
+// Unwrap returns the decoder's error.
+func (e *ArgumentError) Unwrap() error { return e.Err }
+
+// PacketError reports a packet of a client that the protocol does not allow.
+// The connection is closed because of it.
+type PacketError struct{ Err error }
+
+func (e *PacketError) Error() string { return "sio: invalid packet: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *PacketError) Unwrap() error { return e.Err }

@@ -1,0 +1,151 @@
+package sio
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+)
+
+// Event is an event that a client has sent. Its arguments are raw JSON until
+// they are bound.
+//
+// An Event of an ordinary handler may be kept and is safe for concurrent use. An
+// Event of an [Inline] handler is borrowed, with its arguments, until the
+// handler returns.
+type Event struct {
+	RawArgs
+	socket *Socket
+	name   string
+	id     uint64
+	wants  bool
+	acked  atomic.Bool
+
+	route *route
+	buf   []byte // the packet's data, for a queued event
+}
+
+var events = sync.Pool{New: func() any { return new(Event) }}
+
+// keepBuffer is the largest buffer that a recycled event holds on to.
+const keepBuffer = 4096
+
+func (e *Event) begin(s *Socket, h socketio.Header, r *route) {
+	e.socket = s
+	e.route = r
+	e.id, e.wants = h.ID, h.HasID
+	if r != nil {
+		e.name = r.event
+	}
+}
+
+func (e *Event) reset() {
+	buf := e.buf[:0]
+	if cap(buf) > keepBuffer {
+		buf = nil
+	}
+	e.RawArgs = RawArgs{}
+	e.socket, e.route, e.name = nil, nil, ""
+	e.id, e.wants, e.buf = 0, false, buf
+	e.acked.Store(false)
+}
+
+// Socket is the socket that received the event.
+func (e *Event) Socket() *Socket { return e.socket }
+
+// Name is the event's name; numbers are given as their text.
+func (e *Event) Name() string { return e.name }
+
+// WantsAck reports whether the client waits for an acknowledgement.
+func (e *Event) WantsAck() bool { return e.wants }
+
+// Ack acknowledges the event with args, which are those of the callback that
+// the client has passed to its emit. It may be called from any goroutine, also
+// after the handler has returned (see [Event.Reply] for inline handlers). Only
+// the first call counts: later ones, and those for an event that asked for
+// none, do nothing and return [ErrAcked].
+func (e *Event) Ack(args ...any) error {
+	if !e.wants || !e.acked.CompareAndSwap(false, true) {
+		return ErrAcked
+	}
+	return e.socket.sendAck(e.id, args)
+}
+
+// Reply takes the acknowledgement out of the event, for a handler whose event
+// is borrowed: the event itself counts as acknowledged from then on.
+func (e *Event) Reply() *Reply {
+	r := &Reply{socket: e.socket, id: e.id}
+	r.used.Store(!e.wants || e.acked.Swap(true))
+	return r
+}
+
+// Reply is an acknowledgement still to be given. It is safe for concurrent use.
+type Reply struct {
+	socket *Socket
+	id     uint64
+	used   atomic.Bool
+}
+
+// Ack gives the acknowledgement: see [Event.Ack].
+func (r *Reply) Ack(args ...any) error {
+	if r.used.Swap(true) {
+		return ErrAcked
+	}
+	return r.socket.sendAck(r.id, args)
+}
+
+// run calls the queued handlers of the namespace, then those of the socket, on
+// the socket's queue. It implements job.
+func (e *Event) run(s *Socket) {
+	if s.state.Load() != stateConnected {
+		e.recycle()
+		return
+	}
+	name, args, err := socketio.SplitEvent(e.buf)
+	if err != nil {
+		return // it was split before it was queued
+	}
+	e.RawArgs.raw = args
+	keeps := false
+	if e.route != nil {
+		keeps = e.route.keeps
+		s.runRoute(e, e.route)
+	}
+	s.mu.Lock()
+	var own *route
+	if s.cold != nil {
+		own = s.cold.routes[string(name)]
+	}
+	s.mu.Unlock()
+	if own != nil {
+		e.name = own.event
+		keeps = keeps || own.keeps
+		s.runRoute(e, own)
+	}
+	if !keeps {
+		e.recycle()
+	}
+}
+
+func (s *Socket) runRoute(e *Event, r *route) {
+	for _, call := range r.queued {
+		if s.state.Load() != stateConnected {
+			return
+		}
+		s.ns.srv.runHandler(call, e)
+	}
+}
+
+func (e *Event) recycle() {
+	e.reset()
+	events.Put(e)
+}
+
+// size implements job.
+func (e *Event) size() int {
+	n := len(e.buf)
+	for _, a := range e.attachments {
+		n += len(a)
+	}
+	return n
+}

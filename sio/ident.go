@@ -1,0 +1,52 @@
+package sio
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+)
+
+// socketID is a socket's id in its text form, 20 characters of base64url. Its
+// 15 bytes are 11 random ones and the place of the socket in its namespace's
+// rooms, so that the room named by an id is found without a map:
+//
+//	| 0 … 10 random | 11 shard | 12 … 14 slot (big endian) |
+type socketID [20]byte
+
+const (
+	idRandom = 11
+	maxLoops = 256 // what the shard's byte can tell apart
+)
+
+var idEncoding = base64.RawURLEncoding.Strict()
+
+// place takes the shard and the slot out of s when it has the form of an id.
+func place(s string) (shard int, slot uint32, ok bool) {
+	if len(s) != len(socketID{}) {
+		return 0, 0, false
+	}
+	var tail [6]byte // s[12:] holds the bytes 9 to 14
+	if _, err := idEncoding.Decode(tail[:], []byte(s[12:])); err != nil {
+		return 0, 0, false
+	}
+	return int(tail[2]), binary.BigEndian.Uint32(tail[2:]) & (1<<24 - 1), true
+}
+
+// idSource makes ids for one loop. It reads the system's random generator in
+// blocks. Loop-owned.
+type idSource struct{ random *bufio.Reader }
+
+func newIDSource() idSource { return idSource{bufio.NewReaderSize(rand.Reader, 512)} }
+
+func (src idSource) next(shard int, slot uint32) (id socketID) {
+	var raw [15]byte
+	binary.BigEndian.PutUint32(raw[idRandom:], slot)
+	raw[idRandom] = byte(shard)
+	for i := 0; i < idRandom; {
+		n, _ := src.random.Read(raw[i:idRandom]) // crypto/rand never fails
+		i += n
+	}
+	idEncoding.Encode(id[:], raw[:])
+	return id
+}

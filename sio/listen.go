@@ -1,0 +1,110 @@
+package sio
+
+import (
+	"context"
+	"net"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// ListenAndServe listens on addr ("host:port"; without a host IPv4 and IPv6;
+// port 0 picks a free one) and returns when the server has ended: with
+// [ErrServerClosed], or at once with the reason why it can't listen, which
+// matches syscall.EADDRINUSE when the port is taken.
+func (srv *Server) ListenAndServe(addr string) error {
+	if err := srv.Listen(addr); err != nil {
+		return err
+	}
+	return srv.Serve()
+}
+
+// Listen is the first half of ListenAndServe: it returns when clients can
+// connect, and they are served whether or not Serve is called.
+func (srv *Server) Listen(addr string) error {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	switch {
+	case srv.closing.Load():
+		return ErrServerClosed
+	case srv.engine != nil:
+		return ErrListening
+	}
+	engine, err := loop.Listen(loop.Config{
+		Addr:           addr,
+		Loops:          srv.cfg.Loops,
+		MaxConnections: srv.cfg.MaxConnections,
+		MaxQueued:      srv.cfg.MaxQueued,
+		Logger:         srv.cfg.Logger,
+	}, srv.eio.Accept)
+	if err != nil {
+		return err
+	}
+	srv.engine = engine
+	return nil
+}
+
+// Serve is the second half of ListenAndServe: it waits for the server's end
+// and returns [ErrServerClosed], or [ErrNotListening] when Listen did not succeed.
+func (srv *Server) Serve() error {
+	srv.mu.Lock()
+	listening := srv.engine != nil
+	srv.mu.Unlock()
+	if !listening {
+		return ErrNotListening
+	}
+	<-srv.done
+	return ErrServerClosed
+}
+
+// Addr is the address that the server listens on; nil when it does not.
+func (srv *Server) Addr() net.Addr {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.engine == nil {
+		return nil
+	}
+	return srv.engine.Addr()
+}
+
+// Shutdown ends the server: it accepts no more connections, disconnects every
+// socket with [ServerShuttingDown] (clients see their connection close, and
+// will reconnect if they can), waits for running and pending handlers, and
+// stops the loops. Packets that a polling client has not fetched are lost. When
+// ctx ends first, handlers are no longer waited for and its error is returned;
+// everything else has still been done. Further calls wait for the first. It
+// must not be called by a handler that the server would wait for.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.mu.Lock()
+	engine := srv.engine
+	first := !srv.closing.Swap(true)
+	srv.mu.Unlock()
+	if !first {
+		select {
+		case <-srv.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer close(srv.done)
+	var err error
+	if engine != nil {
+		engine.StopAccepting()
+		srv.eio.Close()
+		err = engine.Shutdown(ctx)
+	}
+	if e := srv.workers.stop(ctx); err == nil {
+		err = e
+	}
+	return err
+}
+
+// Close is Shutdown without waiting for handlers.
+func (srv *Server) Close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := srv.Shutdown(ctx); err != nil && err != context.Canceled {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package sio
+
+import (
+	"fmt"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/eio"
+)
+
+// message is a packet encoded for the wire, with its attachments; each holder
+// has a reference. Immutable, safe for concurrent use.
+type message struct {
+	head        *eio.Packet
+	attachments []*eio.Packet
+}
+
+// textMessage returns a packet without attachments.
+func textMessage(encode func(b []byte) []byte) message {
+	p := eio.NewPacket(false)
+	p.End(encode(p.Begin()))
+	return message{head: p}
+}
+
+// eventMessage encodes an event.
+func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (message, error) {
+	p := eio.NewPacket(false)
+	b, attachments, err := socketio.AppendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
+	return seal(p, b, attachments, err)
+}
+
+// ackMessage encodes an acknowledgement.
+func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
+	p := eio.NewPacket(false)
+	b, attachments, err := socketio.AppendAck(p.Begin(), ns.name, id, args)
+	return seal(p, b, attachments, err)
+}
+
+func seal(p *eio.Packet, b []byte, attachments [][]byte, err error) (message, error) {
+	p.End(b)
+	if err != nil {
+		p.Release()
+		return message{}, fmt.Errorf("sio: can't encode the arguments: %w", err)
+	}
+	m := message{head: p}
+	for _, a := range attachments {
+		p := eio.NewPacket(true)
+		p.End(append(p.Begin(), a...))
+		m.attachments = append(m.attachments, p)
+	}
+	return m, nil
+}
+
+func (m message) retain() message {
+	m.head.Retain()
+	for _, p := range m.attachments {
+		p.Retain()
+	}
+	return m
+}
+
+func (m message) release() {
+	m.head.Release()
+	for _, p := range m.attachments {
+		p.Release()
+	}
+}
+
+// send hands the message to the client's session, on its loop.
+func (m message) send(c *client) {
+	c.Session.Send(m.head)
+	for _, p := range m.attachments {
+		c.Session.Send(p)
+	}
+}
+
+// deliver sends a message to the socket's client, on its loop, unless the
+// client has left the namespace. A volatile one is dropped when it could not
+// leave at once.
+func (s *Socket) deliver(m message, volatile bool) {
+	if s.gone {
+		return
+	}
+	counts := &s.client.part().counts
+	if volatile && !s.client.Writable() {
+		counts.volatileDropped.Add(1)
+		return
+	}
+	counts.packetsOut.Add(1)
+	m.send(s.client)
+}

@@ -1,0 +1,126 @@
+package sio
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// Namespace is a channel of its own on the clients' connections: it has its
+// own sockets, rooms and handlers. It is safe for concurrent use; handlers are
+// best registered before the server listens.
+type Namespace struct {
+	srv    *Server
+	name   string
+	rooms  *adapter.Rooms[*Socket]
+	ackIDs atomic.Uint64 // the next ack id, shared by all sockets
+
+	mu     sync.Mutex // held to replace what follows; reading needs no lock
+	routes atomic.Pointer[routes]
+	hooks  atomic.Pointer[hooks]
+}
+
+// hooks are a namespace's handlers for the life of a socket. Immutable.
+type hooks struct {
+	middlewares   []func(s *Socket) error
+	connection    []func(s *Socket)
+	disconnecting []func(s *Socket, reason Reason)
+	disconnect    []func(s *Socket, reason Reason)
+}
+
+func newNamespace(srv *Server, name string) *Namespace {
+	ns := &Namespace{srv: srv, name: name, rooms: adapter.New[*Socket](srv.cfg.Loops)}
+	ns.routes.Store(&routes{})
+	ns.hooks.Store(&hooks{})
+	return ns
+}
+
+// Name is the namespace's name, which begins with a slash.
+func (ns *Namespace) Name() string { return ns.name }
+
+func (ns *Namespace) updateHooks(change func(h *hooks)) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	next := *ns.hooks.Load()
+	change(&next)
+	ns.hooks.Store(&next)
+}
+
+// with returns a longer copy of list: readers keep the old one.
+func with[T any](list []T, v T) []T { return append(slices.Clip(list), v) }
+
+// Use adds a middleware. The middlewares of a namespace run one after the other
+// for each socket that wants to connect, on its queue, so they may block; the
+// first error refuses the socket and its text, or the [ConnectError] that it
+// wraps, is sent to the client. In a middleware the socket can join rooms and be
+// emitted to, but broadcasts don't reach it yet.
+func (ns *Namespace) Use(middleware func(s *Socket) error) {
+	ns.updateHooks(func(h *hooks) { h.middlewares = with(h.middlewares, middleware) })
+}
+
+// OnConnection adds a handler for sockets that have connected. It runs on the
+// socket's queue, before the handlers of the socket's events.
+func (ns *Namespace) OnConnection(h func(s *Socket)) {
+	ns.updateHooks(func(k *hooks) { k.connection = with(k.connection, h) })
+}
+
+// OnDisconnecting adds a handler for sockets that have been disconnected. It
+// runs on the socket's queue, before those of OnDisconnect; [Socket.Rooms] still
+// tells it the rooms that the socket was in.
+func (ns *Namespace) OnDisconnecting(h func(s *Socket, reason Reason)) {
+	ns.updateHooks(func(k *hooks) { k.disconnecting = with(k.disconnecting, h) })
+}
+
+// OnDisconnect adds a handler for sockets that have been disconnected. It runs
+// on the socket's queue, after all its other handlers.
+func (ns *Namespace) OnDisconnect(h func(s *Socket, reason Reason)) {
+	ns.updateHooks(func(k *hooks) { k.disconnect = with(k.disconnect, h) })
+}
+
+// On adds a handler for an event of all the namespace's sockets. It costs
+// nothing a connection. [On] and [OnAck] are more convenient.
+func (ns *Namespace) On(event string, h HandlerFunc, opts ...HandlerOption) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	next := ns.routes.Load().with(event, newHandler(h, opts))
+	ns.routes.Store(&next)
+}
+
+// Emit sends an event to all sockets of the namespace: see [BroadcastOperator.Emit].
+func (ns *Namespace) Emit(event string, args ...any) error {
+	return BroadcastOperator{ns: ns}.Emit(event, args...)
+}
+
+// To addresses the sockets in at least one of rooms; without rooms, everybody.
+// The id of a socket is a room with that socket in it.
+func (ns *Namespace) To(rooms ...string) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.To(rooms...)
+}
+
+// In is To.
+func (ns *Namespace) In(rooms ...string) BroadcastOperator { return ns.To(rooms...) }
+
+// Except addresses the sockets that are in none of rooms.
+func (ns *Namespace) Except(rooms ...string) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.Except(rooms...)
+}
+
+// Volatile addresses everybody with packets that may be lost: see [BroadcastOperator.Volatile].
+func (ns *Namespace) Volatile() BroadcastOperator { return BroadcastOperator{ns: ns}.Volatile() }
+
+// Sockets returns the connected sockets, in no order.
+func (ns *Namespace) Sockets() []*Socket { return ns.rooms.All() }
+
+// find returns the socket with the id, connected or about to be, or nil.
+func (ns *Namespace) find(id string) *Socket {
+	shard, slot, ok := place(id)
+	if !ok {
+		return nil
+	}
+	if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id {
+		return s
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package sio
+
+import "runtime/debug"
+
+// runHandler calls a handler of an event and reports what comes of it.
+func (srv *Server) runHandler(call HandlerFunc, e *Event) {
+	s, name := e.socket, e.name
+	defer srv.rescue(s, name, nil)
+	if err := call((*socketContext)(s), e); err != nil {
+		srv.reportError(s, name, err)
+	}
+}
+
+// reportError tells the operator and the application of a handler's error.
+func (srv *Server) reportError(s *Socket, event string, err error) {
+	srv.stats.errors.Add(1)
+	srv.cfg.Logger.Debug("sio: handler failed", "namespace", s.ns.name, "socket", s.ID(), "event", event, "error", err)
+	if srv.cfg.OnError != nil {
+		srv.cfg.OnError(s, event, err)
+	}
+}
+
+// rescue is deferred around every handler: its panic is logged, counted and
+// reported, and after, which may be nil, limits the damage.
+func (srv *Server) rescue(s *Socket, event string, after func()) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	stack := debug.Stack()
+	srv.stats.panics.Add(1)
+	srv.cfg.Logger.Error("sio: handler panicked",
+		"namespace", s.ns.name, "socket", s.ID(), "event", event, "panic", v, "stack", string(stack))
+	if after != nil {
+		after()
+	}
+	if srv.cfg.OnPanic != nil {
+		srv.cfg.OnPanic(s, event, v, stack)
+	}
+}

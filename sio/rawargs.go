@@ -1,0 +1,44 @@
+package sio
+
+import (
+	"github.com/sioserver/sioserver/codec/socketio"
+)
+
+// RawArgs are the arguments of an event or an acknowledgement, not decoded
+// yet. Immutable. Those of an [Inline] handler are borrowed until it returns.
+type RawArgs struct {
+	raw         socketio.RawArgs
+	attachments [][]byte
+}
+
+// Len is the number of arguments.
+func (a RawArgs) Len() int { return a.raw.Len() }
+
+// Raw returns argument i as JSON, in which binary values are placeholders, or
+// nil when there is none. Borrowed; read-only.
+func (a RawArgs) Raw(i int) []byte {
+	b, _ := a.raw.Arg(i)
+	return b
+}
+
+// Bind decodes the arguments into what dst points to, one after the other, as
+// encoding/json would; binary values go into []byte or any. What has no
+// argument is left as it is, and arguments without a destination are ignored. A
+// nil destination skips one. An argument that does not fit ends it with an
+// [*ArgumentError].
+func (a RawArgs) Bind(dst ...any) error {
+	rest := a.raw
+	for i, v := range dst {
+		arg, ok := rest.Next()
+		if !ok {
+			break
+		}
+		if v == nil {
+			continue
+		}
+		if err := socketio.DecodeArg(arg, a.attachments, v); err != nil {
+			return &ArgumentError{Index: i, Err: err}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package sio
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// Socket is one client's membership of one namespace. It is safe for
+// concurrent use. A client that leaves a namespace and connects to it again
+// gets a new Socket with a new id.
+type Socket struct {
+	client *client
+	ns     *Namespace
+	member adapter.Member[*Socket]
+	id     socketID
+	state  atomic.Uint32
+	gone   bool // the client has forgotten the socket: nothing is sent any more; loop-owned
+
+	mu    sync.Mutex // guards what follows
+	queue *queue     // nil while there is nothing to run
+	cold  *cold      // nil while nothing of it is needed
+}
+
+// The states of a socket, in order. They only move forward.
+const (
+	stateUnused     uint32 = iota
+	stateConnecting        // middlewares run
+	stateConnected
+	stateDisconnected // or refused
+)
+
+// cold is what most sockets never need. Guarded by Socket.mu.
+type cold struct {
+	data          any
+	auth          []byte // raw JSON; nil for none
+	routes        routes // the socket's own handlers
+	disconnecting []func(reason Reason)
+	disconnect    []func(reason Reason)
+	rooms         []string // what disconnecting handlers see
+	acks          []pendingAck
+	context       contextState
+}
+
+// rare returns s.cold, made if need be. s.mu must be held.
+func (s *Socket) rareLocked() *cold {
+	if s.cold == nil {
+		s.cold = new(cold)
+	}
+	return s.cold
+}
+
+// ID is the socket's id: 20 characters that can't be guessed.
+func (s *Socket) ID() string { return string(s.id[:]) }
+
+// Namespace is the namespace that the socket is in.
+func (s *Socket) Namespace() *Namespace { return s.ns }
+
+// Connected reports whether the socket is in its namespace. It is false in a
+// middleware, and from the disconnection on, disconnecting handlers included.
+func (s *Socket) Connected() bool { return s.state.Load() == stateConnected }
+
+// open reports whether the socket may emit: it is connected or about to be.
+func (s *Socket) open() bool {
+	st := s.state.Load()
+	return st == stateConnecting || st == stateConnected
+}
+
+// Transport is the connection's current transport, "polling" or "websocket".
+func (s *Socket) Transport() string { return s.client.Transport() }
+
+// ClientID is the id of the connection, which the client's sockets share.
+func (s *Socket) ClientID() string { return s.client.Session.ID() }
+
+// Data returns what SetData has stored; nil at first.
+func (s *Socket) Data() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cold == nil {
+		return nil
+	}
+	return s.cold.data
+}
+
+// SetData stores a value of the application's with the socket.
+func (s *Socket) SetData(v any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rareLocked().data = v
+}
+
+// Join puts the socket into rooms, at once for all goroutines. It does nothing
+// after the disconnection.
+func (s *Socket) Join(rooms ...string) {
+	for _, room := range rooms {
+		if room != string(s.id[:]) {
+			s.ns.rooms.Join(&s.member, room)
+		}
+	}
+}
+
+// Leave takes the socket out of a room, at once for all goroutines; broadcasts
+// that were emitted before still arrive. The room of its own id can't be left.
+func (s *Socket) Leave(room string) { s.ns.rooms.Leave(&s.member, room) }
+
+// Rooms returns the rooms that the socket is in, its own id first, then in no
+// order. After the disconnection there are none, except that disconnecting
+// handlers still get those that it was in.
+func (s *Socket) Rooms() []string {
+	if s.Connected() {
+		return append([]string{s.ID()}, s.ns.rooms.RoomsOf(&s.member)...)
+	}
+	s.mu.Lock()
+	if s.cold != nil && s.cold.rooms != nil {
+		defer s.mu.Unlock()
+		return append([]string(nil), s.cold.rooms...)
+	}
+	s.mu.Unlock()
+	return s.ns.rooms.RoomsOf(&s.member)
+}
+
+// On adds a handler for an event of this socket alone. It costs memory for
+// each socket: prefer handlers of the namespace. A handler that is added by a
+// connection handler misses no event.
+func (s *Socket) On(event string, h HandlerFunc, opts ...HandlerOption) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := newHandler(h, opts)
+	own.inline = false
+	c := s.rareLocked()
+	c.routes = c.routes.with(event, own)
+}
+
+// OnDisconnecting adds a handler of this socket alone, called before those of
+// OnDisconnect: see [Namespace.OnDisconnecting]. Handlers added after the
+// disconnection may not be called.
+func (s *Socket) OnDisconnecting(h func(reason Reason)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.rareLocked()
+	c.disconnecting = with(c.disconnecting, h)
+}
+
+// OnDisconnect adds a handler of this socket alone: see [Namespace.OnDisconnect].
+// Handlers added after the disconnection may not be called.
+func (s *Socket) OnDisconnect(h func(reason Reason)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.rareLocked()
+	c.disconnect = with(c.disconnect, h)
+}

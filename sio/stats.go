@@ -1,0 +1,77 @@
+package sio
+
+import (
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Stats are the figures of a server since its start.
+type Stats struct {
+	// Clients is the number of open Engine.IO sessions.
+	Clients int
+	// Sockets is the number of connected sockets in all namespaces.
+	Sockets int
+	// Loop has the figures of the connections.
+	Loop loop.Stats
+
+	// EventsIn and AcksIn are what clients have sent.
+	EventsIn, AcksIn uint64
+	// PacketsOut is what was handed to sessions: events and acknowledgements, each
+	// recipient of a broadcast counted.
+	PacketsOut uint64
+	// VolatileDropped is how many volatile packets met a connection that was not writable.
+	VolatileDropped uint64
+	// Refused is how many namespace connections were refused.
+	Refused uint64
+	// InvalidPackets is how many connections were closed because of a packet that
+	// can't be decoded, OutOfOrder because of one that the client may not send now,
+	// ConnectTimeouts for not joining a namespace, PendingOverflows for passing
+	// Config.MaxPending or MaxPendingBytes.
+	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
+	// HandlerErrors and HandlerPanics are what came of handlers.
+	HandlerErrors, HandlerPanics uint64
+}
+
+// stats are the counters that any goroutine moves.
+type stats struct {
+	errors, panics atomic.Uint64
+}
+
+// counters are moved by one loop and read by any goroutine.
+type counters struct {
+	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
+	refused, invalid, outOfOrder                  atomic.Uint64
+	connectTimeouts, overflows                    atomic.Uint64
+}
+
+// Stats returns the server's figures. Each is exact; together they are not of
+// one moment.
+func (srv *Server) Stats() Stats {
+	st := Stats{
+		Clients:       srv.eio.ClientsCount(),
+		HandlerErrors: srv.stats.errors.Load(),
+		HandlerPanics: srv.stats.panics.Load(),
+	}
+	for _, ns := range *srv.namespaces.Load() {
+		st.Sockets += ns.rooms.Len()
+	}
+	srv.mu.Lock()
+	if srv.engine != nil {
+		st.Loop = srv.engine.Stats()
+	}
+	srv.mu.Unlock()
+	for i := range srv.parts {
+		c := &srv.parts[i].counts
+		st.EventsIn += c.eventsIn.Load()
+		st.AcksIn += c.acksIn.Load()
+		st.PacketsOut += c.packetsOut.Load()
+		st.VolatileDropped += c.volatileDropped.Load()
+		st.Refused += c.refused.Load()
+		st.InvalidPackets += c.invalid.Load()
+		st.OutOfOrder += c.outOfOrder.Load()
+		st.ConnectTimeouts += c.connectTimeouts.Load()
+		st.PendingOverflows += c.overflows.Load()
+	}
+	return st
+}
