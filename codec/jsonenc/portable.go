@@ -1,0 +1,12 @@
+//go:build !(amd64 || arm64) || go1.28
+
+package jsonenc
+
+import "github.com/bytedance/sonic/encoder"
+
+// nullForNaN is no option where sonic falls back on encoding/json: there NaN
+// inside a composite value is an error.
+const nullForNaN = encoder.Options(0)
+
+// quotesInput is false: the errors of encoding/json hold nothing of the input.
+func quotesInput(error) bool { return false }

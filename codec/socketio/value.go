@@ -1,0 +1,190 @@
+package socketio
+
+import (
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sioserver/sioserver/codec/jsonenc"
+)
+
+// valueEncoder appends Go values as JSON to b and moves the binary ones among
+// them to attachments. Most values hold none and go to jsonenc whole; only a
+// value that does is walked here, by the rules of encoding/json.
+type valueEncoder struct {
+	b           []byte
+	attachments [][]byte
+	depth       int
+}
+
+func (e *valueEncoder) append(v any) error {
+	switch v := v.(type) {
+	case []byte:
+		e.appendBinary(v)
+		return nil
+	case nil, string, bool, int, int32, int64, uint, uint32, uint64, float32, float64, json.RawMessage:
+	default:
+		if rv := reflect.ValueOf(v); holdsBinary(rv, 0) {
+			return e.walk(rv)
+		}
+	}
+	var err error
+	e.b, err = jsonenc.Append(e.b, v)
+	return err
+}
+
+func (e *valueEncoder) appendBinary(b []byte) {
+	if b == nil {
+		e.b = append(e.b, "null"...)
+		return
+	}
+	e.b = append(e.b, `{"_placeholder":true,"num":`...)
+	e.b = strconv.AppendInt(e.b, int64(len(e.attachments)), 10)
+	e.b = append(e.b, '}')
+	e.attachments = append(e.attachments, b)
+}
+
+// walk appends v, which may hold binary values.
+func (e *valueEncoder) walk(v reflect.Value) error {
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		e.b = append(e.b, "null"...)
+		return nil
+	}
+	t := v.Type()
+	if !mayHoldBinary(t) || v.CanAddr() && hasOwnForm(reflect.PointerTo(t)) {
+		return e.leaf(v)
+	}
+	if isBinary(t) {
+		e.appendBinary(v.Bytes())
+		return nil
+	}
+	if e.depth == jsonenc.MaxDepth {
+		return jsonenc.ErrTooDeep
+	}
+	e.depth++
+	defer func() { e.depth-- }()
+	switch v.Kind() {
+	case reflect.Pointer:
+		return e.walk(v.Elem())
+	case reflect.Slice:
+		if v.IsNil() {
+			return e.walk(reflect.Value{})
+		}
+		return e.walkList(v)
+	case reflect.Array:
+		return e.walkList(v)
+	case reflect.Map:
+		if v.IsNil() {
+			return e.walk(reflect.Value{})
+		}
+		return e.walkMap(v)
+	case reflect.Struct:
+		return e.walkStruct(v)
+	default:
+		return e.leaf(v)
+	}
+}
+
+func (e *valueEncoder) leaf(v reflect.Value) error {
+	if v.CanAddr() {
+		v = v.Addr() // so that methods of the pointer are found
+	}
+	var err error
+	e.b, err = jsonenc.Append(e.b, v.Interface())
+	return err
+}
+
+func (e *valueEncoder) walkList(v reflect.Value) error {
+	e.b = append(e.b, '[')
+	for i := range v.Len() {
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		if err := e.walk(v.Index(i)); err != nil {
+			return err
+		}
+	}
+	e.b = append(e.b, ']')
+	return nil
+}
+
+func (e *valueEncoder) walkMap(v reflect.Value) error {
+	type member struct {
+		name  string
+		value reflect.Value
+	}
+	members := make([]member, 0, v.Len())
+	for it := v.MapRange(); it.Next(); {
+		name, err := mapKeyName(it.Key())
+		if err != nil {
+			return err
+		}
+		members = append(members, member{name, it.Value()})
+	}
+	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	e.b = append(e.b, '{')
+	for i, m := range members {
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		e.b = append(jsonenc.AppendString(e.b, m.name), ':')
+		if err := e.walk(m.value); err != nil {
+			return err
+		}
+	}
+	e.b = append(e.b, '}')
+	return nil
+}
+
+func mapKeyName(key reflect.Value) (string, error) {
+	if key.Kind() == reflect.String {
+		return key.String(), nil
+	}
+	if m, ok := key.Interface().(encoding.TextMarshaler); ok {
+		if key.Kind() == reflect.Pointer && key.IsNil() {
+			return "", nil
+		}
+		text, err := m.MarshalText()
+		return string(text), err
+	}
+	switch {
+	case key.CanInt():
+		return strconv.FormatInt(key.Int(), 10), nil
+	case key.CanUint():
+		return strconv.FormatUint(key.Uint(), 10), nil
+	default:
+		return "", &json.UnsupportedTypeError{Type: key.Type()}
+	}
+}
+
+func (e *valueEncoder) walkStruct(v reflect.Value) error {
+	open := byte('{')
+	for i := range fieldsOf(v.Type()).list {
+		f := &fieldsOf(v.Type()).list[i]
+		value, ok := f.get(v)
+		if !ok || f.omits(value) {
+			continue
+		}
+		e.b = append(append(e.b, open), f.literal...)
+		open = ','
+		start := len(e.b)
+		if err := e.walk(value); err != nil {
+			return err
+		}
+		if f.quoted && string(e.b[start:]) != "null" {
+			text := string(e.b[start:])
+			e.b = jsonenc.AppendString(e.b[:start], text)
+		}
+	}
+	if open == '{' {
+		e.b = append(e.b, '{')
+	}
+	e.b = append(e.b, '}')
+	return nil
+}
