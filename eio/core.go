@@ -82,6 +82,10 @@ type timing struct {
 const (
 	// noopInterval is how often a parked GET is released while a probe waits.
 	noopInterval = 100 * time.Millisecond
+	// maxLateness is how late a ping may be without moving the pong's deadline:
+	// the timer's imprecision must not add up, but a stall of the loop is not the
+	// peer's fault.
+	maxLateness = 20 * time.Millisecond
 	// closeTimeout bounds a graceful close without a GET, and a WebSocket's closing handshake.
 	closeTimeout = 30 * time.Second
 )
@@ -376,7 +380,10 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 		return
 	}
 	c.pinged, c.extended = true, false
-	c.heartbeat = now + t.pingTimeout
+	if now-c.heartbeat > maxLateness {
+		c.heartbeat = now
+	}
+	c.heartbeat += t.pingTimeout
 	c.put(fx, packetPing)
 }
 

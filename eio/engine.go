@@ -88,8 +88,11 @@ func (h *httpConn) routeSession(req *http1.Request, q query, b []byte, n int) {
 	if ok {
 		s = h.home.find(&id)
 	}
+	if s != nil {
+		s.tick()
+	}
 	switch {
-	case s == nil:
+	case s == nil || s.core.state == StateClosed:
 		h.refuseAny(req, refuseSession)
 	case !h.isUpgrade(req) && q.transport != s.Transport():
 		h.refuseEngine(refuseRequest)

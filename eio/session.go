@@ -105,9 +105,14 @@ func (s *Session) rearm() {
 // sessionTimer is a session as the handler of its timer.
 type sessionTimer Session
 
-func (t *sessionTimer) Expired(*loop.Timer) {
-	s := (*Session)(t)
-	s.core.tick(s, s.home.srv.timing, s.now())
+func (t *sessionTimer) Expired(*loop.Timer) { (*Session)(t).tick() }
+
+// tick does what is due. A request does it too before it is judged, so that the
+// clock decides and not the precision of the timer.
+func (s *Session) tick() {
+	if at := s.core.deadline(); due(at, s.now()) {
+		s.core.tick(s, s.home.srv.timing, s.now())
+	}
 	s.rearm()
 }
 

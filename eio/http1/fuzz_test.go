@@ -42,18 +42,21 @@ func serve(b []byte, cuts ...int) (o outcome) {
 	return o
 }
 
+// wires are whole requests, with bodies and what follows them.
+var wires = []string{
+	pollGET, pollPOST + "4hello", upgradeGET + "\x81\x80\x00\x00\x00\x00", "\r\n" + pollGET,
+	"POST /a?b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n",
+	"GET http://a:80/b HTTP/1.0\r\nConnection: keep-alive, close\r\nContent-Length: 1\r\n\r\nx",
+	"OPTIONS * HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n",
+	"GET http://[::1]/ HTTP/1.1\r\nHost:\r\nPragma: no-cache\r\nA:\r\na: 2\r\n\r\n",
+}
+
 // FuzzRequest checks that the cuts do not matter, and that net/http reads what is accepted in the same way.
 //
 // Left out of the comparison: a blank line before the request, which net/http does not skip; a Trailer field, whose
 // names net/http judges and this package, which discards trailers, does not look at.
 func FuzzRequest(f *testing.F) {
-	for _, seed := range []string{
-		pollGET, pollPOST + "4hello", upgradeGET + "\x81\x80\x00\x00\x00\x00", "\r\n" + pollGET,
-		"POST /a?b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n",
-		"GET http://a:80/b HTTP/1.0\r\nConnection: keep-alive, close\r\nContent-Length: 1\r\n\r\nx",
-		"OPTIONS * HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n",
-		"GET http://[::1]/ HTTP/1.1\r\nHost:\r\nPragma: no-cache\r\nA:\r\na: 2\r\n\r\n",
-	} {
+	for _, seed := range wires {
 		f.Add([]byte(seed), uint16(10), uint16(90))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, i, j uint16) {
@@ -74,6 +77,30 @@ func FuzzRequest(f *testing.F) {
 			compare(t, b, whole)
 		}
 	})
+}
+
+// TestEveryByte puts every byte value in and in front of every byte of the wires, and compares with net/http what is
+// accepted then.
+func TestEveryByte(t *testing.T) {
+	accepted := 0
+	try := func(b []byte) {
+		if o := serve(b); o.err == nil && o.done {
+			compare(t, b, o)
+			accepted++
+		}
+	}
+	for _, wire := range wires {
+		for i := range wire {
+			try([]byte(wire[:i] + wire[i+1:]))
+			for c := range 256 {
+				try([]byte(wire[:i] + string([]byte{byte(c)}) + wire[i+1:]))
+				try([]byte(wire[:i] + string([]byte{byte(c)}) + wire[i:]))
+			}
+		}
+	}
+	if accepted < 1000 {
+		t.Errorf("only %d accepted", accepted)
+	}
 }
 
 // compare reads b with net/http and expects what this package made of it.
