@@ -1,0 +1,71 @@
+package demo
+
+// What travels between the page and the server, as JSON. Times are
+// milliseconds since 1970, as browsers count.
+
+// Who is a person as the others see them; ID is that of the socket.
+type Who struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Message is something that a person said in a room.
+type Message struct {
+	ID   string `json:"id"`
+	From Who    `json:"from"`
+	Text string `json:"text"`
+	At   int64  `json:"at"`
+}
+
+// RoomCount is an item of the list of rooms.
+type RoomCount struct {
+	Name   string `json:"name"`
+	People int    `json:"people"`
+}
+
+// Enter asks to leave the present room and go to another.
+type Enter struct {
+	Room string `json:"room"`
+}
+
+// Entered answers Enter. People holds at most 100 of Total.
+type Entered struct {
+	Room    string    `json:"room,omitempty"`
+	People  []Who     `json:"people,omitempty"`
+	Total   int       `json:"total,omitempty"`
+	History []Message `json:"history"`
+	Error   string    `json:"error,omitempty"`
+}
+
+// Say is a message for the present room.
+type Say struct {
+	Text string `json:"text"`
+}
+
+// Said answers Say with the message's id.
+type Said struct {
+	ID    string `json:"id,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// Rename asks for another name.
+type Rename struct {
+	Name string `json:"name"`
+}
+
+// Renamed answers Rename with the name as it is shown.
+type Renamed struct {
+	Name  string `json:"name,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// Figures is what the panel shows about the server.
+type Figures struct {
+	Connections int     `json:"connections"`
+	Received    float64 `json:"received"` // messages a second
+	Sent        float64 `json:"sent"`     // messages a second
+	Resident    int64   `json:"resident"` // bytes
+	AtStart     int64   `json:"atStart"`  // bytes resident when the demo was attached
+	Uptime      float64 `json:"uptime"`   // seconds
+	Goroutines  int     `json:"goroutines"`
+}

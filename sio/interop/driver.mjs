@@ -1,0 +1,60 @@
+// Real socket.io-client instances, driven by JSON lines on standard input and
+// reporting on standard output. Bytes travel as {"$bytes": "<base64>"}.
+import { createInterface } from "node:readline";
+import { io } from "socket.io-client";
+
+const clients = new Map();
+
+function pack(value) {
+  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return { $bytes: Buffer.from(value).toString("base64") };
+  if (Array.isArray(value)) return value.map(pack);
+  if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, pack(v)]));
+  return value;
+}
+
+function unpack(value) {
+  if (Array.isArray(value)) return value.map(unpack);
+  if (!value || typeof value !== "object") return value;
+  if (typeof value.$bytes === "string") return Buffer.from(value.$bytes, "base64");
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, unpack(v)]));
+}
+
+function report(client, is, more) {
+  process.stdout.write(JSON.stringify({ client, is, ...more }) + "\n");
+}
+
+function open({ client, url, options }) {
+  const socket = io(url, { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, ...options });
+  const engine = () => socket.io.engine;
+  clients.set(client, socket);
+  socket.io.on("open", () => {
+    report(client, "open", { text: engine().transport.name });
+    engine().once("upgrade", (transport) => report(client, "upgrade", { text: transport.name }));
+  });
+  socket.io.on("reconnect", () => report(client, "reconnect", {}));
+  socket.on("connect", () => report(client, "connect", { text: socket.id }));
+  socket.on("connect_error", (error) => report(client, "connect_error", { text: error.message, args: [pack(error.data ?? null)] }));
+  socket.on("disconnect", (reason) => report(client, "disconnect", { text: reason }));
+  socket.onAny((event, ...args) => {
+    const acknowledge = typeof args.at(-1) === "function" ? args.pop() : null;
+    report(client, "event", { text: event, args: pack(args) });
+    acknowledge?.("answer", ...args);
+  });
+}
+
+const actions = {
+  open,
+  emit: ({ client, event, args }) => clients.get(client).emit(event, ...unpack(args ?? [])),
+  ask: ({ client, event, args, id }) => clients.get(client).timeout(10_000).emit(event, ...unpack(args ?? []), (error, ...reply) => {
+    report(client, `reply ${id}`, error ? { text: error.message } : { args: pack(reply) });
+  }),
+  disconnect: ({ client }) => clients.get(client).disconnect(),
+  connect: ({ client }) => clients.get(client).connect(),
+};
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const command = JSON.parse(line);
+    actions[command.do](command);
+  })
+  .on("close", () => process.exit(0));

@@ -1,0 +1,244 @@
+package interop
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"reflect"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must come; only failures take it.
+const patience = 20 * time.Second
+
+// report is what the driver tells about one of its clients.
+type report struct {
+	Client string            `json:"client"`
+	Is     string            `json:"is"`   // open, upgrade, connect, event, …
+	Text   string            `json:"text"` // the transport, id, reason or event's name
+	Args   []json.RawMessage `json:"args"`
+}
+
+// driver is a Node.js process with real clients in it.
+type driver struct {
+	t  *testing.T
+	in *json.Encoder
+
+	mu      sync.Mutex
+	reports map[string][]report // by client, in order
+	news    chan struct{}       // closed and replaced at each report
+	asked   int
+}
+
+// command is what a driver is told to do.
+type command struct {
+	Do      string         `json:"do"`
+	Client  string         `json:"client"`
+	URL     string         `json:"url,omitempty"`
+	Options map[string]any `json:"options,omitempty"`
+	Event   string         `json:"event,omitempty"`
+	Args    []any          `json:"args,omitempty"`
+	ID      string         `json:"id,omitempty"`
+}
+
+// need skips the test when a program or a file that it needs is not there; in
+// CI it fails.
+func need(t *testing.T, programs []string, files ...string) {
+	t.Helper()
+	missing := ""
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			missing += " " + p
+		}
+	}
+	for _, f := range files {
+		if _, err := os.Stat(f); err != nil {
+			missing += " " + f
+		}
+	}
+	switch {
+	case missing == "":
+	case os.Getenv("CI") == "true":
+		t.Fatalf("missing:%s (make test installs it)", missing)
+	default:
+		t.Skipf("missing:%s (make test installs it)", missing)
+	}
+}
+
+// newDriver starts a driver that ends with the test.
+func newDriver(t *testing.T) *driver {
+	t.Helper()
+	need(t, []string{"node"}, "node_modules/socket.io-client")
+	process := exec.Command("node", "driver.mjs")
+	process.Stderr = os.Stderr
+	in, err := process.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d := &driver{t: t, in: json.NewEncoder(in), reports: make(map[string][]report), news: make(chan struct{})}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		d.read(out)
+	}()
+	t.Cleanup(func() {
+		in.Close()
+		<-read
+		if err := process.Wait(); err != nil {
+			t.Errorf("driver: %v", err)
+		}
+	})
+	return d
+}
+
+func (d *driver) read(out io.Reader) {
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var r report
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			d.t.Errorf("driver says %q: %v", lines.Bytes(), err)
+			continue
+		}
+		d.mu.Lock()
+		d.reports[r.Client] = append(d.reports[r.Client], r)
+		close(d.news)
+		d.news = make(chan struct{})
+		d.mu.Unlock()
+	}
+}
+
+func (d *driver) tell(c command) {
+	d.t.Helper()
+	if err := d.in.Encode(c); err != nil {
+		d.t.Fatalf("driver: %v", err)
+	}
+}
+
+// client is one client in a driver.
+type client struct {
+	*driver
+	name string
+}
+
+// open makes a client and lets it connect.
+func (d *driver) open(name, url string, options map[string]any) *client {
+	d.t.Helper()
+	d.tell(command{Do: "open", Client: name, URL: url, Options: options})
+	return &client{d, name}
+}
+
+// join opens a client and waits until it is connected.
+func (d *driver) join(name, url string, options map[string]any) *client {
+	d.t.Helper()
+	c := d.open(name, url, options)
+	c.expect("connect")
+	return c
+}
+
+// expect waits for the client's next report of a kind and takes it out.
+func (c *client) expect(is string) report {
+	c.t.Helper()
+	late := time.After(patience)
+	for {
+		c.mu.Lock()
+		list := c.reports[c.name]
+		for i, r := range list {
+			if r.Is == is {
+				c.reports[c.name] = append(list[:i:i], list[i+1:]...)
+				c.mu.Unlock()
+				return r
+			}
+		}
+		news := c.news
+		c.mu.Unlock()
+		select {
+		case <-news:
+		case <-late:
+			c.t.Fatalf("client %s: no %q; it reported %v", c.name, is, list)
+		}
+	}
+}
+
+// expectText is expect for a report with a known text.
+func (c *client) expectText(is, text string) {
+	c.t.Helper()
+	if r := c.expect(is); r.Text != text {
+		c.t.Fatalf("client %s: %s %q, want %q", c.name, is, r.Text, text)
+	}
+}
+
+// expectEvent waits for the client's next event, which must be this one.
+func (c *client) expectEvent(event string, args ...any) {
+	c.t.Helper()
+	r := c.expect("event")
+	if r.Text != event {
+		c.t.Fatalf("client %s: event %q %s, want %q", c.name, r.Text, r.Args, event)
+	}
+	same(c.t, r.Args, args)
+}
+
+func (c *client) emit(event string, args ...any) {
+	c.t.Helper()
+	c.tell(command{Do: "emit", Client: c.name, Event: event, Args: args})
+}
+
+// ask emits an event and waits for its acknowledgement's arguments.
+func (c *client) ask(event string, args ...any) []json.RawMessage {
+	c.t.Helper()
+	c.asked++
+	id := strconv.Itoa(c.asked)
+	c.tell(command{Do: "ask", Client: c.name, Event: event, Args: args, ID: id})
+	r := c.expect("reply " + id)
+	if r.Text != "" {
+		c.t.Fatalf("client %s: %s: %s", c.name, event, r.Text)
+	}
+	return r.Args
+}
+
+func (c *client) disconnect() {
+	c.t.Helper()
+	c.tell(command{Do: "disconnect", Client: c.name})
+}
+
+// bytes is how binary data travels to and from a driver.
+func bytes(b ...byte) map[string]any {
+	return map[string]any{"$bytes": base64.StdEncoding.EncodeToString(b)}
+}
+
+// same compares arguments as JSON.
+func same(t *testing.T, got []json.RawMessage, want []any) {
+	t.Helper()
+	plain := func(v any) (out any) {
+		b, err := json.Marshal(v)
+		if err == nil {
+			err = json.Unmarshal(b, &out)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got == nil {
+		got = []json.RawMessage{}
+	}
+	if want == nil {
+		want = []any{}
+	}
+	if g, w := plain(got), plain(want); !reflect.DeepEqual(g, w) {
+		t.Fatalf("arguments %v, want %v", g, w)
+	}
+}
