@@ -79,9 +79,10 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// TestEveryByte puts every byte value in and in front of every byte of the wires, and compares with net/http what is
-// accepted then.
+// TestEveryByte replaces every byte of the wires by each of the bytes that matter to framing, puts these in front of
+// it, and leaves it out; what is accepted then is compared with net/http.
 func TestEveryByte(t *testing.T) {
+	const odd = "\x00\t\n\v\r \"#%*+,-./0159:;=?AFGaghx[\\]{\x7f\x80\xff"
 	accepted := 0
 	try := func(b []byte) {
 		if o := serve(b); o.err == nil && o.done {
@@ -92,9 +93,9 @@ func TestEveryByte(t *testing.T) {
 	for _, wire := range wires {
 		for i := range wire {
 			try([]byte(wire[:i] + wire[i+1:]))
-			for c := range 256 {
-				try([]byte(wire[:i] + string([]byte{byte(c)}) + wire[i+1:]))
-				try([]byte(wire[:i] + string([]byte{byte(c)}) + wire[i:]))
+			for j := range odd {
+				try([]byte(wire[:i] + odd[j:j+1] + wire[i+1:]))
+				try([]byte(wire[:i] + odd[j:j+1] + wire[i:]))
 			}
 		}
 	}

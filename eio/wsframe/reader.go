@@ -67,10 +67,10 @@ func (r *Reader) Release(lim *Limits) {
 // header reads a header from b, or puts its first part aside. n is how much of b was used; payload is set when the
 // header is complete.
 func (r *Reader) header(b []byte, lim *Limits) (n int, err error) {
-	head := b
-	var joined [maxClientHeader]byte
-	aside := copy(joined[:], r.buf[r.message:])
+	head, aside := b, len(r.buf)-r.message
 	if aside > 0 {
+		var joined [maxClientHeader]byte
+		copy(joined[:], r.buf[r.message:])
 		head = joined[:aside+copy(joined[aside:], b)]
 	}
 	size, err := r.parseHeader(head, lim)

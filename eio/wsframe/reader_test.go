@@ -120,7 +120,7 @@ func everyCut(t testing.TB, wire []byte, lim Limits) (string, error) {
 	every := make([]int, len(wire))
 	for i := range wire {
 		every[i] = i
-		if len(wire) < 1000 || i < 40 || i%97 == 0 {
+		if len(wire) < 1000 || i < 20 || i%4999 == 0 {
 			check(i)
 		}
 		if len(wire) < 60 {
@@ -129,7 +129,9 @@ func everyCut(t testing.TB, wire []byte, lim Limits) (string, error) {
 			}
 		}
 	}
-	check(every...)
+	if len(wire) < 1000 {
+		check(every...)
+	}
 	return want, wantErr
 }
 
@@ -183,7 +185,7 @@ func TestReaderAnatomy(t *testing.T) {
 }
 
 func TestReaderAccepts(t *testing.T) {
-	long := strings.Repeat("long é ", 10_000)
+	long := strings.Repeat("long é ", 8_300)
 	tests := []struct {
 		name string
 		wire []byte
