@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// echo sends every message back. It has no state; each call is on the
+// session's loop.
+type echo struct{}
+
+func (echo) NewSession() *eio.Session { return new(eio.Session) }
+
+func (echo) Opened(*eio.Session) {}
+
+func (echo) Closed(*eio.Session, eio.Reason, error) {}
+
+func (echo) Message(s *eio.Session, data []byte, binary bool) {
+	p := eio.NewPacket(binary)
+	p.End(append(p.Begin(), data...))
+	s.Send(p)
+	p.Release()
+}
+
+// serveEngine starts the bare engine of the Engine.IO suite.
+func serveEngine(addr string) error {
+	srv, err := eio.NewServer(eio.Config{PingInterval: pingInterval, PingTimeout: pingTimeout}, echo{})
+	if err != nil {
+		return err
+	}
+	_, err = loop.Listen(loop.Config{Addr: addr, Loops: 1}, srv.Accept)
+	return err
+}
