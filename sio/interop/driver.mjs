@@ -49,6 +49,14 @@ const actions = {
     report(client, `reply ${id}`, error ? { text: error.message } : { args: pack(reply) });
   }),
   disconnect: ({ client }) => clients.get(client).disconnect(),
+  // Closes the connection under the namespaces.
+  drop: ({ client }) => clients.get(client).io.engine.close(),
+  // Answers no heartbeat from now on.
+  silence: ({ client }) => {
+    const { engine } = clients.get(client).io;
+    const send = engine._sendPacket;
+    engine._sendPacket = (type, ...rest) => type === "pong" || send.call(engine, type, ...rest);
+  },
   connect: ({ client }) => clients.get(client).connect(),
 };
 

@@ -1,0 +1,63 @@
+package interop
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+// serve starts a server on a free port, or on addr when given, and gives it
+// with its URL; it ends with the test.
+func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...string) (*sio.Server, string) {
+	t.Helper()
+	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	srv, err := sio.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepare(srv)
+	at := "127.0.0.1:0"
+	if len(addr) > 0 {
+		at = addr[0]
+	}
+	if err := srv.Listen(at); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shutdown(t, srv) })
+	return srv, "http://" + srv.Addr().String()
+}
+
+func shutdown(t *testing.T, srv *sio.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+}
+
+// receive waits for what a handler has sent on a channel.
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("no %T came", *new(T))
+		panic("unreachable")
+	}
+}
+
+// arguments decodes all arguments of an event, whatever they are.
+func arguments(e *sio.Event) ([]any, error) {
+	args := make([]any, e.Len())
+	to := make([]any, len(args))
+	for i := range args {
+		to[i] = &args[i]
+	}
+	return args, e.Bind(to...)
+}
