@@ -26,7 +26,7 @@ type Engine struct {
 	done    chan struct{} // everything has ended; err is set
 	err     error
 
-	binding   sync.Mutex  // a loop is being bound
+	binding   sync.Mutex  // held while a loop is bound
 	refusing  atomic.Bool // StopAccepting
 	listeners []int       // gnet's listening descriptors
 
@@ -75,9 +75,13 @@ func (e *Engine) connections() (n int64) {
 	return n
 }
 
-// full tells whether a connection with descriptor fd is one too many.
-func (e *Engine) full(fd int) bool {
-	return fd > e.maxFD || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
+// refuses tells whether the connection that has descriptor fd is not let in.
+// A moved one was let in before.
+func (e *Engine) refuses(fd int, t *ticket) bool {
+	if t.moved || fd > e.maxFD {
+		return fd > e.maxFD
+	}
+	return e.refusing.Load() || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
 }
 
 // remoteAddr takes the peer's address out of gnet's connection. gnet puts the

@@ -32,6 +32,16 @@ func (ev *events) OnTick() (time.Duration, gnet.Action) {
 	return 24 * time.Hour, gnet.None
 }
 
+// OnShutdown runs before gnet's loops end and close the descriptors that wake
+// them.
+func (ev *events) OnShutdown(gnet.Engine) {
+	for _, r := range ev.e.reactor {
+		r.wakeMu.Lock()
+		r.asleep = true
+		r.wakeMu.Unlock()
+	}
+}
+
 // OnOpen admits a connection.
 func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	r := ev.e.reactorOf(gc.EventLoop())
@@ -45,11 +55,10 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		gc.SetContext(nil)
 		gc.SetSafeContext(nil)
 	}
-	if ev.e.refusing.Load() || ev.e.full(gc.Fd()) {
-		gc.SetContext(nil)
+	if ev.e.refuses(gc.Fd(), t) {
 		r.loop.counters.rejected.Add(1)
 		if t != ev.e.door {
-			r.loop.loseMove(t)
+			t.refused = true
 		}
 		return nil, gnet.Close
 	}

@@ -74,7 +74,7 @@ func maxDescriptor(loops int) int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &rl); err != nil || rl.Cur > 1<<30 {
 		return 1 << 30
 	}
-	return int(rl.Cur) - 1 - fdReserve - loops
+	return int(rl.Cur) - 1 - min(fdReserve, int(rl.Cur)/8) - loops
 }
 
 // run is the life of gnet.

@@ -60,17 +60,11 @@ func (l *Loop) runMail() {
 	}
 }
 
-// shut ends the mailbox after running what is left in it. The loop's goroutine
+// shut closes the mailbox and runs what is left in it. The loop's goroutine
 // must have ended, or be the caller.
 func (l *Loop) shut() {
-	for {
-		l.runMail()
-		l.mu.Lock()
-		if len(l.inbox) == 0 {
-			l.closed = true
-			l.mu.Unlock()
-			return
-		}
-		l.mu.Unlock()
-	}
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.runMail()
 }

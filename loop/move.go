@@ -2,9 +2,11 @@ package loop
 
 // ticket is what accompanies a stream into a loop.
 type ticket struct {
-	accept func(*Conn) Handler
-	unread []byte
-	out    *outbox // what was queued when the connection left its loop
+	accept  func(*Conn) Handler
+	unread  []byte
+	out     *outbox // what was queued when the connection left its loop
+	moved   bool    // from another loop of the engine
+	refused bool    // set by the loop
 }
 
 // MoveTo hands c's descriptor to loop l. The handler gets no further calls,
@@ -27,7 +29,7 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
 		}
 		return
 	}
-	t := &ticket{accept: next, unread: append([]byte(nil), unread...)}
+	t := &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...)}
 	c.unblock()
 	if c.frame != nil {
 		c.out = c.loop.takeOutbox()

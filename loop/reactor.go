@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,9 @@ type reactor struct {
 	closing bool                           // current is to be closed
 	timer   *time.Timer
 	iovecs  []unix.Iovec
+
+	wakeMu sync.RWMutex
+	asleep bool // gnet ends: its wake-up descriptor may be closed, and reused
 }
 
 // reactorOf returns the reactor that is bound to gnet's loop el, binding a free
@@ -62,10 +66,14 @@ func (r *reactor) Run(context.Context) error {
 }
 
 func (r *reactor) Wake() {
-	if el := r.el.Load(); el != nil {
-		// It fails only when gnet has ended; then the engine drains the
-		// mailbox.
-		_ = (*el).Execute(context.Background(), r)
+	r.wakeMu.RLock()
+	defer r.wakeMu.RUnlock()
+	// What is posted while the loop cannot be woken is run when it is bound,
+	// or after gnet's end.
+	if el := r.el.Load(); el != nil && !r.asleep {
+		if err := (*el).Execute(context.Background(), r); err != nil {
+			r.loop.log.Error("loop: cannot wake a loop", "error", err)
+		}
 	}
 }
 
@@ -109,7 +117,7 @@ func (r *reactor) Detach(s backend.Socket) (any, error) {
 	return fd, os.NewSyscallError("fcntl", err)
 }
 
-func (r *reactor) Attach(stream, t any, failed func(error)) {
+func (r *reactor) Attach(stream, attached any, failed func(error)) {
 	if !r.e.beginAttach() {
 		_ = unix.Close(stream.(int))
 		failed(ErrShutdown)
@@ -121,7 +129,7 @@ func (r *reactor) Attach(stream, t any, failed func(error)) {
 		nc, err := net.FileConn(f)
 		_ = f.Close()
 		if err == nil {
-			err = r.enroll(nc, t)
+			err = r.enroll(nc, attached.(*ticket))
 		}
 		if err != nil {
 			failed(err)
@@ -130,7 +138,7 @@ func (r *reactor) Attach(stream, t any, failed func(error)) {
 }
 
 // enroll opens nc on the loop and waits for it. nc is consumed.
-func (r *reactor) enroll(nc net.Conn, t any) error {
+func (r *reactor) enroll(nc net.Conn, t *ticket) error {
 	select {
 	case <-r.e.ready:
 	case <-r.e.done:
@@ -142,7 +150,15 @@ func (r *reactor) enroll(nc net.Conn, t any) error {
 		_ = nc.Close()
 		return err
 	}
-	return (<-opened).Err
+	select {
+	case res := <-opened:
+		if res.Err == nil && t.refused {
+			return ErrRejected
+		}
+		return res.Err
+	case <-r.e.done:
+		return ErrShutdown
+	}
 }
 
 func (r *reactor) stopTimer() {

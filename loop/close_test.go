@@ -1,0 +1,156 @@
+package loop_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest"
+)
+
+func TestCloseReasons(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		act  func(lt *looptest.Loops, c *looptest.Conn)
+		want error
+	}{
+		{"own close", func(lt *looptest.Loops, c *looptest.Conn) { lt.Loop().PostFunc(c.Conn().Close); lt.Run() }, nil},
+		{"own close, twice", func(lt *looptest.Loops, c *looptest.Conn) {
+			lt.Loop().PostFunc(func() { c.Conn().Close(); c.Conn().Close() })
+			lt.Run()
+		}, nil},
+		{"peer's close", func(lt *looptest.Loops, c *looptest.Conn) { c.PeerClose() }, io.EOF},
+		{"own close, then the peer's before it is carried out", func(lt *looptest.Loops, c *looptest.Conn) {
+			other := lt.Connect((&recorder{data: func(*loop.Conn, []byte) { c.Conn().Close() }}).accept)
+			other.Feed([]byte("x"))
+			c.PeerClose()
+			lt.Run()
+		}, nil},
+		{"panic", func(lt *looptest.Loops, c *looptest.Conn) { c.Feed([]byte("panic")) }, loop.ErrPanic},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			lt := looptest.New(t)
+			r := &recorder{data: func(c *loop.Conn, b []byte) { panic(string(b)) }}
+			c := lt.Connect(r.accept)
+			tc.act(lt, c)
+			if r.closes != 1 || r.err != tc.want {
+				t.Fatalf("closed %d times with %v, want once with %v", r.closes, r.err, tc.want)
+			}
+			if !c.Closed() {
+				t.Fatal("the socket is open")
+			}
+			if r.conn.RemoteAddr() != looptest.RemoteAddr {
+				t.Fatalf("RemoteAddr after close is %v", r.conn.RemoteAddr())
+			}
+			c.Conn().Close()
+			lt.Run()
+			if r.closes != 1 {
+				t.Fatal("Closed was called again")
+			}
+		})
+	}
+}
+
+func TestNilHandlerClosesTheConnection(t *testing.T) {
+	lt := looptest.New(t)
+	if c := lt.Connect(func(*loop.Conn) loop.Handler { return nil }); !c.Closed() {
+		t.Fatal("the connection is open")
+	}
+}
+
+func TestCloseAfterFlush(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		blocked bool
+		unblock bool
+		want    string
+	}{
+		{"at once", false, false, "bye"},
+		{"when the peer reads", true, true, "bye"},
+		{"at the deadline", true, false, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			lt := looptest.New(t)
+			r := &recorder{data: func(c *loop.Conn, b []byte) {
+				c.Send(frame("bye"))
+				c.CloseAfterFlush(time.Second)
+				c.Send(frame("more"))
+			}}
+			c := lt.Connect(r.accept)
+			if tc.blocked {
+				c.Block()
+			}
+			c.Feed([]byte("x"))
+			if tc.blocked {
+				c.Feed([]byte("ignored"))
+				lt.Advance(990 * time.Millisecond)
+				if r.closes != 0 {
+					t.Fatal("closed before the deadline")
+				}
+				if tc.unblock {
+					c.Unblock()
+					lt.Run()
+				} else {
+					lt.Advance(15 * time.Millisecond)
+				}
+			}
+			if got := string(c.Sent()); got != tc.want {
+				t.Fatalf("sent %q, want %q", got, tc.want)
+			}
+			if r.closes != 1 || r.err != nil || !c.Closed() || r.got.String() != "x" {
+				t.Fatalf("closed %d times with %v, got %q", r.closes, r.err, r.got.String())
+			}
+			lt.Advance(time.Hour)
+			if lt.Alarms() != 0 {
+				t.Fatal("a timer is left")
+			}
+		})
+	}
+}
+
+func TestHalfClosedPeerGetsWhatIsQueued(t *testing.T) {
+	lt := looptest.New(t)
+	r := &recorder{}
+	c := lt.Connect(r.accept)
+	other := lt.Connect((&recorder{data: func(*loop.Conn, []byte) { r.conn.Send(frame("late")) }}).accept)
+	other.Feed([]byte("x"))
+	c.PeerClose()
+	if got := string(c.Sent()); got != "late" || r.err != io.EOF {
+		t.Fatalf("sent %q, closed with %v", got, r.err)
+	}
+}
+
+func TestPanicsAreContained(t *testing.T) {
+	lt := looptest.New(t)
+	ran := 0
+	bystander := &recorder{}
+	lt.Connect(bystander.accept)
+	r := &recorder{closed: func(*loop.Conn, error) { panic("closed") }}
+	r.flushed = func(*loop.Conn) { panic("flushed") }
+	r.data = func(c *loop.Conn, b []byte) { c.Send(frame(b)) }
+	c := lt.Connect(r.accept)
+	c.Feed([]byte("x"))
+	lt.Run()
+	if !errors.Is(r.err, loop.ErrPanic) {
+		t.Fatalf("closed with %v", r.err)
+	}
+	if c := lt.Connect(func(*loop.Conn) loop.Handler { panic("accept") }); !c.Closed() {
+		t.Error("a panicking accept leaves the connection open")
+	}
+	lt.Loop().PostFunc(func() { ran++ })
+	lt.Loop().PostFunc(func() { panic("task") })
+	lt.Loop().PostFunc(func() { ran++ })
+	lt.Loop().PostFunc(func() {
+		lt.Loop().AfterFunc(time.Millisecond, func() { panic("timer") })
+		lt.Loop().AfterFunc(time.Millisecond, func() { ran++ })
+	})
+	lt.Advance(time.Second)
+	if ran != 3 {
+		t.Errorf("%d of 3 bystanders ran", ran)
+	}
+	if s := lt.Stats(); s.Panics != 5 || s.Connections != 1 || bystander.closes != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,113 @@
+package loop_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+const (
+	floodEnv   = "LOOP_TEST_FLOOD_SERVER"
+	floodLimit = 200
+)
+
+// floodServer is the process that TestDescriptorExhaustion floods: an echo
+// server with few descriptors. It ends with its standard input.
+func floodServer() {
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: floodLimit, Max: floodLimit}); err != nil {
+		panic(err)
+	}
+	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2}, acceptEcho)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(e.Addr())
+	go func() {
+		<-e.Done()
+		fmt.Println("ended:", e.Err())
+	}()
+	io.Copy(io.Discard, os.Stdin)
+	fmt.Println("rejected", e.Stats().Rejected > 0)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	e.Shutdown(ctx)
+}
+
+func TestDescriptorExhaustion(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), floodEnv+"=1")
+	cmd.Stderr = os.Stderr
+	in, _ := cmd.StdinPipe()
+	out, _ := cmd.StdoutPipe()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("the server does not start")
+	}
+	addr := lines.Text()
+	ping := func(c net.Conn) bool {
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := c.Write([]byte("x")); err != nil {
+			return false
+		}
+		_, err := io.ReadFull(c, make([]byte, 1))
+		return err == nil
+	}
+	for round := range 3 {
+		var conns []net.Conn
+		served := 0
+		for range 3 * floodLimit {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatalf("round %d: the server has died: %v", round, err)
+			}
+			conns = append(conns, c)
+		}
+		for _, c := range conns {
+			if ping(c) {
+				served++
+			}
+		}
+		if served < floodLimit/4 || served >= floodLimit {
+			t.Errorf("round %d: %d of %d connections are served", round, served, len(conns))
+		}
+		for _, c := range conns {
+			c.Close()
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			ok := ping(c)
+			c.Close()
+			if ok {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("round %d: not served again after the flood", round)
+			}
+		}
+	}
+	in.Close()
+	var rest []string
+	for lines.Scan() {
+		rest = append(rest, lines.Text())
+	}
+	if len(rest) == 0 || rest[0] != "rejected true" {
+		t.Errorf("the server says %q", strings.Join(rest, "; "))
+	}
+}

@@ -1,0 +1,217 @@
+package looptest
+
+import (
+	"io"
+	"net/netip"
+	"syscall"
+
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/internal/backend"
+)
+
+// Conn is the peer's end of an in-memory connection.
+type Conn struct {
+	m       *member
+	conn    *loop.Conn
+	fd      int
+	sent    []byte
+	sends   int
+	room    int // bytes taken before the sends block; negative without limit
+	failure error
+	notice  uint32
+	watched bool // by the loop's watcher
+	waiting bool // for a notice
+	closed  bool
+	early   []byte // fed while on the way between loops
+	end     error  // the peer's end while on the way between loops
+	attach  func() // completes a move
+}
+
+// RemoteAddr is the address of every in-memory peer.
+var RemoteAddr = netip.MustParseAddrPort("192.0.2.1:4321")
+
+// Connect opens a connection on the first loop.
+func (ls *Loops) Connect(accept func(*loop.Conn) loop.Handler) *Conn {
+	return ls.ConnectTo(0, accept)
+}
+
+// ConnectTo opens a connection on the loop with the given index.
+func (ls *Loops) ConnectTo(index int, accept func(*loop.Conn) loop.Handler) *Conn {
+	ls.lastFD++
+	c := &Conn{m: ls.members[index], fd: ls.lastFD, room: -1}
+	ls.conns[c.fd] = c
+	c.conn = c.m.driver.Open(c, RemoteAddr, accept, nil)
+	return c
+}
+
+// Fd implements the backend's Socket.
+func (c *Conn) Fd() int { return c.fd }
+
+// Conn returns the server's end: after a move, the new one.
+func (c *Conn) Conn() *loop.Conn { return c.conn }
+
+// Feed delivers b as one read. The handler gets a copy. Nothing is delivered
+// after the connection was closed.
+func (c *Conn) Feed(b []byte) {
+	if c.attach != nil {
+		c.early = append(c.early, b...)
+		return
+	}
+	c.m.driver.Receive(c.conn, append([]byte(nil), b...))
+}
+
+// Sent takes what was written to the peer since it was last called.
+func (c *Conn) Sent() []byte {
+	b := c.sent
+	c.sent = nil
+	return b
+}
+
+// Sends takes the number of send system calls that there would have been since
+// it was last called, those of blocked connections included.
+func (c *Conn) Sends() int {
+	n := c.sends
+	c.sends = 0
+	return n
+}
+
+// Block makes the peer stop reading: nothing more can be written.
+func (c *Conn) Block() { c.room = 0 }
+
+// BlockAfter makes the peer stop reading after n more bytes.
+func (c *Conn) BlockAfter(n int) { c.room = n }
+
+// Unblock makes the peer read again. What is queued is written by Run.
+func (c *Conn) Unblock() {
+	c.room = -1
+	if c.waiting {
+		c.waiting = false
+		c.m.driver.Writable(c.notice)
+	}
+}
+
+// Break makes every later write fail with err, as of a peer that has gone;
+// syscall.EPIPE when err is nil.
+func (c *Conn) Break(err error) {
+	if err == nil {
+		err = syscall.EPIPE
+	}
+	c.failure = err
+}
+
+// PeerClose ends the connection as the peer's close does.
+func (c *Conn) PeerClose() { c.PeerFail(io.EOF) }
+
+// PeerFail ends the connection with an error, such as syscall.ECONNRESET.
+func (c *Conn) PeerFail(err error) {
+	switch {
+	case c.closed:
+	case c.attach != nil:
+		c.end = err
+	default:
+		c.m.driver.Lose(c.conn, err)
+		c.drop()
+	}
+}
+
+// Closed tells that the server has closed the connection, or the peer.
+func (c *Conn) Closed() bool { return c.closed }
+
+func (c *Conn) drop() {
+	c.closed = true
+	delete(c.m.conns, c.fd)
+}
+
+// Send implements the backend.
+func (m *member) Send(fd int, b []byte) (int, error) {
+	c := m.conns[fd]
+	c.sends++
+	if c.failure != nil {
+		return 0, c.failure
+	}
+	return c.take(b), nil
+}
+
+// Sendv implements the backend.
+func (m *member) Sendv(fd int, bufs [][]byte) (n int, err error) {
+	c := m.conns[fd]
+	c.sends++
+	if c.failure != nil {
+		return 0, c.failure
+	}
+	for _, b := range bufs {
+		taken := c.take(b)
+		n += taken
+		if taken < len(b) {
+			break
+		}
+	}
+	return n, nil
+}
+
+func (c *Conn) take(b []byte) int {
+	n := len(b)
+	if c.room >= 0 {
+		n = min(n, c.room)
+		c.room -= n
+	}
+	c.sent = append(c.sent, b[:n]...)
+	return n
+}
+
+// Watch implements the backend.
+func (m *member) Watch(fd int, id uint32, again bool) error {
+	c := m.conns[fd]
+	if c.watched != again {
+		m.tb.Errorf("looptest: Watch(again %v) of a connection whose watch is %v", again, c.watched)
+	}
+	c.watched = true
+	if c.notice = id; c.room < 0 {
+		m.driver.Writable(id)
+		return nil
+	}
+	c.waiting = true
+	return nil
+}
+
+// Unwatch implements the backend.
+func (m *member) Unwatch(fd int) {
+	if c := m.conns[fd]; c != nil {
+		c.watched, c.waiting = false, false
+	}
+}
+
+// Close implements the backend.
+func (m *member) Close(s backend.Socket) {
+	c := s.(*Conn)
+	if c.watched {
+		m.tb.Error("looptest: a watched connection is closed")
+	}
+	c.drop()
+}
+
+// Detach implements the backend.
+func (m *member) Detach(s backend.Socket) (any, error) {
+	c := s.(*Conn)
+	c.attach = func() {}
+	return c, nil
+}
+
+// Attach implements the backend: the connection opens when the test runs the
+// loops next.
+func (m *member) Attach(stream, ticket any, _ func(error)) {
+	c := stream.(*Conn)
+	c.attach = func() {
+		c.attach = nil
+		c.m = m
+		c.conn = m.driver.Open(c, RemoteAddr, nil, ticket)
+		if early := c.early; len(early) > 0 {
+			c.early = nil
+			c.Feed(early)
+		}
+		if c.end != nil {
+			c.PeerFail(c.end)
+		}
+	}
+	m.arrivals = append(m.arrivals, c)
+}

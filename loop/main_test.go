@@ -1,0 +1,102 @@
+package loop_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// TestMain fails when the tests leave goroutines or descriptors behind.
+func TestMain(m *testing.M) {
+	if os.Getenv(floodEnv) != "" {
+		floodServer()
+		return
+	}
+	warm, err := net.Listen("tcp", "127.0.0.1:0") // the runtime's own poller
+	if err != nil {
+		panic(err)
+	}
+	warm.Close()
+	before := descriptors()
+	code := m.Run()
+	if code == 0 {
+		if left := awaitNothingLeft(before); left != "" {
+			fmt.Fprintln(os.Stderr, "left behind:", left)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func descriptors() int {
+	d, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		panic(err)
+	}
+	return len(d)
+}
+
+// awaitNothingLeft waits until there are no more descriptors than before and no
+// goroutine of the engine, and tells what remains.
+func awaitNothingLeft(before int) (left string) {
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		left = ""
+		if n := descriptors(); n > before {
+			left = fmt.Sprintf("%d descriptors, %d at first", n, before)
+		}
+		buf := make([]byte, 1<<20)
+		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			// ants' workers serve all of the process and outlive the engine.
+			if (strings.Contains(g, "sioserver/loop.") || strings.Contains(g, "gnet/v2.(")) &&
+				!strings.Contains(g, "awaitNothingLeft") && !strings.Contains(g, "ants") {
+				left += "\n" + g
+			}
+		}
+		if left == "" || time.Now().After(deadline) {
+			return left
+		}
+		runtime.Gosched()
+	}
+}
+
+// start runs an engine until the test ends.
+func start(tb testing.TB, cfg loop.Config, accept func(*loop.Conn) loop.Handler) *loop.Engine {
+	tb.Helper()
+	if cfg.Addr == "" {
+		cfg.Addr = "127.0.0.1:0"
+	}
+	e, err := loop.Listen(cfg, accept)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { shutdown(tb, e) })
+	return e
+}
+
+func shutdown(tb testing.TB, e *loop.Engine) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := e.Shutdown(ctx); err != nil {
+		tb.Errorf("Shutdown: %v", err)
+	}
+}
+
+func dial(tb testing.TB, e *loop.Engine) *net.TCPConn {
+	tb.Helper()
+	c, err := net.Dial("tcp", e.Addr().String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	return c.(*net.TCPConn)
+}

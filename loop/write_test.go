@@ -1,0 +1,243 @@
+package loop_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest"
+)
+
+func TestFramesOfOneBurstShareOneSend(t *testing.T) {
+	lt := looptest.New(t)
+	r := &recorder{data: func(c *loop.Conn, b []byte) {
+		for i := range 10 {
+			f := frame(fmt.Sprintf("??%d,", i))
+			f.Start = 2
+			c.Send(f)
+		}
+		if got := c.Queued(); got != 20 {
+			t.Errorf("Queued = %d, want 20", got)
+		}
+	}}
+	c := lt.Connect(r.accept)
+	c.Feed([]byte("x"))
+	if got := string(c.Sent()); got != "0,1,2,3,4,5,6,7,8,9," {
+		t.Fatalf("sent %q", got)
+	}
+	if n := c.Sends(); n != 1 {
+		t.Fatalf("%d sends, want 1", n)
+	}
+	if r.flushes != 1 || r.conn.Queued() != 0 {
+		t.Fatalf("%d Flushed calls, %d bytes queued", r.flushes, r.conn.Queued())
+	}
+}
+
+func TestBroadcastsOfOneTurnShareTheirSends(t *testing.T) {
+	lt := looptest.New(t)
+	peers := make([]*looptest.Conn, 5)
+	for i := range peers {
+		peers[i] = lt.Connect((&recorder{}).accept)
+	}
+	sender := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) {
+		f := frame(b)
+		for _, p := range peers {
+			p.Conn().Send(f.Retain())
+		}
+		f.Release()
+	}}).accept)
+	sender.Feed([]byte("one "))
+	sender.Feed([]byte("two "))
+	for i, p := range peers {
+		if n := p.Sends(); n != 0 {
+			t.Errorf("peer %d: %d sends before the turn", i, n)
+		}
+	}
+	lt.Run()
+	for i, p := range peers {
+		if n, got := p.Sends(), string(p.Sent()); n != 1 || got != "one two " {
+			t.Errorf("peer %d: %d sends of %q", i, n, got)
+		}
+	}
+}
+
+func TestPostWithinBurstIsDrainedBeforeItEnds(t *testing.T) {
+	lt := looptest.New(t)
+	c := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) {
+		c.Loop().PostFunc(func() {
+			c.Send(frame("a"))
+			c.Loop().PostFunc(func() { c.Send(frame("b")) })
+		})
+	}}).accept)
+	c.Feed([]byte("x"))
+	if got, n := string(c.Sent()), c.Sends(); got != "ab" || n != 1 {
+		t.Fatalf("sent %q in %d sends, want ab in one", got, n)
+	}
+}
+
+func TestTasksThatPostForeverLeaveRoomForReads(t *testing.T) {
+	lt := looptest.New(t)
+	runs := 0
+	var again func()
+	again = func() { runs++; lt.Loop().PostFunc(again) }
+	c := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) { lt.Loop().PostFunc(again) }}).accept)
+	c.Feed([]byte("x")) // returns
+	if runs == 0 || runs > 100 {
+		t.Fatalf("%d tasks ran in one burst", runs)
+	}
+	c.PeerClose()
+}
+
+// TestOutboxKeepsTheStream compares what arrives with what was sent, for
+// frames of every size class and a peer that takes bytes in every kind of
+// portion.
+func TestOutboxKeepsTheStream(t *testing.T) {
+	sizes := []int{1, 100, 4000, 8 << 10, 8<<10 + 1, 70 << 10, 300 << 10, 3, 5, 900 << 10, 64 << 10, 1}
+	for _, portion := range []int{1, 7, 8192, 65536, 65537, 1 << 20} {
+		t.Run(fmt.Sprint(portion), func(t *testing.T) {
+			lt := looptest.New(t)
+			r := &recorder{}
+			c := lt.Connect(r.accept)
+			c.BlockAfter(portion)
+			var want, got []byte
+			lt.Loop().PostFunc(func() {
+				for i, size := range sizes {
+					if portion < 100 {
+						size = min(size, 50)
+					}
+					b := bytes.Repeat([]byte{byte('a' + i)}, size)
+					want = append(want, b...)
+					r.conn.Send(frame(b))
+				}
+			})
+			lt.Run()
+			if len(want) > portion && (!r.conn.Blocked() || r.conn.Queued() != len(want)-portion) {
+				t.Fatalf("blocked %v, queued %d", r.conn.Blocked(), r.conn.Queued())
+			}
+			for turns := 0; len(got) < len(want); turns++ {
+				if turns > len(want)+10 {
+					t.Fatal("the outbox is stuck")
+				}
+				got = append(got, c.Sent()...)
+				c.Unblock()
+				c.BlockAfter(portion)
+				lt.Run()
+			}
+			if !bytes.Equal(got, want) {
+				t.Fatal("the stream differs")
+			}
+			c.Unblock()
+			lt.Run()
+			if r.conn.Queued() != 0 || r.conn.Blocked() || r.flushes != 1 {
+				t.Fatalf("queued %d, blocked %v, %d Flushed calls", r.conn.Queued(), r.conn.Blocked(), r.flushes)
+			}
+		})
+	}
+}
+
+func TestFlushedMaySendForever(t *testing.T) {
+	lt := looptest.New(t)
+	n := 0
+	r := &recorder{}
+	r.flushed = func(c *loop.Conn) {
+		if n++; n < 1000 {
+			c.Send(frame("x"))
+		}
+	}
+	c := lt.Connect(func(c *loop.Conn) loop.Handler { c.Send(frame("x")); return r.accept(c) })
+	if n != 1 {
+		t.Fatalf("%d flushes in the first burst, want 1", n)
+	}
+	lt.Run()
+	if got := len(c.Sent()); got != 1000 {
+		t.Fatalf("%d bytes, want 1000", got)
+	}
+}
+
+func TestOverflowClosesOnlyTheSlowReader(t *testing.T) {
+	lt := looptest.New(t, looptest.WithMaxQueued(1000))
+	slow, fast := &recorder{}, &recorder{}
+	slowPeer, fastPeer := lt.Connect(slow.accept), lt.Connect(fast.accept)
+	slowPeer.Block()
+	for range 20 {
+		lt.Loop().PostFunc(func() {
+			f := frame(strings.Repeat("x", 100))
+			slow.conn.Send(f.Retain())
+			fast.conn.Send(f)
+		})
+		lt.Run()
+	}
+	if !errors.Is(slow.err, loop.ErrOverflow) || slow.closes != 1 || !slowPeer.Closed() {
+		t.Fatalf("slow reader: closed %d times with %v", slow.closes, slow.err)
+	}
+	if got := len(fastPeer.Sent()); got != 2000 || fast.closes != 0 {
+		t.Fatalf("fast reader got %d bytes, closed %d times", got, fast.closes)
+	}
+	if s := lt.Stats(); s.Overflows != 1 || s.Discarded != 20 || s.Connections != 1 {
+		t.Fatalf("%+v", s)
+	}
+}
+
+func TestFrameLargerThanMaxQueued(t *testing.T) {
+	lt := looptest.New(t, looptest.WithMaxQueued(10))
+	c := lt.Connect(func(c *loop.Conn) loop.Handler { c.Send(frame(strings.Repeat("x", 100))); return echo{} })
+	if got := len(c.Sent()); got != 100 {
+		t.Fatalf("%d bytes, want 100", got)
+	}
+}
+
+func TestWriteErrorClosesAfterTheCallbacks(t *testing.T) {
+	lt := looptest.New(t)
+	inside := false
+	r := &recorder{}
+	r.data = func(c *loop.Conn, b []byte) {
+		inside = true
+		c.Send(frame(b))
+		inside = false
+	}
+	r.closed = func(*loop.Conn, error) {
+		if inside {
+			t.Error("Closed was called from within Data")
+		}
+	}
+	c := lt.Connect(r.accept)
+	c.Break(nil)
+	c.Feed([]byte("x"))
+	if !errors.Is(r.err, syscall.EPIPE) || r.closes != 1 {
+		t.Fatalf("closed %d times with %v", r.closes, r.err)
+	}
+	c.Feed([]byte("y"))
+	if r.got.String() != "x" {
+		t.Fatalf("data after close: %q", r.got.String())
+	}
+}
+
+func TestFramesAreReleasedOnce(t *testing.T) {
+	lt := looptest.New(t)
+	r := &recorder{}
+	c := lt.Connect(r.accept)
+	c.Block()
+	f := frame("abc")
+	lt.Loop().PostFunc(func() {
+		for range 10 {
+			r.conn.Send(f.Retain())
+		}
+		r.conn.Close()
+		r.conn.Send(f.Retain())
+	})
+	lt.Run()
+	if string(f.B) != "abc" {
+		t.Fatalf("the frame was recycled: %q", f.B)
+	}
+	f.Release()
+	defer func() {
+		if recover() == nil {
+			t.Error("a reference was leaked: releasing once more does not panic")
+		}
+	}()
+	f.Release()
+}
