@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sioserver/sioserver/bench/load"
+	"github.com/sioserver/sioserver/bench/measure"
+	"github.com/sioserver/sioserver/bench/peer"
+	"github.com/sioserver/sioserver/bench/report"
+	"github.com/sioserver/sioserver/bench/result"
+	"github.com/sioserver/sioserver/bench/run"
+	"github.com/sioserver/sioserver/bench/scenario"
+)
+
+const resultsFile = "results.jsonl"
+
+// measureAll runs the chosen scenarios and writes down what came out, also when it is interrupted.
+func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) {
+	profiles, peers, err := loadFiles(o)
+	if err != nil {
+		return err
+	}
+	if err := load.RaiseDescriptorLimit(); err != nil {
+		fmt.Fprintln(log, "bench: the limit on open files stays as it is:", err)
+	}
+	if err := measure.PinSelf(o.cores.Load); err != nil {
+		return err
+	}
+	sink := io.Discard
+	if o.out != "" {
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
+			return err
+		}
+		file, err := os.Create(filepath.Join(o.out, resultsFile))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		sink = file
+	}
+	writer := result.NewWriter(sink)
+	var records []result.Record
+	record := func(r result.Record) error {
+		records = append(records, r)
+		switch {
+		case r.Type == result.Skip:
+			fmt.Fprintf(log, "left out: %s: %s\n", r.Peer, r.Error)
+		case r.Error != "":
+			fmt.Fprintf(log, "FAILED: %s, %s, run %d: %s\n", r.Profile, r.Peer, r.Run, r.Error)
+		}
+		return writer.Write(r)
+	}
+	machine := measure.ReadMachine()
+	if err := record(result.Record{Type: result.Start, Machine: &machine, Command: commandLine(), Cores: &o.cores}); err != nil {
+		return err
+	}
+	display := newDisplay(log)
+	series := &run.Series{Cores: o.cores, Peers: peers, Names: o.peers, Runs: o.runs, Attempts: o.attempts, Record: record, Progress: display.show}
+	var failed error
+	for _, p := range profiles {
+		err := series.Do(ctx, p)
+		display.clear()
+		if errors.Is(err, run.Interrupted()) {
+			failed = err
+			break
+		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", p.Name, err))
+		}
+		if err := writeTables(out, records, p.Name); err != nil {
+			return err
+		}
+	}
+	interrupted := errors.Is(failed, run.Interrupted())
+	if interrupted {
+		if err := writeTables(out, records, ""); err != nil {
+			return err
+		}
+	}
+	if err := record(result.Record{Type: result.End, Partial: failed != nil}); err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := drawCharts(o, records, peers, out); err != nil {
+			return err
+		}
+	}
+	return failed
+}
+
+// loadFiles reads the scenarios that were asked for and all servers.
+func loadFiles(o options) ([]*scenario.Profile, map[string]*peer.Peer, error) {
+	profiles, err := scenario.LoadDir(o.profiles)
+	if err != nil {
+		return nil, nil, err
+	}
+	peers, err := peer.LoadDir(o.peersDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range o.peers {
+		if peers[name] == nil {
+			known := slices.Sorted(maps.Keys(peers))
+			return nil, nil, fmt.Errorf("-peers: there is no server %q; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	profiles = slices.DeleteFunc(profiles, func(p *scenario.Profile) bool { return !o.match.MatchString(p.Name) })
+	if len(profiles) == 0 {
+		return nil, nil, fmt.Errorf("-run: no scenario of %s matches %q", o.profiles, o.match)
+	}
+	return profiles, peers, nil
+}
+
+// writeTables prints the table of one profile, or of all when name is empty.
+func writeTables(out io.Writer, records []result.Record, name string) error {
+	for _, table := range report.Tables(records) {
+		if name != "" && table.Profile != name {
+			continue
+		}
+		if err := table.Write(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list prints what could be measured.
+func list(o options, out io.Writer) error {
+	profiles, peers, err := loadFiles(o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "Scenarios:")
+	for _, p := range profiles {
+		fmt.Fprintf(out, "  %-24s %s\n", p.Name, p.Title)
+	}
+	fmt.Fprintln(out, "Servers:")
+	for _, name := range slices.Sorted(maps.Keys(peers)) {
+		fmt.Fprintf(out, "  %-24s %s\n", name, peers[name].Label)
+	}
+	return nil
+}
+
+// commandLine is how the program was called, without the path of the temporary binary that "go run" makes.
+func commandLine() string {
+	return strings.Join(append([]string{"go run ./bench"}, os.Args[1:]...), " ")
+}

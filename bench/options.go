@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/sioserver/sioserver/bench/measure"
+	"github.com/sioserver/sioserver/bench/result"
+)
+
+type options struct {
+	profiles string
+	peersDir string
+	out      string
+	match    *regexp.Regexp
+	peers    []string
+	runs     int
+	attempts int
+	cores    result.Cores
+	list     bool
+	draw     string
+}
+
+// attempts is how often a run is made when other work disturbs it.
+const attempts = 3
+
+const usage = `Measures Socket.IO servers side by side on this machine.
+
+  go run ./bench                           everything: about an hour
+  go run ./bench -quick                    each scenario once and short: a smoke test
+  go run ./bench -run idle -peers sioserver,socketio-ws
+  go run ./bench -list                     the scenarios and servers
+  go run ./bench -draw profiles/results/results.jsonl
+
+Scenarios are files (profiles/README.md), servers too (bench/peers/README.md).
+Results: a table here; one JSON object a line, and charts as SVG and PNG, in the folder of -out.
+An interrupt (Ctrl-C) keeps what was measured until then.
+
+Flags:
+`
+
+func parseOptions(args []string, log io.Writer) (o options, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(log)
+	flags.Usage = func() {
+		fmt.Fprint(log, usage)
+		flags.PrintDefaults()
+	}
+	quick := flags.Bool("quick", false, "use the short scenarios in the folder quick of -profiles")
+	match := flags.String("run", "", "only scenarios whose name matches this regular `expression`")
+	peers := flags.String("peers", "", "only these servers, a comma-separated `list` of names (default: those of each scenario)")
+	server := flags.String("server-cores", "", "`cores` for the servers, such as 1 or 2-3 (default: the last one)")
+	load := flags.String("load-cores", "", "`cores` for the load (default: all others)")
+	flags.StringVar(&o.profiles, "profiles", "profiles", "`folder` of the scenarios")
+	flags.StringVar(&o.peersDir, "servers", filepath.Join("bench", "peers"), "`folder` of the servers")
+	flags.StringVar(&o.out, "out", "", "`folder` for results.jsonl and the charts (default: results in -profiles; none with -quick)")
+	flags.IntVar(&o.runs, "runs", 0, "runs of each server (default: what the scenario says)")
+	flags.BoolVar(&o.list, "list", false, "list scenarios and servers")
+	flags.StringVar(&o.draw, "draw", "", "draw the charts and print the tables of this results `file` again")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q (see -h)", flags.Arg(0))
+	}
+	if o.match, err = regexp.Compile(*match); err != nil {
+		return o, fmt.Errorf("-run: %w", err)
+	}
+	if o.runs < 0 {
+		return o, fmt.Errorf("-runs %d: must not be negative", o.runs)
+	}
+	switch {
+	case o.out != "":
+	case o.draw != "":
+		o.out = filepath.Dir(o.draw)
+	case !*quick:
+		o.out = filepath.Join(o.profiles, "results")
+	}
+	if *quick {
+		o.profiles = filepath.Join(o.profiles, "quick")
+	}
+	if *peers != "" {
+		o.peers = strings.Split(*peers, ",")
+	}
+	o.attempts = attempts
+	if *quick {
+		o.attempts = 1 // its times are not looked at
+	}
+	o.cores, err = chooseCores(*server, *load)
+	return o, err
+}
+
+// chooseCores splits the cores that this process may use between servers and load.
+func chooseCores(server, load string) (c result.Cores, err error) {
+	all, err := measure.Cores()
+	if err != nil {
+		return c, err
+	}
+	if server != "" {
+		if c.Server, err = measure.ParseCores(server); err != nil {
+			return c, fmt.Errorf("-server-cores: %w", err)
+		}
+	} else {
+		c.Server = all[len(all)-1:]
+	}
+	if load != "" {
+		if c.Load, err = measure.ParseCores(load); err != nil {
+			return c, fmt.Errorf("-load-cores: %w", err)
+		}
+		return c, nil
+	}
+	taken := map[int]bool{}
+	for _, core := range c.Server {
+		taken[core] = true
+	}
+	for _, core := range all {
+		if !taken[core] {
+			c.Load = append(c.Load, core)
+		}
+	}
+	if len(c.Load) == 0 {
+		return c, errors.New("the servers have every core: leave one to the load (-server-cores) or share on purpose (-load-cores)")
+	}
+	return c, nil
+}

@@ -1,0 +1,136 @@
+package peer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Peer is a server that can be started. In its strings "{bin}" stands for the folder of built programs.
+type Peer struct {
+	Name  string // the file's name without its ending
+	Label string `toml:"label"` // how charts and tables call it; the name when empty
+	Color string `toml:"color"` // of its line, "#rrggbb"
+	// Command is the command line, run in the folder of the file; Env are further environment variables.
+	Command []string          `toml:"command"`
+	Env     map[string]string `toml:"env"`
+	// Prepare is a command that makes ready what Command needs; it is run when Needs (a path) does not exist, or always
+	// when Needs is empty.
+	Prepare []string `toml:"prepare"`
+	Needs   string   `toml:"needs"`
+	// Transports are those that the server speaks; all when empty.
+	Transports []string `toml:"transports"`
+	// Without are the kinds of scenario that the server does not offer.
+	Without []string `toml:"without"`
+	// Figures says that the server answers questions about its heap on its standard input.
+	Figures bool `toml:"figures"`
+
+	dir string
+}
+
+// LoadDir reads every peer file of a folder, by name.
+func LoadDir(dir string) (map[string]*Peer, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.toml"))
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no peer (*.toml) in %s", dir)
+	}
+	peers := map[string]*Peer{}
+	var errs []error
+	for _, file := range files {
+		p, err := load(file)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", file, err))
+			continue
+		}
+		peers[p.Name] = p
+	}
+	return peers, errors.Join(errs...)
+}
+
+func load(file string) (*Peer, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{Name: strings.TrimSuffix(filepath.Base(file), ".toml"), dir: dir}
+	decoder := toml.NewDecoder(bytes.NewReader(b))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(p); err != nil {
+		var strict *toml.StrictMissingError
+		if errors.As(err, &strict) {
+			return nil, errors.New(strict.String())
+		}
+		return nil, err
+	}
+	if len(p.Command) == 0 {
+		return nil, errors.New("command is missing")
+	}
+	if p.Label == "" {
+		p.Label = p.Name
+	}
+	return p, nil
+}
+
+// Offers says whether the server can take part in a scenario of the kind over the transport.
+func (p *Peer) Offers(kind, transport string) bool {
+	return !slices.Contains(p.Without, kind) && (len(p.Transports) == 0 || slices.Contains(p.Transports, transport))
+}
+
+// Ready runs the peer's preparation when that is necessary. Its output is in the error when it fails.
+func (p *Peer) Ready() error {
+	if len(p.Prepare) == 0 {
+		return nil
+	}
+	if p.Needs != "" {
+		if _, err := os.Stat(p.expand(p.Needs)); err == nil {
+			return nil
+		}
+	}
+	if err := os.MkdirAll(p.bin(), 0o755); err != nil {
+		return err
+	}
+	cmd := exec.Command(p.Prepare[0], p.expandAll(p.Prepare[1:])...)
+	cmd.Dir = p.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(p.Prepare, " "), err, lastLine(out))
+	}
+	return nil
+}
+
+func (p *Peer) bin() string { return filepath.Join(p.dir, "bin") }
+
+func (p *Peer) expand(s string) string {
+	s = strings.ReplaceAll(s, "{bin}", p.bin())
+	if strings.Contains(s, "/") && !filepath.IsAbs(s) {
+		return filepath.Join(p.dir, s)
+	}
+	return s
+}
+
+func (p *Peer) expandAll(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.ReplaceAll(s, "{bin}", p.bin())
+	}
+	return out
+}
+
+func lastLine(b []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

@@ -1,0 +1,231 @@
+package peer
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sioserver/sioserver/bench/measure"
+)
+
+const (
+	readyTimeout = 20 * time.Second
+	stopTimeout  = 5 * time.Second
+	askTimeout   = 10 * time.Second
+	keptStderr   = 4 << 10
+)
+
+// Process is a running server.
+type Process struct {
+	Peer *Peer
+	Addr netip.AddrPort // where clients reach it, on the loopback interface
+
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	lines   chan string
+	stderr  *tail
+	exited  chan struct{}
+	waitErr error // valid once exited is closed
+}
+
+// Start runs the server on the given cores and waits until it accepts connections. GOMAXPROCS is set to the number of
+// cores.
+func (p *Peer) Start(cores []int) (*Process, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(p.expand(p.Command[0]), p.expandAll(p.Command[1:])...)
+	cmd.Dir = p.dir
+	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port), fmt.Sprintf("GOMAXPROCS=%d", len(cores)))
+	for name, value := range p.Env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	// An interrupt at the terminal is for the harness, which then stops its servers itself; if it dies, so do they.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	proc := &Process{
+		Peer: p, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port),
+		cmd: cmd, stderr: &tail{}, lines: make(chan string, 16), exited: make(chan struct{}),
+	}
+	cmd.Stderr = proc.stderr
+	if proc.stdin, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := startOn(cmd, cores); err != nil {
+		return nil, err
+	}
+	go func() {
+		scanner := bufio.NewScanner(stdout)
+		for scanner.Scan() {
+			select {
+			case proc.lines <- scanner.Text():
+			default: // nobody asked
+			}
+		}
+		proc.waitErr = cmd.Wait()
+		close(proc.exited)
+	}()
+	if err := proc.awaitReady(); err != nil {
+		proc.Stop()
+		return nil, err
+	}
+	return proc, nil
+}
+
+// startOn starts the command from a thread that is pinned to the cores, so that the new process is too.
+func startOn(cmd *exec.Cmd, cores []int) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	undo, err := measure.PinThread(cores)
+	if err != nil {
+		return err
+	}
+	defer undo()
+	return cmd.Start()
+}
+
+func (p *Process) awaitReady() error {
+	deadline := time.Now().Add(readyTimeout)
+	for {
+		conn, err := net.DialTimeout("tcp", p.Addr.String(), time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.exited:
+			return p.Ended()
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s did not listen on %s within %s: %s", p.Peer.Name, p.Addr, readyTimeout, lastLine(p.stderr.bytes()))
+		}
+	}
+}
+
+// PID is the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Ended returns nil while the server runs, and then an error that says how it ended and what it wrote last.
+func (p *Process) Ended() error {
+	select {
+	case <-p.exited:
+	default:
+		return nil
+	}
+	how := "exit status 0"
+	if p.waitErr != nil {
+		how = p.waitErr.Error()
+	}
+	err := fmt.Errorf("the server %s (pid %d) ended by itself: %s", p.Peer.Name, p.PID(), how)
+	if last := p.stderr.errorLine(); last != "" {
+		err = fmt.Errorf("%w: %s", err, last)
+	}
+	return err
+}
+
+// Exited is closed when the server has ended.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Heap is what a server says of its own heap, in bytes.
+type Heap struct {
+	Used int64 `json:"heap_used"` // objects that are reachable or not collected yet
+}
+
+// ErrNoFigures says that the server does not know its heap.
+var ErrNoFigures = errors.New("the server offers no heap figures")
+
+// AskHeap asks the server for its heap, after a full garbage collection when collect is set.
+func (p *Process) AskHeap(collect bool) (h Heap, err error) {
+	if !p.Peer.Figures {
+		return h, ErrNoFigures
+	}
+	question := "heap\n"
+	if collect {
+		question = "live\n"
+	}
+	if _, err := io.WriteString(p.stdin, question); err != nil {
+		return h, err
+	}
+	timeout := time.After(askTimeout)
+	for {
+		select {
+		case line := <-p.lines:
+			if strings.HasPrefix(line, "{") {
+				return h, json.Unmarshal([]byte(line), &h)
+			}
+		case <-p.exited:
+			return h, p.Ended()
+		case <-timeout:
+			return h, fmt.Errorf("%s did not answer %q within %s", p.Peer.Name, strings.TrimSpace(question), askTimeout)
+		}
+	}
+}
+
+// Stop ends the server: it is asked with SIGTERM first and killed when that does not help.
+func (p *Process) Stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+	case <-time.After(stopTimeout):
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+	}
+}
+
+func freePort() (uint16, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
+}
+
+// tail keeps the end of what is written to it. It is safe for concurrent use.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, b...)
+	if extra := len(t.buf) - keptStderr; extra > 0 {
+		t.buf = append(t.buf[:0], t.buf[extra:]...)
+	}
+	return len(b), nil
+}
+
+func (t *tail) bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]byte(nil), t.buf...)
+}
+
+// errorLine is the line that tells most: one that names an error, or the last.
+func (t *tail) errorLine() string {
+	b := t.bytes()
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") || strings.Contains(line, "Error:") {
+			return line
+		}
+	}
+	return lastLine(b)
+}

@@ -1,0 +1,2 @@
+// Package report turns records into tables for people. Functions are pure.
+package report

@@ -1,0 +1,62 @@
+package result
+
+import (
+	"time"
+
+	"github.com/sioserver/sioserver/bench/measure"
+)
+
+// Type tells the lines of a file apart.
+type Type string
+
+const (
+	Start Type = "start" // first line: where and how
+	Run   Type = "run"   // one run of one scenario against one server
+	Skip  Type = "skip"  // a server that was left out, and why
+	End   Type = "end"   // last line
+)
+
+// Record is one line.
+type Record struct {
+	Type Type      `json:"type"`
+	Time time.Time `json:"time"`
+
+	// Of a start.
+	Machine *measure.Machine `json:"machine,omitempty"`
+	Command string           `json:"command,omitempty"`
+	Cores   *Cores           `json:"cores,omitempty"`
+
+	// Of a run or a skip.
+	Profile   string             `json:"profile,omitempty"`
+	Title     string             `json:"title,omitempty"`
+	Kind      string             `json:"kind,omitempty"`
+	Transport string             `json:"transport,omitempty"`
+	Peer      string             `json:"peer,omitempty"`
+	Label     string             `json:"label,omitempty"`
+	Run       int                `json:"run,omitempty"`     // 1 for the first
+	Attempt   int                `json:"attempt,omitempty"` // more than 1 when disturbed runs were repeated
+	Figures   map[string]float64 `json:"figures,omitempty"` // the unit is the end of the name
+	Series    []Sample           `json:"series,omitempty"`  // memory readings
+	Disturbed bool               `json:"disturbed,omitempty"`
+	// Error says why the run failed or the server was left out; figures of a failed run are not to be used.
+	Error string `json:"error,omitempty"`
+
+	// Of an end.
+	Partial bool `json:"partial,omitempty"`
+}
+
+// Cores says where server and load ran.
+type Cores struct {
+	Server []int `json:"server"`
+	Load   []int `json:"load"`
+}
+
+// Sample is the server's memory at one moment, in bytes; figures that were not read are zero.
+type Sample struct {
+	Seconds  float64 `json:"t"` // since the first client was dialled
+	Clients  int     `json:"clients"`
+	RSS      int64   `json:"rss"`
+	PSS      int64   `json:"pss,omitempty"`
+	HeapUsed int64   `json:"heap_used,omitempty"`
+	Kernel   int64   `json:"kernel,omitempty"` // of the whole machine, both ends of every connection
+}

@@ -1,0 +1,139 @@
+package run
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/sioserver/sioserver/bench/load"
+	"github.com/sioserver/sioserver/bench/stats"
+)
+
+// fanOut is one broadcast scenario: client 0 asks for emits, to everybody (one room) or round robin to rooms, and
+// keeps a number of them in flight; every client checks that it gets exactly those meant for it, in order.
+type fanOut struct {
+	s        *session
+	rooms    int
+	members  int // of one room
+	payload  []byte
+	packet   []byte
+	due      []int // by client: the number of the message it must get next
+	left     [64]int
+	sentAt   [64]time.Duration
+	sent     int
+	complete int
+	stop     bool
+	latency  *stats.Histogram
+}
+
+const sequenceDigits = 10
+
+func (s *session) fanOut(rooms int) error {
+	p := s.profile
+	f := &fanOut{
+		s: s, rooms: rooms, members: p.Clients / rooms, due: make([]int, p.Clients),
+		payload: bytes.Repeat([]byte{'x'}, p.Payload), latency: stats.NewHistogram(),
+	}
+	if err := s.connect(p.Clients); err != nil {
+		return err
+	}
+	for i := range f.due {
+		f.due[i] = i % rooms
+	}
+	if rooms > 1 {
+		if err := s.join(rooms); err != nil {
+			return err
+		}
+	}
+	s.onPacket = f.receive
+	if err := s.rest(p.Settle.Std()); err != nil {
+		return err
+	}
+	if _, err := f.run("warming up", p.Warmup.Std()); err != nil {
+		return err
+	}
+	f.latency.Reset()
+	err := s.measured(func() (int, error) { return f.run("messages", p.Duration.Std()) })
+	if err != nil {
+		return err
+	}
+	s.latencies(f.latency)
+	return s.rest(quiet) // a message too many fails here
+}
+
+// join puts client i into room i mod rooms and waits for all acknowledgements.
+func (s *session) join(rooms int) error {
+	acks := 0
+	s.onPacket = func(c *load.Client, packet []byte) {
+		if !bytes.HasPrefix(packet, []byte("30[")) {
+			s.fail(fmt.Errorf("client %d: want the acknowledgement of join, got %.100q", c.Index, packet))
+			return
+		}
+		acks++
+	}
+	for i, c := range s.clients {
+		c.Send(fmt.Appendf(nil, `20["join","r%d"]`, i%rooms))
+	}
+	return s.await("acknowledgements of join", func() bool { return acks == len(s.clients) })
+}
+
+// run keeps emits in flight for a while, waits for the last, and returns the number of deliveries.
+func (f *fanOut) run(what string, d time.Duration) (deliveries int, err error) {
+	begin, start := f.complete, time.Now()
+	f.stop = false
+	for range f.s.profile.InFlight {
+		f.send()
+	}
+	err = f.s.await("deliveries", func() bool {
+		elapsed := time.Since(start)
+		f.stop = elapsed >= d
+		f.s.progress(what, int(elapsed.Milliseconds()), int(d.Milliseconds()))
+		return f.stop && f.complete == f.sent
+	})
+	return (f.complete - begin) * f.members, err
+}
+
+func (f *fanOut) send() {
+	sequence := fmt.Appendf(nil, "%0*d", sequenceDigits, f.sent)
+	copy(f.payload, sequence)
+	if f.rooms == 1 {
+		f.packet = append(f.packet[:0], `2["broadcast","`...)
+	} else {
+		f.packet = append(strconv.AppendInt(append(f.packet[:0], `2["room","r`...), int64(f.sent%f.rooms), 10), `","`...)
+	}
+	f.packet = append(append(f.packet, f.payload...), `"]`...)
+	f.left[f.sent%len(f.left)] = f.members
+	f.sentAt[f.sent%len(f.left)] = f.s.gen.Now()
+	f.sent++
+	f.s.clients[0].Send(f.packet)
+}
+
+var messagePrefix = []byte(`2["message","`)
+
+func (f *fanOut) receive(c *load.Client, packet []byte) {
+	size := len(messagePrefix) + len(f.payload) + len(`"]`)
+	if len(packet) != size || !bytes.HasPrefix(packet, messagePrefix) {
+		f.s.fail(fmt.Errorf("client %d: want a message of %d bytes, got %d: %.100q", c.Index, size, len(packet), packet))
+		return
+	}
+	number := 0
+	for _, digit := range packet[len(messagePrefix) : len(messagePrefix)+sequenceDigits] {
+		number = number*10 + int(digit-'0')
+	}
+	if number != f.due[c.Index] {
+		f.s.fail(fmt.Errorf("client %d: got message %d where %d was due (lost, doubled or out of order)", c.Index, number, f.due[c.Index]))
+		return
+	}
+	f.due[c.Index] += f.rooms
+	slot := number % len(f.left)
+	f.left[slot]--
+	if f.left[slot] > 0 {
+		return
+	}
+	f.complete++
+	f.latency.Record(f.s.gen.Now() - f.sentAt[slot])
+	if !f.stop {
+		f.send()
+	}
+}

@@ -1,0 +1,147 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sioserver/sioserver/bench/peer"
+	"github.com/sioserver/sioserver/bench/result"
+	"github.com/sioserver/sioserver/bench/scenario"
+)
+
+// Series measures servers with profiles.
+type Series struct {
+	Cores result.Cores
+	Peers map[string]*peer.Peer
+	// Names of the servers to measure, in the order of the report; empty takes each profile's own list.
+	Names []string
+	// Runs replaces the profiles' number of runs when it is not zero.
+	Runs int
+	// Attempts is how often a run is made when other work on the machine disturbs it; the last one counts.
+	Attempts int
+	// Record takes every record as soon as there is one.
+	Record func(result.Record) error
+	// Progress is told what goes on; run names the run.
+	Progress func(run, what string, done, total int)
+
+	unusable map[string]error
+}
+
+// Do runs one profile: in every round each server in turn, a fresh process each time. A failed run is recorded and the
+// others go on; the error is then ErrFailed. An interrupt ends the series with Interrupted.
+func (s *Series) Do(ctx context.Context, p *scenario.Profile) error {
+	peers, err := s.usable(p)
+	if err != nil {
+		return err
+	}
+	runs := p.Runs
+	if s.Runs > 0 {
+		runs = s.Runs
+	}
+	failed := false
+	for number := 1; number <= runs; number++ {
+		for i := range peers {
+			// Every other round goes backwards, so that no server always runs after the same one.
+			pr := peers[i]
+			if number%2 == 0 {
+				pr = peers[len(peers)-1-i]
+			}
+			ok, err := s.one(ctx, p, pr, number)
+			if err != nil {
+				return err
+			}
+			failed = failed || !ok
+		}
+	}
+	if failed {
+		return ErrFailed
+	}
+	return nil
+}
+
+// ErrFailed says that a run failed; its record says why.
+var ErrFailed = errors.New("a run failed")
+
+// one measures one server once, again when the machine was disturbed.
+func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, number int) (ok bool, err error) {
+	name := fmt.Sprintf("%s  %s  run %d", p.Name, pr.Name, number)
+	for attempt := 1; ; attempt++ {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		proc, err := pr.Start(s.Cores.Server)
+		if err != nil {
+			s.unusable[pr.Name] = err
+			return false, s.Record(result.Record{Type: result.Run, Profile: p.Name, Title: p.Title, Kind: string(p.Kind),
+				Peer: pr.Name, Label: pr.Label, Run: number, Error: err.Error()})
+		}
+		record, err := Run(ctx, p, proc, func(what string, done, total int) { s.Progress(name, what, done, total) })
+		proc.Stop()
+		record.Run, record.Attempt = number, attempt
+		if err != nil {
+			record.Error = err.Error()
+			if wrote := s.Record(record); wrote != nil {
+				return false, wrote
+			}
+			if ctx.Err() != nil {
+				return false, context.Cause(ctx)
+			}
+			return false, nil
+		}
+		if record.Disturbed && attempt < s.Attempts {
+			s.Progress(name, "disturbed by other work on the machine, again", attempt, s.Attempts)
+			continue
+		}
+		return true, s.Record(record)
+	}
+}
+
+// usable picks the servers for a profile. Those that cannot be made ready or started are recorded once and left out.
+func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
+	if s.unusable == nil {
+		s.unusable = map[string]error{}
+	}
+	names := s.Names
+	if len(names) == 0 {
+		names = p.Peers
+	}
+	for _, name := range names {
+		pr, found := s.Peers[name]
+		if !found {
+			return nil, fmt.Errorf("profile %s: there is no peer %q", p.Name, name)
+		}
+		if !pr.Offers(string(p.Kind), string(p.Transport)) {
+			continue
+		}
+		if _, tried := s.unusable[name]; !tried {
+			s.Progress(name, "getting ready", 0, 0)
+			s.unusable[name] = s.try(pr)
+			if err := s.unusable[name]; err != nil {
+				if err := s.Record(result.Record{Type: result.Skip, Peer: name, Label: pr.Label, Error: err.Error()}); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if s.unusable[name] == nil {
+			peers = append(peers, pr)
+		}
+	}
+	if len(peers) == 0 {
+		return nil, fmt.Errorf("profile %s: no server to measure", p.Name)
+	}
+	return peers, nil
+}
+
+// try starts a server once, to learn whether it can be.
+func (s *Series) try(pr *peer.Peer) error {
+	if err := pr.Ready(); err != nil {
+		return err
+	}
+	proc, err := pr.Start(s.Cores.Server)
+	if err != nil {
+		return err
+	}
+	proc.Stop()
+	return nil
+}

@@ -1,0 +1,71 @@
+package scenario
+
+import (
+	"time"
+)
+
+// Kind is what a scenario does.
+type Kind string
+
+const (
+	Idle      Kind = "idle"      // memory by number of idle clients
+	Waves     Kind = "waves"     // memory over time while clients come and go
+	Broadcast Kind = "broadcast" // one emit to every client
+	Rooms     Kind = "rooms"     // one emit to a room, round robin
+	Echo      Kind = "echo"      // acknowledged events, closed loop
+	Latency   Kind = "latency"   // acknowledged events at a fixed rate, open loop
+	Storm     Kind = "storm"     // connect, then leave
+)
+
+// Transport is how the clients of a scenario connect.
+type Transport string
+
+const (
+	WebSocket Transport = "websocket"
+	Polling   Transport = "polling"
+	Upgrade   Transport = "upgrade" // polling first, then WebSocket: the reference's own load
+)
+
+// Profile is one scenario. Which fields a kind uses is in profiles/README.md; the others are zero.
+type Profile struct {
+	Name      string    // the file's name without its ending
+	Title     string    `toml:"title"`
+	Kind      Kind      `toml:"kind"`
+	Transport Transport `toml:"transport"`
+	// StayPolling is the share of the clients of an upgrade load that never upgrade, 0 to 1.
+	StayPolling float64 `toml:"stay_polling"`
+	// Runs is how often each server is measured; Peers are the servers, by name, in the order of the report.
+	Runs  int      `toml:"runs"`
+	Peers []string `toml:"peers"`
+
+	Clients     int   `toml:"clients"`     // clients connected before the measurement
+	Concurrency int   `toml:"concurrency"` // connections being set up at the same time
+	Steps       []int `toml:"steps"`       // idle: numbers of clients; waves: the same, in turn
+	// Settle is the wait before something is measured, so that the server can tidy up.
+	Settle Duration `toml:"settle"`
+	// Hold is how long each level of a wave lasts after the last client came or left, Sample the time between two
+	// readings of the memory.
+	Hold   Duration `toml:"hold"`
+	Sample Duration `toml:"sample"`
+
+	Payload  int      `toml:"payload"`   // bytes of the string that every message carries
+	Rooms    int      `toml:"rooms"`     // rooms, each with clients/rooms members
+	InFlight int      `toml:"in_flight"` // emits (or requests of one client) that are not complete at any time
+	Rate     int      `toml:"rate"`      // requests a second over all clients
+	Warmup   Duration `toml:"warmup"`    // load before the measurement begins
+	Duration Duration `toml:"duration"`  // of the measurement
+	Total    int      `toml:"total"`     // storm: connections to make
+}
+
+// Duration is a time.Duration that files write as "1.5s".
+type Duration time.Duration
+
+// UnmarshalText reads the form of time.ParseDuration.
+func (d *Duration) UnmarshalText(b []byte) error {
+	parsed, err := time.ParseDuration(string(b))
+	*d = Duration(parsed)
+	return err
+}
+
+// Std is d as the standard library's type.
+func (d Duration) Std() time.Duration { return time.Duration(d) }

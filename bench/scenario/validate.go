@@ -1,0 +1,161 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// common are the settings of every kind; optional and required those of each.
+var (
+	common = []string{"title", "kind", "transport", "stay_polling", "runs", "peers", "concurrency", "settle"}
+
+	required = map[Kind][]string{
+		Idle:      {"steps"},
+		Waves:     {"steps", "hold"},
+		Broadcast: {"clients", "in_flight", "duration"},
+		Rooms:     {"clients", "rooms", "in_flight", "duration"},
+		Echo:      {"clients", "in_flight", "duration"},
+		Latency:   {"clients", "rate", "duration"},
+		Storm:     {"total"},
+	}
+	optional = map[Kind][]string{
+		Waves:     {"sample"},
+		Broadcast: {"payload", "warmup"},
+		Rooms:     {"payload", "warmup"},
+		Echo:      {"payload", "warmup"},
+		Latency:   {"payload", "warmup"},
+	}
+)
+
+const (
+	defaultPayload     = 100
+	minPayload         = 16 // room for the sequence number in front
+	maxPayload         = 60_000
+	maxInFlight        = 64
+	defaultConcurrency = 64
+	maxConcurrency     = 400 // below the listen backlog of every peer
+)
+
+// validate checks p against the settings that its file gave and fills in the defaults.
+func (p *Profile) validate(given map[string]any) error {
+	need, known := required[p.Kind]
+	if !known {
+		kinds := slices.Sorted(maps.Keys(required))
+		return fmt.Errorf("kind = %q: must be one of %s", p.Kind, joinKinds(kinds))
+	}
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, name := range need {
+		if _, ok := given[name]; !ok {
+			refuse("kind %q needs the setting %q", p.Kind, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(common, name) && !slices.Contains(need, name) && !slices.Contains(optional[p.Kind], name) {
+			refuse("%s: kind %q has no such setting", name, p.Kind)
+		}
+	}
+	atLeast := func(name string, value, min int) {
+		if _, ok := given[name]; ok && value < min {
+			refuse("%s = %d: must be at least %d", name, value, min)
+		}
+	}
+	positive := func(name string, value Duration) {
+		if _, ok := given[name]; ok && value <= 0 {
+			refuse("%s = %q: must be more than 0", name, time.Duration(value))
+		}
+	}
+	atLeast("clients", p.Clients, 1)
+	atLeast("rate", p.Rate, 1)
+	atLeast("total", p.Total, 1)
+	atLeast("runs", p.Runs, 1)
+	atLeast("rooms", p.Rooms, 1)
+	atLeast("concurrency", p.Concurrency, 1)
+	atLeast("in_flight", p.InFlight, 1)
+	atLeast("payload", p.Payload, minPayload)
+	positive("duration", p.Duration)
+	positive("hold", p.Hold)
+	positive("sample", p.Sample)
+	p.fill(given)
+
+	switch p.Transport {
+	case WebSocket, Polling, Upgrade:
+	default:
+		refuse("transport = %q: must be websocket, polling or upgrade", p.Transport)
+	}
+	if p.StayPolling < 0 || p.StayPolling > 1 {
+		refuse("stay_polling = %g: must be between 0 and 1", p.StayPolling)
+	}
+	if p.StayPolling > 0 && p.Transport != Upgrade {
+		refuse("stay_polling = %g: only the transport \"upgrade\" has clients that could upgrade", p.StayPolling)
+	}
+	if p.Payload > maxPayload {
+		refuse("payload = %d: must be at most %d", p.Payload, maxPayload)
+	}
+	if p.InFlight > maxInFlight {
+		refuse("in_flight = %d: must be at most %d", p.InFlight, maxInFlight)
+	}
+	if p.Concurrency > maxConcurrency {
+		refuse("concurrency = %d: must be at most %d", p.Concurrency, maxConcurrency)
+	}
+	if p.Rooms > 0 && p.Clients%p.Rooms != 0 {
+		refuse("rooms = %d: clients (%d) must be a multiple of it", p.Rooms, p.Clients)
+	}
+	if p.Settle < 0 {
+		refuse("settle = %q: must not be negative", p.Settle.Std())
+	}
+	if p.Warmup < 0 {
+		refuse("warmup = %q: must not be negative", p.Warmup.Std())
+	}
+	errs = append(errs, p.validateSteps(given)...)
+	return errors.Join(errs...)
+}
+
+func (p *Profile) validateSteps(given map[string]any) (errs []error) {
+	if _, ok := given["steps"]; !ok {
+		return nil
+	}
+	if len(p.Steps) < 2 {
+		return []error{fmt.Errorf("steps = %v: needs at least two numbers of clients", p.Steps)}
+	}
+	for i, n := range p.Steps {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("steps = %v: %d is negative", p.Steps, n))
+		}
+		if p.Kind == Idle && i > 0 && n <= p.Steps[i-1] {
+			errs = append(errs, fmt.Errorf("steps = %v: %d does not rise above the step before it", p.Steps, n))
+		}
+	}
+	return errs
+}
+
+func (p *Profile) fill(given map[string]any) {
+	setDefault := func(name string, set func()) {
+		if _, ok := given[name]; !ok {
+			set()
+		}
+	}
+	setDefault("title", func() { p.Title = p.Name })
+	setDefault("transport", func() { p.Transport = WebSocket })
+	setDefault("runs", func() { p.Runs = 3 })
+	setDefault("concurrency", func() { p.Concurrency = defaultConcurrency })
+	setDefault("payload", func() { p.Payload = defaultPayload })
+	setDefault("sample", func() { p.Sample = Duration(500 * time.Millisecond) })
+	setDefault("settle", func() { p.Settle = Duration(time.Second) })
+	setDefault("warmup", func() { p.Warmup = Duration(500 * time.Millisecond) })
+}
+
+func joinKinds(kinds []Kind) string {
+	var b strings.Builder
+	for i, k := range kinds {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(k))
+	}
+	return b.String()
+}
