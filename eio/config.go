@@ -15,6 +15,9 @@ type Config struct {
 	// Path is the prefix of the raw request targets that belong to the engine:
 	// "/engine.io/" when empty. A missing slash at its end is added.
 	Path string
+	// NoTrailingSlash leaves Path without a slash at its end, so that targets
+	// without one belong to the engine too.
+	NoTrailingSlash bool
 
 	// PingInterval is the time from the opening, or from the last pong, to the
 	// next ping; 25 s when 0.
@@ -39,6 +42,42 @@ type Config struct {
 	// NoUpgrades stops the server from offering an upgrade to WebSocket. A client
 	// that tries nevertheless is still upgraded.
 	NoUpgrades bool
+
+	// AllowEIO3 serves clients of protocol 3 too, such as Socket.IO 2.
+	AllowEIO3 bool
+
+	// AllowRequest, when set, decides about each handshake, after the request was
+	// verified and before a session is made. An error refuses it: with status 403
+	// (400 for a WebSocket) and the error's text, or "Forbidden" for [ErrForbidden].
+	// It runs on a goroutine and may block.
+	AllowRequest func(*http.Request) error
+	// GenerateID, when set, makes the sids; they must be unique and not guessable. An
+	// error refuses the handshake with code 3. It runs on a goroutine and may block.
+	// Sids of the server's own are cheaper: these are kept in a map.
+	GenerateID func(*http.Request) (string, error)
+	// Middleware runs before every request of the engine, polls and upgrades
+	// included, in this order. Each runs on a goroutine and may block; a handler that
+	// does not call the next one answers the request itself, which for an upgrade
+	// closes the connection. What it does after the next one returned changes nothing.
+	// Headers that it sets are added to the engine's answer. A panic refuses the
+	// request with code 3. The body is not readable. The cost is a goroutine and an
+	// http.Request for each request; messages over WebSocket cost nothing.
+	Middleware []func(http.Handler) http.Handler
+	// CORS, when set, lets pages of other origins use polling and Static.
+	CORS *CORS
+	// Cookie, when set, is sent with the answer to each polling handshake.
+	Cookie *Cookie
+	// InitialHeaders may change the headers of the first answer of a session, and
+	// Headers those of every successful answer and upgrade. They run on the loop and
+	// must not block; not every header can be changed: those of HTTP's framing can't.
+	InitialHeaders, Headers func(header http.Header, r *Request)
+	// OnConnectionError is told of each request that is refused. It runs on the loop
+	// and must not block.
+	OnConnectionError func(*ConnectionError)
+	// InitialPacket, unless nil, is sent as a message right after the open packet:
+	// binary if InitialPacketBinary is set, else text.
+	InitialPacket       []byte
+	InitialPacketBinary bool
 
 	// DiscardRequest drops the handshake request once Upper.Opened has returned:
 	// Session.Request is nil from then on. It saves about 500 bytes a session.
@@ -69,7 +108,6 @@ func (cfg *Config) withDefaults() error {
 	if !strings.HasPrefix(cfg.Path, "/") {
 		return fmt.Errorf("eio: Config.Path is %q; it must begin with a slash", cfg.Path)
 	}
-	cfg.Path = strings.TrimSuffix(cfg.Path, "/") + "/"
 	for _, d := range []struct {
 		name  string
 		value *time.Duration
@@ -116,6 +154,15 @@ func (cfg *Config) withDefaults() error {
 		cfg.Logger = slog.Default()
 	}
 	return nil
+}
+
+// prefix is what the targets of the engine begin with.
+func (cfg *Config) prefix() string {
+	path := strings.TrimSuffix(cfg.Path, "/")
+	if cfg.NoTrailingSlash {
+		return path
+	}
+	return path + "/"
 }
 
 func (cfg *Config) enabled(transport string) bool {

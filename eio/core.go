@@ -46,6 +46,7 @@ func (s State) String() string {
 // handler expects in order.
 type core struct {
 	state     State
+	form      form
 	webSocket bool // the current transport; false is polling
 	poll      bool // a GET is parked and unanswered
 	post      bool // a POST body is being received
@@ -53,7 +54,7 @@ type core struct {
 	extended  bool // the ping's timeout was restarted once by another packet
 	upgrade   upgradePhase
 
-	heartbeat time.Duration // when to ping, or when an unanswered ping times out
+	heartbeat time.Duration // when to ping, or when the peer is late
 	queue     []*Packet     // waits for a GET; each entry holds a reference
 	queued    int           // bytes in queue
 	side      *sideTimers   // nil unless an upgrade or a graceful close is under way
@@ -105,9 +106,13 @@ type effects interface {
 	ended(reason Reason, err error)   // the session is over; called once
 }
 
-func (c *core) open(t timing, now time.Duration, webSocket bool) {
+func (c *core) open(t timing, now time.Duration, f form, webSocket bool) {
+	c.form = f
 	c.webSocket = webSocket
 	c.heartbeat = now + t.pingInterval
+	if f.v3 {
+		c.heartbeat += t.pingTimeout
+	}
 }
 
 // send queues or writes p and reports whether the session still takes packets.
@@ -206,13 +211,14 @@ func (c *core) postAborted(fx effects) {
 // postRefused tells that the POST was refused for its size or framing; the session lives on.
 func (c *core) postRefused() { c.post = false }
 
-// posted handles the complete body of a POST.
-func (c *core) posted(fx effects, t timing, now time.Duration, body []byte) {
+// posted handles the complete body of a POST; octets tells the binary payload
+// of protocol 3.
+func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octets bool) {
 	c.post = false
 	for more := true; more && c.state == StateOpen; {
 		var p engineio.Packet
 		var err error
-		if p, body, more, err = engineio.NextPacket(body); err != nil {
+		if p, body, more, err = c.form.next(body, octets); err != nil {
 			c.end(fx, ParseError, err)
 			return
 		}
@@ -225,24 +231,39 @@ func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packe
 	if c.state != StateOpen {
 		return
 	}
-	if c.pinged && !c.extended && p.Type != engineio.Pong {
+	switch p.Type {
+	case engineio.Ping, engineio.Pong:
+		c.beat(fx, t, now, p.Type)
+		return
+	}
+	if c.pinged && !c.extended {
 		c.extended = true
 		c.heartbeat = now + t.pingTimeout
 	}
 	switch p.Type {
 	case engineio.Message:
 		fx.deliver(p.Data, p.Binary)
-	case engineio.Pong:
-		c.pinged = false
-		c.heartbeat = now + t.pingInterval
-	case engineio.Ping:
-		c.end(fx, TransportError, ErrHeartbeatDirection)
 	case engineio.Close:
 		if c.poll {
 			c.poll = false
 			fx.answerPoll([]*Packet{packetNoop})
 		}
 		c.end(fx, TransportClose, nil)
+	}
+}
+
+// beat handles a heartbeat: the answer to ours in protocol 4, the peer's own,
+// to be answered, in protocol 3. The other direction is an error.
+func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.PacketType) {
+	switch {
+	case !c.form.v3 && kind == engineio.Pong:
+		c.pinged = false
+		c.heartbeat = now + t.pingInterval
+	case c.form.v3 && kind == engineio.Ping:
+		c.heartbeat = now + t.pingInterval + t.pingTimeout
+		c.put(fx, packetPong)
+	default:
+		c.end(fx, TransportError, ErrHeartbeatDirection)
 	}
 }
 
@@ -375,7 +396,7 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 	if c.state != StateOpen || !due(c.heartbeat, now) {
 		return
 	}
-	if c.pinged {
+	if c.pinged || c.form.v3 {
 		c.end(fx, PingTimeout, nil)
 		return
 	}

@@ -55,8 +55,9 @@ func playTranscript(t *testing.T, script string) string {
 			continue
 		}
 		fmt.Fprintln(&out, line)
-		if name, ok := strings.CutPrefix(line, "open "); ok {
-			p = newPlayer(name == webSocket)
+		if transport, ok := strings.CutPrefix(line, "open "); ok {
+			transport, v3 := strings.CutSuffix(transport, " v3")
+			p = newPlayer(form{v3: v3}, transport == webSocket)
 			continue
 		}
 		if p == nil {
@@ -80,9 +81,9 @@ type player struct {
 
 var testTiming = timing{pingInterval: 300 * time.Millisecond, pingTimeout: 200 * time.Millisecond, upgradeTimeout: 900 * time.Millisecond}
 
-func newPlayer(overWebSocket bool) *player {
+func newPlayer(f form, overWebSocket bool) *player {
 	p := &player{clock: time.Hour}
-	p.core.open(testTiming, p.clock, overWebSocket)
+	p.core.open(testTiming, p.clock, f, overWebSocket)
 	return p
 }
 
@@ -122,7 +123,7 @@ func (p *player) play(t *testing.T, line string) {
 			p.note("refuse the POST")
 			return
 		}
-		p.core.posted(p, testTiming, p.clock, []byte(strings.ReplaceAll(arg, "␞", "\x1e")))
+		p.core.posted(p, testTiming, p.clock, []byte(strings.ReplaceAll(arg, "␞", "\x1e")), false)
 	case "message":
 		p.core.receive(p, testTiming, p.clock, parse(t, arg))
 	case "probe-open":
@@ -193,11 +194,11 @@ func (p *player) deliver(data []byte, binary bool) {
 func (p *player) wantFlush() { p.note("want flush") }
 
 func (p *player) answerPoll(packets []*Packet) {
-	p.note("answer poll %s", bytes.ReplaceAll(appendPayload(nil, packets), []byte{0x1e}, []byte("␞")))
+	p.note("answer poll %s", bytes.ReplaceAll(p.core.form.appendPayload(nil, packets), []byte{0x1e}, []byte("␞")))
 }
 
 func (p *player) dropPost()               { p.note("drop POST") }
-func (p *player) sendWebSocket(q *Packet) { p.note("websocket %s", q.payload()) }
+func (p *player) sendWebSocket(q *Packet) { p.note("websocket %s", q.frame.B[headroom:]) }
 func (p *player) closeWebSocket()         { p.note("close websocket") }
 func (p *player) replyProbe(data []byte)  { p.note("probe 3%s", data) }
 func (p *player) closeProbe()             { p.note("close probe") }

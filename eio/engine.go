@@ -2,57 +2,79 @@ package eio
 
 import (
 	"bytes"
+	"net/http"
 
-	"github.com/sioserver/sioserver/codec/engineio"
 	"github.com/sioserver/sioserver/eio/http1"
-	"github.com/sioserver/sioserver/loop"
 )
 
 // route finds out who serves a request. b[:n] is its head, and b all that has
 // arrived.
 func (h *httpConn) route(req *http1.Request, b []byte, n int) {
-	cfg := &h.home.srv.cfg
-	if !bytes.HasPrefix(req.Target, []byte(cfg.Path)) {
-		h.callForeign(cfg.Fallback, req)
+	srv := h.home.srv
+	h.extra, h.request = h.extra[:0], nil
+	if !bytes.HasPrefix(req.Target, []byte(srv.prefix)) {
+		h.callForeign(srv.cfg.Fallback, req)
 		return
 	}
-	if cfg.Static != nil {
-		if handler := cfg.Static(string(req.Target)); handler != nil {
+	if home := srv.homeOf(parseQuery(req).sid); home != nil && home != h.home {
+		h.phase = httpGone
+		h.c.MoveTo(home.loop, b, srv.Accept)
+		return
+	}
+	if srv.cfg.CORS != nil && h.cors(req) {
+		return
+	}
+	if srv.cfg.Static != nil {
+		if handler := srv.cfg.Static(string(req.Target)); handler != nil {
 			h.callForeign(handler, req)
 			return
 		}
 	}
-	q := parseQuery(req)
-	if q.sid != "" {
-		h.routeSession(req, q, b, n)
+	if srv.middleware != nil {
+		h.askMiddleware(req)
 		return
 	}
-	if !cfg.enabled(q.transport) {
-		if !h.isUpgrade(req) || q.transport != polling {
-			h.refuseAny(req, refuseTransport)
-			return
+	h.admit(req, b[n:])
+}
+
+// homeOf is the loop's part of the server that owns the session named sid, as
+// far as the sid alone tells; nil when none does.
+func (srv *Server) homeOf(sid string) *shard {
+	if sid == "" {
+		return nil
+	}
+	if srv.cfg.GenerateID != nil {
+		if s, ok := srv.named.Load(sid); ok {
+			return s.(*Session).home
 		}
+		return nil
 	}
-	switch {
-	case string(req.Method) != "GET":
-		h.refuseEngine(refuseMethod)
-	case q.transport == webSocket && !h.isUpgrade(req):
-		h.refuseEngine(refuseRequest)
-	case !q.v4:
-		h.refuseAny(req, refuseProtocol)
-	case h.home.srv.closing.Load():
-		h.refuseAny(req, refuseOverloaded)
-	case h.isUpgrade(req):
-		h.upgrade(req, nil, q, b[n:])
-	default:
-		h.handshake(req)
+	id, ok := parseSessionID(sid)
+	if !ok {
+		return nil
 	}
+	return srv.shards[id.loop()].Load()
+}
+
+// find returns the session named sid, or nil. It belongs to this loop.
+func (sh *shard) find(sid string) *Session {
+	if sh.srv.cfg.GenerateID != nil {
+		if s, ok := sh.srv.named.Load(sid); ok {
+			return s.(*Session)
+		}
+		return nil
+	}
+	id, ok := parseSessionID(sid)
+	if !ok || id.loop() != sh.loop.Index() {
+		return nil
+	}
+	return sh.session(&id)
 }
 
 // query are the parameters that the engine understands. An empty sid is none.
 type query struct {
 	sid, transport string
-	v4             bool
+	v4, b64        bool
 }
 
 func parseQuery(req *http1.Request) (q query) {
@@ -60,8 +82,15 @@ func parseQuery(req *http1.Request) (q query) {
 		v, _ := http1.QueryValue(req.RawQuery, key)
 		return string(v)
 	}
-	return query{sid: value("sid"), transport: value("transport"), v4: value("EIO") == "4"}
+	return query{
+		sid:       value("sid"),
+		transport: value("transport"),
+		v4:        value("EIO") == "4",
+		b64:       value("b64") != "",
+	}
 }
+
+func (q query) form() form { return form{v3: !q.v4, b64: q.b64} }
 
 // isUpgrade reports whether the request asks for another protocol that the
 // engine would speak; without WebSocket enabled all requests are plain.
@@ -69,114 +98,97 @@ func (h *httpConn) isUpgrade(req *http1.Request) bool {
 	return req.Upgrade && h.home.srv.cfg.enabled(webSocket)
 }
 
-// routeSession serves a request that names a session, on the session's own loop.
-func (h *httpConn) routeSession(req *http1.Request, q query, b []byte, n int) {
-	srv := h.home.srv
-	if !srv.cfg.enabled(q.transport) {
-		h.refuseAny(req, refuseTransport)
-		return
+// admit verifies a request of the engine, in the protocol's order, and serves
+// it. rest is what has arrived behind the head.
+func (h *httpConn) admit(req *http1.Request, rest []byte) {
+	q := parseQuery(req)
+	cfg := &h.home.srv.cfg
+	switch {
+	case !cfg.enabled(q.transport) && !(q.transport == polling && h.isUpgrade(req)):
+		h.refuseAny(req, refuseTransport, ErrorContext{Transport: q.transport})
+	case q.sid != "":
+		h.admitToSession(req, q, rest)
+	case string(req.Method) != http.MethodGet:
+		h.refuseEngine(req, refuseMethod, ErrorContext{Method: string(req.Method)})
+	case q.transport == webSocket && !h.isUpgrade(req):
+		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "TRANSPORT_HANDSHAKE_ERROR"})
+	case h.home.srv.closing.Load():
+		h.refuseAny(req, refuseOverloaded, ErrorContext{})
+	case cfg.AllowRequest != nil || cfg.GenerateID != nil:
+		h.askPermission(req)
+	default:
+		h.handshake(req, "", rest)
 	}
-	id, ok := parseSessionID(q.sid)
-	if ok && id.loop() != h.home.loop.Index() {
-		if to := srv.shards[id.loop()].Load(); to != nil {
-			h.phase = httpGone
-			h.c.MoveTo(to.loop, b, srv.Accept)
-			return
-		}
-	}
-	var s *Session
-	if ok {
-		s = h.home.find(&id)
-	}
+}
+
+// admitToSession serves a request that names a session.
+func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
+	s := h.home.find(q.sid)
 	if s != nil {
 		s.tick()
 	}
 	switch {
 	case s == nil || s.core.state == StateClosed:
-		h.refuseAny(req, refuseSession)
+		h.refuseAny(req, refuseSession, ErrorContext{SID: q.sid})
 	case !h.isUpgrade(req) && q.transport != s.Transport():
-		h.refuseEngine(refuseRequest)
-	case !q.v4:
-		h.refuseAny(req, refuseRequest)
+		h.refuseEngine(req, refuseRequest, ErrorContext{
+			Name: "TRANSPORT_MISMATCH", Transport: q.transport, PreviousTransport: s.Transport(),
+		})
+	case q.form().v3 != s.core.form.v3:
+		h.refuseAny(req, refuseRequest, ErrorContext{
+			Name: "PROTOCOL_MISMATCH", Protocol: q.form().protocol(), PreviousProtocol: s.Protocol(),
+		})
 	case h.isUpgrade(req):
-		h.upgrade(req, s, q, b[n:])
+		h.upgrade(req, s, q, rest)
 	case q.transport == webSocket:
-		h.refuseEngine(refuseRequest)
-	case string(req.Method) == "GET":
-		h.poll(s)
-	case string(req.Method) == "POST":
+		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "TRANSPORT_HANDSHAKE_ERROR"})
+	case string(req.Method) == http.MethodGet:
+		h.poll(req, s)
+	case string(req.Method) == http.MethodPost:
 		h.receive(req, s)
 	default:
+		h.last = h.last || req.HasBody()
 		h.respond(500, "", nil)
 	}
 }
 
-// refuseAny refuses a plain request or an upgrade, each in its own form.
-func (h *httpConn) refuseAny(req *http1.Request, r refusal) {
-	if !h.isUpgrade(req) {
-		h.refuseEngine(r)
-		return
+// handshake opens a session, with the sid given or one of the server's own.
+func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
+	q := parseQuery(req)
+	switch {
+	case !q.v4 && !h.home.srv.cfg.AllowEIO3:
+		h.refuseAny(req, refuseProtocol, ErrorContext{Protocol: 3})
+	case h.isUpgrade(req):
+		h.upgradeNew(req, sid, q, rest)
+	default:
+		h.handshakePolling(req, sid, q)
 	}
-	h.refuseUpgrade(r.message)
 }
 
-// refuseUpgrade answers an upgrade with 400 and a text and ends the connection.
-func (h *httpConn) refuseUpgrade(text string, extra ...http1.Field) {
-	h.last = true
-	h.respond(400, textHTML, []byte(text), extra...)
-}
-
-// handshake opens a session over polling.
-func (h *httpConn) handshake(req *http1.Request) {
-	s := h.home.open(req, h.c)
+func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
+	s := h.home.open(req, h.c, sid, q.form())
 	if s == nil {
-		h.refuseEngine(refuseOverloaded)
+		h.refuseEngine(req, refuseOverloaded, ErrorContext{})
 		return
 	}
 	s.polling = new(pollingSide)
-	open := s.openPacket(h.home.srv.offered)
-	h.respondPackets([]*Packet{open})
-	open.Release()
+	if j, ok := http1.QueryValue(req.RawQuery, "j"); ok {
+		s.polling.jsonp, s.polling.callback = true, string(j)
+	}
+	h.beginAnswer(req)
+	if cookie := h.home.srv.cfg.Cookie; cookie != nil {
+		h.extra = append(h.extra, http1.Field{Name: "Set-Cookie", Value: cookie.value(s.ID())})
+	}
+	h.initial = true
+	packets := s.openPackets(h.home.srv.offered)
+	h.respondPackets(s, packets)
+	releaseAll(packets)
 	s.start()
 }
 
-// open makes a session for the handshake req; nil when there is no room for one.
-func (sh *shard) open(req *http1.Request, c *loop.Conn) *Session {
-	s := sh.srv.upper.NewSession()
-	s.home = sh
-	if !sh.add(s) {
-		return nil
-	}
-	s.request = newRequest(req)
-	s.remote = makeEndpoint(c.RemoteAddr())
-	s.timer.Init((*sessionTimer)(s))
-	s.core.open(sh.srv.timing, s.now(), false)
-	return s
-}
-
-// start tells the upper layer, once the open packet is on its way.
-func (s *Session) start() {
-	s.rearm()
-	s.home.srv.upper.Opened(s)
-	if s.home.srv.cfg.DiscardRequest {
-		s.request = nil
-	}
-}
-
-// openPacket is the first packet of a session (Engine.IO protocol, "handshake").
-func (s *Session) openPacket(upgrades []string) *Packet {
-	cfg := &s.home.srv.cfg
-	return newPacketOf(engineio.Open, engineio.AppendHandshake(nil, engineio.Handshake{
-		SID:          s.ID(),
-		Upgrades:     upgrades,
-		PingInterval: cfg.PingInterval,
-		PingTimeout:  cfg.PingTimeout,
-		MaxPayload:   cfg.MaxHTTPBufferSize,
-	}))
-}
-
 // poll parks a GET of s, or answers it at once.
-func (h *httpConn) poll(s *Session) {
+func (h *httpConn) poll(req *http1.Request, s *Session) {
+	h.beginAnswer(req)
 	if s.core.poll {
 		s.core.pollArrived(s)
 		h.respond(400, "", nil)
@@ -189,7 +201,9 @@ func (h *httpConn) poll(s *Session) {
 
 // receive reads a POST of s.
 func (h *httpConn) receive(req *http1.Request, s *Session) {
-	if string(req.Header("Content-Type")) == "application/octet-stream" {
+	h.beginAnswer(req)
+	octets := string(req.Header("Content-Type")) == octetStream
+	if octets && !s.core.form.v3 {
 		s.core.end(s, TransportError, ErrInvalidContent)
 		h.last = h.last || req.HasBody()
 		h.respond(400, "", nil)
@@ -200,53 +214,6 @@ func (h *httpConn) receive(req *http1.Request, s *Session) {
 		h.respond(400, "", nil)
 		return
 	}
-	s.polling.post = h
+	s.polling.post, s.polling.octets = h, octets
 	h.readBody(req, (*postExchange)(s))
-}
-
-// getExchange is a parked GET.
-type getExchange Session
-
-func (x *getExchange) complete(*httpConn, []byte) {}
-
-func (x *getExchange) refused(*httpConn, error) {}
-
-func (x *getExchange) aborted(h *httpConn) {
-	s := (*Session)(x)
-	s.polling.get = nil
-	s.core.pollAborted(s)
-}
-
-// postExchange is a POST whose body is being received.
-type postExchange Session
-
-func (x *postExchange) complete(h *httpConn, body []byte) {
-	s := (*Session)(x)
-	s.detachPost(h)
-	s.core.posted(s, s.home.srv.timing, s.now(), engineio.ToValidText(body))
-	h.respond(200, textHTML, []byte("ok"), noStore)
-}
-
-// refused leaves the session alive: it was told about the size in the handshake.
-func (x *postExchange) refused(h *httpConn, err error) {
-	s := (*Session)(x)
-	if s.detachPost(h) {
-		s.core.postRefused()
-	}
-}
-
-func (x *postExchange) aborted(h *httpConn) {
-	s := (*Session)(x)
-	if s.detachPost(h) {
-		s.core.postAborted(s)
-	}
-}
-
-// detachPost forgets h as the session's POST and reports whether it was.
-func (s *Session) detachPost(h *httpConn) bool {
-	if s.polling == nil || s.polling.post != h {
-		return false
-	}
-	s.polling.post = nil
-	return true
 }

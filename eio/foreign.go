@@ -35,13 +35,23 @@ func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
 		h.home.loop.Arm(&h.timer, destroyUpgradeTimeout)
 		return
 	}
-	u, err := url.ParseRequestURI(string(req.Target))
+	ctx, cancel := context.WithCancel(context.Background())
+	request, err := h.httpRequest(ctx, req)
 	if err != nil {
+		cancel()
 		h.last = h.last || req.HasBody()
 		h.respond(400, "", nil)
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	h.readBody(req, &foreignCall{h: h, handler: handler, request: request, cancel: cancel})
+}
+
+// httpRequest makes a net/http request of req, without its body.
+func (h *httpConn) httpRequest(ctx context.Context, req *http1.Request) (*http.Request, error) {
+	u, err := url.ParseRequestURI(string(req.Target))
+	if err != nil {
+		return nil, err
+	}
 	r := &http.Request{
 		Method:        string(req.Method),
 		URL:           u,
@@ -53,6 +63,7 @@ func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
 		RemoteAddr:    h.c.RemoteAddr().String(),
 		RequestURI:    string(req.Target),
 		ContentLength: req.ContentLength,
+		Body:          http.NoBody,
 	}
 	if req.Minor == 0 {
 		r.Proto = "HTTP/1.0"
@@ -61,7 +72,7 @@ func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
 		r.Header.Add(string(name), string(value))
 	}
 	r.Header.Del("Host")
-	h.readBody(req, &foreignCall{h: h, handler: handler, request: r.WithContext(ctx), cancel: cancel})
+	return r.WithContext(ctx), nil
 }
 
 func (call *foreignCall) complete(_ *httpConn, body []byte) {
@@ -163,6 +174,9 @@ func (r *recorder) appendTo(dst []byte, h *httpConn) []byte {
 		for _, value := range values {
 			dst = http1.AppendHeader(dst, name, value)
 		}
+	}
+	for _, f := range h.extra {
+		dst = http1.AppendHeader(dst, f.Name, f.Value)
 	}
 	switch length := r.header.Get("Content-Length"); {
 	case !bodyAllowed(status):

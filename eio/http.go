@@ -15,7 +15,7 @@ const (
 	// lingerTimeout is how long the end of a refused connection may take: its
 	// answer has to leave, and what the peer still sends is discarded.
 	lingerTimeout = 5 * time.Second
-	// maxPipelined is how many bytes may wait behind a request that is still unanswered.
+	// maxPipelined bounds the requests that wait behind an unanswered one, in bytes.
 	maxPipelined = 64 << 10
 )
 
@@ -40,9 +40,15 @@ type httpConn struct {
 	decoder  http1.Body
 	timer    loop.Timer
 	phase    httpPhase
-	consumes bool // consume is on the stack
+	consumes bool // what in holds is in use further up the stack
 	last     bool // the connection ends with the current answer
 	noBody   bool // the current request is a HEAD
+	initial  bool // the current request opens a session
+
+	// Of the current request, for its answer.
+	extra    []http1.Field // headers that every answer gets
+	request  *Request      // for the header hooks; nil without them
+	encoding string        // the content coding that the peer prefers; "" for none
 }
 
 type httpPhase uint8
@@ -77,9 +83,9 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 	h.keep(h.consume(b))
 }
 
-// Run continues with what was pipelined behind a request that is answered now.
+// Run continues with what arrived behind a request that made no progress until now.
 func (h *httpConn) Run(*loop.Loop) {
-	if h.phase == httpIdle && h.in != nil {
+	if h.in != nil && h.phase != httpAnswering {
 		h.keep(h.consume(h.in.B))
 	}
 }
@@ -90,7 +96,7 @@ func (h *httpConn) keep(rest []byte) {
 	case h.phase == httpGone || len(rest) == 0:
 		h.drop(&h.in)
 		return
-	case h.phase == httpAnswering && len(rest) > maxPipelined:
+	case h.phase == httpAnswering && len(rest) > h.backlog():
 		h.home.srv.cfg.Logger.Debug("eio: closing a connection that pipelines too much", "remote", h.c.RemoteAddr())
 		h.destroy()
 		return
@@ -98,6 +104,15 @@ func (h *httpConn) keep(rest []byte) {
 		h.in = loop.NewFrame()
 	}
 	h.in.B = append(h.in.B[:0], rest...)
+}
+
+// backlog is how many bytes may wait behind a request that is still unanswered.
+// The body of one that waits at a gate is among them.
+func (h *httpConn) backlog() int {
+	if _, ok := h.exchange.(*gate); ok {
+		return maxPipelined + int(h.home.srv.cfg.MaxHTTPBufferSize)
+	}
+	return maxPipelined
 }
 
 func (h *httpConn) drop(f **loop.Frame) {

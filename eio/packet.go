@@ -12,6 +12,9 @@ import (
 // headroom is what [Packet.Begin] leaves free in front of the payload.
 const headroom = wsframe.MaxHeader
 
+// room fills the headroom until a header is written into it.
+var room = make([]byte, headroom)
+
 // Packet is one Engine.IO message encoded for the wire, shared by everyone it
 // is sent to. Its buffer holds the WebSocket frame; the polling form is the
 // same bytes behind the frame's header.
@@ -25,6 +28,7 @@ const headroom = wsframe.MaxHeader
 // one reference, and the buffer is recycled when the last one is released.
 type Packet struct {
 	frame  *loop.Frame
+	v3     atomic.Pointer[loop.Frame] // binary for protocol 3, once somebody needed it
 	refs   atomic.Int32
 	binary bool
 	static bool
@@ -53,7 +57,7 @@ func newPacketOf(t engineio.PacketType, data []byte) *Packet {
 // Begin returns the buffer to append the message to. It already holds the
 // space for the transport's header and, for text, the packet type.
 func (p *Packet) Begin() []byte {
-	b := append(p.frame.B[:0], "0123456789"...)
+	b := append(p.frame.B[:0], room...)
 	if !p.binary {
 		b = append(b, '4')
 	}
@@ -91,15 +95,25 @@ func (p *Packet) Release() {
 	}
 	p.frame.Release()
 	p.frame = nil
+	if v3 := p.v3.Swap(nil); v3 != nil {
+		v3.Release()
+	}
 	packets.Put(p)
 }
 
-// payload is the Engine.IO packet without its WebSocket header (borrowed).
-func (p *Packet) payload() []byte { return p.frame.B[headroom:] }
+// packet is what p holds, borrowed.
+func (p *Packet) packet() engineio.Packet {
+	b := p.frame.B[headroom:]
+	if p.binary {
+		return engineio.Packet{Type: engineio.Message, Binary: true, Data: b}
+	}
+	return engineio.Packet{Type: engineio.PacketType(b[0] - '0'), Data: b[1:]}
+}
 
 // The packets without data that the engine itself sends; they live forever.
 var (
 	packetPing  = newStaticPacket(engineio.Ping)
+	packetPong  = newStaticPacket(engineio.Pong)
 	packetClose = newStaticPacket(engineio.Close)
 	packetNoop  = newStaticPacket(engineio.Noop)
 )

@@ -1,8 +1,11 @@
 package eio
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 
+	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/eio/http1"
 )
 
@@ -10,7 +13,7 @@ import (
 // (Engine.IO protocol, "error responses").
 type refusal struct {
 	code    int
-	status  int
+	status  int // of a plain request; an upgrade is always refused with 400
 	message string
 }
 
@@ -19,26 +22,73 @@ var (
 	refuseSession    = refusal{1, 400, "Session ID unknown"}
 	refuseMethod     = refusal{2, 400, "Bad handshake method"}
 	refuseRequest    = refusal{3, 400, "Bad request"}
+	refuseForbidden  = refusal{4, 403, "Forbidden"}
 	refuseProtocol   = refusal{5, 400, "Unsupported protocol version"}
 	refuseOverloaded = refusal{3, 503, "Server overloaded"}
 )
 
-// appendBody appends the JSON object that a plain request is refused with.
-func (r refusal) appendBody(dst []byte) []byte {
-	dst = append(dst, `{"code":`...)
-	dst = strconv.AppendInt(dst, int64(r.code), 10)
-	dst = append(dst, `,"message":`...)
-	dst = strconv.AppendQuote(dst, r.message)
-	return append(dst, '}')
+// ErrForbidden is what [Config.AllowRequest] returns to refuse a handshake
+// without saying why.
+var ErrForbidden = errors.New("Forbidden") //nolint:staticcheck // the protocol's own message
+
+// ConnectionError tells [Config.OnConnectionError] of a request that was refused.
+type ConnectionError struct {
+	Request *Request
+	Code    int    // of the protocol, 0 to 5
+	Message string // as the client got it
+	Context ErrorContext
 }
 
-// appendUpgrade appends the whole answer to a WebSocket upgrade.
-func (r refusal) appendUpgrade(dst []byte) []byte {
-	return appendRawRefusal(dst, r.message)
+// Error gives the code, the message and what the context knows.
+func (e *ConnectionError) Error() string {
+	s := fmt.Sprintf("eio: request refused with code %d: %s", e.Code, e.Message)
+	if e.Context.Name != "" {
+		s += ": " + e.Context.Name
+	}
+	if e.Context.Err != nil {
+		s += ": " + e.Context.Err.Error()
+	}
+	return s
 }
 
-// appendRawRefusal answers an upgrade with 400 and a text, after which the
-// connection is closed.
-func appendRawRefusal(dst []byte, text string, extra ...http1.Field) []byte {
-	return http1.AppendResponse(dst, 400, "text/html", []byte(text), false, extra...)
+// Unwrap returns the error of the application that caused the refusal, if any.
+func (e *ConnectionError) Unwrap() error { return e.Context.Err }
+
+// ErrorContext says more about a refusal; only what fits the case is set.
+type ErrorContext struct {
+	Name              string // the reference's name of the case, such as "TRANSPORT_MISMATCH"
+	Transport         string // the transport asked for
+	PreviousTransport string // the session's
+	SID               string
+	Method            string
+	Protocol          int // the protocol asked for
+	PreviousProtocol  int // the session's
+	Err               error
+}
+
+// refuseEngine answers a plain request that the engine does not serve.
+func (h *httpConn) refuseEngine(req *http1.Request, r refusal, context ErrorContext) {
+	h.tell(req, r, context)
+	h.last = h.last || req.HasBody()
+	body := append([]byte(`{"code":`), strconv.Itoa(r.code)...)
+	body = append(body, `,"message":`...)
+	body = jsonenc.AppendString(body, r.message)
+	h.respond(r.status, "application/json", append(body, '}'))
+}
+
+// refuseAny refuses a plain request or an upgrade, each in its own form.
+func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext) {
+	if !h.isUpgrade(req) {
+		h.refuseEngine(req, r, context)
+		return
+	}
+	h.tell(req, r, context)
+	h.last = true
+	h.respond(400, textHTML, []byte(r.message))
+}
+
+func (h *httpConn) tell(req *http1.Request, r refusal, context ErrorContext) {
+	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
+		hook(&ConnectionError{Request: newRequest(req), Code: r.code, Message: r.message, Context: context})
+	}
 }

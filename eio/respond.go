@@ -1,9 +1,11 @@
 package eio
 
 import (
-	"encoding/base64"
+	"bytes"
 	"errors"
-	"strconv"
+	"maps"
+	"net/http"
+	"slices"
 
 	"github.com/sioserver/sioserver/codec/engineio"
 	"github.com/sioserver/sioserver/eio/http1"
@@ -11,62 +13,74 @@ import (
 )
 
 const (
-	textPlain = "text/plain; charset=UTF-8"
-	textHTML  = "text/html"
+	textPlain   = "text/plain; charset=UTF-8"
+	textHTML    = "text/html"
+	octetStream = "application/octet-stream"
 )
 
 var noStore = http1.Field{Name: "cache-control", Value: "no-store"}
 
+// beginAnswer notes what the answers to a session's requests depend on.
+func (h *httpConn) beginAnswer(req *http1.Request) {
+	cfg := &h.home.srv.cfg
+	h.initial = false
+	if cfg.InitialHeaders != nil || cfg.Headers != nil {
+		h.request = newRequest(req)
+	}
+	if agent := req.Header("User-Agent"); bytes.Contains(agent, []byte(";MSIE")) || bytes.Contains(agent, []byte("Trident/")) {
+		h.extra = append(h.extra, http1.Field{Name: "X-XSS-Protection", Value: "0"})
+	}
+}
+
+// callHooks lets the application change the headers of a successful answer.
+func (h *httpConn) callHooks() {
+	if h.request == nil {
+		return
+	}
+	cfg := &h.home.srv.cfg
+	header := make(http.Header)
+	for _, f := range h.extra {
+		header.Add(f.Name, f.Value)
+	}
+	if h.initial && cfg.InitialHeaders != nil {
+		cfg.InitialHeaders(header, h.request)
+	}
+	if cfg.Headers != nil {
+		cfg.Headers(header, h.request)
+	}
+	h.extra = h.extra[:0]
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		for _, value := range header[name] {
+			h.extra = append(h.extra, http1.Field{Name: name, Value: value})
+		}
+	}
+}
+
 // respond answers the current request.
 func (h *httpConn) respond(status int, contentType string, body []byte, extra ...http1.Field) {
 	f := loop.NewFrame()
-	f.B = http1.AppendResponse(f.B, status, contentType, body, !h.last, extra...)
+	f.B = http1.AppendResponse(f.B, status, contentType, body, !h.last, append(extra, h.extra...)...)
 	if h.noBody {
 		f.B = f.B[:len(f.B)-len(body)]
 	}
 	h.send(f)
 }
 
-// respondPackets answers a GET of a session with a payload.
-func (h *httpConn) respondPackets(packets []*Packet) {
-	f := loop.NewFrame()
-	b := http1.AppendStatusLine(f.B, 200)
-	b = append(b, "Content-Type: "+textPlain+"\r\nContent-Length: "...)
-	b = strconv.AppendInt(b, int64(payloadLen(packets)), 10)
-	b = append(b, "\r\ncache-control: no-store\r\n"...)
-	b = http1.AppendConnection(b, !h.last)
-	b = append(b, "\r\n"...)
-	f.B = appendPayload(b, packets)
-	h.send(f)
-}
-
-// payloadLen is the length of what appendPayload appends.
-func payloadLen(packets []*Packet) int {
-	n := len(packets) - 1
-	for _, p := range packets {
-		if p.binary {
-			n += 1 + base64.StdEncoding.EncodedLen(p.Len())
-		} else {
-			n += p.Len()
-		}
+// respondPackets answers a GET of s with a payload.
+func (h *httpConn) respondPackets(s *Session, packets []*Packet) {
+	contentType := textPlain
+	if s.core.form.binaryPayload(packets) {
+		contentType = octetStream
 	}
-	return n
-}
-
-// appendPayload appends packets as the body of a polling response (Engine.IO
-// protocol 4, "HTTP long-polling encoding").
-func appendPayload(dst []byte, packets []*Packet) []byte {
-	for i, p := range packets {
-		if i > 0 {
-			dst = append(dst, engineio.Separator)
-		}
-		if p.binary {
-			dst = base64.StdEncoding.AppendEncode(append(dst, 'b'), p.payload())
-		} else {
-			dst = append(dst, p.payload()...)
-		}
+	body := loop.NewFrame()
+	body.B = slices.Grow(body.B, s.core.form.payloadSize(packets))
+	body.B = s.core.form.appendPayload(body.B, packets)
+	if s.polling.jsonp {
+		body.B = engineio.AppendJSONP(nil, s.polling.callback, body.B)
 	}
-	return dst
+	h.callHooks()
+	h.respond(200, contentType, body.B, noStore)
+	body.Release()
 }
 
 // send sends the complete answer f and goes on to the next request.
@@ -102,9 +116,4 @@ func (h *httpConn) refuse(err error) {
 		status = e.Status
 	}
 	h.respond(status, "", nil)
-}
-
-// refuseEngine answers a request that the engine does not serve.
-func (h *httpConn) refuseEngine(r refusal) {
-	h.respond(r.status, "application/json", r.appendBody(nil))
 }

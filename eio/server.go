@@ -1,6 +1,8 @@
 package eio
 
 import (
+	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/eio/wsframe"
@@ -25,13 +27,16 @@ type Upper interface {
 // Server answers Engine.IO on the connections of a loop engine. It is safe for
 // concurrent use.
 type Server struct {
-	cfg     Config
-	upper   Upper
-	timing  timing
-	offered []string // the upgrades of a polling session
-	shards  [maxLoops]atomic.Pointer[shard]
-	clients atomic.Int64
-	closing atomic.Bool
+	cfg        Config
+	upper      Upper
+	timing     timing
+	prefix     string       // of the targets that belong to the engine
+	offered    []string     // the upgrades of a polling session
+	middleware http.Handler // nil without middleware
+	shards     [maxLoops]atomic.Pointer[shard]
+	named      sync.Map // sid to *Session, when GenerateID makes the sids
+	clients    atomic.Int64
+	closing    atomic.Bool
 }
 
 // NewServer checks cfg and returns a server that hands its sessions to upper.
@@ -40,10 +45,12 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		cfg:     cfg,
-		upper:   upper,
-		timing:  timing{cfg.PingInterval, cfg.PingTimeout, cfg.UpgradeTimeout},
-		offered: cfg.upgrades(),
+		cfg:        cfg,
+		upper:      upper,
+		timing:     timing{cfg.PingInterval, cfg.PingTimeout, cfg.UpgradeTimeout},
+		prefix:     cfg.prefix(),
+		offered:    cfg.upgrades(),
+		middleware: chain(cfg.Middleware),
 	}, nil
 }
 

@@ -24,6 +24,7 @@ type Session struct {
 	polling *pollingSide // nil over WebSocket
 	request *Request
 	timer   loop.Timer
+	name    *string // the sid that GenerateID gave; else nil
 	id      sessionID
 	remote  endpoint
 }
@@ -32,14 +33,22 @@ type Session struct {
 type pollingSide struct {
 	get, post   *httpConn // the parked GET, the POST in progress
 	probe       *wsConn   // the WebSocket that may replace polling
+	callback    string    // the index of the JSONP callback
+	jsonp       bool      // payloads are wrapped in scripts
+	octets      bool      // the POST in progress has the binary payload of protocol 3
 	flushPosted bool
 }
 
 // ID is the session's sid. Safe for concurrent use.
-func (s *Session) ID() string { return s.id.String() }
+func (s *Session) ID() string {
+	if s.name != nil {
+		return *s.name
+	}
+	return s.id.String()
+}
 
-// Protocol is the Engine.IO protocol's number, 4. Safe for concurrent use.
-func (s *Session) Protocol() int { return 4 }
+// Protocol is the Engine.IO protocol's number, 4 or 3. Safe for concurrent use.
+func (s *Session) Protocol() int { return s.core.form.protocol() }
 
 // Transport is the current transport, "polling" or "websocket".
 func (s *Session) Transport() string {
@@ -146,7 +155,7 @@ func (s *Session) wantFlush() {
 func (s *Session) answerPoll(packets []*Packet) {
 	get := s.polling.get
 	s.polling.get = nil
-	get.respondPackets(packets)
+	get.respondPackets(s, packets)
 }
 
 func (s *Session) dropPost() {
@@ -155,7 +164,7 @@ func (s *Session) dropPost() {
 	post.destroy()
 }
 
-func (s *Session) sendWebSocket(p *Packet) { s.ws.c.Send(p.frame.Retain()) }
+func (s *Session) sendWebSocket(p *Packet) { s.ws.c.Send(p.webSocketFrame(s.core.form)) }
 
 func (s *Session) closeWebSocket() {
 	if s.ws != nil { // nil when the WebSocket is what ended the session
@@ -177,6 +186,7 @@ func (s *Session) closeProbe() {
 
 func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
+	s.core.form = s.ws.form
 	s.polling = nil
 }
 

@@ -18,8 +18,9 @@ type shard struct {
 	req    http1.Request  // the request being parsed; valid until the next head
 }
 
-// add gives s a place in the table and an id. It reports false when the table is full.
-func (sh *shard) add(s *Session) bool {
+// add gives s a place in the table and an id, or the sid given. It reports false
+// when the table is full or the sid is taken.
+func (sh *shard) add(s *Session, sid string) bool {
 	var slot uint32
 	if n := len(sh.free); n > 0 {
 		slot = sh.free[n-1]
@@ -31,6 +32,13 @@ func (sh *shard) add(s *Session) bool {
 		return false
 	}
 	s.id = sh.ids.next(sh.loop.Index(), slot)
+	if sid != "" {
+		if _, taken := sh.srv.named.LoadOrStore(sid, s); taken {
+			sh.free = append(sh.free, slot)
+			return false
+		}
+		s.name = &sid
+	}
 	sh.slots[slot] = s
 	sh.srv.clients.Add(1)
 	return true
@@ -39,12 +47,15 @@ func (sh *shard) add(s *Session) bool {
 func (sh *shard) remove(s *Session) {
 	slot := s.id.slot()
 	sh.slots[slot] = nil
+	if s.name != nil {
+		sh.srv.named.Delete(*s.name)
+	}
 	sh.free = append(sh.free, slot)
 	sh.srv.clients.Add(-1)
 }
 
-// find returns the session with the id, or nil.
-func (sh *shard) find(id *sessionID) *Session {
+// session returns the session with the id, or nil.
+func (sh *shard) session(id *sessionID) *Session {
 	if slot := id.slot(); int(slot) < len(sh.slots) {
 		if s := sh.slots[slot]; s != nil && s.id == *id {
 			return s

@@ -3,8 +3,6 @@ package eio
 import (
 	"errors"
 
-	"github.com/sioserver/sioserver/codec/engineio"
-	"github.com/sioserver/sioserver/eio/http1"
 	"github.com/sioserver/sioserver/eio/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -18,85 +16,8 @@ type wsConn struct {
 	s      *Session    // nil once the connection is closing
 	linger *loop.Timer // bounds the closing; nil before
 	reader wsframe.Reader
+	form   form
 	deaf   bool // the peer broke the protocol: what it sends is discarded
-}
-
-// statusTryAgainLater is the close status of a server that is full (RFC 6455
-// registry, 1013).
-const statusTryAgainLater = 1013
-
-// upgrade turns the connection into a WebSocket: a probe of s, or a new session
-// when s is nil. rest is what came behind the request's head.
-func (h *httpConn) upgrade(req *http1.Request, s *Session, q query, rest []byte) {
-	f := loop.NewFrame()
-	var err error
-	if f.B, err = appendUpgrade(f.B, req); err != nil {
-		f.Release()
-		h.refuseHandshake(err)
-		return
-	}
-	w := &wsConn{home: h.home, c: h.c}
-	h.release()
-	switch {
-	case s == nil && q.transport == webSocket:
-		w.open(req, f)
-	case s != nil && q.transport == webSocket && s.core.probeOpened(h.home.srv.timing, s.now()):
-		w.s = s
-		s.polling.probe = w
-		s.rearm()
-		w.c.Send(f)
-	default: // polling over an upgrade, or a session that can't be upgraded now
-		w.c.Send(f)
-		w.close(0)
-	}
-	h.c.SetHandler(w)
-	if len(rest) > 0 {
-		w.Data(h.c, rest)
-	}
-}
-
-// appendUpgrade appends the response that turns req's connection into a
-// WebSocket. The error is a *wsframe.HandshakeError.
-func appendUpgrade(dst []byte, req *http1.Request) ([]byte, error) {
-	key := req.Header("Sec-WebSocket-Key")
-	if err := wsframe.CheckUpgrade(req.Method, req.Header("Upgrade"), key, req.Header("Sec-WebSocket-Version")); err != nil {
-		return dst, err
-	}
-	protocol, err := wsframe.FirstProtocol(req.Header("Sec-WebSocket-Protocol"))
-	if err != nil {
-		return dst, err
-	}
-	return wsframe.AppendUpgrade(dst, key, protocol, nil), nil
-}
-
-// refuseHandshake answers an upgrade that is no WebSocket handshake.
-func (h *httpConn) refuseHandshake(err error) {
-	refused := err.(*wsframe.HandshakeError)
-	var extra []http1.Field
-	if refused == wsframe.ErrVersion {
-		extra = append(extra, http1.Field{Name: "Sec-WebSocket-Version", Value: "13, 8"})
-	}
-	h.last = true
-	h.respond(refused.Status, textHTML, []byte(refused.Text), extra...)
-}
-
-// open opens a session whose first and only transport is w. f holds the
-// response to the handshake; the open packet joins it.
-func (w *wsConn) open(req *http1.Request, f *loop.Frame) {
-	s := w.home.open(req, w.c)
-	if s == nil {
-		w.c.Send(f)
-		w.close(statusTryAgainLater)
-		return
-	}
-	w.s = s
-	s.ws = w
-	s.core.webSocket = true
-	open := s.openPacket(nil)
-	f.B = append(f.B, open.frame.B[open.frame.Start:]...)
-	open.Release()
-	w.c.Send(f)
-	s.start()
 }
 
 // Data takes in what the peer sent.
@@ -133,13 +54,10 @@ func (w *wsConn) message(data []byte, binary bool) {
 	if s == nil {
 		return
 	}
-	p := engineio.Packet{Type: engineio.Message, Binary: binary, Data: data}
-	if !binary {
-		var err error
-		if p, err = engineio.ParsePacket(data); err != nil {
-			w.undecodable(err)
-			return
-		}
+	p, err := w.form.parse(data, binary)
+	if err != nil {
+		w.undecodable(err)
+		return
 	}
 	if s.ws == w {
 		s.core.receive(s, s.home.srv.timing, s.now(), p)

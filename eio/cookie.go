@@ -1,0 +1,60 @@
+package eio
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Cookie describes the cookie that the answer to a polling handshake sets to the
+// session's sid, for load balancers that route by it. The zero value is
+// "io=<sid>; Path=/; HttpOnly; SameSite=Lax".
+type Cookie struct {
+	Name     string        // "io" when empty
+	Domain   string        // unsaid when empty
+	Path     string        // "/" when empty
+	NoPath   bool          // says no path at all
+	MaxAge   time.Duration // in whole seconds; unsaid when 0
+	Expires  time.Time     // unsaid when zero
+	Script   bool          // lets scripts read it: no HttpOnly
+	Secure   bool          // over HTTPS only
+	SameSite http.SameSite // Lax when 0
+}
+
+// value is the Set-Cookie header for sid, its attributes in the reference's order.
+func (c *Cookie) value(sid string) string {
+	name, path := c.Name, c.Path
+	if name == "" {
+		name = "io"
+	}
+	if path == "" {
+		path = "/"
+	}
+	s := name + "=" + sid
+	if c.MaxAge != 0 {
+		s += "; Max-Age=" + strconv.Itoa(int(c.MaxAge.Seconds()))
+	}
+	if c.Domain != "" {
+		s += "; Domain=" + c.Domain
+	}
+	if !c.NoPath {
+		s += "; Path=" + path
+	}
+	if !c.Expires.IsZero() {
+		s += "; Expires=" + c.Expires.UTC().Format(http.TimeFormat)
+	}
+	if !c.Script {
+		s += "; HttpOnly"
+	}
+	if c.Secure {
+		s += "; Secure"
+	}
+	switch c.SameSite {
+	case http.SameSiteStrictMode:
+		return s + "; SameSite=Strict"
+	case http.SameSiteNoneMode:
+		return s + "; SameSite=None"
+	default:
+		return s + "; SameSite=Lax"
+	}
+}

@@ -1,0 +1,119 @@
+package eio
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/http1"
+)
+
+// CORS says which pages of other origins may use the server from a browser. It
+// governs polling and the client's files; a WebSocket is never bound by it, use
+// [Config.AllowRequest] for that. A request from an origin that is not allowed
+// is still served: it is the browser that keeps the answer from the page.
+type CORS struct {
+	// Origins are the allowed origins, such as "https://example.com". "*", which nil
+	// means too, allows all. One origin alone is told to everybody; of several, and
+	// with AllowOrigin, the request's own is repeated when it is allowed.
+	Origins []string
+	// AllowOrigin, when set, decides instead of Origins. It runs on the loop and must
+	// not block. An error refuses the request with code 3.
+	AllowOrigin func(origin string) (bool, error)
+	// Credentials lets pages send cookies.
+	Credentials bool
+	// Methods are what a preflight allows; GET, HEAD, PUT, PATCH, POST and DELETE when nil.
+	Methods []string
+	// AllowedHeaders are the request headers that a preflight allows; those it asks
+	// for when nil.
+	AllowedHeaders []string
+	// ExposedHeaders are the response headers that pages may read.
+	ExposedHeaders []string
+	// MaxAge is how long a browser may keep a preflight's answer; unsaid when 0.
+	MaxAge time.Duration
+	// PreflightContinue hands preflights on to the engine, which refuses them, or to
+	// a middleware.
+	PreflightContinue bool
+	// OptionsSuccessStatus is the status of a preflight's answer; 204 when 0.
+	OptionsSuccessStatus int
+}
+
+// cors adds the headers of cfg.CORS to the answer. It reports true when the
+// request was a preflight, or failed, and is answered.
+func (h *httpConn) cors(req *http1.Request) bool {
+	c := h.home.srv.cfg.CORS
+	preflight := string(req.Method) == http.MethodOptions
+	fields, err := c.origin(string(req.Header("Origin")))
+	if err != nil {
+		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "MIDDLEWARE_FAILURE", Err: err})
+		return true
+	}
+	if c.Credentials {
+		fields = append(fields, http1.Field{Name: "Access-Control-Allow-Credentials", Value: "true"})
+	}
+	if preflight {
+		fields = c.preflight(fields, string(req.Header("Access-Control-Request-Headers")))
+	}
+	if len(c.ExposedHeaders) > 0 {
+		fields = append(fields, http1.Field{Name: "Access-Control-Expose-Headers", Value: strings.Join(c.ExposedHeaders, ",")})
+	}
+	h.extra = append(h.extra, fields...)
+	if !preflight || c.PreflightContinue {
+		return false
+	}
+	status := c.OptionsSuccessStatus
+	if status == 0 {
+		status = http.StatusNoContent
+	}
+	h.last = h.last || req.HasBody()
+	h.respond(status, "", nil)
+	return true
+}
+
+// origin is what the answer says of the request's origin.
+func (c *CORS) origin(origin string) ([]http1.Field, error) {
+	const allow = "Access-Control-Allow-Origin"
+	vary := http1.Field{Name: "Vary", Value: "Origin"}
+	allowed := false
+	switch {
+	case c.AllowOrigin != nil:
+		var err error
+		if allowed, err = c.AllowOrigin(origin); err != nil {
+			return nil, err
+		}
+	case len(c.Origins) == 0 || slices.Contains(c.Origins, "*"):
+		return []http1.Field{{Name: allow, Value: "*"}}, nil
+	case len(c.Origins) == 1:
+		return []http1.Field{{Name: allow, Value: c.Origins[0]}, vary}, nil
+	default:
+		allowed = slices.Contains(c.Origins, origin)
+	}
+	if allowed && origin != "" {
+		return []http1.Field{{Name: allow, Value: origin}, vary}, nil
+	}
+	return []http1.Field{vary}, nil
+}
+
+// preflight appends what only a preflight is told; asked are the headers that
+// it asks for.
+func (c *CORS) preflight(fields []http1.Field, asked string) []http1.Field {
+	methods := "GET,HEAD,PUT,PATCH,POST,DELETE"
+	if c.Methods != nil {
+		methods = strings.Join(c.Methods, ",")
+	}
+	fields = append(fields, http1.Field{Name: "Access-Control-Allow-Methods", Value: methods})
+	if c.AllowedHeaders != nil {
+		asked = strings.Join(c.AllowedHeaders, ",")
+	} else {
+		fields = append(fields, http1.Field{Name: "Vary", Value: "Access-Control-Request-Headers"})
+	}
+	if asked != "" {
+		fields = append(fields, http1.Field{Name: "Access-Control-Allow-Headers", Value: asked})
+	}
+	if c.MaxAge > 0 {
+		fields = append(fields, http1.Field{Name: "Access-Control-Max-Age", Value: strconv.Itoa(int(c.MaxAge.Seconds()))})
+	}
+	return fields
+}

@@ -1,0 +1,117 @@
+package eio
+
+import (
+	"encoding/base64"
+	"slices"
+
+	"github.com/sioserver/sioserver/codec/engineio"
+	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// form is how packets are written for one session: by which protocol, and
+// whether binary data must be sent as base64.
+type form struct {
+	v3, b64 bool
+}
+
+func (f form) protocol() int {
+	if f.v3 {
+		return 3
+	}
+	return 4
+}
+
+// parse reads one WebSocket message.
+func (f form) parse(data []byte, binary bool) (engineio.Packet, error) {
+	switch {
+	case f.v3:
+		return engineio.ParsePacketV3(data, binary)
+	case binary:
+		return engineio.Packet{Type: engineio.Message, Binary: true, Data: data}, nil
+	default:
+		return engineio.ParsePacket(data)
+	}
+}
+
+// next reads the first packet of a POST's body; octets tells the binary payload
+// of protocol 3.
+func (f form) next(body []byte, octets bool) (p engineio.Packet, rest []byte, more bool, err error) {
+	if f.v3 {
+		return engineio.NextPacketV3(body, octets)
+	}
+	return engineio.NextPacket(body)
+}
+
+// binaryPayload reports whether packets need the binary payload of protocol 3.
+func (f form) binaryPayload(packets []*Packet) bool {
+	return f.v3 && !f.b64 && slices.ContainsFunc(packets, (*Packet).Binary)
+}
+
+// appendPayload appends packets as the body of a polling response (Engine.IO
+// protocol, "HTTP long-polling encoding").
+func (f form) appendPayload(dst []byte, packets []*Packet) []byte {
+	octets := f.binaryPayload(packets)
+	for i, p := range packets {
+		switch {
+		case octets:
+			dst = engineio.AppendBinaryPayloadV3(dst, p.packet())
+		case f.v3:
+			dst = engineio.AppendPayloadV3(dst, p.packet())
+		default:
+			if i > 0 {
+				dst = append(dst, engineio.Separator)
+			}
+			dst = engineio.AppendPacket(dst, p.packet())
+		}
+	}
+	return dst
+}
+
+// payloadSize is an upper bound of what appendPayload appends.
+func (f form) payloadSize(packets []*Packet) int {
+	const framing = 24
+	n := 0
+	for _, p := range packets {
+		n += framing + p.Len()
+		if p.binary {
+			n += base64.StdEncoding.EncodedLen(p.Len()) - p.Len()
+		}
+	}
+	return n
+}
+
+// webSocketFrame returns p as a WebSocket frame, with a reference for the caller.
+func (p *Packet) webSocketFrame(f form) *loop.Frame {
+	switch {
+	case !p.binary || f == (form{}):
+		return p.frame.Retain()
+	case f.b64:
+		return newFrame(wsframe.OpText, func(b []byte) []byte {
+			if f.v3 {
+				return engineio.AppendPacketV3(b, p.packet(), true)
+			}
+			return engineio.AppendPacket(b, p.packet())
+		})
+	}
+	// Binary for protocol 3 is made once, for the first who needs it.
+	frame := p.v3.Load()
+	if frame == nil {
+		frame = newFrame(wsframe.OpBinary, func(b []byte) []byte {
+			return engineio.AppendPacketV3(b, p.packet(), false)
+		})
+		if !p.v3.CompareAndSwap(nil, frame) {
+			frame.Release()
+			frame = p.v3.Load()
+		}
+	}
+	return frame.Retain()
+}
+
+// newFrame returns a WebSocket frame with the payload that appendTo appends.
+func newFrame(op wsframe.Opcode, appendTo func([]byte) []byte) *loop.Frame {
+	f := loop.NewFrame()
+	f.B = appendTo(append(f.B, room...))
+	f.Start = wsframe.PutHeaderBefore(f.B, headroom, op, len(f.B)-headroom)
+	return f
+}

@@ -1,0 +1,191 @@
+package eio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// gate is a request that waits for the application's leave: it runs the
+// middleware, or AllowRequest and GenerateID, on a goroutine and comes back to
+// its loop with what they said. Like a foreignCall it is never shared between
+// the two.
+type gate struct {
+	h       *httpConn
+	request *http.Request
+	cancel  context.CancelFunc
+	ask     func(*gate)                 // runs on the goroutine
+	resume  func(*gate, *http1.Request) // goes on, on the loop
+	head    []byte                      // a copy of the request's head, to be parsed again
+	answer  recorder                    // what a middleware has written
+	passed  bool                        // the middleware let the request through
+	speaks  bool                        // the client's protocol is served, so it needs a sid
+	sid     string                      // from GenerateID
+	refusal refusal
+	context ErrorContext
+	err     error
+}
+
+// pass is the gate's place in the request's context.
+type pass struct{}
+
+// chain makes one handler of the middleware; what it lets through is marked.
+func chain(middleware []func(http.Handler) http.Handler) http.Handler {
+	if len(middleware) == 0 {
+		return nil
+	}
+	var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		r.Context().Value(pass{}).(*gate).passed = true
+	})
+	for i := len(middleware) - 1; i >= 0; i-- {
+		handler = middleware[i](handler)
+	}
+	return handler
+}
+
+// askMiddleware runs the engine's middleware.
+func (h *httpConn) askMiddleware(req *http1.Request) {
+	h.pass(req, (*gate).runMiddleware, (*gate).afterMiddleware)
+}
+
+// askPermission asks the application whether a handshake is welcome, and for its sid.
+func (h *httpConn) askPermission(req *http1.Request) {
+	h.pass(req, (*gate).runPermission, (*gate).afterPermission)
+}
+
+func (h *httpConn) pass(req *http1.Request, ask func(*gate), resume func(*gate, *http1.Request)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	g := &gate{
+		h:      h,
+		cancel: cancel,
+		ask:    ask,
+		resume: resume,
+		head:   append([]byte(nil), req.Head()...),
+		speaks: parseQuery(req).v4 || h.home.srv.cfg.AllowEIO3,
+	}
+	var err error
+	if g.request, err = h.httpRequest(context.WithValue(ctx, pass{}, g), req); err != nil {
+		cancel()
+		h.last = h.last || req.HasBody()
+		h.respond(400, "", nil)
+		return
+	}
+	h.exchange = g
+	go func() {
+		defer cancel()
+		g.answer.header = make(http.Header)
+		g.ask(g)
+		h.home.loop.Post(g)
+	}()
+}
+
+func (g *gate) complete(*httpConn, []byte) {}
+
+func (g *gate) refused(*httpConn, error) {}
+
+func (g *gate) aborted(*httpConn) { g.cancel() }
+
+func (g *gate) runMiddleware() {
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			g.passed, g.err = false, fmt.Errorf("eio: middleware panicked: %v", p)
+			g.h.home.srv.cfg.Logger.Error("eio: a middleware panicked",
+				"target", g.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	g.h.home.srv.middleware.ServeHTTP(&g.answer, g.request)
+}
+
+func (g *gate) afterMiddleware(req *http1.Request) {
+	h := g.h
+	switch {
+	case g.err != nil:
+		h.refuseAny(req, refuseRequest, ErrorContext{Name: "MIDDLEWARE_FAILURE", Err: g.err})
+	case g.passed:
+		for name, values := range g.answer.header {
+			for _, value := range values {
+				h.extra = append(h.extra, http1.Field{Name: name, Value: value})
+			}
+		}
+		h.admit(req, h.pending())
+	case h.isUpgrade(req):
+		h.destroy()
+	default:
+		h.last = h.last || req.HasBody()
+		f := loop.NewFrame()
+		f.B = g.answer.appendTo(f.B, h)
+		h.send(f)
+	}
+}
+
+func (g *gate) runPermission() {
+	cfg := &g.h.home.srv.cfg
+	defer func() {
+		if p := recover(); p != nil {
+			g.refusal, g.err = refuseRequest, fmt.Errorf("eio: a handshake's callback panicked: %v", p)
+			cfg.Logger.Error("eio: a handshake's callback panicked",
+				"target", g.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	if cfg.AllowRequest != nil {
+		if g.err = cfg.AllowRequest(g.request); g.err != nil {
+			g.refusal = refuseForbidden
+			if !errors.Is(g.err, ErrForbidden) {
+				g.refusal.message = g.err.Error()
+			}
+			return
+		}
+	}
+	if cfg.GenerateID == nil || !g.speaks {
+		return
+	}
+	g.sid, g.err = cfg.GenerateID(g.request)
+	if g.err == nil && g.sid == "" {
+		g.err = errors.New("eio: GenerateID gave an empty id")
+	}
+	if g.err != nil {
+		g.refusal = refuseRequest
+		g.context.Name = "ID_GENERATION_ERROR"
+	}
+}
+
+func (g *gate) afterPermission(req *http1.Request) {
+	if g.err != nil {
+		g.context.Err = g.err
+		g.h.refuseAny(req, g.refusal, g.context)
+		return
+	}
+	g.h.handshake(req, g.sid, g.h.pending())
+}
+
+// Run goes on with the request on its loop, unless the connection is gone.
+func (g *gate) Run(*loop.Loop) {
+	h := g.h
+	if h.exchange != exchange(g) {
+		return
+	}
+	h.exchange = nil
+	req := &h.home.req
+	var parser http1.Parser
+	if _, err := parser.Head(g.head, http1.MaxHead, req); err != nil {
+		h.destroy() // it was parsed before
+		return
+	}
+	h.consumes = true // what has arrived since is in use until resume returns
+	g.resume(g, req)
+	h.consumes = false
+	h.Run(nil)
+}
+
+// pending is what has arrived behind the current request, borrowed.
+func (h *httpConn) pending() []byte {
+	if h.in == nil {
+		return nil
+	}
+	return h.in.B
+}

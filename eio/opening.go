@@ -1,0 +1,50 @@
+package eio
+
+import (
+	"github.com/sioserver/sioserver/codec/engineio"
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// open makes a session for the handshake req, named sid unless that is empty;
+// nil when there is no room for one.
+func (sh *shard) open(req *http1.Request, c *loop.Conn, sid string, f form) *Session {
+	s := sh.srv.upper.NewSession()
+	s.home = sh
+	if !sh.add(s, sid) {
+		return nil
+	}
+	s.request = newRequest(req)
+	s.remote = makeEndpoint(c.RemoteAddr())
+	s.timer.Init((*sessionTimer)(s))
+	s.core.open(sh.srv.timing, s.now(), f, false)
+	return s
+}
+
+// start tells the upper layer, once the open packet is on its way.
+func (s *Session) start() {
+	s.rearm()
+	s.home.srv.upper.Opened(s)
+	if s.home.srv.cfg.DiscardRequest {
+		s.request = nil
+	}
+}
+
+// openPackets are what a session begins with: the open packet (Engine.IO
+// protocol, "handshake") and the application's own. The caller must not keep them.
+func (s *Session) openPackets(upgrades []string) []*Packet {
+	cfg := &s.home.srv.cfg
+	packets := []*Packet{newPacketOf(engineio.Open, engineio.AppendHandshake(nil, engineio.Handshake{
+		SID:          s.ID(),
+		Upgrades:     upgrades,
+		PingInterval: cfg.PingInterval,
+		PingTimeout:  cfg.PingTimeout,
+		MaxPayload:   cfg.MaxHTTPBufferSize,
+	}))}
+	if cfg.InitialPacket != nil {
+		p := NewPacket(cfg.InitialPacketBinary)
+		p.End(append(p.Begin(), cfg.InitialPacket...))
+		packets = append(packets, p)
+	}
+	return packets
+}
