@@ -1,0 +1,401 @@
+package eio_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/eio/eiotest"
+)
+
+const handshake = "?EIO=4&transport=polling"
+
+func TestAllowRequest(t *testing.T) {
+	var calls atomic.Int32
+	s := start(t, eio.Config{AllowRequest: func(r *http.Request) error {
+		calls.Add(1)
+		switch r.URL.Query().Get("why") {
+		case "none":
+			return eio.ErrForbidden
+		case "mine":
+			return errors.New("my reason")
+		}
+		return nil
+	}})
+	t.Run("E21", func(t *testing.T) {
+		wantResponse(t, eiotest.Get(t, s.url+handshake+"&why=none"), 403, `{"code":4,"message":"Forbidden"}`)
+		wantResponse(t, eiotest.Get(t, s.url+handshake+"&why=mine"), 403, `{"code":4,"message":"my reason"}`)
+	})
+	t.Run("E22", func(t *testing.T) {
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&why=mine"))
+		wantResponse(t, c.ReadResponse(), 400, "my reason")
+		c.ExpectEOF()
+	})
+	t.Run("E23", func(t *testing.T) {
+		url := s.polling(t)
+		before := calls.Load()
+		wantResponse(t, eiotest.Post(t, url, "4a"), 200, "ok")
+		wantResponse(t, eiotest.Get(t, url), 200, "4a")
+		c := s.probe(t, url)
+		c.Text("2probe")
+		c.Expect("3probe")
+		if n := calls.Load(); n != before {
+			t.Errorf("called %d times for a session", n-before)
+		}
+	})
+	t.Run("over WebSocket, with a frame behind the request", func(t *testing.T) {
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket") + string(eiotest.AppendFrame(nil, 0x81, []byte("4early"))))
+		if r := c.ReadResponse(); r.Status != 101 {
+			t.Fatalf("got %+v", r)
+		}
+		c.Next()
+		c.Expect("4early")
+	})
+}
+
+func TestGenerateID(t *testing.T) {
+	var fails atomic.Bool
+	var n atomic.Int32
+	var seen atomic.Pointer[eio.ConnectionError]
+	s := start(t, eio.Config{
+		GenerateID: func(*http.Request) (string, error) {
+			if fails.Load() {
+				return "", errors.New("no ids left")
+			}
+			return fmt.Sprintf("my id %d", n.Add(1)), nil
+		},
+		OnConnectionError: func(e *eio.ConnectionError) { seen.Store(e) },
+	})
+	t.Run("E25", func(t *testing.T) {
+		for range 8 { // on both loops
+			r := eiotest.Get(t, s.url+handshake)
+			sid := sidOf(t, r)
+			if !strings.HasPrefix(sid, "my id ") {
+				t.Errorf("sid %q", sid)
+			}
+			url := s.url + handshake + "&sid=" + strings.ReplaceAll(sid, " ", "%20")
+			wantResponse(t, eiotest.Post(t, url, "4a"), 200, "ok")
+			wantResponse(t, eiotest.Get(t, url), 200, "4a")
+			wantResponse(t, eiotest.Post(t, url, "1"), 200, "ok")
+			s.wantGone(t, url)
+		}
+	})
+	t.Run("E24", func(t *testing.T) {
+		fails.Store(true)
+		wantResponse(t, eiotest.Get(t, s.url+handshake), 400, `{"code":3,"message":"Bad request"}`)
+		e := seen.Load()
+		if e == nil || e.Code != 3 || e.Context.Name != "ID_GENERATION_ERROR" || e.Unwrap().Error() != "no ids left" {
+			t.Errorf("connection error %v", e)
+		}
+	})
+}
+
+func TestMiddleware(t *testing.T) {
+	var seen atomic.Pointer[eio.ConnectionError]
+	s := start(t, eio.Config{
+		OnConnectionError: func(e *eio.ConnectionError) { seen.Store(e) },
+		Middleware: []func(http.Handler) http.Handler{
+			func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("X-First", "1")
+					next.ServeHTTP(w, r)
+				})
+			},
+			func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch r.URL.Query().Get("do") {
+					case "panic":
+						panic("the middleware's own fault")
+					case "end":
+						http.Error(w, "not you", http.StatusUnauthorized)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			},
+		},
+	})
+	t.Run("E26", func(t *testing.T) {
+		wantResponse(t, eiotest.Get(t, s.url+handshake+"&do=panic"), 400, `{"code":3,"message":"Bad request"}`)
+		if e := seen.Load(); e == nil || e.Context.Name != "MIDDLEWARE_FAILURE" {
+			t.Errorf("connection error %v", e)
+		}
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&do=panic"))
+		wantResponse(t, c.ReadResponse(), 400, "Bad request")
+	})
+	t.Run("E27", func(t *testing.T) {
+		r := eiotest.Get(t, s.url+handshake+"&do=end")
+		wantResponse(t, r, 401, "not you\n")
+		wantHeader(t, r, "X-First", "1")
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&do=end"))
+		c.ExpectEOF()
+	})
+	t.Run("let through", func(t *testing.T) {
+		r := eiotest.Get(t, s.url+handshake)
+		wantHeader(t, r, "X-First", "1")
+		url := s.url + handshake + "&sid=" + sidOf(t, r)
+		wantResponse(t, eiotest.Post(t, url, "4"+strings.Repeat("x", 200_000)), 200, "ok")
+		if r := eiotest.Get(t, url); len(r.Body) != 200_001 {
+			t.Errorf("got %d bytes", len(r.Body))
+		}
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"))
+		wantHeader(t, c.ReadResponse(), "X-First", "1")
+	})
+}
+
+func TestInitialPacket(t *testing.T) {
+	s := start(t, eio.Config{InitialPacket: []byte("hi")})
+	t.Run("E33", func(t *testing.T) {
+		if r := eiotest.Get(t, s.url+handshake); !strings.HasSuffix(r.Body, "}\x1e4hi") {
+			t.Errorf("got %q", r.Body)
+		}
+		s.webSocket(t).Expect("4hi")
+	})
+}
+
+func TestTrailingSlash(t *testing.T) {
+	s := start(t, eio.Config{Path: "/my/", NoTrailingSlash: true})
+	t.Run("E20", func(t *testing.T) {
+		for _, path := range []string{"/my", "/my/", "/myfoo"} {
+			sidOf(t, eiotest.Get(t, "http://"+s.addr+path+handshake))
+		}
+	})
+}
+
+func TestHTTPExtras(t *testing.T) {
+	t.Run("E60", func(t *testing.T) {
+		s := start(t, eio.Config{})
+		url := s.polling(t)
+		agent := []string{"User-Agent", "Mozilla/5.0 (Trident/7.0)"}
+		r := eiotest.Do(t, "POST", url, "4a", agent...)
+		wantHeader(t, r, "X-XSS-Protection", "0")
+		wantHeader(t, eiotest.Get(t, url, agent...), "X-XSS-Protection", "0")
+		wantHeader(t, eiotest.Get(t, s.url+handshake), "X-XSS-Protection", "")
+	})
+	t.Run("E110 E112", func(t *testing.T) {
+		s := start(t, eio.Config{CORS: &eio.CORS{}})
+		r := eiotest.Do(t, "OPTIONS", s.url+handshake, "", "Origin", "http://a", "Access-Control-Request-Headers", "x-a")
+		wantResponse(t, r, 204, "")
+		wantHeader(t, r, "Access-Control-Allow-Origin", "*")
+		wantHeader(t, r, "Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
+		wantHeader(t, r, "Vary", "Access-Control-Request-Headers")
+		wantHeader(t, r, "Access-Control-Allow-Headers", "x-a")
+		wantHeader(t, r, "Content-Length", "0")
+		wantHeader(t, eiotest.Get(t, s.url+"?EIO=4&transport=abc"), "Access-Control-Allow-Origin", "*")
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"))
+		wantHeader(t, c.ReadResponse(), "Access-Control-Allow-Origin", "*")
+	})
+	t.Run("E111", func(t *testing.T) {
+		s := start(t, eio.Config{CORS: &eio.CORS{Origins: []string{"http://a", "http://b"}, Credentials: true}})
+		r := eiotest.Get(t, s.url+handshake, "Origin", "http://b")
+		wantHeader(t, r, "Access-Control-Allow-Origin", "http://b")
+		wantHeader(t, r, "Access-Control-Allow-Credentials", "true")
+		wantHeader(t, r, "Vary", "Origin")
+		r = eiotest.Get(t, s.url+handshake, "Origin", "http://c")
+		sidOf(t, r)
+		wantHeader(t, r, "Access-Control-Allow-Origin", "")
+	})
+	t.Run("E113", func(t *testing.T) {
+		s := start(t, eio.Config{CORS: &eio.CORS{AllowOrigin: func(string) (bool, error) { return false, errors.New("broken") }}})
+		wantResponse(t, eiotest.Get(t, s.url+handshake), 400, `{"code":3,"message":"Bad request"}`)
+	})
+	t.Run("E114", func(t *testing.T) {
+		s := start(t, eio.Config{Cookie: &eio.Cookie{}})
+		r := eiotest.Get(t, s.url+handshake)
+		wantHeader(t, r, "Set-Cookie", "io="+sidOf(t, r)+"; Path=/; HttpOnly; SameSite=Lax")
+		wantHeader(t, eiotest.Post(t, s.url+handshake+"&sid="+sidOf(t, r), "4a"), "Set-Cookie", "")
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"))
+		wantHeader(t, c.ReadResponse(), "Set-Cookie", "")
+	})
+	t.Run("E115", func(t *testing.T) {
+		s := start(t, eio.Config{Cookie: &eio.Cookie{
+			Name: "y", NoPath: true, Domain: "d", MaxAge: time.Minute, Secure: true, Script: true, SameSite: http.SameSiteStrictMode,
+		}})
+		r := eiotest.Get(t, s.url+handshake)
+		wantHeader(t, r, "Set-Cookie", "y="+sidOf(t, r)+"; Max-Age=60; Domain=d; Secure; SameSite=Strict")
+	})
+	t.Run("E116", func(t *testing.T) {
+		var initial, all atomic.Int32
+		s := start(t, eio.Config{
+			InitialHeaders: func(h http.Header, _ *eio.Request) { initial.Add(1); h.Set("X-Initial", "yes") },
+			Headers: func(h http.Header, r *eio.Request) {
+				all.Add(1)
+				h.Set("X-Target", r.Target())
+			},
+		})
+		want := func(wantInitial, wantAll int32) {
+			t.Helper()
+			if i, a := initial.Load(), all.Load(); i != wantInitial || a != wantAll {
+				t.Errorf("called %d and %d times, want %d and %d", i, a, wantInitial, wantAll)
+			}
+		}
+		r := eiotest.Get(t, s.url+handshake)
+		wantHeader(t, r, "X-Initial", "yes")
+		want(1, 1)
+		url := s.url + handshake + "&sid=" + sidOf(t, r)
+		r = eiotest.Post(t, url, "4a")
+		wantHeader(t, r, "X-Initial", "")
+		wantHeader(t, r, "X-Target", strings.TrimPrefix(url, "http://"+s.addr))
+		eiotest.Get(t, url)
+		want(1, 3)
+		s.probe(t, url)
+		want(1, 4)
+		s.webSocket(t)
+		want(2, 5)
+		eiotest.Get(t, s.url+"?EIO=4&transport=abc")
+		eiotest.Do(t, "PUT", url, "")
+		want(2, 5)
+	})
+}
+
+func TestProtocol3(t *testing.T) {
+	cfg := fast
+	cfg.AllowEIO3 = true
+	cfg.PingInterval = 25 * time.Second
+	s := start(t, cfg)
+	open := func(t *testing.T, s *server, query string) string {
+		t.Helper()
+		r := eiotest.Get(t, s.url+"?EIO=3&transport=polling"+query)
+		m := regexp.MustCompile(`^(\d+):0\{"sid":"([^"]+)","upgrades":\["websocket"\],"pingInterval":\d+,"pingTimeout":\d+,"maxPayload":1000000\}$`).FindStringSubmatch(r.Body)
+		if m == nil || m[1] != fmt.Sprint(len(r.Body)-len(m[1])-1) {
+			t.Fatalf("handshake: %+v", r)
+		}
+		return s.url + "?EIO=3&transport=polling&sid=" + m[2]
+	}
+	for _, c := range []struct{ name, query, post, poll string }{
+		{"E118", "", "6:4hello", "6:4hello"},
+		{"E119", "", "6:4test16:4test26:4test3", "6:4test16:4test26:4test3"},
+		{"E120", "&b64=1", "6:4hello10:b4AQIDBA==", "6:4hello10:b4AQIDBA=="},
+		{"E121", "", "6:4hello10:b4AQIDBA==", "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04"},
+		{"E123", "", "4:4é😀", "4:4é😀"},
+		{"E126", "", "1:2", "1:3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url := open(t, s, c.query)
+			wantResponse(t, eiotest.Post(t, url, c.post), 200, "ok")
+			r := eiotest.Get(t, url)
+			wantResponse(t, r, 200, c.poll)
+			wantHeader(t, r, "Content-Length", fmt.Sprint(len(c.poll)))
+			want := "text/plain; charset=UTF-8"
+			if c.poll[0] == 0 {
+				want = "application/octet-stream"
+			}
+			wantHeader(t, r, "Content-Type", want)
+		})
+	}
+	t.Run("E122", func(t *testing.T) {
+		url := open(t, s, "")
+		body := "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04"
+		wantResponse(t, eiotest.Do(t, "POST", url, body, "Content-Type", "application/octet-stream"), 200, "ok")
+		wantResponse(t, eiotest.Get(t, url), 200, body)
+	})
+	for _, body := range []string{"abc", "1:", "2:4", ":4", "1:2x", "-1:4", ""} {
+		t.Run("E124 "+body, func(t *testing.T) {
+			s := start(t, cfg)
+			url := open(t, s, "")
+			wantResponse(t, eiotest.Post(t, url, body), 200, "ok")
+			s.wantClosed(t, eio.ParseError)
+		})
+	}
+	for _, body := range []string{"\x00", "\x00\xff", "\x00\x01\xff", "\x00\x02\xff4\xff"} {
+		t.Run(fmt.Sprintf("E125 %x", body), func(t *testing.T) {
+			s := start(t, cfg)
+			url := open(t, s, "")
+			wantResponse(t, eiotest.Do(t, "POST", url, body, "Content-Type", "application/octet-stream"), 200, "ok")
+			s.wantClosed(t, eio.ParseError)
+		})
+	}
+	t.Run("E127", func(t *testing.T) {
+		cfg := fast
+		cfg.AllowEIO3 = true
+		s := start(t, cfg)
+		url := open(t, s, "")
+		s.wantClosed(t, eio.PingTimeout)
+		wantResponse(t, eiotest.Post(t, url, "1:2"), 400, `{"code":1,"message":"Session ID unknown"}`)
+	})
+	t.Run("E128", func(t *testing.T) {
+		s := start(t, cfg)
+		url := open(t, s, "")
+		wantResponse(t, eiotest.Post(t, url, "1:3"), 200, "ok")
+		s.wantClosed(t, eio.TransportError)
+	})
+	t.Run("E129", func(t *testing.T) {
+		c := eiotest.Dial(t, s.addr, "/engine.io/?EIO=3&transport=websocket")
+		c.Next()
+		c.Text("2", "4hello")
+		c.Expect("3", "4hello")
+		c.Binary([]byte{4, 1, 2})
+		if f := c.Next(); f.First != 0x82 || string(f.Payload) != "\x04\x01\x02" {
+			t.Errorf("got %v", f)
+		}
+	})
+	t.Run("E130", func(t *testing.T) {
+		s := start(t, cfg)
+		url := open(t, s, "")
+		parked := park(t, eiotest.Receive(t, s.opened), url)
+		wantResponse(t, eiotest.Post(t, url, "1:1"), 200, "ok")
+		wantResponse(t, eiotest.Receive(t, parked), 200, "1:6")
+	})
+	t.Run("E131 E132", func(t *testing.T) {
+		r := eiotest.Get(t, s.url+"?EIO=3&transport=polling&j=0&b64=1")
+		m := regexp.MustCompile(`^___eio\[0\]\("\d+:0\{\\"sid\\":\\"([^"\\]+)\\"`).FindStringSubmatch(r.Body)
+		if m == nil || !strings.HasSuffix(r.Body, `}");`) {
+			t.Fatalf("handshake: %+v", r)
+		}
+		url := s.url + "?EIO=3&transport=polling&j=1&b64=1&sid=" + m[1]
+		form := []string{"Content-Type", "application/x-www-form-urlencoded"}
+		wantResponse(t, eiotest.Do(t, "POST", url, "x=1", form...), 200, "ok")
+		wantResponse(t, eiotest.Do(t, "POST", url, "d=1&d=2", form...), 200, "ok")
+		wantResponse(t, eiotest.Do(t, "POST", url, `d=6:4a%5Cnb%5C%5Cn`, form...), 200, "ok")
+		wantResponse(t, eiotest.Get(t, url), 200, `___eio[0]("6:4a\nb\\n");`)
+	})
+	t.Run("E59", func(t *testing.T) {
+		r := eiotest.Get(t, s.url+handshake+"&j=3")
+		if !strings.HasPrefix(r.Body, `___eio[3]("0{\"sid\":`) {
+			t.Errorf("got %q", r.Body)
+		}
+	})
+	t.Run("E16", func(t *testing.T) {
+		url := s.polling(t)
+		wantResponse(t, eiotest.Get(t, strings.Replace(url, "EIO=4", "EIO=3", 1)), 400, `{"code":3,"message":"Bad request"}`)
+		wantResponse(t, eiotest.Post(t, url, "4alive"), 200, "ok")
+	})
+	t.Run("E67", func(t *testing.T) {
+		for protocol, want := range map[string]string{"4": "bAQID", "3": "b4AQID"} {
+			c := eiotest.Dial(t, s.addr, "/engine.io/?transport=websocket&b64=1&EIO="+protocol)
+			c.Next()
+			payload := []byte{1, 2, 3}
+			if protocol == "3" {
+				payload = append([]byte{4}, payload...)
+			}
+			c.Binary(payload)
+			c.Expect(want)
+		}
+	})
+	t.Run("upgrade", func(t *testing.T) {
+		for range 8 {
+			s := start(t, cfg)
+			url := open(t, s, "")
+			parked := park(t, eiotest.Receive(t, s.opened), url)
+			c := s.probe(t, url)
+			c.Text("2probe")
+			c.Expect("3probe")
+			wantResponse(t, eiotest.Receive(t, parked), 200, "1:6")
+			c.Text("5", "4hello")
+			c.Expect("4hello")
+		}
+	})
+}
