@@ -154,3 +154,20 @@ func TestPanicsAreContained(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestLateNotice lets the notice that a blocked connection waited for arrive
+// after the connection has gone.
+func TestLateNotice(t *testing.T) {
+	lt := looptest.New(t)
+	r := &recorder{}
+	c := lt.Connect(r.accept)
+	c.Block()
+	lt.Loop().PostFunc(func() { r.conn.Send(frame("x")) })
+	lt.Run()
+	lt.Loop().PostFunc(r.conn.Close)
+	c.Unblock()
+	lt.Run()
+	if len(c.Sent()) != 0 || r.closes != 1 || r.flushes != 0 || lt.Stats().Panics != 0 {
+		t.Fatalf("%d closes, %d flushes, %+v", r.closes, r.flushes, lt.Stats())
+	}
+}

@@ -118,7 +118,7 @@ func TestSlowReaderIsClosedWhileOthersRun(t *testing.T) {
 
 func TestBlockedConnectionGoesOn(t *testing.T) {
 	const size = 20 << 20
-	e := start(t, loop.Config{Loops: 2, MaxQueued: 64 << 20, SocketSendBuffer: 32 << 10}, func(c *loop.Conn) loop.Handler {
+	e := start(t, loop.Config{Loops: 2, MaxQueued: 64 << 20, SocketSendBuffer: 128 << 10}, func(c *loop.Conn) loop.Handler {
 		for i := range 20 {
 			c.Send(frame(bytes.Repeat([]byte{byte(i)}, size/20)))
 		}

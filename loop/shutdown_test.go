@@ -18,7 +18,7 @@ func TestShutdownFlushesAndLeavesNothing(t *testing.T) {
 	before := descriptors()
 	const n, size = 20, 1 << 20
 	var closed, wrong atomic.Int64
-	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, SocketSendBuffer: 16 << 10}, func(c *loop.Conn) loop.Handler {
+	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, SocketSendBuffer: 128 << 10}, func(c *loop.Conn) loop.Handler {
 		c.Send(frame(bytes.Repeat([]byte("x"), size)))
 		return &recorder{closed: func(c *loop.Conn, err error) {
 			if closed.Add(1); !errors.Is(err, loop.ErrShutdown) {
