@@ -3,6 +3,7 @@
 import { $, el, svg } from "./dom.js";
 
 const SPAN = 60; // seconds in a sparkline
+const ENOUGH = 100; // connections from which memory for each says something
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 
@@ -65,8 +66,8 @@ export function watchFigures(manager) {
     figure("f-messages", total < 10 ? tenth.format(total) : whole.format(total));
     $("f-traffic").textContent = `${tenth.format(now.received)} in, ${tenth.format(now.sent)} out`;
     figure("f-connections", whole.format(now.connections));
-    const more = now.resident - now.atStart;
-    figure("f-memory", ...(now.connections > 0 && more >= 0 ? scaled(more / now.connections) : ["–"]));
+    const each = (now.resident - now.atStart) / now.connections;
+    figure("f-memory", ...(now.connections < ENOUGH ? ["–", `from ${ENOUGH} on`] : scaled(Math.max(0, each))));
     figure("f-resident", ...scaled(now.resident));
     $("f-at-start").textContent = ` (${scaled(now.atStart).join(" ")})`;
     uptime("f-uptime", now.uptime);

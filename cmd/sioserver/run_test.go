@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must come; only failures take it.
+const patience = 20 * time.Second
+
+// start runs the program with args on a free port and gives the address that
+// it prints, its signals, and its end.
+func start(t *testing.T, stderr io.Writer, args ...string) (url string, signals chan os.Signal, ended chan int) {
+	t.Helper()
+	out, in := io.Pipe()
+	signals, ended = make(chan os.Signal, 2), make(chan int, 1)
+	go func() {
+		code := run(append([]string{"-addr", "127.0.0.1:0"}, args...), in, stderr, signals)
+		in.Close()
+		ended <- code
+	}()
+	line := make([]byte, 200)
+	n, err := out.Read(line)
+	if err != nil {
+		t.Fatalf("no line about the address: %v", err)
+	}
+	_, url, _ = strings.Cut(strings.TrimSpace(string(line[:n])), "listens on ")
+	return url, signals, ended
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// end waits for the program's exit code.
+func end(t *testing.T, ended chan int) int {
+	t.Helper()
+	select {
+	case code := <-ended:
+		return code
+	case <-time.After(patience):
+		t.Fatal("the program does not end")
+		return 0
+	}
+}
+
+func TestServesUntilASignal(t *testing.T) {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			url, signals, ended := start(t, io.Discard)
+			if status, body := get(t, url); status != 200 || !strings.Contains(body, "<h1>sioserver</h1>") {
+				t.Errorf("page: status %d", status)
+			}
+			status, body := get(t, url+"socket.io/?EIO=4&transport=polling")
+			if status != 200 || !strings.HasPrefix(body, `0{"sid":"`) {
+				t.Errorf("handshake: status %d, body %s", status, body)
+			}
+			signals <- s
+			if code := end(t, ended); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+func TestFlagsReachTheServer(t *testing.T) {
+	url, signals, ended := start(t, io.Discard, "-no-demo", "-no-client", "-path", "/my", "-ping-interval", "3s",
+		"-ping-timeout", "2s", "-max-http-buffer-size", "5000", "-transports", "polling", "-loops", "1", "-log-format", "json")
+	if !strings.HasSuffix(url, "/my/") {
+		t.Errorf("address %s", url)
+	}
+	_, body := get(t, url+"?EIO=4&transport=polling")
+	if !strings.HasSuffix(body, `"upgrades":[],"pingInterval":3000,"pingTimeout":2000,"maxPayload":5000}`) {
+		t.Errorf("handshake %s", body)
+	}
+	if status, _ := get(t, strings.TrimSuffix(url, "my/")); status != 404 {
+		t.Errorf("page: status %d without the demo", status)
+	}
+	signals <- os.Interrupt
+	end(t, ended)
+}
+
+// TestRefusals wants one clear line and exit code 2.
+func TestRefusals(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"unknown flag", []string{"-colour", "red"}, "flag provided but not defined: -colour (sioserver -h explains the flags)"},
+		{"bad duration", []string{"-ping-interval", "soon"}, `invalid value "soon" for flag -ping-interval`},
+		{"bad level", []string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level`},
+		{"bad format", []string{"-log-format", "xml"}, `invalid value "xml" for flag -log-format: it must be text or json`},
+		{"bad path", []string{"-path", "socket.io"}, "it must begin with a slash"},
+		{"bad loops", []string{"-loops", "-1"}, "Loops is -1"},
+		{"bad transport", []string{"-transports", "pigeon"}, "pigeon"},
+		{"argument", []string{"3000"}, `unexpected argument "3000"`},
+		{"port in use", []string{"-addr", taken.Addr().String()}, "another program listens on " + taken.Addr().String() + " already; choose another address with -addr"},
+		{"bad address", []string{"-addr", "nowhere"}, "can't listen on nowhere: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(append([]string{"-no-client"}, c.args...), &stdout, &stderr, nil)
+			if code != exitUsage || stdout.Len() > 0 {
+				t.Errorf("exit code %d, output %q", code, &stdout)
+			}
+			line := stderr.String()
+			if !strings.HasPrefix(line, "sioserver: ") || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
+				t.Errorf("says %q, want one line with %q", line, c.want)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"-h"}, &stdout, &stderr, nil); code != exitDone || stderr.Len() > 0 {
+		t.Errorf("exit code %d, complaints %q", code, &stderr)
+	}
+	for _, name := range []string{"-addr", "-path", "-loops", "-ping-interval", "-discard-request", "-no-demo", "Examples:"} {
+		if !strings.Contains(stdout.String(), name) {
+			t.Errorf("%s is not explained", name)
+		}
+	}
+}
+
+// TestBundle serves the client when the build has it, and otherwise warns once
+// and answers with what to do.
+func TestBundle(t *testing.T) {
+	var stderr bytes.Buffer
+	url, signals, ended := start(t, &stderr)
+	status, body := get(t, url+"socket.io/socket.io.js")
+	signals <- os.Interrupt
+	end(t, ended)
+	warnings := strings.Count(stderr.String(), "make client")
+	if _, present := clientFiles(); present {
+		if status != 200 || warnings != 0 {
+			t.Errorf("present: status %d, %d warnings", status, warnings)
+		}
+	} else if status != 404 || !strings.Contains(body, "make client") || warnings != 1 {
+		t.Errorf("absent: status %d, %d warnings, body %s", status, warnings, body)
+	}
+}
