@@ -63,8 +63,8 @@ func validUTF8[T []byte | string](s T) bool {
 }
 
 // AppendUnquoted appends the text of the JSON string literal at the head of b
-// to dst and returns the literal's length. Lone surrogates become U+FFFD. The
-// error is ErrSyntax, and dst comes back unchanged then.
+// to dst and returns the literal's length. Lone surrogates and bytes that are
+// not UTF-8 become U+FFFD. The error is ErrSyntax, and dst comes back unchanged then.
 func AppendUnquoted(dst, b []byte) (out []byte, n int, err error) {
 	if len(b) == 0 || b[0] != '"' {
 		return dst, 0, ErrSyntax
@@ -76,7 +76,7 @@ func AppendUnquoted(dst, b []byte) (out []byte, n int, err error) {
 	out = dst
 	for body := b[1 : n-1]; ; {
 		i := plainEnd(body, 0)
-		out = append(out, body[:i]...)
+		out = appendValid(out, body[:i])
 		if i == len(body) {
 			return out, n, nil
 		}

@@ -32,17 +32,18 @@ func DecodeArg(raw []byte, attachments [][]byte, v any) error {
 	if len(attachments) == 0 {
 		return jsonenc.Unmarshal(raw, v)
 	}
-	var buf [8]placeholder
-	found, err := findPlaceholders(buf[:0], raw, len(attachments))
+	if p, ok := v.(*[]byte); ok && p != nil {
+		if num, ok := canonicalPlaceholder(raw); ok && num < uint64(len(attachments)) {
+			*p = owned(attachments[num])
+			return nil
+		}
+	}
+	found, err := findPlaceholders(raw, len(attachments))
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
 		return jsonenc.Unmarshal(raw, v)
-	}
-	if p, ok := v.(*[]byte); ok && p != nil && len(found[0].span(raw)) == len(jsonenc.TrimSpace(raw)) {
-		*p = owned(attachments[found[0].num])
-		return nil
 	}
 	target := reflect.ValueOf(v)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -52,8 +53,6 @@ func DecodeArg(raw []byte, attachments [][]byte, v any) error {
 	_, err = d.value(0, target.Elem())
 	return err
 }
-
-func (p placeholder) span(raw []byte) []byte { return raw[p.start:p.end] }
 
 // owned cuts off the capacity, so that appending to one argument spares the others.
 func owned(b []byte) []byte { return b[:len(b):len(b)] }

@@ -290,7 +290,7 @@ func FuzzDecodeArg(f *testing.F) {
 		if errAny != nil {
 			return
 		}
-		if found, _ := findPlaceholders(nil, b, len(twoAttachments)); len(found) == 0 {
+		if found, _ := findPlaceholders(b, len(twoAttachments)); len(found) == 0 {
 			var plain any
 			if err := jsonenc.Unmarshal(b, &plain); err != nil || !reflect.DeepEqual(value, plain) {
 				t.Fatalf("%q: %v, without attachments %v, %v", b, value, plain, err)

@@ -13,19 +13,18 @@ type placeholder struct {
 	num        int // of the attachment; negative when it names none
 }
 
-// findPlaceholders appends the placeholders of raw in the order of the
-// document: each object whose member "_placeholder", the last of that name, is
+// findPlaceholders returns the placeholders of raw in the order of the document: each object whose member "_placeholder", the last of that name, is
 // true. It does not look into them. Placeholders that name none of the first
 // attachments binary messages make it return ErrIllegalAttachments, and what
 // is not JSON ErrInvalidPayload.
-func findPlaceholders(found []placeholder, raw []byte, attachments int) ([]placeholder, error) {
+func findPlaceholders(raw []byte, attachments int) ([]placeholder, error) {
 	if n, err := jsonenc.Skip(raw); err != nil || len(jsonenc.TrimSpace(raw[n:])) > 0 {
 		return nil, ErrInvalidPayload
 	}
 	if !bytes.Contains(raw, []byte("_placeholder")) && !bytes.Contains(raw, []byte(`\u`)) {
-		return found, nil
+		return nil, nil
 	}
-	s := scanner{raw: raw, found: found, attachments: attachments}
+	s := scanner{raw: raw, attachments: attachments}
 	s.value(0)
 	for _, p := range s.found {
 		if p.num < 0 {
@@ -109,6 +108,17 @@ func isKey(literal []byte, name string) bool {
 	var buf [6*len("_placeholder") + 2]byte
 	text, _, err := jsonenc.AppendUnquoted(buf[:0], literal)
 	return err == nil && string(text) == name
+}
+
+// canonicalPlaceholder returns the number of the placeholder that raw is, if it
+// is written as every known client writes it.
+func canonicalPlaceholder(raw []byte) (num uint64, ok bool) {
+	raw, ok = bytes.CutPrefix(raw, []byte(`{"_placeholder":true,"num":`))
+	if !ok {
+		return 0, false
+	}
+	num, digits := parseDigits(raw)
+	return num, digits == 1 && string(raw[1:]) == "}"
 }
 
 // attachmentNumber returns the value of a JSON number if it is an integer from

@@ -58,8 +58,7 @@ func (r *Reconstructor) Add(message []byte) (done bool, err error) {
 		return false, nil
 	}
 	if r.header.Data != nil {
-		var buf [8]placeholder
-		if _, err := findPlaceholders(buf[:0], r.header.Data, len(r.attachments)); err != nil {
+		if _, err := findPlaceholders(r.header.Data, len(r.attachments)); err != nil {
 			*r = Reconstructor{}
 			return false, err
 		}

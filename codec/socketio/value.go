@@ -164,9 +164,9 @@ func mapKeyName(key reflect.Value) (string, error) {
 }
 
 func (e *valueEncoder) walkStruct(v reflect.Value) error {
-	open := byte('{')
-	for i := range fieldsOf(v.Type()).list {
-		f := &fieldsOf(v.Type()).list[i]
+	list, open := fieldsOf(v.Type()).list, byte('{')
+	for i := range list {
+		f := &list[i]
 		value, ok := f.get(v)
 		if !ok || f.omits(value) {
 			continue
