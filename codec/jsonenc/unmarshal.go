@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/bytedance/sonic"
@@ -17,11 +18,21 @@ var decode = sonic.Config{CopyString: true, ValidateString: true}.Froze()
 // so is nesting deeper than MaxDepth. b is borrowed until return: neither the
 // result nor an error points into it.
 func Unmarshal(b []byte, v any) error {
+	if s, ok := v.(*string); ok && s != nil && isPlainString(b) {
+		*s = string(b[1 : len(b)-1])
+		return nil
+	}
 	err := decode.UnmarshalFromString(unsafe.String(unsafe.SliceData(b), len(b)), v)
 	if err != nil && quotesInput(err) {
 		return errors.New("jsonenc: " + strings.TrimSpace(err.Error()))
 	}
 	return err
+}
+
+// isPlainString reports whether b is a string literal that spells itself.
+func isPlainString(b []byte) bool {
+	last := len(b) - 1
+	return last > 0 && b[0] == '"' && plainEnd(b, 1) == last && b[last] == '"' && utf8.Valid(b)
 }
 
 // Pretouch compiles encoders and decoders for types ahead of their first use,

@@ -39,6 +39,23 @@ func TestUnmarshal(t *testing.T) {
 	}
 }
 
+func TestUnmarshalString(t *testing.T) {
+	for in, want := range map[string]string{`"plain é"`: "plain é", `""`: "", ` "x" `: "x", `"a\n"`: "a\n", "\"\xff\"": "\ufffd", `null`: "before"} {
+		got := "before"
+		if err := Unmarshal([]byte(in), &got); err != nil || got != want {
+			t.Errorf("%s: got %q, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{`"`, `"a`, `"a"b"`, `"a" "b"`, "\"\n\"", `1`, ``} {
+		if err := Unmarshal([]byte(in), new(string)); err == nil {
+			t.Errorf("%s passes", in)
+		}
+	}
+	if err := Unmarshal([]byte(`"x"`), (*string)(nil)); err == nil {
+		t.Error("a nil pointer passes")
+	}
+}
+
 // TestUnmarshalKeepsNothing overwrites the input afterwards, as the reuse of a
 // read buffer does.
 func TestUnmarshalKeepsNothing(t *testing.T) {

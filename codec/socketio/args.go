@@ -118,7 +118,7 @@ const exactDigits = 15
 
 // numberName returns the property name that JavaScript makes of a number.
 func numberName(number []byte) []byte {
-	if len(number) <= exactDigits && number[0] != '-' && bytes.IndexAny(number, ".eE") < 0 {
+	if len(number) <= exactDigits && number[0] != '-' && !bytes.ContainsAny(number, ".eE") {
 		return number[:len(number):len(number)]
 	}
 	f, _ := strconv.ParseFloat(string(number), 64)
