@@ -1,7 +1,10 @@
 // Drives the demo page in headless Chromium: node browser.mjs CHROMIUM URL FOLDER.
 // Reports each step as a JSON line and leaves screenshots in FOLDER; ends with
-// a stack trace when something is not as it should be.
+// a stack trace when something is not as it should be. After the steps "stop"
+// and "start" it waits for a line that says that the server is down, or back.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const [executablePath, url, folder] = process.argv.slice(2);
@@ -14,6 +17,15 @@ const browser = await chromium.launch({
 async function step(name, run) {
   await run();
   process.stdout.write(JSON.stringify({ step: name }) + "\n");
+}
+
+const answers = createInterface({ input: process.stdin });
+
+/** Asks the Go test to stop or start the server and waits until it has. */
+async function server(action) {
+  const done = once(answers, "line");
+  process.stdout.write(JSON.stringify({ step: action }) + "\n");
+  await done;
 }
 
 const complaints = [];
@@ -145,4 +157,20 @@ await step("someone who leaves is gone", async () => {
 });
 
 assert.deepEqual(complaints, []);
+
+await step("a lost connection is told and comes back with what was written meanwhile", async () => {
+  await server("stop");
+  await grace.locator('#transport[data-state="offline"]').waitFor();
+  await grace.locator("#notice", { hasText: /Reconnecting|Trying again/ }).waitFor();
+  await grace.fill("#draft", "Written while the server was down.");
+  await grace.press("#draft", "Enter");
+  await grace.locator(".message.waiting").waitFor();
+  await shoot(grace, "offline");
+  await server("start");
+  await grace.locator('#transport[data-state="websocket"]').waitFor();
+  await grace.locator(".message:last-child .state", { hasText: "ms" }).waitFor();
+  await grace.locator("#notice").waitFor({ state: "hidden" });
+});
+
 await browser.close();
+answers.close();

@@ -21,7 +21,8 @@ func TestDemoInBrowser(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/sioserver").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	url := startProgram(t, program)
+	server := startProgram(t, program, "127.0.0.1:0")
+	defer func() { server.stop(t) }()
 	shots, err := os.MkdirTemp("", "sioserver-demo-")
 	if err != nil {
 		t.Fatal(err)
@@ -32,10 +33,14 @@ func TestDemoInBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	browser := exec.CommandContext(ctx, "node", "browser.mjs", chromium, url, shots)
+	browser := exec.CommandContext(ctx, "node", "browser.mjs", chromium, server.url, shots)
 	var complaints strings.Builder
 	browser.Stderr = &complaints
 	out, err := browser.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := browser.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +53,18 @@ func TestDemoInBrowser(t *testing.T) {
 		if err := d.Decode(&done); err != nil {
 			break
 		}
-		t.Logf("%s: yes", done.Step)
+		switch done.Step {
+		case "stop":
+			server.stop(t)
+		case "start":
+			server = startProgram(t, program, server.addr())
+		default:
+			t.Logf("%s: yes", done.Step)
+			continue
+		}
+		if _, err := in.Write([]byte("done\n")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := browser.Wait(); err != nil {
 		t.Fatalf("after %d steps: %v\n%s", steps, err, complaints.String())
@@ -56,33 +72,47 @@ func TestDemoInBrowser(t *testing.T) {
 	t.Logf("screenshots are in %s", shots)
 }
 
-// startProgram starts the server on a free port and gives the address that it
-// prints; at the end of the test a signal ends it.
-func startProgram(t *testing.T, program string) string {
+// server is a running sioserver.
+type server struct {
+	process    *exec.Cmd
+	url        string
+	complaints strings.Builder // complete when it has stopped
+}
+
+// startProgram starts the server and reads the address that it prints.
+func startProgram(t *testing.T, program, addr string) *server {
 	t.Helper()
-	server := exec.Command(program, "-addr", "127.0.0.1:0", "-log-level", "warn")
-	var complaints strings.Builder
-	server.Stderr = &complaints
-	out, err := server.StdoutPipe()
+	s := &server{process: exec.Command(program, "-addr", addr, "-log-level", "warn")}
+	s.process.Stderr = &s.complaints
+	out, err := s.process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Start(); err != nil {
+	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = server.Process.Signal(syscall.SIGTERM)
-		if err := server.Wait(); err != nil {
-			t.Errorf("the server ended with %v", err)
-		}
-		if complaints.Len() > 0 {
-			t.Errorf("the server complained:\n%s", complaints.String())
-		}
-	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
+		s.stop(t)
 		t.Fatalf("the server does not say where it listens: %v", err)
 	}
-	_, url, _ := strings.Cut(strings.TrimSpace(line), "listens on ")
-	return url
+	_, s.url, _ = strings.Cut(strings.TrimSpace(line), "listens on ")
+	return s
+}
+
+// addr is the address to start another server on.
+func (s *server) addr() string {
+	return strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/")
+}
+
+// stop ends the server with a signal and waits for it.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	_ = s.process.Process.Signal(syscall.SIGTERM)
+	if err := s.process.Wait(); err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+	if s.complaints.Len() > 0 {
+		t.Errorf("the server complained:\n%s", s.complaints.String())
+	}
 }

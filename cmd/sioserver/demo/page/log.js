@@ -50,14 +50,14 @@ export class Log {
   fail(row, why, retry) {
     row.classList.remove("waiting");
     row.classList.add("failed");
-    const button = el("button", { type: "button", textContent: "try again" });
+    const button = el("button", { type: "button", textContent: "Try again" });
     button.addEventListener("click", () => {
       row.remove();
       this.last = null;
       retry();
     });
     this.state(row, "");
-    row.querySelector(".state").append(`${why}, `, button);
+    row.querySelector(".state").append(`${why} `, button);
   }
 
   /** Adds a line about something that happened. */

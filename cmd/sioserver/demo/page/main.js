@@ -17,9 +17,11 @@ function start() {
   const log = new Log();
   const people = new People(() => chat.id);
   let room = "";
+  let inside = Promise.withResolvers(); // fulfilled while we are in a room
 
   /** Asks the server; gives its reply or throws what it complains about. */
   async function ask(event, question) {
+    if (!chat.connected) throw new Error("Not connected just now.");
     const reply = await chat.timeout(PATIENCE).emitWithAck(event, question);
     if (reply.error) throw new Error(reply.error);
     return reply;
@@ -40,6 +42,7 @@ function start() {
     try {
       show(await ask("enter", { room: name }));
       early.filter(({ where }) => where === room).forEach(({ handle }) => handle());
+      inside.resolve();
     } finally {
       early = null;
     }
@@ -63,12 +66,14 @@ function start() {
   async function say(text) {
     const to = room;
     const row = log.pending({ id: chat.id, name: profile.name }, text);
+    await inside.promise; // what is written while offline waits here
     const since = performance.now();
     try {
+      if (to !== room) return;
       const { id } = await ask("say", { text });
       log.confirm(row, id, performance.now() - since);
     } catch (error) {
-      const why = error.message === "operation has timed out" ? "not confirmed" : error.message;
+      const why = error.message === "operation has timed out" ? "Not confirmed." : error.message;
       if (to === room) log.fail(row, why, () => say(text));
     }
   }
@@ -80,6 +85,9 @@ function start() {
   chat.on("connect", () => {
     const wanted = room || decodeURIComponent(location.hash.slice(1)) || "lobby";
     enter(wanted).catch(() => enter("lobby")).catch((error) => problem($("notice"), error.message));
+  });
+  chat.on("disconnect", () => {
+    inside = Promise.withResolvers();
   });
   chat.on("welcome", ({ name }) => profile.set(name));
   chat.on("rooms", (list) => rooms.list(list));
