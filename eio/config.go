@@ -28,6 +28,16 @@ type Config struct {
 	// transport to its end; 10 s when 0.
 	UpgradeTimeout time.Duration
 
+	// RequestTimeout is how long a peer may take to send one HTTP request, its body
+	// included; 30 s when 0. A parked GET is no longer being sent.
+	RequestTimeout time.Duration
+	// IdleTimeout is how long a connection is kept between two HTTP requests; 75 s when 0.
+	IdleTimeout time.Duration
+	// DestroyUpgradeTimeout is how long an upgrade outside Path is kept before its
+	// connection is ended without an answer; 1 s when 0. Negative hands such requests
+	// to Fallback like any other.
+	DestroyUpgradeTimeout time.Duration
+
 	// MaxHTTPBufferSize is the largest accepted POST body and WebSocket message in
 	// bytes, told to clients as maxPayload; 1,000,000 when 0.
 	MaxHTTPBufferSize int64
@@ -116,6 +126,8 @@ func (cfg *Config) withDefaults() error {
 		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
 		{"PingTimeout", &cfg.PingTimeout, 20 * time.Second},
 		{"UpgradeTimeout", &cfg.UpgradeTimeout, 10 * time.Second},
+		{"RequestTimeout", &cfg.RequestTimeout, 30 * time.Second},
+		{"IdleTimeout", &cfg.IdleTimeout, 75 * time.Second},
 	} {
 		if *d.value == 0 {
 			*d.value = d.unset
@@ -123,6 +135,9 @@ func (cfg *Config) withDefaults() error {
 		if *d.value < time.Millisecond {
 			return fmt.Errorf("eio: Config.%s is %v; it must be at least 1ms, or 0 for %v", d.name, *d.value, d.unset)
 		}
+	}
+	if cfg.DestroyUpgradeTimeout == 0 {
+		cfg.DestroyUpgradeTimeout = time.Second
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
 		cfg.MaxHTTPBufferSize = 1_000_000

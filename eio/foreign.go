@@ -13,10 +13,6 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// destroyUpgradeTimeout is how long an upgrade outside the engine's path is
-// kept before its connection is ended without an answer.
-const destroyUpgradeTimeout = time.Second
-
 // foreignCall is a request that an http.Handler serves on a goroutine of its
 // own. It travels from the loop to the goroutine and back, so that no field is
 // shared between the two at a time.
@@ -30,9 +26,9 @@ type foreignCall struct {
 
 // callForeign serves req by handler.
 func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
-	if h.isUpgrade(req) {
+	if d := h.home.srv.cfg.DestroyUpgradeTimeout; d > 0 && h.isUpgrade(req) {
 		h.phase = httpGone
-		h.home.loop.Arm(&h.timer, destroyUpgradeTimeout)
+		h.home.loop.Arm(&h.timer, d)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())

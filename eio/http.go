@@ -8,10 +8,6 @@ import (
 )
 
 const (
-	// requestTimeout is how long a peer may take to send one request.
-	requestTimeout = 30 * time.Second
-	// idleTimeout is how long a connection is kept between two requests.
-	idleTimeout = 75 * time.Second
 	// lingerTimeout is how long the end of a refused connection may take: its
 	// answer has to leave, and what the peer still sends is discarded.
 	lingerTimeout = 5 * time.Second
@@ -151,7 +147,7 @@ func (h *httpConn) consumeHead(b []byte) int {
 		h.refuse(err)
 	case n == 0:
 		if h.in == nil { // the clock starts with a request's first bytes
-			h.home.loop.Arm(&h.timer, requestTimeout)
+			h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 		}
 	default:
 		h.home.loop.Cancel(&h.timer)
@@ -175,7 +171,7 @@ func (h *httpConn) readBody(req *http1.Request, x exchange) {
 		return
 	}
 	h.phase = httpReading
-	h.home.loop.Arm(&h.timer, requestTimeout)
+	h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 	if req.Expect100 {
 		f := loop.NewFrame()
 		f.B = append(f.B, http1.Continue...)

@@ -399,3 +399,63 @@ func TestProtocol3(t *testing.T) {
 		}
 	})
 }
+
+func TestSlowRequests(t *testing.T) {
+	s := start(t, eio.Config{RequestTimeout: 50 * time.Millisecond, IdleTimeout: 50 * time.Millisecond})
+	t.Run("nothing", func(t *testing.T) {
+		eiotest.DialTCP(t, s.addr).ExpectEOF()
+	})
+	t.Run("half a head", func(t *testing.T) {
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString("GET / HTTP/1.1\r\nHost:")
+		wantResponse(t, c.ReadResponse(), 408, "")
+		c.ExpectEOF()
+	})
+	t.Run("half a body", func(t *testing.T) {
+		s := start(t, eio.Config{RequestTimeout: 50 * time.Millisecond})
+		url := s.polling(t)
+		c := beginPost(t, s, url)
+		wantResponse(t, c.ReadResponse(), 408, "")
+		c.ExpectEOF()
+		s.wantClosed(t, eio.TransportError)
+	})
+	t.Run("idle", func(t *testing.T) {
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		wantResponse(t, c.ReadResponse(), 404, "404 page not found\n")
+		c.ExpectEOF()
+	})
+}
+
+func TestRefusedHTTP(t *testing.T) {
+	s := start(t, eio.Config{})
+	for name, c := range map[string]struct {
+		request string
+		status  int
+	}{
+		"both lengths":   {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+		"two lengths":    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
+		"bad chunk":      {"POST /engine.io/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+		"folded":         {"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", 400},
+		"no host":        {"GET / HTTP/1.1\r\n\r\n", 400},
+		"large head":     {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n", 431},
+		"other coding":   {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		"version":        {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
+		"not HTTP":       {"\x16\x03\x01\x02\x00", 400},
+		"large announce": {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n", 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := eiotest.DialTCP(t, s.addr)
+			conn.WriteString(c.request)
+			if r := conn.ReadResponse(); r.Status != c.status {
+				t.Errorf("got %+v, want %d", r, c.status)
+			}
+		})
+	}
+	t.Run("HTTP/1.0", func(t *testing.T) {
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString("GET /engine.io/?EIO=4&transport=polling HTTP/1.0\r\n\r\n")
+		sidOf(t, c.ReadResponse())
+		c.ExpectEOF()
+	})
+}

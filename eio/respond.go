@@ -95,7 +95,7 @@ func (h *httpConn) send(f *loop.Frame) {
 		h.c.CloseAfterFlush(lingerTimeout)
 	default:
 		h.phase = httpIdle
-		h.home.loop.Arm(&h.timer, idleTimeout)
+		h.home.loop.Arm(&h.timer, h.home.srv.cfg.IdleTimeout)
 		if h.in != nil && !h.consumes {
 			h.home.loop.Post(h)
 		}

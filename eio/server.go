@@ -58,7 +58,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 func (srv *Server) Accept(c *loop.Conn) loop.Handler {
 	h := &httpConn{home: srv.shard(c.Loop()), c: c}
 	h.timer.Init((*httpTimer)(h))
-	c.Loop().Arm(&h.timer, requestTimeout)
+	c.Loop().Arm(&h.timer, srv.cfg.RequestTimeout)
 	return h
 }
 
