@@ -14,7 +14,7 @@ func (sh *shard) open(req *http1.Request, c *loop.Conn, sid string, f form) *Ses
 	if !sh.add(s, sid) {
 		return nil
 	}
-	s.request = newRequest(req)
+	s.request.Store(newRequest(req))
 	s.remote = makeEndpoint(c.RemoteAddr())
 	s.timer.Init((*sessionTimer)(s))
 	s.core.open(sh.srv.timing, s.now(), f, false)
@@ -26,7 +26,7 @@ func (s *Session) start() {
 	s.rearm()
 	s.home.srv.upper.Opened(s)
 	if s.home.srv.cfg.DiscardRequest {
-		s.request = nil
+		s.request.Store(nil)
 	}
 }
 

@@ -2,6 +2,7 @@ package eio
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/sioserver/sioserver/codec/engineio"
@@ -18,15 +19,16 @@ type Session struct {
 	// App is the upper layer's own pointer, set in NewSession.
 	App any
 
-	home    *shard
-	core    core
-	ws      *wsConn      // the current WebSocket; nil over polling
-	polling *pollingSide // nil over WebSocket
-	request *Request
-	timer   loop.Timer
-	name    *string // the sid that GenerateID gave; else nil
-	id      sessionID
-	remote  endpoint
+	home      *shard
+	core      core
+	ws        *wsConn      // the current WebSocket; nil over polling
+	polling   *pollingSide // nil over WebSocket
+	request   atomic.Pointer[Request]
+	webSocket atomic.Bool // what the core says, for other goroutines
+	timer     loop.Timer
+	name      *string // the sid that GenerateID gave; else nil
+	id        sessionID
+	remote    endpoint
 }
 
 // pollingSide is what only a session over polling needs.
@@ -50,9 +52,10 @@ func (s *Session) ID() string {
 // Protocol is the Engine.IO protocol's number, 4 or 3. Safe for concurrent use.
 func (s *Session) Protocol() int { return s.core.form.protocol() }
 
-// Transport is the current transport, "polling" or "websocket".
+// Transport is the current transport, "polling" or "websocket". Safe for
+// concurrent use.
 func (s *Session) Transport() string {
-	if s.core.webSocket {
+	if s.webSocket.Load() {
 		return webSocket
 	}
 	return polling
@@ -64,8 +67,9 @@ func (s *Session) Loop() *loop.Loop { return s.home.loop }
 // RemoteAddr is the peer's address at the handshake. Safe for concurrent use.
 func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
 
-// Request is the handshake request, or nil once it was discarded (Config.DiscardRequest).
-func (s *Session) Request() *Request { return s.request }
+// Request is the handshake request, or nil once it was discarded
+// (Config.DiscardRequest). Safe for concurrent use.
+func (s *Session) Request() *Request { return s.request.Load() }
 
 // State is where the session is in its life.
 func (s *Session) State() State { return s.core.state }
@@ -187,6 +191,7 @@ func (s *Session) closeProbe() {
 func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
 	s.core.form = s.ws.form
+	s.webSocket.Store(true)
 	s.polling = nil
 }
 

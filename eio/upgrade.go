@@ -100,6 +100,7 @@ func (w *wsConn) open(req *http1.Request, sid string, f *loop.Frame) {
 	w.s = s
 	s.ws = w
 	s.core.webSocket = true
+	s.webSocket.Store(true)
 	for _, p := range s.openPackets(nil) {
 		frame := p.webSocketFrame(w.form)
 		f.B = append(f.B, frame.B[frame.Start:]...)
