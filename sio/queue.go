@@ -13,10 +13,11 @@ type job interface {
 }
 
 // queue is what waits for a socket's worker. A socket has one only while a
-// worker runs for it or is about to. Guarded by Socket.mu.
+// worker runs for it or is about to.
 type queue struct {
-	jobs  []job
-	spare []job // the worker's previous batch, emptied
+	jobs  []job // guarded by Socket.mu
+	batch []job // what the worker has taken; the worker's own
+	next  int   // index in batch
 }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
@@ -52,33 +53,39 @@ func (t *startTask) Run(*loop.Loop) {
 	s.ns.srv.workers.start(s)
 }
 
-// drain runs the socket's jobs until there are none, and gives up the queue.
+// drain runs the socket's jobs until there are none, and gives up the queue. A
+// job that ends the goroutine leaves it so that another drain can go on.
 func (s *Socket) drain() {
-	c := s.client
-	for {
-		s.mu.Lock()
-		q := s.queue
-		batch := q.jobs
-		if len(batch) == 0 {
-			s.queue = nil
-			s.mu.Unlock()
-			if cap(q.jobs) > keepJobs || cap(q.spare) > keepJobs {
-				*q = queue{}
-			}
-			queues.Put(q)
-			return
-		}
-		q.jobs, q.spare = q.spare, nil
-		s.mu.Unlock()
-
-		for i, j := range batch {
-			batch[i] = nil
-			c.pending.Add(-1)
-			c.pendingBytes.Add(-int64(j.size()))
+	s.mu.Lock()
+	q := s.queue
+	s.mu.Unlock()
+	for s.refill(q) {
+		for q.next < len(q.batch) {
+			j := q.batch[q.next]
+			q.batch[q.next] = nil
+			q.next++
+			s.client.pending.Add(-1)
+			s.client.pendingBytes.Add(-int64(j.size()))
 			j.run(s)
 		}
-		s.mu.Lock()
-		q.spare = batch[:0]
-		s.mu.Unlock()
 	}
+	if cap(q.jobs) > keepJobs || cap(q.batch) > keepJobs {
+		*q = queue{}
+	}
+	queues.Put(q)
+}
+
+// refill gives the worker the jobs that have come, or takes the queue from the
+// socket when there are none.
+func (s *Socket) refill(q *queue) bool {
+	if q.next < len(q.batch) {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q.jobs, q.batch, q.next = q.batch[:0], q.jobs, 0
+	if len(q.batch) == 0 {
+		s.queue = nil
+	}
+	return s.queue != nil
 }

@@ -1,0 +1,221 @@
+package sio_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+func TestDisconnect(t *testing.T) {
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		f.watch("/custom")
+	})
+	t.Run("S78", func(t *testing.T) {
+		w := f.join(t)
+		s := take(t, "socket", f.connected)
+		s.Join("r")
+		f.To("r").Emit("before")
+		s.Disconnect(false)
+		s.Disconnect(false)
+		if s.Connected() || len(f.Sockets()) != 0 {
+			t.Error("it is still connected")
+		}
+		if err := s.Emit("x"); !errors.Is(err, sio.ErrDisconnected) {
+			t.Errorf("Emit gave %v", err)
+		}
+		w.want(`42["before"]`, "41")
+		wantReason(t, f, "/ server namespace disconnect")
+		if id := w.connect("/"); id == s.ID() {
+			t.Error("the id was used twice")
+		}
+		w.alive()
+		w.conn.Close()
+		wantReason(t, f, "/ transport close")
+		take(t, "socket", f.connected)
+	})
+	t.Run("S79", func(t *testing.T) {
+		w := f.join(t, "/", "/custom")
+		s := take(t, "socket", f.connected)
+		s.Disconnect(true)
+		got := []string{w.recv(), w.recv()}
+		slices.Sort(got)
+		if want := []string{"41", "41/custom,"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		w.wantClosed()
+		reasons := []string{take(t, "reason", f.disconnected), take(t, "reason", f.disconnected)}
+		slices.Sort(reasons)
+		if want := []string{"/ server namespace disconnect", "/custom server namespace disconnect"}; !slices.Equal(reasons, want) {
+			t.Errorf("the reasons are %q", reasons)
+		}
+		take(t, "socket", f.connected)
+	})
+	t.Run("S80", func(t *testing.T) {
+		p := f.polling(t)
+		p.connect()
+		s := take(t, "socket", f.connected)
+		answer := p.parked()
+		p.post("3") // the poll was sent before
+		s.Disconnect(true)
+		if got := take(t, "answer", answer); got == "41" {
+			p.want("6\x1e1")
+		} else if got != "41\x1e1" {
+			t.Errorf("polled %q", got)
+		}
+		wantReason(t, f, "/ server namespace disconnect")
+		p.wantGone()
+	})
+	t.Run("S81", func(t *testing.T) {
+		w := f.join(t)
+		w.send("41")
+		wantReason(t, f, "/ client namespace disconnect")
+		take(t, "socket", f.connected)
+	})
+	t.Run("S83 WebSocket", func(t *testing.T) {
+		w := f.join(t)
+		w.send("44")
+		wantReason(t, f, "/ forced close")
+		w.wantClosed()
+	})
+	t.Run("S83 polling", func(t *testing.T) {
+		p := f.polling(t)
+		p.connect()
+		p.post("44")
+		wantReason(t, f, "/ forced server close")
+		p.want("6\x1e1")
+		p.wantGone()
+	})
+	t.Run("polling close", func(t *testing.T) {
+		p := f.polling(t)
+		p.connect()
+		p.post("1")
+		wantReason(t, f, "/ transport close")
+	})
+}
+
+func TestPingTimeout(t *testing.T) {
+	f := serve(t, sio.Config{PingInterval: 20 * time.Millisecond, PingTimeout: 20 * time.Millisecond}, nil)
+	w := f.join(t)
+	w.want("2")
+	wantReason(t, f, "/ ping timeout")
+	w.wantClosed()
+}
+
+// TestDisconnectHandlers is S76 and S77.
+func TestDisconnectHandlers(t *testing.T) {
+	type step struct {
+		handler   string
+		rooms     int
+		connected bool
+	}
+	steps := make(chan step, 10)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		note := func(handler string, s *sio.Socket) { steps <- step{handler, len(s.Rooms()), s.Connected()} }
+		f.OnDisconnecting(func(s *sio.Socket, _ sio.Reason) {
+			note("namespace disconnecting", s)
+			for _, room := range s.Rooms() {
+				s.To(room).Emit("left", room == s.ID())
+			}
+		})
+		f.OnDisconnect(func(s *sio.Socket, _ sio.Reason) {
+			s.Join("again")
+			note("namespace disconnect", s)
+		})
+		f.OnConnection(func(s *sio.Socket) {
+			s.Join("a")
+			note("connection", s)
+			s.OnDisconnecting(func(sio.Reason) { note("own disconnecting", s) })
+			s.OnDisconnect(func(sio.Reason) { note("own disconnect", s) })
+		})
+	})
+	other := f.join(t)
+	if got, want := take(t, "step", steps), (step{"connection", 2, true}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	w := f.join(t)
+	w.send("41")
+	for _, want := range []step{
+		{"connection", 2, true},
+		{"namespace disconnecting", 2, false},
+		{"own disconnecting", 2, false},
+		{"namespace disconnect", 0, false},
+		{"own disconnect", 0, false},
+	} {
+		got := take(t, "step", steps)
+		if want.handler == "connection" {
+			got.rooms, got.connected = 2, true // the client may have left by then
+		}
+		if got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	other.want(`42["left",false]`)
+	other.alive()
+}
+
+func TestShutdown(t *testing.T) {
+	release := make(chan struct{})
+	finished := make(chan bool, 1)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.watch("/custom")
+		sio.On(f, "slow", func(_ context.Context, s *sio.Socket, _ sio.None) error {
+			s.Emit("started")
+			<-release
+			finished <- true
+			return nil
+		})
+	})
+	served := make(chan error, 1)
+	go func() { served <- f.Serve() }()
+	w := f.join(t, "/", "/custom")
+	w.send(`42["slow"]`)
+	w.want(`42["started"]`)
+	done := make(chan error, 2)
+	go func() { done <- f.Shutdown(t.Context()) }()
+	wantReason(t, f, "/custom server shutting down") // S82
+	w.wantClosed()
+	empty(t, "results of Shutdown", done) // it waits for the handler
+	close(release)
+	if err := take(t, "end of Shutdown", done); err != nil {
+		t.Error(err)
+	}
+	wantReason(t, f, "/ server shutting down")
+	if len(finished) != 1 {
+		t.Error("Shutdown did not wait for the handler")
+	}
+	if err := take(t, "end of Serve", served); !errors.Is(err, sio.ErrServerClosed) {
+		t.Errorf("Serve gave %v", err)
+	}
+	if err := f.Shutdown(t.Context()); err != nil {
+		t.Errorf("a second Shutdown gave %v", err)
+	}
+	if err := f.Listen("127.0.0.1:0"); !errors.Is(err, sio.ErrServerClosed) {
+		t.Errorf("Listen gave %v", err)
+	}
+}
+
+func TestShutdownGivesUp(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		sio.On(f, "stuck", func(_ context.Context, s *sio.Socket, _ sio.None) error {
+			s.Emit("started")
+			<-release
+			return nil
+		})
+	})
+	w := f.join(t)
+	w.send(`42["stuck"]`)
+	w.want(`42["started"]`)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := f.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown gave %v", err)
+	}
+}

@@ -1,0 +1,168 @@
+package sio_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+// crowd joins n clients and returns them with their sockets.
+func crowd(t *testing.T, f *fixture, n int) ([]*ws, []*sio.Socket) {
+	t.Helper()
+	clients, sockets := make([]*ws, n), make([]*sio.Socket, n)
+	for i := range clients {
+		clients[i] = f.join(t)
+		sockets[i] = take(t, "socket", f.connected)
+	}
+	return clients, sockets
+}
+
+// wantReached broadcasts with o and checks which clients get it.
+func wantReached(t *testing.T, o sio.BroadcastOperator, clients []*ws, want ...int) {
+	t.Helper()
+	if err := o.Emit("cast", 1); err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range clients {
+		if slices.Contains(want, i) {
+			w.want(`42["cast",1]`)
+		}
+		w.alive()
+	}
+}
+
+func TestBroadcast(t *testing.T) {
+	f := serve(t, sio.Config{Loops: 3}, func(f *fixture) {
+		echo(f)
+		f.watch("/custom")
+	})
+	clients, s := crowd(t, f, 6)
+	s[0].Join("r1", "r2")
+	s[1].Join("r1")
+	s[2].Join("r2")
+	s[3].Join("r3", s[0].ID())
+	for _, tc := range []struct {
+		name string
+		to   sio.BroadcastOperator
+		want []int
+	}{
+		{"everybody", f.To(), []int{0, 1, 2, 3, 4, 5}},
+		{"room", f.To("r1"), []int{0, 1}},
+		{"S72 union", f.To("r1").In("r2"), []int{0, 1, 2}},
+		{"S72 union at once", f.In("r1", "r2"), []int{0, 1, 2}},
+		{"unknown room", f.To("nobody"), nil},
+		{"S73 id", f.To(s[4].ID()), []int{4}},
+		{"S73 id and a room of its name", f.To(s[0].ID()), []int{0, 3}},
+		{"S73 own id", s[4].To(s[4].ID()), nil},
+		{"id of another namespace", f.Of("/custom").To(s[4].ID()), nil},
+		{"id and room", f.To("r1", s[0].ID(), s[5].ID()), []int{0, 1, 3, 5}},
+		{"S74 except", f.Except("r1"), []int{2, 3, 4, 5}},
+		{"S74 to and except", f.To("r1").Except("r2"), []int{1}},
+		{"S74 except an id", f.To("r1").Except(s[1].ID()), []int{0}},
+		{"broadcast", s[2].Broadcast(), []int{0, 1, 3, 4, 5}},
+		{"socket to", s[0].To("r1"), []int{1}},
+		{"socket in", s[5].In("r3"), []int{3}},
+		{"socket except", s[5].Except("r1", "r2"), []int{3, 4}},
+		{"volatile", f.To("r1").Volatile(), []int{0, 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) { wantReached(t, tc.to, clients, tc.want...) })
+	}
+	t.Run("immutable", func(t *testing.T) {
+		base := f.To("r1")
+		base.To("r3")
+		base.Except("r1")
+		wantReached(t, base, clients, 0, 1)
+	})
+	t.Run("binary", func(t *testing.T) {
+		f.To("r1").Emit("bin", []byte{1, 2})
+		for _, w := range clients[:2] {
+			w.want(`451-["bin",`+p0+`]`, "b:0102")
+		}
+	})
+	t.Run("S68", func(t *testing.T) {
+		for name, err := range map[string]error{
+			"namespace": f.Emit("connect"),
+			"operator":  f.To("r1").Emit("disconnecting"),
+			"socket":    s[0].Emit("newListener"),
+		} {
+			if !errors.Is(err, sio.ErrReservedEvent) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := s[0].EmitAck(t.Context(), "disconnect"); !errors.Is(err, sio.ErrReservedEvent) {
+			t.Errorf("EmitAck: %v", err)
+		}
+		if err := f.Emit("x", make(chan int)); err == nil {
+			t.Error("a channel was encoded")
+		}
+		clients[0].alive()
+	})
+	t.Run("leave", func(t *testing.T) {
+		s[0].Leave("r1")
+		s[0].Leave("r1")
+		s[0].Leave(s[0].ID())
+		if rooms := s[0].Rooms(); !slices.Equal(rooms, []string{s[0].ID(), "r2"}) {
+			t.Errorf("it is in %q", rooms)
+		}
+		wantReached(t, f.To("r1"), clients, 1)
+		wantReached(t, f.To(s[0].ID()), clients, 0, 3)
+	})
+}
+
+// TestBroadcastIsForTheMembersAtEmit shows that what follows an emit does not
+// change whom it reaches.
+func TestBroadcastIsForTheMembersAtEmit(t *testing.T) {
+	f := serve(t, sio.Config{Loops: 1}, func(f *fixture) {
+		echo(f)
+		// Inline, so that the emits wait on the loop until the handler returns.
+		f.On("play", func(_ context.Context, e *sio.Event) error {
+			s := e.Socket()
+			f.To("r").Emit("too early")
+			s.Join("r")
+			f.To("r").Emit("member")
+			s.Leave("r")
+			f.To("r").Emit("too late")
+			s.Emit("last")
+			s.Disconnect(false)
+			return s.Emit("gone")
+		}, sio.Inline())
+	})
+	w := f.join(t)
+	s := take(t, "socket", f.connected)
+	w.send(`42["play"]`)
+	w.want(`42["member"]`, `42["last"]`, `41`)
+	if err := take(t, "error", f.errors); !errors.Is(err, sio.ErrDisconnected) {
+		t.Errorf("the error is %v", err)
+	}
+	w.connect("/")
+	w.alive()
+	s.Join("r") // S77
+	if rooms := s.Rooms(); len(rooms) != 0 {
+		t.Errorf("it is in %q after its end", rooms)
+	}
+}
+
+func TestVolatile(t *testing.T) {
+	f := serve(t, sio.Config{}, nil)
+	p := f.polling(t)
+	p.connect()
+	s := take(t, "socket", f.connected)
+	t.Run("S64", func(t *testing.T) {
+		s.Volatile().Emit("lost", 1)
+		f.Volatile().Emit("lost", 2)
+		p.post("3") // its answer comes after the emits were carried out
+		s.Emit("kept")
+		p.want(`42["kept"]`)
+		if n := f.Stats().VolatileDropped; n != 2 {
+			t.Errorf("%d were dropped, want 2", n)
+		}
+	})
+	t.Run("S66", func(t *testing.T) {
+		w := f.join(t)
+		take(t, "socket", f.connected).Volatile().Emit("bin", []byte{1}, []byte{2})
+		w.want(`452-["bin",`+p0+`,`+p1+`]`, "b:01", "b:02")
+	})
+}

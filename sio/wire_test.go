@@ -1,0 +1,391 @@
+package sio_test
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// fixture is a server under test and what its sockets go through.
+type fixture struct {
+	*sio.Server
+	addr string
+
+	connected    chan *sio.Socket
+	disconnected chan string // namespace and reason
+	errors       chan error
+}
+
+// serve starts a server with cfg. setup registers handlers before it listens.
+func serve(t testing.TB, cfg sio.Config, setup func(f *fixture)) *fixture {
+	t.Helper()
+	f := &fixture{
+		connected:    make(chan *sio.Socket, 100),
+		disconnected: make(chan string, 100),
+		errors:       make(chan error, 100),
+	}
+	if cfg.OnError == nil {
+		cfg.OnError = func(_ *sio.Socket, _ string, err error) { f.errors <- err }
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	server, err := sio.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Server = server
+	f.watch("/")
+	if setup != nil {
+		setup(f)
+	}
+	if err := f.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	f.addr = f.Addr().String()
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// watch records the sockets of a namespace.
+func (f *fixture) watch(namespace string) {
+	ns := f.Of(namespace)
+	ns.OnConnection(func(s *sio.Socket) { f.connected <- s })
+	ns.OnDisconnect(func(s *sio.Socket, reason sio.Reason) {
+		f.disconnected <- s.Namespace().Name() + " " + string(reason)
+	})
+}
+
+// take receives from a channel with patience.
+func take[T any](t testing.TB, what string, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("no %s", what)
+		panic("unreachable")
+	}
+}
+
+// empty fails when the channel holds something. What must not come has to be
+// ruled out by an event that comes after it.
+func empty[T any](t testing.TB, what string, c <-chan T) {
+	t.Helper()
+	select {
+	case v := <-c:
+		t.Errorf("%s: got %v, want none", what, v)
+	default:
+	}
+}
+
+func wantReason(t testing.TB, f *fixture, want string) {
+	t.Helper()
+	if got := take(t, "disconnection", f.disconnected); got != want {
+		t.Errorf("disconnected with %q, want %q", got, want)
+	}
+}
+
+// ws is a client that speaks Engine.IO over WebSocket.
+type ws struct {
+	t    testing.TB
+	conn net.Conn
+	r    *bufio.Reader
+	sid  string
+}
+
+// dial opens a session and takes the open packet.
+func (f *fixture) dial(t testing.TB) *ws {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", f.addr, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	w := &ws{t: t, conn: conn, r: bufio.NewReader(conn)}
+	fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=websocket&token=abc HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
+		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", f.addr)
+	w.deadline()
+	res, err := http.ReadResponse(w.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("the upgrade was answered %s", res.Status)
+	}
+	w.sid = openPacket(t, w.recv())
+	return w
+}
+
+func openPacket(t testing.TB, packet string) string {
+	t.Helper()
+	var open struct{ SID string }
+	if !strings.HasPrefix(packet, "0{") || json.Unmarshal([]byte(packet[1:]), &open) != nil || len(open.SID) != 20 {
+		t.Fatalf("got %q, want an open packet", packet)
+	}
+	return open.SID
+}
+
+// join dials and connects to namespaces ("/" when none is named).
+func (f *fixture) join(t testing.TB, namespaces ...string) *ws {
+	t.Helper()
+	w := f.dial(t)
+	if len(namespaces) == 0 {
+		namespaces = []string{"/"}
+	}
+	for _, name := range namespaces {
+		w.connect(name)
+	}
+	return w
+}
+
+// prefix is what names a namespace in a packet.
+func prefix(namespace string) string {
+	if namespace == "/" {
+		return ""
+	}
+	return namespace + ","
+}
+
+// connect joins a namespace and returns the socket's id.
+func (w *ws) connect(namespace string) string {
+	w.t.Helper()
+	w.send("40" + prefix(namespace))
+	return connectReply(w.t, namespace, w.recv())
+}
+
+var idPattern = regexp.MustCompile(`^\{"sid":"([A-Za-z0-9_-]{20})"\}$`)
+
+func connectReply(t testing.TB, namespace, packet string) string {
+	t.Helper()
+	rest, ok := strings.CutPrefix(packet, "40"+prefix(namespace))
+	match := idPattern.FindStringSubmatch(rest)
+	if !ok || match == nil {
+		t.Fatalf("got %q, want the reply to a CONNECT of %s", packet, namespace)
+	}
+	return match[1]
+}
+
+func (w *ws) deadline() { w.conn.SetReadDeadline(time.Now().Add(patience)) }
+
+const (
+	opText   = 1
+	opBinary = 2
+	opClose  = 8
+)
+
+func appendFrame(dst []byte, op byte, payload string) []byte {
+	dst = append(dst, 0x80|op)
+	switch n := len(payload); {
+	case n < 126:
+		dst = append(dst, 0x80|byte(n))
+	case n < 1<<16:
+		dst = binary.BigEndian.AppendUint16(append(dst, 0x80|126), uint16(n))
+	default:
+		dst = binary.BigEndian.AppendUint64(append(dst, 0x80|127), uint64(n))
+	}
+	mask := [4]byte{0x11, 0x22, 0x33, 0x44}
+	dst = append(dst, mask[:]...)
+	for i := range len(payload) {
+		dst = append(dst, payload[i]^mask[i%4])
+	}
+	return dst
+}
+
+// send sends messages in one segment; those that begin with "b:" are binary,
+// given in hexadecimal.
+func (w *ws) send(messages ...string) {
+	w.t.Helper()
+	var b []byte
+	for _, m := range messages {
+		if digits, ok := strings.CutPrefix(m, "b:"); ok {
+			raw, err := hex.DecodeString(digits)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			b = appendFrame(b, opBinary, string(raw))
+		} else {
+			b = appendFrame(b, opText, m)
+		}
+	}
+	if _, err := w.conn.Write(b); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *ws) frame() (op byte, payload []byte, err error) {
+	w.deadline()
+	var head [2]byte
+	if _, err := io.ReadFull(w.r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	size := uint64(head[1])
+	var ext [8]byte
+	switch size {
+	case 126:
+		if _, err := io.ReadFull(w.r, ext[6:]); err != nil {
+			return 0, nil, err
+		}
+		size = binary.BigEndian.Uint64(ext[:])
+	case 127:
+		if _, err := io.ReadFull(w.r, ext[:]); err != nil {
+			return 0, nil, err
+		}
+		size = binary.BigEndian.Uint64(ext[:])
+	}
+	payload = make([]byte, size)
+	_, err = io.ReadFull(w.r, payload)
+	return head[0] & 0x0f, payload, err
+}
+
+// recv returns the next message, in the form that send takes.
+func (w *ws) recv() string {
+	w.t.Helper()
+	op, payload, err := w.frame()
+	switch {
+	case err != nil:
+		w.t.Fatalf("no message: %v", err)
+	case op == opBinary:
+		return "b:" + hex.EncodeToString(payload)
+	case op != opText:
+		w.t.Fatalf("got a frame with opcode %d, want a message", op)
+	}
+	return string(payload)
+}
+
+func (w *ws) want(messages ...string) {
+	w.t.Helper()
+	for _, want := range messages {
+		if got := w.recv(); got != want {
+			w.t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// wantClosed takes the end of the connection; a close frame has no status.
+func (w *ws) wantClosed() {
+	w.t.Helper()
+	op, payload, err := w.frame()
+	switch {
+	case err == nil && op == opClose:
+		if len(payload) != 0 {
+			w.t.Errorf("the close frame has the payload %x", payload)
+		}
+	case err == nil:
+		w.t.Fatalf("got %q, want the end of the connection", payload)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.t.Fatal("the connection was not closed")
+	}
+}
+
+// alive shows that the connection is up and that nothing else was sent: the
+// event "echo" comes back.
+func (w *ws) alive() {
+	w.t.Helper()
+	w.send(`42["echo","alive"]`)
+	w.want(`42["echo","alive"]`)
+}
+
+// polling is a client that speaks Engine.IO over HTTP.
+type polling struct {
+	t    testing.TB
+	url  string
+	http *http.Client
+}
+
+var pollingClient = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 10}}
+
+func closeIdle() { pollingClient.CloseIdleConnections() }
+
+// polling opens a session over polling.
+func (f *fixture) polling(t testing.TB) *polling {
+	t.Helper()
+	p := &polling{t: t, url: "http://" + f.addr + "/socket.io/?EIO=4&transport=polling", http: pollingClient}
+	p.url += "&sid=" + openPacket(t, p.poll())
+	return p
+}
+
+func (p *polling) do(method, body string) (status int, answer string) {
+	p.t.Helper()
+	req, err := http.NewRequest(method, p.url, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	res, err := p.http.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
+}
+
+// poll fetches what has been sent.
+func (p *polling) poll() string {
+	p.t.Helper()
+	status, body := p.do(http.MethodGet, "")
+	if status != http.StatusOK {
+		p.t.Fatalf("the poll was answered %d %s", status, body)
+	}
+	return body
+}
+
+// parked polls in the background; the channel gets the answer.
+func (p *polling) parked() <-chan string {
+	answer := make(chan string, 1)
+	go func() { answer <- p.poll() }()
+	return answer
+}
+
+func (p *polling) post(body string) {
+	p.t.Helper()
+	if status, answer := p.do(http.MethodPost, body); status != http.StatusOK || answer != "ok" {
+		p.t.Fatalf("the post was answered %d %q", status, answer)
+	}
+}
+
+func (p *polling) want(body string) {
+	p.t.Helper()
+	if got := p.poll(); got != body {
+		p.t.Fatalf("polled %q, want %q", got, body)
+	}
+}
+
+// connect joins "/" and returns the socket's id.
+func (p *polling) connect() string {
+	p.t.Helper()
+	p.post("40")
+	return connectReply(p.t, "/", p.poll())
+}
+
+// wantGone shows that the session is over.
+func (p *polling) wantGone() {
+	p.t.Helper()
+	if status, body := p.do(http.MethodPost, "3"); status != http.StatusBadRequest {
+		p.t.Errorf("a post to a closed session was answered %d %s", status, body)
+	}
+}
