@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sioserver/sioserver/bench/load"
 	"github.com/sioserver/sioserver/bench/measure"
@@ -49,6 +50,7 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 	writer := result.NewWriter(sink)
 	var records []result.Record
 	record := func(r result.Record) error {
+		r.Time = time.Now().UTC().Truncate(time.Second)
 		records = append(records, r)
 		switch {
 		case r.Type == result.Skip:

@@ -14,16 +14,17 @@ import (
 )
 
 type options struct {
-	profiles string
-	peersDir string
-	out      string
-	match    *regexp.Regexp
-	peers    []string
-	runs     int
-	attempts int
-	cores    result.Cores
-	list     bool
-	draw     string
+	profiles  string // folder of the scenarios
+	published string // folder that has the reference's figures
+	peersDir  string
+	out       string
+	match     *regexp.Regexp
+	peers     []string
+	runs      int
+	attempts  int
+	cores     result.Cores
+	list      bool
+	draw      string
 }
 
 // attempts is how often a run is made when other work disturbs it.
@@ -81,6 +82,7 @@ func parseOptions(args []string, log io.Writer) (o options, err error) {
 	case !*quick:
 		o.out = filepath.Join(o.profiles, "results")
 	}
+	o.published = o.profiles
 	if *quick {
 		o.profiles = filepath.Join(o.profiles, "quick")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image/color"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +18,8 @@ import (
 type Peer struct {
 	Name  string // the file's name without its ending
 	Label string `toml:"label"` // how charts and tables call it; the name when empty
-	Color string `toml:"color"` // of its line, "#rrggbb"
+	Color string `toml:"color"` // of its line, "#rrggbb"; grey when empty
+	Own   bool   `toml:"own"`   // drawn stronger: the server that the others are compared with
 	// Command is the command line, run in the folder of the file; Env are further environment variables.
 	Command []string          `toml:"command"`
 	Env     map[string]string `toml:"env"`
@@ -33,7 +35,11 @@ type Peer struct {
 	Figures bool `toml:"figures"`
 
 	dir string
+	rgb [3]uint8
 }
+
+// RGBA is the peer's color.
+func (p *Peer) RGBA() color.RGBA { return color.RGBA{p.rgb[0], p.rgb[1], p.rgb[2], 255} }
 
 // LoadDir reads every peer file of a folder, by name.
 func LoadDir(dir string) (map[string]*Peer, error) {
@@ -81,6 +87,12 @@ func load(file string) (*Peer, error) {
 	}
 	if p.Label == "" {
 		p.Label = p.Name
+	}
+	if p.Color == "" {
+		p.Color = "#808080"
+	}
+	if _, err := fmt.Sscanf(p.Color, "#%02x%02x%02x", &p.rgb[0], &p.rgb[1], &p.rgb[2]); err != nil || len(p.Color) != 7 {
+		return nil, fmt.Errorf("color = %q: want \"#rrggbb\"", p.Color)
 	}
 	return p, nil
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/sioserver/sioserver/bench/result"
 	"github.com/sioserver/sioserver/bench/stats"
@@ -69,8 +69,6 @@ func Tables(records []result.Record) []Table {
 
 // Write prints the table: medians, and minimum to maximum of the first figure.
 func (t Table) Write(w io.Writer) error {
-	fmt.Fprintf(w, "\n%s (%s)\n", t.Title, t.Profile)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	cols := columns[t.Kind]
 	head := []string{"server"}
 	for i, c := range cols {
@@ -79,38 +77,61 @@ func (t Table) Write(w io.Writer) error {
 			head = append(head, "min–max")
 		}
 	}
-	fmt.Fprintln(tw, strings.Join(append(head, "runs"), "\t")+"\t")
+	lines := [][]string{append(head, "runs")}
 	for _, row := range t.Rows {
-		if row.Runs == 0 {
-			continue
+		if row.Runs > 0 {
+			lines = append(lines, row.cells(cols))
 		}
-		cells := []string{row.Label}
-		for i, c := range cols {
-			s, found := row.Figures[c.figure]
-			if !found {
-				cells = append(cells, "–")
-			} else {
-				cells = append(cells, c.format(s.Median))
-			}
-			if i == 0 {
-				cells = append(cells, c.format(s.Min)+"–"+c.format(s.Max))
-			}
-		}
-		runs := fmt.Sprint(row.Runs)
-		if row.Disturbed > 0 {
-			runs += fmt.Sprintf(" (%d disturbed)", row.Disturbed)
-		}
-		fmt.Fprintln(tw, strings.Join(append(cells, runs), "\t")+"\t")
 	}
-	if err := tw.Flush(); err != nil {
-		return err
-	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s (%s)\n", t.Title, t.Profile)
+	align(&b, lines)
 	for _, row := range t.Rows {
 		for _, e := range row.Errors {
-			if _, err := fmt.Fprintf(w, "FAILED  %s: %s\n", row.Label, e); err != nil {
-				return err
-			}
+			fmt.Fprintf(&b, "FAILED  %s: %s\n", row.Label, e)
 		}
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Row) cells(cols []column) []string {
+	cells := []string{r.Label}
+	for i, c := range cols {
+		s, found := r.Figures[c.figure]
+		if !found {
+			cells = append(cells, "–")
+		} else {
+			cells = append(cells, c.format(s.Median))
+		}
+		if i == 0 {
+			cells = append(cells, c.format(s.Min)+"–"+c.format(s.Max))
+		}
+	}
+	runs := fmt.Sprint(r.Runs)
+	if r.Disturbed > 0 {
+		runs += fmt.Sprintf(" (%d disturbed)", r.Disturbed)
+	}
+	return append(cells, runs)
+}
+
+// align writes lines of as many cells each in columns, the first to the left and the others to the right.
+func align(b *strings.Builder, lines [][]string) {
+	widths := make([]int, len(lines[0]))
+	for _, cells := range lines {
+		for i, cell := range cells {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, cells := range lines {
+		for i, cell := range cells {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				b.WriteString(cell + space)
+			} else {
+				b.WriteString("  " + space + cell)
+			}
+		}
+		b.WriteByte('\n')
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 )
 
 // Writer appends records to a stream.
@@ -16,9 +15,8 @@ type Writer struct {
 // NewWriter writes to w, one Write call a record.
 func NewWriter(w io.Writer) *Writer { return &Writer{w} }
 
-// Write appends one record, whose time it sets.
+// Write appends one record.
 func (w *Writer) Write(r Record) error {
-	r.Time = time.Now().UTC().Truncate(time.Second)
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("result: %w", err)
