@@ -23,7 +23,8 @@ BUNDLE := cmd/sioserver/client/socket.io.js
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
-	@$(GO) run ./cmd/sioserver $(ARGS)
+	@$(GO) build -o bin/sioserver ./cmd/sioserver
+	@exec bin/sioserver $(ARGS)
 
 test: lint ## Everything CI checks: lint, then all tests with the race detector, interop included
 	@.ci/install npm chromium || true
