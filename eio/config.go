@@ -89,6 +89,13 @@ type Config struct {
 	InitialPacket       []byte
 	InitialPacketBinary bool
 
+	// HTTPCompression is the size in bytes from which the bodies of polling responses
+	// are compressed for clients that accept gzip or deflate: 1,024 when 0. Negative
+	// turns compression off.
+	HTTPCompression int
+	// PerMessageDeflate, when set, compresses WebSocket messages.
+	PerMessageDeflate *PerMessageDeflate
+
 	// DiscardRequest drops the handshake request once Upper.Opened has returned:
 	// Session.Request is nil from then on. It saves about 500 bytes a session.
 	DiscardRequest bool
@@ -138,6 +145,16 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.DestroyUpgradeTimeout == 0 {
 		cfg.DestroyUpgradeTimeout = time.Second
+	}
+	if cfg.HTTPCompression == 0 {
+		cfg.HTTPCompression = defaultThreshold
+	}
+	if d := cfg.PerMessageDeflate; d != nil {
+		copied := *d
+		cfg.PerMessageDeflate = &copied
+		if copied.Threshold == 0 {
+			cfg.PerMessageDeflate.Threshold = defaultThreshold
+		}
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
 		cfg.MaxHTTPBufferSize = 1_000_000

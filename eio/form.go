@@ -95,17 +95,11 @@ func (p *Packet) webSocketFrame(f form) *loop.Frame {
 		})
 	}
 	// Binary for protocol 3 is made once, for the first who needs it.
-	frame := p.v3.Load()
-	if frame == nil {
-		frame = newFrame(wsframe.OpBinary, func(b []byte) []byte {
+	return cached(&p.v3, func() *loop.Frame {
+		return newFrame(wsframe.OpBinary, func(b []byte) []byte {
 			return engineio.AppendPacketV3(b, p.packet(), false)
 		})
-		if !p.v3.CompareAndSwap(nil, frame) {
-			frame.Release()
-			frame = p.v3.Load()
-		}
-	}
-	return frame.Retain()
+	})
 }
 
 // newFrame returns a WebSocket frame with the payload that appendTo appends.

@@ -27,11 +27,13 @@ var room = make([]byte, headroom)
 // safe for concurrent use afterwards. It is counted: NewPacket returns it with
 // one reference, and the buffer is recycled when the last one is released.
 type Packet struct {
-	frame  *loop.Frame
-	v3     atomic.Pointer[loop.Frame] // binary for protocol 3, once somebody needed it
-	refs   atomic.Int32
-	binary bool
-	static bool
+	frame      *loop.Frame
+	v3         atomic.Pointer[loop.Frame] // binary for protocol 3, once somebody needed it
+	compressed compressed
+	refs       atomic.Int32
+	binary     bool
+	static     bool
+	plain      bool // not to be compressed
 }
 
 var packets = sync.Pool{New: func() any { return new(Packet) }}
@@ -40,7 +42,7 @@ var packets = sync.Pool{New: func() any { return new(Packet) }}
 func NewPacket(binary bool) *Packet {
 	p := packets.Get().(*Packet)
 	p.frame = loop.NewFrame()
-	p.binary = binary
+	p.binary, p.plain = binary, false
 	p.refs.Store(1)
 	return p
 }
@@ -95,9 +97,8 @@ func (p *Packet) Release() {
 	}
 	p.frame.Release()
 	p.frame = nil
-	if v3 := p.v3.Swap(nil); v3 != nil {
-		v3.Release()
-	}
+	releaseCached(&p.v3)
+	p.compressed.release()
 	packets.Put(p)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/sioserver/sioserver/codec/engineio"
+	"github.com/sioserver/sioserver/eio/deflate"
 	"github.com/sioserver/sioserver/eio/http1"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -24,6 +25,10 @@ var noStore = http1.Field{Name: "cache-control", Value: "no-store"}
 func (h *httpConn) beginAnswer(req *http1.Request) {
 	cfg := &h.home.srv.cfg
 	h.initial = false
+	h.encoding = ""
+	if cfg.HTTPCompression > 0 {
+		h.encoding = http1.Encoding(req.Header("Accept-Encoding"), deflate.Gzip, deflate.Deflate)
+	}
 	if cfg.InitialHeaders != nil || cfg.Headers != nil {
 		h.request = newRequest(req)
 	}
@@ -78,8 +83,9 @@ func (h *httpConn) respondPackets(s *Session, packets []*Packet) {
 	if s.polling.jsonp {
 		body.B = engineio.AppendJSONP(nil, s.polling.callback, body.B)
 	}
+	body, encoding := h.compressBody(s, packets, body)
 	h.callHooks()
-	h.respond(200, contentType, body.B, noStore)
+	h.respond(200, contentType, body.B, append(encoding, noStore)...)
 	body.Release()
 }
 
@@ -88,8 +94,6 @@ func (h *httpConn) send(f *loop.Frame) {
 	h.exchange = nil
 	h.c.Send(f)
 	switch {
-	case h.phase == httpReading || h.last && h.phase == httpIdle:
-		h.linger() // the peer may still be sending
 	case h.last:
 		h.phase = httpGone
 		h.c.CloseAfterFlush(lingerTimeout)
@@ -100,13 +104,6 @@ func (h *httpConn) send(f *loop.Frame) {
 			h.home.loop.Post(h)
 		}
 	}
-}
-
-// linger waits for the peer to close, so that the answer is not lost to a reset
-// that unread input would cause.
-func (h *httpConn) linger() {
-	h.phase = httpGone
-	h.home.loop.Arm(&h.timer, lingerTimeout)
 }
 
 // refuse answers a request that HTTP itself rules out and ends the connection.

@@ -1,10 +1,12 @@
 package eio
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
 
+	"github.com/sioserver/sioserver/eio/deflate"
 	"github.com/sioserver/sioserver/eio/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -30,9 +32,11 @@ type Server struct {
 	cfg        Config
 	upper      Upper
 	timing     timing
-	prefix     string       // of the targets that belong to the engine
-	offered    []string     // the upgrades of a polling session
-	middleware http.Handler // nil without middleware
+	prefix     string              // of the targets that belong to the engine
+	offered    []string            // the upgrades of a polling session
+	middleware http.Handler        // nil without middleware
+	compressor *deflate.Compressor // of polling responses
+	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	shards     [maxLoops]atomic.Pointer[shard]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
@@ -44,14 +48,24 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	return &Server{
+	srv := &Server{
 		cfg:        cfg,
 		upper:      upper,
 		timing:     timing{cfg.PingInterval, cfg.PingTimeout, cfg.UpgradeTimeout},
 		prefix:     cfg.prefix(),
 		offered:    cfg.upgrades(),
 		middleware: chain(cfg.Middleware),
-	}, nil
+	}
+	var err error
+	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
+		return nil, err
+	}
+	if d := cfg.PerMessageDeflate; d != nil {
+		if srv.messages, err = deflate.New(deflate.Config{Level: d.Level}); err != nil {
+			return nil, fmt.Errorf("eio: Config.PerMessageDeflate.Level is %d: %w", d.Level, err)
+		}
+	}
+	return srv, nil
 }
 
 // Accept serves a new connection; it is the accept function for [loop.Listen].
@@ -68,10 +82,11 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 	sh := p.Load()
 	if sh == nil {
 		sh = &shard{
-			srv:    srv,
-			loop:   l,
-			ids:    newIDSource(),
-			limits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize},
+			srv:           srv,
+			loop:          l,
+			ids:           newIDSource(),
+			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize},
+			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, RSV1: true},
 		}
 		p.Store(sh)
 	}

@@ -168,7 +168,7 @@ func (s *Session) dropPost() {
 	post.destroy()
 }
 
-func (s *Session) sendWebSocket(p *Packet) { s.ws.c.Send(p.webSocketFrame(s.core.form)) }
+func (s *Session) sendWebSocket(p *Packet) { s.ws.c.Send(s.ws.frame(p)) }
 
 func (s *Session) closeWebSocket() {
 	if s.ws != nil { // nil when the WebSocket is what ended the session

@@ -62,7 +62,9 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.F
 		h.respond(400, "", nil)
 		return nil, nil
 	}
+	w := &wsConn{home: h.home, c: h.c, form: f}
 	h.beginAnswer(req)
+	h.extra = append(h.extra, w.negotiateDeflate(req)...)
 	h.initial = len(parseQuery(req).sid) == 0
 	h.callHooks()
 	var extra []byte
@@ -71,7 +73,6 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.F
 	}
 	response := loop.NewFrame()
 	response.B = wsframe.AppendUpgrade(response.B, key, protocol, extra)
-	w := &wsConn{home: h.home, c: h.c, form: f}
 	h.release()
 	h.c.SetHandler(w)
 	return w, response
@@ -102,7 +103,7 @@ func (w *wsConn) open(req *http1.Request, sid string, f *loop.Frame) {
 	s.core.webSocket = true
 	s.webSocket.Store(true)
 	for _, p := range s.openPackets(nil) {
-		frame := p.webSocketFrame(w.form)
+		frame := w.frame(p)
 		f.B = append(f.B, frame.B[frame.Start:]...)
 		frame.Release()
 		p.Release()

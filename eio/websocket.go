@@ -2,7 +2,9 @@ package eio
 
 import (
 	"errors"
+	"unicode/utf8"
 
+	"github.com/sioserver/sioserver/eio/deflate"
 	"github.com/sioserver/sioserver/eio/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -11,13 +13,15 @@ import (
 // session, a probe that wants to become it, or one that is being closed and
 // belongs to no session any more. Loop-owned.
 type wsConn struct {
-	home   *shard
-	c      *loop.Conn
-	s      *Session    // nil once the connection is closing
-	linger *loop.Timer // bounds the closing; nil before
-	reader wsframe.Reader
-	form   form
-	deaf   bool // the peer broke the protocol: what it sends is discarded
+	home     *shard
+	c        *loop.Conn
+	s        *Session    // nil once the connection is closing
+	linger   *loop.Timer // bounds the closing; nil before
+	reader   wsframe.Reader
+	form     form
+	params   deflate.Params // of permessage-deflate, if it deflates
+	deflates bool
+	deaf     bool // the peer broke the protocol: what it sends is discarded
 }
 
 // Data takes in what the peer sent.
@@ -26,7 +30,7 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 		return
 	}
 	for {
-		event, n, err := w.reader.Next(b, &w.home.limits)
+		event, n, err := w.reader.Next(b, w.limits())
 		if err != nil {
 			w.violated(err)
 			return
@@ -43,8 +47,52 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 			w.closedByPeer(event)
 			return
 		case wsframe.Text, wsframe.Binary:
-			w.message(event.Payload, event.Type == wsframe.Binary)
+			if event.Compressed {
+				w.inflate(event)
+				if w.deaf {
+					return
+				}
+			} else {
+				w.message(event.Payload, event.Type == wsframe.Binary)
+			}
 		}
+	}
+}
+
+// limits are what the reader accepts.
+func (w *wsConn) limits() *wsframe.Limits {
+	if w.deflates {
+		return &w.home.deflateLimits
+	}
+	return &w.home.limits
+}
+
+// inflate hands on a compressed message.
+func (w *wsConn) inflate(event wsframe.Event) {
+	f := loop.NewFrame()
+	defer f.Release()
+	var err error
+	f.B, err = deflate.AppendInflated(f.B, event.Payload, w.home.srv.cfg.MaxHTTPBufferSize)
+	if err == nil && event.Type == wsframe.Text && !utf8.Valid(f.B) {
+		err = wsframe.ErrUTF8
+	}
+	if err != nil {
+		w.violated(err)
+		return
+	}
+	w.message(f.B, event.Type == wsframe.Binary)
+}
+
+// violation is the close status for an error of the peer's.
+func violation(err error) uint16 {
+	frame := (*wsframe.Error)(nil)
+	switch {
+	case errors.As(err, &frame):
+		return frame.Code
+	case errors.Is(err, deflate.ErrTooBig):
+		return wsframe.ErrTooBig.Code
+	default:
+		return wsframe.ErrUTF8.Code // data that does not fit its type
 	}
 }
 
@@ -80,19 +128,26 @@ func (w *wsConn) undecodable(err error) {
 // violated ends a connection whose peer breaks the WebSocket protocol.
 func (w *wsConn) violated(err error) {
 	w.deaf = true
-	if s := w.s; s != nil {
-		w.close(err.(*wsframe.Error).Code)
+	s := w.s
+	if s != nil {
+		w.sendClose(violation(err))
+	}
+	w.c.CloseAfterFlush(lingerTimeout)
+	if s != nil {
 		w.lost(s, TransportError, err)
 	}
 }
 
 // closedByPeer answers the peer's close frame and ends the connection.
 func (w *wsConn) closedByPeer(event wsframe.Event) {
-	if s := w.s; s != nil {
-		w.close(event.Code)
-		w.lost(s, TransportClose, nil)
+	s := w.s
+	if s != nil {
+		w.sendClose(event.Code)
 	}
 	w.c.CloseAfterFlush(lingerTimeout)
+	if s != nil {
+		w.lost(s, TransportClose, nil)
+	}
 }
 
 // lost tells the session that w, which was its transport or its probe, is gone.
@@ -106,14 +161,19 @@ func (w *wsConn) lost(s *Session, reason Reason, err error) {
 	}
 }
 
-// close sends a close frame, without a status when code is 0, and waits for the
-// peer's, but not for ever.
+// close sends a close frame and waits for the peer's, but not for ever.
 func (w *wsConn) close(code uint16) {
+	w.sendClose(code)
+	w.linger = w.home.loop.AfterFunc(closeTimeout, w.c.Close)
+}
+
+// sendClose sends a close frame, without a status when code is 0, and parts
+// from the session.
+func (w *wsConn) sendClose(code uint16) {
 	w.s = nil
 	f := loop.NewFrame()
 	f.B = wsframe.AppendClose(f.B, code, "")
 	w.c.Send(f)
-	w.linger = w.home.loop.AfterFunc(closeTimeout, w.c.Close)
 }
 
 // send sends a frame that appendFrame makes of payload.
@@ -128,7 +188,7 @@ func (w *wsConn) Flushed(*loop.Conn) {}
 
 // Closed tells the session that the connection is gone.
 func (w *wsConn) Closed(_ *loop.Conn, err error) {
-	w.reader.Release(&w.home.limits)
+	w.reader.Release(w.limits())
 	if w.linger != nil {
 		w.home.loop.Cancel(w.linger)
 	}

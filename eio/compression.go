@@ -1,0 +1,146 @@
+package eio
+
+import (
+	"bytes"
+	"slices"
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/eio/deflate"
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// PerMessageDeflate compresses WebSocket messages (RFC 7692) for clients that
+// offer it, always without context takeover: no connection owns memory for it,
+// and a broadcast is compressed once for all who share a window.
+type PerMessageDeflate struct {
+	// Threshold is the smallest message, in bytes, that is compressed: 1,024 when 0.
+	Threshold int
+	// Level is the effort, from 1, which 0 means too, to 9.
+	Level int
+}
+
+// defaultThreshold is what smaller bodies and messages do not gain from compression.
+const defaultThreshold = 1024
+
+// SetCompress says whether a polling response that holds only this packet, or
+// others like it, may be compressed; it is at first. Call it before End. It has
+// no effect on a WebSocket.
+func (p *Packet) SetCompress(on bool) { p.plain = !on }
+
+// compressed are the compressed forms of a packet, made for the first who needs them.
+type compressed struct {
+	message atomic.Pointer[loop.Frame] // a WebSocket frame, for the largest window
+	gzip    atomic.Pointer[loop.Frame] // the body of a polling response
+	zlib    atomic.Pointer[loop.Frame]
+}
+
+func (c *compressed) release() {
+	for _, p := range []*atomic.Pointer[loop.Frame]{&c.message, &c.gzip, &c.zlib} {
+		releaseCached(p)
+	}
+}
+
+// cached returns what p holds with a reference for the caller, making it first
+// if need be. When two make it at once, the first one's is kept.
+func cached(p *atomic.Pointer[loop.Frame], build func() *loop.Frame) *loop.Frame {
+	frame := p.Load()
+	if frame == nil {
+		frame = build()
+		if !p.CompareAndSwap(nil, frame) {
+			frame.Release()
+			frame = p.Load()
+		}
+	}
+	return frame.Retain()
+}
+
+func releaseCached(p *atomic.Pointer[loop.Frame]) {
+	if frame := p.Swap(nil); frame != nil {
+		frame.Release()
+	}
+}
+
+// compressBody compresses the body of a polling response if the peer and the
+// packets let it, and returns it with its header. It takes over body's reference.
+func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame) (*loop.Frame, []http1.Field) {
+	srv := h.home.srv
+	if h.encoding == "" || len(body.B) < srv.cfg.HTTPCompression || !slices.ContainsFunc(packets, mayCompress) {
+		return body, nil
+	}
+	build := func() *loop.Frame {
+		f := loop.NewFrame()
+		f.B = srv.compressor.AppendBody(f.B, h.encoding, body.B)
+		return f
+	}
+	var frame *loop.Frame
+	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.form == (form{}) && !s.polling.jsonp {
+		// A broadcast looks the same to all: it is compressed once.
+		if h.encoding == deflate.Gzip {
+			frame = cached(&p.compressed.gzip, build)
+		} else {
+			frame = cached(&p.compressed.zlib, build)
+		}
+	} else {
+		frame = build()
+	}
+	body.Release()
+	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.encoding}}
+}
+
+// mayCompress leaves out what was asked to be and the engine's own packets
+// without data, except the open packet.
+func mayCompress(p *Packet) bool { return !p.plain && !p.static }
+
+// negotiateDeflate answers the offer of permessage-deflate in an upgrade
+// request, if it is on; a malformed offer is as good as none.
+func (w *wsConn) negotiateDeflate(req *http1.Request) []http1.Field {
+	if w.home.srv.messages == nil {
+		return nil
+	}
+	var offers []byte
+	for name, value := range req.Headers() {
+		if bytes.EqualFold(name, []byte("Sec-WebSocket-Extensions")) {
+			if offers != nil {
+				offers = append(offers, ',')
+			}
+			offers = append(offers, value...)
+		}
+	}
+	if offers == nil {
+		return nil
+	}
+	response, params, err := deflate.Negotiate(offers)
+	if err != nil || response == "" {
+		return nil
+	}
+	w.deflates, w.params = true, params
+	return []http1.Field{{Name: "Sec-WebSocket-Extensions", Value: response}}
+}
+
+// frame returns p as w sends it, with a reference for the caller.
+func (w *wsConn) frame(p *Packet) *loop.Frame {
+	srv := w.home.srv
+	if !w.deflates || p.Len() < srv.cfg.PerMessageDeflate.Threshold || w.form != (form{}) {
+		return p.webSocketFrame(w.form)
+	}
+	if p.Len() > w.params.Window() {
+		return srv.deflated(p, w.params)
+	}
+	return cached(&p.compressed.message, func() *loop.Frame { return srv.deflated(p, w.params) })
+}
+
+// deflated returns p as a compressed frame.
+func (srv *Server) deflated(p *Packet, params deflate.Params) *loop.Frame {
+	op := wsframe.OpText
+	if p.binary {
+		op = wsframe.OpBinary
+	}
+	payload := loop.NewFrame()
+	payload.B = srv.messages.AppendMessage(payload.B, p.frame.B[headroom:], params)
+	f := loop.NewFrame()
+	f.B = append(wsframe.AppendHeader(f.B, op, len(payload.B), true), payload.B...)
+	payload.Release()
+	return f
+}
