@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sioserver/sioserver/sio"
@@ -260,5 +262,31 @@ func TestOf(t *testing.T) {
 	}
 	if f.Of("") != f.Of("/") {
 		t.Error("the empty name is not /")
+	}
+}
+
+func TestClientFiles(t *testing.T) {
+	bundle := fstest.MapFS{"socket.io.js": {Data: []byte("/* Socket.IO v4.8.4 */")}}
+	for _, tc := range []struct {
+		name   string
+		cfg    sio.Config
+		status int
+	}{
+		{"present", sio.Config{Client: bundle}, http.StatusOK},
+		{"absent", sio.Config{}, http.StatusNotFound},
+		{"off", sio.Config{Client: bundle, NoClient: true}, http.StatusBadRequest},
+		{"other path", sio.Config{Client: bundle, Path: "/elsewhere"}, http.StatusNotFound},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := serve(t, tc.cfg, nil)
+			res, err := pollingClient.Get("http://" + f.addr + "/socket.io/socket.io.js")
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != tc.status {
+				t.Errorf("the status is %s, want %d", res.Status, tc.status)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/codec/socketio"
 )
 
 // On registers a handler that gets the event's first argument as a T: a struct,
@@ -107,9 +108,15 @@ func bind[T any](args RawArgs, v *T) error {
 		return nil
 	case tuple:
 		return args.Bind(v.pointers()...)
-	default:
-		return args.Bind(v)
 	}
+	arg, ok := args.raw.Arg(0)
+	if !ok {
+		return nil
+	}
+	if err := socketio.DecodeArg(arg, args.attachments, v); err != nil {
+		return &ArgumentError{Index: 0, Err: err}
+	}
+	return nil
 }
 
 func results[R any](v R) []any {

@@ -389,3 +389,11 @@ func (p *polling) wantGone() {
 		p.t.Errorf("a post to a closed session was answered %d %s", status, body)
 	}
 }
+
+// exampleTB is what examples use in place of a test.
+type exampleTB struct{ testing.TB }
+
+func (*exampleTB) Helper()                   {}
+func (*exampleTB) Cleanup(func())            {}
+func (*exampleTB) Fatal(args ...any)         { panic(fmt.Sprint(args...)) }
+func (*exampleTB) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }

@@ -1,0 +1,137 @@
+package sio
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/sioserver/sioserver/loop/looptest"
+)
+
+// TestSize bounds what an idle client costs: one allocation, in the size class
+// of 384 bytes.
+func TestSize(t *testing.T) {
+	if n := unsafe.Sizeof(client{}); n > 384 {
+		t.Errorf("a client has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(Socket{}); n > 128 {
+		t.Errorf("a socket has %d bytes", n)
+	}
+}
+
+// memory is a server on an in-memory loop.
+type memory struct {
+	*Server
+	loops *looptest.Loops
+}
+
+func inMemory(t testing.TB, setup func(srv *Server)) *memory {
+	t.Helper()
+	srv, err := New(Config{Loops: 1, DiscardRequest: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup(srv)
+	return &memory{srv, looptest.New(t)}
+}
+
+func frame(op byte, payload string) []byte {
+	b := []byte{0x80 | op, 0x80 | byte(len(payload)), 0, 0, 0, 0}
+	return append(b, payload...)
+}
+
+// join returns a connection over WebSocket that is connected to "/".
+func (m *memory) join(t testing.TB) *looptest.Conn {
+	t.Helper()
+	c := m.loops.Connect(m.eio.Accept)
+	c.Feed([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" +
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
+	m.loops.Run()
+	c.Feed(frame(1, "40"))
+	m.loops.Run()
+	if sent := string(c.Sent()); !strings.Contains(sent, `40{"sid":"`) {
+		t.Fatalf("the client was not connected: %q", sent)
+	}
+	return c
+}
+
+func TestAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	type move struct {
+		X, Y int
+	}
+	calls := 0
+	m := inMemory(t, func(srv *Server) {
+		srv.On("raw", func(context.Context, *Event) error { calls++; return nil }, Inline())
+		On(srv, "typed", func(_ context.Context, _ *Socket, _ move) error { calls++; return nil }, Inline())
+		srv.On("ack", func(_ context.Context, e *Event) error { calls++; return e.Ack() }, Inline())
+	})
+	c := m.join(t)
+	for _, tc := range []struct {
+		name  string
+		limit float64 // Feed's copy included
+		send  string
+	}{
+		{"inline", 1, `42["raw",{"x":1,"y":2}]`},
+		{"unknown event", 1, `42["who knows",{"x":1,"y":2}]`},
+		{"inline typed", 3, `42["typed",{"x":1,"y":2}]`}, // the handler's argument, and the JSON decoder's
+		{"inline ack", 1, `421["ack"]`},
+		{"unknown ack", 1, `431[]`},
+	} {
+		b := frame(1, tc.send)
+		if n := testing.AllocsPerRun(200, func() { c.Feed(b) }); n > tc.limit {
+			t.Errorf("%s: %v allocations, want %v", tc.name, n, tc.limit)
+		}
+		c.Sent()
+	}
+	if calls == 0 {
+		t.Error("no handler was called")
+	}
+}
+
+func TestEmitAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	m := inMemory(t, func(*Server) {})
+	clients := make([]*looptest.Conn, 10) // few, because what they are sent is kept
+	for i := range clients {
+		clients[i] = m.join(t)
+	}
+	for i, s := range m.Sockets() {
+		s.Join("room", fmt.Sprint(i%3))
+	}
+	s := m.Sockets()[0]
+	payload := []any{strings.Repeat("x", 100)}
+	one, all := m.To(s.ID()), m.To("room", "1").Except("2")
+	for _, tc := range []struct {
+		name string
+		emit func()
+	}{
+		{"emit", func() { s.Emit("e", payload...) }},
+		{"to a socket", func() { one.Emit("e", payload...) }},
+		{"to rooms", func() { all.Emit("e", payload...) }},
+		{"to everybody", func() { m.Emit("e", payload...) }},
+	} {
+		run := func() {
+			tc.emit()
+			m.loops.Run()
+		}
+		run()
+		sent := m.Stats().PacketsOut
+		run()
+		if m.Stats().PacketsOut == sent {
+			t.Errorf("%s: nothing was sent", tc.name)
+		}
+		if n := testing.AllocsPerRun(100, run); n > 0 {
+			t.Errorf("%s: %v allocations", tc.name, n)
+		}
+		for _, c := range clients {
+			c.Sent()
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package sio_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+	"testing/fstest"
+	"time"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+// A chat with rooms: what a client says in a room reaches the others in it, and
+// the acknowledgement tells the speaker how many rooms it is in.
+func Example() {
+	type Message struct{ Room, Text string }
+
+	server, err := sio.New(sio.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sio.On(server, "join", func(ctx context.Context, s *sio.Socket, room string) error {
+		s.Join(room)
+		return s.To(room).Emit("joined", s.ID())
+	})
+	sio.OnAck(server, "say", func(ctx context.Context, s *sio.Socket, m Message) (int, error) {
+		return len(s.Rooms()), s.To(m.Room).Emit("said", m)
+	})
+	if err := server.Listen("127.0.0.1:0"); err != nil { // or ListenAndServe(":3000")
+		log.Fatal(err)
+	}
+	defer server.Close()
+	fmt.Println("listening:", server.Addr() != nil)
+	// Output: listening: true
+}
+
+// serveExample starts a server for an example.
+func serveExample(setup func(server *sio.Server)) *sio.Server {
+	server, err := sio.New(sio.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	setup(server)
+	if err := server.Listen("127.0.0.1:0"); err != nil {
+		log.Fatal(err)
+	}
+	return server
+}
+
+// visit connects a client to "/", sends messages, and prints the next ones that
+// it gets.
+func visit(server *sio.Server, receive int, send ...string) {
+	t := new(exampleTB)
+	f := &fixture{Server: server, addr: server.Addr().String()}
+	w := f.join(t)
+	defer w.conn.Close()
+	w.send(send...)
+	for range receive {
+		fmt.Println(w.recv())
+	}
+}
+
+func ExampleOn() {
+	type Point struct{ X, Y int }
+	server := serveExample(func(server *sio.Server) {
+		sio.On(server, "move", func(ctx context.Context, s *sio.Socket, to Point) error {
+			return s.Emit("moved", to.X+to.Y)
+		})
+	})
+	defer server.Close()
+	visit(server, 1, `42["move",{"x":1,"y":2}]`)
+	// Output: 42["moved",3]
+}
+
+// Several arguments, binary ones among them.
+func ExampleArgs2() {
+	server := serveExample(func(server *sio.Server) {
+		sio.On(server, "upload", func(ctx context.Context, s *sio.Socket, file sio.Args2[string, []byte]) error {
+			return s.Emit("stored", file.A, len(file.B))
+		})
+	})
+	defer server.Close()
+	visit(server, 1, `451-["upload","a.png",{"_placeholder":true,"num":0}]`, "b:89504e47")
+	// Output: 42["stored","a.png",4]
+}
+
+func ExampleOnAck() {
+	server := serveExample(func(server *sio.Server) {
+		sio.OnAck(server, "upper", func(ctx context.Context, s *sio.Socket, text string) (string, error) {
+			return strings.ToUpper(text), nil
+		})
+	})
+	defer server.Close()
+	visit(server, 1, `427["upper","hello"]`)
+	// Output: 437["HELLO"]
+}
+
+func ExampleEmitAck() {
+	answers := make(chan string, 1)
+	server := serveExample(func(server *sio.Server) {
+		server.OnConnection(func(s *sio.Socket) {
+			ctx, cancel := context.WithTimeout(s.Context(), 5*time.Second)
+			defer cancel()
+			age, err := sio.EmitAck[int](ctx, s, "how old are you?")
+			answers <- fmt.Sprint(age, " ", err)
+		})
+	})
+	defer server.Close()
+
+	f := &fixture{Server: server, addr: server.Addr().String()}
+	client := f.join(new(exampleTB))
+	defer client.conn.Close()
+	fmt.Println(client.recv())
+	client.send(`430[42]`)
+	fmt.Println(<-answers)
+	// Output:
+	// 420["how old are you?"]
+	// 42 <nil>
+}
+
+func ExampleServer_To() {
+	server := serveExample(func(server *sio.Server) {
+		server.OnConnection(func(s *sio.Socket) {
+			s.Join("news", "sports")
+			server.To("news").Emit("headline", "for the room")
+			server.To("news").Except("sports").Emit("headline", "not for this client")
+			server.To(s.ID()).Emit("headline", "for one socket")
+		})
+	})
+	defer server.Close()
+	visit(server, 2)
+	// Output:
+	// 42["headline","for the room"]
+	// 42["headline","for one socket"]
+}
+
+func ExampleServer_Of() {
+	server := serveExample(func(server *sio.Server) {
+		admin := server.Of("/admin")
+		sio.On(admin, "restart", func(ctx context.Context, s *sio.Socket, _ sio.None) error {
+			return admin.Emit("restarting")
+		})
+	})
+	defer server.Close()
+	fmt.Println(server.Of("admin").Name())
+	// Output: /admin
+}
+
+func ExampleNamespace_Use() {
+	server := serveExample(func(server *sio.Server) {
+		server.Use(func(s *sio.Socket) error {
+			var auth struct{ Token string }
+			if err := s.Handshake().BindAuth(&auth); err != nil {
+				return err
+			}
+			if auth.Token != "secret" {
+				return &sio.ConnectError{Message: "not authorized", Data: map[string]int{"code": 401}}
+			}
+			return nil
+		})
+	})
+	defer server.Close()
+	f := &fixture{Server: server, addr: server.Addr().String()}
+	w := f.dial(new(exampleTB))
+	defer w.conn.Close()
+	w.send(`40{"token":"guess"}`)
+	fmt.Println(w.recv())
+	// Output: 44{"message":"not authorized","data":{"code":401}}
+}
+
+// An inline handler runs on the event loop: it is the fastest kind, and must
+// not block.
+func ExampleInline() {
+	server := serveExample(func(server *sio.Server) {
+		server.On("ping", func(ctx context.Context, e *sio.Event) error {
+			return e.Ack(e.Len())
+		}, sio.Inline())
+	})
+	defer server.Close()
+	visit(server, 1, `420["ping",1,2]`)
+	// Output: 430[2]
+}
+
+func ExampleSocket_Disconnect() {
+	reasons := make(chan sio.Reason, 1)
+	server := serveExample(func(server *sio.Server) {
+		server.OnConnection(func(s *sio.Socket) { s.Disconnect(false) })
+		server.OnDisconnect(func(s *sio.Socket, reason sio.Reason) { reasons <- reason })
+	})
+	defer server.Close()
+	visit(server, 1)
+	fmt.Println(<-reasons)
+	// Output:
+	// 41
+	// server namespace disconnect
+}
+
+// The browser client is served from any file system, for example an embedded one.
+func ExampleConfig_client() {
+	_, err := sio.New(sio.Config{Client: fstest.MapFS{"socket.io.js": {Data: []byte("/* … */")}}})
+	fmt.Println(err)
+	// Output: <nil>
+}
