@@ -21,26 +21,37 @@ type linger struct {
 	c *Conn
 }
 
-// Expired closes the connection although not everything was written.
+// Expired closes the connection although the peer has not.
 func (g *linger) Expired(*Timer) { g.c.closeWith(nil) }
 
 // Close discards what is queued and closes c when the burst ends. No Data
 // follows; Closed is called with a nil error.
 func (c *Conn) Close() { c.closeWith(nil) }
 
-// CloseAfterFlush closes c when everything that is queued was accepted by the
-// kernel, or after d at the latest. What the peer sends from now on is read
-// and ignored, and later calls of Send are discarded.
+// CloseAfterFlush writes what is queued, then ends the sending half of the
+// connection, so that the peer sees the end, and closes c when the peer has
+// closed its half too, or d from now at the latest. Until then what the peer
+// sends is read and ignored: to close over unread bytes would reset the
+// connection, and the peer could lose what it was sent last. Later calls of Send
+// are discarded, no Data or Flushed follows, and Closed is called with a nil
+// error however the connection ends.
 func (c *Conn) CloseAfterFlush(d time.Duration) {
-	switch {
-	case c.flags&(parts|lingers) != 0:
-	case c.Queued() == 0:
+	if c.flags&(parts|lingers) != 0 {
+		return
+	}
+	c.flags |= lingers
+	c.linger = &linger{c: c}
+	c.linger.Init(c.linger)
+	c.loop.Arm(&c.linger.Timer, d)
+	if c.Queued() == 0 {
+		c.shut()
+	}
+}
+
+// shut ends the sending half. It fails when the peer has reset the connection.
+func (c *Conn) shut() {
+	if err := c.loop.be.CloseWrite(int(c.fd)); err != nil {
 		c.closeWith(nil)
-	default:
-		c.flags |= lingers
-		c.linger = &linger{c: c}
-		c.linger.Init(c.linger)
-		c.loop.Arm(&c.linger.Timer, d)
 	}
 }
 
@@ -145,6 +156,9 @@ func (l *Loop) overtaken(c *Conn) error {
 
 // gone ends c's life on this loop.
 func (l *Loop) gone(c *Conn, err error) {
+	if c.flags&lingers != 0 {
+		err = nil
+	}
 	if c.linger != nil {
 		l.Cancel(&c.linger.Timer)
 		c.linger = nil

@@ -3,6 +3,7 @@ package loop_test
 import (
 	"errors"
 	"io"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,52 +62,102 @@ func TestNilHandlerClosesTheConnection(t *testing.T) {
 }
 
 func TestCloseAfterFlush(t *testing.T) {
+	const patience = time.Second
+	sent := func(t *testing.T, c *looptest.Conn, r *recorder, want string, eof bool) {
+		t.Helper()
+		if got := string(c.Sent()); got != want || c.SentEOF() != eof || r.closes != 0 || c.Closed() {
+			t.Fatalf("sent %q and EOF %v, want %q and %v; closed %d times", got, c.SentEOF(), want, eof, r.closes)
+		}
+	}
 	for _, tc := range []struct {
 		name    string
 		blocked bool
-		unblock bool
-		want    string
+		act     func(t *testing.T, lt *looptest.Loops, c *looptest.Conn, r *recorder)
 	}{
-		{"at once", false, false, "bye"},
-		{"when the peer reads", true, true, "bye"},
-		{"at the deadline", true, false, ""},
+		{"the peer closes", false, func(t *testing.T, lt *looptest.Loops, c *looptest.Conn, r *recorder) {
+			sent(t, c, r, "bye", true)
+			c.Feed([]byte("ignored"))
+			lt.Advance(patience - 10*time.Millisecond)
+			sent(t, c, r, "", true)
+			c.PeerClose()
+		}},
+		{"the peer fails", false, func(_ *testing.T, _ *looptest.Loops, c *looptest.Conn, _ *recorder) { c.PeerFail(syscall.ECONNRESET) }},
+		{"the peer does not close", false, func(t *testing.T, lt *looptest.Loops, c *looptest.Conn, r *recorder) {
+			sent(t, c, r, "bye", true)
+			lt.Advance(patience + 10*time.Millisecond)
+		}},
+		{"the peer reads late", true, func(t *testing.T, lt *looptest.Loops, c *looptest.Conn, r *recorder) {
+			lt.Advance(patience / 2)
+			sent(t, c, r, "", false)
+			c.Unblock()
+			lt.Run()
+			sent(t, c, r, "bye", true)
+			lt.Advance(patience/2 + 10*time.Millisecond)
+		}},
+		{"the peer does not read", true, func(t *testing.T, lt *looptest.Loops, c *looptest.Conn, r *recorder) {
+			lt.Advance(patience - 10*time.Millisecond)
+			sent(t, c, r, "", false)
+			lt.Advance(20 * time.Millisecond)
+		}},
+		{"a write fails", true, func(_ *testing.T, lt *looptest.Loops, c *looptest.Conn, _ *recorder) {
+			c.Break(syscall.ECONNRESET)
+			c.Unblock()
+			lt.Run()
+		}},
+		{"Close", false, func(_ *testing.T, lt *looptest.Loops, c *looptest.Conn, _ *recorder) {
+			lt.Loop().PostFunc(c.Conn().Close)
+			lt.Run()
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			lt := looptest.New(t)
 			r := &recorder{data: func(c *loop.Conn, b []byte) {
 				c.Send(frame("bye"))
-				c.CloseAfterFlush(time.Second)
+				c.CloseAfterFlush(patience)
 				c.Send(frame("more"))
+				c.CloseAfterFlush(time.Hour)
+				c.MoveTo(c.Loop(), []byte("more"), func(*loop.Conn) loop.Handler { panic("moved") })
 			}}
 			c := lt.Connect(r.accept)
 			if tc.blocked {
 				c.Block()
 			}
 			c.Feed([]byte("x"))
-			if tc.blocked {
-				c.Feed([]byte("ignored"))
-				lt.Advance(990 * time.Millisecond)
-				if r.closes != 0 {
-					t.Fatal("closed before the deadline")
-				}
-				if tc.unblock {
-					c.Unblock()
-					lt.Run()
-				} else {
-					lt.Advance(15 * time.Millisecond)
-				}
-			}
-			if got := string(c.Sent()); got != tc.want {
-				t.Fatalf("sent %q, want %q", got, tc.want)
-			}
-			if r.closes != 1 || r.err != nil || !c.Closed() || r.got.String() != "x" {
-				t.Fatalf("closed %d times with %v, got %q", r.closes, r.err, r.got.String())
+			tc.act(t, lt, c, r)
+			if r.closes != 1 || r.err != nil || !c.Closed() || r.got.String() != "x" || r.flushes != 0 {
+				t.Fatalf("closed %d times with %v, got %q, %d flushes", r.closes, r.err, r.got.String(), r.flushes)
 			}
 			lt.Advance(time.Hour)
-			if lt.Alarms() != 0 {
-				t.Fatal("a timer is left")
+			if lt.Alarms() != 0 || r.closes != 1 {
+				t.Fatalf("a timer is left, or it is closed twice")
+			}
+			if s := lt.Stats(); s.Panics != 0 || s.Connections != 0 {
+				t.Fatalf("%+v", s)
 			}
 		})
+	}
+}
+
+func TestCloseAfterFlushOfNothing(t *testing.T) {
+	lt := looptest.New(t)
+	r := &recorder{}
+	c := lt.Connect(r.accept)
+	lt.Loop().PostFunc(func() { r.conn.CloseAfterFlush(time.Second) })
+	lt.Run()
+	if !c.SentEOF() || c.Closed() {
+		t.Fatalf("sent EOF %v, closed %v", c.SentEOF(), c.Closed())
+	}
+	c.PeerClose()
+	if r.closes != 1 || r.err != nil {
+		t.Fatalf("closed %d times with %v", r.closes, r.err)
+	}
+	r = &recorder{}
+	c = lt.Connect(r.accept)
+	c.Break(nil)
+	lt.Loop().PostFunc(func() { r.conn.CloseAfterFlush(time.Second) })
+	lt.Run()
+	if r.closes != 1 || r.err != nil || !c.Closed() {
+		t.Fatalf("of a reset connection: closed %d times with %v", r.closes, r.err)
 	}
 }
 

@@ -105,7 +105,7 @@ func (c *Conn) write() {
 	case !empty:
 		c.block()
 	case c.flags&lingers != 0:
-		c.closeWith(nil)
+		c.shut()
 	default:
 		c.loop.callFlushed(c)
 	}

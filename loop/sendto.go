@@ -40,6 +40,10 @@ func (r *reactor) Sendv(fd int, bufs [][]byte) (int, error) {
 	}
 }
 
+func (r *reactor) CloseWrite(fd int) error {
+	return os.NewSyscallError("shutdown", unix.Shutdown(fd, unix.SHUT_WR))
+}
+
 func sent(n uintptr, e unix.Errno) (int, error) {
 	switch e {
 	case 0:

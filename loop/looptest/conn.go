@@ -21,6 +21,7 @@ type Conn struct {
 	notice  uint32
 	watched bool // by the loop's watcher
 	waiting bool // for a notice
+	ended   bool // the server has closed its sending half
 	closed  bool
 	early   []byte // fed while on the way between loops
 	end     error  // the peer's end while on the way between loops
@@ -114,6 +115,11 @@ func (c *Conn) PeerFail(err error) {
 	}
 }
 
+// SentEOF tells that the server has ended the stream to the peer, having closed
+// the connection or waiting for the peer to close it: see
+// loop.Conn.CloseAfterFlush.
+func (c *Conn) SentEOF() bool { return c.ended || c.closed }
+
 // Closed tells that the server has closed the connection, or the peer.
 func (c *Conn) Closed() bool { return c.closed }
 
@@ -149,7 +155,20 @@ func (m *member) Sendv(fd int, bufs [][]byte) (n int, err error) {
 	return n, nil
 }
 
+// CloseWrite implements the backend.
+func (m *member) CloseWrite(fd int) error {
+	c := m.conns[fd]
+	if c.ended {
+		m.tb.Error("looptest: the sending half is closed twice")
+	}
+	c.ended = true
+	return c.failure
+}
+
 func (c *Conn) take(b []byte) int {
+	if c.ended {
+		c.m.tb.Errorf("looptest: %d bytes are sent after the end", len(b))
+	}
 	n := len(b)
 	if c.room >= 0 {
 		n = min(n, c.room)

@@ -43,6 +43,24 @@ func TestPeerSeesWhatIsSent(t *testing.T) {
 	}
 }
 
+func TestSentEOF(t *testing.T) {
+	lt := looptest.New(t)
+	h := &echo{}
+	c := lt.Connect(func(*loop.Conn) loop.Handler { return h })
+	if c.SentEOF() {
+		t.Fatal("EOF at once")
+	}
+	lt.Loop().PostFunc(func() { c.Conn().CloseAfterFlush(time.Second) })
+	lt.Run()
+	if !c.SentEOF() || c.Closed() {
+		t.Fatal("no half-closed connection")
+	}
+	c.PeerClose()
+	if !c.Closed() || h.err != nil {
+		t.Fatalf("closed %v with %v", c.Closed(), h.err)
+	}
+}
+
 func TestRunUntilWaitsForOtherGoroutines(t *testing.T) {
 	lt := looptest.New(t)
 	ran := 0

@@ -17,6 +17,8 @@ type Backend interface {
 	Send(fd int, b []byte) (n int, err error)
 	// Sendv is Send over several buffers, which are borrowed until it returns.
 	Sendv(fd int, bufs [][]byte) (n int, err error)
+	// CloseWrite ends the sending half of the stream.
+	CloseWrite(fd int) error
 	// Watch asks for one notice, carrying id, when fd takes bytes again.
 	// again tells that fd was watched before and not unwatched since.
 	Watch(fd int, id uint32, again bool) error

@@ -1,0 +1,86 @@
+package loop_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// lingering starts an engine that says bye at the first bytes of a connection,
+// and tells of its end.
+func lingering(t *testing.T, d time.Duration) (e *loop.Engine, closed chan error) {
+	closed = make(chan error, 1)
+	e = start(t, loop.Config{Loops: 1}, func(*loop.Conn) loop.Handler {
+		return &recorder{
+			data:   func(c *loop.Conn, _ []byte) { c.Send(frame("bye")); c.CloseAfterFlush(d) },
+			closed: func(_ *loop.Conn, err error) { closed <- err },
+		}
+	})
+	return e, closed
+}
+
+// TestLastWordsSurviveUnreadBytes has the peer go on sending after the answer
+// that ends the connection: closing at once would reset the connection, and
+// take the answer along.
+func TestLastWordsSurviveUnreadBytes(t *testing.T) {
+	e, closed := lingering(t, time.Minute)
+	for range 20 {
+		c := dial(t, e)
+		for range 30 {
+			if _, err := c.Write(bytes.Repeat([]byte("x"), 100<<10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := io.ReadAll(c); err != nil || string(got) != "bye" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		select {
+		case err := <-closed:
+			t.Fatalf("closed with %v before the peer", err)
+		default:
+		}
+		c.Close()
+		if err := <-closed; err != nil {
+			t.Fatalf("closed with %v", err)
+		}
+	}
+}
+
+func TestPeerThatHasSentEOFIsNotWaitedFor(t *testing.T) {
+	e, closed := lingering(t, time.Minute)
+	c := dial(t, e)
+	c.Write([]byte("x"))
+	c.CloseWrite()
+	if got, err := io.ReadAll(c); err != nil || string(got) != "bye" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if err := <-closed; err != nil {
+		t.Fatalf("closed with %v", err)
+	}
+}
+
+func TestLingeringEndsAtItsDeadline(t *testing.T) {
+	e, closed := lingering(t, 20*time.Millisecond)
+	c := dial(t, e)
+	began := time.Now()
+	c.Write([]byte("x"))
+	if got, err := io.ReadAll(c); err != nil || string(got) != "bye" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if err := <-closed; err != nil || time.Since(began) < 20*time.Millisecond {
+		t.Fatalf("closed with %v after %v", err, time.Since(began))
+	}
+	for {
+		if _, err := c.Write([]byte("x")); err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				t.Fatal(err)
+			}
+			return // the peer is told that nobody reads
+		}
+	}
+}
