@@ -21,42 +21,6 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// memory is a server on an in-memory loop.
-type memory struct {
-	*Server
-	loops *looptest.Loops
-}
-
-func inMemory(t testing.TB, setup func(srv *Server)) *memory {
-	t.Helper()
-	srv, err := New(Config{Loops: 1, DiscardRequest: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	setup(srv)
-	return &memory{srv, looptest.New(t)}
-}
-
-func frame(op byte, payload string) []byte {
-	b := []byte{0x80 | op, 0x80 | byte(len(payload)), 0, 0, 0, 0}
-	return append(b, payload...)
-}
-
-// join returns a connection over WebSocket that is connected to "/".
-func (m *memory) join(t testing.TB) *looptest.Conn {
-	t.Helper()
-	c := m.loops.Connect(m.eio.Accept)
-	c.Feed([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" +
-		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
-	m.loops.Run()
-	c.Feed(frame(1, "40"))
-	m.loops.Run()
-	if sent := string(c.Sent()); !strings.Contains(sent, `40{"sid":"`) {
-		t.Fatalf("the client was not connected: %q", sent)
-	}
-	return c
-}
-
 func TestAllocs(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

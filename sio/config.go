@@ -50,6 +50,24 @@ type Config struct {
 	Transports []string
 	// NoUpgrades stops the server from offering an upgrade from polling to WebSocket.
 	NoUpgrades bool
+	// CORS, when set, lets pages of other origins use polling and the client's files.
+	CORS *eio.CORS
+	// Cookie, when set, is sent with the answer to each polling handshake.
+	Cookie *eio.Cookie
+	// AllowRequest, when set, decides about each connection before it is made: see
+	// [eio.Config]. Middlewares of namespaces come later and cost less.
+	AllowRequest func(*http.Request) error
+	// Middleware runs before every HTTP request of the engine: see [eio.Config].
+	Middleware []func(http.Handler) http.Handler
+	// OnConnectionError is told of each HTTP request that is refused. It runs on the
+	// loop and must not block.
+	OnConnectionError func(*eio.ConnectionError)
+	// HTTPCompression is the size in bytes from which the bodies of polling responses
+	// are compressed: 1,024 when 0. Negative turns compression off.
+	HTTPCompression int
+	// PerMessageDeflate, when set, compresses WebSocket messages.
+	PerMessageDeflate *eio.PerMessageDeflate
+
 	// DiscardRequest drops the first HTTP request of a client once its connection
 	// is open: [Socket.Handshake] has no URL, headers and query then. It saves
 	// about 500 bytes a connection.
@@ -135,6 +153,13 @@ func (cfg *Config) engine() eio.Config {
 		MaxQueued:         cfg.MaxQueued,
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,
+		CORS:              cfg.CORS,
+		Cookie:            cfg.Cookie,
+		AllowRequest:      cfg.AllowRequest,
+		Middleware:        cfg.Middleware,
+		OnConnectionError: cfg.OnConnectionError,
+		HTTPCompression:   cfg.HTTPCompression,
+		PerMessageDeflate: cfg.PerMessageDeflate,
 		DiscardRequest:    cfg.DiscardRequest,
 		Fallback:          cfg.Handler,
 		Logger:            cfg.Logger,

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -250,5 +252,33 @@ func TestHandshake(t *testing.T) {
 	var auth struct{ User string }
 	if err := h.BindAuth(&auth); err != nil || auth.User != "ann" {
 		t.Errorf("auth is %+v, %v", auth, err)
+	}
+}
+
+// TestEngineOptions shows that the engine gets its options.
+func TestEngineOptions(t *testing.T) {
+	f := serve(t, sio.Config{
+		Path:   "/my",
+		CORS:   &eio.CORS{},
+		Cookie: &eio.Cookie{},
+		AllowRequest: func(r *http.Request) error {
+			if r.URL.Query().Has("forbidden") {
+				return eio.ErrForbidden
+			}
+			return nil
+		},
+	}, nil)
+	for query, status := range map[string]int{"": http.StatusOK, "&forbidden": http.StatusForbidden} {
+		res, err := pollingClient.Get("http://" + f.addr + "/my/?EIO=4&transport=polling" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != status || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%q: %s, %v", query, res.Status, res.Header)
+		}
+		if cookie := res.Header.Get("Set-Cookie"); (cookie != "") != (query == "") {
+			t.Errorf("%q: the cookie is %q", query, cookie)
+		}
 	}
 }
