@@ -205,7 +205,6 @@ func (h *httpConn) consumeBody(b []byte) int {
 
 func (h *httpConn) refuseBody(err error) {
 	x := h.exchange
-	h.phase = httpReading
 	h.last = true
 	h.refuse(err)
 	x.refused(h, err)

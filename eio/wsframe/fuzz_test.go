@@ -2,6 +2,7 @@ package wsframe
 
 import (
 	"bytes"
+	"io"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,9 +51,13 @@ func readGobwas(wire []byte, rsv1 bool) (events string, ok bool) {
 	}
 	var opening ws.Header
 	for r := bytes.NewReader(wire); ; {
-		f, err := ws.ReadFrame(r)
-		if err != nil {
+		h, err := ws.ReadHeader(r)
+		if err != nil || h.Length > int64(r.Len()) {
 			return got.String(), true // the end, or a frame that is cut off
+		}
+		f := ws.Frame{Header: h, Payload: make([]byte, h.Length)}
+		if _, err := io.ReadFull(r, f.Payload); err != nil {
+			return got.String(), true
 		}
 		if ws.CheckHeader(f.Header, state) != nil {
 			return got.String(), false
