@@ -96,10 +96,6 @@ type Config struct {
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *PerMessageDeflate
 
-	// DiscardRequest drops the handshake request once Upper.Opened has returned:
-	// Session.Request is nil from then on. It saves about 500 bytes a session.
-	DiscardRequest bool
-
 	// Static, when set, is asked with each raw request target under Path; a non-nil
 	// handler serves the request instead of the engine.
 	Static func(target string) http.Handler

@@ -25,9 +25,6 @@ func (sh *shard) open(req *http1.Request, c *loop.Conn, sid string, f form) *Ses
 func (s *Session) start() {
 	s.rearm()
 	s.home.srv.upper.Opened(s)
-	if s.home.srv.cfg.DiscardRequest {
-		s.request.Store(nil)
-	}
 }
 
 // openPackets are what a session begins with: the open packet (Engine.IO

@@ -67,9 +67,13 @@ func (s *Session) Loop() *loop.Loop { return s.home.loop }
 // RemoteAddr is the peer's address at the handshake. Safe for concurrent use.
 func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
 
-// Request is the handshake request, or nil once it was discarded
-// (Config.DiscardRequest). Safe for concurrent use.
+// Request is the handshake request, or nil once it was discarded. Safe for
+// concurrent use.
 func (s *Session) Request() *Request { return s.request.Load() }
+
+// DiscardRequest drops the handshake request, which saves about 500 bytes. Safe
+// for concurrent use.
+func (s *Session) DiscardRequest() { s.request.Store(nil) }
 
 // State is where the session is in its life.
 func (s *Session) State() State { return s.core.state }

@@ -68,9 +68,11 @@ type Config struct {
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *eio.PerMessageDeflate
 
-	// DiscardRequest drops the first HTTP request of a client once its connection
-	// is open: [Socket.Handshake] has no URL, headers and query then. It saves
-	// about 500 bytes a connection.
+	// DiscardRequest drops the first HTTP request of a client once it has joined its
+	// first namespace and the connection handlers have returned: middlewares and
+	// connection handlers see it, afterwards, and in namespaces joined later,
+	// [Socket.Handshake] has no URL, headers and query. It saves about 500 bytes a
+	// connection.
 	DiscardRequest bool
 
 	// Client holds the browser client's files, socket.io.js and its siblings, in
@@ -160,7 +162,6 @@ func (cfg *Config) engine() eio.Config {
 		OnConnectionError: cfg.OnConnectionError,
 		HTTPCompression:   cfg.HTTPCompression,
 		PerMessageDeflate: cfg.PerMessageDeflate,
-		DiscardRequest:    cfg.DiscardRequest,
 		Fallback:          cfg.Handler,
 		Logger:            cfg.Logger,
 	}

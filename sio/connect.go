@@ -133,6 +133,8 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m.release()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
 		s.enqueue((*connectionJob)(k), true)
+	} else {
+		s.settled()
 	}
 }
 
@@ -145,6 +147,14 @@ func (k *connectionJob) size() int { return 0 }
 func (k *connectionJob) run(s *Socket) {
 	for _, h := range k.connection {
 		s.ns.srv.runConnection(s, h)
+	}
+	s.settled()
+}
+
+// settled drops what only the connecting needed, if asked to.
+func (s *Socket) settled() {
+	if s.ns.srv.cfg.DiscardRequest {
+		s.client.DiscardRequest()
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // Handshake is what a client has told when it connected, from the first HTTP
 // request of its connection and from the CONNECT packet of the namespace
 // (socketio.md section 11). It is made anew by each call of [Socket.Handshake];
-// with [Config.DiscardRequest] only Address and Auth are set.
+// once [Config.DiscardRequest] has had its effect only Address and Auth are set.
 type Handshake struct {
 	// Headers are the request's header fields by lower-cased name; the values of a
 	// repeated one are joined.

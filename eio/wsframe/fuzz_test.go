@@ -2,8 +2,8 @@ package wsframe
 
 import (
 	"bytes"
-	"io"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
