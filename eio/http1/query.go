@@ -3,7 +3,8 @@ package http1
 import (
 	"bytes"
 	"iter"
-	"unicode/utf8"
+
+	"github.com/sioserver/sioserver/codec/engineio"
 )
 
 // QueryValue returns the decoded value of key in raw, a query string or a form body (WHATWG form decoding, as in
@@ -76,49 +77,5 @@ func unescape(b []byte) []byte {
 		}
 		b = out
 	}
-	if utf8.Valid(b) {
-		return b
-	}
-	return replaceInvalid(b)
-}
-
-// replaceInvalid writes one U+FFFD for each maximal part of an ill-formed sequence, as browsers and Node do
-// (Unicode 3.9, best practice); the standard library's replacements count differently.
-func replaceInvalid(b []byte) []byte {
-	out := make([]byte, 0, len(b)+8)
-	for len(b) > 0 {
-		r, n := utf8.DecodeRune(b)
-		if r == utf8.RuneError && n == 1 {
-			n = illFormed(b)
-		}
-		out, b = utf8.AppendRune(out, r), b[n:]
-	}
-	return out
-}
-
-// illFormed is the length of the maximal ill-formed part at the start of b: the longest prefix that could have
-// begun a valid sequence, at least one byte.
-func illFormed(b []byte) int {
-	low, high, need := byte(0x80), byte(0xbf), 0
-	switch c := b[0]; {
-	case 0xe0 <= c && c <= 0xef:
-		need = 2
-	case 0xf0 <= c && c <= 0xf4:
-		need = 3
-	}
-	switch b[0] {
-	case 0xe0:
-		low = 0xa0
-	case 0xed:
-		high = 0x9f
-	case 0xf0:
-		low = 0x90
-	case 0xf4:
-		high = 0x8f
-	}
-	n := 1
-	for n < need && n < len(b) && low <= b[n] && b[n] <= high {
-		low, high, n = 0x80, 0xbf, n+1
-	}
-	return n
+	return engineio.ToValidText(b)
 }

@@ -1,0 +1,111 @@
+package eio
+
+import (
+	"time"
+
+	"github.com/sioserver/sioserver/codec/engineio"
+)
+
+// pollArrived parks a GET, or answers it at once when something waits. It
+// reports false when one was parked already: that is the end of the session and
+// the caller refuses the new GET.
+func (c *core) pollArrived(fx effects) bool {
+	if c.poll {
+		c.end(fx, TransportError, ErrPollOverlap)
+		return false
+	}
+	c.poll = true
+	switch {
+	case len(c.queue) > 0:
+		c.flush(fx)
+	case c.state == StateClosing:
+		c.poll = false
+		fx.answerPoll([]*Packet{packetNoop, packetClose})
+		c.end(fx, ForcedClose, nil)
+	}
+	return true
+}
+
+// pollAborted tells that the parked GET's connection is gone.
+func (c *core) pollAborted(fx effects) {
+	c.poll = false
+	c.end(fx, TransportError, ErrPollAborted)
+}
+
+// postBegan tells that a POST's body is on its way. It reports false when one
+// was already: that is the end of the session and the caller refuses the new one.
+func (c *core) postBegan(fx effects) bool {
+	if c.post {
+		fx.dropPost()
+		c.post = false
+		c.end(fx, TransportError, ErrPostOverlap)
+		return false
+	}
+	c.post = true
+	return true
+}
+
+// postAborted tells that the POST's connection is gone before its body ended.
+func (c *core) postAborted(fx effects) {
+	c.post = false
+	c.end(fx, TransportError, ErrPostAborted)
+}
+
+// postRefused tells that the POST was refused for its size or framing; the session lives on.
+func (c *core) postRefused() { c.post = false }
+
+// posted handles the complete body of a POST; octets tells the binary payload
+// of protocol 3.
+func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octets bool) {
+	c.post = false
+	for more := true; more && c.state == StateOpen; {
+		var p engineio.Packet
+		var err error
+		if p, body, more, err = c.form.next(body, octets); err != nil {
+			c.end(fx, ParseError, err)
+			return
+		}
+		c.receive(fx, t, now, p)
+	}
+}
+
+// receive handles one packet of the current transport.
+func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packet) {
+	if c.state != StateOpen {
+		return
+	}
+	switch p.Type {
+	case engineio.Ping, engineio.Pong:
+		c.beat(fx, t, now, p.Type)
+		return
+	}
+	if c.pinged && !c.extended {
+		c.extended = true
+		c.heartbeat = now + t.pingTimeout
+	}
+	switch p.Type {
+	case engineio.Message:
+		fx.deliver(p.Data, p.Binary)
+	case engineio.Close:
+		if c.poll {
+			c.poll = false
+			fx.answerPoll([]*Packet{packetNoop})
+		}
+		c.end(fx, TransportClose, nil)
+	}
+}
+
+// beat handles a heartbeat: the answer to ours in protocol 4, the peer's own,
+// to be answered, in protocol 3. The other direction is an error.
+func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.PacketType) {
+	switch {
+	case !c.form.v3 && kind == engineio.Pong:
+		c.pinged = false
+		c.heartbeat = now + t.pingInterval
+	case c.form.v3 && kind == engineio.Ping:
+		c.heartbeat = now + t.pingInterval + t.pingTimeout
+		c.put(fx, packetPong)
+	default:
+		c.end(fx, TransportError, ErrHeartbeatDirection)
+	}
+}
