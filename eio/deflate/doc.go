@@ -7,7 +7,7 @@
 // polling responses.
 //
 // No connection owns a state. Context takeover is refused in both directions, so that a message depends on nothing
-// before it: a state is borrowed from a pool for the length of one call (280 KB to compress at level 1, 55 KB to
+// before it: a state is borrowed from a pool for the length of one call (280 KB to compress at level 1, 40 KB to
 // inflate, one for each goroutine at work), and a broadcast is compressed once for all its receivers.
 //
 // Everything here is safe for concurrent use.

@@ -20,9 +20,10 @@ const (
 
 // AppendInflated appends the message that payload inflates to (RFC 7692 section 7.2.2): payload is that of a message
 // with RSV1 set, fragments joined. limit is the most bytes that a message may have; exactly the limit is accepted.
-// Memory grows with what was inflated and never beyond the limit, whatever payload promises. The error is ErrTooBig or
-// ErrCorrupt; the slice has then the length of dst. payload is borrowed and must not overlap what dst has room for.
-// It allocates nothing when dst has room and a state is in the pool.
+// Memory grows with what was inflated and never beyond the limit, whatever payload promises; time grows with payload and
+// limit, but a payload made of empty blocks costs 0.2 µs a byte, ten times the usual. The error is ErrTooBig or
+// ErrCorrupt; the slice has then the length of dst. payload is borrowed and must not overlap what dst has room for. It
+// allocates nothing when dst has room and a state is in the pool.
 func AppendInflated(dst, payload []byte, limit int64) ([]byte, error) {
 	if len(payload) == 0 {
 		return dst, nil

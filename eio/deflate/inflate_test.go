@@ -134,7 +134,7 @@ func stdDeflate(tb testing.TB, level int, pieces ...[]byte) []byte {
 
 func TestInflateStandardLibrary(t *testing.T) {
 	for _, level := range []int{stdflate.HuffmanOnly, stdflate.NoCompression, 1, 6, 9} {
-		for _, n := range []int{1, 100, 1 << 10, 70_000, 300_000} {
+		for _, n := range []int{1, 100, 1 << 10, 70_000} {
 			want := feed(n)
 			payload := stdDeflate(t, level, want[:n/3], want[n/3:])
 			for _, dst := range [][]byte{nil, make([]byte, 0, n), make([]byte, 3, 2*n+3)} {
@@ -148,7 +148,7 @@ func TestInflateStandardLibrary(t *testing.T) {
 }
 
 func TestInflateLimit(t *testing.T) {
-	const size = 20 << 20
+	const size = 4 << 20
 	bomb := stdDeflate(t, 9, make([]byte, size))
 	stored := stdDeflate(t, 0, feed(5000))
 	for _, tc := range []struct {

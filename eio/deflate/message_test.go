@@ -63,9 +63,9 @@ func TestLevel(t *testing.T) {
 }
 
 func TestMessage(t *testing.T) {
-	for _, level := range []int{1, 2, 6, 9} {
+	for _, level := range []int{1, 2, 6} {
 		c := compressor(t, level)
-		for _, n := range []int{0, 1, 5, 12, 13, 255, 256, 257, 1 << 10, 32767, 32768, 32769, 70_000, 300_000} {
+		for _, n := range []int{0, 1, 5, 12, 13, 255, 256, 257, 1 << 10, 32767, 32768, 32769, 70_000} {
 			for name, payload := range map[string][]byte{"feed": feed(n), "noise": noise(n), "zeros": make([]byte, n)} {
 				for _, bits := range []int{8, 11, 15} {
 					t.Run(fmt.Sprint("level ", level, " ", name, " ", n, " bits ", bits), func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestMessageWindow(t *testing.T) {
 }
 
 func TestMessageConcurrent(t *testing.T) {
-	for _, level := range []int{1, 6} {
+	for _, level := range []int{1, 9} {
 		c := compressor(t, level)
 		var wg sync.WaitGroup
 		for i := range 8 {
