@@ -18,7 +18,11 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	}
 	if home := srv.homeOf(parseQuery(req).sid); home != nil && home != h.home {
 		h.phase = httpGone
-		h.c.MoveTo(home.loop, b, srv.Accept)
+		if h.secure {
+			h.c.MoveTo(home.loop, b, srv.acceptSecure)
+		} else {
+			h.c.MoveTo(home.loop, b, srv.Accept)
+		}
 		return
 	}
 	if srv.cfg.CORS != nil && h.cors(req) {
@@ -166,7 +170,7 @@ func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
 }
 
 func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
-	s := h.home.open(req, h.c, sid, q.form())
+	s := h.home.open(h.newRequest(req), h.c, sid, q.form())
 	if s == nil {
 		h.refuseEngine(req, refuseOverloaded, ErrorContext{})
 		return

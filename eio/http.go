@@ -40,6 +40,7 @@ type httpConn struct {
 	last     bool // the connection ends with the current answer
 	noBody   bool // the current request is a HEAD
 	initial  bool // the current request opens a session
+	secure   bool // the connection is encrypted
 
 	// Of the current request, for its answer.
 	extra    []http1.Field // headers that every answer gets

@@ -2,19 +2,18 @@ package eio
 
 import (
 	"github.com/sioserver/sioserver/codec/engineio"
-	"github.com/sioserver/sioserver/eio/http1"
 	"github.com/sioserver/sioserver/loop"
 )
 
-// open makes a session for the handshake req, named sid unless that is empty;
+// open makes a session for the handshake r, named sid unless that is empty;
 // nil when there is no room for one.
-func (sh *shard) open(req *http1.Request, c *loop.Conn, sid string, f form) *Session {
+func (sh *shard) open(r *Request, c *loop.Conn, sid string, f form) *Session {
 	s := sh.srv.upper.NewSession()
 	s.home = sh
 	if !sh.add(s, sid) {
 		return nil
 	}
-	s.request.Store(newRequest(req))
+	s.request.Store(r)
 	s.remote = makeEndpoint(c.RemoteAddr())
 	s.timer.Init((*sessionTimer)(s))
 	s.core.open(sh.srv.timing, s.now(), f, false)

@@ -89,6 +89,6 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 
 func (h *httpConn) tell(req *http1.Request, r refusal, context ErrorContext) {
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
-		hook(&ConnectionError{Request: newRequest(req), Code: r.code, Message: r.message, Context: context})
+		hook(&ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context})
 	}
 }

@@ -14,10 +14,11 @@ import (
 type Request struct {
 	head   []byte
 	issued time.Time
+	secure bool
 }
 
-func newRequest(r *http1.Request) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now()}
+func (h *httpConn) newRequest(r *http1.Request) *Request {
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: h.secure}
 }
 
 func (r *Request) parse() *http1.Request {
@@ -29,6 +30,10 @@ func (r *Request) parse() *http1.Request {
 	}
 	return parsed
 }
+
+// Secure reports whether the request came encrypted, which only a [Server.Handler]
+// can tell.
+func (r *Request) Secure() bool { return r.secure }
 
 // Issued is when the request arrived.
 func (r *Request) Issued() time.Time { return r.issued }

@@ -30,7 +30,7 @@ func (h *httpConn) beginAnswer(req *http1.Request) {
 		h.encoding = http1.Encoding(req.Header("Accept-Encoding"), deflate.Gzip, deflate.Deflate)
 	}
 	if cfg.InitialHeaders != nil || cfg.Headers != nil {
-		h.request = newRequest(req)
+		h.request = h.newRequest(req)
 	}
 	if agent := req.Header("User-Agent"); bytes.Contains(agent, []byte(";MSIE")) || bytes.Contains(agent, []byte("Trident/")) {
 		h.extra = append(h.extra, http1.Field{Name: "X-XSS-Protection", Value: "0"})

@@ -69,8 +69,13 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 }
 
 // Accept serves a new connection; it is the accept function for [loop.Listen].
-func (srv *Server) Accept(c *loop.Conn) loop.Handler {
-	h := &httpConn{home: srv.shard(c.Loop()), c: c}
+func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, false) }
+
+// acceptSecure is Accept for a connection that is encrypted further out.
+func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
+
+func (srv *Server) accept(c *loop.Conn, secure bool) loop.Handler {
+	h := &httpConn{home: srv.shard(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))
 	c.Loop().Arm(&h.timer, srv.cfg.RequestTimeout)
 	return h

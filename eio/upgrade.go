@@ -38,7 +38,7 @@ func (h *httpConn) upgradeNew(req *http1.Request, sid string, q query, rest []by
 		w.c.Send(f)
 		w.close(0)
 	} else {
-		w.open(req, sid, f)
+		w.open(h.newRequest(req), sid, f)
 	}
 	w.Data(h.c, rest)
 }
@@ -91,8 +91,8 @@ func (h *httpConn) refuseHandshake(err error) {
 
 // open opens a session whose first and only transport is w. f holds the
 // response to the handshake; the open packet joins it.
-func (w *wsConn) open(req *http1.Request, sid string, f *loop.Frame) {
-	s := w.home.open(req, w.c, sid, w.form)
+func (w *wsConn) open(r *Request, sid string, f *loop.Frame) {
+	s := w.home.open(r, w.c, sid, w.form)
 	if s == nil {
 		w.c.Send(f)
 		w.close(statusTryAgainLater)

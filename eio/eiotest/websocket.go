@@ -54,6 +54,11 @@ func DialTCP(tb testing.TB, addr string) *Conn {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return NewConn(tb, c)
+}
+
+// NewConn makes a Conn of c, which is closed with the test.
+func NewConn(tb testing.TB, c net.Conn) *Conn {
 	tb.Cleanup(func() { c.Close() })
 	return &Conn{c, bufio.NewReader(c), tb}
 }
