@@ -1,6 +1,7 @@
 package deflate
 
 import (
+	"errors"
 	"io"
 	"math"
 	"sync"
@@ -20,9 +21,8 @@ const (
 
 // AppendInflated appends the message that payload inflates to (RFC 7692 section 7.2.2): payload is that of a message
 // with RSV1 set, fragments joined. limit is the most bytes that a message may have; exactly the limit is accepted.
-// Memory grows with what was inflated and never beyond the limit, whatever payload promises; time grows with payload and
-// limit, but a payload made of empty blocks costs 0.2 µs a byte, ten times the usual. The error is ErrTooBig or
-// ErrCorrupt; the slice has then the length of dst. payload is borrowed and must not overlap what dst has room for. It
+// Memory grows with what was inflated and never beyond the limit, whatever payload promises; time grows with what was
+// inflated, since a payload that is much longer than that is ErrCorrupt. The error is ErrTooBig or ErrCorrupt; the slice has then the length of dst. payload is borrowed and must not overlap what dst has room for. It
 // allocates nothing when dst has room and a state is in the pool.
 func AppendInflated(dst, payload []byte, limit int64) ([]byte, error) {
 	if len(payload) == 0 {
@@ -60,7 +60,7 @@ type inflater struct {
 
 // inflate appends what payload inflates to, up to a length of end.
 func (f *inflater) inflate(dst, payload []byte, end int) ([]byte, error) {
-	f.source = source{payload: payload}
+	f.source = source{payload: payload, budget: lookahead}
 	room := min(max(guess*len(payload), minRoom), end-len(dst))
 	for {
 		// A peer may mark blocks as final (RFC 7692 section 7.2.3.4). Then a stream ends before the message does.
@@ -91,6 +91,7 @@ func (f *inflater) drain(dst []byte, room, end int) ([]byte, error) {
 			return dst, ErrTooBig
 		}
 		dst = dst[:len(dst)+n]
+		f.budget += 2 * n
 		if err == io.EOF {
 			return dst, nil
 		}
@@ -113,11 +114,22 @@ func grow(b []byte, room, end int) []byte {
 type source struct {
 	payload []byte
 	ended   int // how much of the ending was read
+	budget  int // how much of payload may still be read before more has come out
 }
+
+// lookahead is how many bytes of a payload are read before something must have come out. No compressor needs as much,
+// but blocks without content cost a peer little and the reader ten times the usual.
+const lookahead = 64 << 10
+
+var errWasteful = errors.New("deflate: blocks without content")
 
 // ReadByte returns the next byte.
 func (s *source) ReadByte() (byte, error) {
 	if len(s.payload) > 0 {
+		if s.budget <= 0 {
+			return 0, errWasteful
+		}
+		s.budget--
 		b := s.payload[0]
 		s.payload = s.payload[1:]
 		return b, nil
@@ -133,6 +145,7 @@ func (s *source) ReadByte() (byte, error) {
 func (s *source) Read(p []byte) (n int, err error) {
 	n = copy(p, s.payload)
 	s.payload = s.payload[n:]
+	s.budget -= n // stored blocks come out as they are
 	if n < len(p) {
 		k := copy(p[n:], ending[s.ended:])
 		s.ended += k
