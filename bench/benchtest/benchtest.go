@@ -1,0 +1,71 @@
+// Package benchtest lets a test binary be the server that its tests measure: run again with an environment variable
+// set, it serves the floor (or misbehaves) instead of testing. Only tests import it.
+package benchtest
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/sioserver/sioserver/bench/floor"
+	"github.com/sioserver/sioserver/bench/peer"
+)
+
+const variable = "BENCH_TEST_SERVER"
+
+// Mode is how the server behaves.
+type Mode string
+
+const (
+	Floor Mode = "floor" // serves, and answers questions about its heap with 12345
+	Dies  Mode = "dies"  // writes an error and ends before it listens
+)
+
+// Main is a TestMain that serves when the process was started as a server.
+func Main(m *testing.M) {
+	mode := Mode(os.Getenv(variable))
+	if mode == "" {
+		os.Exit(m.Run())
+	}
+	if err := serve(mode); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(mode Mode) error {
+	switch mode {
+	case Floor:
+		port, err := strconv.Atoi(os.Getenv("PORT"))
+		if err != nil {
+			return err
+		}
+		server, err := floor.Listen(floor.Config{Port: port})
+		if err != nil {
+			return err
+		}
+		go func() {
+			for questions := bufio.NewScanner(os.Stdin); questions.Scan(); {
+				fmt.Println("a line that is no answer")
+				fmt.Println(`{"heap_used":12345}`)
+			}
+		}()
+		return server.Serve()
+	case Dies:
+		return fmt.Errorf("the test server has nothing to serve")
+	default:
+		return fmt.Errorf("unknown mode %q", mode)
+	}
+}
+
+// Peer is this test binary as a server.
+func Peer(mode Mode) *peer.Peer {
+	return &peer.Peer{
+		Name: string(mode), Label: "the " + string(mode), Command: []string{os.Args[0]},
+		// The floor keeps its processor in system calls, so that answering questions needs a second one.
+		Env:     map[string]string{variable: string(mode), "GOMAXPROCS": "2"},
+		Figures: true,
+	}
+}

@@ -1,0 +1,135 @@
+package measure_test
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/bench/measure"
+)
+
+func TestParseCores(t *testing.T) {
+	for list, want := range map[string][]int{"0": {0}, "1,3": {1, 3}, "0,2-4": {0, 2, 3, 4}} {
+		if got, err := measure.ParseCores(list); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v; want %v", list, got, err, want)
+		}
+	}
+	for _, list := range []string{"", "a", "-1", "3-1", "1,,2"} {
+		if got, err := measure.ParseCores(list); err == nil {
+			t.Errorf("%q: accepted as %v", list, got)
+		}
+	}
+}
+
+func TestMemoryOfThisProcess(t *testing.T) {
+	memory, err := measure.ReadMemory(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rss, err := measure.ReadRSS(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if memory.PSS <= 0 || memory.PSS > memory.RSS {
+		t.Errorf("Pss %d, Rss %d", memory.PSS, memory.RSS)
+	}
+	if diff := rss - memory.RSS; diff > 32<<20 || diff < -32<<20 {
+		t.Errorf("the two readings of the resident set differ: %d and %d", rss, memory.RSS)
+	}
+	if kernel, err := measure.KernelMemory(); err != nil || kernel <= 0 {
+		t.Errorf("kernel memory %d, %v", kernel, err)
+	}
+	before, err := measure.OpenFiles(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if after, _ := measure.OpenFiles(os.Getpid()); after != before+1 {
+		t.Errorf("%d files open, want %d", after, before+1)
+	}
+}
+
+func TestMemoryOfNoProcess(t *testing.T) {
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	pid := cmd.ProcessState.Pid()
+	if _, err := measure.ReadMemory(pid); err == nil {
+		t.Error("memory of a process that has ended")
+	}
+	if _, err := measure.Begin(pid); err == nil {
+		t.Error("processor time of a process that has ended")
+	}
+}
+
+func TestWindowSeesWork(t *testing.T) {
+	w, err := measure.Begin(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); time.Since(start) < 100*time.Millisecond; {
+		runtime.Gosched()
+	}
+	usage, err := w.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if usage.Wall < 100*time.Millisecond {
+		t.Errorf("wall time %v", usage.Wall)
+	}
+	diff := usage.Server.Total() - usage.Load.Total()
+	if usage.Server.Total() <= 0 || diff.Abs() > 50*time.Millisecond {
+		t.Errorf("busy for 100 ms: server %+v, load %+v, which are one process here", usage.Server, usage.Load)
+	}
+}
+
+func TestDisturbed(t *testing.T) {
+	for _, tc := range []struct {
+		usage measure.Usage
+		want  bool
+	}{
+		{measure.Usage{}, false},
+		{measure.Usage{Other: 0.05, Steal: 0.01}, false},
+		{measure.Usage{Other: 0.5}, true},
+		{measure.Usage{Steal: 0.1}, true},
+	} {
+		if got := tc.usage.Disturbed(); got != tc.want {
+			t.Errorf("%+v: %v", tc.usage, got)
+		}
+	}
+}
+
+func TestPinThread(t *testing.T) {
+	all, err := measure.Cores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	undo, err := measure.PinThread(all[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pinned, _ := measure.Cores(); !slices.Equal(pinned, all[:1]) {
+		t.Errorf("pinned to %v, want %v", pinned, all[:1])
+	}
+	undo()
+	if back, _ := measure.Cores(); !slices.Equal(back, all) {
+		t.Errorf("back on %v, want %v", back, all)
+	}
+}
+
+func TestMachine(t *testing.T) {
+	m := measure.ReadMachine()
+	if m.Cores < 1 || m.Memory <= 0 || m.Kernel == "" || m.Go == "" {
+		t.Errorf("%+v", m)
+	}
+}

@@ -1,0 +1,152 @@
+package peer_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sioserver/sioserver/bench/benchtest"
+	"github.com/sioserver/sioserver/bench/measure"
+	"github.com/sioserver/sioserver/bench/peer"
+)
+
+func TestMain(m *testing.M) { benchtest.Main(m) }
+
+func cores(t *testing.T) []int {
+	all, err := measure.Cores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[:1]
+}
+
+func start(t *testing.T, p *peer.Peer) *peer.Process {
+	proc, err := p.Start(cores(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proc.Stop)
+	return proc
+}
+
+func TestStartAskStop(t *testing.T) {
+	proc := start(t, benchtest.Peer(benchtest.Floor))
+	if err := proc.Ended(); err != nil {
+		t.Errorf("it runs, but: %v", err)
+	}
+	for _, collect := range []bool{false, true} {
+		if heap, err := proc.AskHeap(collect); err != nil || heap.Used != 12345 {
+			t.Errorf("heap %+v, %v", heap, err)
+		}
+	}
+	if memory, err := measure.ReadMemory(proc.PID()); err != nil || memory.RSS == 0 {
+		t.Errorf("memory %+v, %v", memory, err)
+	}
+	proc.Stop()
+	select {
+	case <-proc.Exited():
+	default:
+		t.Error("it still runs after Stop")
+	}
+}
+
+func TestNoFiguresOffered(t *testing.T) {
+	p := benchtest.Peer(benchtest.Floor)
+	p.Figures = false
+	if _, err := start(t, p).AskHeap(false); !errors.Is(err, peer.ErrNoFigures) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAKilledServerSaysSo(t *testing.T) {
+	proc := start(t, benchtest.Peer(benchtest.Floor))
+	if err := syscall.Kill(proc.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-proc.Exited()
+	if err := proc.Ended(); err == nil || !strings.Contains(err.Error(), "floor") || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("%v", err)
+	}
+	if _, err := proc.AskHeap(false); err == nil {
+		t.Error("a dead server tells its heap")
+	}
+}
+
+func TestAServerThatDiesAtOnceIsAnError(t *testing.T) {
+	_, err := benchtest.Peer(benchtest.Dies).Start(cores(t))
+	if err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "nothing to serve") {
+		t.Errorf("%v", err)
+	}
+}
+
+func write(t *testing.T, text string) string {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "it.toml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestLoadDir(t *testing.T) {
+	peers, err := peer.LoadDir(write(t, "command = [\"it\"]\ncolor = \"#0a141e\"\ntransports = [\"websocket\"]\nwithout = [\"rooms\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := peers["it"]
+	if c := p.RGBA(); p.Label != "it" || c.R != 10 || c.G != 20 || c.B != 30 || c.A != 255 {
+		t.Errorf("%+v", p)
+	}
+	for _, tc := range []struct {
+		kind, transport string
+		want            bool
+	}{{"echo", "websocket", true}, {"echo", "polling", false}, {"rooms", "websocket", false}} {
+		if got := p.Offers(tc.kind, tc.transport); got != tc.want {
+			t.Errorf("%s over %s: %v", tc.kind, tc.transport, got)
+		}
+	}
+}
+
+func TestLoadDirRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"label = \"x\"": "command is missing",
+		"command = [\"x\"]\ncolour = \"#000000\"": "colour",
+		"command = [\"x\"]\ncolor = \"red\"":      `color = "red"`,
+		"command = ":                              "it.toml",
+	} {
+		if _, err := peer.LoadDir(write(t, text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := peer.LoadDir(t.TempDir()); err == nil {
+		t.Error("an empty folder is accepted")
+	}
+}
+
+func TestCommittedPeersAreValid(t *testing.T) {
+	if _, err := peer.LoadDir(filepath.Join("..", "peers")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	prepare := func(text string) error {
+		peers, err := peer.LoadDir(write(t, "command = [\"x\"]\n"+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return peers["it"].Ready()
+	}
+	if err := prepare(`prepare = ["sh", "-c", "exit 3"]` + "\nneeds = \"./it.toml\""); err != nil {
+		t.Errorf("what it needs is there, but: %v", err)
+	}
+	err := prepare(`prepare = ["sh", "-c", "echo no compiler >&2; exit 3"]`)
+	if err == nil || !strings.Contains(err.Error(), "no compiler") || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("%v", err)
+	}
+	if err := prepare(`prepare = ["sh", "-c", "touch {bin}/made && test -e bin/made"]`); err != nil {
+		t.Error(err)
+	}
+}

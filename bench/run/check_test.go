@@ -1,0 +1,133 @@
+package run
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sioserver/sioserver/bench/load"
+	"github.com/sioserver/sioserver/bench/result"
+	"github.com/sioserver/sioserver/bench/scenario"
+	"github.com/sioserver/sioserver/bench/stats"
+)
+
+// message is what a server delivers for the broadcast with the number.
+func message(number, payload int) []byte {
+	text := fmt.Sprintf("%0*d", sequenceDigits, number)
+	return fmt.Appendf(nil, `2["message","%s%s"]`, text, strings.Repeat("x", payload-len(text)))
+}
+
+func TestFanOutChecksEveryMessage(t *testing.T) {
+	const payload = 20
+	altered := message(0, payload)
+	altered[3] = 'M'
+	for _, tc := range []struct {
+		name     string
+		received [][]byte // by client 3 of 10
+		want     string
+	}{
+		{"lost", [][]byte{message(1, payload)}, "got message 1 where 0 was due"},
+		{"doubled", [][]byte{message(0, payload), message(0, payload)}, "got message 0 where 1 was due"},
+		{"cut", [][]byte{message(0, payload-1)}, "want a message of 35 bytes, got 34"},
+		{"altered", [][]byte{altered}, "want a message"},
+		{"another packet", [][]byte{[]byte("0")}, "want a message"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := &fanOut{s: &session{}, rooms: 1, members: 10, due: make([]int, 10), payload: make([]byte, payload), latency: stats.NewHistogram()}
+			for i := range f.left {
+				f.left[i] = f.members
+			}
+			for _, packet := range tc.received {
+				f.receive(&load.Client{Index: 3}, packet)
+			}
+			if f.s.failure == nil || !strings.Contains(f.s.failure.Error(), tc.want) || !strings.Contains(f.s.failure.Error(), "client 3") {
+				t.Errorf("%v", f.s.failure)
+			}
+		})
+	}
+}
+
+func TestRoomsCheckTheRoom(t *testing.T) {
+	f := &fanOut{s: &session{}, rooms: 5, members: 2, due: []int{0, 1, 2, 3, 4}, payload: make([]byte, 20), latency: stats.NewHistogram()}
+	f.receive(&load.Client{Index: 1}, message(2, 20)) // the room of client 2
+	if f.s.failure == nil {
+		t.Error("a message of another room is accepted")
+	}
+}
+
+func TestEchoChecksEveryAcknowledgement(t *testing.T) {
+	payload := []byte(`["xxxx"]`)
+	for _, tc := range []struct {
+		name, packet, want string
+	}{
+		{"another payload", `32["xxxy"]`, "want an acknowledgement"},
+		{"no payload", `32[]`, "want an acknowledgement"},
+		{"an event", `2["xxxx"]`, "want an acknowledgement"},
+		{"no id", `3["xxxx"]`, "want an acknowledgement"},
+		{"nothing", ``, "want an acknowledgement"},
+		{"another id", `38["xxxx"]`, "8 is not outstanding"},
+		{"answered already", `33["xxxx"]`, "3 is not outstanding"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := &echo{s: &session{}, window: 2, payload: payload, requests: []request{{id: 2, open: true}, {id: 3}}, latency: stats.NewHistogram()}
+			e.receive(&load.Client{}, []byte(tc.packet))
+			if e.s.failure == nil || !strings.Contains(e.s.failure.Error(), tc.want) {
+				t.Errorf("%v", e.s.failure)
+			}
+		})
+	}
+}
+
+func TestOpenLoopChecksEveryAcknowledgement(t *testing.T) {
+	payload := []byte(`["xxxx"]`)
+	for _, tc := range []struct{ name, packet, want string }{
+		{"twice", `32["xxxx"]`, "acknowledgement 2 came twice"},
+		{"never sent", `39["xxxx"]`, "want an acknowledgement"},
+		{"of another client", `31["xxxx"]`, "want an acknowledgement"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := &session{clients: make([]*load.Client, 2)}
+			o := &openLoop{s: s, payload: payload, acked: []bool{false, false, true, false}}
+			o.receive(&load.Client{Index: 0}, []byte(tc.packet))
+			if s.failure == nil || !strings.Contains(s.failure.Error(), tc.want) {
+				t.Errorf("%v", s.failure)
+			}
+		})
+	}
+}
+
+func TestAnUnexpectedPacketFails(t *testing.T) {
+	s := &session{}
+	s.Packet(&load.Client{}, []byte("2[]"))
+	s.fail(fmt.Errorf("a later reason"))
+	if s.failure == nil || !strings.Contains(s.failure.Error(), "nothing asked for") {
+		t.Errorf("%v", s.failure)
+	}
+}
+
+func TestStayPollingIsSpreadEvenly(t *testing.T) {
+	s := &session{profile: &scenario.Profile{Transport: scenario.Upgrade, StayPolling: 0.05}}
+	var b bytes.Buffer
+	for i := range 100 {
+		if s.transport(i) == load.Polling {
+			fmt.Fprintf(&b, "%d ", i)
+		}
+	}
+	if got := b.String(); got != "19 39 59 79 99 " {
+		t.Errorf("on polling: %s", got)
+	}
+}
+
+func TestSlopes(t *testing.T) {
+	record := &result.Record{Figures: map[string]float64{}, Series: []result.Sample{
+		{Clients: 0, RSS: 1000, PSS: 500}, {Clients: 100, RSS: 3000, PSS: 1500}, {Clients: 200, RSS: 5000, PSS: 2500},
+	}}
+	(&session{record: record}).slopes()
+	if f := record.Figures; f["rss_slope_B"] != 20 || f["pss_slope_B"] != 10 || f["rss_r2"] != 1 || f["rss_last_B"] != 5000 {
+		t.Errorf("%v", f)
+	}
+	if _, found := record.Figures["heap_slope_B"]; found {
+		t.Error("a slope of a heap that was never told")
+	}
+}
