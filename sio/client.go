@@ -110,10 +110,8 @@ func (c *client) invalid(err error) {
 	c.part().counts.invalid.Add(1)
 	problem := &PacketError{err}
 	c.srv.cfg.Logger.Debug("sio: invalid packet", "client", c.Session.ID(), "error", err)
-	if c.srv.cfg.OnError != nil {
-		for _, s := range c.sockets() {
-			c.srv.reportError(s, "", problem)
-		}
+	for _, s := range c.sockets() {
+		s.fail("", problem, true)
 	}
 	c.Session.Close(false)
 }

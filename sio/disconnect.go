@@ -88,6 +88,8 @@ func (s *Socket) release() (busy bool) {
 	if c := s.cold; c != nil {
 		busy = busy || len(c.disconnecting)+len(c.disconnect) > 0
 		waiting, acks = c.context, c.acks
+		s.ns.listeners.Add(-int32(len(c.outgoing)))
+		c.outgoing = nil
 		c.context, c.acks = contextState{}, nil
 	}
 	s.mu.Unlock()
@@ -110,23 +112,18 @@ func (j *disconnectJob) run(s *Socket) {
 	disconnecting, disconnect := s.cold.disconnecting, s.cold.disconnect
 	s.mu.Unlock()
 	for _, h := range k.disconnecting {
-		srv.runDisconnect(s, "disconnecting", func() { h(s, j.reason) })
+		srv.runHook(s, "disconnecting", func() { h(s, j.reason) })
 	}
 	for _, h := range disconnecting {
-		srv.runDisconnect(s, "disconnecting", func() { h(j.reason) })
+		srv.runHook(s, "disconnecting", func() { h(j.reason) })
 	}
 	s.mu.Lock()
 	s.cold.rooms = nil
 	s.mu.Unlock()
 	for _, h := range k.disconnect {
-		srv.runDisconnect(s, "disconnect", func() { h(s, j.reason) })
+		srv.runHook(s, "disconnect", func() { h(s, j.reason) })
 	}
 	for _, h := range disconnect {
-		srv.runDisconnect(s, "disconnect", func() { h(j.reason) })
+		srv.runHook(s, "disconnect", func() { h(j.reason) })
 	}
-}
-
-func (srv *Server) runDisconnect(s *Socket, event string, call func()) {
-	defer srv.rescue(s, event, nil)
-	call()
 }

@@ -21,7 +21,9 @@ type Event struct {
 	wants  bool
 	acked  atomic.Bool
 
-	route *route
+	table *table // the namespace's, as of the event's arrival
+	route *route // of table; nil for none
+	begun bool   // what the namespace runs inline has been run
 	buf   []byte // the packet's data, for a queued event
 }
 
@@ -30,9 +32,9 @@ var events = sync.Pool{New: func() any { return new(Event) }}
 // keepBuffer is the largest buffer that a recycled event holds on to.
 const keepBuffer = 4096
 
-func (e *Event) begin(s *Socket, h socketio.Header, r *route) {
+func (e *Event) begin(s *Socket, h socketio.Header, t *table, r *route) {
 	e.socket = s
-	e.route = r
+	e.table, e.route = t, r
 	e.id, e.wants = h.ID, h.HasID
 	if r != nil {
 		e.name = r.event
@@ -45,8 +47,8 @@ func (e *Event) reset() {
 		buf = nil
 	}
 	e.RawArgs = RawArgs{}
-	e.socket, e.route, e.name = nil, nil, ""
-	e.id, e.wants, e.buf = 0, false, buf
+	e.socket, e.table, e.route, e.name = nil, nil, nil, ""
+	e.id, e.wants, e.begun, e.buf = 0, false, false, buf
 	e.acked.Store(false)
 }
 
@@ -94,8 +96,8 @@ func (r *Reply) Ack(args ...any) error {
 	return r.socket.sendAck(r.id, args)
 }
 
-// run calls the queued handlers of the namespace, then those of the socket, on
-// the socket's queue. It implements job.
+// run calls the handlers of the namespace, except those that the loop has
+// called, and of the socket, on the socket's queue. It implements job.
 func (e *Event) run(s *Socket) {
 	if s.state.Load() != stateConnected {
 		e.recycle()
@@ -106,34 +108,78 @@ func (e *Event) run(s *Socket) {
 		return // it was split before it was queued
 	}
 	e.RawArgs.raw = args
-	keeps := false
-	if e.route != nil {
-		keeps = e.route.keeps
-		s.runRoute(e, e.route)
+	own := s.own()
+	var ownRoute *route
+	if own != nil && name != nil {
+		ownRoute = own.routes[string(name)]
 	}
-	s.mu.Lock()
-	var own *route
-	if s.cold != nil {
-		own = s.cold.routes[string(name)]
+	switch {
+	case e.route != nil:
+	case ownRoute != nil:
+		e.name = ownRoute.event
+	default:
+		e.name = string(name)
 	}
-	s.mu.Unlock()
-	if own != nil {
-		e.name = own.event
-		keeps = keeps || own.keeps
-		s.runRoute(e, own)
-	}
-	if !keeps {
+	if e.runAll(own, ownRoute) {
 		e.recycle()
 	}
 }
 
-func (s *Socket) runRoute(e *Event, r *route) {
-	for _, call := range r.queued {
-		if s.state.Load() != stateConnected {
-			return
-		}
-		s.ns.srv.runHandler(call, e)
+// runAll calls the handlers in their order. It reports whether none of them may
+// have kept the event.
+func (e *Event) runAll(own *table, ownRoute *route) (done bool) {
+	s, srv, whole := e.socket, e.socket.ns.srv, !e.begun
+	done = !(whole && e.table.first()) && !own.first()
+	for _, r := range [...]*route{e.route, ownRoute} {
+		done = done && (r == nil || !r.keeps && (e.begun || len(r.inline) == 0))
 	}
+	if whole {
+		e.runAny(e.table)
+	}
+	e.runAny(own)
+	if whole && !e.runUse(e.table, false) || !e.runUse(own, false) {
+		return done
+	}
+	for _, r := range [...]*route{e.route, ownRoute} {
+		if r == nil {
+			continue
+		}
+		lists := [...][]*handler{r.inline, r.queued}
+		if e.begun {
+			lists[0] = nil
+		}
+		for _, list := range lists {
+			for _, h := range list {
+				if s.state.Load() != stateConnected {
+					return done
+				}
+				srv.runHandler(h, e)
+			}
+		}
+	}
+	return done
+}
+
+func (e *Event) runAny(t *table) {
+	if t != nil {
+		for _, h := range t.any {
+			e.socket.ns.srv.runHandler(h, e)
+		}
+	}
+}
+
+// runUse calls packet middlewares and reports whether the event may pass.
+func (e *Event) runUse(t *table, onLoop bool) bool {
+	if t == nil {
+		return true
+	}
+	for _, h := range t.use {
+		if err := e.socket.ns.srv.runPacketMiddleware(h, e); err != nil {
+			e.socket.fail(e.name, err, onLoop)
+			return false
+		}
+	}
+	return true
 }
 
 func (e *Event) recycle() {

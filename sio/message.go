@@ -12,6 +12,7 @@ import (
 type message struct {
 	head        *eio.Packet
 	attachments []*eio.Packet
+	outgoing    *outgoing // for those who listen; nil when nobody does
 }
 
 // textMessage returns a packet without attachments.
@@ -25,7 +26,11 @@ func textMessage(encode func(b []byte) []byte) message {
 func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (message, error) {
 	p := eio.NewPacket(false)
 	b, attachments, err := socketio.AppendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
-	return seal(p, b, attachments, err)
+	m, err := seal(p, b, attachments, err)
+	if err == nil {
+		m.outgoing = ns.observe(event, args)
+	}
+	return m, err
 }
 
 // ackMessage encodes an acknowledgement.
@@ -86,5 +91,8 @@ func (s *Socket) deliver(m message, volatile bool) {
 		return
 	}
 	counts.packetsOut.Add(1)
+	if m.outgoing != nil {
+		s.tell(m.outgoing)
+	}
 	m.send(s.client)
 }

@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -17,9 +16,11 @@ type Namespace struct {
 	rooms  *adapter.Rooms[*Socket]
 	ackIDs atomic.Uint64 // the next ack id, shared by all sockets
 
-	mu     sync.Mutex // held to replace what follows; reading needs no lock
-	routes atomic.Pointer[routes]
-	hooks  atomic.Pointer[hooks]
+	listeners atomic.Int32 // for outgoing events, those of sockets included
+
+	mu    sync.Mutex // held to replace what follows; reading needs no lock
+	table atomic.Pointer[table]
+	hooks atomic.Pointer[hooks]
 }
 
 // hooks are a namespace's handlers for the life of a socket. Immutable.
@@ -28,11 +29,13 @@ type hooks struct {
 	connection    []func(s *Socket)
 	disconnecting []func(s *Socket, reason Reason)
 	disconnect    []func(s *Socket, reason Reason)
+	errors        []func(s *Socket, err error)
+	outgoing      []*outgoingFunc
 }
 
 func newNamespace(srv *Server, name string) *Namespace {
 	ns := &Namespace{srv: srv, name: name, rooms: adapter.New[*Socket](srv.cfg.Loops)}
-	ns.routes.Store(&routes{})
+	ns.table.Store(new(table))
 	ns.hooks.Store(&hooks{})
 	return ns
 }
@@ -47,9 +50,6 @@ func (ns *Namespace) updateHooks(change func(h *hooks)) {
 	change(&next)
 	ns.hooks.Store(&next)
 }
-
-// with returns a longer copy of list: readers keep the old one.
-func with[T any](list []T, v T) []T { return append(slices.Clip(list), v) }
 
 // Use adds a middleware. The middlewares of a namespace run one after the other
 // for each socket that wants to connect, on its queue, so they may block; the
@@ -77,15 +77,6 @@ func (ns *Namespace) OnDisconnecting(h func(s *Socket, reason Reason)) {
 // on the socket's queue, after all its other handlers.
 func (ns *Namespace) OnDisconnect(h func(s *Socket, reason Reason)) {
 	ns.updateHooks(func(k *hooks) { k.disconnect = with(k.disconnect, h) })
-}
-
-// On adds a handler for an event of all the namespace's sockets. It costs
-// nothing a connection. [On] and [OnAck] are more convenient.
-func (ns *Namespace) On(event string, h HandlerFunc, opts ...HandlerOption) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	next := ns.routes.Load().with(event, newHandler(h, opts))
-	ns.routes.Store(&next)
 }
 
 // Emit sends an event to all sockets of the namespace: see [BroadcastOperator.Emit].

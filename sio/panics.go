@@ -3,12 +3,24 @@ package sio
 import "runtime/debug"
 
 // runHandler calls a handler of an event and reports what comes of it.
-func (srv *Server) runHandler(call HandlerFunc, e *Event) {
+func (srv *Server) runHandler(h *handler, e *Event) {
 	s, name := e.socket, e.name
 	defer srv.rescue(s, name, nil)
-	if err := call((*socketContext)(s), e); err != nil {
+	if err := h.call((*socketContext)(s), e); err != nil {
 		srv.reportError(s, name, err)
 	}
+}
+
+// runPacketMiddleware calls a packet middleware.
+func (srv *Server) runPacketMiddleware(h *handler, e *Event) (err error) {
+	defer srv.rescue(e.socket, e.name, func() { err = errMiddleware })
+	return h.call((*socketContext)(e.socket), e)
+}
+
+// runHook calls a handler that is not of an event.
+func (srv *Server) runHook(s *Socket, event string, call func()) {
+	defer srv.rescue(s, event, nil)
+	call()
 }
 
 // reportError tells the operator and the application of a handler's error.

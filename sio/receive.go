@@ -75,39 +75,63 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 		return
 	}
 	p.counts.eventsIn.Add(1)
-	if name == nil || s.state.Load() != stateConnected {
+	if s.state.Load() != stateConnected {
 		return
 	}
-	r := (*s.ns.routes.Load())[string(name)]
-	if r != nil && len(r.inline) > 0 {
+	t := s.ns.table.Load()
+	var r *route
+	if name != nil {
+		r = t.routes[string(name)]
+	}
+	busy, first := s.ownHandlers()
+	if t.serial || first {
+		s.queueEvent(h, attachments, t, r, false)
+		return
+	}
+	if t.first() || r != nil && len(r.inline) > 0 {
 		e := p.scratch
 		p.scratch = nil
 		if e == nil {
 			e = new(Event)
 		}
-		e.begin(s, h, r)
+		e.begin(s, h, t, r)
+		if r == nil {
+			e.name = string(name)
+		}
 		e.RawArgs = RawArgs{args, attachments}
-		for _, call := range r.inline {
-			s.ns.srv.runHandler(call, e)
+		e.runAny(t)
+		passed := e.runUse(t, true) && s.state.Load() == stateConnected
+		if passed && r != nil {
+			for _, h := range r.inline {
+				s.ns.srv.runHandler(h, e)
+			}
 		}
 		e.reset()
 		p.scratch = e
+		if !passed {
+			return
+		}
 	}
-	if r != nil && len(r.queued) > 0 || s.mayHandle() {
-		s.queueEvent(h, attachments, r)
+	if r != nil && len(r.queued) > 0 || busy && name != nil {
+		s.queueEvent(h, attachments, t, r, true)
 	}
 }
 
-// mayHandle reports whether the socket may have handlers of its own when the
-// event's turn comes: it has some, or what runs now may add some.
-func (s *Socket) mayHandle() bool {
+// ownHandlers reports whether the socket may have handlers of its own when the
+// event's turn comes, because it has some or what runs now may add some, and
+// whether some of them come before those of the namespace.
+func (s *Socket) ownHandlers() (busy, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.queue != nil || s.cold != nil && s.cold.routes != nil
+	if s.cold == nil {
+		return s.queue != nil, false
+	}
+	return s.queue != nil || s.cold.table != nil, s.cold.table.first()
 }
 
-// queueEvent copies an event to the socket's queue.
-func (s *Socket) queueEvent(h socketio.Header, attachments [][]byte, r *route) {
+// queueEvent copies an event to the socket's queue; begun tells that the loop
+// has done its part of the namespace's handlers.
+func (s *Socket) queueEvent(h socketio.Header, attachments [][]byte, t *table, r *route, begun bool) {
 	c := s.client
 	size := len(h.Data)
 	for _, a := range attachments {
@@ -117,7 +141,8 @@ func (s *Socket) queueEvent(h socketio.Header, attachments [][]byte, r *route) {
 		return
 	}
 	e := events.Get().(*Event)
-	e.begin(s, h, r)
+	e.begin(s, h, t, r)
+	e.begun = begun
 	e.buf = append(e.buf, h.Data...)
 	e.RawArgs.attachments = attachments
 	s.enqueue(e, true)

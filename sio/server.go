@@ -102,45 +102,11 @@ func (srv *Server) part(l *loop.Loop) *part { return &srv.parts[l.Index()] }
 // loop returns the loop of a shard that has members, hence had a session.
 func (srv *Server) loop(shard int) *loop.Loop { return srv.parts[shard].loop.Load() }
 
-// Use adds a middleware to the main namespace: see [Namespace.Use].
-func (srv *Server) Use(middleware func(s *Socket) error) { srv.main.Use(middleware) }
-
-// OnConnection adds a connection handler to the main namespace: see [Namespace.OnConnection].
-func (srv *Server) OnConnection(h func(s *Socket)) { srv.main.OnConnection(h) }
-
-// OnDisconnecting adds a handler to the main namespace: see [Namespace.OnDisconnecting].
-func (srv *Server) OnDisconnecting(h func(s *Socket, reason Reason)) { srv.main.OnDisconnecting(h) }
-
-// OnDisconnect adds a handler to the main namespace: see [Namespace.OnDisconnect].
-func (srv *Server) OnDisconnect(h func(s *Socket, reason Reason)) { srv.main.OnDisconnect(h) }
-
-// On adds a handler to the main namespace: see [Namespace.On].
-func (srv *Server) On(event string, h HandlerFunc, opts ...HandlerOption) {
-	srv.main.On(event, h, opts...)
-}
-
-// Emit sends an event to all sockets of the main namespace.
-func (srv *Server) Emit(event string, args ...any) error { return srv.main.Emit(event, args...) }
-
-// To addresses rooms of the main namespace: see [Namespace.To].
-func (srv *Server) To(rooms ...string) BroadcastOperator { return srv.main.To(rooms...) }
-
-// In is To.
-func (srv *Server) In(rooms ...string) BroadcastOperator { return srv.main.To(rooms...) }
-
-// Except addresses everybody in the main namespace but rooms: see [Namespace.Except].
-func (srv *Server) Except(rooms ...string) BroadcastOperator { return srv.main.Except(rooms...) }
-
-// Volatile addresses everybody in the main namespace: see [BroadcastOperator.Volatile].
-func (srv *Server) Volatile() BroadcastOperator { return srv.main.Volatile() }
-
-// Sockets returns the connected sockets of the main namespace, in no order.
-func (srv *Server) Sockets() []*Socket { return srv.main.Sockets() }
-
 // Registrar is where event handlers are registered: a [Server], a [Namespace]
 // (which cost nothing a connection), or a [Socket].
 type Registrar interface {
-	On(event string, h HandlerFunc, opts ...HandlerOption)
+	// On adds a handler; off removes it.
+	On(event string, h HandlerFunc, opts ...HandlerOption) (off func())
 }
 
 // HandlerFunc handles one event. ctx is done when the socket is disconnected.

@@ -35,7 +35,9 @@ const (
 type cold struct {
 	data          any
 	auth          []byte // raw JSON; nil for none
-	routes        routes // the socket's own handlers
+	table         *table // the socket's own handlers
+	errors        []func(err error)
+	outgoing      []*outgoingFunc
 	disconnecting []func(reason Reason)
 	disconnect    []func(reason Reason)
 	rooms         []string // what disconnecting handlers see
@@ -118,18 +120,6 @@ func (s *Socket) Rooms() []string {
 	}
 	s.mu.Unlock()
 	return s.ns.rooms.RoomsOf(&s.member)
-}
-
-// On adds a handler for an event of this socket alone. It costs memory for
-// each socket: prefer handlers of the namespace. A handler that is added by a
-// connection handler misses no event.
-func (s *Socket) On(event string, h HandlerFunc, opts ...HandlerOption) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	own := newHandler(h, opts)
-	own.inline = false
-	c := s.rareLocked()
-	c.routes = c.routes.with(event, own)
 }
 
 // OnDisconnecting adds a handler of this socket alone, called before those of

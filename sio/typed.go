@@ -14,10 +14,11 @@ import (
 // also be [Args2] or [Args3] for several arguments, [None] for none, [RawArgs] or
 // []json.RawMessage for all. An argument that is missing leaves its zero value;
 // one that does not fit keeps the handler from being called and is given to
-// [Config.OnError]. See [HandlerFunc] for ctx and the returned error.
-func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) error, opts ...HandlerOption) {
+// [Config.OnError]. See [HandlerFunc] for ctx and the returned error. off removes
+// the handler.
+func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) error, opts ...HandlerOption) (off func()) {
 	pretouch[T]()
-	r.On(event, func(ctx context.Context, e *Event) error {
+	return r.On(event, func(ctx context.Context, e *Event) error {
 		var arg T
 		if err := bind(e.RawArgs, &arg); err != nil {
 			return err
@@ -30,10 +31,10 @@ func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket,
 // acknowledgement's argument, or its arguments when R is [Args2] or [Args3];
 // none when R is [None]. When h returns an error, or the client did not ask for
 // an acknowledgement, none is sent.
-func OnAck[T, R any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) (R, error), opts ...HandlerOption) {
+func OnAck[T, R any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) (R, error), opts ...HandlerOption) (off func()) {
 	pretouch[T]()
 	pretouch[R]()
-	r.On(event, func(ctx context.Context, e *Event) error {
+	return r.On(event, func(ctx context.Context, e *Event) error {
 		var arg T
 		if err := bind(e.RawArgs, &arg); err != nil {
 			return err

@@ -1,0 +1,76 @@
+package sio
+
+// Use adds a middleware to the main namespace: see [Namespace.Use].
+func (srv *Server) Use(middleware func(s *Socket) error) { srv.main.Use(middleware) }
+
+// OnConnection adds a connection handler to the main namespace: see [Namespace.OnConnection].
+func (srv *Server) OnConnection(h func(s *Socket)) { srv.main.OnConnection(h) }
+
+// OnDisconnecting adds a handler to the main namespace: see [Namespace.OnDisconnecting].
+func (srv *Server) OnDisconnecting(h func(s *Socket, reason Reason)) { srv.main.OnDisconnecting(h) }
+
+// OnDisconnect adds a handler to the main namespace: see [Namespace.OnDisconnect].
+func (srv *Server) OnDisconnect(h func(s *Socket, reason Reason)) { srv.main.OnDisconnect(h) }
+
+// On adds a handler to the main namespace: see [Namespace.On].
+func (srv *Server) On(event string, h HandlerFunc, opts ...HandlerOption) (off func()) {
+	return srv.main.On(event, h, opts...)
+}
+
+// Emit sends an event to all sockets of the main namespace.
+func (srv *Server) Emit(event string, args ...any) error { return srv.main.Emit(event, args...) }
+
+// To addresses rooms of the main namespace: see [Namespace.To].
+func (srv *Server) To(rooms ...string) BroadcastOperator { return srv.main.To(rooms...) }
+
+// In is To.
+func (srv *Server) In(rooms ...string) BroadcastOperator { return srv.main.To(rooms...) }
+
+// Except addresses everybody in the main namespace but rooms: see [Namespace.Except].
+func (srv *Server) Except(rooms ...string) BroadcastOperator { return srv.main.Except(rooms...) }
+
+// Volatile addresses everybody in the main namespace: see [BroadcastOperator.Volatile].
+func (srv *Server) Volatile() BroadcastOperator { return srv.main.Volatile() }
+
+// Sockets returns the connected sockets of the main namespace, in no order.
+func (srv *Server) Sockets() []*Socket { return srv.main.Sockets() }
+
+// Off removes handlers of the main namespace: see [Namespace.Off].
+func (srv *Server) Off(events ...string) { srv.main.Off(events...) }
+
+// Events are the names of the events that the main namespace has handlers for, sorted.
+func (srv *Server) Events() []string { return srv.main.Events() }
+
+// OnAny adds a catch-all handler to the main namespace: see [Namespace.OnAny].
+func (srv *Server) OnAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
+	return srv.main.OnAny(h, opts...)
+}
+
+// PrependAny adds a catch-all handler to the main namespace: see [Namespace.PrependAny].
+func (srv *Server) PrependAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
+	return srv.main.PrependAny(h, opts...)
+}
+
+// OffAny removes the catch-all handlers of the main namespace.
+func (srv *Server) OffAny() { srv.main.OffAny() }
+
+// UsePacket adds a packet middleware to the main namespace: see [Namespace.UsePacket].
+func (srv *Server) UsePacket(h HandlerFunc, opts ...HandlerOption) (off func()) {
+	return srv.main.UsePacket(h, opts...)
+}
+
+// OnError adds an error handler to the main namespace: see [Namespace.OnError].
+func (srv *Server) OnError(h func(s *Socket, err error)) { srv.main.OnError(h) }
+
+// OnAnyOutgoing adds a listener to the main namespace: see [Namespace.OnAnyOutgoing].
+func (srv *Server) OnAnyOutgoing(h func(s *Socket, event string, args RawArgs)) (off func()) {
+	return srv.main.OnAnyOutgoing(h)
+}
+
+// PrependAnyOutgoing adds a listener to the main namespace: see [Namespace.PrependAnyOutgoing].
+func (srv *Server) PrependAnyOutgoing(h func(s *Socket, event string, args RawArgs)) (off func()) {
+	return srv.main.PrependAnyOutgoing(h)
+}
+
+// OffAnyOutgoing removes the outgoing listeners of the main namespace.
+func (srv *Server) OffAnyOutgoing() { srv.main.OffAnyOutgoing() }

@@ -1,0 +1,35 @@
+package sio
+
+// fail reports an error of the socket that no handler has returned: see
+// [Namespace.OnError].
+func (s *Socket) fail(event string, err error, onLoop bool) {
+	s.ns.srv.reportError(s, event, err)
+	s.mu.Lock()
+	listens := s.cold != nil && len(s.cold.errors) > 0
+	s.mu.Unlock()
+	if !listens && len(s.ns.hooks.Load().errors) == 0 || onLoop && s.client.overflows(0) {
+		return
+	}
+	s.enqueue(&errorJob{err}, onLoop)
+}
+
+// errorJob runs the error handlers of a socket.
+type errorJob struct{ err error }
+
+func (j *errorJob) size() int { return 0 }
+
+func (j *errorJob) run(s *Socket) {
+	srv := s.ns.srv
+	for _, h := range s.ns.hooks.Load().errors {
+		srv.runHook(s, "error", func() { h(s, j.err) })
+	}
+	s.mu.Lock()
+	var own []func(err error)
+	if s.cold != nil {
+		own = s.cold.errors
+	}
+	s.mu.Unlock()
+	for _, h := range own {
+		srv.runHook(s, "error", func() { h(j.err) })
+	}
+}

@@ -1,0 +1,231 @@
+package sio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+// steps records which handlers ran.
+type steps chan string
+
+func (c steps) handler(name string) sio.HandlerFunc {
+	return func(_ context.Context, e *sio.Event) error {
+		c <- fmt.Sprint(name, " ", e.Name(), " ", e.Len())
+		return nil
+	}
+}
+
+func (c steps) want(t *testing.T, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if got := take(t, "step", c); got != w {
+			t.Fatalf("got %q, want %q", got, w)
+		}
+	}
+	empty(t, "steps", c)
+}
+
+// TestListenerOrder is S69, on both levels.
+func TestListenerOrder(t *testing.T) {
+	ran := make(steps, 100)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		f.OnConnection(func(s *sio.Socket) {
+			s.On("e", ran.handler("socket handler"))
+			s.Use(ran.handler("socket use"))
+			s.OnAny(ran.handler("socket any"))
+			s.PrependAny(ran.handler("socket first any"))
+			s.Emit("ready")
+		})
+		f.On("e", ran.handler("inline handler"), sio.Inline())
+		f.On("e", ran.handler("handler"))
+		f.UsePacket(ran.handler("use"))
+		f.OnAny(ran.handler("any"))
+		f.PrependAny(ran.handler("first any"))
+	})
+	w := f.join(t)
+	w.want(`42["ready"]`)
+	w.send(`42["e",1,2]`)
+	ran.want(t, "first any e 2", "any e 2", "socket first any e 2", "socket any e 2", "use e 2", "socket use e 2",
+		"inline handler e 2", "handler e 2", "socket handler e 2")
+	w.send(`42["unknown"]`)
+	ran.want(t, "first any unknown 0", "any unknown 0", "socket first any unknown 0", "socket any unknown 0",
+		"use unknown 0", "socket use unknown 0")
+	t.Run("S32", func(t *testing.T) {
+		w.send(`42`)
+		ran.want(t, "first any  0", "any  0", "socket first any  0", "socket any  0", "use  0", "socket use  0")
+	})
+	t.Run("off", func(t *testing.T) {
+		s := take(t, "socket", f.connected)
+		f.OffAny()
+		s.OffAny()
+		w.send(`42["e"]`)
+		ran.want(t, "use e 0", "socket use e 0", "inline handler e 0", "handler e 0", "socket handler e 0")
+		f.Off("e")
+		s.Off()
+		w.send(`42["e"]`)
+		ran.want(t, "use e 0", "socket use e 0")
+		if events := f.Events(); !slices.Equal(events, []string{"echo", "message", "message-with-ack"}) {
+			t.Errorf("there are handlers for %q", events)
+		}
+		if events := s.Events(); len(events) != 0 {
+			t.Errorf("the socket has handlers for %q", events)
+		}
+	})
+}
+
+// TestInlineListeners: what is inline runs first, and on the loop.
+func TestInlineListeners(t *testing.T) {
+	ran := make(steps, 100)
+	refuse := errors.New("not now")
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		f.OnAny(ran.handler("any"), sio.Inline())
+		f.UsePacket(func(_ context.Context, e *sio.Event) error {
+			if e.Name() == "refused" {
+				return refuse
+			}
+			return nil
+		}, sio.Inline())
+		f.On("e", ran.handler("inline"), sio.Inline())
+		f.On("e", ran.handler("queued"))
+		f.On("refused", ran.handler("never"), sio.Inline())
+		f.OnError(func(_ *sio.Socket, err error) { ran <- "error " + err.Error() })
+	})
+	w := f.join(t)
+	w.send(`42["e",1]`)
+	ran.want(t, "any e 1", "inline e 1", "queued e 1")
+	w.send(`42["refused"]`)
+	ran.want(t, "any refused 0", "error not now")
+	w.send(`42["?"]`)
+	ran.want(t, "any ? 0")
+	if err := take(t, "error", f.errors); !errors.Is(err, refuse) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestOnceAndOff(t *testing.T) {
+	ran := make(steps, 100)
+	var off, offTyped func()
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		f.On("e", ran.handler("once"), sio.Once())
+		f.On("e", ran.handler("inline once"), sio.Once(), sio.Inline())
+		off = f.On("e", ran.handler("off"))
+		offTyped = sio.On(f, "typed", func(context.Context, *sio.Socket, int) error { ran <- "typed"; return nil })
+		f.OnConnection(func(s *sio.Socket) {
+			s.On("e", ran.handler("socket once"), sio.Once())
+			s.Emit("ready")
+		})
+	})
+	w := f.join(t)
+	w.want(`42["ready"]`)
+	w.send(`42["e"]`, `42["e"]`, `42["typed",1]`)
+	ran.want(t, "inline once e 0", "once e 0", "off e 0", "socket once e 0", "off e 0", "typed")
+	off()
+	off()
+	offTyped()
+	w.send(`42["e"]`, `42["typed",1]`)
+	w.alive()
+	empty(t, "steps", ran)
+	if events := f.Events(); slices.Contains(events, "e") || slices.Contains(events, "typed") {
+		t.Errorf("there are handlers for %q", events)
+	}
+}
+
+// TestRejection is S70, and S53 beside it.
+func TestRejection(t *testing.T) {
+	ran := make(steps, 100)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		f.On("secret", ran.handler("never"))
+		f.On("error", ran.handler("event"))
+		f.OnError(func(_ *sio.Socket, err error) { ran <- "namespace: " + err.Error() })
+		f.OnConnection(func(s *sio.Socket) {
+			s.Use(func(_ context.Context, e *sio.Event) error {
+				switch e.Name() {
+				case "secret":
+					return errors.New("forbidden")
+				case "bug":
+					panic("a bug")
+				}
+				return nil
+			})
+			s.OnError(func(err error) { ran <- "socket: " + err.Error() })
+			s.Emit("ready")
+		})
+	})
+	w := f.join(t)
+	w.want(`42["ready"]`)
+	w.send(`42["secret"]`)
+	ran.want(t, "namespace: forbidden", "socket: forbidden")
+	w.send(`42["bug"]`)
+	ran.want(t, "namespace: internal server error", "socket: internal server error")
+	w.alive()
+	t.Run("S53", func(t *testing.T) {
+		w.send(`42["error","x"]`)
+		ran.want(t, "event error 1")
+		w.alive()
+	})
+	t.Run("S29 S33", func(t *testing.T) {
+		for len(f.errors) > 0 {
+			<-f.errors
+		}
+		w.send(`42[]`)
+		w.wantClosed()
+		wantReason(t, f, "/ forced close")
+		var invalid *sio.PacketError
+		if err := take(t, "error", f.errors); !errors.As(err, &invalid) {
+			t.Errorf("the error is %v", err)
+		}
+		ran.want(t, "namespace: "+invalid.Error(), "socket: "+invalid.Error())
+	})
+}
+
+// TestOutgoing is S71.
+func TestOutgoing(t *testing.T) {
+	seen := make(steps, 100)
+	note := func(who string) func(string, sio.RawArgs) {
+		return func(event string, args sio.RawArgs) {
+			var b []byte
+			if err := args.Bind(nil, &b); err != nil {
+				seen <- err.Error()
+			}
+			seen <- fmt.Sprint(who, " ", event, " ", string(args.Raw(0)), " ", b)
+		}
+	}
+	f := serve(t, sio.Config{Loops: 1}, func(f *fixture) {
+		echo(f)
+		f.On("ask", func(_ context.Context, e *sio.Event) error { return e.Ack(1) })
+	})
+	clients, s := crowd(t, f, 2)
+	off := s[0].OnAnyOutgoing(note("a"))
+	s[0].PrependAnyOutgoing(note("first a"))
+	offAll := f.OnAnyOutgoing(func(s *sio.Socket, event string, args sio.RawArgs) { note("all")(event, args) })
+	s[0].Emit("e", 1)
+	clients[0].want(`42["e",1]`)
+	seen.want(t, "all e 1 []", "first a e 1 []", "a e 1 []")
+	clients[0].send(`421["ask"]`)
+	clients[0].want(`431[1]`)
+	empty(t, "steps after an acknowledgement", seen)
+	f.Emit("b", "x", []byte{7})
+	for _, w := range clients {
+		w.want(`451-["b","x",`+p0+`]`, "b:07")
+	}
+	seen.want(t, `all b "x" [7]`, `first a b "x" [7]`, `a b "x" [7]`, `all b "x" [7]`)
+	off()
+	offAll()
+	s[0].OffAnyOutgoing()
+	f.OnAnyOutgoing(func(*sio.Socket, string, sio.RawArgs) { panic("a bug") })
+	f.PrependAnyOutgoing(func(*sio.Socket, string, sio.RawArgs) { seen <- "before the bug" })
+	clients[0].alive()
+	seen.want(t, "before the bug")
+	f.OffAnyOutgoing()
+	clients[0].alive()
+	seen.want(t)
+}

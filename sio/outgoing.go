@@ -1,0 +1,142 @@
+package sio
+
+import (
+	"slices"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+)
+
+// outgoingFunc is a registered listener for what is sent, known by its address.
+type outgoingFunc struct {
+	call func(s *Socket, event string, args RawArgs)
+}
+
+// outgoing is an event on its way out as listeners see it. Immutable.
+type outgoing struct {
+	event string
+	args  RawArgs
+}
+
+// observe describes an event for the listeners of the namespace and its
+// sockets; nil when there are none.
+func (ns *Namespace) observe(event string, args []any) *outgoing {
+	if ns.listeners.Load() == 0 {
+		return nil
+	}
+	b, attachments, err := socketio.AppendEvent(nil, "/", 0, false, event, args)
+	if err != nil {
+		return nil // the caller has noticed
+	}
+	h, err := socketio.ParseHeader(b, len(attachments))
+	if err != nil {
+		return nil
+	}
+	_, raw, _ := socketio.SplitEvent(h.Data)
+	for i, a := range attachments {
+		attachments[i] = slices.Clone(a) // the emitter may change it
+	}
+	return &outgoing{event, RawArgs{raw, attachments}}
+}
+
+// tell calls the listeners for what the socket is about to be sent, on its loop.
+func (s *Socket) tell(o *outgoing) {
+	for _, l := range s.ns.hooks.Load().outgoing {
+		s.ns.srv.runHook(s, "outgoing", func() { l.call(s, o.event, o.args) })
+	}
+	s.mu.Lock()
+	var own []*outgoingFunc
+	if s.cold != nil {
+		own = s.cold.outgoing
+	}
+	s.mu.Unlock()
+	for _, l := range own {
+		s.ns.srv.runHook(s, "outgoing", func() { l.call(s, o.event, o.args) })
+	}
+}
+
+// OnAnyOutgoing adds a listener that is called with every event that one of the
+// namespace's sockets is sent, for a broadcast once for each recipient;
+// acknowledgements are none. It runs on the loop and must not block. As long as
+// there is one, here or at a socket, every emit is encoded a second time. off
+// removes it.
+func (ns *Namespace) OnAnyOutgoing(h func(s *Socket, event string, args RawArgs)) (off func()) {
+	return ns.onOutgoing(h, false)
+}
+
+// PrependAnyOutgoing is OnAnyOutgoing for a listener that is called before those
+// already there.
+func (ns *Namespace) PrependAnyOutgoing(h func(s *Socket, event string, args RawArgs)) (off func()) {
+	return ns.onOutgoing(h, true)
+}
+
+func (ns *Namespace) onOutgoing(h func(*Socket, string, RawArgs), first bool) (off func()) {
+	l := &outgoingFunc{h}
+	ns.listeners.Add(1)
+	ns.updateHooks(func(k *hooks) { k.outgoing = added(k.outgoing, l, first) })
+	return func() {
+		ns.updateHooks(func(k *hooks) {
+			k.outgoing = ns.removed(k.outgoing, l)
+		})
+	}
+}
+
+// OffAnyOutgoing removes all listeners of OnAnyOutgoing.
+func (ns *Namespace) OffAnyOutgoing() {
+	ns.updateHooks(func(k *hooks) {
+		ns.listeners.Add(-int32(len(k.outgoing)))
+		k.outgoing = nil
+	})
+}
+
+// OnAnyOutgoing adds a listener for what this socket is sent: see
+// [Namespace.OnAnyOutgoing].
+func (s *Socket) OnAnyOutgoing(h func(event string, args RawArgs)) (off func()) {
+	return s.onOutgoing(h, false)
+}
+
+// PrependAnyOutgoing is OnAnyOutgoing for a listener that is called before the
+// socket's others.
+func (s *Socket) PrependAnyOutgoing(h func(event string, args RawArgs)) (off func()) {
+	return s.onOutgoing(h, true)
+}
+
+func (s *Socket) onOutgoing(h func(string, RawArgs), first bool) (off func()) {
+	l := &outgoingFunc{func(_ *Socket, event string, args RawArgs) { h(event, args) }}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open() {
+		return func() {}
+	}
+	s.ns.listeners.Add(1)
+	c := s.rareLocked()
+	c.outgoing = added(c.outgoing, l, first)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cold.outgoing = s.ns.removed(s.cold.outgoing, l)
+	}
+}
+
+// OffAnyOutgoing removes this socket's listeners of OnAnyOutgoing.
+func (s *Socket) OffAnyOutgoing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.cold; c != nil {
+		s.ns.listeners.Add(-int32(len(c.outgoing)))
+		c.outgoing = nil
+	}
+}
+
+func added(list []*outgoingFunc, l *outgoingFunc, first bool) []*outgoingFunc {
+	if first {
+		return slices.Concat([]*outgoingFunc{l}, list)
+	}
+	return with(list, l)
+}
+
+// removed returns list without l and keeps the namespace's count.
+func (ns *Namespace) removed(list []*outgoingFunc, l *outgoingFunc) []*outgoingFunc {
+	next := without(list, l)
+	ns.listeners.Add(int32(len(next) - len(list)))
+	return next
+}
