@@ -1,10 +1,6 @@
 package floor
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // send writes b to the connection now, or queues it for the end of the turn in the joined form. b is borrowed until
 // return.
@@ -72,32 +68,4 @@ func (s *Server) resume(fd int32) {
 func (s *Server) watch(fd int32, events uint32) {
 	ev := unix.EpollEvent{Events: events, Fd: fd}
 	_ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_MOD, int(fd), &ev)
-}
-
-// The three calls below go to the kernel without telling Go's scheduler: they don't block (epollWait does, but the
-// process has nothing else to run), and the hand-over costs more than the work.
-
-func read(fd int32, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-	return int(n), errno
-}
-
-func send(fd int32, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
-		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	return int(n), errno
-}
-
-func epollWait(epoll int, events []unix.EpollEvent) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])),
-			uintptr(len(events)), ^uintptr(0), 0, 0)
-		if errno == unix.EINTR {
-			continue
-		}
-		if errno != 0 {
-			return 0, errno
-		}
-		return int(n), nil
-	}
 }

@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -12,6 +11,7 @@ const (
 	readSize  = 64 << 10
 	batchSize = 256
 	backlog   = 4096
+	maxFiles  = 1 << 20
 )
 
 // Config says where the floor listens and how it sends.
@@ -61,6 +61,11 @@ func Listen(cfg Config) (*Server, error) {
 		partial: map[int32][]byte{}, stuck: map[int32][]byte{}, rooms: map[string][]int32{},
 		buf: make([]byte, readSize),
 	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return nil, fmt.Errorf("floor: limit on open files: %w", err)
+	}
+	s.conns = make([]conn, min(limit.Cur, maxFiles)) // only what is used becomes resident
 	if err := s.listen(cfg.Port); err != nil {
 		s.release()
 		return nil, fmt.Errorf("floor: listen on port %d: %w", cfg.Port, err)
@@ -149,26 +154,24 @@ func (s *Server) ready(fd int32, events uint32) {
 
 func (s *Server) accept() error {
 	for {
-		fd, _, err := unix.Accept4(s.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch {
-		case errors.Is(err, unix.EAGAIN):
+		fd, errno := accept(s.listener)
+		switch errno {
+		case 0:
+		case unix.EAGAIN:
 			return nil
-		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EINTR):
+		case unix.ECONNABORTED, unix.EINTR:
 			continue
-		case err != nil:
-			return err
+		default:
+			return errno
 		}
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 			unix.Close(fd)
 			continue
 		}
 		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
-		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+		if fd >= len(s.conns) || unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &ev) != nil {
 			unix.Close(fd)
-			return err
-		}
-		if fd >= len(s.conns) {
-			s.conns = append(s.conns, make([]conn, fd+1-len(s.conns))...)
+			continue
 		}
 		s.conns[fd] = conn{state: stateRequest}
 	}
