@@ -103,7 +103,11 @@ func (e *Event) run(s *Socket) {
 		e.recycle()
 		return
 	}
-	name, args, err := socketio.SplitEvent(e.buf)
+	var data []byte // nil when the packet had none
+	if len(e.buf) > 0 {
+		data = e.buf
+	}
+	name, args, err := socketio.SplitEvent(data)
 	if err != nil {
 		return // it was split before it was queued
 	}
