@@ -147,6 +147,9 @@ func (u upper) Opened(s *eio.Session) {
 		p.loop.Store(c.Loop())
 	}
 	c.startConnectTimer()
+	if c.old() {
+		c.joinMain()
+	}
 }
 
 func (u upper) Message(s *eio.Session, data []byte, binary bool) {

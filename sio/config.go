@@ -50,6 +50,8 @@ type Config struct {
 	Transports []string
 	// NoUpgrades stops the server from offering an upgrade from polling to WebSocket.
 	NoUpgrades bool
+	// AllowEIO3 serves the clients of Socket.IO 2 too (protocol 4 over Engine.IO 3).
+	AllowEIO3 bool
 	// CORS, when set, lets pages of other origins use polling and the client's files.
 	CORS *eio.CORS
 	// Cookie, when set, is sent with the answer to each polling handshake.
@@ -155,6 +157,7 @@ func (cfg *Config) engine() eio.Config {
 		MaxQueued:         cfg.MaxQueued,
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,
+		AllowEIO3:         cfg.AllowEIO3,
 		CORS:              cfg.CORS,
 		Cookie:            cfg.Cookie,
 		AllowRequest:      cfg.AllowRequest,

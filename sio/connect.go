@@ -27,11 +27,13 @@ func (c *client) join(h socketio.Header) {
 	}
 	s.client, s.ns = c, ns
 	s.member.Owner = s
-	if !ns.rooms.Reserve(&s.member, c.Loop().Index()) {
+	if !ns.rooms.Reserve(&s.member, c.Loop().Index(), func() { s.id = c.newID(s.member.Slot()) }) {
 		c.refuse(ns.name, ErrFull.Error(), nil)
 		return
 	}
-	s.id = c.part().ids.next(s.member.Shard(), s.member.Slot())
+	if c.old() {
+		ns.strays.add(s)
+	}
 	if len(h.Data) > 0 && string(h.Data) != "{}" {
 		s.mu.Lock()
 		s.rareLocked().auth = append([]byte(nil), h.Data...)
@@ -49,6 +51,16 @@ func (c *client) join(h socketio.Header) {
 	} else {
 		c.Loop().Post((*welcomeTask)(s))
 	}
+}
+
+// newID makes the id of a socket with the slot in its namespace's rooms. Those of
+// an old client all have that of the connection.
+func (c *client) newID(slot uint32) (id socketID) {
+	if c.old() {
+		copy(id[:], c.Session.ID())
+		return id
+	}
+	return c.part().ids.next(c.Loop().Index(), slot)
 }
 
 // refuse answers a CONNECT packet with an error.
@@ -97,7 +109,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 	if !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
 		return
 	}
-	s.ns.rooms.Remove(&s.member)
+	s.ns.remove(s)
 	s.release()
 	s.client.forget(s)
 	message, data := t.err.Error(), []byte(nil)
@@ -112,7 +124,11 @@ func (t *refuseTask) Run(*loop.Loop) {
 			}
 		}
 	}
-	s.client.refuse(s.ns.name, message, data)
+	if s.client.old() {
+		s.client.refuseBare(s.ns.name, message, data)
+	} else {
+		s.client.refuse(s.ns.name, message, data)
+	}
 }
 
 // welcomeTask is a socket that may connect.
@@ -126,9 +142,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	}
 	s.state.Store(stateConnected)
 	c.stopConnectTimer()
-	m := textMessage(func(b []byte) []byte {
-		return socketio.AppendConnect(b, s.ns.name, string(s.id[:]), "")
-	})
+	m := s.welcome()
 	m.send(c)
 	m.release()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
@@ -136,6 +150,16 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	} else {
 		s.settled()
 	}
+}
+
+// welcome is the answer to the client's CONNECT packet.
+func (s *Socket) welcome() message {
+	if s.client.old() {
+		return s.welcomeBare()
+	}
+	return textMessage(func(b []byte) []byte {
+		return socketio.AppendConnect(b, s.ns.name, s.ID(), "")
+	})
 }
 
 // connectionJob runs the connection handlers for a socket, also when it is

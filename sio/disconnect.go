@@ -62,7 +62,7 @@ func (s *Socket) close(reason Reason) bool {
 	if !connected && !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
 		return false
 	}
-	rooms := s.ns.rooms.Remove(&s.member)
+	rooms := s.ns.remove(s)
 	busy := s.release()
 	if !connected {
 		return false

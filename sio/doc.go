@@ -1,5 +1,6 @@
-// Package sio is a Socket.IO server (protocol 5 over Engine.IO 4): namespaces,
-// sockets, rooms, events with acknowledgements, broadcasts, middlewares.
+// Package sio is a Socket.IO server (protocol 5 over Engine.IO 4, and with
+// [Config.AllowEIO3] protocol 4 over Engine.IO 3): namespaces, sockets, rooms,
+// events with acknowledgements, broadcasts, middlewares.
 //
 //	server, err := sio.New(sio.Config{})
 //	sio.On(server, "chat", func(ctx context.Context, s *sio.Socket, text string) error {

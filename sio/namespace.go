@@ -14,6 +14,7 @@ type Namespace struct {
 	srv    *Server
 	name   string
 	rooms  *adapter.Rooms[*Socket]
+	strays strays
 	ackIDs atomic.Uint64 // the next ack id, shared by all sockets
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included
@@ -103,15 +104,3 @@ func (ns *Namespace) Volatile() BroadcastOperator { return BroadcastOperator{ns:
 
 // Sockets returns the connected sockets, in no order.
 func (ns *Namespace) Sockets() []*Socket { return ns.rooms.All() }
-
-// find returns the socket with the id, connected or about to be, or nil.
-func (ns *Namespace) find(id string) *Socket {
-	shard, slot, ok := place(id)
-	if !ok {
-		return nil
-	}
-	if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id {
-		return s
-	}
-	return nil
-}

@@ -44,6 +44,9 @@ func (c *client) receiveBinary(data []byte) {
 // dispatch handles a complete packet. h is borrowed; the attachments are the
 // packet's own.
 func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
+	if c.old() {
+		h = cutQuery(h)
+	}
 	s := c.find(h.Namespace)
 	if h.Type == socketio.Connect && s == nil {
 		c.join(h)

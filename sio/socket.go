@@ -53,8 +53,15 @@ func (s *Socket) rareLocked() *cold {
 	return s.cold
 }
 
-// ID is the socket's id: 20 characters that can't be guessed.
-func (s *Socket) ID() string { return string(s.id[:]) }
+// ID is the socket's id: 20 characters that can't be guessed. A client of
+// protocol 4 has that of its connection in "/", and the namespace's name, "#"
+// and that of its connection elsewhere.
+func (s *Socket) ID() string {
+	if s.ns != s.ns.srv.main && s.client.old() {
+		return s.ns.name + "#" + string(s.id[:])
+	}
+	return string(s.id[:])
+}
 
 // Namespace is the namespace that the socket is in.
 func (s *Socket) Namespace() *Namespace { return s.ns }
@@ -96,7 +103,7 @@ func (s *Socket) SetData(v any) {
 // after the disconnection.
 func (s *Socket) Join(rooms ...string) {
 	for _, room := range rooms {
-		if room != string(s.id[:]) {
+		if room != s.ID() {
 			s.ns.rooms.Join(&s.member, room)
 		}
 	}

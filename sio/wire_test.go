@@ -118,14 +118,20 @@ type ws struct {
 // dial opens a session and takes the open packet.
 func (f *fixture) dial(t testing.TB) *ws {
 	t.Helper()
+	return f.dialEIO(t, 4)
+}
+
+// dialEIO is dial for a client of a protocol of Engine.IO.
+func (f *fixture) dialEIO(t testing.TB, protocol int) *ws {
+	t.Helper()
 	conn, err := net.DialTimeout("tcp", f.addr, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	w := &ws{t: t, conn: conn, r: bufio.NewReader(conn)}
-	fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=websocket&token=abc HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
-		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", f.addr)
+	fmt.Fprintf(conn, "GET /socket.io/?EIO=%d&transport=websocket&token=abc HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
+		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", protocol, f.addr)
 	w.deadline()
 	res, err := http.ReadResponse(w.r, nil)
 	if err != nil {

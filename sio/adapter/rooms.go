@@ -34,8 +34,10 @@ func (r *Rooms[M]) lock(m *Member[M]) *shard[M] {
 
 // Reserve gives m a slot in the shard. From then on it may join rooms, but no
 // broadcast reaches it until Add. It reports false when the shard is full.
-// m must not have been reserved before; Remove ends the reservation.
-func (r *Rooms[M]) Reserve(m *Member[M], shard int) bool {
+// placed, unless nil, is called once m has its slot and before [Rooms.Find] can
+// find it, with the shard's lock held. m must not have been reserved before;
+// Remove ends the reservation.
+func (r *Rooms[M]) Reserve(m *Member[M], shard int, placed func()) bool {
 	m.shard = uint16(shard)
 	s := r.lock(m)
 	defer s.mu.Unlock()
@@ -47,6 +49,9 @@ func (r *Rooms[M]) Reserve(m *Member[M], shard int) bool {
 		s.list = append(s.list, nil)
 	} else {
 		return false
+	}
+	if placed != nil {
+		placed()
 	}
 	s.list[m.slot] = m
 	m.span = span{never, never}

@@ -26,7 +26,7 @@ func reserve(t testing.TB, r *Rooms[*peer], shard int, name string) *peer {
 	t.Helper()
 	p := &peer{name: name}
 	p.member.Owner = p
-	if !r.Reserve(&p.member, shard) {
+	if !r.Reserve(&p.member, shard, nil) {
 		t.Fatal("Reserve failed")
 	}
 	return p

@@ -1,9 +1,10 @@
-// Package interop tests the server with the clients that people use: the
-// JavaScript client from npm, in Node.js and in a browser.
+// Package interop tests the server with the clients that people use: several
+// releases of the JavaScript client from npm, in Node.js and in a browser, and
+// python-socketio.
 //
 // The Go tests start the server and speak JSON lines with the programs beside
-// them: driver.mjs, which opens real clients, and browser.mjs, which drives
-// headless Chromium. `make test` installs what they need; where it is missing,
+// them: driver.mjs and driver.py, which open real clients, and browser.mjs,
+// which drives headless Chromium. `make test` installs what they need; where it is missing,
 // a test says so and is skipped, or fails when CI is set. Nothing imports this
 // package.
 package interop

@@ -1,7 +1,8 @@
 // Real socket.io-client instances, driven by JSON lines on standard input and
-// reporting on standard output. Bytes travel as {"$bytes": "<base64>"}.
+// reporting on standard output. Bytes travel as {"$bytes": "<base64>"}. Among a
+// client's options may be the npm packages to use: package is the client itself,
+// parser its parser.
 import { createInterface } from "node:readline";
-import { io } from "socket.io-client";
 
 const clients = new Map();
 
@@ -23,8 +24,19 @@ function report(client, is, more) {
   process.stdout.write(JSON.stringify({ client, is, ...more }) + "\n");
 }
 
-function open({ client, url, options }) {
-  const socket = io(url, { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, ...options });
+// Catches all events of a client, also of one that is too old for onAny.
+function onAny(socket, listener) {
+  if (socket.onAny) {
+    socket.onAny(listener);
+    return;
+  }
+  socket.onevent = ({ id, data }) => listener(...data, ...(id === undefined ? [] : [socket.ack(id)]));
+}
+
+async function open({ client, url, options: { package: name = "socket.io-client", parser, ...options } = {} }) {
+  const { io, default: connect } = await import(name);
+  if (parser) options.parser = (await import(parser)).default;
+  const socket = (io ?? connect)(url, { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, ...options });
   const engine = () => socket.io.engine;
   clients.set(client, socket);
   socket.io.on("open", () => {
@@ -34,8 +46,9 @@ function open({ client, url, options }) {
   socket.io.on("reconnect", () => report(client, "reconnect", {}));
   socket.on("connect", () => report(client, "connect", { text: socket.id }));
   socket.on("connect_error", (error) => report(client, "connect_error", { text: error.message, args: [pack(error.data ?? null)] }));
+  socket.on("error", (error) => report(client, "error", { args: [pack(error)] }));
   socket.on("disconnect", (reason) => report(client, "disconnect", { text: reason }));
-  socket.onAny((event, ...args) => {
+  onAny(socket, (event, ...args) => {
     const acknowledge = typeof args.at(-1) === "function" ? args.pop() : null;
     report(client, "event", { text: event, args: pack(args) });
     acknowledge?.("answer", ...args);
@@ -45,8 +58,8 @@ function open({ client, url, options }) {
 const actions = {
   open,
   emit: ({ client, event, args }) => clients.get(client).emit(event, ...unpack(args ?? [])),
-  ask: ({ client, event, args, id }) => clients.get(client).timeout(10_000).emit(event, ...unpack(args ?? []), (error, ...reply) => {
-    report(client, `reply ${id}`, error ? { text: error.message } : { args: pack(reply) });
+  ask: ({ client, event, args, id }) => clients.get(client).emit(event, ...unpack(args ?? []), (...reply) => {
+    report(client, `reply ${id}`, { args: pack(reply) });
   }),
   disconnect: ({ client }) => clients.get(client).disconnect(),
   // Closes the connection under the namespaces.

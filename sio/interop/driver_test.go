@@ -25,7 +25,7 @@ type report struct {
 	Args   []json.RawMessage `json:"args"`
 }
 
-// driver is a Node.js process with real clients in it.
+// driver is a process of Node.js or Python with real clients in it.
 type driver struct {
 	t  *testing.T
 	in *json.Encoder
@@ -71,11 +71,25 @@ func need(t *testing.T, programs []string, files ...string) {
 	}
 }
 
-// newDriver starts a driver that ends with the test.
+// newDriver starts a driver in Node.js that ends with the test.
 func newDriver(t *testing.T) *driver {
 	t.Helper()
-	need(t, []string{"node"}, "node_modules/socket.io-client")
-	process := exec.Command("node", "driver.mjs")
+	need(t, []string{"node"}, "node_modules/socket.io-client-2")
+	return startDriver(t, "node", "driver.mjs")
+}
+
+// newPythonDriver is newDriver with the clients of Debian's python3-socketio,
+// which only Debian's own Python finds.
+func newPythonDriver(t *testing.T) *driver {
+	t.Helper()
+	const python = "/usr/bin/python3"
+	need(t, []string{python}, "/usr/lib/python3/dist-packages/socketio", "/usr/lib/python3/dist-packages/websocket")
+	return startDriver(t, python, "driver.py")
+}
+
+func startDriver(t *testing.T, program string, args ...string) *driver {
+	t.Helper()
+	process := exec.Command(program, args...)
 	process.Stderr = os.Stderr
 	in, err := process.StdinPipe()
 	if err != nil {

@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -21,12 +22,17 @@ var transports = []struct {
 	{"upgraded", nil, true},
 }
 
-// TestEvents sends events and acknowledgements with text and bytes both ways,
-// over each transport.
-func TestEvents(t *testing.T) {
-	sockets := make(chan *sio.Socket, 1)
-	_, url := serve(t, sio.Config{}, func(srv *sio.Server) {
-		srv.OnConnection(func(s *sio.Socket) { sockets <- s })
+// packages are the releases of the JavaScript client; that of Socket.IO 2 speaks
+// protocol 4.
+var packages = []string{"socket.io-client", "socket.io-client-40", "socket.io-client-3", "socket.io-client-2"}
+
+// echoServer serves all that askServer and askClient need, and gives the sockets
+// of its clients.
+func echoServer(t *testing.T) (url string, sockets <-chan *sio.Socket) {
+	t.Helper()
+	connected := make(chan *sio.Socket, 1)
+	_, url = serve(t, sio.Config{AllowEIO3: true}, func(srv *sio.Server) {
+		srv.OnConnection(func(s *sio.Socket) { connected <- s })
 		srv.On("echo", func(_ context.Context, e *sio.Event) error {
 			args, err := arguments(e)
 			if err != nil {
@@ -42,31 +48,71 @@ func TestEvents(t *testing.T) {
 			return e.Ack(args...)
 		})
 	})
+	return url, connected
+}
+
+// TestEvents sends events and acknowledgements with text and bytes both ways,
+// over each transport, with each release of the client.
+func TestEvents(t *testing.T) {
+	url, sockets := echoServer(t)
 	d := newDriver(t)
+	for _, name := range packages {
+		for _, c := range transports {
+			t.Run(name+" "+c.name, func(t *testing.T) {
+				d.t = t
+				options := map[string]any{"package": name}
+				maps.Copy(options, c.options)
+				a := d.join(t.Name(), url, options)
+				s := receive(t, sockets)
+				if c.upgrade {
+					a.expectText("open", "polling")
+					a.expectText("upgrade", "websocket")
+				} else {
+					a.expectText("open", c.name)
+				}
+				askServer(a)
+				askClient(t, s)
+			})
+		}
+	}
+}
+
+// TestPython is TestEvents for python3-socketio, which ends its upgrade before it
+// connects.
+func TestPython(t *testing.T) {
+	url, sockets := echoServer(t)
+	d := newPythonDriver(t)
 	for _, c := range transports {
 		t.Run(c.name, func(t *testing.T) {
 			d.t = t
 			a := d.join(c.name, url, c.options)
 			s := receive(t, sockets)
+			want := c.name
 			if c.upgrade {
-				a.expectText("open", "polling")
-				a.expectText("upgrade", "websocket")
-			} else {
-				a.expectText("open", c.name)
+				want = "websocket"
 			}
-			for _, args := range [][]any{
-				{},
-				{1, "two", []any{true, nil}, map[string]any{"3": 4.5, "é😀": "\u2028<>&"}},
-				{bytes(1, 2, 3)},
-				{map[string]any{"deep": []any{bytes(0), "text", bytes()}}, bytes(255, 254)},
-				{strings.Repeat("long ", 50_000)},
-			} {
-				a.emit("echo", args...)
-				a.expectEvent("echo", args...)
-				same(t, a.ask("acked echo", args...), args)
-			}
+			a.expectText("open", want)
+			askServer(a)
 			askClient(t, s)
+			a.disconnect()
+			a.expect("disconnect")
 		})
+	}
+}
+
+// askServer has the client send all kinds of arguments, which come back.
+func askServer(a *client) {
+	a.t.Helper()
+	for _, args := range [][]any{
+		{},
+		{1, "two", []any{true, nil}, map[string]any{"3": 4.5, "é😀": "\u2028<>&"}},
+		{bytes(1, 2, 3)},
+		{map[string]any{"deep": []any{bytes(0), "text", bytes()}}, bytes(255, 254)},
+		{strings.Repeat("long ", 50_000)},
+	} {
+		a.emit("echo", args...)
+		a.expectEvent("echo", args...)
+		same(a.t, a.ask("acked echo", args...), args)
 	}
 }
 

@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/sioserver/sioserver/sio"
@@ -65,4 +66,31 @@ func TestMiddleware(t *testing.T) {
 	same(t, r.Args, []any{map[string]any{"days": 3}})
 	in := d.join("in", url, map[string]any{"auth": map[string]any{"Token": "right"}})
 	same(t, in.ask("in?"), []any{true})
+}
+
+// TestOldClient lets the client of Socket.IO 2 join "/" by itself and another
+// namespace with a query in place of auth.
+func TestOldClient(t *testing.T) {
+	joined := make(chan string, 2)
+	_, url := serve(t, sio.Config{AllowEIO3: true}, func(srv *sio.Server) {
+		srv.OnConnection(func(s *sio.Socket) { joined <- s.ID() })
+		srv.Of("/custom").Use(func(s *sio.Socket) error {
+			var auth struct{ Token string }
+			if err := s.Handshake().BindAuth(&auth); err != nil || auth.Token != "é" {
+				return errors.New("who are you?")
+			}
+			return nil
+		})
+		srv.Of("/custom").OnConnection(func(s *sio.Socket) { _ = s.Emit("hello", s.ID()) })
+	})
+	d := newDriver(t)
+	for _, c := range transports {
+		options := map[string]any{"package": "socket.io-client-2"}
+		maps.Copy(options, c.options)
+		in := d.join("in "+c.name, url+"/custom?Token=%C3%A9", options)
+		in.expectEvent("hello", "/custom#"+receive(t, joined))
+		refused := d.open("refused "+c.name, url+"/custom", options)
+		same(t, refused.expect("error").Args, []any{"who are you?"})
+		receive(t, joined)
+	}
 }
