@@ -4,7 +4,7 @@
 //
 // The Go tests start the server and speak JSON lines with the programs beside
 // them: driver.mjs and driver.py, which open real clients, and browser.mjs,
-// which drives headless Chromium. `make test` installs what they need; where it is missing,
-// a test says so and is skipped, or fails when CI is set. Nothing imports this
-// package.
+// which drives headless Chromium. `make test` installs what they need; where it
+// is missing, a test says so and is skipped, or fails when CI is set. Nothing
+// imports this package.
 package interop
