@@ -50,6 +50,14 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	if err := checkEvent(event); err != nil {
 		return err
 	}
+	return o.ns.each(func(ns *Namespace) error {
+		o.ns = ns
+		return o.emit(event, args)
+	})
+}
+
+// emit broadcasts to a namespace that is no parent.
+func (o BroadcastOperator) emit(event string, args []any) error {
 	m, err := eventMessage(o.ns, 0, false, event, args)
 	if err != nil {
 		return err

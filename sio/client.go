@@ -111,7 +111,9 @@ func (c *client) invalid(err error) {
 	problem := &PacketError{err}
 	c.srv.cfg.Logger.Debug("sio: invalid packet", "client", c.Session.ID(), "error", err)
 	for _, s := range c.sockets() {
-		s.fail("", problem, true)
+		if s.Connected() {
+			s.fail("", problem, true)
+		}
 	}
 	c.Session.Close(false)
 }

@@ -70,6 +70,11 @@ type Config struct {
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *eio.PerMessageDeflate
 
+	// CleanupEmptyChildNamespaces forgets a dynamic namespace (see
+	// [Server.OfPattern]) when its last socket leaves or is refused; it is made again
+	// when it is asked for. Until then what is done to it reaches nobody.
+	CleanupEmptyChildNamespaces bool
+
 	// DiscardRequest drops the first HTTP request of a client once it has joined its
 	// first namespace and the connection handlers have returned: middlewares and
 	// connection handlers see it, afterwards, and in namespaces joined later,

@@ -13,12 +13,26 @@ import (
 // answer is given by a later task: whatever else the client sends to the
 // namespace before that is out of order (socketio.md section 2).
 func (c *client) join(h socketio.Header) {
-	ns := (*c.srv.namespaces.Load())[string(h.Namespace)]
-	if ns == nil {
-		c.refuse(string(h.Namespace), "Invalid namespace", nil)
+	ns := c.srv.known(string(h.Namespace))
+	switch {
+	case ns != nil && ns.ready():
+		c.enter(ns, h.Data)
+	case ns != nil || len(*c.srv.parents.Load()) > 0:
+		c.ask(string(h.Namespace), h.Data)
+	default:
+		c.refuse(string(h.Namespace), invalidNamespace, nil)
+	}
+}
+
+const invalidNamespace = "Invalid namespace"
+
+// enter makes a socket for the client in a namespace. auth is borrowed.
+func (c *client) enter(ns *Namespace, auth []byte) {
+	if c.overflows(0) {
 		return
 	}
-	if c.overflows(0) {
+	if !ns.arrive() {
+		c.ask(ns.name, auth)
 		return
 	}
 	s := &c.main
@@ -28,15 +42,16 @@ func (c *client) join(h socketio.Header) {
 	s.client, s.ns = c, ns
 	s.member.Owner = s
 	if !ns.rooms.Reserve(&s.member, c.Loop().Index(), func() { s.id = c.newID(s.member.Slot()) }) {
+		ns.depart()
 		c.refuse(ns.name, ErrFull.Error(), nil)
 		return
 	}
 	if c.old() {
 		ns.strays.add(s)
 	}
-	if len(h.Data) > 0 && string(h.Data) != "{}" {
+	if len(auth) > 0 && string(auth) != "{}" {
 		s.mu.Lock()
-		s.rareLocked().auth = append([]byte(nil), h.Data...)
+		s.rareLocked().auth = append([]byte(nil), auth...)
 		s.mu.Unlock()
 	}
 	s.state.Store(stateConnecting)

@@ -20,7 +20,9 @@ func (ns *Namespace) remove(s *Socket) []string {
 	if s.astray() {
 		ns.strays.remove(s)
 	}
-	return ns.rooms.Remove(&s.member)
+	rooms := ns.rooms.Remove(&s.member)
+	ns.depart()
+	return rooms
 }
 
 // astray reports whether the socket's id does not tell its place: it is the

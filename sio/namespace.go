@@ -19,6 +19,12 @@ type Namespace struct {
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included
 
+	family *family       // nil unless it is a parent
+	parent *Namespace    // nil unless it is a child
+	born   chan struct{} // closed when the hooks of OnNamespace have returned
+	mortal bool          // it dies with its last socket
+	users  atomic.Int64  // its sockets, if it is mortal
+
 	mu    sync.Mutex // held to replace what follows; reading needs no lock
 	table atomic.Pointer[table]
 	hooks atomic.Pointer[hooks]
@@ -35,13 +41,19 @@ type hooks struct {
 }
 
 func newNamespace(srv *Server, name string) *Namespace {
-	ns := &Namespace{srv: srv, name: name, rooms: adapter.New[*Socket](srv.cfg.Loops)}
+	ns := &Namespace{
+		srv:   srv,
+		name:  name,
+		rooms: adapter.New[*Socket](srv.cfg.Loops),
+		born:  make(chan struct{}),
+	}
 	ns.table.Store(new(table))
 	ns.hooks.Store(&hooks{})
 	return ns
 }
 
-// Name is the namespace's name, which begins with a slash.
+// Name is the namespace's name, which begins with a slash; that of a parent is
+// not a name that clients can use.
 func (ns *Namespace) Name() string { return ns.name }
 
 func (ns *Namespace) updateHooks(change func(h *hooks)) {
@@ -102,5 +114,12 @@ func (ns *Namespace) Except(rooms ...string) BroadcastOperator {
 // Volatile addresses everybody with packets that may be lost: see [BroadcastOperator.Volatile].
 func (ns *Namespace) Volatile() BroadcastOperator { return BroadcastOperator{ns: ns}.Volatile() }
 
-// Sockets returns the connected sockets, in no order.
-func (ns *Namespace) Sockets() []*Socket { return ns.rooms.All() }
+// Sockets returns the connected sockets, in no order; those of a parent's
+// children.
+func (ns *Namespace) Sockets() (sockets []*Socket) {
+	_ = ns.each(func(ns *Namespace) error {
+		sockets = append(sockets, ns.rooms.All()...)
+		return nil
+	})
+	return sockets
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,11 +25,13 @@ type Server struct {
 	stats   stats
 
 	namespaces atomic.Pointer[map[string]*Namespace] // replaced under mu
+	parents    atomic.Pointer[[]*Namespace]          // replaced under mu
 	closing    atomic.Bool
 
-	mu     sync.Mutex // guards the writes of namespaces and what follows
-	engine *loop.Engine
-	done   chan struct{} // closed when the server has ended
+	mu          sync.Mutex // guards the writes of namespaces and what follows
+	onNamespace []func(ns *Namespace)
+	engine      *loop.Engine
+	done        chan struct{} // closed when the server has ended
 }
 
 // part is what one loop owns of a server.
@@ -70,30 +73,29 @@ func New(cfg Config) (*Server, error) {
 	}
 	srv.workers.init()
 	srv.namespaces.Store(&map[string]*Namespace{})
+	srv.parents.Store(new([]*Namespace))
 	srv.main = srv.Of("/")
 	return srv, nil
 }
 
-// Of returns the namespace called name, created if need be; a missing slash at
+// Of returns the namespace called name, created if need be, as a child of the
+// first parent whose pattern matches (see [Server.OfPattern]); a missing slash at
 // the beginning is added. Clients can connect to it from then on.
 func (srv *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
 	}
-	if ns := (*srv.namespaces.Load())[name]; ns != nil {
+	if ns := srv.known(name); ns != nil {
 		return ns
 	}
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	known := *srv.namespaces.Load()
-	if ns := known[name]; ns != nil {
-		return ns
-	}
-	ns := newNamespace(srv, name)
-	next := maps.Clone(known)
-	next[name] = ns
-	srv.namespaces.Store(&next)
-	return ns
+	return srv.create(name, srv.patternParent(name))
+}
+
+// Namespaces returns the namespaces that exist, parents left out, by name.
+func (srv *Server) Namespaces() []*Namespace {
+	return slices.SortedFunc(maps.Values(*srv.namespaces.Load()), func(a, b *Namespace) int {
+		return strings.Compare(a.name, b.name)
+	})
 }
 
 // part returns what the loop owns. Loop-owned.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,16 @@ func empty[T any](t testing.TB, what string, c <-chan T) {
 	case v := <-c:
 		t.Errorf("%s: got %v, want none", what, v)
 	default:
+	}
+}
+
+// eventually waits until what another goroutine brings about has come true.
+func eventually(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
 	}
 }
 

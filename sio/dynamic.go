@@ -1,0 +1,209 @@
+package sio
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Dynamic namespaces (socketio.md sections 2 and 7): parents decide which
+// names may exist; a child is made when the first client asks for its name.
+
+// family is what makes a namespace a parent.
+type family struct {
+	pattern  *regexp.Regexp // nil for OfFunc
+	match    func(name string, auth json.RawMessage) bool
+	children atomic.Pointer[[]*Namespace] // replaced under Server.mu
+}
+
+// OfPattern returns a parent namespace: clients, and [Server.Of], can connect to
+// every namespace whose name, slash included, matches the pattern (anywhere in
+// the name, unless it is anchored), and make it by that. Such a child begins with
+// the handlers and middlewares that the parent has at that moment. What is
+// emitted to the parent reaches the sockets of all children. Parents are asked in
+// the order of their registration, after the namespaces that exist.
+func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	return srv.addParent(&family{
+		pattern: pattern,
+		match:   func(name string, _ json.RawMessage) bool { return pattern.MatchString(name) },
+	})
+}
+
+// OfFunc is OfPattern for names that a function decides about. auth is the JSON
+// object that the client has sent along, "{}" when none; read-only. match runs on
+// a goroutine of its own and may block; a panic refuses the client.
+func (srv *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
+	return srv.addParent(&family{match: match})
+}
+
+func (srv *Server) addParent(f *family) *Namespace {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	f.children.Store(new([]*Namespace))
+	parents := *srv.parents.Load()
+	p := newNamespace(srv, "/_"+strconv.Itoa(len(parents)))
+	p.family = f
+	close(p.born)
+	parents = with(parents, p)
+	srv.parents.Store(&parents)
+	return p
+}
+
+// OnNamespace adds a hook that is called with every namespace that is made from
+// now on, by [Server.Of] or by a client that asks for a dynamic one, before
+// clients can connect to it: the place to add handlers to it. It is called on the
+// goroutine that makes the namespace and may block.
+func (srv *Server) OnNamespace(h func(ns *Namespace)) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.onNamespace = with(srv.onNamespace, h)
+}
+
+// known returns the namespace called name, or nil.
+func (srv *Server) known(name string) *Namespace {
+	if ns := (*srv.namespaces.Load())[name]; ns != nil && !ns.dead() {
+		return ns
+	}
+	return nil
+}
+
+// patternParent returns the first parent whose pattern matches name, or nil.
+func (srv *Server) patternParent(name string) *Namespace {
+	for _, p := range *srv.parents.Load() {
+		if p.family.pattern != nil && p.family.match(name, nil) {
+			return p
+		}
+	}
+	return nil
+}
+
+// create returns the namespace called name, made as a child of parent, unless
+// that is nil, when it does not exist.
+func (srv *Server) create(name string, parent *Namespace) *Namespace {
+	srv.mu.Lock()
+	if ns := srv.known(name); ns != nil {
+		srv.mu.Unlock()
+		return ns
+	}
+	ns := newNamespace(srv, name)
+	if parent != nil {
+		ns.inherit(parent)
+	}
+	srv.replaceLocked(name, ns)
+	hooks := srv.onNamespace
+	srv.mu.Unlock()
+	defer close(ns.born)
+	for _, h := range hooks {
+		h(ns)
+	}
+	return ns
+}
+
+// inherit makes ns a child. Server.mu must be held.
+func (ns *Namespace) inherit(parent *Namespace) {
+	ns.parent = parent
+	ns.mortal = ns.srv.cfg.CleanupEmptyChildNamespaces
+	ns.table.Store(parent.table.Load())
+	k := parent.hooks.Load()
+	ns.hooks.Store(k)
+	ns.listeners.Store(int32(len(k.outgoing)))
+	children := with(*parent.family.children.Load(), ns)
+	parent.family.children.Store(&children)
+}
+
+// ready reports whether the hooks of OnNamespace have seen the namespace.
+func (ns *Namespace) ready() bool {
+	select {
+	case <-ns.born:
+		return true
+	default:
+		return false
+	}
+}
+
+// each calls f with the namespaces that a broadcast to ns is for: its children
+// if it is a parent, else itself.
+func (ns *Namespace) each(f func(ns *Namespace) error) (err error) {
+	if ns.family == nil {
+		return f(ns)
+	}
+	for _, child := range *ns.family.children.Load() {
+		if e := f(child); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// ask lets the parents decide about a namespace that does not exist, or waits
+// for one that is being made. Meanwhile a socket in a namespace of no
+// consequence stands for the client's wish, so that whatever else it sends to
+// that name is out of order.
+func (c *client) ask(name string, auth []byte) {
+	if c.overflows(0) {
+		return
+	}
+	limbo := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
+	limbo.hooks.Store(new(hooks))
+	s := &Socket{client: c, ns: limbo}
+	s.state.Store(stateConnecting)
+	more := c.extra()
+	more.sockets = append(more.sockets, s)
+	if len(auth) == 0 {
+		auth = []byte("{}")
+	}
+	s.enqueue(&askJob{slices.Clone(auth)}, true)
+}
+
+// askJob asks the parents.
+type askJob struct{ auth json.RawMessage }
+
+func (j *askJob) size() int { return len(j.auth) }
+
+func (j *askJob) run(s *Socket) {
+	s.client.Loop().Post(&admitTask{s, s.ns.srv.admitted(s, j.auth), j.auth})
+}
+
+// admitted returns the namespace that s waits for, or nil.
+func (srv *Server) admitted(s *Socket, auth json.RawMessage) (ns *Namespace) {
+	defer srv.rescue(s, "namespace", func() { ns = nil })
+	name := s.ns.name
+	ns = srv.known(name)
+	for _, p := range *srv.parents.Load() {
+		if ns != nil || s.state.Load() != stateConnecting {
+			break
+		}
+		if p.family.match(name, auth) {
+			ns = srv.create(name, p)
+		}
+	}
+	if ns != nil {
+		<-ns.born
+	}
+	return ns
+}
+
+// admitTask is a client whose wish was decided about.
+type admitTask struct {
+	s    *Socket
+	ns   *Namespace // nil: refused
+	auth json.RawMessage
+}
+
+func (t *admitTask) Run(*loop.Loop) {
+	s, c := t.s, t.s.client
+	if !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
+		return
+	}
+	s.release()
+	c.forget(s)
+	if t.ns == nil {
+		c.refuse(s.ns.name, invalidNamespace, nil)
+	} else {
+		c.enter(t.ns, t.auth)
+	}
+}

@@ -1,0 +1,242 @@
+package sio_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+func TestPatternNamespaces(t *testing.T) {
+	made := make(steps, 100)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.OnNamespace(func(ns *sio.Namespace) {
+			made <- ns.Name()
+			sio.On(ns, "from the hook", func(_ context.Context, s *sio.Socket, _ sio.None) error { return s.Emit("hook") })
+		})
+		dyn := f.OfPattern(regexp.MustCompile(`^/dyn-\d+$`))
+		dyn.Use(func(s *sio.Socket) error { s.Join("all"); return nil })
+		dyn.OnConnection(func(s *sio.Socket) { s.Emit("hello", s.Namespace().Name()) })
+		sio.On(dyn, "ping", func(_ context.Context, s *sio.Socket, _ sio.None) error { return s.Emit("pong") })
+	})
+	w := f.join(t)
+	t.Run("S84", func(t *testing.T) {
+		w.connect("/dyn-1")
+		w.want(`42/dyn-1,["hello","/dyn-1"]`)
+		made.want(t, "/dyn-1")
+		w.send(`42/dyn-1,["ping"]`, `42/dyn-1,["from the hook"]`)
+		w.want(`42/dyn-1,["pong"]`, `42/dyn-1,["hook"]`)
+		w.send("40/dyn-x,")
+		w.want(`44/dyn-x,{"message":"Invalid namespace"}`)
+		f.join(t, "/dyn-1").want(`42/dyn-1,["hello","/dyn-1"]`)
+		empty(t, "namespaces", made)
+	})
+	t.Run("S89", func(t *testing.T) {
+		ns := f.Of("dyn-9")
+		made.want(t, "/dyn-9")
+		w.connect("/dyn-9")
+		w.want(`42/dyn-9,["hello","/dyn-9"]`)
+		ns.To("all").Emit("x")
+		w.want(`42/dyn-9,["x"]`)
+	})
+	t.Run("static", func(t *testing.T) {
+		f.Of("/dyn-x")
+		made.want(t, "/dyn-x")
+		w.connect("/dyn-x")
+		var names []string
+		for _, ns := range f.Namespaces() {
+			names = append(names, ns.Name())
+		}
+		if got := strings.Join(names, " "); got != "/ /dyn-1 /dyn-9 /dyn-x" {
+			t.Errorf("the namespaces are %s", got)
+		}
+	})
+	t.Run("a parent's name", func(t *testing.T) {
+		w.send("40/_0,")
+		w.want(`44/_0,{"message":"Invalid namespace"}`)
+	})
+}
+
+func TestFunctionNamespaces(t *testing.T) {
+	asked := make(steps, 100)
+	hold := make(chan struct{})
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		f.OfFunc(func(name string, auth json.RawMessage) bool {
+			asked <- fmt.Sprint("first ", name, " ", string(auth))
+			switch name {
+			case "/slow":
+				<-hold
+			case "/bug":
+				panic("a bug")
+			}
+			return name == "/first"
+		})
+		f.OfFunc(func(name string, auth json.RawMessage) bool {
+			asked <- fmt.Sprint("second ", name, " ", string(auth))
+			return name == "/second" && strings.Contains(string(auth), "secret")
+		}).OnConnection(func(s *sio.Socket) { s.Emit("auth", s.Handshake().Auth) })
+	})
+	w := f.join(t)
+	t.Run("S85 S86", func(t *testing.T) {
+		w.connect("/first")
+		asked.want(t, "first /first {}")
+		w.send(`40/second,{"token":"secret"}`)
+		connectReply(t, "/second", w.recv())
+		w.want(`42/second,["auth",{"token":"secret"}]`)
+		asked.want(t, `first /second {"token":"secret"}`, `second /second {"token":"secret"}`)
+		w.send(`40/third,`)
+		w.want(`44/third,{"message":"Invalid namespace"}`)
+		asked.want(t, "first /third {}", "second /third {}")
+		f.join(t, "/second") // it exists now
+		empty(t, "questions", asked)
+	})
+	t.Run("panic", func(t *testing.T) {
+		w.send("40/bug,")
+		w.want(`44/bug,{"message":"Invalid namespace"}`)
+		asked.want(t, "first /bug {}")
+		w.alive()
+	})
+	t.Run("S11", func(t *testing.T) {
+		other := f.dial(t)
+		other.send("40/slow,")
+		asked.want(t, "first /slow {}")
+		other.send(`42/slow,["x"]`)
+		other.wantClosed()
+	})
+	t.Run("S16", func(t *testing.T) {
+		other := f.dial(t)
+		other.send("40/slow,")
+		asked.want(t, "first /slow {}")
+		other.conn.Close()
+	})
+	close(hold)
+}
+
+// TestParent is S87.
+func TestParent(t *testing.T) {
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		parent := f.OfPattern(regexp.MustCompile(`^/p`))
+		parent.OnConnection(func(s *sio.Socket) { s.Join("room" + s.Namespace().Name()) })
+		f.Of("/p1").OnConnection(func(s *sio.Socket) { s.Emit("ready") })
+		// Children keep what they have inherited.
+		parent.OnConnection(func(s *sio.Socket) { s.Emit("ready", "late") })
+		sio.On(f, "cast", func(_ context.Context, _ *sio.Socket, room string) error {
+			if room == "" {
+				return parent.Emit("cast", []byte{1})
+			}
+			return parent.To(room).Except("nobody").Emit("cast", room)
+		})
+		sio.OnAck(f, "sockets", func(context.Context, *sio.Socket, sio.None) (int, error) { return len(parent.Sockets()), nil })
+	})
+	a, b, main := f.join(t, "/p1"), f.join(t, "/p2"), f.join(t)
+	a.want(`42/p1,["ready"]`)
+	b.want(`42/p2,["ready","late"]`)
+	main.send(`42["cast",""]`)
+	a.want(`451-/p1,["cast",`+p0+`]`, "b:01")
+	b.want(`451-/p2,["cast",`+p0+`]`, "b:01")
+	main.send(`42["cast","room/p2"]`, `42["cast",""]`)
+	b.want(`42/p2,["cast","room/p2"]`)
+	a.want(`451-/p1,["cast",`+p0+`]`, "b:01")
+	main.send(`421["sockets"]`)
+	main.want(`431[2]`)
+}
+
+// TestCleanup is S88.
+func TestCleanup(t *testing.T) {
+	made := make(steps, 100)
+	hold := make(chan struct{})
+	f := serve(t, sio.Config{CleanupEmptyChildNamespaces: true}, func(f *fixture) {
+		echo(f)
+		f.OnNamespace(func(ns *sio.Namespace) { made <- ns.Name() })
+		parent := f.OfPattern(regexp.MustCompile(`^/p`))
+		parent.Use(func(s *sio.Socket) error {
+			switch string(s.Handshake().Auth) {
+			case `{"refuse":true}`:
+				return errors.New("no")
+			case `{"wait":true}`:
+				<-hold
+			}
+			return nil
+		})
+		f.Of("/static")
+		made.want(t, "/static")
+	})
+	count := func(want int) {
+		t.Helper()
+		if n := len(f.Namespaces()); n != want {
+			t.Errorf("there are %d namespaces, want %d", n, want)
+		}
+	}
+	a, b := f.join(t), f.join(t)
+	a.connect("/p1")
+	b.connect("/p1")
+	a.connect("/static")
+	made.want(t, "/p1")
+	a.send("41/p1,", "41/static,")
+	a.alive()
+	count(3)
+	b.send("41/p1,")
+	b.alive()
+	count(2)
+	b.connect("/p1")
+	made.want(t, "/p1")
+	b.conn.Close()
+	eventually(t, "the namespace is gone", func() bool { return len(f.Namespaces()) == 2 })
+	t.Run("refused", func(t *testing.T) {
+		a.send(`40/p2,{"refuse":true}`)
+		a.want(`44/p2,{"message":"no"}`)
+		a.alive()
+		made.want(t, "/p2")
+		count(2)
+	})
+	t.Run("a socket in a middleware counts", func(t *testing.T) {
+		a.send(`40/p3,{"wait":true}`)
+		made.want(t, "/p3")
+		c := f.join(t, "/", "/p3")
+		c.send("41/p3,")
+		c.alive()
+		count(3)
+		close(hold)
+		connectReply(t, "/p3", a.recv())
+		empty(t, "namespaces", made)
+	})
+}
+
+// TestCleanupRace lets clients join and leave one namespace at once: each finds
+// it or makes it anew.
+func TestCleanupRace(t *testing.T) {
+	f := serve(t, sio.Config{Loops: 2, CleanupEmptyChildNamespaces: true}, func(f *fixture) {
+		f.OfPattern(regexp.MustCompile(`^/p`)).OnConnection(func(s *sio.Socket) { s.Emit("ready") })
+		echo(f)
+	})
+	var clients sync.WaitGroup
+	for range 4 {
+		w := f.join(t)
+		clients.Go(func() {
+			for range 50 {
+				w.send("40/p,")
+				if _, payload, err := w.frame(); err != nil || !strings.HasPrefix(string(payload), `40/p,{"sid"`) {
+					t.Errorf("got %q, %v", payload, err)
+					return
+				}
+				if _, payload, _ := w.frame(); string(payload) != `42/p,["ready"]` {
+					t.Errorf("got %q", payload)
+					return
+				}
+				w.send("41/p,")
+			}
+			w.alive()
+		})
+	}
+	clients.Wait()
+	if n := len(f.Namespaces()); n != 1 {
+		t.Errorf("there are %d namespaces, want 1", n)
+	}
+}
