@@ -86,13 +86,13 @@ func appendMembers[T []byte | string](dst []byte, t socketio.PacketType, nsp T, 
 	if hasData {
 		n++
 	}
-	dst = append(AppendString(AppendMapHeader(dst, n), "type"), byte(t))
-	dst = AppendString(AppendString(dst, "nsp"), nsp)
+	dst = append(append(AppendMapHeader(dst, n), "\xa4type"...), byte(t))
+	dst = AppendString(append(dst, "\xa3nsp"...), nsp)
 	if hasID {
-		dst = AppendUint(AppendString(dst, "id"), id)
+		dst = AppendUint(append(dst, "\xa2id"...), id)
 	}
 	if hasData {
-		dst = AppendString(dst, "data")
+		dst = append(dst, "\xa4data"...)
 	}
 	return dst
 }

@@ -29,7 +29,7 @@ import (
 // has room. On an error dst comes back unchanged; the errors are ErrUnsupported,
 // ErrTooDeep and those of v's own methods.
 func AppendValue(dst []byte, v any) ([]byte, error) {
-	e := encoder{b: dst}
+	e := encoder{b: dst, dates: timestampDates}
 	if err := e.append(v); err != nil {
 		return dst, err
 	}

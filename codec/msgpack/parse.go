@@ -60,19 +60,17 @@ func readMembers(b []byte) (m members, err error) {
 		return m, err
 	}
 	for range h.n {
-		n, err := Skip(b[i:])
+		key, n, err := readName(b[i:])
 		if err != nil {
 			return m, err
 		}
-		key := b[i : i+n]
 		i += n
 		if n, err = Skip(b[i:]); err != nil {
 			return m, err
 		}
 		value := b[i : i+n : i+n]
 		i += n
-		name, _ := text(key)
-		switch string(name) {
+		switch string(key) {
 		case "type":
 			m.typ = value
 		case "nsp":
@@ -87,6 +85,20 @@ func readMembers(b []byte) (m members, err error) {
 		return m, ErrMalformed
 	}
 	return m, nil
+}
+
+// readName returns the text of the key at the head of b, nil if it is no string,
+// and its size.
+func readName(b []byte) (name []byte, size int, err error) {
+	h, size, err := readHead(b)
+	if err != nil {
+		return nil, 0, err
+	}
+	if h.kind == kindString {
+		return b[size : size+h.n], size + h.n, nil
+	}
+	size, err = Skip(b)
+	return nil, size, err
 }
 
 // isAbsent reports whether the raw value is missing or undefined.

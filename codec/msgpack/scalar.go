@@ -137,10 +137,8 @@ func appendWide(dst []byte, code byte, n int) []byte {
 type dateForm uint8
 
 const (
-	// timestamps is the extension -1 of the MessagePack specification.
-	timestamps dateForm = iota
-	// notepackDates is what the parser's JavaScript side reads: milliseconds.
-	notepackDates
+	timestampDates dateForm = iota // the extension -1 of the MessagePack specification
+	notepackDates                  // what the parser's JavaScript side reads: milliseconds
 )
 
 func appendTime(dst []byte, t time.Time, form dateForm) []byte {

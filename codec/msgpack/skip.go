@@ -9,7 +9,16 @@ const MaxDepth = jsonenc.MaxDepth
 // Skip returns the length of the MessagePack value at the head of b. The value
 // is checked to its end, but for the UTF-8 of strings; what follows is not
 // looked at. The errors are ErrMalformed and ErrTooDeep. It does not allocate.
-func Skip(b []byte) (n int, err error) { return skip(b, 0) }
+func Skip(b []byte) (n int, err error) {
+	h, size, err := readHead(b)
+	if err != nil {
+		return 0, err
+	}
+	if h.kind < kindArray {
+		return size + h.n, nil
+	}
+	return skip(b, 0)
+}
 
 // skipLevels is how many open containers one call of skip keeps track of; those
 // below go to a call of their own, so that shallow values use little stack.
@@ -21,27 +30,23 @@ func skip(b []byte, depth int) (int, error) {
 	level, i := 0, 0
 	for {
 		h, size, err := readHead(b[i:])
-		if err != nil {
-			return 0, err
-		}
-		items := 0
-		switch h.kind {
-		case kindArray:
-			items = h.n
-		case kindMap:
-			items = 2 * h.n
-		default:
-			size += h.n
-		}
 		switch {
-		case items > 0 && level == skipLevels:
+		case err != nil:
+			return 0, err
+		case h.kind < kindArray:
+			size += h.n
+		case depth+level == MaxDepth:
+			return 0, ErrTooDeep
+		case h.n == 0:
+		case level == skipLevels:
 			if size, err = skip(b[i:], depth+level); err != nil {
 				return 0, err
 			}
-		case h.kind >= kindArray && depth+level == MaxDepth:
-			return 0, ErrTooDeep
-		case items > 0:
-			open[level] = items
+		default:
+			open[level] = h.n
+			if h.kind == kindMap {
+				open[level] *= 2
+			}
 			level++
 			i += size
 			continue
