@@ -86,7 +86,8 @@ func (e *Engine) run(addr string) {
 		gnet.WithNumEventLoop(e.cfg.Loops), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
 		gnet.WithTicker(true), gnet.WithLogger(quietLogger{e.cfg.Logger}),
 		gnet.WithSocketRecvBuffer(e.cfg.SocketRecvBuffer), gnet.WithSocketSendBuffer(e.cfg.SocketSendBuffer))
-	_ = gnet.Stop(context.Background(), key) //nolint:staticcheck // the only way to remove the key
+	//lint:ignore SA1019 Engine.Stop leaves the key in gnet's map; this is the only way to remove it
+	_ = gnet.Stop(context.Background(), key)
 	e.finish(err)
 }
 

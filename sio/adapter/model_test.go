@@ -45,7 +45,6 @@ type emission struct {
 	shard   int
 	want    map[*peer]bool
 	reached []*peer
-	started bool
 }
 
 // TestModel compares random histories with the model. Walks are interrupted:
