@@ -44,7 +44,7 @@ func drawCharts(o options, records []result.Record, peers map[string]*peer.Peer,
 	}
 	styles := map[string]report.Style{}
 	for name, p := range peers {
-		styles[name] = report.Style{Color: p.RGBA(), Bold: p.Own}
+		styles[name] = report.Style{Label: p.Label, Color: p.RGBA(), Bold: p.Own}
 	}
 	for _, c := range report.Charts(records, styles, published) {
 		for ending, encode := range map[string]func(io.Writer) error{".svg": c.Scene.EncodeSVG, ".png": c.Scene.EncodePNG} {

@@ -39,7 +39,7 @@ func (c Bars) Draw() *Scene {
 	labels := 0.0
 	for _, panel := range c.Panels {
 		for _, bar := range panel.Bars {
-			labels = max(labels, textWidth(bar.Label, textSize, bar.Bold))
+			labels = max(labels, textWidth(bar.Label, textSize, bar.Bold)*fallback)
 		}
 	}
 	s := &Scene{width: chartWidth}

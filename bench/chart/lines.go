@@ -22,6 +22,7 @@ type Series struct {
 // Published is a figure that was not measured here; it is drawn as a hollow diamond.
 type Published struct {
 	Point
+	Label string
 	Color color.RGBA
 }
 
@@ -46,6 +47,7 @@ const (
 	textSize    = 13
 	footerLine  = 15
 	labelGap    = 17  // between two lines' labels
+	fallback    = 1.1 // an SVG's viewer may lack the Go fonts and take a wider one
 	outlier     = 2.5 // a series this much above all others leaves the chart at its top
 )
 
@@ -121,7 +123,7 @@ func (c Lines) labelWidth() (width float64) {
 	for _, s := range c.Series {
 		width = max(width, textWidth(c.ending(s), textSize, true))
 	}
-	return width + 14
+	return width*fallback + 14
 }
 
 // drawSeries draws the lines and, at their ends, their names, pushed apart where they would overlap.
@@ -200,10 +202,14 @@ func (c Lines) drawPublished(s *Scene, plot frame) {
 		return
 	}
 	for _, p := range shown {
-		s.add(mark{at: plot.at(p.Point), shape: diamond, radius: 6, color: p.Color, hollow: true})
+		at := plot.at(p.Point)
+		s.add(mark{at: at, shape: diamond, radius: 6, color: p.Color, hollow: true})
+		s.add(label{at: point{at.x + 12, at.y + 4}, text: p.Label + "  " + short(p.Y), size: 11, color: p.Color})
 	}
-	s.add(mark{at: point{plot.left + 22, plot.top + 10}, shape: diamond, radius: 6, color: faint, hollow: true})
-	s.add(label{at: point{plot.left + 36, plot.top + 14}, text: c.PublishedName, size: textSize, color: faint})
+	corner := point{chartWidth - marginRight, 56} // level with the subtitle
+	width := textWidth(c.PublishedName, textSize, false) * fallback
+	s.add(mark{at: point{corner.x - width - 14, corner.y - 4}, shape: diamond, radius: 6, color: faint, hollow: true})
+	s.add(label{at: corner, text: c.PublishedName, size: textSize, color: faint, anchor: right})
 }
 
 // heading writes the title, what is below it, and the lines of small print at the bottom.

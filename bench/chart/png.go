@@ -168,14 +168,16 @@ func (c canvas) turnedLabel(l label, f font.Face, width, shift fixed.Int26_6) {
 	strip := image.NewAlpha(image.Rect(0, 0, width.Ceil()+1, height))
 	d := font.Drawer{Dst: strip, Src: image.Opaque, Face: f, Dot: fixed.Point26_6{Y: fixed.I(ascent)}}
 	d.DrawString(l.text)
-	baseX, startY := int(l.at.x*scale), int(l.at.y*scale)-shift.Round()
-	mask := image.NewAlpha(c.img.Bounds())
+	length := strip.Bounds().Dx()
+	x0, y0 := int(l.at.x*scale)-ascent, int(l.at.y*scale)-shift.Round()
+	area := image.Rect(x0, y0-length+1, x0+height, y0+1)
+	mask := image.NewAlpha(area)
 	for y := range height {
-		for x := range strip.Bounds().Dx() {
-			mask.SetAlpha(baseX+y-ascent, startY-x, strip.AlphaAt(x, y))
+		for x := range length {
+			mask.SetAlpha(x0+y, y0-x, strip.AlphaAt(x, y))
 		}
 	}
-	draw.DrawMask(c.img, c.img.Bounds(), image.NewUniform(l.color), image.Point{}, mask, image.Point{}, draw.Over)
+	draw.DrawMask(c.img, area, image.NewUniform(l.color), image.Point{}, mask, area.Min, draw.Over)
 }
 
 func toFixed(v float64) fixed.Int26_6 { return fixed.Int26_6(math.Round(v * 64)) }

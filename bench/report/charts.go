@@ -22,6 +22,7 @@ type Chart struct {
 
 // Style says how a server is drawn.
 type Style struct {
+	Label string // its name, where no run of it has one
 	Color color.RGBA
 	Bold  bool
 }
@@ -63,12 +64,13 @@ func memoryByClients(t Table, records []result.Record, styles map[string]Style, 
 			series.Points = append(series.Points, chart.Point{X: float64(clients), Y: stats.Summarize(rss[clients]).Median})
 		}
 		c.Series = append(c.Series, series)
-		if megabytes, found := published.Megabytes[row.Peer]; found {
-			c.PublishedName = published.Name
-			c.Published = append(c.Published, chart.Published{
-				Point: chart.Point{X: float64(published.Clients), Y: megabytes}, Color: style.Color,
-			})
-		}
+	}
+	c.PublishedName = published.Name
+	for _, peer := range slices.Sorted(maps.Keys(published.Megabytes)) {
+		c.Published = append(c.Published, chart.Published{
+			Point: chart.Point{X: float64(published.Clients), Y: published.Megabytes[peer]},
+			Label: styles[peer].Label, Color: styles[peer].Color,
+		})
 	}
 	return c.Draw()
 }

@@ -105,7 +105,11 @@ func (r Row) cells(cols []column) []string {
 			cells = append(cells, c.format(s.Median))
 		}
 		if i == 0 {
-			cells = append(cells, c.format(s.Min)+"–"+c.format(s.Max))
+			span := ""
+			if s.N > 1 {
+				span = c.format(s.Min) + "–" + c.format(s.Max)
+			}
+			cells = append(cells, span)
 		}
 	}
 	runs := fmt.Sprint(r.Runs)
