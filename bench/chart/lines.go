@@ -1,8 +1,8 @@
 package chart
 
 import (
+	"cmp"
 	"image/color"
-	"math"
 	"slices"
 	"strings"
 )
@@ -45,10 +45,12 @@ const (
 	marginRight = 24
 	marginBelow = 98
 	textSize    = 13
+	smallSize   = 11
+	smallGap    = 14
 	footerLine  = 15
-	labelGap    = 17  // between two lines' labels
-	fallback    = 1.1 // an SVG's viewer may lack the Go fonts and take a wider one
-	outlier     = 2.5 // a series this much above all others leaves the chart at its top
+	labelGap    = 17   // between two lines' labels
+	fallback    = 1.15 // an SVG's viewer may lack the Go fonts and take a wider one
+	outlier     = 2.5  // a series this much above all others leaves the chart at its top
 )
 
 // Draw lays the chart out.
@@ -163,19 +165,28 @@ func (c Lines) drawSeries(s *Scene, plot frame) {
 		}
 		names = append(names, name{text, plot.at(Point{0, min(end.Y, plot.maxY)}).y, series.Color, series.Bold})
 	}
-	slices.SortStableFunc(names, func(a, b name) int { return int(math.Copysign(1, b.y-a.y)) })
-	next := plot.bottom
-	for i := range names { // from the bottom up
-		names[i].y = min(names[i].y, next)
-		next = names[i].y - labelGap
+	heights := make([]*float64, len(names))
+	for i := range names {
+		heights[i] = &names[i].y
 	}
-	next = plot.top
-	for i := len(names) - 1; i >= 0; i-- { // and down again where that left the plot
-		names[i].y = max(names[i].y, next)
-		next = names[i].y + labelGap
-	}
+	spread(heights, labelGap, plot)
 	for _, n := range names {
 		s.add(label{at: point{plot.right + 10, n.y + 4}, text: n.text, size: textSize, color: n.color, bold: n.bold})
+	}
+}
+
+// spread moves heights apart until they differ by the gap, within the plot.
+func spread(heights []*float64, gap float64, plot frame) {
+	slices.SortStableFunc(heights, func(a, b *float64) int { return cmp.Compare(*b, *a) })
+	next := plot.bottom
+	for _, y := range heights { // from the bottom up
+		*y = min(*y, next)
+		next = *y - gap
+	}
+	next = plot.top
+	for _, y := range slices.Backward(heights) { // and down again where that left the plot
+		*y = max(*y, next)
+		next = *y + gap
 	}
 }
 
@@ -201,10 +212,17 @@ func (c Lines) drawPublished(s *Scene, plot frame) {
 	if len(shown) == 0 {
 		return
 	}
-	for _, p := range shown {
+	names := make([]float64, len(shown))
+	heights := make([]*float64, len(shown))
+	for i, p := range shown {
+		names[i] = plot.at(p.Point).y
+		heights[i] = &names[i]
+	}
+	spread(heights, smallGap, plot)
+	for i, p := range shown {
 		at := plot.at(p.Point)
 		s.add(mark{at: at, shape: diamond, radius: 6, color: p.Color, hollow: true})
-		s.add(label{at: point{at.x + 12, at.y + 4}, text: p.Label + "  " + short(p.Y), size: 11, color: p.Color})
+		s.add(label{at: point{at.x + 12, names[i] + 4}, text: p.Label + "  " + short(p.Y), size: smallSize, color: p.Color})
 	}
 	corner := point{chartWidth - marginRight, 56} // level with the subtitle
 	width := textWidth(c.PublishedName, textSize, false) * fallback
@@ -218,6 +236,6 @@ func (s *Scene) heading(title, subtitle, footer string) {
 	s.add(label{at: point{24, 56}, text: subtitle, size: textSize, color: faint})
 	lines := strings.Split(footer, "\n")
 	for i, text := range lines {
-		s.add(label{at: point{24, s.height - 14 - footerLine*float64(len(lines)-1-i)}, text: text, size: 11, color: faint})
+		s.add(label{at: point{24, s.height - 14 - footerLine*float64(len(lines)-1-i)}, text: text, size: smallSize, color: faint})
 	}
 }
