@@ -22,9 +22,19 @@ func (echo) Message(s *eio.Session, data []byte, binary bool) {
 	p.Release()
 }
 
-// serveEngine starts the bare engine of the Engine.IO suite.
-func serveEngine(addr string) error {
-	srv, err := eio.NewServer(eio.Config{PingInterval: pingInterval, PingTimeout: pingTimeout}, echo{})
+// serveEngine starts the bare engine of the suite of protocol 4, serveEngine3
+// that of the suite of protocol 3.
+func serveEngine(addr string) error { return serveEcho(addr, false) }
+
+func serveEngine3(addr string) error { return serveEcho(addr, true) }
+
+func serveEcho(addr string, allowEIO3 bool) error {
+	srv, err := eio.NewServer(eio.Config{
+		PingInterval: pingInterval,
+		PingTimeout:  pingTimeout,
+		CORS:         &eio.CORS{},
+		AllowEIO3:    allowEIO3,
+	}, echo{})
 	if err != nil {
 		return err
 	}

@@ -18,14 +18,16 @@ const (
 )
 
 func main() {
-	suite := flag.String("suite", "", "engineio or socketio")
+	suite := flag.String("suite", "", "engineio, engineio3 or socketio")
 	addr := flag.String("addr", ":3000", "`host:port` to listen on")
 	flag.Parse()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	serve, known := map[string]func(string) error{"engineio": serveEngine, "socketio": serveSocket}[*suite]
+	serve, known := map[string]func(string) error{
+		"engineio": serveEngine, "engineio3": serveEngine3, "socketio": serveSocket,
+	}[*suite]
 	if !known {
-		fmt.Fprintf(os.Stderr, "suite: invalid value %q for flag -suite: it must be engineio or socketio\n", *suite)
+		fmt.Fprintf(os.Stderr, "suite: invalid value %q for flag -suite: it must be engineio, engineio3 or socketio\n", *suite)
 		os.Exit(2)
 	}
 	if err := serve(*addr); err != nil {
