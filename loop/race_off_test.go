@@ -1,5 +1,5 @@
 //go:build !race
 
-package loop_test
+package loop
 
-const raceEnabled = false
+const RaceEnabled = false
