@@ -7,7 +7,7 @@ package loop
 func (c *Conn) block() {
 	l := c.loop
 	l.notice++
-	if err := l.be.Watch(int(c.fd), l.notice, c.flags&isWatched != 0); err != nil {
+	if err := c.wire().Watch(int(c.fd), l.notice, c.flags&isWatched != 0); err != nil {
 		c.closeWith(err)
 		return
 	}

@@ -50,7 +50,7 @@ func (c *Conn) CloseAfterFlush(d time.Duration) {
 
 // shut ends the sending half. It fails when the peer has reset the connection.
 func (c *Conn) shut() {
-	if err := c.loop.be.CloseWrite(int(c.fd)); err != nil {
+	if err := c.wire().CloseWrite(int(c.fd)); err != nil {
 		c.closeWith(nil)
 	}
 }
@@ -98,7 +98,7 @@ func (l *Loop) part(only *Conn) {
 			l.depart(p)
 		default:
 			l.unwatch(p.c)
-			l.be.Close(p.c.sock)
+			p.c.wire().Close(p.c.sock)
 			l.gone(p.c, p.err)
 		}
 	}
@@ -109,7 +109,7 @@ func (l *Loop) part(only *Conn) {
 func (l *Loop) unwatch(c *Conn) {
 	if c.flags&isWatched != 0 {
 		c.flags &^= isWatched
-		l.be.Unwatch(int(c.fd))
+		c.wire().Unwatch(int(c.fd))
 	}
 }
 
@@ -117,27 +117,47 @@ func (l *Loop) unwatch(c *Conn) {
 // it, it failed, or the engine stops. Its socket must not be used afterwards,
 // but still can be now.
 func (l *Loop) lost(c *Conn, err error) {
-	if errors.Is(err, io.EOF) {
-		err = io.EOF
-	}
+	err = plainEOF(err)
 	l.begin()
 	if c.flags&parts == 0 {
-		if c.Queued() > 0 && c.flags&isBlocked == 0 {
-			_, _ = c.push() // the peer may have shut down its sending half only
-		}
+		c.lastPush()
 		c.flags |= parts
 		c.discard()
 	} else {
-		err = l.overtaken(c)
+		err = l.overtaken(c, err)
 	}
 	l.unwatch(c)
 	l.gone(c, err)
 	l.end(nil)
 }
 
-// overtaken takes c off the parting list, because it was lost before its
-// parting was carried out, and returns the reason that was to be given.
-func (l *Loop) overtaken(c *Conn) error {
+// ended closes c because its peer has ended it.
+func (c *Conn) ended(err error) {
+	if c.flags&parts == 0 {
+		c.lastPush()
+		c.closeWith(plainEOF(err))
+	}
+}
+
+// lastPush writes what it can, because the peer may have shut down its sending
+// half only.
+func (c *Conn) lastPush() {
+	if c.Queued() > 0 && c.flags&isBlocked == 0 {
+		_, _ = c.push()
+	}
+}
+
+func plainEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+	return err
+}
+
+// overtaken takes c off the parting list, because it was lost through err before
+// its parting was carried out, and returns the reason that was to be given. A
+// move is completed in so far as the new handler learns of the end.
+func (l *Loop) overtaken(c *Conn, err error) error {
 	for i, p := range l.parting {
 		if p.c != c {
 			continue
@@ -147,7 +167,7 @@ func (l *Loop) overtaken(c *Conn) error {
 		l.parting[last] = parting{}
 		l.parting = l.parting[:last]
 		if p.ticket != nil {
-			l.loseMove(p.ticket)
+			p.to.loseMove(p.ticket, err)
 		}
 		return p.err
 	}

@@ -30,6 +30,7 @@ const (
 	isBlocked                       // on the loop's blocked list
 	isWatched                       // known to the backend's watcher
 	lingers                         // CloseAfterFlush was called
+	moves                           // MoveTo was called
 	parts                           // on the loop's parting list, or gone
 	isGone                          // closed or moved away
 )
@@ -61,12 +62,30 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 // SetHandler replaces the handler.
 func (c *Conn) SetHandler(h Handler) { c.handler = h }
 
-// opened makes s a connection of l and delivers what its ticket carries.
+// wire is what c is written to and closed by.
+func (c *Conn) wire() backend.Wire {
+	if c.fd < 0 {
+		return c.sock.(backend.Wire)
+	}
+	return c.loop.be
+}
+
+// opened is the burst of a connection having come.
 func (l *Loop) opened(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
+	l.begin()
+	c := l.admit(s, remote, t)
+	l.end(c)
+	return c
+}
+
+// admit makes s a connection of l and delivers what its ticket carries.
+func (l *Loop) admit(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
+	if t.remote.IsValid() {
+		remote = t.remote
+	}
 	c := &Conn{loop: l, handler: quiet{}, sock: s, fd: int32(s.Fd()), ip: remote.Addr().As16(), port: remote.Port()}
 	l.counters.connections.Add(1)
 	l.counters.accepted.Add(1)
-	l.begin()
 	if t.out != nil {
 		c.out = t.out
 		c.setDirty()
@@ -75,7 +94,6 @@ func (l *Loop) opened(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn 
 	if len(t.unread) > 0 {
 		c.data(t.unread)
 	}
-	l.end(c)
 	return c
 }
 
@@ -88,7 +106,10 @@ func (l *Loop) received(c *Conn, b []byte) {
 }
 
 func (c *Conn) data(b []byte) {
-	if c.flags&(parts|lingers) == 0 {
+	switch {
+	case c.flags&moves != 0:
+		c.loop.follow(c, b)
+	case c.flags&(parts|lingers) == 0:
 		c.loop.callData(c, b)
 	}
 }

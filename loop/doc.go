@@ -1,5 +1,4 @@
-// Package loop moves bytes between TCP descriptors and handlers on event
-// loops. It knows no protocol. Package eio is its caller.
+// Package loop moves bytes between connections and handlers on event loops. It knows no protocol. Package eio is its caller.
 //
 // # Threading
 //
@@ -31,6 +30,13 @@
 // gnet's is unbounded, copies, and has no drain notice: sends are non-blocking
 // system calls on the descriptor, and a second epoll instance tells when a
 // connection that refused bytes takes them again.
+//
+// # Ways in
+//
+// Listen's own listeners, and Engine.Adopt for connections that were accepted
+// elsewhere: a plain TCP or unix connection goes to the poller like those of
+// Listen; any other, such as TLS, is driven by goroutines of its own behind the
+// same Conn (type relay).
 //
 // # Descriptors
 //

@@ -34,6 +34,8 @@ type Engine struct {
 	stopping  bool
 	attaching sync.WaitGroup // Add only while !stopping, under mu
 	next      int            // the loop of the next adopted connection
+
+	relaying sync.WaitGroup // the relays' goroutines
 }
 
 // Addr is the address that the engine listens on, with the port that was
@@ -84,14 +86,21 @@ func (e *Engine) refuses(fd int, t *ticket) bool {
 	return e.refusing.Load() || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
 }
 
-// remoteAddr takes the peer's address out of gnet's connection. gnet puts the
-// bytes of a zone's name into a buffer pool when the connection closes,
-// although package net may still be using them: so the zone is taken away.
-func remoteAddr(c gnet.Conn) netip.AddrPort {
-	a, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
+// addrPortOf is a's address without a zone, and [::]:0 when it has none.
+func addrPortOf(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case nil:
+	case *net.TCPAddr:
+		// gnet puts the bytes of a zone's name into a buffer pool when the
+		// connection closes, although package net may still be using them.
+		zoneless := net.TCPAddr{IP: a.IP, Port: a.Port}
+		ap = zoneless.AddrPort()
+	default:
+		ap, _ = netip.ParseAddrPort(a.String())
+	}
+	if !ap.IsValid() {
 		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	}
-	a.Zone = ""
-	return a.AddrPort()
+	return ap
 }

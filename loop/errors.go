@@ -15,9 +15,10 @@ var (
 	// ErrStopped is Engine.Err's value when the engine ended without having
 	// been asked to, which means that accepting a connection failed.
 	ErrStopped = errors.New("loop: engine stopped unexpectedly")
+	// ErrLostMove closes a connection that was lost while it moved to another
+	// loop, for the reason that it wraps.
+	ErrLostMove = errors.New("loop: connection lost on its way to another loop")
 	// ErrRejected refuses to adopt a connection because of a limit or because
 	// the engine has stopped accepting.
 	ErrRejected = errors.New("loop: connection rejected")
-	// ErrNotTCP refuses to adopt a connection that is not a *net.TCPConn.
-	ErrNotTCP = errors.New("loop: only a *net.TCPConn can be adopted")
 )

@@ -57,13 +57,13 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	}
 	if ev.e.refuses(gc.Fd(), t) {
 		r.loop.counters.rejected.Add(1)
-		if t != ev.e.door {
-			t.refused = true
-		}
 		return nil, gnet.Close
 	}
+	if t != ev.e.door {
+		t.opened = true
+	}
 	r.current = gc
-	c := r.loop.opened(gc, remoteAddr(gc), t)
+	c := r.loop.opened(gc, addrPortOf(gc.RemoteAddr()), t)
 	gc.SetContext(c)
 	return nil, r.settle(gc)
 }

@@ -3,6 +3,7 @@ package loop
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
 )
@@ -34,6 +35,10 @@ type Loop struct {
 	scratch []byte   // where small frames are joined
 	iov     [][]byte // one send's pieces
 	idle    chan<- struct{}
+	relays  map[*relay]struct{} // the connections that are not the backend's
+
+	writers  atomic.Int64 // the relays' writing goroutines
+	draining atomic.Bool  // their ends matter
 }
 
 func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued int) *Loop {
@@ -95,7 +100,7 @@ func (l *Loop) turn() {
 func (l *Loop) leave() {
 	l.setTimer()
 	rest := len(l.dirty) > 0 || len(l.parting) > 0
-	if l.idle != nil && !rest && len(l.blocked) == 0 {
+	if l.idle != nil && !rest && len(l.blocked) == 0 && l.writers.Load() == 0 {
 		close(l.idle)
 		l.idle = nil
 	}

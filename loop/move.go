@@ -1,12 +1,18 @@
 package loop
 
+import (
+	"fmt"
+	"net/netip"
+)
+
 // ticket is what accompanies a stream into a loop.
 type ticket struct {
-	accept  func(*Conn) Handler
-	unread  []byte
-	out     *outbox // what was queued when the connection left its loop
-	moved   bool    // from another loop of the engine
-	refused bool    // set by the loop
+	accept func(*Conn) Handler
+	unread []byte
+	out    *outbox        // what was queued when the connection left its loop
+	moved  bool           // from another loop of the engine
+	opened bool           // set by the loop: the stream has become a connection
+	remote netip.AddrPort // the peer's address, when the stream does not tell it
 }
 
 // MoveTo hands c's descriptor to loop l. The handler gets no further calls,
@@ -16,8 +22,10 @@ type ticket struct {
 // arrive in between wait in the kernel.
 //
 // If the move fails (no descriptor left, the engine stops, the peer is gone)
-// the connection is closed, Stats.LostMoves counts it, and next is never
-// called. If l is c's own loop, next takes over c itself at once.
+// next is called all the same, unless l has ended, but with a Conn that is
+// closed already; the handler that it returns gets Closed at once, with
+// ErrLostMove or the peer's end, and Stats.LostMoves counts it. If l is c's own
+// loop, next takes over c itself at once.
 func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
 	if c.flags&(parts|lingers) != 0 {
 		return
@@ -29,7 +37,7 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
 		}
 		return
 	}
-	t := &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...)}
+	t := &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()}
 	c.unblock()
 	if c.frame != nil {
 		c.out = c.loop.takeOutbox()
@@ -38,32 +46,63 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
 	}
 	t.out, c.out = c.out, nil
 	c.leave(parting{c: c, to: l, ticket: t})
+	c.flags |= moves
 	c.handler = quiet{}
 }
 
-// depart carries out a move: the stream leaves this loop's poller before it
-// enters the other's, so that no byte is read in between.
+// follow sends b, which arrived after MoveTo was called, after c.
+func (l *Loop) follow(c *Conn, b []byte) {
+	for _, p := range l.parting {
+		if p.c == c {
+			p.ticket.unread = append(p.ticket.unread, b...)
+		}
+	}
+}
+
+// depart carries out a move: the stream leaves this loop before it enters the
+// other, so that no byte is read in between.
 func (l *Loop) depart(p parting) {
 	l.unwatch(p.c)
+	if r, ok := p.c.sock.(*relay); ok {
+		l.gone(p.c, nil)
+		if !r.moveTo(p.to, p.ticket) {
+			p.to.loseMove(p.ticket, ErrShutdown)
+		}
+		return
+	}
 	stream, err := l.be.Detach(p.c.sock)
 	l.gone(p.c, nil)
 	if err != nil {
-		l.loseMove(p.ticket)
-		l.log.Debug("loop: cannot detach a connection", "error", err)
+		p.to.loseMove(p.ticket, fmt.Errorf("%w: %w", ErrLostMove, err))
 		return
 	}
 	p.to.be.Attach(stream, p.ticket, func(err error) {
-		p.to.loseMove(p.ticket)
-		p.to.log.Debug("loop: cannot attach a connection", "error", err)
+		p.to.loseMove(p.ticket, fmt.Errorf("%w: %w", ErrLostMove, err))
 	})
 }
 
-// loseMove accounts for a connection lost on its way here. It is safe for
+// loseMove accounts for a stream that was lost on its way to l. It is safe for
 // concurrent use: the outbox belongs to no loop at that time.
-func (l *Loop) loseMove(t *ticket) {
+func (l *Loop) loseMove(t *ticket, err error) {
 	l.counters.lostMoves.Add(1)
 	if t.out != nil {
 		l.counters.discarded.Add(int64(len(t.out.frames) - t.out.head))
 		t.out.clear()
 	}
+	l.Post(&lostMove{t, err})
+}
+
+// lostMove is the task of telling the new handler that its connection is lost.
+type lostMove struct {
+	t   *ticket
+	err error
+}
+
+// Run stages the life of a connection that ends as it begins.
+func (m *lostMove) Run(l *Loop) {
+	remote := m.t.remote
+	c := &Conn{loop: l, handler: quiet{}, ip: remote.Addr().As16(), port: remote.Port(), flags: parts | isGone}
+	l.callAccept(c, m.t.accept)
+	l.callClosed(c, m.err)
+	c.handler = quiet{}
 }

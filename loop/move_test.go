@@ -1,8 +1,11 @@
 package loop_test
 
 import (
+	"errors"
 	"io"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest"
@@ -74,18 +77,67 @@ func TestMoveToOwnLoop(t *testing.T) {
 	}
 }
 
+func TestFailedMoveIsTold(t *testing.T) {
+	lt := looptest.New(t, looptest.WithLoops(2))
+	before, after := &recorder{}, &recorder{}
+	before.data = func(c *loop.Conn, b []byte) { c.MoveTo(lt.Loops()[1], b, after.accept) }
+	c := lt.Connect(before.accept)
+	c.FailMove(syscall.EMFILE)
+	c.Feed([]byte("x"))
+	lt.Run()
+	if after.closes != 1 || !errors.Is(after.err, loop.ErrLostMove) || !errors.Is(after.err, syscall.EMFILE) {
+		t.Fatalf("the new handler got %d Closed, with %v", after.closes, after.err)
+	}
+	if s := lt.Stats(); s.LostMoves != 1 || s.Connections != 0 || before.closes != 0 || !c.Closed() {
+		t.Fatalf("%+v", s)
+	}
+}
+
+// TestBytesArriveBeforeTheMove has bytes arrive after another connection's
+// handler has ordered the move, but before it is carried out.
+func TestBytesArriveBeforeTheMove(t *testing.T) {
+	lt := looptest.New(t, looptest.WithLoops(2))
+	before, after := &recorder{}, &recorder{}
+	c := lt.Connect(before.accept)
+	other := lt.Connect((&recorder{data: func(*loop.Conn, []byte) {
+		before.conn.MoveTo(lt.Loops()[1], []byte("a"), after.accept)
+	}}).accept)
+	other.Feed([]byte("x"))
+	c.Feed([]byte("b"))
+	c.Feed([]byte("c"))
+	lt.Run()
+	if after.got.String() != "abc" || before.reads != 0 {
+		t.Fatalf("the new handler got %q, the old one %d reads", after.got.String(), before.reads)
+	}
+}
+
 func TestPeerClosesBeforeTheMove(t *testing.T) {
 	lt := looptest.New(t, looptest.WithLoops(2))
-	r := &recorder{}
-	c := lt.Connect(r.accept)
+	before, after := &recorder{}, &recorder{}
+	c := lt.Connect(before.accept)
 	other := lt.Connect((&recorder{data: func(*loop.Conn, []byte) {
-		r.conn.Send(frame("x"))
-		r.conn.MoveTo(lt.Loops()[1], nil, r.accept)
+		before.conn.Send(frame("x"))
+		before.conn.MoveTo(lt.Loops()[1], []byte("unread"), func(c *loop.Conn) loop.Handler {
+			c.Send(frame("y"))
+			c.CloseAfterFlush(time.Second)
+			c.MoveTo(lt.Loop(), nil, nil)
+			c.Close()
+			return after.accept(c)
+		})
 	}}).accept)
 	other.Feed([]byte("x"))
 	c.PeerClose()
 	lt.Run()
-	if s := lt.Stats(); s.LostMoves != 1 || s.Connections != 1 || s.Discarded != 1 {
+	if before.closes != 0 || after.closes != 1 || after.err != io.EOF || after.got.Len() != 0 {
+		t.Fatalf("the old handler got %d Closed; the new one %d, with %v", before.closes, after.closes, after.err)
+	}
+	if after.conn.Loop() != lt.Loops()[1] || after.conn.RemoteAddr() != looptest.RemoteAddr {
+		t.Fatalf("%v of loop %d", after.conn.RemoteAddr(), after.conn.Loop().Index())
+	}
+	if lt.Alarms() != 0 {
+		t.Fatal("a timer is left")
+	}
+	if s := lt.Stats(); s.LostMoves != 1 || s.Connections != 1 || s.Discarded != 2 {
 		t.Fatalf("%+v", s)
 	}
 }

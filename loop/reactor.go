@@ -139,6 +139,10 @@ func (r *reactor) Attach(stream, attached any, failed func(error)) {
 
 // enroll opens nc on the loop and waits for it. nc is consumed.
 func (r *reactor) enroll(nc net.Conn, t *ticket) error {
+	if nc.RemoteAddr() == nil { // gnet would panic, and leak a descriptor
+		_ = nc.Close()
+		return os.NewSyscallError("getpeername", unix.ENOTCONN)
+	}
 	select {
 	case <-r.e.ready:
 	case <-r.e.done:
@@ -152,7 +156,7 @@ func (r *reactor) enroll(nc net.Conn, t *ticket) error {
 	}
 	select {
 	case res := <-opened:
-		if res.Err == nil && t.refused {
+		if res.Err == nil && !t.opened {
 			return ErrRejected
 		}
 		return res.Err

@@ -189,14 +189,14 @@ func (l *Loop) gather(o *outbox) (pieces [][]byte, size int) {
 }
 
 func (l *Loop) send(c *Conn, b []byte) (int, error) {
-	n, err := l.be.Send(int(c.fd), b)
+	n, err := c.wire().Send(int(c.fd), b)
 	l.counters.sends.Add(1)
 	l.counters.bytesOut.Add(int64(n))
 	return n, err
 }
 
 func (l *Loop) sendv(c *Conn, pieces [][]byte) (int, error) {
-	n, err := l.be.Sendv(int(c.fd), pieces)
+	n, err := c.wire().Sendv(int(c.fd), pieces)
 	clear(pieces)
 	l.counters.sends.Add(1)
 	l.counters.bytesOut.Add(int64(n))

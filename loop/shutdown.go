@@ -29,7 +29,8 @@ func (e *Engine) StopAccepting() {
 // loops. Tasks posted until then are run. It returns ctx's error when bytes
 // were discarded because of it, and is nil for an engine that has ended.
 // Goroutines and descriptors are gone when it returns, unless a callback blocks
-// a loop for longer than a second beyond ctx.
+// a loop, or an adopted connection's methods a goroutine, for longer than a
+// second beyond ctx.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	e.StopAccepting()
 	err := e.drain(ctx)
@@ -45,7 +46,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	case <-e.done:
 		return err
 	case <-grace.C:
-		return errors.Join(err, errors.New("loop: a callback keeps a loop from ending"))
+		return errors.Join(err, errors.New("loop: a callback keeps a loop from ending, or a connection a goroutine"))
 	}
 }
 
@@ -77,6 +78,15 @@ func (a awaitIdle) Run(l *Loop) {
 		close(l.idle) // an earlier Shutdown's, which has given up
 	}
 	l.idle = a
+	l.draining.Store(true)
+}
+
+// writerEnds accounts for the end of a relay's writing goroutine, for which an
+// idle loop may be waiting.
+func (l *Loop) writerEnds() {
+	if l.writers.Add(-1) == 0 && l.draining.Load() {
+		l.PostFunc(func() {})
+	}
 }
 
 // stop tells gnet to end.
@@ -104,10 +114,17 @@ func (e *Engine) finish(err error) {
 	e.stopping = true
 	e.mu.Unlock()
 	e.refusing.Store(true)
+	for _, l := range e.loops {
+		l.closeRelays()
+	}
 	for _, r := range e.reactor {
 		r.loop.shut()
 		r.stopTimer()
 	}
+	for _, l := range e.loops {
+		l.closeRelays() // those that the mailboxes brought
+	}
+	e.relaying.Wait()
 	e.watcher.close()
 	e.err = err
 	close(e.done)

@@ -26,6 +26,7 @@ type Conn struct {
 	early   []byte // fed while on the way between loops
 	end     error  // the peer's end while on the way between loops
 	attach  func() // completes a move
+	astray  error  // fails the next move
 }
 
 // RemoteAddr is the address of every in-memory peer.
@@ -99,6 +100,10 @@ func (c *Conn) Break(err error) {
 	}
 	c.failure = err
 }
+
+// FailMove makes the next move of the connection to another loop fail with err:
+// see loop.Conn.MoveTo.
+func (c *Conn) FailMove(err error) { c.astray = err }
 
 // PeerClose ends the connection as the peer's close does.
 func (c *Conn) PeerClose() { c.PeerFail(io.EOF) }
@@ -212,6 +217,10 @@ func (m *member) Close(s backend.Socket) {
 // Detach implements the backend.
 func (m *member) Detach(s backend.Socket) (any, error) {
 	c := s.(*Conn)
+	if c.astray != nil {
+		c.drop()
+		return nil, c.astray
+	}
 	c.attach = func() {}
 	return c, nil
 }

@@ -1,17 +1,18 @@
 // Package backend is the seam between a loop's logic and what moves its bytes:
-// sockets under gnet, or memory in tests.
+// sockets under gnet, goroutines over a net.Conn, or memory in tests.
 package backend
 
 // Socket is one connection's transport. Only its identity and descriptor matter
 // to the loop.
 type Socket interface {
-	// Fd is the number that Send, Sendv, Watch and Unwatch take.
+	// Fd is the number that Wire's methods take. It is negative for a socket
+	// that is its own Wire.
 	Fd() int
 }
 
-// Backend serves one loop. Its methods are called on that loop's goroutine,
-// except Wake, which is safe for concurrent use.
-type Backend interface {
+// Wire is the writing and closing side of sockets. Its methods are called on
+// their loop's goroutine.
+type Wire interface {
 	// Send writes without blocking and returns how much the kernel took. A
 	// full send buffer is (n, nil) with n < len(b).
 	Send(fd int, b []byte) (n int, err error)
@@ -26,6 +27,12 @@ type Backend interface {
 	Unwatch(fd int)
 	// Close closes the socket. No further event of it reaches the loop.
 	Close(s Socket)
+}
+
+// Backend serves one loop. Its methods are called on that loop's goroutine,
+// except Wake, which is safe for concurrent use.
+type Backend interface {
+	Wire
 	// Detach takes the socket out of this loop without closing the stream and
 	// returns what another loop's Attach takes.
 	Detach(s Socket) (stream any, err error)

@@ -1,0 +1,84 @@
+package loop
+
+import "sync"
+
+const (
+	// restingChunk is the read buffer of an idle relay.
+	restingChunk = 1 << 10
+	// busyChunk is the read buffer of a relay whose last read filled its
+	// buffer. It holds two full TLS records.
+	busyChunk = 32 << 10
+)
+
+var busyChunks = sync.Pool{New: func() any { return new([busyChunk]byte) }}
+
+// read is the reading goroutine.
+func (r *relay) read() {
+	defer r.e.relaying.Done()
+	resting := make([]byte, restingChunk)
+	var busy *[busyChunk]byte
+	defer func() {
+		if busy != nil {
+			busyChunks.Put(busy)
+		}
+	}()
+	for {
+		b := resting
+		if busy != nil {
+			b = busy[:]
+		}
+		n, err := r.nc.Read(b)
+		if n > 0 {
+			r.chunk = b[:n]
+			if !r.post() {
+				return
+			}
+			<-r.taken
+		}
+		if err != nil {
+			r.chunk, r.chunkErr = nil, err
+			r.post()
+			return
+		}
+		switch {
+		case busy == nil && n == restingChunk:
+			busy = busyChunks.Get().(*[busyChunk]byte)
+		case busy != nil && n < restingChunk:
+			busyChunks.Put(busy)
+			busy = nil
+		}
+	}
+}
+
+// post gives the home loop what was read. It is false when nobody wants it.
+func (r *relay) post() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.end && r.home.Post((*inbound)(r))
+}
+
+// inbound is the task of a relay's reader having read a chunk, or the end.
+type inbound relay
+
+// Run delivers the chunk.
+func (in *inbound) Run(l *Loop) {
+	r := (*relay)(in)
+	if forwarded, lost := r.forward(l, in); forwarded {
+		if lost {
+			r.taken <- struct{}{}
+		}
+		return
+	}
+	switch c := r.conn; {
+	case c == nil:
+	case c.flags&moves != 0:
+		r.held = true // moveTo takes it along
+		return
+	case r.chunkErr != nil:
+		c.ended(r.chunkErr)
+	default:
+		l.counters.bytesIn.Add(int64(len(r.chunk)))
+		c.data(r.chunk)
+	}
+	r.taken <- struct{}{}
+}
