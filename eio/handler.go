@@ -1,0 +1,167 @@
+package eio
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Handler returns an http.Handler that serves srv among the other routes of a
+// net/http server, HTTPS and HTTP/2 included; e has the loops that the sessions
+// live on. Mount it so that it gets the requests under Config.Path with their
+// RequestURI as the client sent it; the others go to Config.Fallback.
+//
+// The costs differ. A WebSocket over plain TCP is taken out of net/http and
+// given to e, where it is like any other. Over TLS it is taken out too, but
+// driven by goroutines (loop.Engine.AdoptWith says at what price). A polling
+// request stays in net/http: while a GET is parked it costs net/http's
+// connection and goroutine, and a pipe with two more. Polls outlive the
+// server's ReadTimeout and WriteTimeout. HTTP/2 carries polling only.
+func (srv *Server) Handler(e *loop.Engine) http.Handler {
+	return &netHandler{srv, e}
+}
+
+type netHandler struct {
+	srv    *Server
+	engine *loop.Engine
+}
+
+func (n *netHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !strings.HasPrefix(r.RequestURI, n.srv.prefix):
+		n.srv.cfg.Fallback.ServeHTTP(w, r)
+	case r.ProtoMajor == 1 && r.Header.Get("Upgrade") != "":
+		n.handOver(w, r)
+	default:
+		n.relay(w, r)
+	}
+}
+
+// handOver gives the connection of an upgrade to the engine.
+func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
+	hijacker, ok := w.(http.Hijacker)
+	if !ok {
+		http.Error(w, "the connection can't be upgraded", http.StatusNotImplemented)
+		return
+	}
+	head := appendHead(nil, r)
+	conn, buffered, err := hijacker.Hijack()
+	if err != nil {
+		http.Error(w, "the connection can't be upgraded", http.StatusInternalServerError)
+		return
+	}
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // what is buffered can be peeked
+	if err := n.adopt(conn, r, append(head, early...)); err != nil {
+		n.srv.cfg.Logger.Debug("eio: a connection of net/http was not taken over", "error", err)
+	}
+}
+
+// adopt gives conn to the engine, on the loop of the session that r names.
+func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error {
+	options := loop.AdoptOptions{Unread: unread}
+	options.Remote, _ = netip.ParseAddrPort(r.RemoteAddr)
+	if home := n.srv.homeOf(r.URL.Query().Get("sid")); home != nil {
+		options.Loop = home.loop
+	}
+	accept := n.srv.Accept
+	if r.TLS != nil {
+		accept = n.srv.acceptSecure
+	}
+	return n.engine.AdoptWith(conn, options, accept)
+}
+
+// relay serves r over a pipe to the engine.
+func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // where there is none to lift, none bounds the poll
+	_ = control.SetWriteDeadline(time.Time{})
+	mine, theirs := net.Pipe()
+	defer mine.Close()
+	if err := n.adopt(theirs, r, appendHead(nil, r)); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	stop := context.AfterFunc(r.Context(), func() { mine.Close() })
+	defer stop()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if err := copyBody(mine, r); err != nil {
+			mine.Close() // the engine sees the request end in the middle
+		}
+	}()
+	response, err := http.ReadResponse(bufio.NewReader(mine), r)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the engine has dropped the connection: so does net/http
+	}
+	defer response.Body.Close()
+	for name, values := range response.Header {
+		if name != "Connection" {
+			w.Header()[name] = values
+		}
+	}
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body) // an error is the client's end
+	mine.Close()
+	<-sent
+}
+
+// copyBody writes the body of r as appendHead has announced it.
+func copyBody(w io.Writer, r *http.Request) error {
+	if r.ContentLength >= 0 {
+		_, err := io.Copy(w, r.Body)
+		return err
+	}
+	chunk := make([]byte, 4096)
+	for {
+		k, err := r.Body.Read(chunk)
+		if k > 0 {
+			if _, err := w.Write(http1.AppendChunk(nil, chunk[:k])); err != nil {
+				return err
+			}
+		}
+		switch err {
+		case nil:
+		case io.EOF:
+			_, err = io.WriteString(w, http1.LastChunk)
+			return err
+		default:
+			return err
+		}
+	}
+}
+
+// appendHead appends the head of r as HTTP/1.1 sends it, without what concerned
+// only the connection that it came by.
+func appendHead(dst []byte, r *http.Request) []byte {
+	dst = append(dst, r.Method+" "+r.RequestURI+" HTTP/1.1\r\n"...)
+	dst = http1.AppendHeader(dst, "Host", r.Host)
+	for name, values := range r.Header {
+		switch name {
+		case "Host", "Content-Length", "Transfer-Encoding", "Expect", "Keep-Alive", "Te", "Trailer", "Proxy-Connection":
+			continue
+		case "Connection", "Upgrade":
+			if r.ProtoMajor != 1 {
+				continue
+			}
+		}
+		for _, value := range values {
+			dst = http1.AppendHeader(dst, name, value)
+		}
+	}
+	if r.ContentLength > 0 {
+		dst = http1.AppendHeader(dst, "Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	} else if r.ContentLength < 0 {
+		dst = http1.AppendHeader(dst, "Transfer-Encoding", "chunked")
+	}
+	return append(dst, "\r\n"...)
+}
