@@ -25,7 +25,8 @@ type PerMessageDeflate struct {
 const defaultThreshold = 1024
 
 // SetCompress says whether a polling response that holds only this packet, or
-// others like it, may be compressed; it is at first. Call it before End. It has
+// others like it, may be compressed; it is at first. Call it before the packet is
+// shared. It has
 // no effect on a WebSocket.
 func (p *Packet) SetCompress(on bool) { p.plain = !on }
 

@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
 )
 
-// Engine is a set of loops, which share a listening address or have none. It is
-// safe for concurrent use.
+// Engine is a set of loops that share a listening address. It is safe for
+// concurrent use.
 type Engine struct {
 	cfg     Config
 	addr    net.Addr
@@ -18,7 +20,7 @@ type Engine struct {
 	watcher *watcher
 	maxFD   int // a connection with a higher descriptor is rejected
 
-	host    host
+	gnet    gnet.Engine
 	started chan struct{} // gnet has all its loops
 	ready   chan struct{} // every loop is bound to one of gnet's
 	done    chan struct{} // everything has ended; err is set
@@ -37,7 +39,7 @@ type Engine struct {
 }
 
 // Addr is the address that the engine listens on, with the port that was
-// picked if none was given; nil after Start.
+// picked if none was given.
 func (e *Engine) Addr() net.Addr { return e.addr }
 
 // Loops returns the engine's loops. The slice must not be changed.

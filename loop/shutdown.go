@@ -97,7 +97,9 @@ func (e *Engine) stop() {
 	e.attaching.Wait() // a connection on its way would wait for a loop for ever
 	select {
 	case <-e.started:
-		e.host.halt()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // Stop polls at leisure until its context ends; done is told at once
+		_ = e.gnet.Stop(ctx)
 	case <-e.done:
 	}
 }

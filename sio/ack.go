@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -40,8 +41,13 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	if err := checkEvent(event); err != nil {
 		return RawArgs{}, err
 	}
+	if o.timeout > 0 {
+		limited, cancel := deadline(ctx, o.timeout)
+		defer cancel()
+		ctx = limited
+	}
 	if err := ctx.Err(); err != nil {
-		return RawArgs{}, err
+		return RawArgs{}, cause(ctx, err)
 	}
 	s := o.socket
 	c := calls.Get().(*call)
@@ -52,14 +58,14 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	}
 	m, err := eventMessage(s.ns, id, true, event, args)
 	if err == nil {
-		err = s.post(m, o.volatile)
+		err = o.post(m)
 	}
 	if err == nil {
 		select {
 		case r := <-c.result:
 			return r.args, r.err
 		case <-ctx.Done():
-			err = ctx.Err()
+			err = cause(ctx, ctx.Err())
 		}
 	}
 	if s.cancelAck(id) == nil {
@@ -68,18 +74,29 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	return RawArgs{}, err
 }
 
-// expect makes sink wait for an acknowledgement with the id that it returns. The
-// ids of a socket's list ascend.
+// expect makes sink wait for an acknowledgement with the id that it returns.
 func (s *Socket) expect(sink ackSink) (id uint64, ok bool) {
+	id = s.ns.ackIDs.Add(1) - 1
+	return id, s.await(id, sink)
+}
+
+// await makes sink wait for the acknowledgement with the id. The ids of a
+// socket's list ascend.
+func (s *Socket) await(id uint64, sink ackSink) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.open() {
-		return 0, false
+		return false
 	}
-	id = s.ns.ackIDs.Add(1) - 1
 	c := s.rareLocked()
-	c.acks = append(c.acks, pendingAck{id, sink})
-	return id, true
+	i, _ := c.findAck(id)
+	c.acks = slices.Insert(c.acks, i, pendingAck{id, sink})
+	return true
+}
+
+// findAck returns the index of the id in the list, or where it belongs.
+func (c *cold) findAck(id uint64) (i int, found bool) {
+	return slices.BinarySearchFunc(c.acks, id, func(a pendingAck, id uint64) int { return cmp.Compare(a.id, id) })
 }
 
 // cancelAck takes an expected acknowledgement out of the list, or returns nil.
@@ -89,15 +106,7 @@ func (s *Socket) cancelAck(id uint64) ackSink {
 	if s.cold == nil {
 		return nil
 	}
-	i, found := slices.BinarySearchFunc(s.cold.acks, id, func(a pendingAck, id uint64) int {
-		switch {
-		case a.id < id:
-			return -1
-		case a.id > id:
-			return 1
-		}
-		return 0
-	})
+	i, found := s.cold.findAck(id)
 	if !found {
 		return nil
 	}

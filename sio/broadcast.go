@@ -3,6 +3,7 @@ package sio
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -17,6 +18,9 @@ type BroadcastOperator struct {
 	rooms    []string
 	except   []string
 	volatile bool
+	plain    bool // not to be compressed
+	local    bool // not for other servers
+	timeout  time.Duration
 }
 
 // To adds rooms: the broadcast reaches who is in at least one of all that were
@@ -43,6 +47,26 @@ func (o BroadcastOperator) Volatile() BroadcastOperator {
 	return o
 }
 
+// Compress says whether polling responses with these packets may be compressed;
+// they may unless it was called with false. WebSocket messages are not affected.
+func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
+	o.plain = !on
+	return o
+}
+
+// Local leaves out the sockets of other servers.
+func (o BroadcastOperator) Local() BroadcastOperator {
+	o.local = true
+	return o
+}
+
+// Timeout is how long EmitAck and FetchSockets wait for answers before they fail
+// with [ErrTimeout]; as long as their contexts allow when it is 0.
+func (o BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
+	o.timeout = d
+	return o
+}
+
 // Emit sends an event to everybody who is addressed at this moment. It encodes
 // args once, before it returns; see [Socket.Emit] for them and for the errors.
 // It is not an error when nobody is addressed.
@@ -52,18 +76,30 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	}
 	return o.ns.each(func(ns *Namespace) error {
 		o.ns = ns
+		if a := o.remote(); a != nil {
+			return a.Broadcast(adapter.Packet{Event: event, Args: args}, o.options())
+		}
 		return o.emit(event, args)
 	})
 }
 
-// emit broadcasts to a namespace that is no parent.
+// emit broadcasts to the sockets that a namespace, which is no parent, has here.
 func (o BroadcastOperator) emit(event string, args []any) error {
 	m, err := eventMessage(o.ns, 0, false, event, args)
 	if err != nil {
 		return err
 	}
-	defer m.release()
+	if o.plain {
+		m.leavePlain()
+	}
+	o.cast(m, nil)
+	m.release()
+	return nil
+}
 
+// cast hands m to the loops that have recipients. acks, unless nil, gets their
+// acknowledgements.
+func (o BroadcastOperator) cast(m message, acks *castAck) {
 	// Most targets name a few sockets at most: these need no memory.
 	var members, excepted [4]*adapter.Member[*Socket]
 	target := adapter.Target[*Socket]{
@@ -81,14 +117,16 @@ func (o BroadcastOperator) emit(event string, args []any) error {
 		if !o.ns.rooms.Take(shard, &target, &t.cast) {
 			continue
 		}
-		t.message, t.volatile = m.retain(), o.volatile
+		t.message, t.volatile, t.acks = m.retain(), o.volatile, acks
+		if acks != nil {
+			acks.shards.Add(1)
+		}
 		if !o.ns.srv.loop(shard).Post(t) {
 			t.recycle() // the server has ended
 		}
 		t = castTasks.Get().(*castTask)
 	}
 	castTasks.Put(t)
-	return nil
 }
 
 // resolve appends the members of the sockets whose ids are among rooms.
@@ -106,6 +144,7 @@ type castTask struct {
 	cast     adapter.Cast[*Socket]
 	message  message
 	volatile bool
+	acks     *castAck // nil when none is asked for
 }
 
 var castTasks = sync.Pool{New: func() any { return new(castTask) }}
@@ -114,7 +153,9 @@ func (t *castTask) Run(*loop.Loop) {
 	var room [64]*Socket
 	for batch := t.cast.Next(room[:0]); len(batch) > 0; batch = t.cast.Next(room[:0]) {
 		for _, s := range batch {
-			s.deliver(t.message, t.volatile)
+			if s.deliver(t.message, t.volatile) && t.acks != nil {
+				t.acks.asked(s)
+			}
 		}
 	}
 	t.recycle()
@@ -123,7 +164,10 @@ func (t *castTask) Run(*loop.Loop) {
 func (t *castTask) recycle() {
 	t.cast.Done()
 	t.message.release()
-	t.message = message{}
+	if t.acks != nil {
+		t.acks.sent()
+	}
+	t.message, t.acks = message{}, nil
 	castTasks.Put(t)
 }
 
@@ -136,6 +180,9 @@ func (s *Socket) To(rooms ...string) BroadcastOperator { return s.Broadcast().To
 
 // In is To.
 func (s *Socket) In(rooms ...string) BroadcastOperator { return s.To(rooms...) }
+
+// Local addresses everybody on this server but the socket.
+func (s *Socket) Local() BroadcastOperator { return s.Broadcast().Local() }
 
 // Except addresses the sockets that are in none of rooms, except this one.
 func (s *Socket) Except(rooms ...string) BroadcastOperator { return s.Broadcast().Except(rooms...) }

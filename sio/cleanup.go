@@ -36,6 +36,9 @@ func (ns *Namespace) dead() bool { return ns.users.Load() == gone }
 
 // bury forgets a namespace that has died.
 func (srv *Server) bury(ns *Namespace) {
+	if ns.adapter != nil {
+		srv.burials.Go(ns.closeAdapter) // it may block
+	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	children := without(*ns.parent.family.children.Load(), ns)

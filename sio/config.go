@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Config is what a [Server] is made from. The zero value is the reference
@@ -69,6 +70,10 @@ type Config struct {
 	HTTPCompression int
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *eio.PerMessageDeflate
+
+	// Adapter, when set, connects each namespace with those of the same name on other
+	// servers. It is called when a namespace is made, and must not use the server.
+	Adapter func(local adapter.Local) adapter.Adapter
 
 	// CleanupEmptyChildNamespaces forgets a dynamic namespace (see
 	// [Server.OfPattern]) when its last socket leaves or is refused; it is made again

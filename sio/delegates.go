@@ -1,5 +1,10 @@
 package sio
 
+import (
+	"context"
+	"time"
+)
+
 // Use adds a middleware to the main namespace: see [Namespace.Use].
 func (srv *Server) Use(middleware func(s *Socket) error) { srv.main.Use(middleware) }
 
@@ -74,3 +79,63 @@ func (srv *Server) PrependAnyOutgoing(h func(s *Socket, event string, args RawAr
 
 // OffAnyOutgoing removes the outgoing listeners of the main namespace.
 func (srv *Server) OffAnyOutgoing() { srv.main.OffAnyOutgoing() }
+
+// Timeout limits the waiting for answers: see [Namespace.Timeout].
+func (srv *Server) Timeout(d time.Duration) BroadcastOperator { return srv.main.Timeout(d) }
+
+// Compress addresses everybody in the main namespace: see [BroadcastOperator.Compress].
+func (srv *Server) Compress(on bool) BroadcastOperator { return srv.main.Compress(on) }
+
+// Local addresses everybody in the main namespace on this server.
+func (srv *Server) Local() BroadcastOperator { return srv.main.Local() }
+
+// EmitAck broadcasts an event to the main namespace and waits for
+// acknowledgements: see [BroadcastOperator.EmitAck].
+func (srv *Server) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
+	return srv.main.EmitAck(ctx, event, args...)
+}
+
+// FetchSockets returns the sockets of the main namespace: see
+// [BroadcastOperator.FetchSockets].
+func (srv *Server) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	return srv.main.FetchSockets(ctx)
+}
+
+// AllSockets returns the ids of the sockets of the main namespace: see
+// [BroadcastOperator.AllSockets].
+func (srv *Server) AllSockets(ctx context.Context) ([]string, error) { return srv.main.AllSockets(ctx) }
+
+// SocketsJoin puts all sockets of the main namespace into rooms.
+func (srv *Server) SocketsJoin(rooms ...string) error { return srv.main.SocketsJoin(rooms...) }
+
+// SocketsLeave takes all sockets of the main namespace out of rooms.
+func (srv *Server) SocketsLeave(rooms ...string) error { return srv.main.SocketsLeave(rooms...) }
+
+// DisconnectSockets disconnects all sockets of the main namespace: see
+// [BroadcastOperator.DisconnectSockets].
+func (srv *Server) DisconnectSockets(closeConnections bool) error {
+	return srv.main.DisconnectSockets(closeConnections)
+}
+
+// ServerSideEmit sends an event to the other servers: see [Namespace.ServerSideEmit].
+func (srv *Server) ServerSideEmit(event string, args ...any) error {
+	return srv.main.ServerSideEmit(event, args...)
+}
+
+// ServerSideEmitAck sends an event to the other servers and waits for their
+// answers: see [Namespace.ServerSideEmitAck].
+func (srv *Server) ServerSideEmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
+	return srv.main.ServerSideEmitAck(ctx, event, args...)
+}
+
+// OnServerEvent adds a handler for what other servers emit: see
+// [Namespace.OnServerEvent].
+func (srv *Server) OnServerEvent(event string, h func(e *ServerEvent)) (off func()) {
+	return srv.main.OnServerEvent(event, h)
+}
+
+// OnRoom adds a hook for the rooms of the main namespace: see [Namespace.OnRoom].
+func (srv *Server) OnRoom(h func(e RoomEvent)) { srv.main.OnRoom(h) }
+
+// Count is the number of sockets in a room of the main namespace: see [Namespace.Count].
+func (srv *Server) Count(room string) int { return srv.main.Count(room) }

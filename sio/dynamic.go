@@ -84,23 +84,37 @@ func (srv *Server) patternParent(name string) *Namespace {
 // create returns the namespace called name, made as a child of parent, unless
 // that is nil, when it does not exist.
 func (srv *Server) create(name string, parent *Namespace) *Namespace {
+	made := newNamespace(srv, name)
+	if srv.cfg.Adapter != nil {
+		made.adapter = srv.cfg.Adapter(local{made})
+	}
 	srv.mu.Lock()
 	if ns := srv.known(name); ns != nil {
 		srv.mu.Unlock()
+		made.closeAdapter() // somebody else was faster
 		return ns
 	}
-	ns := newNamespace(srv, name)
 	if parent != nil {
-		ns.inherit(parent)
+		made.inherit(parent)
 	}
-	srv.replaceLocked(name, ns)
+	srv.replaceLocked(name, made)
 	hooks := srv.onNamespace
 	srv.mu.Unlock()
-	defer close(ns.born)
+	defer close(made.born)
 	for _, h := range hooks {
-		h(ns)
+		h(made)
 	}
-	return ns
+	return made
+}
+
+// closeAdapter leaves the other servers.
+func (ns *Namespace) closeAdapter() {
+	if ns.adapter == nil {
+		return
+	}
+	if err := ns.adapter.Close(); err != nil {
+		ns.srv.cfg.Logger.Warn("sio: can't close the adapter", "namespace", ns.name, "error", err)
+	}
 }
 
 // inherit makes ns a child. Server.mu must be held.
@@ -108,8 +122,12 @@ func (ns *Namespace) inherit(parent *Namespace) {
 	ns.parent = parent
 	ns.mortal = ns.srv.cfg.CleanupEmptyChildNamespaces
 	ns.table.Store(parent.table.Load())
-	k := parent.hooks.Load()
-	ns.hooks.Store(k)
+	k := *parent.hooks.Load()
+	k.room = slices.Concat(ns.hooks.Load().room, k.room) // its adapter may have added some
+	ns.hooks.Store(&k)
+	if len(k.room) > 0 {
+		ns.observeRooms()
+	}
 	ns.listeners.Store(int32(len(k.outgoing)))
 	children := with(*parent.family.children.Load(), ns)
 	parent.family.children.Store(&children)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
@@ -31,10 +32,40 @@ func (s *Socket) EmitAck(ctx context.Context, event string, args ...any) (RawArg
 // [BroadcastOperator.Volatile].
 func (s *Socket) Volatile() SocketEmitter { return SocketEmitter{socket: s, volatile: true} }
 
-// SocketEmitter emits to one socket with options. It is immutable.
+// Compress returns an emitter to the socket: see [BroadcastOperator.Compress].
+func (s *Socket) Compress(on bool) SocketEmitter { return SocketEmitter{socket: s}.Compress(on) }
+
+// Timeout returns an emitter to the socket whose EmitAck waits for d at most: see
+// [SocketEmitter.Timeout].
+func (s *Socket) Timeout(d time.Duration) SocketEmitter { return SocketEmitter{socket: s}.Timeout(d) }
+
+// SocketEmitter emits to one socket with options. It is an immutable value: its
+// methods return changed copies.
 type SocketEmitter struct {
 	socket   *Socket
 	volatile bool
+	plain    bool // not to be compressed
+	timeout  time.Duration
+}
+
+// Volatile makes packets that may be lost: see [BroadcastOperator.Volatile].
+func (o SocketEmitter) Volatile() SocketEmitter {
+	o.volatile = true
+	return o
+}
+
+// Compress says whether a polling response with the packet may be compressed: see
+// [BroadcastOperator.Compress].
+func (o SocketEmitter) Compress(on bool) SocketEmitter {
+	o.plain = !on
+	return o
+}
+
+// Timeout is how long EmitAck waits before it fails with [ErrTimeout]; as long as
+// its context allows when it is 0.
+func (o SocketEmitter) Timeout(d time.Duration) SocketEmitter {
+	o.timeout = d
+	return o
 }
 
 // Emit sends an event: see [Socket.Emit].
@@ -50,7 +81,15 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return s.post(m, o.volatile)
+	return o.post(m)
+}
+
+// post hands m, whose reference it takes over, to the socket's loop.
+func (o SocketEmitter) post(m message) error {
+	if o.plain {
+		m.leavePlain()
+	}
+	return o.socket.post(m, o.volatile)
 }
 
 func checkEvent(event string) error {

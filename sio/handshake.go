@@ -26,9 +26,65 @@ type Handshake struct {
 	Issued time.Time
 	// CrossDomain reports whether the request had an Origin field.
 	CrossDomain bool
+	// Secure reports whether the connection is encrypted up to the server. A proxy
+	// that ends TLS in front of it may say so in Headers.
+	Secure bool
 	// Auth is the JSON object that the client has sent along; "{}" when none.
 	Auth json.RawMessage
 }
 
 // BindAuth decodes Auth into what v points to.
 func (h *Handshake) BindAuth(v any) error { return jsonenc.Unmarshal(h.Auth, v) }
+
+// handshakeJSON is the form in which servers tell each other of a handshake.
+type handshakeJSON struct {
+	Headers map[string]string `json:"headers"`
+	Time    string            `json:"time"`
+	Address string            `json:"address"`
+	XDomain bool              `json:"xdomain"`
+	Secure  bool              `json:"secure"`
+	Issued  int64             `json:"issued"` // ms
+	URL     string            `json:"url"`
+	Query   map[string]string `json:"query"`
+	Auth    json.RawMessage   `json:"auth"`
+}
+
+// dateFormat is that of JavaScript's Date.toString.
+const dateFormat = "Mon Jan 02 2006 15:04:05 GMT-0700"
+
+// MarshalJSON gives the handshake the reference's form (socketio.md section 11).
+func (h *Handshake) MarshalJSON() ([]byte, error) {
+	issued := h.Issued.UTC()
+	return json.Marshal(handshakeJSON{
+		Headers: h.Headers,
+		Time:    issued.Format(dateFormat) + " (Coordinated Universal Time)",
+		Address: h.Address.Addr().String(),
+		XDomain: h.CrossDomain,
+		Secure:  h.Secure,
+		Issued:  issued.UnixMilli(),
+		URL:     h.URL,
+		Query:   h.Query,
+		Auth:    h.Auth,
+	})
+}
+
+// UnmarshalJSON reads the reference's form, which lacks the port of Address. An
+// address that is none is left out.
+func (h *Handshake) UnmarshalJSON(b []byte) error {
+	var j handshakeJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	address, _ := netip.ParseAddr(j.Address)
+	*h = Handshake{
+		Headers:     j.Headers,
+		Query:       j.Query,
+		URL:         j.URL,
+		Address:     netip.AddrPortFrom(address, 0),
+		Issued:      time.UnixMilli(j.Issued),
+		CrossDomain: j.XDomain,
+		Secure:      j.Secure,
+		Auth:        j.Auth,
+	}
+	return nil
+}

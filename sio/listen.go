@@ -96,6 +96,10 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	if e := srv.workers.stop(ctx); err == nil {
 		err = e
 	}
+	for _, ns := range *srv.namespaces.Load() {
+		ns.closeAdapter()
+	}
+	srv.burials.Wait()
 	return err
 }
 

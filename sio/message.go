@@ -55,6 +55,14 @@ func seal(p *eio.Packet, b []byte, attachments [][]byte, err error) (message, er
 	return m, nil
 }
 
+// leavePlain keeps the message from being compressed. It must not be shared yet.
+func (m message) leavePlain() {
+	m.head.SetCompress(false)
+	for _, p := range m.attachments {
+		p.SetCompress(false)
+	}
+}
+
 func (m message) retain() message {
 	m.head.Retain()
 	for _, p := range m.attachments {
@@ -80,19 +88,20 @@ func (m message) send(c *client) {
 
 // deliver sends a message to the socket's client, on its loop, unless the
 // client has left the namespace. A volatile one is dropped when it could not
-// leave at once.
-func (s *Socket) deliver(m message, volatile bool) {
+// leave at once. It reports whether the message was sent.
+func (s *Socket) deliver(m message, volatile bool) bool {
 	if s.gone {
-		return
+		return false
 	}
 	counts := &s.client.part().counts
 	if volatile && !s.client.Writable() {
 		counts.volatileDropped.Add(1)
-		return
+		return false
 	}
 	counts.packetsOut.Add(1)
 	if m.outgoing != nil {
 		s.tell(m.outgoing)
 	}
 	m.send(s.client)
+	return true
 }

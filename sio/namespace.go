@@ -1,8 +1,10 @@
 package sio
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -19,7 +21,11 @@ type Namespace struct {
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included
 
-	family *family       // nil unless it is a parent
+	family  *family         // nil unless it is a parent
+	adapter adapter.Adapter // to other servers; nil when there are none
+
+	observed sync.Once // the rooms are: see OnRoom
+
 	parent *Namespace    // nil unless it is a child
 	born   chan struct{} // closed when the hooks of OnNamespace have returned
 	mortal bool          // it dies with its last socket
@@ -38,6 +44,8 @@ type hooks struct {
 	disconnect    []func(s *Socket, reason Reason)
 	errors        []func(s *Socket, err error)
 	outgoing      []*outgoingFunc
+	room          []func(e adapter.RoomEvent)
+	server        []*serverHandler
 }
 
 func newNamespace(srv *Server, name string) *Namespace {
@@ -113,6 +121,49 @@ func (ns *Namespace) Except(rooms ...string) BroadcastOperator {
 
 // Volatile addresses everybody with packets that may be lost: see [BroadcastOperator.Volatile].
 func (ns *Namespace) Volatile() BroadcastOperator { return BroadcastOperator{ns: ns}.Volatile() }
+
+// Timeout limits the waiting for answers: see [BroadcastOperator.Timeout].
+func (ns *Namespace) Timeout(d time.Duration) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.Timeout(d)
+}
+
+// Compress addresses everybody: see [BroadcastOperator.Compress].
+func (ns *Namespace) Compress(on bool) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.Compress(on)
+}
+
+// Local addresses everybody on this server.
+func (ns *Namespace) Local() BroadcastOperator { return BroadcastOperator{ns: ns}.Local() }
+
+// EmitAck broadcasts an event and waits for acknowledgements: see [BroadcastOperator.EmitAck].
+func (ns *Namespace) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
+	return BroadcastOperator{ns: ns}.EmitAck(ctx, event, args...)
+}
+
+// FetchSockets returns all sockets: see [BroadcastOperator.FetchSockets].
+func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	return BroadcastOperator{ns: ns}.FetchSockets(ctx)
+}
+
+// AllSockets returns the ids of all sockets: see [BroadcastOperator.AllSockets].
+func (ns *Namespace) AllSockets(ctx context.Context) ([]string, error) {
+	return BroadcastOperator{ns: ns}.AllSockets(ctx)
+}
+
+// SocketsJoin puts all sockets into rooms: see [BroadcastOperator.SocketsJoin].
+func (ns *Namespace) SocketsJoin(rooms ...string) error {
+	return BroadcastOperator{ns: ns}.SocketsJoin(rooms...)
+}
+
+// SocketsLeave takes all sockets out of rooms: see [BroadcastOperator.SocketsLeave].
+func (ns *Namespace) SocketsLeave(rooms ...string) error {
+	return BroadcastOperator{ns: ns}.SocketsLeave(rooms...)
+}
+
+// DisconnectSockets disconnects all sockets: see [BroadcastOperator.DisconnectSockets].
+func (ns *Namespace) DisconnectSockets(closeConnections bool) error {
+	return BroadcastOperator{ns: ns}.DisconnectSockets(closeConnections)
+}
 
 // Sockets returns the connected sockets, in no order; those of a parent's
 // children.

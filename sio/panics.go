@@ -32,6 +32,18 @@ func (srv *Server) reportError(s *Socket, event string, err error) {
 	}
 }
 
+// protect calls a hook that belongs to no socket: its panic is logged and counted.
+func (ns *Namespace) protect(event string, call func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			ns.srv.stats.panics.Add(1)
+			ns.srv.cfg.Logger.Error("sio: hook panicked",
+				"namespace", ns.name, "event", event, "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	call()
+}
+
 // rescue is deferred around every handler: its panic is logged, counted and
 // reported, and after, which may be nil, limits the damage.
 func (srv *Server) rescue(s *Socket, event string, after func()) {

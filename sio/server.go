@@ -28,6 +28,8 @@ type Server struct {
 	parents    atomic.Pointer[[]*Namespace]          // replaced under mu
 	closing    atomic.Bool
 
+	burials sync.WaitGroup // adapters of namespaces that have died, being closed
+
 	mu          sync.Mutex // guards the writes of namespaces and what follows
 	onNamespace []func(ns *Namespace)
 	engine      *loop.Engine

@@ -64,11 +64,14 @@ func (r *Rooms[M]) Reserve(m *Member[M], shard int, placed func()) bool {
 // nothing, when m is not reserved (any more).
 func (r *Rooms[M]) Add(m *Member[M]) bool {
 	s := r.lock(m)
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if m.state != reserved {
 		return false
 	}
 	m.state = present
+	if s.observer != nil {
+		s.observer.joined(s.observer.id(m.Owner), m.Owner)
+	}
 	s.live++
 	m.joined = s.seq
 	for _, in := range m.memberships() {
@@ -81,7 +84,7 @@ func (r *Rooms[M]) Add(m *Member[M]) bool {
 // names of the rooms it was in. Broadcasts emitted before still reach it.
 func (r *Rooms[M]) Remove(m *Member[M]) []string {
 	s := r.lock(m)
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if m.state == unknown || m.state == removed {
 		return nil
 	}
@@ -112,7 +115,7 @@ func (r *Rooms[M]) Find(shard int, slot uint32) (owner M, ok bool) {
 // nothing before Reserve and after Remove, which it reports with false.
 func (r *Rooms[M]) Join(m *Member[M], rooms ...string) bool {
 	s := r.lock(m)
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if m.state != reserved && m.state != present {
 		return false
 	}
@@ -125,7 +128,7 @@ func (r *Rooms[M]) Join(m *Member[M], rooms ...string) bool {
 // Leave takes m out of a room, if it is in.
 func (r *Rooms[M]) Leave(m *Member[M], name string) {
 	s := r.lock(m)
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if in := s.rooms[name]; in != nil {
 		if i := m.find(in); i >= 0 {
 			s.leave(m, i)
@@ -136,7 +139,7 @@ func (r *Rooms[M]) Leave(m *Member[M], name string) {
 // LeaveAll takes m out of all rooms; it stays a member of the namespace.
 func (r *Rooms[M]) LeaveAll(m *Member[M]) {
 	s := r.lock(m)
-	defer s.mu.Unlock()
+	defer s.unlock()
 	for n := len(m.memberships()); n > 0; n-- {
 		s.leave(m, n-1)
 	}

@@ -10,6 +10,8 @@ type shard[M any] struct {
 	free  []uint32
 	live  int // members that are present
 
+	observer *observer[M] // nil unless Observe was called
+
 	seq     uint64        // the number of the last broadcast
 	pending fifo[bool]    // the broadcasts from number seq-len+1 to seq: done or not
 	tombs   fifo[tomb[M]] // what ended while broadcasts were pending, oldest first
@@ -42,6 +44,9 @@ func (s *shard[M]) join(m *Member[M], name string) {
 	r.entries = append(r.entries, entry[M]{m: m, span: span{joined, never}, at: uint32(len(*m.rooms))})
 	*m.rooms = append(*m.rooms, membership[M]{room: r, pos: uint32(len(r.entries) - 1)})
 	r.members++
+	if s.observer != nil {
+		s.observer.joined(name, m.Owner)
+	}
 }
 
 // leave ends the i-th membership of m.
@@ -61,6 +66,9 @@ func (s *shard[M]) leave(m *Member[M], i int) {
 		*m.rooms = list[:last]
 	}
 
+	if s.observer != nil {
+		s.observer.left(r.name, m.Owner)
+	}
 	if r.members--; r.members == 0 {
 		delete(s.rooms, r.name)
 	}
@@ -96,6 +104,9 @@ func (s *shard[M]) drop(r *room[M], pos uint32) {
 func (s *shard[M]) remove(m *Member[M]) {
 	for n := len(m.memberships()); n > 0; n-- {
 		s.leave(m, n-1)
+	}
+	if s.observer != nil && m.state == present {
+		s.observer.left(s.observer.id(m.Owner), m.Owner)
 	}
 	if m.state == present {
 		s.live--

@@ -1,0 +1,113 @@
+package adapter
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Adapter connects one namespace with those of the same name on other servers
+// (socketio.md section 8). The namespace calls it for everything that is not
+// meant for this server alone. All methods are safe for concurrent use; nothing
+// that they are given is kept after they return, or changed.
+//
+// A namespace without other servers has no Adapter: nothing stands between it
+// and its [Rooms].
+type Adapter interface {
+	// Broadcast sends p to the other servers and then has it delivered here, by
+	// [Local]'s Broadcast, also when sending has failed.
+	Broadcast(p Packet, o Options) error
+	// BroadcastAck is Broadcast for a packet that every client is to answer. It
+	// announces with acks.Servers the other servers that will answer, sees to it that
+	// each of them calls the other methods as [Local]'s BroadcastAck does, and calls
+	// that. When ctx is done nobody waits for answers any more.
+	BroadcastAck(ctx context.Context, p Packet, o Options, acks Acks) error
+	// FetchSockets describes the sockets of the other servers.
+	FetchSockets(ctx context.Context, o Options) ([]Details, error)
+	// AddSockets, DelSockets and DisconnectSockets act on the sockets of all
+	// servers, this one included, though perhaps only after they have returned.
+	AddSockets(o Options, rooms []string) error
+	DelSockets(o Options, rooms []string) error
+	DisconnectSockets(o Options, closeConnections bool) error
+	// ServerSideEmit sends p to the namespace on the other servers.
+	ServerSideEmit(p Packet) error
+	// ServerSideEmitAck also waits for their answers. With an error it returns those
+	// that have come.
+	ServerSideEmitAck(ctx context.Context, p Packet) ([]Answer, error)
+	// ServerCount is the number of servers, this one included.
+	ServerCount(ctx context.Context) (int, error)
+	// Close leaves the other servers. No other method is called afterwards.
+	Close() error
+}
+
+// Local is what a namespace offers its [Adapter]: the operations on this server
+// alone, for requests that come from other ones. Safe for concurrent use.
+type Local interface {
+	// Namespace is the name of the namespace.
+	Namespace() string
+	// Broadcast sends p to the matching sockets.
+	Broadcast(p Packet, o Options) error
+	// BroadcastAck also asks for acknowledgements: it calls acks.Clients once with
+	// the number of sockets asked and, until ctx is done, acks.Answer or acks.Gone
+	// once for each of them. It returns at once; the calls come on any goroutine and
+	// must not block.
+	BroadcastAck(ctx context.Context, p Packet, o Options, acks Acks) error
+	// Sockets describes the matching sockets.
+	Sockets(o Options) []Details
+	// AddSockets, DelSockets and DisconnectSockets act on the matching sockets.
+	AddSockets(o Options, rooms []string)
+	DelSockets(o Options, rooms []string)
+	DisconnectSockets(o Options, closeConnections bool)
+	// ServerSideEvent calls the namespace's handlers for what another server has
+	// emitted. reply, unless nil, is called at most once.
+	ServerSideEvent(p Packet, reply func(a Answer))
+	// OnRoom adds a hook for changes of rooms: see [Rooms.Observe]. The room named
+	// by a socket's own id is a room like any other for it.
+	OnRoom(h func(e RoomEvent))
+	// HasRoom reports whether a socket of this server is in the room.
+	HasRoom(room string) bool
+}
+
+// Packet is an event, not encoded for any wire: values as the emitter gave
+// them, or as an adapter's codec has decoded them. []byte values, at any depth,
+// are binary; the rest is what JSON can express.
+type Packet struct {
+	Event string
+	Args  []any
+}
+
+// Options say whom an operation is for: the union of Rooms, or everybody when
+// there are none, minus the members of Except. A socket's id is a room.
+type Options struct {
+	Rooms, Except []string
+	Volatile      bool // recipients that can't be written to at once are skipped
+	NoCompress    bool
+}
+
+// Details describe a socket to other servers, in the JSON form of the
+// reference's adapters.
+type Details struct {
+	ID        string          `json:"id"`
+	Handshake json.RawMessage `json:"handshake"`
+	Rooms     []string        `json:"rooms"`
+	Data      json.RawMessage `json:"data"`
+}
+
+// Answer is the first argument of an acknowledgement as JSON, nil when there was
+// none; binary values in it are placeholders for Attachments. Immutable.
+type Answer struct {
+	Data        []byte
+	Attachments [][]byte
+}
+
+// Acks collects what becomes of a broadcast that is to be answered. Safe for
+// concurrent use; no method blocks.
+type Acks interface {
+	// Servers announces n servers that will each call Clients once.
+	Servers(n int)
+	// Clients tells how many clients one server has asked.
+	Clients(n int)
+	// Answer is one client's acknowledgement.
+	Answer(a Answer)
+	// Gone is one client that will not answer.
+	Gone()
+}

@@ -1,0 +1,49 @@
+package sio
+
+import "github.com/sioserver/sioserver/sio/adapter"
+
+// RoomEvent is a change of a room: its creation or deletion, or a socket that
+// joins or leaves.
+type RoomEvent = adapter.RoomEvent
+
+// The kinds of room events.
+const (
+	RoomCreated = adapter.RoomCreated
+	RoomJoined  = adapter.RoomJoined
+	RoomLeft    = adapter.RoomLeft
+	RoomDeleted = adapter.RoomDeleted
+)
+
+// OnRoom adds a hook that is called for each change of a room on this server, one
+// after the other, in order: a room is created, sockets join and leave it, it is
+// deleted. A socket's id is a room that it joins when it connects. The hook runs
+// on the goroutine that makes a change, which may be a loop: it must not block. It
+// makes joining and leaving somewhat slower. Best added before the server listens:
+// what was before is not reported, except that rooms which it knew are deleted.
+func (ns *Namespace) OnRoom(h func(e RoomEvent)) {
+	ns.updateHooks(func(k *hooks) { k.room = with(k.room, h) })
+	ns.observeRooms()
+}
+
+func (ns *Namespace) observeRooms() {
+	ns.observed.Do(func() {
+		ns.rooms.Observe((*Socket).ID, func(e RoomEvent) {
+			for _, h := range ns.hooks.Load().room {
+				ns.protect(e.Kind.String(), func() { h(e) })
+			}
+		})
+	})
+}
+
+// Count is the number of sockets of this server in a room, those in a middleware
+// included. It costs a look at each loop's part of the room.
+func (ns *Namespace) Count(room string) int {
+	n := ns.rooms.Count(room)
+	if s := ns.find(room); s != nil && s.Connected() {
+		n++
+	}
+	return n
+}
+
+// Len is the number of connected sockets of this server.
+func (ns *Namespace) Len() int { return ns.rooms.Len() }

@@ -1,0 +1,56 @@
+package sio
+
+import (
+	"context"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// local is a namespace as its adapter sees it. It implements [adapter.Local].
+type local struct{ ns *Namespace }
+
+// operator is what o says, for this server alone.
+func (l local) operator(o adapter.Options) BroadcastOperator {
+	return BroadcastOperator{
+		ns: l.ns, rooms: o.Rooms, except: o.Except, volatile: o.Volatile, plain: o.NoCompress, local: true,
+	}
+}
+
+func (l local) Namespace() string { return l.ns.name }
+
+func (l local) Broadcast(p adapter.Packet, o adapter.Options) error {
+	return l.operator(o).emit(p.Event, p.Args)
+}
+
+func (l local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
+	return l.operator(o).emitAck(ctx, p, acks)
+}
+
+func (l local) Sockets(o adapter.Options) (list []adapter.Details) {
+	for _, s := range l.operator(o).here() {
+		list = append(list, s.details())
+	}
+	return list
+}
+
+// The operations below return no errors because a local operator has none.
+
+func (l local) AddSockets(o adapter.Options, rooms []string) {
+	_ = l.operator(o).SocketsJoin(rooms...)
+}
+
+func (l local) DelSockets(o adapter.Options, rooms []string) {
+	_ = l.operator(o).SocketsLeave(rooms...)
+}
+
+func (l local) DisconnectSockets(o adapter.Options, closeConnections bool) {
+	_ = l.operator(o).DisconnectSockets(closeConnections)
+}
+
+func (l local) ServerSideEvent(p adapter.Packet, reply func(a adapter.Answer)) {
+	l.ns.serverEvent(p, reply)
+}
+
+func (l local) OnRoom(h func(e adapter.RoomEvent)) { l.ns.OnRoom(h) }
+
+func (l local) HasRoom(room string) bool { return l.ns.Count(room) > 0 }

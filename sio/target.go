@@ -1,0 +1,147 @@
+package sio
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// ErrParentNamespace: the operation is for one namespace, and this is a parent.
+var ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
+
+// options are the operator's for an adapter.
+func (o BroadcastOperator) options() adapter.Options {
+	a := adapter.Options{Rooms: o.rooms, Except: o.except, Volatile: o.volatile, NoCompress: o.plain}
+	if o.self != nil {
+		a.Except = with(a.Except, o.self.ID())
+	}
+	return a
+}
+
+// remote is the adapter that the operator has to go by way of; nil when it is
+// for this server alone.
+func (o BroadcastOperator) remote() adapter.Adapter {
+	if o.local {
+		return nil
+	}
+	return o.ns.adapter
+}
+
+// eachNamespace calls f with the operator for each namespace that it is for.
+func (o BroadcastOperator) eachNamespace(f func(o BroadcastOperator) error) error {
+	return o.ns.each(func(ns *Namespace) error {
+		o.ns = ns
+		return f(o)
+	})
+}
+
+// Sockets returns the connected sockets of this server that are addressed, in no order.
+func (o BroadcastOperator) Sockets() (sockets []*Socket) {
+	_ = o.eachNamespace(func(o BroadcastOperator) error {
+		sockets = append(sockets, o.here()...)
+		return nil
+	})
+	return sockets
+}
+
+// here returns the addressed sockets of this server in the operator's own namespace.
+func (o BroadcastOperator) here() []*Socket {
+	if len(o.rooms)+len(o.except) == 0 && o.self == nil {
+		return o.ns.rooms.All()
+	}
+	target := adapter.Target[*Socket]{
+		All:           len(o.rooms) == 0,
+		Rooms:         o.rooms,
+		Members:       o.ns.resolve(nil, o.rooms),
+		Except:        o.except,
+		ExceptMembers: o.ns.resolve(nil, o.except),
+	}
+	if o.self != nil {
+		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
+	}
+	return o.ns.rooms.Select(&target)
+}
+
+// FetchSockets returns the connected sockets that are addressed, in no order:
+// those of this server as themselves, that is as [*Socket], those of others, if
+// there are any and the operator is not Local, as descriptions. It waits for
+// other servers until ctx or [BroadcastOperator.Timeout] ends. It returns
+// [ErrParentNamespace] for a parent.
+func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	if o.ns.family != nil {
+		return nil, ErrParentNamespace
+	}
+	var sockets []RemoteSocket
+	for _, s := range o.here() {
+		sockets = append(sockets, s)
+	}
+	a := o.remote()
+	if a == nil {
+		return sockets, nil
+	}
+	ctx, cancel := deadline(ctx, o.timeout)
+	defer cancel()
+	others, err := a.FetchSockets(ctx, o.options())
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	for _, d := range others {
+		sockets = append(sockets, newRemoteSocket(o.ns, d))
+	}
+	return sockets, nil
+}
+
+// AllSockets returns the ids of the sockets that FetchSockets returns.
+func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
+	sockets, err := o.FetchSockets(ctx)
+	ids := make([]string, len(sockets))
+	for i, s := range sockets {
+		ids[i] = s.ID()
+	}
+	return ids, err
+}
+
+// SocketsJoin puts the addressed sockets into rooms. An error is that of the
+// adapter to other servers.
+func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
+		if a := o.remote(); a != nil {
+			return a.AddSockets(o.options(), rooms)
+		}
+		for _, s := range o.here() {
+			s.Join(rooms...)
+		}
+		return nil
+	})
+}
+
+// SocketsLeave takes the addressed sockets out of rooms. An error is that of the
+// adapter to other servers.
+func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
+		if a := o.remote(); a != nil {
+			return a.DelSockets(o.options(), rooms)
+		}
+		for _, s := range o.here() {
+			for _, room := range rooms {
+				s.Leave(room)
+			}
+		}
+		return nil
+	})
+}
+
+// DisconnectSockets disconnects the addressed sockets: see [Socket.Disconnect].
+// An error is that of the adapter to other servers.
+func (o BroadcastOperator) DisconnectSockets(closeConnections bool) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
+		if a := o.remote(); a != nil {
+			return a.DisconnectSockets(o.options(), closeConnections)
+		}
+		for _, s := range o.here() {
+			s.Disconnect(closeConnections)
+		}
+		return nil
+	})
+}
