@@ -11,8 +11,8 @@ const (
 	maxLoops         = 1024
 )
 
-// Config is what Listen needs. Its zero value listens on a free port of all
-// addresses with one loop per processor.
+// Config is what Listen and Start need. With its zero value Listen listens on a
+// free port of all addresses, with one loop per processor.
 type Config struct {
 	// Addr is "host:port". Without a host the port is open for IPv4 and IPv6;
 	// port 0, like an empty Addr, picks a free one (see Engine.Addr).
@@ -49,9 +49,6 @@ func (c Config) withDefaults() (Config, error) {
 		if f.value < 0 || f.value > f.max {
 			return c, fmt.Errorf("loop: Config.%s is %d, must be in [0, %d]", f.name, f.value, f.max)
 		}
-	}
-	if c.Addr == "" {
-		c.Addr = ":0"
 	}
 	if c.Loops == 0 {
 		c.Loops = runtime.GOMAXPROCS(0)

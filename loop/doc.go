@@ -33,7 +33,7 @@
 //
 // # Ways in
 //
-// Listen's own listeners, and Engine.Adopt for connections that were accepted
+// Listen's own listeners (an engine of Start has none), and Engine.Adopt for connections that were accepted
 // elsewhere: a plain TCP or unix connection goes to the poller like those of
 // Listen; any other, such as TLS, is driven by goroutines of its own behind the
 // same Conn (type relay).

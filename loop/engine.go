@@ -5,12 +5,10 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-
-	"github.com/panjf2000/gnet/v2"
 )
 
-// Engine is a set of loops that share a listening address. It is safe for
-// concurrent use.
+// Engine is a set of loops, which share a listening address or have none. It is
+// safe for concurrent use.
 type Engine struct {
 	cfg     Config
 	addr    net.Addr
@@ -20,7 +18,7 @@ type Engine struct {
 	watcher *watcher
 	maxFD   int // a connection with a higher descriptor is rejected
 
-	gnet    gnet.Engine
+	host    host
 	started chan struct{} // gnet has all its loops
 	ready   chan struct{} // every loop is bound to one of gnet's
 	done    chan struct{} // everything has ended; err is set
@@ -39,7 +37,7 @@ type Engine struct {
 }
 
 // Addr is the address that the engine listens on, with the port that was
-// picked if none was given.
+// picked if none was given; nil after Start.
 func (e *Engine) Addr() net.Addr { return e.addr }
 
 // Loops returns the engine's loops. The slice must not be changed.

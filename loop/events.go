@@ -9,16 +9,15 @@ import (
 // events is what gnet calls.
 type events struct {
 	gnet.BuiltinEventEngine
-	e *Engine
+	e    *Engine
+	boot func(gnet.Engine) // nil when gnet's engine is not of interest
 }
-
-// probe is the context of a connection whose only purpose is to learn gnet's
-// loops: gnet hands them out through connections alone.
-type probe struct{}
 
 // OnBoot runs before gnet has built its loops.
 func (ev *events) OnBoot(g gnet.Engine) gnet.Action {
-	ev.e.gnet = g
+	if ev.boot != nil {
+		ev.boot(g)
+	}
 	return gnet.None
 }
 
@@ -49,7 +48,7 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	switch ctx := gc.Context().(type) {
 	case probe:
 		r.loop.turn() // what was posted before the loop was bound
-		return nil, gnet.Close
+		return nil, gnet.None
 	case *ticket:
 		t = ctx
 		gc.SetContext(nil)

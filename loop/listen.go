@@ -1,14 +1,10 @@
 package loop
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
-	"strconv"
-	"sync/atomic"
 
-	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,15 +12,15 @@ import (
 // the process, beside one for each loop's accept.
 const fdReserve = 64
 
-// engines numbers the engines of the process.
-var engines atomic.Int64
-
 // Listen binds cfg.Addr, starts the loops and returns when connections are
 // accepted. Every new connection is announced by accept, on its loop, which
 // returns the connection's handler; nil closes it. A port in use is reported
 // by an error that matches syscall.EADDRINUSE, a forbidden one by
 // syscall.EACCES.
 func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
+	if cfg.Addr == "" {
+		cfg.Addr = ":0"
+	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -34,10 +30,42 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
 	}
 	defer port.release()
+	e, err := newEngine(cfg)
+	if err == nil {
+		e.addr = net.TCPAddrFromAddrPort(port.addr)
+		e.door = &ticket{accept: accept}
+		err = e.start(&server{e: e, addr: port.listen})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
+	}
+	e.listeners = findListeners(port.addr, cfg.Loops, e.maxFD)
+	return e, nil
+}
+
+// Start starts the loops without a listener: Engine.Addr is nil, and all
+// connections come by Engine.Adopt. cfg.Addr must be empty.
+func Start(cfg Config) (*Engine, error) {
+	if cfg.Addr != "" {
+		return nil, fmt.Errorf("loop: Config.Addr is %q, must be empty for Start", cfg.Addr)
+	}
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEngine(cfg)
+	if err == nil {
+		err = e.start(&client{e: e, halted: make(chan struct{})})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("loop: start: %w", err)
+	}
+	return e, nil
+}
+
+func newEngine(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg:     cfg,
-		addr:    net.TCPAddrFromAddrPort(port.addr),
-		door:    &ticket{accept: accept},
 		maxFD:   maxDescriptor(cfg.Loops),
 		started: make(chan struct{}),
 		ready:   make(chan struct{}),
@@ -49,10 +77,16 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 		e.reactor = append(e.reactor, r)
 		e.loops = append(e.loops, r.loop)
 	}
-	if e.watcher, err = newWatcher(e.loops); err != nil {
-		return nil, fmt.Errorf("loop: %w", err)
-	}
-	go e.run(port.listen)
+	var err error
+	e.watcher, err = newWatcher(e.loops)
+	return e, err
+}
+
+// start has h run until the engine ends, and returns when the loops are bound.
+func (e *Engine) start(h host) error {
+	e.host = h
+	go func() { e.finish(h.run()) }()
+	var err error
 	select {
 	case <-e.started:
 		err = e.bindLoops()
@@ -62,10 +96,8 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 	if err != nil {
 		e.stop()
 		<-e.done
-		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
 	}
-	e.listeners = findListeners(port.addr, cfg.Loops, e.maxFD)
-	return e, nil
+	return err
 }
 
 // maxDescriptor is the highest descriptor that a connection may have.
@@ -77,55 +109,33 @@ func maxDescriptor(loops int) int {
 	return int(rl.Cur) - 1 - min(fdReserve, int(rl.Cur)/8) - loops
 }
 
-// run is the life of gnet.
-func (e *Engine) run(addr string) {
-	// gnet keeps its engines in a map by address for ever; the fragment makes
-	// the key this engine's alone, so that it can be removed.
-	key := "tcp://" + addr + "#" + strconv.FormatInt(engines.Add(1), 10)
-	err := gnet.Run(&events{e: e}, key,
-		gnet.WithNumEventLoop(e.cfg.Loops), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
-		gnet.WithTicker(true), gnet.WithLogger(quietLogger{e.cfg.Logger}),
-		gnet.WithSocketRecvBuffer(e.cfg.SocketRecvBuffer), gnet.WithSocketSendBuffer(e.cfg.SocketSendBuffer))
-	//lint:ignore SA1019 Engine.Stop leaves the key in gnet's map; this is the only way to remove it
-	_ = gnet.Stop(context.Background(), key)
-	e.finish(err)
-}
-
 // bindLoops learns all loops of gnet, by having it open one connection on
-// each.
+// each. They stay open for so long because gnet may choose the loop that has
+// the fewest.
 func (e *Engine) bindLoops() error {
 	for range e.loops {
-		nc, err := deadEnd()
+		nc, peer, err := socketpair()
 		if err != nil {
 			return err
 		}
-		ctx := gnet.NewNetConnContext(gnet.NewContext(context.Background(), probe{}), nc)
-		opened, err := e.gnet.Register(ctx)
-		if err != nil {
-			_ = nc.Close()
+		defer unix.Close(peer) // by which gnet closes the other end
+		if err := e.host.probe(nc); err != nil {
 			return err
-		}
-		select {
-		case res := <-opened:
-			if res.Err != nil {
-				return res.Err
-			}
-		case <-e.done:
-			return e.err
 		}
 	}
 	close(e.ready)
 	return nil
 }
 
-// deadEnd returns a connection whose peer has gone.
-func deadEnd() (net.Conn, error) {
+func socketpair() (nc net.Conn, peer int, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
+		return nil, 0, os.NewSyscallError("socketpair", err)
 	}
-	_ = unix.Close(fds[1])
 	f := os.NewFile(uintptr(fds[0]), "")
 	defer f.Close()
-	return net.FileConn(f)
+	if nc, err = net.FileConn(f); err != nil {
+		_ = unix.Close(fds[1])
+	}
+	return nc, fds[1], err
 }

@@ -97,9 +97,7 @@ func (e *Engine) stop() {
 	e.attaching.Wait() // a connection on its way would wait for a loop for ever
 	select {
 	case <-e.started:
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // Stop polls at leisure until its context ends; done is told at once
-		_ = e.gnet.Stop(ctx)
+		e.host.halt()
 	case <-e.done:
 	}
 }
