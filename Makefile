@@ -19,7 +19,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test client lint fmt fuzz help
+.PHONY: run test client lint fmt fuzz bench bench-quick bench-peers help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -39,6 +39,7 @@ lint: ## Formatting, vet and staticcheck
 	if test -n "$$unformatted"; then echo "not formatted, run 'make fmt':"; echo "$$unformatted"; exit 1; fi
 	@$(GO) vet ./...
 	@$(GO) run $(STATICCHECK) ./...
+	@$(GO) -C bench/peers/zishang520 vet .
 
 fmt: ## Format all Go files
 	@gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
@@ -48,8 +49,17 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 		$(GO) test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME); \
 	done
 
+bench: ## Measure this server beside its peers: about an hour on a quiet machine (ARGS=-h explains)
+	@$(GO) run ./bench $(ARGS)
+
+bench-quick: ## Each scenario once and short, counts checked: a smoke test of 3 minutes
+	@$(GO) run ./bench -quick $(ARGS)
+
+bench-peers: ## Install the servers to compare with, which bench does too
+	@npm ci --prefix bench/peers --loglevel=error >/dev/null
+
 help: ## This list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 $(CLIENT): $(LOCK)
 	@npm ci --prefix $(NPM) --omit=dev --loglevel=error >/dev/null
