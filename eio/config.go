@@ -84,6 +84,9 @@ type Config struct {
 	// OnConnectionError is told of each request that is refused. It runs on the loop
 	// and must not block.
 	OnConnectionError func(*ConnectionError)
+	// OnUpgrade is told when a session's transport has changed from polling to
+	// WebSocket. It runs on the loop and must not block.
+	OnUpgrade func(*Session)
 	// InitialPacket, unless nil, is sent as a message right after the open packet:
 	// binary if InitialPacketBinary is set, else text.
 	InitialPacket       []byte

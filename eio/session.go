@@ -197,6 +197,9 @@ func (s *Session) promoteProbe() {
 	s.core.form = s.ws.form
 	s.webSocket.Store(true)
 	s.polling = nil
+	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
+		hook(s)
+	}
 }
 
 func (s *Session) ended(reason Reason, err error) {

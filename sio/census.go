@@ -29,7 +29,7 @@ func (ns *Namespace) observeRooms() {
 	ns.observed.Do(func() {
 		ns.rooms.Observe((*Socket).ID, func(e RoomEvent) {
 			for _, h := range ns.hooks.Load().room {
-				ns.protect(e.Kind.String(), func() { h(e) })
+				ns.srv.protect(e.Kind.String(), func() { h(e) })
 			}
 		})
 	})

@@ -148,6 +148,9 @@ func (u upper) Opened(s *eio.Session) {
 	if p := c.part(); p.loop.Load() == nil {
 		p.loop.Store(c.Loop())
 	}
+	if open := c.srv.cfg.OnOpen; open != nil {
+		c.srv.protect("open", func() { open((*Conn)(c)) })
+	}
 	c.startConnectTimer()
 	if c.old() {
 		c.joinMain()
@@ -167,6 +170,9 @@ func (u upper) Closed(s *eio.Session, reason eio.Reason, _ error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
 	c.closeAll(c.srv.reasonOf(reason))
+	if over := c.srv.cfg.OnClose; over != nil {
+		c.srv.protect("close", func() { over((*Conn)(c), c.srv.reasonOf(reason)) })
+	}
 }
 
 // connectTimer closes a client that joins no namespace in time.

@@ -46,6 +46,18 @@ type Config struct {
 	// it to the limit of open files.
 	MaxConnections int
 
+	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s when 0.
+	RequestTimeout time.Duration
+	// IdleTimeout is how long a connection is kept between two HTTP requests; 75 s when 0.
+	IdleTimeout time.Duration
+	// NoTrailingSlash leaves Path without a slash at its end, so that targets without
+	// one belong to the server too.
+	NoTrailingSlash bool
+	// DestroyUpgradeTimeout is how long an upgrade outside Path is kept before its
+	// connection is ended without an answer; 1 s when 0. Negative hands such requests
+	// to Handler like any other.
+	DestroyUpgradeTimeout time.Duration
+
 	// Transports are the transports that clients may use, of "polling" and
 	// "websocket"; both when nil.
 	Transports []string
@@ -62,6 +74,25 @@ type Config struct {
 	AllowRequest func(*http.Request) error
 	// Middleware runs before every HTTP request of the engine: see [eio.Config].
 	Middleware []func(http.Handler) http.Handler
+	// GenerateID, when set, makes the ids of connections; see [eio.Config]. Ids of
+	// sockets are always the server's own.
+	GenerateID func(*http.Request) (string, error)
+	// InitialHeaders may change the headers of the first answer of a connection, and
+	// Headers those of every successful answer and upgrade; see [eio.Config]. They run
+	// on the loop and must not block.
+	InitialHeaders, Headers func(header http.Header, r *eio.Request)
+	// InitialPacket, unless nil, is sent as an Engine.IO message right after the
+	// handshake: binary if InitialPacketBinary is set, else text. Clients of Socket.IO
+	// take it for one of their packets.
+	InitialPacket       []byte
+	InitialPacketBinary bool
+
+	// OnOpen is told of each connection that a client has made, OnUpgrade when its
+	// transport has changed from polling to WebSocket, and OnClose when it is over, the
+	// last with the reason that its sockets get too if they still are connected. They
+	// run on the loop and must not block.
+	OnOpen, OnUpgrade func(c *Conn)
+	OnClose           func(c *Conn, reason Reason)
 	// OnConnectionError is told of each HTTP request that is refused. It runs on the
 	// loop and must not block.
 	OnConnectionError func(*eio.ConnectionError)
@@ -173,9 +204,19 @@ func (cfg *Config) engine() eio.Config {
 		AllowRequest:      cfg.AllowRequest,
 		Middleware:        cfg.Middleware,
 		OnConnectionError: cfg.OnConnectionError,
-		HTTPCompression:   cfg.HTTPCompression,
-		PerMessageDeflate: cfg.PerMessageDeflate,
-		Fallback:          cfg.Handler,
-		Logger:            cfg.Logger,
+		RequestTimeout:    cfg.RequestTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		NoTrailingSlash:   cfg.NoTrailingSlash,
+		GenerateID:        cfg.GenerateID,
+		InitialHeaders:    cfg.InitialHeaders,
+		Headers:           cfg.Headers,
+		InitialPacket:     cfg.InitialPacket,
+
+		InitialPacketBinary:   cfg.InitialPacketBinary,
+		DestroyUpgradeTimeout: cfg.DestroyUpgradeTimeout,
+		HTTPCompression:       cfg.HTTPCompression,
+		PerMessageDeflate:     cfg.PerMessageDeflate,
+		Fallback:              cfg.Handler,
+		Logger:                cfg.Logger,
 	}
 }

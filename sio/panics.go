@@ -33,12 +33,11 @@ func (srv *Server) reportError(s *Socket, event string, err error) {
 }
 
 // protect calls a hook that belongs to no socket: its panic is logged and counted.
-func (ns *Namespace) protect(event string, call func()) {
+func (srv *Server) protect(event string, call func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			ns.srv.stats.panics.Add(1)
-			ns.srv.cfg.Logger.Error("sio: hook panicked",
-				"namespace", ns.name, "event", event, "panic", v, "stack", string(debug.Stack()))
+			srv.stats.panics.Add(1)
+			srv.cfg.Logger.Error("sio: hook panicked", "event", event, "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	call()

@@ -60,6 +60,9 @@ func New(cfg Config) (*Server, error) {
 		srv.parts[i].scratch = new(Event)
 	}
 	engine := cfg.engine()
+	if cfg.OnUpgrade != nil {
+		engine.OnUpgrade = func(s *eio.Session) { srv.protect("upgrade", func() { cfg.OnUpgrade(connOf(s)) }) }
+	}
 	if !cfg.NoClient {
 		bundle := clientbundle.New(cfg.Client)
 		engine.Static = func(target string) http.Handler {

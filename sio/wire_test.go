@@ -135,14 +135,22 @@ func (f *fixture) dial(t testing.TB) *ws {
 // dialEIO is dial for a client of a protocol of Engine.IO.
 func (f *fixture) dialEIO(t testing.TB, protocol int) *ws {
 	t.Helper()
+	w := f.rawDial(t, fmt.Sprintf("EIO=%d&token=abc", protocol))
+	w.sid = openPacket(t, w.recv())
+	return w
+}
+
+// rawDial opens a WebSocket.
+func (f *fixture) rawDial(t testing.TB, query string) *ws {
+	t.Helper()
 	conn, err := net.DialTimeout("tcp", f.addr, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	w := &ws{t: t, conn: conn, r: bufio.NewReader(conn)}
-	fmt.Fprintf(conn, "GET /socket.io/?EIO=%d&transport=websocket&token=abc HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
-		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", protocol, f.addr)
+	fmt.Fprintf(conn, "GET /socket.io/?%s&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
+		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", query, f.addr)
 	w.deadline()
 	res, err := http.ReadResponse(w.r, nil)
 	if err != nil {
@@ -151,7 +159,6 @@ func (f *fixture) dialEIO(t testing.TB, protocol int) *ws {
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("the upgrade was answered %s", res.Status)
 	}
-	w.sid = openPacket(t, w.recv())
 	return w
 }
 
