@@ -3,6 +3,7 @@ package sio
 import (
 	"context"
 	"net"
+	"net/http"
 
 	"github.com/sioserver/sioserver/loop"
 )
@@ -29,18 +30,49 @@ func (srv *Server) Listen(addr string) error {
 	case srv.engine != nil:
 		return ErrListening
 	}
-	engine, err := loop.Listen(loop.Config{
-		Addr:           addr,
-		Loops:          srv.cfg.Loops,
-		MaxConnections: srv.cfg.MaxConnections,
-		MaxQueued:      srv.cfg.MaxQueued,
-		Logger:         srv.cfg.Logger,
-	}, srv.eio.Accept)
+	engine, err := loop.Listen(srv.loopConfig(addr), srv.eio.Accept)
 	if err != nil {
 		return err
 	}
 	srv.engine = engine
 	return nil
+}
+
+// Handler returns an http.Handler that serves this server among the other
+// routes of a net/http server, of which it may be the only one, over HTTP,
+// HTTPS and HTTP/2. Mount it where it gets the requests under Config.Path with
+// their RequestURI unchanged; other requests go to Config.Handler. It uses the
+// loops that Listen has started, or starts some that listen nowhere, after
+// which Listen returns [ErrListening]. It returns [ErrServerClosed] after
+// Shutdown.
+//
+// A WebSocket over plain TCP costs what any other does, because its connection
+// is handed over to a loop. Over TLS it is driven by goroutines, and so is each
+// polling request: see eio.Server.Handler.
+func (srv *Server) Handler() (http.Handler, error) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.closing.Load() {
+		return nil, ErrServerClosed
+	}
+	if srv.engine == nil {
+		engine, err := loop.Start(srv.loopConfig(""))
+		if err != nil {
+			return nil, err
+		}
+		srv.engine = engine
+	}
+	return srv.eio.Handler(srv.engine), nil
+}
+
+func (srv *Server) loopConfig(addr string) loop.Config {
+	return loop.Config{
+		Addr:           addr,
+		Loops:          srv.cfg.Loops,
+		MaxConnections: srv.cfg.MaxConnections,
+		MaxQueued:      srv.cfg.MaxQueued,
+		Logger:         srv.cfg.Logger,
+	}
 }
 
 // Serve is the second half of ListenAndServe: it waits for the server's end
