@@ -100,7 +100,7 @@ func TestAppendErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Append([]byte("head"), v)
-			if err == nil || string(got) != "head" {
+			if err == nil || err.Error() == "" || string(got) != "head" {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})

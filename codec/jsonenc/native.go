@@ -3,17 +3,20 @@
 package jsonenc
 
 import (
-	"errors"
-
 	"github.com/bytedance/sonic/decoder"
 	"github.com/bytedance/sonic/encoder"
 )
 
 const nullForNaN = encoder.EncodeNullForInfOrNan
 
-// quotesInput reports whether err refers to the input that was decoded.
-func quotesInput(err error) bool {
-	var syntax decoder.SyntaxError
-	var mismatch *decoder.MismatchTypeError
-	return errors.As(err, &syntax) || errors.As(err, &mismatch)
+// faultOf takes apart what sonic says about the input; ok is false for the
+// errors of others. Sonic's own texts are excerpts of the input on many lines.
+func faultOf(err error) (f fault, ok bool) {
+	switch err := err.(type) {
+	case decoder.SyntaxError:
+		return fault{src: err.Src, pos: err.Pos}, true
+	case *decoder.MismatchTypeError:
+		return fault{src: err.Src, pos: err.Pos, mismatch: err.Type}, true
+	}
+	return fault{}, false
 }

@@ -8,5 +8,5 @@ import "github.com/bytedance/sonic/encoder"
 // inside a composite value is an error.
 const nullForNaN = encoder.Options(0)
 
-// quotesInput is false: the errors of encoding/json hold nothing of the input.
-func quotesInput(error) bool { return false }
+// faultOf knows nothing of errors that are not sonic's.
+func faultOf(error) (fault, bool) { return fault{}, false }
