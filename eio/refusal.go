@@ -29,7 +29,7 @@ var (
 
 // ErrForbidden is what [Config.AllowRequest] returns to refuse a handshake
 // without saying why.
-var ErrForbidden = errors.New("Forbidden") //nolint:staticcheck // the protocol's own message
+var ErrForbidden = errors.New("Forbidden")
 
 // ConnectionError tells [Config.OnConnectionError] of a request that was refused.
 type ConnectionError struct {
