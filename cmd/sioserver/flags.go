@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ type options struct {
 	addr              string
 	path              string
 	loops             int
-	transports        string
+	transports        []string
 	pingInterval      time.Duration
 	pingTimeout       time.Duration
 	connectTimeout    time.Duration
@@ -22,22 +23,36 @@ type options struct {
 	discardRequest    bool
 	noClient          bool
 	noDemo            bool
-	logLevel          slog.Level
+	logLevel          level
 	logFormat         string
 	shutdownTimeout   time.Duration
+	version           bool
+}
+
+// level is a flag's value.
+type level struct{ slog.Level }
+
+func (l *level) String() string { return strings.ToLower(l.Level.String()) }
+
+func (l *level) Set(s string) error {
+	if l.UnmarshalText([]byte(s)) != nil {
+		return errors.New("it must be debug, info, warn or error")
+	}
+	return nil
 }
 
 // parse reads the arguments that follow the program's name. Its error is
 // flag.ErrHelp when help was asked for, which usage then gives.
 func parse(args []string) (options, *flag.FlagSet, error) {
 	var o options
+	var transports string
 	fs := flag.NewFlagSet("sioserver", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	fs.StringVar(&o.addr, "addr", ":3000", "listen on `host:port`; without a host on all addresses, port 0 takes a free one")
 	fs.StringVar(&o.path, "path", "/socket.io/", "serve Socket.IO below this `path`")
 	fs.IntVar(&o.loops, "loops", 0, "`number` of event loops; 0 means one a processor")
-	fs.StringVar(&o.transports, "transports", "polling,websocket", "`list` of the transports that clients may use")
+	fs.StringVar(&transports, "transports", "polling,websocket", "`list` of the transports that clients may use, with commas between them")
 	fs.DurationVar(&o.pingInterval, "ping-interval", 25*time.Second, "`time` between two heartbeats of a client")
 	fs.DurationVar(&o.pingTimeout, "ping-timeout", 20*time.Second, "`time` that a client has to answer a heartbeat before it is disconnected")
 	fs.DurationVar(&o.connectTimeout, "connect-timeout", 45*time.Second, "`time` that a client has to join a namespace")
@@ -45,28 +60,56 @@ func parse(args []string) (options, *flag.FlagSet, error) {
 	fs.BoolVar(&o.discardRequest, "discard-request", false, "forget a client's first HTTP request once it is connected; saves about 500 bytes a connection")
 	fs.BoolVar(&o.noClient, "no-client", false, "do not serve the browser client (socket.io.js and its siblings)")
 	fs.BoolVar(&o.noDemo, "no-demo", false, "do not serve the demo chat at /")
-	fs.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "log what is at least this `level`: debug, info, warn or error")
+	fs.Var(&o.logLevel, "log-level", "log what is at least this `level`: debug, info, warn or error (default info)")
 	fs.StringVar(&o.logFormat, "log-format", "text", "log as `format` text or json")
 	fs.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` that handlers have to finish after the first SIGINT or SIGTERM; a second one ends at once")
+	fs.BoolVar(&o.version, "version", false, "say which version this is and end")
 	if err := fs.Parse(args); err != nil {
 		return o, fs, err
 	}
-	return o, fs, o.check(fs)
-}
-
-// check refuses what the flag package can't and sio would not name by flag.
-func (o *options) check(fs *flag.FlagSet) error {
 	if fs.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
+		return o, fs, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	if !strings.HasPrefix(o.path, "/") {
-		return fmt.Errorf("invalid value %q for flag -path: it must begin with a slash", o.path)
+	for t := range strings.SplitSeq(transports, ",") {
+		o.transports = append(o.transports, strings.TrimSpace(t))
+	}
+	if err := o.check(); err != nil {
+		return o, fs, err
 	}
 	if !strings.HasSuffix(o.path, "/") {
 		o.path += "/"
 	}
-	if o.logFormat != "text" && o.logFormat != "json" {
-		return fmt.Errorf("invalid value %q for flag -log-format: it must be text or json", o.logFormat)
+	return o, fs, nil
+}
+
+// check refuses values as the flag package does, by the name of the flag; sio
+// would name a field of its Config.
+func (o *options) check() error {
+	for _, c := range []struct {
+		name  string
+		value any
+		ok    bool
+		must  string
+	}{
+		{"addr", o.addr, o.addr != "", "it must be host:port or :port"},
+		{"path", o.path, strings.HasPrefix(o.path, "/"), "it must begin with a slash"},
+		{"path", o.path, o.path != "/" || o.noDemo, "the demo is there; add -no-demo"},
+		{"loops", o.loops, o.loops >= 0 && o.loops <= 256, "it must be between 1 and 256, or 0 for one a processor"},
+		{"ping-interval", o.pingInterval, o.pingInterval >= time.Millisecond, "it must be at least 1ms"},
+		{"ping-timeout", o.pingTimeout, o.pingTimeout >= time.Millisecond, "it must be at least 1ms"},
+		{"connect-timeout", o.connectTimeout, o.connectTimeout >= time.Millisecond, "it must be at least 1ms"},
+		{"max-http-buffer-size", o.maxHTTPBufferSize, o.maxHTTPBufferSize > 0, "it must be positive"},
+		{"log-format", o.logFormat, o.logFormat == "text" || o.logFormat == "json", "it must be text or json"},
+		{"shutdown-timeout", o.shutdownTimeout, o.shutdownTimeout >= 0, "it must not be negative"},
+	} {
+		if !c.ok {
+			return fmt.Errorf("invalid value %q for flag -%s: %s", fmt.Sprint(c.value), c.name, c.must)
+		}
+	}
+	for _, t := range o.transports {
+		if t != "polling" && t != "websocket" {
+			return fmt.Errorf("invalid value %q for flag -transports: it must be polling, websocket or both, with a comma between them", t)
+		}
 	}
 	return nil
 }

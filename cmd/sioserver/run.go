@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/sioserver/sioserver/cmd/sioserver/demo"
@@ -33,6 +32,10 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 	if err != nil {
 		return fail(stderr, "%v (sioserver -h explains the flags)", err)
 	}
+	if o.version {
+		fmt.Fprintln(stdout, version())
+		return exitDone
+	}
 	log := newLogger(o, stderr)
 	srv, err := newServer(o, log)
 	if err != nil {
@@ -46,7 +49,7 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fail(stderr, "another program listens on %s already; choose another address with -addr", o.addr)
 		}
-		return fail(stderr, "can't listen on %s: %v", o.addr, err)
+		return fail(stderr, "can't listen on %s: %v", o.addr, reason(err))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -65,7 +68,7 @@ func fail(stderr io.Writer, format string, args ...any) int {
 
 // newLogger makes the logger that the flags ask for.
 func newLogger(o options, w io.Writer) *slog.Logger {
-	h := &slog.HandlerOptions{Level: o.logLevel}
+	h := &slog.HandlerOptions{Level: o.logLevel.Level}
 	if o.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, h))
 	}
@@ -77,7 +80,7 @@ func newServer(o options, log *slog.Logger) (*sio.Server, error) {
 	cfg := sio.Config{
 		Path:              o.path,
 		Loops:             o.loops,
-		Transports:        strings.Split(o.transports, ","),
+		Transports:        o.transports,
 		PingInterval:      o.pingInterval,
 		PingTimeout:       o.pingTimeout,
 		ConnectTimeout:    o.connectTimeout,
@@ -115,40 +118,27 @@ func place(o options, addr net.Addr) string {
 	if err != nil {
 		return addr.String()
 	}
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = "localhost"
-	}
-	page := "/"
+	page, note := "/", ""
 	if o.noDemo {
 		page = o.path
 	}
-	return "http://" + net.JoinHostPort(host, port) + page
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host, note = "localhost", " (all addresses)"
+	}
+	return "http://" + net.JoinHostPort(host, port) + page + note
 }
 
-// serve waits for the server's end, which the first signal asks for and the
-// second no longer waits for.
-func serve(srv *sio.Server, log *slog.Logger, o options, signals <-chan os.Signal) int {
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve() }()
-	select {
-	case err := <-ended:
-		log.Error("the server has ended", "error", err)
-		return exitError
-	case s := <-signals:
-		log.Info("shutting down", "signal", s.String(), "within", o.shutdownTimeout)
+// reason is why listening failed, without the address.
+func reason(err error) string {
+	var address *net.AddrError
+	var name *net.DNSError
+	switch inner := errors.Unwrap(err); {
+	case errors.As(err, &address):
+		return address.Err
+	case errors.As(err, &name):
+		return name.Err
+	case inner != nil:
+		return inner.Error()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), o.shutdownTimeout)
-	defer cancel()
-	go func() {
-		select {
-		case <-signals:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	if err := srv.Shutdown(ctx); err != nil {
-		log.Warn("ended before everything was done", "error", err)
-		return exitError
-	}
-	return exitDone
+	return err.Error()
 }

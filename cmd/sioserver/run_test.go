@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,7 +84,7 @@ func TestServesUntilASignal(t *testing.T) {
 
 func TestFlagsReachTheServer(t *testing.T) {
 	url, signals, ended := start(t, io.Discard, "-no-demo", "-no-client", "-path", "/my", "-ping-interval", "3s",
-		"-ping-timeout", "2s", "-max-http-buffer-size", "5000", "-transports", "polling", "-loops", "1", "-log-format", "json")
+		"-ping-timeout", "2s", "-max-http-buffer-size", "5000", "-transports", " polling , polling", "-loops", "1", "-log-format", "json")
 	if !strings.HasSuffix(url, "/my/") {
 		t.Errorf("address %s", url)
 	}
@@ -111,14 +113,25 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"unknown flag", []string{"-colour", "red"}, "flag provided but not defined: -colour (sioserver -h explains the flags)"},
 		{"bad duration", []string{"-ping-interval", "soon"}, `invalid value "soon" for flag -ping-interval`},
-		{"bad level", []string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level`},
+		{"bad level", []string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: it must be debug, info, warn or error`},
 		{"bad format", []string{"-log-format", "xml"}, `invalid value "xml" for flag -log-format: it must be text or json`},
-		{"bad path", []string{"-path", "socket.io"}, "it must begin with a slash"},
-		{"bad loops", []string{"-loops", "-1"}, "Loops is -1"},
-		{"bad transport", []string{"-transports", "pigeon"}, "pigeon"},
+		{"bad path", []string{"-path", "socket.io"}, `invalid value "socket.io" for flag -path: it must begin with a slash`},
+		{"demo's path", []string{"-path", "/"}, `invalid value "/" for flag -path: the demo is there; add -no-demo`},
+		{"no path", []string{"-path", ""}, `invalid value "" for flag -path: it must begin with a slash`},
+		{"bad loops", []string{"-loops", "-1"}, `invalid value "-1" for flag -loops: it must be between 1 and 256`},
+		{"too many loops", []string{"-loops", "257"}, `invalid value "257" for flag -loops`},
+		{"negative time", []string{"-ping-timeout", "-1s"}, `invalid value "-1s" for flag -ping-timeout: it must be at least 1ms`},
+		{"no time", []string{"-ping-interval", "0"}, `invalid value "0s" for flag -ping-interval: it must be at least 1ms`},
+		{"short time", []string{"-connect-timeout", "1us"}, `invalid value "1µs" for flag -connect-timeout: it must be at least 1ms`},
+		{"negative shutdown", []string{"-shutdown-timeout", "-1s"}, `invalid value "-1s" for flag -shutdown-timeout: it must not be negative`},
+		{"bad size", []string{"-max-http-buffer-size", "0"}, `invalid value "0" for flag -max-http-buffer-size: it must be positive`},
+		{"bad transport", []string{"-transports", "polling, pigeon"}, `invalid value "pigeon" for flag -transports: it must be polling, websocket or both`},
+		{"no transport", []string{"-transports", ""}, `invalid value "" for flag -transports`},
 		{"argument", []string{"3000"}, `unexpected argument "3000"`},
 		{"port in use", []string{"-addr", taken.Addr().String()}, "another program listens on " + taken.Addr().String() + " already; choose another address with -addr"},
-		{"bad address", []string{"-addr", "nowhere"}, "can't listen on nowhere: "},
+		{"bad address", []string{"-addr", "nowhere"}, "sioserver: can't listen on nowhere: missing port in address\n"},
+		{"bad port", []string{"-addr", ":99999"}, "sioserver: can't listen on :99999: invalid port\n"},
+		{"no address", []string{"-addr", ""}, `invalid value "" for flag -addr: it must be host:port or :port`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
@@ -139,10 +152,34 @@ func TestHelp(t *testing.T) {
 	if code := run([]string{"-h"}, &stdout, &stderr, nil); code != exitDone || stderr.Len() > 0 {
 		t.Errorf("exit code %d, complaints %q", code, &stderr)
 	}
-	for _, name := range []string{"-addr", "-path", "-loops", "-ping-interval", "-discard-request", "-no-demo", "Examples:"} {
+	for _, name := range []string{"-addr", "-path", "-loops", "-ping-interval", "-discard-request", "-no-demo", "(default info)", "-version", "Examples:"} {
 		if !strings.Contains(stdout.String(), name) {
 			t.Errorf("%s is not explained", name)
 		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := run([]string{"-version"}, &stdout, &stderr, nil)
+	if line := stdout.String(); code != exitDone || !strings.HasPrefix(line, "sioserver ") || !strings.HasSuffix(line, " "+runtime.Version()+"\n") {
+		t.Errorf("exit code %d, says %q", code, line)
+	}
+}
+
+func TestPlace(t *testing.T) {
+	for addr, want := range map[string]string{
+		"[::]:3000":      "http://localhost:3000/ (all addresses)",
+		"0.0.0.0:80":     "http://localhost:80/ (all addresses)",
+		"127.0.0.1:3000": "http://127.0.0.1:3000/",
+		"[::1]:3000":     "http://[::1]:3000/",
+	} {
+		if got := place(options{}, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))); got != want {
+			t.Errorf("%s: %q, want %q", addr, got, want)
+		}
+	}
+	if got := place(options{noDemo: true, path: "/my/"}, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("[::]:1"))); got != "http://localhost:1/my/ (all addresses)" {
+		t.Errorf("without the demo: %q", got)
 	}
 }
 

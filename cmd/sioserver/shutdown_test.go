@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sioserver/sioserver/sio"
@@ -47,9 +50,51 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	signals, ended := make(chan os.Signal), make(chan int, 1)
 	go func() { ended <- serve(srv, log, options{shutdownTimeout: time.Hour}, signals) }()
 	signals <- os.Interrupt
-	signals <- os.Interrupt
+	signals <- os.Interrupt // an echo of the first
+	signals <- syscall.SIGTERM
 	if code := end(t, ended); code != exitError {
 		t.Errorf("exit code %d, want %d: a handler was still running", code, exitError)
+	}
+}
+
+// TestEcho sends signals at times after the first one.
+func TestEcho(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signal os.Signal
+		after  time.Duration
+		second bool
+	}{
+		{"at once", os.Interrupt, 0, false},
+		{"soon", os.Interrupt, 199 * time.Millisecond, false},
+		{"later", os.Interrupt, 200 * time.Millisecond, true},
+		{"another", syscall.SIGTERM, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				signals, returned := make(chan os.Signal), make(chan struct{})
+				go func() {
+					awaitSecond(ctx, os.Interrupt, signals)
+					close(returned)
+				}()
+				synctest.Wait()
+				time.Sleep(c.after)
+				signals <- c.signal
+				synctest.Wait()
+				select {
+				case <-returned:
+					if !c.second {
+						t.Error("an echo counts")
+					}
+				default:
+					if c.second {
+						t.Error("the second signal does not count")
+					}
+				}
+			})
+		})
 	}
 }
 

@@ -16,16 +16,24 @@ type Panel struct {
 	server  *sio.Server
 	ns      *sio.Namespace
 	started time.Time
-	atStart int64 // bytes; only Run uses it
+	own     atomic.Uint64 // packets that the panel itself has sent
 	latest  atomic.Pointer[Figures]
+}
+
+// reading is what the server has counted by some time, without the panel's own
+// packets.
+type reading struct {
+	at       time.Time
+	in, sent float64
 }
 
 // NewPanel registers the panel on a namespace of server; Run feeds it.
 func NewPanel(server *sio.Server, ns *sio.Namespace) *Panel {
 	p := &Panel{server: server, ns: ns, started: time.Now()}
+	ns.OnAnyOutgoing(func(*sio.Socket, string, sio.RawArgs) { p.own.Add(1) })
 	ns.OnConnection(func(s *sio.Socket) {
 		if f := p.latest.Load(); f != nil {
-			_ = s.Emit("figures", f)
+			_ = s.Emit("figures", p.refresh(*f))
 		}
 	})
 	return p
@@ -34,36 +42,55 @@ func NewPanel(server *sio.Server, ns *sio.Namespace) *Panel {
 // Run measures once a second until ctx is done. It is called once, when the
 // server listens and nobody has connected yet.
 func (p *Panel) Run(ctx context.Context) {
-	debug.FreeOSMemory() // so that what starting up took does not hide what connections take
-	p.atStart = resident()
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	before, since := p.server.Stats(), p.started
+	before := p.start()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			stats := p.server.Stats()
-			p.publish(before, stats, now.Sub(since))
-			before, since = stats, now
+			before = p.tick(before, now)
 		}
 	}
 }
 
+func (p *Panel) start() reading {
+	debug.FreeOSMemory() // so that what starting up took does not hide what connections take
+	p.latest.Store(&Figures{AtStart: resident()})
+	return p.read(p.started)
+}
+
+// tick measures and publishes.
+func (p *Panel) tick(before reading, now time.Time) reading {
+	after := p.read(now)
+	p.publish(before, after)
+	return after
+}
+
+func (p *Panel) read(now time.Time) reading {
+	own := p.own.Load() // first: what is counted in it is in PacketsOut then
+	stats := p.server.Stats()
+	return reading{now, float64(stats.EventsIn + stats.AcksIn), float64(stats.PacketsOut - own)}
+}
+
 // publish sends the figures of the time between two readings. It is volatile:
 // a peer that can't keep up gets the next one.
-func (p *Panel) publish(before, now sio.Stats, took time.Duration) {
-	rate := func(a, b uint64) float64 { return float64(b-a) / took.Seconds() }
-	f := &Figures{
-		Connections: now.Clients,
-		Received:    rate(before.EventsIn+before.AcksIn, now.EventsIn+now.AcksIn),
-		Sent:        rate(before.PacketsOut, now.PacketsOut),
-		Resident:    resident(),
-		AtStart:     p.atStart,
-		Uptime:      time.Since(p.started).Seconds(),
-		Goroutines:  runtime.NumGoroutine(),
-	}
-	p.latest.Store(f)
-	_ = p.ns.Volatile().Emit("figures", f)
+func (p *Panel) publish(before, after reading) {
+	f := *p.latest.Load()
+	took := after.at.Sub(before.at).Seconds()
+	f.Received = (after.in - before.in) / took
+	f.Sent = max(0, after.sent-before.sent) / took
+	now := p.refresh(f)
+	p.latest.Store(now)
+	_ = p.ns.Volatile().Emit("figures", now)
+}
+
+// refresh gives f with what can be measured at once; the rates stay.
+func (p *Panel) refresh(f Figures) *Figures {
+	f.Connections = p.server.Stats().Clients
+	f.Resident = resident()
+	f.Uptime = time.Since(p.started).Seconds()
+	f.Goroutines = runtime.NumGoroutine()
+	return &f
 }

@@ -63,7 +63,7 @@ type Renamed struct {
 type Figures struct {
 	Connections int     `json:"connections"`
 	Received    float64 `json:"received"` // messages a second
-	Sent        float64 `json:"sent"`     // messages a second
+	Sent        float64 `json:"sent"`     // messages a second, those with figures left out
 	Resident    int64   `json:"resident"` // bytes
 	AtStart     int64   `json:"atStart"`  // bytes resident when the demo was attached
 	Uptime      float64 `json:"uptime"`   // seconds
