@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,5 +210,37 @@ func (p *player) ended(reason Reason, err error) {
 		p.note("ended: %s (%v)", reason, err)
 	} else {
 		p.note("ended: %s", reason)
+	}
+}
+
+// TestCoreTimes are the cases of the behaviour contract that need an exact clock.
+func TestCoreTimes(t *testing.T) {
+	for _, c := range []struct {
+		name, script string
+		want         []string
+	}{
+		{"E99", "open websocket; wait 300ms; wait 150ms; message 4a; wait 150ms; message 4b; wait 50ms", []string{
+			"@300ms websocket 2", `deliver "a" binary=false`, `deliver "b" binary=false`,
+			"@650ms close websocket", "@650ms ended: ping timeout",
+		}},
+		{"E100", "open websocket; wait 200ms; message 3; wait 300ms", []string{"@500ms websocket 2"}},
+		{"E101", "open polling; post 3x; post 3␞3␞3; post 4alive", []string{`deliver "alive" binary=false`}},
+		{"E106", "open polling; close; wait 29999ms; post 4x; wait 1ms", []string{"@30s ended: forced close"}},
+		{"E127", "open polling v3; wait 499ms; post 1:2; wait 499ms; wait 1ms", []string{"@999ms ended: ping timeout"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p *player
+			for line := range strings.SplitSeq(c.script, "; ") {
+				if transport, ok := strings.CutPrefix(line, "open "); ok {
+					transport, v3 := strings.CutSuffix(transport, " v3")
+					p = newPlayer(form{v3: v3}, transport == webSocket)
+				} else {
+					p.play(t, line)
+				}
+			}
+			if !slices.Equal(p.log, c.want) {
+				t.Errorf("got %q, want %q", p.log, c.want)
+			}
+		})
 	}
 }

@@ -39,7 +39,7 @@ func park(t *testing.T, s *eio.Session, url string) <-chan eiotest.Response {
 func TestPolling(t *testing.T) {
 	s := start(t, eio.Config{MaxHTTPBufferSize: 1000})
 	for _, c := range []struct{ name, body string }{
-		{"E34", "4hello"},
+		{"E34 E35", "4hello"},
 		{"E36", "4test1\x1e4test2\x1e4test3"},
 		{"E37", "4hello\x1ebAQIDBA=="},
 		{"E48 chunked within the limit", strings.Repeat("4", 1000)},
