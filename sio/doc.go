@@ -8,6 +8,54 @@
 //	})
 //	err = server.ListenAndServe(":3000")
 //
+// The package's example is a whole server. Examples of their own have [On],
+// [OnAck], [Args2], [EmitAck], [Inline], [Server.To], [Server.Of],
+// [Namespace.Use], [Socket.Disconnect] and [Config].
+//
+// # Events
+//
+// [On] registers a handler that gets an event's argument as a Go value, [OnAck]
+// one whose result is the acknowledgement; [Args2], [Args3], [None] and [RawArgs]
+// stand for other numbers of arguments. Values are JSON by the rules of
+// encoding/json, and []byte is binary. Handlers registered on the server or a
+// namespace cost nothing for each connection; those registered on a socket do.
+// [Socket.Emit] sends, and [EmitAck] sends and waits for the client's answer, as
+// long as its context allows.
+//
+// # Namespaces
+//
+// A [Namespace] has sockets, rooms, handlers and middlewares of its own:
+// [Server.Of] makes one, [Server.OfPattern] a family of them. The methods of
+// [Server] act on "/". A middleware ([Namespace.Use]) lets a client in or refuses
+// it, for example by what [Handshake.BindAuth] reads. A client that has joined
+// several namespaces has a [Socket] in each, over one connection.
+//
+// # Rooms
+//
+// [Socket.Join] and [Socket.Leave] put a socket into rooms and take it out; its
+// disconnection takes it out of all. To, In and Except of a server, namespace or
+// socket give a [BroadcastOperator], which says whom a broadcast is for; its Emit
+// sends it. Those of a socket leave the socket itself out. The id of a socket is a
+// room with only that socket.
+//
+// # Errors
+//
+// What an event's handler returns is counted, logged at debug level and given to
+// [Config.OnError]. The client is not told: if it shall know, say so in the
+// acknowledgement. An argument that does not fit the handler's type is an
+// [*ArgumentError], and the handler is not called. What a middleware returns
+// refuses the client, with more than a text if it is a [*ConnectError]. A panic is
+// caught, counted, logged and given to [Config.OnPanic]. A packet that the protocol
+// does not allow closes the connection ([*PacketError]). [Stats] has the counts,
+// and a [Reason] says why a socket was disconnected.
+//
+// # Starting and ending
+//
+// [Server.ListenAndServe] blocks; [Server.Listen] returns once clients can
+// connect. [Server.Handler] mounts the server in a net/http server instead, for
+// TLS or beside other routes. [Server.Shutdown] disconnects everybody and waits
+// for running handlers as long as its context allows.
+//
 // # Goroutines
 //
 // Everything exported is safe for concurrent use unless it says otherwise.
@@ -26,7 +74,7 @@
 // block, its arguments are borrowed, and it may overtake earlier events of the
 // same socket that still wait for a worker, the connection handlers included.
 //
-// # The way of the data
+// # Inside: the way of the data
 //
 // In: loop -> packet header and event name -> the namespace's route -> inline
 // handlers at once with borrowed arguments; for the others the arguments are
@@ -36,7 +84,7 @@
 // Out: encoded once by the caller of Emit -> a task for the socket's loop, or one
 // for each loop with members in the broadcast's rooms -> session.
 //
-// # Locks
+// # Inside: locks
 //
 // Namespaces and handlers are read without locks and replaced as a whole under
 // Server.mu or Namespace.mu. Socket.mu guards a socket's queue and its rarely

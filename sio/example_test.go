@@ -2,6 +2,7 @@ package sio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"strings"
@@ -11,28 +12,53 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// A chat with rooms: what a client says in a room reaches the others in it, and
-// the acknowledgement tells the speaker how many rooms it is in.
+// A chat for those who know the token: what one says, the others in the lobby
+// hear. It is the README's server, driven by the tests' client.
 func Example() {
-	type Message struct{ Room, Text string }
-
-	server, err := sio.New(sio.Config{})
+	srv, err := sio.New(sio.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	sio.On(server, "join", func(ctx context.Context, s *sio.Socket, room string) error {
-		s.Join(room)
-		return s.To(room).Emit("joined", s.ID())
+	srv.Use(func(s *sio.Socket) error {
+		var auth struct{ Token string }
+		if err := s.Handshake().BindAuth(&auth); err != nil || auth.Token != "secret" {
+			return errors.New("not authorized")
+		}
+		return nil
 	})
-	sio.OnAck(server, "say", func(ctx context.Context, s *sio.Socket, m Message) (int, error) {
-		return len(s.Rooms()), s.To(m.Room).Emit("said", m)
+	srv.OnConnection(func(s *sio.Socket) {
+		s.Join("lobby")
+		s.Emit("welcome", "to the lobby")
 	})
-	if err := server.Listen("127.0.0.1:0"); err != nil { // or ListenAndServe(":3000")
+	sio.On(srv, "chat", func(_ context.Context, s *sio.Socket, text string) error {
+		return s.To("lobby").Emit("chat", s.ID(), text)
+	})
+	if err := srv.Listen("127.0.0.1:0"); err != nil { // your program: ":3000"
 		log.Fatal(err)
 	}
-	defer server.Close()
-	fmt.Println("listening:", server.Addr() != nil)
-	// Output: listening: true
+
+	f := &fixture{Server: srv, addr: srv.Addr().String()}
+	stranger, ada, bob := f.dial(new(exampleTB)), f.dial(new(exampleTB)), f.dial(new(exampleTB))
+	stranger.send(`40{"token":"guess"}`)
+	fmt.Println("stranger:", stranger.recv())
+	ada.send(`40{"token":"secret"}`)
+	id := connectReply(new(exampleTB), "/", ada.recv())
+	fmt.Println("ada:", ada.recv())
+	bob.send(`40{"token":"secret"}`)
+	connectReply(new(exampleTB), "/", bob.recv())
+	fmt.Println("bob:", bob.recv())
+	ada.send(`42["chat","hello"]`)
+	fmt.Println("bob:", strings.Replace(bob.recv(), id, "ada's id", 1))
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	fmt.Println("shutdown:", srv.Shutdown(ctx))
+	// Output:
+	// stranger: 44{"message":"not authorized"}
+	// ada: 42["welcome","to the lobby"]
+	// bob: 42["welcome","to the lobby"]
+	// bob: 42["chat","ada's id","hello"]
+	// shutdown: <nil>
 }
 
 // serveExample starts a server for an example.

@@ -2,7 +2,8 @@ package clientbundle
 
 import "testing"
 
-// TestMatch is X4 and X5, seen from the server that routes by it.
+// TestMatch has the targets that belong to the bundle, seen from the server that
+// routes by it.
 func TestMatch(t *testing.T) {
 	for _, c := range []struct {
 		target, path string

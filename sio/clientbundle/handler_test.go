@@ -59,7 +59,7 @@ func get(t *testing.T, h *Handler, method, target string, header ...string) (*ht
 	return response, body
 }
 
-// TestFiles is X1: the eight files, their types, the tag and the cache header.
+// TestFiles has the eight files, their types, the tag and the cache header.
 func TestFiles(t *testing.T) {
 	h := New(bundle())
 	for name := range bundle() {
@@ -90,7 +90,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestNotModified is X2.
+// TestNotModified has the tags that match, weak or strong, answered with 304.
 func TestNotModified(t *testing.T) {
 	h := New(bundle())
 	for _, c := range []struct {
@@ -124,7 +124,8 @@ func TestNotModified(t *testing.T) {
 	}
 }
 
-// TestEncoding is X3, with the preferences of extras.md section 1.
+// TestEncoding has the client's preferences decide, then their order; * takes
+// the server's favourite.
 func TestEncoding(t *testing.T) {
 	h := New(bundle())
 	for _, c := range []struct{ accept, want string }{
