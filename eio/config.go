@@ -41,6 +41,9 @@ type Config struct {
 	// MaxHTTPBufferSize is the largest accepted POST body and WebSocket message in
 	// bytes, told to clients as maxPayload; 1,000,000 when 0.
 	MaxHTTPBufferSize int64
+	// MaxSessions is how many sessions may be open at a time, over polling and
+	// WebSocket together; handshakes beyond are refused. 1,000,000 when 0.
+	MaxSessions int64
 	// MaxQueued is how many bytes a polling session may hold for a peer that does
 	// not fetch them before the session is closed; 16 MiB when 0. Over WebSocket
 	// the loop's own bound applies (loop.Config.MaxQueued).
@@ -160,6 +163,12 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxHTTPBufferSize < 0 {
 		return fmt.Errorf("eio: Config.MaxHTTPBufferSize is %d; it must be positive, or 0 for 1000000", cfg.MaxHTTPBufferSize)
+	}
+	if cfg.MaxSessions == 0 {
+		cfg.MaxSessions = 1_000_000
+	}
+	if cfg.MaxSessions < 0 {
+		return fmt.Errorf("eio: Config.MaxSessions is %d; it must be positive, or 0 for 1000000", cfg.MaxSessions)
 	}
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20

@@ -18,6 +18,9 @@ func (s State) String() string {
 	return [...]string{"open", "closing", "closed"}[s]
 }
 
+// packetCost is what a queued packet weighs beside its bytes.
+const packetCost = 256
+
 // core is the state of one session: what the protocol remembers between two
 // packets. It touches no socket and no clock. Requests, packets and ticks go in
 // as method calls with the current time; what is to be done comes out as calls
@@ -127,7 +130,7 @@ func (c *core) put(fx effects, p *Packet) {
 		fx.sendWebSocket(p)
 		return
 	}
-	if c.queued+p.Len() > fx.maxQueued() {
+	if c.queued+p.Len()+len(c.queue)*packetCost > fx.maxQueued() {
 		c.end(fx, TransportError, ErrQueueOverflow)
 		return
 	}

@@ -63,7 +63,7 @@ func (srv *Server) homeOf(sid string) *shard {
 // find returns the session named sid, or nil. It belongs to this loop.
 func (sh *shard) find(sid string) *Session {
 	if sh.srv.cfg.GenerateID != nil {
-		if s, ok := sh.srv.named.Load(sid); ok {
+		if s, ok := sh.srv.named.Load(sid); ok && s.(*Session).home == sh {
 			return s.(*Session)
 		}
 		return nil
@@ -160,6 +160,8 @@ func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
 func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
 	q := parseQuery(req)
 	switch {
+	case h.home.srv.closing.Load():
+		h.refuseAny(req, refuseOverloaded, ErrorContext{})
 	case !q.v4 && !h.home.srv.cfg.AllowEIO3:
 		h.refuseAny(req, refuseProtocol, ErrorContext{Protocol: 3})
 	case h.isUpgrade(req):

@@ -107,11 +107,7 @@ func (g *gate) afterMiddleware(req *http1.Request) {
 	case g.err != nil:
 		h.refuseAny(req, refuseRequest, ErrorContext{Name: "MIDDLEWARE_FAILURE", Err: g.err})
 	case g.passed:
-		for name, values := range g.answer.header {
-			for _, value := range values {
-				h.extra = append(h.extra, http1.Field{Name: name, Value: value})
-			}
-		}
+		h.addHeaders(g.answer.header)
 		h.admit(req, h.pending())
 	case h.isUpgrade(req):
 		h.destroy()

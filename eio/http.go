@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"math"
 	"time"
 
 	"github.com/sioserver/sioserver/eio/http1"
@@ -13,6 +14,8 @@ const (
 	lingerTimeout = 5 * time.Second
 	// maxPipelined bounds the requests that wait behind an unanswered one, in bytes.
 	maxPipelined = 64 << 10
+	// maxUnsent is how many bytes of earlier answers may be unsent when a request is taken up.
+	maxUnsent = 64 << 10
 )
 
 // httpConn is a connection that speaks HTTP/1.1. It handles one request at a
@@ -93,9 +96,14 @@ func (h *httpConn) keep(rest []byte) {
 	case h.phase == httpGone || len(rest) == 0:
 		h.drop(&h.in)
 		return
-	case h.phase == httpAnswering && len(rest) > h.backlog():
+	case (h.phase == httpAnswering || h.c.Queued() > maxUnsent) && len(rest) > h.backlog():
 		h.home.srv.cfg.Logger.Debug("eio: closing a connection that pipelines too much", "remote", h.c.RemoteAddr())
+		x := h.exchange
 		h.destroy()
+		if x != nil {
+			x.aborted(h)
+		}
+		h.drop(&h.in)
 		return
 	case h.in == nil:
 		h.in = loop.NewFrame()
@@ -107,7 +115,7 @@ func (h *httpConn) keep(rest []byte) {
 // The body of one that waits at a gate is among them.
 func (h *httpConn) backlog() int {
 	if _, ok := h.exchange.(*gate); ok {
-		return maxPipelined + int(h.home.srv.cfg.MaxHTTPBufferSize)
+		return int(min(h.home.srv.cfg.MaxHTTPBufferSize, math.MaxInt-maxPipelined)) + maxPipelined
 	}
 	return maxPipelined
 }
@@ -127,6 +135,9 @@ func (h *httpConn) consume(b []byte) []byte {
 		var n int
 		switch h.phase {
 		case httpIdle:
+			if h.c.Queued() > maxUnsent {
+				return b // Flushed goes on
+			}
 			n = h.consumeHead(b)
 		case httpReading:
 			n = h.consumeBody(b)
@@ -211,8 +222,8 @@ func (h *httpConn) refuseBody(err error) {
 	x.refused(h, err)
 }
 
-// Flushed has nothing to do: the next request is waited for in any case.
-func (h *httpConn) Flushed(*loop.Conn) {}
+// Flushed goes on with requests that waited for the peer to read.
+func (h *httpConn) Flushed(*loop.Conn) { h.Run(nil) }
 
 // Closed tells the request in progress that its connection is gone.
 func (h *httpConn) Closed(*loop.Conn, error) {

@@ -459,3 +459,89 @@ func TestRefusedHTTP(t *testing.T) {
 		c.ExpectEOF()
 	})
 }
+
+// TestUnreadBody: a body that nobody reads must not be taken for the next request.
+func TestUnreadBody(t *testing.T) {
+	inner := "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n"
+	for name, head := range map[string]string{
+		"length":  fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(inner), inner),
+		"chunked": fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(inner), inner),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, eio.Config{Fallback: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				t.Errorf("the body was served as a request for %s", r.URL)
+			})})
+			url := s.polling(t)
+			on(t, eiotest.Receive(t, s.opened), func() {})
+			for _, target := range []string{"/engine.io/" + handshake, strings.TrimPrefix(url, "http://"+s.addr)} {
+				c := eiotest.DialTCP(t, s.addr)
+				c.WriteString("GET " + target + " HTTP/1.1\r\nHost: a\r\n" + head)
+				if strings.Contains(target, "sid") {
+					wantResponse(t, eiotest.Post(t, url, "4a"), 200, "ok")
+				}
+				if r := c.ReadResponse(); r.Status != 200 {
+					t.Errorf("got %+v", r)
+				}
+				c.ExpectEOF()
+			}
+		})
+	}
+}
+
+// TestPipelinesTooMuch: who waits for a connection that is given up is told.
+func TestPipelinesTooMuch(t *testing.T) {
+	ended := make(chan struct{}, 1)
+	s := start(t, eio.Config{Fallback: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		ended <- struct{}{}
+	})})
+	flood := strings.Repeat("x", 200_000)
+	c := eiotest.DialTCP(t, s.addr)
+	c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + flood)) // may fail in the middle
+	eiotest.Receive(t, ended)
+
+	url := s.polling(t)
+	c = eiotest.DialTCP(t, s.addr)
+	c.Write([]byte("GET " + strings.TrimPrefix(url, "http://"+s.addr) + " HTTP/1.1\r\nHost: a\r\n\r\n" + flood))
+	s.wantClosed(t, eio.TransportError)
+}
+
+// TestShortInterval: pings come in time also when a pong may take longer than the interval.
+func TestShortInterval(t *testing.T) {
+	s := start(t, eio.Config{PingInterval: 20 * time.Millisecond, PingTimeout: 20 * time.Second})
+	c := s.webSocket(t)
+	for range 5 { // the second would come after 20 s
+		c.Expect("2")
+		c.Text("3")
+	}
+}
+
+// TestMaxSessions bounds what one connection can open.
+func TestMaxSessions(t *testing.T) {
+	s := start(t, eio.Config{MaxSessions: 2})
+	s.polling(t)
+	url := s.polling(t)
+	if r := eiotest.Get(t, s.url+handshake); r.Status != 503 {
+		t.Errorf("got %+v", r)
+	}
+	wantResponse(t, eiotest.Post(t, url, "1"), 200, "ok")
+	s.polling(t)
+}
+
+// TestPingFlood: a peer that does not read is not answered without bound.
+func TestPingFlood(t *testing.T) {
+	s := start(t, eio.Config{})
+	c := s.webSocket(t)
+	x := eiotest.Receive(t, s.opened)
+	pings := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 100_000))
+	for range 10 { // 6 MB
+		if _, err := c.Write(pings); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Text("4done")
+	waitFor(t, x, func() bool { return len(s.received()) == 1 })
+	if x.State() != eio.StateOpen {
+		t.Error("the session did not survive")
+	}
+}

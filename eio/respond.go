@@ -25,6 +25,7 @@ var noStore = http1.Field{Name: "cache-control", Value: "no-store"}
 func (h *httpConn) beginAnswer(req *http1.Request) {
 	cfg := &h.home.srv.cfg
 	h.initial = false
+	h.last = h.last || req.HasBody() && string(req.Method) != http.MethodPost // the body stays unread
 	h.encoding = ""
 	if cfg.HTTPCompression > 0 {
 		h.encoding = http1.Encoding(req.Header("Accept-Encoding"), deflate.Gzip, deflate.Deflate)
@@ -54,7 +55,17 @@ func (h *httpConn) callHooks() {
 		cfg.Headers(header, h.request)
 	}
 	h.extra = h.extra[:0]
+	h.addHeaders(header)
+}
+
+// addHeaders adds the application's headers to the answer, but for those that
+// frame it.
+func (h *httpConn) addHeaders(header http.Header) {
 	for _, name := range slices.Sorted(maps.Keys(header)) {
+		switch http.CanonicalHeaderKey(name) {
+		case "Connection", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Upgrade", "Sec-Websocket-Accept":
+			continue
+		}
 		for _, value := range header[name] {
 			h.extra = append(h.extra, http1.Field{Name: name, Value: value})
 		}

@@ -68,7 +68,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	return srv, nil
 }
 
-// Accept serves a new connection; it is the accept function for [loop.Listen].
+// Accept serves a new connection; it is the accept function for [loop.Listen],
+// of at most 256 loops.
 func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, false) }
 
 // acceptSecure is Accept for a connection that is encrypted further out.
@@ -115,8 +116,12 @@ func (srv *Server) Close() {
 
 func (sh *shard) closeAll() {
 	for _, s := range sh.slots {
-		if s != nil {
-			s.Close(true)
+		if s == nil {
+			continue
+		}
+		w := s.ws
+		if s.Close(true); w != nil && w.c.Blocked() {
+			w.c.Close() // the close frame would wait behind what is dropped
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (s *Session) ID() string {
 }
 
 // Protocol is the Engine.IO protocol's number, 4 or 3. Safe for concurrent use.
-func (s *Session) Protocol() int { return s.core.form.protocol() }
+func (s *Session) Protocol() int { return form{v3: s.core.form.v3}.protocol() }
 
 // Transport is the current transport, "polling" or "websocket". Safe for
 // concurrent use.
@@ -116,6 +116,16 @@ func (s *Session) rearm() {
 		s.home.loop.Arm(&s.timer, at-s.now())
 	} else {
 		s.home.loop.Cancel(&s.timer)
+	}
+}
+
+// receive hands p to the core. A pong brings the next ping nearer when
+// PingInterval is shorter than PingTimeout.
+func (s *Session) receive(p engineio.Packet) {
+	before := s.core.deadline()
+	s.core.receive(s, s.home.srv.timing, s.now(), p)
+	if after := s.core.deadline(); after != 0 && after < before {
+		s.rearm()
 	}
 }
 
@@ -194,7 +204,7 @@ func (s *Session) closeProbe() {
 
 func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
-	s.core.form = s.ws.form
+	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
 	s.webSocket.Store(true)
 	s.polling = nil
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {

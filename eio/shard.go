@@ -22,6 +22,9 @@ type shard struct {
 // add gives s a place in the table and an id, or the sid given. It reports false
 // when the table is full or the sid is taken.
 func (sh *shard) add(s *Session, sid string) bool {
+	if sh.srv.clients.Load() >= sh.srv.cfg.MaxSessions {
+		return false
+	}
 	var slot uint32
 	if n := len(sh.free); n > 0 {
 		slot = sh.free[n-1]

@@ -40,7 +40,7 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 		case wsframe.None:
 			return
 		case wsframe.Ping:
-			if w.s != nil {
+			if w.s != nil && !w.c.Blocked() { // one in arrears may go unanswered (RFC 6455 section 5.5.3)
 				w.send(wsframe.AppendPong, event.Payload)
 			}
 		case wsframe.Close:
@@ -108,7 +108,7 @@ func (w *wsConn) message(data []byte, binary bool) {
 		return
 	}
 	if s.ws == w {
-		s.core.receive(s, s.home.srv.timing, s.now(), p)
+		s.receive(p)
 		return
 	}
 	s.core.probeReceive(s, s.now(), p)

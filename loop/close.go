@@ -18,11 +18,21 @@ type parting struct {
 // linger is the deadline of CloseAfterFlush.
 type linger struct {
 	Timer
-	c *Conn
+	c      *Conn
+	d      time.Duration
+	queued int // when it was last armed
 }
 
-// Expired closes the connection although the peer has not.
-func (g *linger) Expired(*Timer) { g.c.closeWith(nil) }
+// Expired closes the connection although the peer has not, unless the peer is
+// still taking what is queued.
+func (g *linger) Expired(*Timer) {
+	if n := g.c.Queued(); 0 < n && n < g.queued {
+		g.queued = n
+		g.c.loop.Arm(&g.Timer, g.d)
+		return
+	}
+	g.c.closeWith(nil)
+}
 
 // Close discards what is queued and closes c when the burst ends. No Data
 // follows; Closed is called with a nil error.
@@ -40,7 +50,7 @@ func (c *Conn) CloseAfterFlush(d time.Duration) {
 		return
 	}
 	c.flags |= lingers
-	c.linger = &linger{c: c}
+	c.linger = &linger{c: c, d: d, queued: c.Queued()}
 	c.linger.Init(c.linger)
 	c.loop.Arm(&c.linger.Timer, d)
 	if c.Queued() == 0 {

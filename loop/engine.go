@@ -16,7 +16,8 @@ type Engine struct {
 	loops   []*Loop
 	reactor []*reactor // the loops' backends, by Loop.Index
 	watcher *watcher
-	maxFD   int // a connection with a higher descriptor is rejected
+	maxFD   int           // a connection with a higher descriptor is rejected
+	moves   chan struct{} // has room for the moves that may be under way at once
 
 	host    host
 	started chan struct{} // gnet has all its loops

@@ -8,9 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fdReserve is the number of descriptors that are kept free for the rest of
-// the process, beside one for each loop's accept.
-const fdReserve = 64
+// fdReserve is the number of descriptors, or an eighth of all if that is less,
+// that are kept free for the rest of the process: gnet ends for good when it
+// can't accept. A move needs up to three for itself while it lasts.
+const (
+	fdReserve = 4096
+	maxMoves  = 16
+)
 
 // Listen binds cfg.Addr, starts the loops and returns when connections are
 // accepted. Every new connection is announced by accept, on its loop, which
@@ -67,6 +71,7 @@ func newEngine(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg:     cfg,
 		maxFD:   maxDescriptor(cfg.Loops),
+		moves:   make(chan struct{}, maxMoves),
 		started: make(chan struct{}),
 		ready:   make(chan struct{}),
 		done:    make(chan struct{}),
@@ -106,7 +111,7 @@ func maxDescriptor(loops int) int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &rl); err != nil || rl.Cur > 1<<30 {
 		return 1 << 30
 	}
-	return int(rl.Cur) - 1 - min(fdReserve, int(rl.Cur)/8) - loops
+	return int(rl.Cur) - 1 - min(fdReserve, int(rl.Cur)/8) - 3*maxMoves - loops
 }
 
 // bindLoops learns all loops of gnet, by having it open one connection on

@@ -125,6 +125,8 @@ func (r *reactor) Attach(stream, attached any, failed func(error)) {
 	}
 	go func() {
 		defer r.e.attaching.Done()
+		r.e.moves <- struct{}{} // a move needs descriptors of its own: few at a time
+		defer func() { <-r.e.moves }()
 		f := os.NewFile(uintptr(stream.(int)), "")
 		nc, err := net.FileConn(f)
 		_ = f.Close()

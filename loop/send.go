@@ -2,6 +2,8 @@ package loop
 
 const (
 	scratchSize = 64 << 10
+	// frameCost is what a queued frame weighs beside its bytes.
+	frameCost = 128
 	// joinLimit is the largest frame that is copied in order to share a send;
 	// larger ones are sent from where they are.
 	joinLimit = 8 << 10
@@ -50,13 +52,21 @@ func (c *Conn) Send(f *Frame) {
 }
 
 func (c *Conn) overflows(queued, size int) bool {
-	if queued+size <= c.loop.maxQueued {
+	if queued+size+c.frames()*frameCost <= c.loop.maxQueued {
 		return false
 	}
 	c.loop.counters.overflows.Add(1)
 	c.loop.counters.discarded.Add(1)
 	c.closeWith(ErrOverflow)
 	return true
+}
+
+// frames is how many frames are queued.
+func (c *Conn) frames() int {
+	if c.out != nil {
+		return len(c.out.frames) - c.out.head
+	}
+	return 1
 }
 
 // Queued is the number of bytes that were sent but not yet accepted by the

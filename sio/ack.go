@@ -51,11 +51,17 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	}
 	s := o.socket
 	c := calls.Get().(*call)
-	defer calls.Put(c)
 	id, ok := s.expect(c)
 	if !ok {
+		calls.Put(c)
 		return RawArgs{}, ErrDisconnected
 	}
+	settled := false
+	defer func() {
+		if settled || s.cancelAck(id) != nil {
+			calls.Put(c) // else, after a panic of the encoder, somebody still sends on it
+		}
+	}()
 	m, err := eventMessage(s.ns, id, true, event, args)
 	if err == nil {
 		err = o.post(m)
@@ -63,6 +69,7 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	if err == nil {
 		select {
 		case r := <-c.result:
+			settled = true
 			return r.args, r.err
 		case <-ctx.Done():
 			err = cause(ctx, ctx.Err())
@@ -71,6 +78,7 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	if s.cancelAck(id) == nil {
 		<-c.result // it comes just now
 	}
+	settled = true
 	return RawArgs{}, err
 }
 

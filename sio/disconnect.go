@@ -11,7 +11,7 @@ import (
 // closeConnection all sockets of the client are disconnected and the connection
 // is closed. It does nothing for a socket that is not connected.
 func (s *Socket) Disconnect(closeConnection bool) {
-	if !s.close(ServerNamespaceDisconnect) {
+	if !s.Connected() || !s.close(ServerNamespaceDisconnect) {
 		return
 	}
 	if closeConnection {

@@ -290,3 +290,33 @@ func TestClientFiles(t *testing.T) {
 		})
 	}
 }
+
+type bomb struct{}
+
+func (bomb) MarshalJSON() ([]byte, error) { panic("bomb") }
+
+// TestEmitAckPanics: an argument that panics while it is encoded costs its
+// caller only.
+func TestEmitAckPanics(t *testing.T) {
+	f := serve(t, sio.Config{}, nil)
+	w := f.join(t)
+	one := take(t, "socket", f.connected)
+	f.join(t)
+	other := take(t, "socket", f.connected)
+	for range 20 {
+		func() {
+			defer func() { recover() }()
+			_, err := one.EmitAck(context.Background(), "q", bomb{})
+			t.Errorf("it returned %v", err)
+		}()
+	}
+	w.conn.Close()
+	take(t, "disconnection", f.disconnected)
+	for range 20 {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := other.EmitAck(ctx, "q", 1); err != context.Canceled {
+			t.Fatalf("got %v, want %v", err, context.Canceled)
+		}
+	}
+}

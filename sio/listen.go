@@ -79,12 +79,19 @@ func (srv *Server) loopConfig(addr string) loop.Config {
 // and returns [ErrServerClosed], or [ErrNotListening] when Listen did not succeed.
 func (srv *Server) Serve() error {
 	srv.mu.Lock()
-	listening := srv.engine != nil
+	engine := srv.engine
 	srv.mu.Unlock()
-	if !listening {
+	if engine == nil {
 		return ErrNotListening
 	}
-	<-srv.done
+	select {
+	case <-srv.done:
+	case <-engine.Done():
+		if err := engine.Err(); err != nil {
+			return err
+		}
+		<-srv.done // a Shutdown is under way
+	}
 	return ErrServerClosed
 }
 
