@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -33,6 +34,8 @@ type Config struct {
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
 	// body in bytes; 1,000,000 when 0.
 	MaxHTTPBufferSize int64
+	// MaxAttachments is how many binary values one packet of a client may have; 10 when 0.
+	MaxAttachments int
 	// MaxQueued is how many bytes may wait for a client that does not read them
 	// before its connection is closed; 16 MiB when 0.
 	MaxQueued int
@@ -142,8 +145,6 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-const maxAttachments = 10
-
 func (cfg *Config) withDefaults() error {
 	if cfg.Path == "" {
 		cfg.Path = "/socket.io/"
@@ -162,6 +163,12 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
 		cfg.MaxHTTPBufferSize = 1_000_000
+	}
+	if cfg.MaxAttachments == 0 {
+		cfg.MaxAttachments = socketio.DefaultMaxAttachments
+	}
+	if cfg.MaxAttachments < 0 {
+		return fmt.Errorf("sio: Config.MaxAttachments is %d; it must be positive, or 0 for %d", cfg.MaxAttachments, socketio.DefaultMaxAttachments)
 	}
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20

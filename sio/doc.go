@@ -89,5 +89,13 @@
 // Namespaces and handlers are read without locks and replaced as a whole under
 // Server.mu or Namespace.mu. Socket.mu guards a socket's queue and its rarely
 // needed parts; adapter shards have their own locks. None is held while another
-// one is taken, nor while calling out.
+// one is taken, nor while calling out, with one exception: that of a broadcast
+// which waits for acknowledgements is held when Socket.mu is taken.
+//
+// # Other servers
+//
+// A namespace acts on its own sockets through its rooms; only with
+// [Config.Adapter] does it go by way of an adapter.Adapter, which sends what is not
+// [BroadcastOperator.Local] to other servers too and calls back through
+// adapter.Local.
 package sio

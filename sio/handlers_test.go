@@ -217,6 +217,7 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{UpgradeTimeout: -1}, "UpgradeTimeout"},
 		{sio.Config{ConnectTimeout: -1}, "ConnectTimeout"},
 		{sio.Config{MaxHTTPBufferSize: -1}, "MaxHTTPBufferSize"},
+		{sio.Config{MaxAttachments: -1}, "MaxAttachments"},
 		{sio.Config{MaxQueued: -1}, "MaxQueued"},
 		{sio.Config{MaxPending: -1}, "MaxPending"},
 		{sio.Config{MaxPendingBytes: -1}, "MaxPendingBytes"},

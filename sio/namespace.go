@@ -64,6 +64,9 @@ func newNamespace(srv *Server, name string) *Namespace {
 // not a name that clients can use.
 func (ns *Namespace) Name() string { return ns.name }
 
+// Server is the server that the namespace belongs to.
+func (ns *Namespace) Server() *Server { return ns.srv }
+
 func (ns *Namespace) updateHooks(change func(h *hooks)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()

@@ -11,7 +11,7 @@ func (c *client) receive(data []byte) {
 		c.invalid(socketio.ErrPlaintextInReconstruction)
 		return
 	}
-	h, err := socketio.ParseHeader(data, maxAttachments)
+	h, err := socketio.ParseHeader(data, c.srv.cfg.MaxAttachments)
 	if err != nil {
 		c.invalid(err)
 		return

@@ -2,13 +2,18 @@
 // reaches. It depends on nothing and knows no sockets: sio embeds a [Member]
 // in each of its sockets and one [Rooms] in each namespace.
 //
+// It also declares what lies between a namespace and a cluster of servers,
+// [Adapter] and [Local], because neither side may import the other.
+//
 // # Shards
 //
 // There is one shard a loop, each behind its own mutex. A member belongs to
 // the shard of its loop for life. All methods are safe for concurrent use and
 // their effect is visible to everybody when they return; the exception is
 // [Cast.Next], which belongs to the shard's loop. No method holds two shards'
-// locks, calls out, or blocks on anything but a shard's lock.
+// locks, calls out, or blocks on anything but a shard's lock, except that once
+// [Rooms.Observe] was called changes take the observer's lock inside a shard's and
+// call the observer when both are free.
 //
 // # Broadcasts and versions
 //
