@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ErrTimeout: the time given with Timeout has passed. It matches
+// ErrTimeout tells that the time given with Timeout has passed. It matches
 // context.DeadlineExceeded too.
 var ErrTimeout error = timeoutError{}
 

@@ -19,6 +19,8 @@ var (
 	ErrListening = errors.New("sio: server is listening already")
 	// ErrNotListening: the server does not listen.
 	ErrNotListening = errors.New("sio: server is not listening")
+	// ErrParentNamespace: the operation is for one namespace, and this is a parent.
+	ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )

@@ -2,13 +2,9 @@ package sio
 
 import (
 	"context"
-	"errors"
 
 	"github.com/sioserver/sioserver/sio/adapter"
 )
-
-// ErrParentNamespace: the operation is for one namespace, and this is a parent.
-var ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
 
 // options are the operator's for an adapter.
 func (o BroadcastOperator) options() adapter.Options {
