@@ -40,11 +40,12 @@ func (c *Conn) Close() { c.closeWith(nil) }
 
 // CloseAfterFlush writes what is queued, then ends the sending half of the
 // connection, so that the peer sees the end, and closes c when the peer has
-// closed its half too, or d from now at the latest. Until then what the peer
-// sends is read and ignored: to close over unread bytes would reset the
-// connection, and the peer could lose what it was sent last. Later calls of Send
-// are discarded, no Data or Flushed follows, and Closed is called with a nil
-// error however the connection ends.
+// closed its half too, or d from now; d starts anew when it ends while the peer
+// is still taking what is queued. Until then what the peer sends is read and
+// ignored: to close over unread bytes would reset the connection, and the peer
+// could lose what it was sent last. Later calls of Send are discarded, no Data
+// or Flushed follows, and Closed is called with a nil error however the
+// connection ends.
 func (c *Conn) CloseAfterFlush(d time.Duration) {
 	if c.flags&(parts|lingers) != 0 {
 		return
