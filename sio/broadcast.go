@@ -85,6 +85,9 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 
 // emit broadcasts to the sockets that a namespace, which is no parent, has here.
 func (o BroadcastOperator) emit(event string, args []any) error {
+	if o.ns.log != nil && !o.volatile {
+		return o.ns.log.broadcast(o, event, args)
+	}
 	m, err := eventMessage(o.ns, 0, false, event, args)
 	if err != nil {
 		return err

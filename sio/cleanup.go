@@ -39,6 +39,9 @@ func (srv *Server) bury(ns *Namespace) {
 	if ns.adapter != nil {
 		srv.burials.Go(ns.closeAdapter) // it may block
 	}
+	if ns.log != nil {
+		ns.log.stop()
+	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	children := without(*ns.parent.family.children.Load(), ns)

@@ -114,6 +114,10 @@ type Config struct {
 	// when it is asked for. Until then what is done to it reaches nobody.
 	CleanupEmptyChildNamespaces bool
 
+	// ConnectionStateRecovery, when set, gives clients that come back after a lost
+	// connection their sockets back, and what they have missed.
+	ConnectionStateRecovery *Recovery
+
 	// DiscardRequest drops the first HTTP request of a client once it has joined its
 	// first namespace and the connection handlers have returned: middlewares and
 	// connection handlers see it, afterwards, and in namespaces joined later,
@@ -190,6 +194,11 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if r := cfg.ConnectionStateRecovery; r != nil {
+		own := *r
+		cfg.ConnectionStateRecovery = &own
+		return cfg.ConnectionStateRecovery.withDefaults()
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // join handles a CONNECT packet of a client that is not in the namespace. The
@@ -16,7 +17,7 @@ func (c *client) join(h socketio.Header) {
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():
-		c.enter(ns, h.Data)
+		c.enter(ns, h.Data, false)
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
@@ -26,8 +27,9 @@ func (c *client) join(h socketio.Header) {
 
 const invalidNamespace = "Invalid namespace"
 
-// enter makes a socket for the client in a namespace. auth is borrowed.
-func (c *client) enter(ns *Namespace, auth []byte) {
+// enter makes a socket for the client in a namespace. auth is borrowed. waited
+// tells that the client has waited for the session that it wants back.
+func (c *client) enter(ns *Namespace, auth []byte, waited bool) {
 	if c.overflows(0) {
 		return
 	}
@@ -41,13 +43,31 @@ func (c *client) enter(ns *Namespace, auth []byte) {
 	}
 	s.client, s.ns = c, ns
 	s.member.Owner = s
-	if !ns.rooms.Reserve(&s.member, c.Loop().Index(), func() { s.id = c.newID(s.member.Slot()) }) {
+	var back *visit
+	if ns.log != nil && !c.old() {
+		var holder *Socket
+		if back, holder = ns.log.claim(s, auth); holder != nil && !waited {
+			ns.depart()
+			c.await(holder, ns, auth)
+			return
+		}
+	}
+	if !ns.rooms.Reserve(&s.member, c.Loop().Index(), func() { s.id = c.newID(s.member.Slot(), back) }) {
+		if back != nil {
+			ns.log.unclaim(back)
+		}
 		ns.depart()
 		c.refuse(ns.name, ErrFull.Error(), nil)
 		return
 	}
-	if c.old() {
+	if c.old() || back != nil {
 		ns.strays.add(s)
+	}
+	switch {
+	case back != nil:
+		ns.log.resume(s, back)
+	case ns.log != nil && !c.old():
+		ns.log.begin(s)
 	}
 	if len(auth) > 0 && string(auth) != "{}" {
 		s.mu.Lock()
@@ -61,7 +81,8 @@ func (c *client) enter(ns *Namespace, auth []byte) {
 		more := c.extra()
 		more.sockets = append(more.sockets, s)
 	}
-	if k := ns.hooks.Load(); len(k.middlewares) > 0 {
+	skip := back != nil && !c.srv.cfg.ConnectionStateRecovery.RunMiddlewares
+	if k := ns.hooks.Load(); len(k.middlewares) > 0 && !skip {
 		s.enqueue((*middlewareJob)(k), true)
 	} else {
 		c.Loop().Post((*welcomeTask)(s))
@@ -69,8 +90,11 @@ func (c *client) enter(ns *Namespace, auth []byte) {
 }
 
 // newID makes the id of a socket with the slot in its namespace's rooms. Those of
-// an old client all have that of the connection.
-func (c *client) newID(slot uint32) (id socketID) {
+// an old client all have that of the connection, one that is back has its old one.
+func (c *client) newID(slot uint32, back *visit) (id socketID) {
+	if back != nil {
+		return back.session.id
+	}
 	if c.old() {
 		copy(id[:], c.Session.ID())
 		return id
@@ -125,6 +149,9 @@ func (t *refuseTask) Run(*loop.Loop) {
 		return
 	}
 	s.ns.remove(s)
+	if s.ns.log != nil {
+		s.ns.log.refused(s)
+	}
 	s.release()
 	s.client.forget(s)
 	message, data := t.err.Error(), []byte(nil)
@@ -152,11 +179,25 @@ type welcomeTask Socket
 func (t *welcomeTask) Run(*loop.Loop) {
 	s := (*Socket)(t)
 	c := s.client
-	if s.state.Load() != stateConnecting || !s.ns.rooms.Add(&s.member) {
-		return
+	var missed []message
+	if s.ns.log == nil {
+		if !s.enroll((*adapter.Rooms[*Socket]).Add) {
+			return
+		}
+	} else {
+		var ok bool
+		if missed, ok = s.ns.log.welcome(s); !ok {
+			if s.open() {
+				c.Session.Close(true) // what it has missed is no longer kept
+			}
+			return
+		}
 	}
-	s.state.Store(stateConnected)
 	c.stopConnectTimer()
+	for _, m := range missed {
+		m.send(c)
+		m.release()
+	}
 	m := s.welcome()
 	m.send(c)
 	m.release()
@@ -167,13 +208,24 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	}
 }
 
+// enroll makes a socket a connected member of its namespace. It reports false
+// when it has ended. add is a method of the namespace's rooms.
+func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socket]) bool) bool {
+	return s.state.Load() == stateConnecting && add(s.ns.rooms, &s.member) &&
+		s.state.CompareAndSwap(stateConnecting, stateConnected)
+}
+
 // welcome is the answer to the client's CONNECT packet.
 func (s *Socket) welcome() message {
 	if s.client.old() {
 		return s.welcomeBare()
 	}
+	pid := ""
+	if v := s.visit(); v != nil {
+		pid = v.session.pid
+	}
 	return textMessage(func(b []byte) []byte {
-		return socketio.AppendConnect(b, s.ns.name, s.ID(), "")
+		return socketio.AppendConnect(b, s.ns.name, s.ID(), pid)
 	})
 }
 

@@ -63,6 +63,9 @@ func (s *Socket) close(reason Reason) bool {
 		return false
 	}
 	rooms := s.ns.remove(s)
+	if s.ns.log != nil {
+		s.ns.log.part(s, reason)
+	}
 	busy := s.release()
 	if !connected {
 		return false

@@ -89,8 +89,10 @@
 // Namespaces and handlers are read without locks and replaced as a whole under
 // Server.mu or Namespace.mu. Socket.mu guards a socket's queue and its rarely
 // needed parts; adapter shards have their own locks. None is held while another
-// one is taken, nor while calling out, with one exception: that of a broadcast
-// which waits for acknowledgements is held when Socket.mu is taken.
+// one is taken, nor while calling out, with two exceptions: that of a broadcast
+// which waits for acknowledgements is held when Socket.mu is taken, and that of a
+// recoveryLog is taken before any other and held when those of sockets, shards and
+// loops are taken.
 //
 // # Other servers
 //

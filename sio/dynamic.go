@@ -158,23 +158,40 @@ func (ns *Namespace) each(f func(ns *Namespace) error) (err error) {
 }
 
 // ask lets the parents decide about a namespace that does not exist, or waits
-// for one that is being made. Meanwhile a socket in a namespace of no
-// consequence stands for the client's wish, so that whatever else it sends to
-// that name is out of order.
+// for one that is being made. Meanwhile the client is in limbo.
 func (c *client) ask(name string, auth []byte) {
 	if c.overflows(0) {
 		return
 	}
-	limbo := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
-	limbo.hooks.Store(new(hooks))
-	s := &Socket{client: c, ns: limbo}
-	s.state.Store(stateConnecting)
-	more := c.extra()
-	more.sockets = append(more.sockets, s)
+	s := c.limbo(name)
 	if len(auth) == 0 {
 		auth = []byte("{}")
 	}
 	s.enqueue(&askJob{slices.Clone(auth)}, true)
+}
+
+// limbo puts a socket in a namespace of no consequence, which stands for the
+// client's wish to be in one of that name: whatever else it sends to that name is
+// out of order.
+func (c *client) limbo(name string) *Socket {
+	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
+	ns.hooks.Store(new(hooks))
+	s := &Socket{client: c, ns: ns}
+	s.state.Store(stateConnecting)
+	more := c.extra()
+	more.sockets = append(more.sockets, s)
+	return s
+}
+
+// leaveLimbo ends a socket in limbo. It reports false when that has happened,
+// because the client is gone.
+func (s *Socket) leaveLimbo() bool {
+	if !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
+		return false
+	}
+	s.release()
+	s.client.forget(s)
+	return true
 }
 
 // askJob asks the parents.
@@ -214,14 +231,11 @@ type admitTask struct {
 
 func (t *admitTask) Run(*loop.Loop) {
 	s, c := t.s, t.s.client
-	if !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
-		return
-	}
-	s.release()
-	c.forget(s)
-	if t.ns == nil {
+	switch {
+	case !s.leaveLimbo():
+	case t.ns == nil:
 		c.refuse(s.ns.name, invalidNamespace, nil)
-	} else {
-		c.enter(t.ns, t.auth)
+	default:
+		c.enter(t.ns, t.auth, false)
 	}
 }

@@ -74,6 +74,9 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 		return err
 	}
 	s := o.socket
+	if s.ns.log != nil && !o.volatile {
+		return s.ns.log.emit(s, event, args, o.plain)
+	}
 	if !s.open() {
 		return ErrDisconnected
 	}

@@ -132,6 +132,11 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		srv.eio.Close()
 		err = engine.Shutdown(ctx)
 	}
+	for _, ns := range *srv.namespaces.Load() {
+		if ns.log != nil {
+			ns.log.stop()
+		}
+	}
 	if e := srv.workers.stop(ctx); err == nil {
 		err = e
 	}

@@ -8,7 +8,7 @@ import (
 // find returns the socket with the id, connected or about to be, or nil.
 func (ns *Namespace) find(id string) *Socket {
 	if shard, slot, ok := place(id); ok {
-		if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id && !s.astray() {
+		if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id && s.ID() == id {
 			return s
 		}
 	}
@@ -17,20 +17,34 @@ func (ns *Namespace) find(id string) *Socket {
 
 // remove takes a socket out of the namespace and returns the rooms it was in.
 func (ns *Namespace) remove(s *Socket) []string {
-	if s.astray() {
-		ns.strays.remove(s)
-	}
+	ns.strays.remove(s)
 	rooms := ns.rooms.Remove(&s.member)
 	ns.depart()
 	return rooms
 }
 
-// astray reports whether the socket's id does not tell its place: it is the
-// connection's id, which protocol 4 wants.
-func (s *Socket) astray() bool { return s.client.old() }
+// join puts a socket into a room.
+func (ns *Namespace) join(s *Socket, room string) {
+	if ns.log != nil {
+		ns.log.join(s, room)
+		return
+	}
+	ns.rooms.Join(&s.member, room)
+}
 
-// strays are the sockets of a namespace whose ids don't tell their places. Safe
-// for concurrent use; without any, a look-up costs one load.
+// leave takes a socket out of a room.
+func (ns *Namespace) leave(s *Socket, room string) {
+	if ns.log != nil {
+		ns.log.leave(s, room)
+		return
+	}
+	ns.rooms.Leave(&s.member, room)
+}
+
+// strays are the sockets of a namespace whose ids don't tell their places: those
+// of protocol 4 have the ids of their connections, and recovered ones those of
+// the sockets before them. Safe for concurrent use; without any, a look-up costs
+// one load.
 type strays struct {
 	count   atomic.Int64
 	mu      sync.Mutex
@@ -49,6 +63,9 @@ func (st *strays) add(s *Socket) {
 
 // remove removes s, but not another one that has taken over its id.
 func (st *strays) remove(s *Socket) {
+	if st.count.Load() == 0 {
+		return
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if id := s.ID(); st.sockets[id] == s {

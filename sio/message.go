@@ -46,13 +46,58 @@ func seal(p *eio.Packet, b []byte, attachments [][]byte, err error) (message, er
 		p.Release()
 		return message{}, fmt.Errorf("sio: can't encode the arguments: %w", err)
 	}
-	m := message{head: p}
+	return message{head: p, attachments: attachmentPackets(attachments)}, nil
+}
+
+func attachmentPackets(attachments [][]byte) (packets []*eio.Packet) {
 	for _, a := range attachments {
 		p := eio.NewPacket(true)
 		p.End(append(p.Begin(), a...))
-		m.attachments = append(m.attachments, p)
+		packets = append(packets, p)
 	}
-	return m, nil
+	return packets
+}
+
+// draft is an event that is complete but for its offset.
+type draft struct {
+	message
+	body []byte // what message.head is to be ended with
+}
+
+// eventDraft encodes an event that gets an offset. plain leaves it uncompressed.
+func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, error) {
+	p := eio.NewPacket(false)
+	b, attachments, err := socketio.AppendEvent(p.Begin(), ns.name, 0, false, event, args)
+	if err != nil {
+		_, err = seal(p, b, nil, err)
+		return draft{}, err
+	}
+	m := message{p, attachmentPackets(attachments), ns.observe(event, args)}
+	if plain {
+		m.leavePlain()
+	}
+	return draft{m, b}, nil
+}
+
+// finish appends the offset to the event's arguments.
+func (d draft) finish(o offset) message {
+	b := append(d.body[:len(d.body)-1], `,"`...)
+	d.head.End(append(o.appendTo(b), `"]`...))
+	return d.message
+}
+
+func (d draft) drop() {
+	d.head.End(d.body)
+	d.release()
+}
+
+// size is how many bytes the message has.
+func (m message) size() int {
+	n := m.head.Len()
+	for _, p := range m.attachments {
+		n += p.Len()
+	}
+	return n
 }
 
 // leavePlain keeps the message from being compressed. It must not be shared yet.

@@ -17,6 +17,7 @@ type Namespace struct {
 	name   string
 	rooms  *adapter.Rooms[*Socket]
 	strays strays
+	log    *recoveryLog  // nil without recovery
 	ackIDs atomic.Uint64 // the next ack id, shared by all sockets
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included
@@ -54,6 +55,9 @@ func newNamespace(srv *Server, name string) *Namespace {
 		name:  name,
 		rooms: adapter.New[*Socket](srv.cfg.Loops),
 		born:  make(chan struct{}),
+	}
+	if srv.cfg.ConnectionStateRecovery != nil {
+		ns.log = newRecoveryLog(ns, srv.cfg.ConnectionStateRecovery)
 	}
 	ns.table.Store(new(table))
 	ns.hooks.Store(&hooks{})

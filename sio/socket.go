@@ -43,6 +43,7 @@ type cold struct {
 	rooms         []string // what disconnecting handlers see
 	acks          []pendingAck
 	context       contextState
+	visit         *visit // with recovery
 }
 
 // rare returns s.cold, made if need be. s.mu must be held.
@@ -104,14 +105,14 @@ func (s *Socket) SetData(v any) {
 func (s *Socket) Join(rooms ...string) {
 	for _, room := range rooms {
 		if room != s.ID() {
-			s.ns.rooms.Join(&s.member, room)
+			s.ns.join(s, room)
 		}
 	}
 }
 
 // Leave takes the socket out of a room, at once for all goroutines; broadcasts
 // that were emitted before still arrive. The room of its own id can't be left.
-func (s *Socket) Leave(room string) { s.ns.rooms.Leave(&s.member, room) }
+func (s *Socket) Leave(room string) { s.ns.leave(s, room) }
 
 // Rooms returns the rooms that the socket is in, its own id first, then in no
 // order. After the disconnection there are none, except that disconnecting

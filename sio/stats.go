@@ -29,6 +29,8 @@ type Stats struct {
 	// ConnectTimeouts for not joining a namespace, PendingOverflows for passing
 	// Config.MaxPending or MaxPendingBytes.
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
+	// Recovery has the figures of connection state recovery.
+	Recovery RecoveryStats
 	// HandlerErrors and HandlerPanics are what came of handlers.
 	HandlerErrors, HandlerPanics uint64
 }
@@ -55,6 +57,9 @@ func (srv *Server) Stats() Stats {
 	}
 	for _, ns := range *srv.namespaces.Load() {
 		st.Sockets += ns.rooms.Len()
+		if ns.log != nil {
+			st.Recovery.add(ns.log.figures())
+		}
 	}
 	srv.mu.Lock()
 	if srv.engine != nil {

@@ -63,8 +63,15 @@ func (r *Rooms[M]) Reserve(m *Member[M], shard int, placed func()) bool {
 // also through the rooms it has joined so far. It reports false, and does
 // nothing, when m is not reserved (any more).
 func (r *Rooms[M]) Add(m *Member[M]) bool {
+	defer r.Tell(m)
+	return r.AddUntold(m)
+}
+
+// AddUntold is Add, except that what is observed waits for Tell: for callers that
+// hold a lock.
+func (r *Rooms[M]) AddUntold(m *Member[M]) bool {
 	s := r.lock(m)
-	defer s.unlock()
+	defer s.mu.Unlock()
 	if m.state != reserved {
 		return false
 	}
@@ -79,6 +86,9 @@ func (r *Rooms[M]) Add(m *Member[M]) bool {
 	}
 	return true
 }
+
+// Tell hands on what was observed on the member's shard.
+func (r *Rooms[M]) Tell(m *Member[M]) { r.lock(m).unlock() }
 
 // Remove takes m out of all rooms and of the list, for good, and returns the
 // names of the rooms it was in. Broadcasts emitted before still reach it.

@@ -1,0 +1,127 @@
+package sio
+
+import (
+	"fmt"
+	"time"
+)
+
+// Recovery configures connection state recovery (socketio.md section 9): a
+// client that lost its connection gets its socket back, with id, rooms and data,
+// and what it has missed. Zero values are defaults.
+//
+// Events that are neither volatile nor ask for an acknowledgement are kept, in
+// the form in which they were sent, for as long as the limits of their namespace
+// allow. A client can come back when the last event that it has received is
+// among them. Unlike elsewhere, an event that is emitted to a socket whose
+// client is gone is not an error as long as the client may come back.
+//
+// The price: the emits of a namespace are put in one order, so they wait for
+// each other, and a socket takes about 500 bytes more.
+type Recovery struct {
+	// MaxDisconnectionDuration is how long a client may be gone, and how long
+	// events are kept; 2 minutes when 0.
+	MaxDisconnectionDuration time.Duration
+	// RunMiddlewares runs the middlewares for recovered sockets too:
+	// [Socket.Recovered] is true there, and rooms and data are back. What is sent to
+	// the socket meanwhile follows what it has missed.
+	RunMiddlewares bool
+
+	// MaxPackets is how many events a namespace keeps; 65,536 when 0. The oldest go first.
+	MaxPackets int
+	// MaxBytes is how many bytes the kept events of a namespace may have, some
+	// hundred for each event's own needs included; 8 MiB when 0. A client is sent
+	// what it has missed at once, so it should be less than MaxQueued.
+	MaxBytes int
+	// MaxSessions is how many sockets without a client a namespace keeps; 65,536
+	// when 0. Who left first goes first.
+	MaxSessions int
+
+	// OnExpire, when set, is told of sockets whose clients have not come back in
+	// time, or not before others needed the place. It is not called for what is lost
+	// when the server ends. It is called on a goroutine of its own, one call after
+	// the other for a namespace.
+	OnExpire func(ExpiredSession)
+}
+
+// ExpiredSession is a socket whose client can't come back any more.
+type ExpiredSession struct {
+	Namespace *Namespace
+	ID        string // of the socket
+	Rooms     []string
+	Data      any // of [Socket.SetData]
+}
+
+// RecoveryStats are figures of connection state recovery, all namespaces together.
+type RecoveryStats struct {
+	// Packets, Bytes and Sessions are what is kept now.
+	Packets, Bytes, Sessions int
+	// Recovered is how many sockets have come back, Failed how many clients asked
+	// for it in vain, Replayed how many events were sent again.
+	Recovered, Failed, Replayed uint64
+	// Evicted is how many events and sockets a limit has cost, Expired how many
+	// sockets have ended for good, by that or by time.
+	Evicted, Expired uint64
+}
+
+func (st *RecoveryStats) add(o RecoveryStats) {
+	st.Packets += o.Packets
+	st.Bytes += o.Bytes
+	st.Sessions += o.Sessions
+	st.Recovered += o.Recovered
+	st.Failed += o.Failed
+	st.Replayed += o.Replayed
+	st.Evicted += o.Evicted
+	st.Expired += o.Expired
+}
+
+func (r *Recovery) withDefaults() error {
+	for _, f := range []struct {
+		name  string
+		value *int
+		unset int
+	}{
+		{"MaxPackets", &r.MaxPackets, 65_536},
+		{"MaxBytes", &r.MaxBytes, 8 << 20},
+		{"MaxSessions", &r.MaxSessions, 65_536},
+	} {
+		if *f.value == 0 {
+			*f.value = f.unset
+		}
+		if *f.value < 0 {
+			return fmt.Errorf("sio: Recovery.%s is %d; it must be positive, or 0 for %d", f.name, *f.value, f.unset)
+		}
+	}
+	if r.MaxDisconnectionDuration == 0 {
+		r.MaxDisconnectionDuration = 2 * time.Minute
+	}
+	if r.MaxDisconnectionDuration < time.Millisecond {
+		return fmt.Errorf("sio: Recovery.MaxDisconnectionDuration is %v; it must be at least 1ms, or 0 for 2m", r.MaxDisconnectionDuration)
+	}
+	return nil
+}
+
+// Recovered reports whether the socket is one that has come back: see [Recovery].
+func (s *Socket) Recovered() bool {
+	v := s.visit()
+	return v != nil && v.recovered
+}
+
+// visit returns what recovery knows of the socket; nil without recovery, for
+// clients of protocol 4, and once the socket was refused.
+func (s *Socket) visit() *visit {
+	if s.ns.log == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cold == nil {
+		return nil
+	}
+	return s.cold.visit
+}
+
+func (s *Socket) setVisit(v *visit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rareLocked().visit = v
+}

@@ -1,0 +1,237 @@
+package sio
+
+import (
+	"slices"
+	"sort"
+	"sync"
+	"time"
+)
+
+// recoveryLog is what a namespace keeps so that clients can come back: the last
+// packets in the order of their positions, and the sessions.
+//
+// # Why nothing is lost or doubled
+//
+// Everything that a client may have to be sent again gets a position in the log,
+// and handing it to the recipients' loops happens under the same lock. So each
+// loop, and each socket, gets packets in the order of their positions: what a
+// client has received ends with some position, and what it has not received is
+// what comes behind and was meant for it.
+//
+// Rooms are remembered with the positions at which they were joined and left: so
+// what was meant for a client can still be told when it has left a room since, or
+// joined one. A session is in a room at least as long as its socket.
+//
+// Coming back takes the lock once: what was missed is collected and the socket
+// becomes a member of its rooms. Whatever is emitted later reaches it as a
+// member, behind what was missed, as both go through its loop.
+//
+// A client may be lost again before it has got everything, and come back with a
+// position within that: the session remembers rooms from its first connection on.
+// It may come back before the server has noticed that it was gone: then it waits a
+// moment (see await). A pid whose client is really there is not given away.
+type recoveryLog struct {
+	ns  *Namespace
+	cfg *Recovery
+
+	mu       sync.Mutex // taken before the locks of shards and loops, never while another one is held
+	last     offset     // of the newest packet
+	first    uint64     // the position of the oldest packet kept
+	packets  []keptPacket
+	head     int // index of the oldest in packets
+	bytes    int
+	sessions map[string]*session // by pid: connected and lost ones
+	lost     lostList
+	expired  []ExpiredSession // to be told
+	timer    *time.Timer      // nil when there is nothing to wait for
+	sweeping bool
+	stopped  bool
+	stats    RecoveryStats
+}
+
+// keptPacket is a packet and whom it was for: an empty list of rooms is everybody.
+type keptPacket struct {
+	offset        offset
+	message       message
+	rooms, except []string
+	size          int
+}
+
+// packetCost is what a kept packet costs beside its bytes.
+const packetCost = 256
+
+func newRecoveryLog(ns *Namespace, cfg *Recovery) *recoveryLog {
+	lg := &recoveryLog{ns: ns, cfg: cfg, sessions: make(map[string]*session)}
+	lg.lost.init()
+	return lg
+}
+
+// next is the position of the next packet.
+func (lg *recoveryLog) next() uint64 { return lg.first + uint64(len(lg.packets)-lg.head) }
+
+// broadcast completes an event with its offset, keeps it and emits it.
+func (lg *recoveryLog) broadcast(o BroadcastOperator, event string, args []any) error {
+	d, err := eventDraft(lg.ns, event, args, o.plain)
+	if err != nil {
+		return err
+	}
+	except := o.except
+	if o.self != nil {
+		except = append(slices.Clip(except), o.self.ID())
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	m := lg.keep(d, o.rooms, except)
+	o.cast(m, nil)
+	m.release()
+	return nil
+}
+
+// emit is broadcast for one socket, or for who has taken its place since.
+func (lg *recoveryLog) emit(s *Socket, event string, args []any, plain bool) error {
+	d, err := eventDraft(lg.ns, event, args, plain)
+	if err != nil {
+		return err
+	}
+	v := s.visit()
+	rooms := []string{s.ID()}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	if !s.open() && (v == nil || lg.sessions[v.session.pid] != v.session) {
+		d.drop()
+		return ErrDisconnected
+	}
+	m := lg.keep(d, rooms, nil)
+	to := s
+	if v != nil && v.session.socket != nil {
+		to = v.session.socket
+		v = to.visit()
+	}
+	if !to.open() || v != nil && v.behind {
+		m.release() // it is sent when, and if, the client is back
+		return nil
+	}
+	return to.post(m, false)
+}
+
+// keep gives a packet its place in the log. The message has a reference for the
+// caller.
+func (lg *recoveryLog) keep(d draft, rooms, except []string) message {
+	now := time.Now()
+	lg.last = lg.last.next(now.UnixMilli())
+	m := d.finish(lg.last)
+	k := keptPacket{offset: lg.last, message: m.retain(), rooms: rooms, except: except, size: packetCost + m.size()}
+	if lg.head > 64 && lg.head > len(lg.packets)/2 {
+		n := copy(lg.packets, lg.packets[lg.head:])
+		clear(lg.packets[n:])
+		lg.packets, lg.head = lg.packets[:n], 0
+	}
+	lg.packets = append(lg.packets, k)
+	lg.bytes += k.size
+	for len(lg.packets)-lg.head > lg.cfg.MaxPackets || lg.bytes > lg.cfg.MaxBytes {
+		lg.dropOldest()
+		lg.stats.Evicted++
+	}
+	lg.wake(now)
+	return m
+}
+
+func (lg *recoveryLog) dropOldest() {
+	k := &lg.packets[lg.head]
+	k.message.release()
+	lg.bytes -= k.size
+	*k = keptPacket{}
+	lg.head++
+	lg.first++
+}
+
+// kept are the packets in the log, from position lg.first on.
+func (lg *recoveryLog) kept() []keptPacket { return lg.packets[lg.head:] }
+
+// position is that of the packet with the offset.
+func (lg *recoveryLog) position(o offset) (pos uint64, ok bool) {
+	kept := lg.kept()
+	i, found := sort.Find(len(kept), func(i int) int { return o.compare(kept[i].offset) })
+	return lg.first + uint64(i), found
+}
+
+// missed returns the packets from a position on that were for the session. Each
+// has a reference for the caller.
+func (lg *recoveryLog) missed(ses *session, from uint64) (list []message) {
+	for i, kept := from-lg.first, lg.kept(); i < uint64(len(kept)); i++ {
+		if k := &kept[i]; ses.wants(k, lg.first+i) {
+			list = append(list, k.message.retain())
+		}
+	}
+	return list
+}
+
+// wake has the timer set for what is to be dropped next. lg.mu is held.
+func (lg *recoveryLog) wake(now time.Time) {
+	if lg.timer == nil && !lg.stopped {
+		lg.timer = time.AfterFunc(lg.wait(now), lg.sweep)
+	}
+}
+
+// wait is how long to wait until something must be dropped. Sessions end in
+// time, packets may stay a little longer.
+func (lg *recoveryLog) wait(now time.Time) time.Duration {
+	if len(lg.expired) > 0 {
+		return 0
+	}
+	life := lg.cfg.MaxDisconnectionDuration
+	wait := life
+	if kept := lg.kept(); len(kept) > 0 {
+		wait = max(time.UnixMilli(kept[0].offset.ms).Add(life).Sub(now), life/16)
+	}
+	if ses := lg.lost.oldest(); ses != nil {
+		wait = min(wait, ses.lostAt.Add(life).Sub(now))
+	}
+	return max(wait, 0) + time.Millisecond
+}
+
+// sweep drops what is too old and tells of expired sessions.
+func (lg *recoveryLog) sweep() {
+	now := time.Now()
+	life := lg.cfg.MaxDisconnectionDuration
+	lg.mu.Lock()
+	lg.sweeping = true
+	for len(lg.kept()) > 0 && now.Sub(time.UnixMilli(lg.kept()[0].offset.ms)) > life {
+		lg.dropOldest()
+	}
+	for ses := lg.lost.oldest(); ses != nil && now.Sub(ses.lostAt) > life; ses = lg.lost.oldest() {
+		lg.lost.remove(ses)
+		lg.end(ses)
+	}
+	expired := lg.expired
+	lg.expired = nil
+	lg.mu.Unlock()
+	for _, e := range expired {
+		lg.cfg.OnExpire(e)
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	lg.timer, lg.sweeping = nil, false
+	if len(lg.kept()) > 0 || lg.lost.oldest() != nil || len(lg.expired) > 0 {
+		lg.wake(now)
+	}
+}
+
+// stop ends the log: nothing is dropped any more, nor told.
+func (lg *recoveryLog) stop() {
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	lg.stopped = true
+	if lg.timer != nil {
+		lg.timer.Stop()
+	}
+}
+
+// figures returns the log's part of the statistics.
+func (lg *recoveryLog) figures() RecoveryStats {
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	st := lg.stats
+	st.Packets, st.Bytes, st.Sessions = len(lg.kept()), lg.bytes, lg.lost.count
+	return st
+}
