@@ -133,11 +133,11 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 	if sink == nil {
 		return
 	}
-	args, err := socketio.SplitAck(append([]byte(nil), h.Data...))
+	args, err := s.ns.srv.splitAck(append([]byte(nil), h.Data...), attachments)
 	if err != nil {
 		sink.gone()
 		s.client.invalid(err)
 		return
 	}
-	sink.reply(RawArgs{args, attachments})
+	sink.reply(args)
 }

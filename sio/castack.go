@@ -123,7 +123,7 @@ func rawAnswer(a adapter.Answer) RawArgs {
 	if err != nil {
 		return RawArgs{}
 	}
-	return RawArgs{raw, a.Attachments}
+	return RawArgs{raw: raw, attachments: a.Attachments}
 }
 
 // result ends the collection; missing is what is wrong when some are missing.

@@ -159,7 +159,9 @@ func (u upper) Opened(s *eio.Session) {
 
 func (u upper) Message(s *eio.Session, data []byte, binary bool) {
 	c := s.App.(*client)
-	if binary {
+	if ps := u.srv.cfg.Parser; ps != nil {
+		c.receiveParsed(ps, data, binary)
+	} else if binary {
 		c.receiveBinary(data)
 	} else {
 		c.receive(data)

@@ -114,6 +114,10 @@ type Config struct {
 	// when it is asked for. Until then what is done to it reaches nobody.
 	CleanupEmptyChildNamespaces bool
 
+	// Parser, when set, is the form of packets instead of the protocol's own: see
+	// [MessagePack].
+	Parser Parser
+
 	// ConnectionStateRecovery, when set, gives clients that come back after a lost
 	// connection their sockets back, and what they have missed.
 	ConnectionStateRecovery *Recovery

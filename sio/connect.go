@@ -105,9 +105,7 @@ func (c *client) newID(slot uint32, back *visit) (id socketID) {
 // refuse answers a CONNECT packet with an error.
 func (c *client) refuse(namespace, message string, data []byte) {
 	c.part().counts.refused.Add(1)
-	m := textMessage(func(b []byte) []byte {
-		return socketio.AppendConnectError(b, namespace, message, data)
-	})
+	m := c.srv.refusalMessage(namespace, message, data)
 	m.send(c)
 	m.release()
 }
@@ -166,7 +164,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 			}
 		}
 	}
-	if s.client.old() {
+	if s.client.old() && s.ns.srv.cfg.Parser == nil {
 		s.client.refuseBare(s.ns.name, message, data)
 	} else {
 		s.client.refuse(s.ns.name, message, data)
@@ -217,16 +215,14 @@ func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socke
 
 // welcome is the answer to the client's CONNECT packet.
 func (s *Socket) welcome() message {
-	if s.client.old() {
+	if s.client.old() && s.ns.srv.cfg.Parser == nil {
 		return s.welcomeBare()
 	}
 	pid := ""
 	if v := s.visit(); v != nil {
 		pid = v.session.pid
 	}
-	return textMessage(func(b []byte) []byte {
-		return socketio.AppendConnect(b, s.ns.name, s.ID(), pid)
-	})
+	return s.ns.srv.connectMessage(s.ns.name, s.ID(), pid)
 }
 
 // connectionJob runs the connection handlers for a socket, also when it is

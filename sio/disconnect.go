@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -31,7 +30,7 @@ func (s *Socket) sayGoodbye() {
 	if s.gone {
 		return
 	}
-	m := textMessage(func(b []byte) []byte { return socketio.AppendDisconnect(b, s.ns.name) })
+	m := s.ns.srv.disconnectMessage(s.ns.name)
 	m.send(s.client)
 	m.release()
 	s.client.forget(s)

@@ -107,11 +107,11 @@ func (e *Event) run(s *Socket) {
 	if len(e.buf) > 0 {
 		data = e.buf
 	}
-	name, args, err := socketio.SplitEvent(data)
+	name, args, err := s.ns.srv.splitEvent(data, e.attachments)
 	if err != nil {
 		return // it was split before it was queued
 	}
-	e.RawArgs.raw = args
+	e.RawArgs = args
 	own := s.own()
 	var ownRoute *route
 	if own != nil && name != nil {

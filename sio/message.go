@@ -3,7 +3,6 @@ package sio
 import (
 	"fmt"
 
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 )
 
@@ -15,17 +14,10 @@ type message struct {
 	outgoing    *outgoing // for those who listen; nil when nobody does
 }
 
-// textMessage returns a packet without attachments.
-func textMessage(encode func(b []byte) []byte) message {
-	p := eio.NewPacket(false)
-	p.End(encode(p.Begin()))
-	return message{head: p}
-}
-
 // eventMessage encodes an event.
 func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (message, error) {
-	p := eio.NewPacket(false)
-	b, attachments, err := socketio.AppendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
+	p := ns.srv.newPacket()
+	b, attachments, err := ns.srv.appendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
 	m, err := seal(p, b, attachments, err)
 	if err == nil {
 		m.outgoing = ns.observe(event, args)
@@ -35,8 +27,8 @@ func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []
 
 // ackMessage encodes an acknowledgement.
 func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
-	p := eio.NewPacket(false)
-	b, attachments, err := socketio.AppendAck(p.Begin(), ns.name, id, args)
+	p := ns.srv.newPacket()
+	b, attachments, err := ns.srv.appendAck(p.Begin(), ns.name, id, args)
 	return seal(p, b, attachments, err)
 }
 
@@ -58,16 +50,18 @@ func attachmentPackets(attachments [][]byte) (packets []*eio.Packet) {
 	return packets
 }
 
-// draft is an event that is complete but for its offset.
+// draft is an event that is complete but for its offset, in whose place is an
+// empty string.
 type draft struct {
 	message
+	srv  *Server
 	body []byte // what message.head is to be ended with
 }
 
 // eventDraft encodes an event that gets an offset. plain leaves it uncompressed.
 func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, error) {
-	p := eio.NewPacket(false)
-	b, attachments, err := socketio.AppendEvent(p.Begin(), ns.name, 0, false, event, args)
+	p := ns.srv.newPacket()
+	b, attachments, err := ns.srv.appendEvent(p.Begin(), ns.name, 0, false, event, with(args, any("")))
 	if err != nil {
 		_, err = seal(p, b, nil, err)
 		return draft{}, err
@@ -76,13 +70,13 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 	if plain {
 		m.leavePlain()
 	}
-	return draft{m, b}, nil
+	return draft{m, ns.srv, b}, nil
 }
 
-// finish appends the offset to the event's arguments.
+// finish makes the offset the event's last argument.
 func (d draft) finish(o offset) message {
-	b := append(d.body[:len(d.body)-1], `,"`...)
-	d.head.End(append(o.appendTo(b), `"]`...))
+	var text [24]byte
+	d.head.End(d.srv.replaceEmpty(d.body, string(o.appendTo(text[:0]))))
 	return d.message
 }
 

@@ -35,7 +35,7 @@ func (ns *Namespace) observe(event string, args []any) *outgoing {
 	for i, a := range attachments {
 		attachments[i] = slices.Clone(a) // the emitter may change it
 	}
-	return &outgoing{event, RawArgs{raw, attachments}}
+	return &outgoing{event, RawArgs{raw: raw, attachments: attachments}}
 }
 
 // tell calls the listeners for what the socket is about to be sent, on its loop.

@@ -76,7 +76,7 @@ func (c *client) refuseBare(namespace, message string, data []byte) {
 		data = jsonenc.AppendString(nil, message)
 	}
 	c.part().counts.refused.Add(1)
-	m := textMessage(func(b []byte) []byte {
+	m := c.srv.plainMessage(func(b []byte) []byte {
 		return socketio.AppendHeader(b, socketio.Header{Type: socketio.ConnectError, Namespace: []byte(namespace), Data: data})
 	})
 	m.send(c)
@@ -85,7 +85,7 @@ func (c *client) refuseBare(namespace, message string, data []byte) {
 
 // welcomeBare answers a CONNECT packet of an old client.
 func (s *Socket) welcomeBare() message {
-	return textMessage(func(b []byte) []byte {
+	return s.ns.srv.plainMessage(func(b []byte) []byte {
 		return socketio.AppendHeader(b, socketio.Header{Type: socketio.Connect, Namespace: []byte(s.ns.name)})
 	})
 }

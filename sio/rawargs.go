@@ -9,14 +9,23 @@ import (
 type RawArgs struct {
 	raw         socketio.RawArgs
 	attachments [][]byte
+	parsed      *parsedArgs // instead of both, with a Parser
 }
 
 // Len is the number of arguments.
-func (a RawArgs) Len() int { return a.raw.Len() }
+func (a RawArgs) Len() int {
+	if a.parsed != nil {
+		return len(a.parsed.list)
+	}
+	return a.raw.Len()
+}
 
 // Raw returns argument i as JSON, in which binary values are placeholders, or
 // nil when there is none. Borrowed; read-only.
 func (a RawArgs) Raw(i int) []byte {
+	if a.parsed != nil {
+		return a.parsed.json(i)
+	}
 	b, _ := a.raw.Arg(i)
 	return b
 }
@@ -27,6 +36,9 @@ func (a RawArgs) Raw(i int) []byte {
 // nil destination skips one. An argument that does not fit ends it with an
 // [*ArgumentError].
 func (a RawArgs) Bind(dst ...any) error {
+	if a.parsed != nil {
+		return a.parsed.bind(dst)
+	}
 	rest := a.raw
 	for i, v := range dst {
 		arg, ok := rest.Next()

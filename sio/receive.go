@@ -72,7 +72,7 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 // receiveEvent runs the inline handlers of an event and queues it for the others.
 func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 	p := s.client.part()
-	name, args, err := socketio.SplitEvent(h.Data)
+	name, args, err := s.ns.srv.splitEvent(h.Data, attachments)
 	if err != nil {
 		s.client.invalid(err)
 		return
@@ -101,7 +101,7 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 		if r == nil {
 			e.name = string(name)
 		}
-		e.RawArgs = RawArgs{args, attachments}
+		e.RawArgs = args
 		e.runAny(t)
 		passed := e.runUse(t, true) && s.state.Load() == stateConnected
 		if passed && r != nil {

@@ -62,7 +62,7 @@ func rawArgs(args []any) (RawArgs, error) {
 		attachments[i] = slices.Clone(a) // it is the caller's
 	}
 	raw, err := socketio.SplitAck(h.Data)
-	return RawArgs{raw, attachments}, err
+	return RawArgs{raw: raw, attachments: attachments}, err
 }
 
 // checkServerEvent refuses the events that a namespace has itself.

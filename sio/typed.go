@@ -102,6 +102,12 @@ func bind[T any](args RawArgs, v *T) error {
 		*v = args
 		return nil
 	case *[]json.RawMessage:
+		if args.parsed != nil {
+			for i := range args.Len() {
+				*v = append(*v, args.Raw(i))
+			}
+			return nil
+		}
 		rest := args.raw
 		for arg, ok := rest.Next(); ok; arg, ok = rest.Next() {
 			*v = append(*v, append(json.RawMessage(nil), arg...))
@@ -109,6 +115,9 @@ func bind[T any](args RawArgs, v *T) error {
 		return nil
 	case tuple:
 		return args.Bind(v.pointers()...)
+	}
+	if args.parsed != nil {
+		return args.Bind(v)
 	}
 	arg, ok := args.raw.Arg(0)
 	if !ok {

@@ -28,10 +28,10 @@ var packages = []string{"socket.io-client", "socket.io-client-40", "socket.io-cl
 
 // echoServer serves all that askServer and askClient need, and gives the sockets
 // of its clients.
-func echoServer(t *testing.T) (url string, sockets <-chan *sio.Socket) {
+func echoServer(t *testing.T, cfg sio.Config) (url string, sockets <-chan *sio.Socket) {
 	t.Helper()
 	connected := make(chan *sio.Socket, 1)
-	_, url = serve(t, sio.Config{AllowEIO3: true}, func(srv *sio.Server) {
+	_, url = serve(t, cfg, func(srv *sio.Server) {
 		srv.OnConnection(func(s *sio.Socket) { connected <- s })
 		srv.On("echo", func(_ context.Context, e *sio.Event) error {
 			args, err := arguments(e)
@@ -54,7 +54,7 @@ func echoServer(t *testing.T) (url string, sockets <-chan *sio.Socket) {
 // TestEvents sends events and acknowledgements with text and bytes both ways,
 // over each transport, with each release of the client.
 func TestEvents(t *testing.T) {
-	url, sockets := echoServer(t)
+	url, sockets := echoServer(t, sio.Config{AllowEIO3: true})
 	d := newDriver(t)
 	for _, name := range packages {
 		for _, c := range transports {
@@ -80,7 +80,7 @@ func TestEvents(t *testing.T) {
 // TestPython is TestEvents for python3-socketio, which ends its upgrade before it
 // connects.
 func TestPython(t *testing.T) {
-	url, sockets := echoServer(t)
+	url, sockets := echoServer(t, sio.Config{AllowEIO3: true})
 	d := newPythonDriver(t)
 	for _, c := range transports {
 		t.Run(c.name, func(t *testing.T) {
@@ -194,4 +194,28 @@ func TestOrder(t *testing.T) {
 		a.expectEvent("number", i)
 	}
 	a.expectText("upgrade", "websocket")
+}
+
+// TestMessagePack is TestEvents with the MessagePack parser on both sides.
+func TestMessagePack(t *testing.T) {
+	url, sockets := echoServer(t, sio.Config{Parser: sio.MessagePack()})
+	d := newDriver(t)
+	for _, c := range transports {
+		t.Run(c.name, func(t *testing.T) {
+			d.t = t
+			options := map[string]any{"parser": "socket.io-msgpack-parser"}
+			maps.Copy(options, c.options)
+			a := d.join(c.name, url, options)
+			s := receive(t, sockets)
+			if c.upgrade {
+				a.expectText("upgrade", "websocket")
+			}
+			askServer(a)
+			askClient(t, s)
+			s.Disconnect(false)
+			a.expectText("disconnect", "io server disconnect")
+			refused := d.open("refused "+c.name, url+"/nowhere", options)
+			refused.expectText("connect_error", "Invalid namespace")
+		})
+	}
 }
