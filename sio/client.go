@@ -91,7 +91,7 @@ func (c *client) closeAll(reason Reason) {
 }
 
 // outOfOrder closes the connection because of a packet that the client may not
-// send now (socketio.md, "invalid state").
+// send now.
 func (c *client) outOfOrder() {
 	c.part().counts.outOfOrder.Add(1)
 	c.shut()

@@ -12,7 +12,7 @@ import (
 
 // join handles a CONNECT packet of a client that is not in the namespace. The
 // answer is given by a later task: whatever else the client sends to the
-// namespace before that is out of order (socketio.md section 2).
+// namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
 	ns := c.srv.known(string(h.Namespace))
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// Dynamic namespaces (socketio.md sections 2 and 7): parents decide which
+// Dynamic namespaces: parents decide which
 // names may exist; a child is made when the first client asks for its name.
 
 // family is what makes a namespace a parent.

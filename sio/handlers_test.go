@@ -188,15 +188,16 @@ func TestPendingIsBounded(t *testing.T) {
 		w.want(large)
 	})
 	t.Run("blocked connection handlers", func(t *testing.T) {
-		release := make(chan struct{})
+		release, entered := make(chan struct{}), make(chan struct{}, 20)
 		f := serve(t, sio.Config{MaxPending: 10}, func(f *fixture) {
-			f.Of("/slow").OnConnection(func(*sio.Socket) { <-release })
+			f.Of("/slow").OnConnection(func(*sio.Socket) { entered <- struct{}{}; <-release })
 			f.Of("/slow").OnDisconnect(func(*sio.Socket, sio.Reason) {})
 		})
 		defer close(release)
 		w := f.dial(t)
 		for range 10 {
 			w.connect("/slow")
+			take(t, "connection handler", entered) // which does not wait any more: the disconnect handler will
 			w.send("41/slow")
 		}
 		w.send("40/slow")

@@ -9,8 +9,8 @@ import (
 )
 
 // Handshake is what a client has told when it connected, from the first HTTP
-// request of its connection and from the CONNECT packet of the namespace
-// (socketio.md section 11). It is made anew by each call of [Socket.Handshake];
+// request of its connection and from the CONNECT packet of the namespace.
+// It is made anew by each call of [Socket.Handshake];
 // once [Config.DiscardRequest] has had its effect only Address and Auth are set.
 type Handshake struct {
 	// Headers are the request's header fields by lower-cased name; the values of a
@@ -52,7 +52,7 @@ type handshakeJSON struct {
 // dateFormat is that of JavaScript's Date.toString.
 const dateFormat = "Mon Jan 02 2006 15:04:05 GMT-0700"
 
-// MarshalJSON gives the handshake the reference's form (socketio.md section 11).
+// MarshalJSON gives the handshake the reference's form.
 func (h *Handshake) MarshalJSON() ([]byte, error) {
 	issued := h.Issued.UTC()
 	return json.Marshal(handshakeJSON{

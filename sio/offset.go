@@ -6,7 +6,7 @@ import (
 )
 
 // offset names a recoverable packet of a namespace: when it was emitted, and
-// which of that millisecond's packets it is. In text (socketio.md section 9) it
+// which of that millisecond's packets it is. In text it
 // is the time in base 64, and from the second packet on a dot and a count:
 //
 //	Q84NFIc  Q84NFIc.0  Q84NFIc.1 … Q84NFIc.10

@@ -8,8 +8,8 @@ import (
 	"github.com/sioserver/sioserver/eio/http1"
 )
 
-// What is different for clients of protocol 4, Socket.IO 2 over Engine.IO 3
-// (socketio.md section 10): they are in "/" without asking, put a query behind
+// What is different for clients of protocol 4, Socket.IO 2 over Engine.IO 3:
+// they are in "/" without asking, put a query behind
 // the names of namespaces, and have other ids and refusals.
 
 // old reports whether the client speaks protocol 4.

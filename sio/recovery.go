@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Recovery configures connection state recovery (socketio.md section 9): a
+// Recovery configures connection state recovery: a
 // client that lost its connection gets its socket back, with id, rooms and data,
 // and what it has missed. Zero values are defaults.
 //

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// Adapter connects one namespace with those of the same name on other servers
-// (socketio.md section 8). The namespace calls it for everything that is not
+// Adapter connects one namespace with those of the same name on other servers.
+// The namespace calls it for everything that is not
 // meant for this server alone. All methods are safe for concurrent use; nothing
 // that they are given is kept after they return, or changed.
 //

@@ -49,7 +49,8 @@ func TestReconnection(t *testing.T) {
 // sides say.
 func TestDisconnectReasons(t *testing.T) {
 	reasons := make(chan sio.Reason, 1)
-	_, url := serve(t, sio.Config{PingInterval: 100 * time.Millisecond, PingTimeout: time.Second}, func(srv *sio.Server) {
+	// A silent client gives up one interval after the server has.
+	_, url := serve(t, sio.Config{PingInterval: 700 * time.Millisecond, PingTimeout: time.Second}, func(srv *sio.Server) {
 		srv.OnDisconnect(func(_ *sio.Socket, reason sio.Reason) { reasons <- reason })
 		sio.On(srv, "leave", func(_ context.Context, s *sio.Socket, whole bool) error {
 			s.Disconnect(whole)
