@@ -148,7 +148,8 @@ await step("a name is changed and kept", async () => {
   await ada.fill("#my-name", "  Countess \u202e Lovelace ");
   await ada.press("#my-name", "Enter");
   await phone.locator(".event", { hasText: "Ada Lovelace is now Countess Lovelace" }).waitFor({ state: "attached" });
-  assert.equal(await ada.evaluate(() => localStorage.getItem("sioserver.name")), "Countess Lovelace");
+  // The others may hear of it before the answer is here.
+  await ada.waitForFunction(() => localStorage.getItem("sioserver.name") === "Countess Lovelace");
 });
 
 await step("someone who leaves is gone", async () => {
