@@ -92,7 +92,11 @@ func (g *gate) aborted(*httpConn) { g.cancel() }
 
 func (g *gate) runMiddleware() {
 	defer func() {
-		if p := recover(); p != nil && p != http.ErrAbortHandler {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			g.passed, g.answer.aborted = false, true
+		default:
 			g.passed, g.err = false, fmt.Errorf("eio: middleware panicked: %v", p)
 			g.h.home.srv.cfg.Logger.Error("eio: a middleware panicked",
 				"target", g.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
@@ -109,7 +113,7 @@ func (g *gate) afterMiddleware(req *http1.Request) {
 	case g.passed:
 		h.addHeaders(g.answer.header)
 		h.admit(req, h.pending())
-	case h.isUpgrade(req):
+	case g.answer.aborted || h.isUpgrade(req):
 		h.destroy()
 	default:
 		h.last = h.last || req.HasBody()

@@ -39,24 +39,34 @@ func (n *netHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !strings.HasPrefix(r.RequestURI, n.srv.prefix):
 		n.srv.cfg.Fallback.ServeHTTP(w, r)
-	case r.ProtoMajor == 1 && r.Header.Get("Upgrade") != "":
+	case asksForWebSocket(r):
 		n.handOver(w, r)
 	default:
 		n.relay(w, r)
 	}
 }
 
+// asksForWebSocket reports whether the answer to r, whatever it is, ends the
+// connection's time as one of HTTP: what net/http would route must never come
+// to the engine behind it.
+func asksForWebSocket(r *http.Request) bool {
+	if r.ProtoMajor != 1 || r.Method != http.MethodGet || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return false
+	}
+	for token := range strings.SplitSeq(strings.Join(r.Header["Connection"], ","), ",") {
+		if strings.EqualFold(strings.TrimSpace(token), "upgrade") {
+			return true
+		}
+	}
+	return false
+}
+
 // handOver gives the connection of an upgrade to the engine.
 func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
-	hijacker, ok := w.(http.Hijacker)
-	if !ok {
-		http.Error(w, "the connection can't be upgraded", http.StatusNotImplemented)
-		return
-	}
-	head := appendHead(nil, r)
-	conn, buffered, err := hijacker.Hijack()
+	head := appendHead(nil, r, "Upgrade, close")
+	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		http.Error(w, "the connection can't be upgraded", http.StatusInternalServerError)
+		http.Error(w, "the connection can't be upgraded", http.StatusNotImplemented)
 		return
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // what is buffered can be peeked
@@ -68,7 +78,12 @@ func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
 // adopt gives conn to the engine, on the loop of the session that r names.
 func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error {
 	options := loop.AdoptOptions{Unread: unread}
-	options.Remote, _ = netip.ParseAddrPort(r.RemoteAddr)
+	var err error
+	if options.Remote, err = netip.ParseAddrPort(r.RemoteAddr); err != nil {
+		if ip, err := netip.ParseAddr(r.RemoteAddr); err == nil { // a middleware has put it there
+			options.Remote = netip.AddrPortFrom(ip, 0)
+		}
+	}
 	if home := n.srv.homeOf(r.URL.Query().Get("sid")); home != nil {
 		options.Loop = home.loop
 	}
@@ -86,13 +101,17 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetWriteDeadline(time.Time{})
 	mine, theirs := net.Pipe()
 	defer mine.Close()
-	if err := n.adopt(theirs, r, appendHead(nil, r)); err != nil {
+	if err := n.adopt(theirs, r, appendHead(nil, r, "")); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	stop := context.AfterFunc(r.Context(), func() { mine.Close() })
 	defer stop()
 	sent := make(chan struct{})
+	defer func() {
+		mine.Close()
+		<-sent
+	}()
 	go func() {
 		defer close(sent)
 		if err := copyBody(mine, r); err != nil {
@@ -101,9 +120,16 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	}()
 	response, err := http.ReadResponse(bufio.NewReader(mine), r)
 	if err != nil {
+		_ = control.SetReadDeadline(time.Now())
 		panic(http.ErrAbortHandler) // the engine has dropped the connection: so does net/http
 	}
 	defer response.Body.Close()
+	if response.Close { // the engine does not want the rest of the body: nobody waits for it
+		if r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close")
+		}
+		_ = control.SetReadDeadline(time.Now())
+	}
 	for name, values := range response.Header {
 		if name != "Connection" {
 			w.Header()[name] = values
@@ -111,8 +137,6 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(response.StatusCode)
 	_, _ = io.Copy(w, response.Body) // an error is the client's end
-	mine.Close()
-	<-sent
 }
 
 // copyBody writes the body of r as appendHead has announced it.
@@ -142,21 +166,24 @@ func copyBody(w io.Writer, r *http.Request) error {
 
 // appendHead appends the head of r as HTTP/1.1 sends it, without what concerned
 // only the connection that it came by.
-func appendHead(dst []byte, r *http.Request) []byte {
+func appendHead(dst []byte, r *http.Request, connection string) []byte {
 	dst = append(dst, r.Method+" "+r.RequestURI+" HTTP/1.1\r\n"...)
 	dst = http1.AppendHeader(dst, "Host", r.Host)
 	for name, values := range r.Header {
 		switch name {
-		case "Host", "Content-Length", "Transfer-Encoding", "Expect", "Keep-Alive", "Te", "Trailer", "Proxy-Connection":
+		case "Host", "Content-Length", "Transfer-Encoding", "Expect", "Keep-Alive", "Te", "Trailer", "Proxy-Connection", "Connection":
 			continue
-		case "Connection", "Upgrade":
-			if r.ProtoMajor != 1 {
+		case "Upgrade":
+			if connection == "" {
 				continue
 			}
 		}
 		for _, value := range values {
 			dst = http1.AppendHeader(dst, name, value)
 		}
+	}
+	if connection != "" {
+		dst = http1.AppendHeader(dst, "Connection", connection)
 	}
 	if r.ContentLength > 0 {
 		dst = http1.AppendHeader(dst, "Content-Length", strconv.FormatInt(r.ContentLength, 10))

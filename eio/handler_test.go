@@ -179,3 +179,19 @@ func TestHandlerAborted(t *testing.T) {
 		conn.Close()
 	})
 }
+
+// TestHandlerKeepsConnections: only a WebSocket handshake takes a connection
+// out of net/http, and a body that does not come keeps nobody waiting.
+func TestHandlerKeepsConnections(t *testing.T) {
+	m := mount(t, (*httptest.Server).Start)
+	addr := m.http.Listener.Addr().String()
+	c := eiotest.DialTCP(t, addr)
+	c.WriteString("GET /engine.io/" + handshake + " HTTP/1.1\r\nHost: a\r\nUpgrade: foo\r\n\r\n")
+	sidOf(t, c.ReadResponse())
+	c.WriteString("GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
+	wantResponse(t, c.ReadResponse(), 200, "other")
+
+	c = eiotest.DialTCP(t, addr)
+	c.WriteString("POST /engine.io/" + handshake + "&sid=nope HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+	wantResponse(t, c.ReadResponse(), 400, `{"code":1,"message":"Session ID unknown"}`)
+}

@@ -82,6 +82,14 @@ func (p *Packet) Binary() bool { return p.binary }
 // Len is the size of the encoded message in bytes, without transport framing.
 func (p *Packet) Len() int { return len(p.frame.B) - headroom }
 
+// Size is how many bytes of memory the packet's buffer, which may be a larger
+// one's second use, takes.
+func (p *Packet) Size() int { return cap(p.frame.B) }
+
+// Compact takes the packet out of a buffer that is much too large for it, for
+// who keeps it long. It must not be shared yet.
+func (p *Packet) Compact() { p.frame.Compact() }
+
 // Retain adds a reference and returns p.
 func (p *Packet) Retain() *Packet {
 	if !p.static {

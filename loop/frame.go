@@ -37,6 +37,18 @@ func NewFrame() *Frame {
 	return f
 }
 
+// Compact moves B out of a buffer that is more than twice as large, which goes
+// back to its pool. The frame must not be shared yet.
+func (f *Frame) Compact() {
+	if cap(f.B) <= 2*len(f.B)+256 {
+		return
+	}
+	own := append(make([]byte, 0, len(f.B)), f.B...)
+	f.buf.B = f.B
+	bufferPool.Put(f.buf)
+	f.buf, f.B = &bytebufferpool.ByteBuffer{B: own}, own
+}
+
 // Retain adds a reference and returns f.
 func (f *Frame) Retain() *Frame {
 	f.refs.Add(1)

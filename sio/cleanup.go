@@ -1,6 +1,9 @@
 package sio
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // The end of dynamic namespaces: with Config.CleanupEmptyChildNamespaces a child
 // counts its sockets, those in a middleware included, and dies with the last.
@@ -12,7 +15,7 @@ const gone = -1
 // there is, or can be, another one of its name.
 func (ns *Namespace) arrive() bool {
 	if !ns.mortal {
-		return true
+		return !ns.dead()
 	}
 	for {
 		n := ns.users.Load()
@@ -42,13 +45,27 @@ func (srv *Server) bury(ns *Namespace) {
 	if ns.log != nil {
 		ns.log.stop()
 	}
+	srv.graves.Lock()
+	defer srv.graves.Unlock()
+	if srv.dead = append(srv.dead, ns); len(srv.dead) == 1 {
+		srv.burials.Go(srv.buryAll) // a loop would be kept too long by many
+	}
+}
+
+// buryAll takes out all that have died, with one copy of each table.
+func (srv *Server) buryAll() {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	children := without(*ns.parent.family.children.Load(), ns)
-	ns.parent.family.children.Store(&children)
-	if (*srv.namespaces.Load())[ns.name] == ns {
-		srv.replaceLocked(ns.name, nil)
+	srv.graves.Lock()
+	srv.dead = nil
+	srv.graves.Unlock()
+	for _, p := range *srv.parents.Load() {
+		children := slices.DeleteFunc(slices.Clone(*p.family.children.Load()), (*Namespace).dead)
+		p.family.children.Store(&children)
 	}
+	next := maps.Clone(*srv.namespaces.Load())
+	maps.DeleteFunc(next, func(_ string, ns *Namespace) bool { return ns.dead() })
+	srv.namespaces.Store(&next)
 }
 
 // replaceLocked changes the table of namespaces; a nil ns is taken out.

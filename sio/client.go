@@ -128,10 +128,15 @@ func (c *client) overflows(size int) bool {
 	if int(c.pending.Load()) < c.srv.cfg.MaxPending && (held == 0 || held+int64(size) <= c.srv.cfg.MaxPendingBytes) {
 		return false
 	}
+	c.overflowed()
+	return true
+}
+
+// overflowed closes the connection because a limit is passed.
+func (c *client) overflowed() {
 	c.part().counts.overflows.Add(1)
 	c.srv.cfg.Logger.Debug(errPending.Error(), "client", c.Session.ID())
 	c.Session.Close(true)
-	return true
 }
 
 // upper is the server as the engine sees it.

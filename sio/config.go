@@ -43,6 +43,9 @@ type Config struct {
 	// 1,024 when 0. The connection of a client that passes it is closed with
 	// [ForcedClose] and counted in [Stats].
 	MaxPending int
+	// MaxNamespaces is how many namespaces beside "/" one connection may be in, or
+	// wait for; 128 when 0. A connection that exceeds it is closed.
+	MaxNamespaces int
 	// MaxPendingBytes is the same for the size of their arguments; 4 MiB when 0.
 	MaxPendingBytes int64
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
@@ -186,6 +189,12 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxPending < 0 {
 		return fmt.Errorf("sio: Config.MaxPending is %d; it must be positive, or 0 for 1024", cfg.MaxPending)
+	}
+	if cfg.MaxNamespaces == 0 {
+		cfg.MaxNamespaces = 128
+	}
+	if cfg.MaxNamespaces < 0 {
+		return fmt.Errorf("sio: Config.MaxNamespaces is %d; it must be positive, or 0 for 128", cfg.MaxNamespaces)
 	}
 	if cfg.MaxPendingBytes == 0 {
 		cfg.MaxPendingBytes = 4 << 20

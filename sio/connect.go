@@ -14,6 +14,10 @@ import (
 // answer is given by a later task: whatever else the client sends to the
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
+	if c.more != nil && len(c.more.sockets) >= c.srv.cfg.MaxNamespaces {
+		c.overflowed()
+		return
+	}
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():

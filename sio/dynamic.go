@@ -100,10 +100,18 @@ func (srv *Server) create(name string, parent *Namespace) *Namespace {
 	srv.replaceLocked(name, made)
 	hooks := srv.onNamespace
 	srv.mu.Unlock()
-	defer close(made.born)
+	complete := false
+	defer func() {
+		if !complete { // a hook has panicked: what it was to add, such as a middleware, may be missing
+			made.users.Store(gone)
+			srv.bury(made)
+		}
+		close(made.born)
+	}()
 	for _, h := range hooks {
 		h(made)
 	}
+	complete = true
 	return made
 }
 
@@ -160,14 +168,17 @@ func (ns *Namespace) each(f func(ns *Namespace) error) (err error) {
 // ask lets the parents decide about a namespace that does not exist, or waits
 // for one that is being made. Meanwhile the client is in limbo.
 func (c *client) ask(name string, auth []byte) {
-	if c.overflows(0) {
-		return
-	}
-	s := c.limbo(name)
 	if len(auth) == 0 {
 		auth = []byte("{}")
 	}
-	s.enqueue(&askJob{slices.Clone(auth)}, true)
+	held := len(name) + len(auth)
+	if c.overflows(held) {
+		return
+	}
+	// It waits until it is decided about, not only until a worker has it.
+	c.pending.Add(1)
+	c.pendingBytes.Add(int64(held))
+	c.limbo(name).enqueue(&askJob{slices.Clone(auth)}, true)
 }
 
 // limbo puts a socket in a namespace of no consequence, which stands for the
@@ -197,15 +208,25 @@ func (s *Socket) leaveLimbo() bool {
 // askJob asks the parents.
 type askJob struct{ auth json.RawMessage }
 
-func (j *askJob) size() int { return len(j.auth) }
+func (j *askJob) size() int { return 0 } // counted by ask
 
 func (j *askJob) run(s *Socket) {
 	s.client.Loop().Post(&admitTask{s, s.ns.srv.admitted(s, j.auth), j.auth})
 }
 
-// admitted returns the namespace that s waits for, or nil.
+// admitted returns the namespace that s waits for, or nil. It has arrived there:
+// a namespace that nobody enters dies like one that everybody has left.
 func (srv *Server) admitted(s *Socket, auth json.RawMessage) (ns *Namespace) {
 	defer srv.rescue(s, "namespace", func() { ns = nil })
+	for {
+		if ns = srv.decided(s, auth); ns == nil || ns.arrive() {
+			return ns
+		}
+	}
+}
+
+// decided is admitted but for the arrival.
+func (srv *Server) decided(s *Socket, auth json.RawMessage) (ns *Namespace) {
 	name := s.ns.name
 	ns = srv.known(name)
 	for _, p := range *srv.parents.Load() {
@@ -231,6 +252,11 @@ type admitTask struct {
 
 func (t *admitTask) Run(*loop.Loop) {
 	s, c := t.s, t.s.client
+	c.pending.Add(-1)
+	c.pendingBytes.Add(-int64(len(s.ns.name) + len(t.auth)))
+	if t.ns != nil {
+		defer t.ns.depart()
+	}
 	switch {
 	case !s.leaveLimbo():
 	case t.ns == nil:

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sioserver/sioserver/sio"
@@ -239,4 +240,24 @@ func TestCleanupRace(t *testing.T) {
 	if n := len(f.Namespaces()); n != 1 {
 		t.Errorf("there are %d namespaces, want 1", n)
 	}
+}
+
+// TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before it
+// added the middleware that guards it, does not open.
+func TestNamespaceHookPanics(t *testing.T) {
+	var calls atomic.Int32
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.OfPattern(regexp.MustCompile(`^/p`))
+		f.OnNamespace(func(ns *sio.Namespace) {
+			if calls.Add(1) == 1 {
+				panic("the hook's own fault")
+			}
+			ns.Use(func(*sio.Socket) error { return errors.New("guarded") })
+		})
+	})
+	w := f.dial(t)
+	w.send("40/p,")
+	w.want(`44/p,{"message":"Invalid namespace"}`)
+	w.send("40/p,")
+	w.want(`44/p,{"message":"guarded"}`)
 }

@@ -77,6 +77,10 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 func (d draft) finish(o offset) message {
 	var text [24]byte
 	d.head.End(d.srv.replaceEmpty(d.body, string(o.appendTo(text[:0]))))
+	d.head.Compact() // it is kept long
+	for _, p := range d.attachments {
+		p.Compact()
+	}
 	return d.message
 }
 
@@ -85,11 +89,11 @@ func (d draft) drop() {
 	d.release()
 }
 
-// size is how many bytes the message has.
+// size is how many bytes of memory the message holds.
 func (m message) size() int {
-	n := m.head.Len()
+	n := m.head.Size()
 	for _, p := range m.attachments {
-		n += p.Len()
+		n += p.Size()
 	}
 	return n
 }

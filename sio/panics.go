@@ -28,7 +28,7 @@ func (srv *Server) reportError(s *Socket, event string, err error) {
 	srv.stats.errors.Add(1)
 	srv.cfg.Logger.Debug("sio: handler failed", "namespace", s.ns.name, "socket", s.ID(), "event", event, "error", err)
 	if srv.cfg.OnError != nil {
-		srv.cfg.OnError(s, event, err)
+		srv.protect(event, func() { srv.cfg.OnError(s, event, err) })
 	}
 }
 
@@ -58,6 +58,6 @@ func (srv *Server) rescue(s *Socket, event string, after func()) {
 		after()
 	}
 	if srv.cfg.OnPanic != nil {
-		srv.cfg.OnPanic(s, event, v, stack)
+		srv.protect(event, func() { srv.cfg.OnPanic(s, event, v, stack) })
 	}
 }

@@ -207,7 +207,7 @@ func (lg *recoveryLog) sweep() {
 	lg.expired = nil
 	lg.mu.Unlock()
 	for _, e := range expired {
-		lg.cfg.OnExpire(e)
+		lg.ns.srv.protect("expire", func() { lg.cfg.OnExpire(e) })
 	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()

@@ -93,13 +93,11 @@ func (lg *recoveryLog) join(s *Socket, room string) {
 		s.ns.rooms.Join(&s.member, room)
 		return
 	}
+	defer s.ns.rooms.Tell(&s.member)
 	lg.mu.Lock()
-	entered := v.session.socket == s && v.session.enter(room, lg.joins(s))
-	lg.mu.Unlock()
-	if !s.ns.rooms.Join(&s.member, room) && entered {
-		lg.mu.Lock()
-		v.session.exit(room, 0, 0)
-		lg.mu.Unlock()
+	defer lg.mu.Unlock()
+	if s.ns.rooms.JoinUntold(&s.member, room) && v.session.socket == s {
+		v.session.enter(room, lg.joins(s))
 	}
 }
 
@@ -113,13 +111,17 @@ func (lg *recoveryLog) joins(s *Socket) uint64 {
 
 // leave takes a socket out of a room, in the session last.
 func (lg *recoveryLog) leave(s *Socket, room string) {
-	s.ns.rooms.Leave(&s.member, room)
-	if v := s.visit(); v != nil {
-		lg.mu.Lock()
-		defer lg.mu.Unlock()
-		if v.session.socket == s {
-			v.session.exit(room, lg.next(), lg.first)
-		}
+	v := s.visit()
+	if v == nil {
+		s.ns.rooms.Leave(&s.member, room)
+		return
+	}
+	defer s.ns.rooms.Tell(&s.member)
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	s.ns.rooms.LeaveUntold(&s.member, room)
+	if v.session.socket == s {
+		v.session.exit(room, lg.next(), lg.first)
 	}
 }
 

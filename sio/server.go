@@ -28,6 +28,8 @@ type Server struct {
 	parents    atomic.Pointer[[]*Namespace]          // replaced under mu
 	closing    atomic.Bool
 
+	graves  sync.Mutex     // taken after mu
+	dead    []*Namespace   // not buried yet; guarded by graves
 	burials sync.WaitGroup // adapters of namespaces that have died, being closed
 
 	mu          sync.Mutex // guards the writes of namespaces and what follows
@@ -98,9 +100,10 @@ func (srv *Server) Of(name string) *Namespace {
 
 // Namespaces returns the namespaces that exist, parents left out, by name.
 func (srv *Server) Namespaces() []*Namespace {
-	return slices.SortedFunc(maps.Values(*srv.namespaces.Load()), func(a, b *Namespace) int {
+	all := slices.SortedFunc(maps.Values(*srv.namespaces.Load()), func(a, b *Namespace) int {
 		return strings.Compare(a.name, b.name)
 	})
+	return slices.DeleteFunc(all, (*Namespace).dead)
 }
 
 // part returns what the loop owns. Loop-owned.

@@ -124,8 +124,14 @@ func (r *Rooms[M]) Find(shard int, slot uint32) (owner M, ok bool) {
 // Join puts m into rooms; those it is in already are left as they are. It does
 // nothing before Reserve and after Remove, which it reports with false.
 func (r *Rooms[M]) Join(m *Member[M], rooms ...string) bool {
+	defer r.Tell(m)
+	return r.JoinUntold(m, rooms...)
+}
+
+// JoinUntold is Join, except that what is observed waits for Tell.
+func (r *Rooms[M]) JoinUntold(m *Member[M], rooms ...string) bool {
 	s := r.lock(m)
-	defer s.unlock()
+	defer s.mu.Unlock()
 	if m.state != reserved && m.state != present {
 		return false
 	}
@@ -137,8 +143,14 @@ func (r *Rooms[M]) Join(m *Member[M], rooms ...string) bool {
 
 // Leave takes m out of a room, if it is in.
 func (r *Rooms[M]) Leave(m *Member[M], name string) {
+	defer r.Tell(m)
+	r.LeaveUntold(m, name)
+}
+
+// LeaveUntold is Leave, except that what is observed waits for Tell.
+func (r *Rooms[M]) LeaveUntold(m *Member[M], name string) {
 	s := r.lock(m)
-	defer s.unlock()
+	defer s.mu.Unlock()
 	if in := s.rooms[name]; in != nil {
 		if i := m.find(in); i >= 0 {
 			s.leave(m, i)
