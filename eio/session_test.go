@@ -24,16 +24,8 @@ func on(t *testing.T, s *eio.Session, f func()) {
 func park(t *testing.T, s *eio.Session, url string) <-chan eiotest.Response {
 	t.Helper()
 	response := eiotest.GoGet(url)
-	for deadline := time.Now().Add(eiotest.Timeout); ; runtime.Gosched() {
-		var parked bool
-		on(t, s, func() { parked = s.Writable() })
-		if parked {
-			return response
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the GET was not parked")
-		}
-	}
+	waitFor(t, s, s.Writable)
+	return response
 }
 
 func TestPolling(t *testing.T) {
