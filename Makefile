@@ -27,7 +27,7 @@ run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@exec bin/sioserver $(ARGS)
 
 test: lint ## Everything CI checks: lint, then all tests with the race detector, interop included
-	@.ci/install npm chromium python3-socketio || true
+	@.ci/install npm chromium python3-socketio redis-server nginx || true
 	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
 	@$(GO) test -race -shuffle=on -timeout 15m $(PKGS)
 

@@ -19,6 +19,8 @@ var layers = map[string][]string{
 	"sio/adapter":      {"codec"},
 	"sio/clientbundle": {"eio/http1"},
 	"sio":              {"codec", "loop", "eio", "sio/adapter", "sio/clientbundle"},
+	"sio/cluster":      {"codec", "sio/adapter"},
+	"sio/emitter":      {"codec", "sio/adapter", "sio/cluster"},
 	"sio/interop":      {"codec", "loop", "eio", "sio"},
 	"cmd/sioserver":    {"sio"},
 	"bench":            {"codec", "loop", "eio", "sio"},
@@ -34,6 +36,7 @@ var importers = map[string]string{
 	"github.com/gobwas/ws":              "eio/wsframe",
 	"github.com/bytedance/sonic":        "codec/jsonenc",
 	"github.com/andybalholm/brotli":     "sio/clientbundle",
+	"github.com/redis/go-redis":         "sio/cluster/redis",
 }
 
 // goPackage is what `go list` tells about a package.

@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// MessageType tells messages apart. The values are those of the reference's
+// cluster adapters.
+type MessageType uint8
+
+// The types of messages, and the fields of Message that each of them uses.
+const (
+	InitialHeartbeat     MessageType = 1 + iota // a node is new: others answer with a Heartbeat
+	Heartbeat                                   // a node is alive
+	Broadcast                                   // Packet, Options; with RequestID, Timeout clients acknowledge
+	SocketsJoin                                 // Options, Rooms
+	SocketsLeave                                // Options, Rooms
+	DisconnectSockets                           // Options, Close
+	FetchSockets                                // Options, RequestID
+	FetchSocketsResponse                        // RequestID, Sockets
+	ServerSideEmit                              // Packet; with RequestID an answer is wanted
+	ServerSideEmitResponse                      // RequestID, Answer
+	BroadcastClientCount                        // RequestID, ClientCount
+	BroadcastAck                                // RequestID, Answer
+	AdapterClose                                // a node leaves
+)
+
+// Message is what one node tells the others, or one of them, about one
+// namespace. It is immutable once it was published or received.
+type Message struct {
+	Type      MessageType
+	UID       string // the sender: see Node
+	Namespace string
+	To        string // the UID of the only addressee, for responses; "" is everybody
+
+	RequestID   string // of a request, and of its responses
+	Packet      adapter.Packet
+	Options     adapter.Options
+	Timeout     time.Duration // how long a Broadcast's acknowledgements are awaited
+	Rooms       []string
+	Close       bool
+	Sockets     []adapter.Details
+	ClientCount int
+	Answer      adapter.Answer
+	Offset      string // of a Broadcast that a bus keeps; set by the bus
+}
+
+// Bus carries the messages of one namespace of one server. All methods are safe
+// for concurrent use. What others publish is handed to the receive function that
+// the bus was opened with, one message at a time, in order for each sender; the
+// node's own messages may come back, they are ignored.
+type Bus interface {
+	// Publish sends m. It does not wait for the network: it returns an error when m
+	// can't be sent, and takes m otherwise.
+	Publish(m *Message) error
+	// Close stops receiving. Publish is not called afterwards.
+	Close() error
+}
+
+// Counter is a [Bus] that knows how many nodes there are. Without it the nodes
+// send heartbeats.
+type Counter interface {
+	// ServerCount is the number of nodes that listen, this one included.
+	ServerCount(ctx context.Context) (int, error)
+}
