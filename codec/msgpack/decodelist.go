@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+
+	"github.com/sioserver/sioserver/codec/internal/jsontype"
 )
 
 // decodeArray decodes the n items at the head of b into v, a slice or an array.
@@ -65,15 +67,15 @@ func decodeMap(b []byte, n int, v reflect.Value) (rest []byte, err error) {
 }
 
 func decodeField(key, b []byte, v reflect.Value) (rest []byte, err error) {
-	f := fieldsOf(v.Type()).find(key)
+	f := jsontype.FieldsOf(v.Type()).Find(key)
 	if f == nil {
 		return drop(b)
 	}
-	value, ok := f.ensure(v)
+	value, ok := f.Ensure(v)
 	if !ok {
-		return b, fmt.Errorf("%w: field %s in a nil pointer to an unexported struct", ErrMismatch, f.name)
+		return b, fmt.Errorf("%w: field %s in a nil pointer to an unexported struct", ErrMismatch, f.Name)
 	}
-	if f.quoted {
+	if f.Quoted {
 		return decodeQuoted(b, value)
 	}
 	return decode(b, value)

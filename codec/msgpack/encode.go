@@ -3,13 +3,14 @@ package msgpack
 import (
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/sioserver/sioserver/codec/internal/jsontype"
 )
 
 // AppendValue appends v to dst, as encoding/json reads v: "json" tags, sorted
@@ -231,67 +232,40 @@ func (e *encoder) walkList(v reflect.Value) error {
 }
 
 func (e *encoder) walkMap(v reflect.Value) error {
-	type member struct {
-		name  string
-		value reflect.Value
+	list, err := jsontype.Members(v)
+	if key := (*jsontype.KeyError)(nil); errors.As(err, &key) {
+		return fmt.Errorf("%w: map key %s", ErrUnsupported, key.Type)
 	}
-	list := make([]member, 0, v.Len())
-	for it := v.MapRange(); it.Next(); {
-		name, err := keyName(it.Key())
-		if err != nil {
-			return err
-		}
-		list = append(list, member{name, it.Value()})
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(list, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	e.b = AppendMapHeader(e.b, len(list))
 	for _, m := range list {
-		e.b = AppendString(e.b, m.name)
-		if err := e.walk(m.value); err != nil {
+		e.b = AppendString(e.b, m.Name)
+		if err := e.walk(m.Value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func keyName(key reflect.Value) (string, error) {
-	if key.Kind() == reflect.String {
-		return key.String(), nil
-	}
-	if m, ok := key.Interface().(encoding.TextMarshaler); ok {
-		if key.Kind() == reflect.Pointer && key.IsNil() {
-			return "", nil
-		}
-		text, err := m.MarshalText()
-		return string(text), err
-	}
-	switch {
-	case key.CanInt():
-		return strconv.FormatInt(key.Int(), 10), nil
-	case key.CanUint():
-		return strconv.FormatUint(key.Uint(), 10), nil
-	default:
-		return "", fmt.Errorf("%w: map key %s", ErrUnsupported, key.Type())
-	}
-}
-
 func (e *encoder) walkStruct(v reflect.Value) error {
-	list := fieldsOf(v.Type()).list
+	list := jsontype.FieldsOf(v.Type()).List
 	header, n := len(e.b), 0
 	e.b = AppendMapHeader(e.b, len(list))
 	for i := range list {
 		f := &list[i]
-		value, ok := f.get(v)
-		if !ok || f.omits(value) {
+		value, ok := f.Get(v)
+		if !ok || f.Omits(value) {
 			continue
 		}
 		n++
-		e.b = AppendString(e.b, f.name)
+		e.b = AppendString(e.b, f.Name)
 		start := len(e.b)
 		if err := e.walk(value); err != nil {
 			return err
 		}
-		if f.quoted && e.b[start] != codeNil {
+		if f.Quoted && e.b[start] != codeNil {
 			quoted, err := AppendJSON(nil, e.b[start:])
 			if err != nil {
 				return err

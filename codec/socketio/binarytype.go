@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sync"
 
+	"github.com/sioserver/sioserver/codec/internal/jsontype"
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
@@ -52,8 +53,8 @@ func reachesBinary(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Pointer, reflect.Array, reflect.Slice, reflect.Map:
 		return isBinary(t) || reachesBinary(t.Elem(), seen)
 	case reflect.Struct:
-		for _, f := range fieldsOf(t).list {
-			if reachesBinary(f.typ, seen) {
+		for _, f := range jsontype.FieldsOf(t).List {
+			if reachesBinary(f.Type, seen) {
 				return true
 			}
 		}
@@ -93,8 +94,8 @@ func holdsBinary(v reflect.Value, depth int) bool {
 			}
 		}
 	case reflect.Struct:
-		for _, f := range fieldsOf(v.Type()).list {
-			if value, ok := f.get(v); ok && holdsBinary(value, depth) {
+		for _, f := range jsontype.FieldsOf(v.Type()).List {
+			if value, ok := f.Get(v); ok && holdsBinary(value, depth) {
 				return true
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 
+	"github.com/sioserver/sioserver/codec/internal/jsontype"
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
@@ -137,7 +138,7 @@ func (d *argDecoder) untyped(i int) (value any, end int, err error) {
 			if value, i, err = d.untyped(start); err != nil {
 				return nil, i, err
 			}
-			members[name] = value
+			members[string(name)] = value
 		}
 		return members, i + 1, nil
 	default:
@@ -177,7 +178,7 @@ func (d *argDecoder) mapping(i int, v reflect.Value) (end int, err error) {
 	}
 	for i = d.token(i + 1); d.raw[i] != '}'; i = d.token(i) {
 		name, start := d.name(i)
-		key, err := mapKey(v.Type().Key(), name)
+		key, err := mapKey(v.Type().Key(), string(name))
 		if err != nil {
 			return i, err
 		}
@@ -191,19 +192,19 @@ func (d *argDecoder) mapping(i int, v reflect.Value) (end int, err error) {
 }
 
 func (d *argDecoder) structure(i int, v reflect.Value) (end int, err error) {
-	known := fieldsOf(v.Type())
+	known := jsontype.FieldsOf(v.Type())
 	for i = d.token(i + 1); d.raw[i] != '}'; i = d.token(i) {
 		name, start := d.name(i)
-		f := known.find(name)
+		f := known.Find(name)
 		if f == nil {
 			i = start + skipScalar(d.raw[start:])
 			continue
 		}
-		target, ok := f.ensure(v)
+		target, ok := f.Ensure(v)
 		if !ok {
 			return i, errors.New("socketio: embedded pointer to an unexported struct in " + v.Type().String())
 		}
-		if f.quoted {
+		if f.Quoted {
 			i, err = d.quoted(start, target)
 		} else {
 			i, err = d.value(start, target)
@@ -228,9 +229,9 @@ func (d *argDecoder) quoted(i int, v reflect.Value) (end int, err error) {
 }
 
 // name returns the member's name at i and the index of its value.
-func (d *argDecoder) name(i int) (string, int) {
+func (d *argDecoder) name(i int) ([]byte, int) {
 	text, n, _ := jsonenc.AppendUnquoted(nil, d.raw[i:])
-	return string(text), d.token(i + n)
+	return text, d.token(i + n)
 }
 
 // mapKey makes a key of type t of a member's name.

@@ -1,13 +1,11 @@
 package socketio
 
 import (
-	"encoding"
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/sioserver/sioserver/codec/internal/jsontype"
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
@@ -115,26 +113,17 @@ func (e *valueEncoder) walkList(v reflect.Value) error {
 }
 
 func (e *valueEncoder) walkMap(v reflect.Value) error {
-	type member struct {
-		name  string
-		value reflect.Value
+	members, err := jsontype.Members(v)
+	if err != nil {
+		return err
 	}
-	members := make([]member, 0, v.Len())
-	for it := v.MapRange(); it.Next(); {
-		name, err := mapKeyName(it.Key())
-		if err != nil {
-			return err
-		}
-		members = append(members, member{name, it.Value()})
-	}
-	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	e.b = append(e.b, '{')
 	for i, m := range members {
 		if i > 0 {
 			e.b = append(e.b, ',')
 		}
-		e.b = append(jsonenc.AppendString(e.b, m.name), ':')
-		if err := e.walk(m.value); err != nil {
+		e.b = append(jsonenc.AppendString(e.b, m.Name), ':')
+		if err := e.walk(m.Value); err != nil {
 			return err
 		}
 	}
@@ -142,42 +131,21 @@ func (e *valueEncoder) walkMap(v reflect.Value) error {
 	return nil
 }
 
-func mapKeyName(key reflect.Value) (string, error) {
-	if key.Kind() == reflect.String {
-		return key.String(), nil
-	}
-	if m, ok := key.Interface().(encoding.TextMarshaler); ok {
-		if key.Kind() == reflect.Pointer && key.IsNil() {
-			return "", nil
-		}
-		text, err := m.MarshalText()
-		return string(text), err
-	}
-	switch {
-	case key.CanInt():
-		return strconv.FormatInt(key.Int(), 10), nil
-	case key.CanUint():
-		return strconv.FormatUint(key.Uint(), 10), nil
-	default:
-		return "", &json.UnsupportedTypeError{Type: key.Type()}
-	}
-}
-
 func (e *valueEncoder) walkStruct(v reflect.Value) error {
-	list, open := fieldsOf(v.Type()).list, byte('{')
+	list, open := jsontype.FieldsOf(v.Type()).List, byte('{')
 	for i := range list {
 		f := &list[i]
-		value, ok := f.get(v)
-		if !ok || f.omits(value) {
+		value, ok := f.Get(v)
+		if !ok || f.Omits(value) {
 			continue
 		}
-		e.b = append(append(e.b, open), f.literal...)
+		e.b = append(append(e.b, open), f.Literal...)
 		open = ','
 		start := len(e.b)
 		if err := e.walk(value); err != nil {
 			return err
 		}
-		if f.quoted && string(e.b[start:]) != "null" {
+		if f.Quoted && string(e.b[start:]) != "null" {
 			text := string(e.b[start:])
 			e.b = jsonenc.AppendString(e.b[:start], text)
 		}

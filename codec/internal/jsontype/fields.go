@@ -1,4 +1,4 @@
-package msgpack
+package jsontype
 
 import (
 	"cmp"
@@ -7,68 +7,73 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
-// field is a struct field as encoding/json sees it.
-type field struct {
-	name      string
-	index     []int
-	tagged    bool
-	omitEmpty bool
-	omitZero  bool
-	quoted    bool // the option "string" applies
+// Field is a struct field as encoding/json sees it. Immutable.
+type Field struct {
+	Name    string
+	Literal string // the name as a JSON string, and a colon
+	Type    reflect.Type
+	Quoted  bool // the option "string" applies
+
+	index               []int
+	tagged              bool
+	omitEmpty, omitZero bool
 }
 
-// fields are the visible fields of a struct type in the order of encoding/json.
-type fields struct {
-	list   []field
+// Fields are the visible fields of a struct type. Immutable.
+type Fields struct {
+	List   []Field // in the order of encoding/json
 	byName map[string]int
 }
 
-// fieldCache holds a *fields for each reflect.Type that was asked for.
-var fieldCache sync.Map
+// known holds a *Fields for each reflect.Type that was asked for.
+var known sync.Map
 
-func fieldsOf(t reflect.Type) *fields {
-	if known, ok := fieldCache.Load(t); ok {
-		return known.(*fields)
+// FieldsOf returns the fields of a struct type. Safe for concurrent use.
+func FieldsOf(t reflect.Type) *Fields {
+	if fs, ok := known.Load(t); ok {
+		return fs.(*Fields)
 	}
-	known, _ := fieldCache.LoadOrStore(t, newFields(t))
-	return known.(*fields)
+	fs, _ := known.LoadOrStore(t, newFields(t))
+	return fs.(*Fields)
 }
 
 // newFields applies Go's rules for embedded fields, as amended by tags: of
 // several fields of one name the least nested wins, then the only tagged one;
 // else all are hidden.
-func newFields(t reflect.Type) *fields {
+func newFields(t reflect.Type) *Fields {
 	found := collectFields(nil, t, nil, map[reflect.Type]bool{})
-	rank := func(f field) int {
+	rank := func(f Field) int {
 		if f.tagged {
 			return 2 * len(f.index)
 		}
 		return 2*len(f.index) + 1
 	}
-	slices.SortStableFunc(found, func(a, b field) int {
-		return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(rank(a), rank(b)))
+	slices.SortStableFunc(found, func(a, b Field) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(rank(a), rank(b)))
 	})
-	fs := &fields{byName: map[string]int{}}
+	fs := &Fields{byName: map[string]int{}}
 	for len(found) > 0 {
-		name, same := found[0].name, 1
-		for same < len(found) && found[same].name == name {
+		name, same := found[0].Name, 1
+		for same < len(found) && found[same].Name == name {
 			same++
 		}
 		if same == 1 || rank(found[0]) != rank(found[1]) {
-			fs.list = append(fs.list, found[0])
+			fs.List = append(fs.List, found[0])
 		}
 		found = found[same:]
 	}
-	slices.SortFunc(fs.list, func(a, b field) int { return slices.Compare(a.index, b.index) })
-	for i, f := range fs.list {
-		fs.byName[f.name] = i
+	slices.SortFunc(fs.List, func(a, b Field) int { return slices.Compare(a.index, b.index) })
+	for i, f := range fs.List {
+		fs.byName[f.Name] = i
 	}
 	return fs
 }
 
-func collectFields(found []field, t reflect.Type, index []int, open map[reflect.Type]bool) []field {
+func collectFields(found []Field, t reflect.Type, index []int, open map[reflect.Type]bool) []Field {
 	if open[t] {
 		return found // embeds itself: deeper copies are hidden by the outer ones
 	}
@@ -94,7 +99,8 @@ func collectFields(found []field, t reflect.Type, index []int, open map[reflect.
 			found = collectFields(found, target, path, open)
 			continue
 		}
-		f := field{name: cmp.Or(name, sf.Name), index: path, tagged: name != ""}
+		f := Field{Name: cmp.Or(name, sf.Name), Type: sf.Type, index: path, tagged: name != ""}
+		f.Literal = string(jsonenc.AppendString(nil, f.Name)) + ":"
 		for option := range strings.SplitSeq(options, ",") {
 			switch option {
 			case "omitempty":
@@ -102,7 +108,7 @@ func collectFields(found []field, t reflect.Type, index []int, open map[reflect.
 			case "omitzero":
 				f.omitZero = true
 			case "string":
-				f.quoted = quotable(target.Kind())
+				f.Quoted = quotable(target.Kind())
 			}
 		}
 		found = append(found, f)
@@ -124,23 +130,23 @@ func quotable(k reflect.Kind) bool {
 		k == reflect.Float32 || k == reflect.Float64 || k == reflect.String
 }
 
-// find returns the field that a member called name is decoded into: the exact
+// Find returns the field that a member called name is decoded into: the exact
 // match, else the first that differs in case only.
-func (fs *fields) find(name []byte) *field {
+func (fs *Fields) Find(name []byte) *Field {
 	if i, ok := fs.byName[string(name)]; ok {
-		return &fs.list[i]
+		return &fs.List[i]
 	}
 	text := string(name)
-	for i := range fs.list {
-		if strings.EqualFold(fs.list[i].name, text) {
-			return &fs.list[i]
+	for i := range fs.List {
+		if strings.EqualFold(fs.List[i].Name, text) {
+			return &fs.List[i]
 		}
 	}
 	return nil
 }
 
-// get returns the field of v; false if it lies in an embedded struct that is nil.
-func (f *field) get(v reflect.Value) (reflect.Value, bool) {
+// Get returns the field of v; false if it lies in an embedded struct that is nil.
+func (f *Field) Get(v reflect.Value) (reflect.Value, bool) {
 	for n, i := range f.index {
 		if n > 0 && v.Kind() == reflect.Pointer {
 			if v.IsNil() {
@@ -153,9 +159,9 @@ func (f *field) get(v reflect.Value) (reflect.Value, bool) {
 	return v, true
 }
 
-// ensure is get, but it allocates the embedded structs that are nil; false if
+// Ensure is Get, but it allocates the embedded structs that are nil; false if
 // one is of an unexported type and can't be set.
-func (f *field) ensure(v reflect.Value) (reflect.Value, bool) {
+func (f *Field) Ensure(v reflect.Value) (reflect.Value, bool) {
 	for n, i := range f.index {
 		if n > 0 && v.Kind() == reflect.Pointer {
 			if v.IsNil() {
@@ -171,8 +177,8 @@ func (f *field) ensure(v reflect.Value) (reflect.Value, bool) {
 	return v, true
 }
 
-// omits reports whether the tag keeps v, the field's value, out of the output.
-func (f *field) omits(v reflect.Value) bool {
+// Omits reports whether the tag keeps v, the field's value, out of the output.
+func (f *Field) Omits(v reflect.Value) bool {
 	return f.omitEmpty && isEmpty(v) || f.omitZero && isZero(v)
 }
 
