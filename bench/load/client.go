@@ -119,6 +119,14 @@ func (c *Client) message(p []byte) error {
 	return nil
 }
 
+func (c *Client) attachment(data []byte) error {
+	if !c.joined {
+		return fmt.Errorf("a binary message of %d bytes before the namespace is connected", len(data))
+	}
+	c.g.events.Attachment(c, data)
+	return nil
+}
+
 // handshake reads the server's open packet and asks for the main namespace.
 func (c *Client) handshake(data []byte) error {
 	if c.main.role == rolePoll {

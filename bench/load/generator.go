@@ -25,6 +25,8 @@ type Events interface {
 	// Packet is called for every Socket.IO packet after that, without the Engine.IO type in front. The packet is
 	// borrowed until return.
 	Packet(c *Client, packet []byte)
+	// Attachment is called for every binary message after that, likewise.
+	Attachment(c *Client, data []byte)
 	// Closed is called once for a client that failed or that the server closed, never after Client.Close.
 	Closed(c *Client, err error)
 }
@@ -34,6 +36,8 @@ type Config struct {
 	Addr   netip.AddrPort // an IPv4 loopback address
 	Path   string         // the Engine.IO path; "" is /socket.io/
 	Events Events
+	// Deflate offers permessage-deflate, without context takeover. What the clients send is not compressed.
+	Deflate bool
 }
 
 // Generator owns the clients. It belongs to one goroutine, best locked to its thread.
@@ -53,12 +57,13 @@ type Generator struct {
 	seq     uint32
 	mask    uint32
 	start   time.Time
+	inflate *inflater // nil unless permessage-deflate was offered
 
 	requestWebSocket, requestPolling []byte
 	path, host                       string
 
-	// Pings counts the heartbeats answered.
-	Pings uint64
+	// Pings counts the heartbeats answered, Compressed the compressed messages.
+	Pings, Compressed uint64
 }
 
 // New makes a generator without clients.
@@ -84,8 +89,13 @@ func New(cfg Config) (*Generator, error) {
 		start:   time.Now(),
 		path:    path, host: cfg.Addr.String(),
 	}
+	extensions := ""
+	if cfg.Deflate {
+		g.inflate = &inflater{}
+		extensions = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+	}
 	g.requestWebSocket = fmt.Appendf(nil, "GET %s?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2lvc2VydmVyIGJlbmNoIQ==\r\n\r\n", path, g.host)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2lvc2VydmVyIGJlbmNoIQ==\r\n%s\r\n", path, g.host, extensions)
 	g.requestPolling = fmt.Appendf(nil, "GET %s?EIO=4&transport=polling HTTP/1.1\r\nHost: %s\r\n\r\n", path, g.host)
 	return g, nil
 }

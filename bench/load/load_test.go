@@ -36,6 +36,10 @@ func (r *recorder) Packet(c *load.Client, packet []byte) {
 	r.packets[c.Index] = append(r.packets[c.Index], string(packet))
 }
 
+func (r *recorder) Attachment(c *load.Client, data []byte) {
+	r.packets[c.Index] = append(r.packets[c.Index], fmt.Sprintf("%x", data))
+}
+
 func (r *recorder) Closed(_ *load.Client, err error) { r.closed = append(r.closed, err.Error()) }
 
 func newRecorder(t *testing.T, addr netip.AddrPort) *recorder {

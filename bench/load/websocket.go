@@ -12,6 +12,8 @@ const (
 	opClose  = 8
 	opPing   = 9
 	opPong   = 10
+
+	compressedBit = 0x40 // RSV1 of a message's first frame (RFC 7692)
 )
 
 var errFragmented = errors.New("the server sent a fragmented WebSocket message, which this client does not join")
@@ -41,11 +43,22 @@ func (c *conn) frame(data []byte) (n int, err error) {
 		return 0, nil
 	}
 	payload := data[head:n]
-	switch opcode := data[0]; opcode {
+	opcode := data[0]
+	if opcode&compressedBit != 0 {
+		if c.g.inflate == nil {
+			return n, errCompressed
+		}
+		c.g.Compressed++
+		if payload, err = c.g.inflate.message(payload); err != nil {
+			return n, err
+		}
+		opcode &^= compressedBit
+	}
+	switch opcode {
 	case 0x80 | opText:
 		return n, c.client.packet(c, payload)
 	case 0x80 | opBinary:
-		return n, errors.New("the server sent a binary message, which no scenario asks for")
+		return n, c.client.attachment(payload)
 	case 0x80 | opPing:
 		c.out = appendFrame(c.queue(), opPong, c.g.nextMask(), "", payload)
 		return n, nil

@@ -48,6 +48,40 @@ func TestFanOutChecksEveryMessage(t *testing.T) {
 	}
 }
 
+func TestFanOutChecksBinaryMessages(t *testing.T) {
+	data := func(number string) []byte { return []byte(number + "xxxxxxxxxx") }
+	for _, tc := range []struct {
+		name     string
+		received []string // "b" in front of attachments
+		want     string   // "" when all is well
+	}{
+		{"right", []string{binaryHead, "b0000000000", binaryHead, "b0000000001"}, ""},
+		{"text instead", []string{string(message(0, 20))}, "want a message with one attachment"},
+		{"no attachment", []string{binaryHead, binaryHead}, "want a message with one attachment"},
+		{"attachment alone", []string{"b0000000000"}, "want an attachment of 20 bytes after its message"},
+		{"another number", []string{binaryHead, "b0000000001"}, "got message 1 where 0 was due"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := &fanOut{s: &session{}, rooms: 1, members: 10, due: make([]int, 10), awaits: make([]bool, 10), payload: make([]byte, 20), latency: stats.NewHistogram()}
+			for i := range f.left {
+				f.left[i] = f.members
+			}
+			for _, packet := range tc.received {
+				if number, ok := strings.CutPrefix(packet, "b"); ok {
+					f.receiveAttachment(&load.Client{Index: 3}, data(number))
+				} else {
+					f.receiveHead(&load.Client{Index: 3}, []byte(packet))
+				}
+			}
+			switch {
+			case tc.want == "" && f.s.failure == nil:
+			case tc.want == "" || f.s.failure == nil || !strings.Contains(f.s.failure.Error(), tc.want):
+				t.Errorf("%v", f.s.failure)
+			}
+		})
+	}
+}
+
 func TestRoomsCheckTheRoom(t *testing.T) {
 	f := &fanOut{s: &session{}, rooms: 5, members: 2, due: []int{0, 1, 2, 3, 4}, payload: make([]byte, 20), latency: stats.NewHistogram()}
 	f.receive(&load.Client{Index: 1}, message(2, 20)) // the room of client 2

@@ -2,7 +2,9 @@ package run
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -25,15 +27,28 @@ type fanOut struct {
 	complete int
 	stop     bool
 	latency  *stats.Histogram
+	awaits   []bool // by client: the attachment of the message is due; nil unless messages are binary
 }
 
 const sequenceDigits = 10
+
+// filling is what payloads are made of: no two halves of a message are the same, so that a compressor has some work.
+func filling(n int, deflate bool) []byte {
+	payload := bytes.Repeat([]byte{'x'}, n)
+	if deflate {
+		source := rand.New(rand.NewPCG(1, 2))
+		for i := range payload {
+			payload[i] = "0123456789abcdef"[source.IntN(16)]
+		}
+	}
+	return payload
+}
 
 func (s *session) fanOut(rooms int) error {
 	p := s.profile
 	f := &fanOut{
 		s: s, rooms: rooms, members: p.Clients / rooms, due: make([]int, p.Clients),
-		payload: bytes.Repeat([]byte{'x'}, p.Payload), latency: stats.NewHistogram(),
+		payload: filling(p.Payload, p.Deflate), latency: stats.NewHistogram(),
 	}
 	if err := s.connect(p.Clients); err != nil {
 		return err
@@ -47,6 +62,10 @@ func (s *session) fanOut(rooms int) error {
 		}
 	}
 	s.onPacket = f.receive
+	if p.Binary {
+		f.awaits = make([]bool, p.Clients)
+		s.onPacket, s.onBinary = f.receiveHead, f.receiveAttachment
+	}
 	if err := s.rest(p.Settle.Std()); err != nil {
 		return err
 	}
@@ -57,6 +76,9 @@ func (s *session) fanOut(rooms int) error {
 	err := s.measured(func() (int, error) { return f.run("messages", p.Duration.Std()) })
 	if err != nil {
 		return err
+	}
+	if p.Deflate && s.gen.Compressed == 0 {
+		return errors.New("the server has compressed nothing, although the clients offered to read it")
 	}
 	s.latencies(f.latency)
 	return s.rest(quiet) // a message too many fails here
@@ -97,9 +119,12 @@ func (f *fanOut) run(what string, d time.Duration) (deliveries int, err error) {
 func (f *fanOut) send() {
 	sequence := fmt.Appendf(nil, "%0*d", sequenceDigits, f.sent)
 	copy(f.payload, sequence)
-	if f.rooms == 1 {
+	switch {
+	case f.awaits != nil:
+		f.packet = append(f.packet[:0], `2["binary","`...)
+	case f.rooms == 1:
 		f.packet = append(f.packet[:0], `2["broadcast","`...)
-	} else {
+	default:
 		f.packet = append(strconv.AppendInt(append(f.packet[:0], `2["room","r`...), int64(f.sent%f.rooms), 10), `","`...)
 	}
 	f.packet = append(append(f.packet, f.payload...), `"]`...)
@@ -117,8 +142,34 @@ func (f *fanOut) receive(c *load.Client, packet []byte) {
 		f.s.fail(fmt.Errorf("client %d: want a message of %d bytes, got %d: %.100q", c.Index, size, len(packet), packet))
 		return
 	}
+	f.delivered(c, packet[len(messagePrefix):])
+}
+
+const binaryHead = `51-["message",{"_placeholder":true,"num":0}]`
+
+// receiveHead handles the text of a binary message.
+func (f *fanOut) receiveHead(c *load.Client, packet []byte) {
+	if f.awaits[c.Index] || string(packet) != binaryHead {
+		f.s.fail(fmt.Errorf("client %d: want a message with one attachment, got %.100q", c.Index, packet))
+		return
+	}
+	f.awaits[c.Index] = true
+}
+
+// receiveAttachment handles its bytes.
+func (f *fanOut) receiveAttachment(c *load.Client, data []byte) {
+	if !f.awaits[c.Index] || len(data) != len(f.payload) {
+		f.s.fail(fmt.Errorf("client %d: want an attachment of %d bytes after its message, got %d", c.Index, len(f.payload), len(data)))
+		return
+	}
+	f.awaits[c.Index] = false
+	f.delivered(c, data)
+}
+
+// delivered checks the number of a message and counts it.
+func (f *fanOut) delivered(c *load.Client, payload []byte) {
 	number := 0
-	for _, digit := range packet[len(messagePrefix) : len(messagePrefix)+sequenceDigits] {
+	for _, digit := range payload[:sequenceDigits] {
 		number = number*10 + int(digit-'0')
 	}
 	if number != f.due[c.Index] {

@@ -29,7 +29,7 @@ func Run(ctx context.Context, p *scenario.Profile, proc *peer.Process, progress 
 	}
 	s := &session{ctx: ctx, profile: p, proc: proc, progress: progress, record: &record}
 	var err error
-	if s.gen, err = load.New(load.Config{Addr: proc.Addr, Events: s}); err != nil {
+	if s.gen, err = load.New(load.Config{Addr: proc.Addr, Events: s, Deflate: p.Deflate}); err != nil {
 		return record, err
 	}
 	defer s.gen.Close()
@@ -70,6 +70,7 @@ type session struct {
 
 	onOpened func(c *load.Client)
 	onPacket func(c *load.Client, packet []byte)
+	onBinary func(c *load.Client, data []byte)
 	onTurn   func() error // called in every turn of the loop, when set
 }
 
@@ -90,6 +91,16 @@ func (s *session) Packet(c *load.Client, packet []byte) {
 		return
 	}
 	s.onPacket(c, packet)
+}
+
+// Attachment is called by the generator.
+func (s *session) Attachment(c *load.Client, data []byte) {
+	s.activity++
+	if s.onBinary == nil {
+		s.fail(fmt.Errorf("client %d got a binary message of %d bytes that nothing asked for", c.Index, len(data)))
+		return
+	}
+	s.onBinary(c, data)
 }
 
 // Closed is called by the generator.

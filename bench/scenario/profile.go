@@ -34,6 +34,8 @@ type Profile struct {
 	Transport Transport `toml:"transport"`
 	// StayPolling is the share of the clients of an upgrade load that never upgrade, 0 to 1.
 	StayPolling float64 `toml:"stay_polling"`
+	// Deflate makes clients offer permessage-deflate; whether it is used is up to the server.
+	Deflate bool `toml:"deflate"`
 	// Runs is how often each server is measured; Peers are the servers, by name, in the order of the report.
 	Runs  int      `toml:"runs"`
 	Peers []string `toml:"peers"`
@@ -49,6 +51,7 @@ type Profile struct {
 	Sample Duration `toml:"sample"`
 
 	Payload  int      `toml:"payload"`   // bytes of the string that every message carries
+	Binary   bool     `toml:"binary"`    // broadcast: every message carries bytes instead
 	Rooms    int      `toml:"rooms"`     // rooms, each with clients/rooms members
 	InFlight int      `toml:"in_flight"` // emits (or requests of one client) that are not complete at any time
 	Rate     int      `toml:"rate"`      // requests a second over all clients

@@ -11,7 +11,7 @@ import (
 
 // common are the settings of every kind; optional and required those of each.
 var (
-	common = []string{"title", "kind", "transport", "stay_polling", "runs", "peers", "concurrency", "settle"}
+	common = []string{"title", "kind", "transport", "stay_polling", "deflate", "runs", "peers", "concurrency", "settle"}
 
 	required = map[Kind][]string{
 		Idle:      {"steps"},
@@ -24,7 +24,7 @@ var (
 	}
 	optional = map[Kind][]string{
 		Waves:     {"sample"},
-		Broadcast: {"payload", "warmup"},
+		Broadcast: {"payload", "binary", "warmup"},
 		Rooms:     {"payload", "warmup"},
 		Echo:      {"payload", "warmup"},
 		Latency:   {"payload", "warmup"},
@@ -92,6 +92,9 @@ func (p *Profile) validate(given map[string]any) error {
 	}
 	if p.StayPolling > 0 && p.Transport != Upgrade {
 		refuse("stay_polling = %g: only the transport \"upgrade\" has clients that could upgrade", p.StayPolling)
+	}
+	if (p.Binary || p.Deflate) && p.Transport != WebSocket {
+		refuse("transport = %q: binary and deflate are for \"websocket\"", p.Transport)
 	}
 	if p.Payload > maxPayload {
 		refuse("payload = %d: must be at most %d", p.Payload, maxPayload)

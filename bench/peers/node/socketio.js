@@ -1,4 +1,4 @@
-// A Socket.IO server of the reference implementation for the benchmark harness: node socketio.js ws|eiows|uws
+// A Socket.IO server of the reference implementation for the benchmark harness: node socketio.js ws|eiows|uws [deflate]
 // See ../README.md for what it must do.
 "use strict";
 
@@ -8,12 +8,14 @@ const { answerFigures } = require("./figures");
 const engine = process.argv[2] || "ws";
 const port = Number(process.env.PORT);
 const options = { serveClient: false };
+if (process.argv[3] === "deflate") {
+  options.perMessageDeflate = { threshold: 64 };
+}
 if (engine === "eiows") {
   options.wsEngine = require("eiows").Server;
 }
 
 const io = new Server(options);
-
 
 // The reference's own memory figures are taken with the handshake request dropped.
 function dropRequest(raw) {
@@ -34,6 +36,10 @@ function broadcast(payload) {
   io.emit("message", payload);
 }
 
+function binary(payload) {
+  io.emit("message", Buffer.from(payload));
+}
+
 function room(name, payload) {
   io.to(name).emit("message", payload);
 }
@@ -42,6 +48,7 @@ io.on("connection", (socket) => {
   socket.on("echo", echo);
   socket.on("join", join);
   socket.on("broadcast", broadcast);
+  socket.on("binary", binary);
   socket.on("room", room);
 });
 

@@ -10,21 +10,27 @@ import (
 	"runtime"
 	"runtime/metrics"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
 
 func main() {
 	inline := flag.Bool("inline", false, "run the handlers on the event loop")
 	keep := flag.Bool("keep-request", false, "keep each client's handshake request")
+	deflate := flag.Bool("deflate", false, "compress WebSocket messages of 64 bytes and more")
 	flag.Parse()
-	if err := serve(*inline, *keep); err != nil {
+	cfg := sio.Config{DiscardRequest: !*keep, NoClient: true}
+	if *deflate {
+		cfg.PerMessageDeflate = &eio.PerMessageDeflate{Threshold: 64}
+	}
+	if err := serve(cfg, *inline); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(inline, keep bool) error {
-	server, err := sio.New(sio.Config{DiscardRequest: !keep, NoClient: true})
+func serve(cfg sio.Config, inline bool) error {
+	server, err := sio.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -41,6 +47,9 @@ func serve(inline, keep bool) error {
 	}, options...)
 	sio.On(server, "broadcast", func(_ context.Context, s *sio.Socket, payload string) error {
 		return server.Emit("message", payload)
+	}, options...)
+	sio.On(server, "binary", func(_ context.Context, s *sio.Socket, payload string) error {
+		return server.Emit("message", []byte(payload))
 	}, options...)
 	sio.On(server, "room", func(_ context.Context, s *sio.Socket, to sio.Args2[string, string]) error {
 		return server.To(to.A).Emit("message", to.B)
