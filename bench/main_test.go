@@ -97,13 +97,34 @@ func TestAnInterruptLeavesAPartialResult(t *testing.T) {
 }
 
 func TestAFailedRunIsAFailure(t *testing.T) {
-	_, args := files(t, "kind = 'echo'\nruns = 1\nsettle = '1ms'\nclients = 1000000\nin_flight = 1\nduration = '1s'\npeers = ['floor']\n")
+	dir, args := files(t, "kind = 'echo'\nruns = 1\nsettle = '1ms'\nclients = 1000000\nin_flight = 1\nduration = '1s'\npeers = ['floor']\n")
 	var out, log bytes.Buffer
 	if code := command(t.Context(), args, &out, &log); code != 1 || !strings.Contains(log.String(), "need more descriptors") {
 		t.Errorf("exit status %d: %s", code, &log)
 	}
 	if !strings.Contains(out.String(), "FAILED  floor: 1000000 clients") {
 		t.Errorf("table:\n%s", &out)
+	}
+	if left, _ := os.ReadDir(filepath.Join(dir, "results")); len(left) > 0 {
+		t.Errorf("a run that measured nothing left %v", left)
+	}
+}
+
+func TestAFailedRunKeepsEarlierResults(t *testing.T) {
+	dir, args := files(t, idle)
+	var out, log bytes.Buffer
+	if code := command(t.Context(), args, &out, &log); code != 0 {
+		t.Fatalf("exit status %d: %s", code, &log)
+	}
+	profile := strings.Replace(idle, "5]", "1000000]", 1)
+	if err := os.WriteFile(filepath.Join(dir, "test.toml"), []byte(strings.Replace(profile, "[0,", "[999999,", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code := command(t.Context(), args, &out, &log); code != 1 {
+		t.Fatalf("exit status %d: %s", code, &log)
+	}
+	if records := results(t, dir); len(records) != 3 || records[1].Error != "" {
+		t.Errorf("%+v", records)
 	}
 }
 
@@ -129,6 +150,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"argument", append(good, "echo"), 2, `unexpected argument "echo"`},
 		{"bad expression", append(good, "-run", "("), 2, "-run"},
 		{"bad cores", append(good, "-server-cores", "x"), 2, "-server-cores"},
+		{"absent cores", append(good, "-server-cores", "1000"), 2, "-server-cores: there is no core 1000"},
 		{"negative runs", append(good, "-runs", "-1"), 2, "-runs"},
 		{"nothing matches", append(good, "-run", "nothing"), 1, `matches "nothing"`},
 		{"unknown server", append(good, "-peers", "apache"), 1, `no server "apache"; there are floor`},

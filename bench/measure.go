@@ -40,7 +40,7 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 		if err := os.MkdirAll(o.out, 0o755); err != nil {
 			return err
 		}
-		file, err := os.Create(filepath.Join(o.out, resultsFile))
+		file, err := os.Create(filepath.Join(o.out, resultsFile+".new"))
 		if err != nil {
 			return err
 		}
@@ -91,11 +91,23 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 		return err
 	}
 	if o.out != "" {
+		if err := replaceResults(o.out, records); err != nil {
+			return err
+		}
 		if err := drawCharts(o, records, peers, out); err != nil {
 			return err
 		}
 	}
 	return failed
+}
+
+// replaceResults puts the new results in the place of earlier ones, unless nothing was measured.
+func replaceResults(dir string, records []result.Record) error {
+	name := filepath.Join(dir, resultsFile)
+	if !slices.ContainsFunc(records, func(r result.Record) bool { return r.Type == result.Run && len(r.Figures)+len(r.Series) > 0 }) {
+		return os.Remove(name + ".new")
+	}
+	return os.Rename(name+".new", name)
 }
 
 // loadFiles reads the scenarios that were asked for and all servers.

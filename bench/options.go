@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sioserver/sioserver/bench/measure"
@@ -104,14 +105,14 @@ func chooseCores(server, load string) (c result.Cores, err error) {
 		return c, err
 	}
 	if server != "" {
-		if c.Server, err = measure.ParseCores(server); err != nil {
+		if c.Server, err = parseCores(server, all); err != nil {
 			return c, fmt.Errorf("-server-cores: %w", err)
 		}
 	} else {
 		c.Server = all[len(all)-1:]
 	}
 	if load != "" {
-		if c.Load, err = measure.ParseCores(load); err != nil {
+		if c.Load, err = parseCores(load, all); err != nil {
 			return c, fmt.Errorf("-load-cores: %w", err)
 		}
 		return c, nil
@@ -129,4 +130,15 @@ func chooseCores(server, load string) (c result.Cores, err error) {
 		return c, errors.New("the servers have every core: leave one to the load (-server-cores) or share on purpose (-load-cores)")
 	}
 	return c, nil
+}
+
+// parseCores reads a list of cores, each of them among all.
+func parseCores(list string, all []int) ([]int, error) {
+	cores, err := measure.ParseCores(list)
+	for _, core := range cores {
+		if !slices.Contains(all, core) {
+			return nil, fmt.Errorf("there is no core %d, this process may use %v", core, all)
+		}
+	}
+	return cores, err
 }

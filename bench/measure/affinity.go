@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxCores is how many cores a unix.CPUSet can hold.
+const maxCores = 1024
+
 // ParseCores reads a list such as "0,2-3".
 func ParseCores(list string) ([]int, error) {
 	var cores []int
@@ -20,7 +23,7 @@ func ParseCores(list string) ([]int, error) {
 		if err == nil && isRange {
 			last, err = strconv.Atoi(to)
 		}
-		if err != nil || first < 0 || last < first {
+		if err != nil || first < 0 || last < first || last >= maxCores {
 			return nil, fmt.Errorf("cores %q: want numbers and ranges, such as \"0,2-3\"", list)
 		}
 		for core := first; core <= last; core++ {
