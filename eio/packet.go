@@ -34,6 +34,8 @@ type Packet struct {
 	binary     bool
 	static     bool
 	plain      bool // not to be compressed
+
+	_ [16]byte // fills a cache line: packets of different loops do not share one
 }
 
 var packets = sync.Pool{New: func() any { return new(Packet) }}

@@ -19,8 +19,15 @@ type Frame struct {
 	Start int
 
 	refs atomic.Int32
-	buf  *bytebufferpool.ByteBuffer
+	buf  *bytebufferpool.ByteBuffer // whose B this frame's is, unless it is small
+
+	_ [16]byte // fills a cache line: frames of different loops do not share one
 }
+
+// keptSize is the capacity up to which a frame keeps its buffer while it is in
+// the pool. The pool of buffers counts all its uses in one place, which loops
+// on several cores would contend for with every small message.
+const keptSize = 1 << 10
 
 var (
 	framePool  = sync.Pool{New: func() any { return new(Frame) }}
@@ -30,8 +37,10 @@ var (
 // NewFrame returns an empty frame with one reference, the caller's.
 func NewFrame() *Frame {
 	f := framePool.Get().(*Frame)
-	f.buf = bufferPool.Get()
-	f.B = f.buf.B
+	if f.B == nil {
+		f.buf = bufferPool.Get()
+		f.B = f.buf.B
+	}
 	f.Start = 0
 	f.refs.Store(1)
 	return f
@@ -65,9 +74,13 @@ func (f *Frame) Release() {
 	case n < 0:
 		panic("loop: frame released too often")
 	}
-	f.buf.B = f.B
-	bufferPool.Put(f.buf)
-	f.buf, f.B = nil, nil
+	if cap(f.B) <= keptSize {
+		f.B = f.B[:0]
+	} else {
+		f.buf.B = f.B
+		bufferPool.Put(f.buf)
+		f.buf, f.B = nil, nil
+	}
 	framePool.Put(f)
 }
 

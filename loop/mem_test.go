@@ -13,7 +13,7 @@ func TestSizes(t *testing.T) {
 	}{
 		{"Conn", unsafe.Sizeof(Conn{}), 96},
 		{"Timer", unsafe.Sizeof(Timer{}), 40},
-		{"Frame", unsafe.Sizeof(Frame{}), 48},
+		{"Frame", unsafe.Sizeof(Frame{}), 64},
 	} {
 		if s.size > s.max {
 			t.Errorf("%s has %d bytes, want at most %d", s.name, s.size, s.max)

@@ -117,7 +117,7 @@ func (s *Socket) sendAck(id uint64, args []any) error {
 // post hands m, whose reference it takes over, to the socket's loop.
 func (s *Socket) post(m message, volatile bool) error {
 	t := emitTasks.Get().(*emitTask)
-	*t = emitTask{s, m, volatile}
+	*t = emitTask{socket: s, message: m, volatile: volatile}
 	if !s.client.Loop().Post(t) {
 		t.recycle()
 		return ErrDisconnected
@@ -130,6 +130,8 @@ type emitTask struct {
 	socket   *Socket
 	message  message
 	volatile bool
+
+	_ [8]byte // fills a cache line: tasks of different loops do not share one
 }
 
 var emitTasks = sync.Pool{New: func() any { return new(emitTask) }}

@@ -43,6 +43,7 @@ type part struct {
 	loop    atomic.Pointer[loop.Loop] // set with the first session
 	ids     idSource
 	scratch *Event // for inline handlers; nil while in use
+	event   Event  // what scratch points to
 	counts  counters
 	_       [64]byte // keeps neighbours off this cache line
 }
@@ -59,7 +60,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	for i := range srv.parts {
 		srv.parts[i].ids = newIDSource()
-		srv.parts[i].scratch = new(Event)
+		srv.parts[i].scratch = &srv.parts[i].event
 	}
 	engine := cfg.engine()
 	if cfg.OnUpgrade != nil {

@@ -13,19 +13,19 @@ type MessageType uint8
 
 // The types of messages, and the fields of Message that each of them uses.
 const (
-	InitialHeartbeat     MessageType = 1 + iota // a node is new: others answer with a Heartbeat
-	Heartbeat                                   // a node is alive
-	Broadcast                                   // Packet, Options; with RequestID, Timeout clients acknowledge
-	SocketsJoin                                 // Options, Rooms
-	SocketsLeave                                // Options, Rooms
-	DisconnectSockets                           // Options, Close
-	FetchSockets                                // Options, RequestID
-	FetchSocketsResponse                        // RequestID, Sockets
-	ServerSideEmit                              // Packet; with RequestID an answer is wanted
-	ServerSideEmitResponse                      // RequestID, Answer
-	BroadcastClientCount                        // RequestID, ClientCount
-	BroadcastAck                                // RequestID, Answer
-	AdapterClose                                // a node leaves
+	InitialHeartbeat       MessageType = 1 + iota // a node is new: others answer with a Heartbeat
+	Heartbeat                                     // a node is alive
+	Broadcast                                     // Packet, Options; with RequestID, Timeout clients acknowledge
+	SocketsJoin                                   // Options, Rooms
+	SocketsLeave                                  // Options, Rooms
+	DisconnectSockets                             // Options, Close
+	FetchSockets                                  // Options, RequestID
+	FetchSocketsResponse                          // RequestID, Sockets
+	ServerSideEmit                                // Packet; with RequestID an answer is wanted
+	ServerSideEmitResponse                        // RequestID, Answer
+	BroadcastClientCount                          // RequestID, ClientCount
+	BroadcastAck                                  // RequestID, Answer
+	AdapterClose                                  // a node leaves
 )
 
 // Message is what one node tells the others, or one of them, about one
