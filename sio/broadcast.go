@@ -76,6 +76,9 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	}
 	return o.ns.each(func(ns *Namespace) error {
 		o.ns = ns
+		if o.ns.keepers() != nil && !o.local && !o.volatile {
+			return o.ns.log.publish(o, nil, event, args)
+		}
 		if a := o.remote(); a != nil {
 			return a.Broadcast(adapter.Packet{Event: event, Args: args}, o.options())
 		}
@@ -85,7 +88,7 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 
 // emit broadcasts to the sockets that a namespace, which is no parent, has here.
 func (o BroadcastOperator) emit(event string, args []any) error {
-	if o.ns.log != nil && !o.volatile {
+	if o.ns.log != nil && !o.volatile && o.ns.keepers() == nil {
 		return o.ns.log.broadcast(o, event, args)
 	}
 	m, err := eventMessage(o.ns, 0, false, event, args)

@@ -21,7 +21,7 @@ func (c *client) join(h socketio.Header) {
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():
-		c.enter(ns, h.Data, false)
+		c.enter(ns, h.Data, false, nil)
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
@@ -32,8 +32,9 @@ func (c *client) join(h socketio.Header) {
 const invalidNamespace = "Invalid namespace"
 
 // enter makes a socket for the client in a namespace. auth is borrowed. waited
-// tells that the client has waited for the session that it wants back.
-func (c *client) enter(ns *Namespace, auth []byte, waited bool) {
+// tells that the client has waited for the session that it wants back, and back is
+// what has come of that if the adapter keeps the sessions.
+func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
 	if c.overflows(0) {
 		return
 	}
@@ -41,20 +42,29 @@ func (c *client) enter(ns *Namespace, auth []byte, waited bool) {
 		c.ask(ns.name, auth)
 		return
 	}
+	if ns.keepers() != nil && !waited && !c.old() {
+		if w := asked(auth); w.PID != "" {
+			ns.depart()
+			c.restore(ns, auth, w)
+			return
+		}
+	}
 	s := &c.main
 	if ns != c.srv.main || s.state.Load() != stateUnused {
 		s = new(Socket)
 	}
 	s.client, s.ns = c, ns
 	s.member.Owner = s
-	var back *visit
-	if ns.log != nil && !c.old() {
+	if ns.log != nil && ns.keepers() == nil && !c.old() {
 		var holder *Socket
-		if back, holder = ns.log.claim(s, auth); holder != nil && !waited {
+		if back, holder = ns.log.claim(s, auth, waited); holder != nil && !waited {
 			ns.depart()
 			c.await(holder, ns, auth)
 			return
 		}
+	}
+	if back != nil {
+		ns.log.occupy(back, s)
 	}
 	if !ns.rooms.Reserve(&s.member, c.Loop().Index(), func() { s.id = c.newID(s.member.Slot(), back) }) {
 		if back != nil {
@@ -189,7 +199,11 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	} else {
 		var ok bool
 		if missed, ok = s.ns.log.welcome(s); !ok {
-			if s.open() {
+			switch {
+			case !s.open():
+			case s.ns.keepers() != nil:
+				s.enqueue(catchUpJob{}, true)
+			default:
 				c.Session.Close(true) // what it has missed is no longer kept
 			}
 			return

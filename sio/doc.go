@@ -99,5 +99,6 @@
 // A namespace acts on its own sockets through its rooms; only with
 // [Config.Adapter] does it go by way of an adapter.Adapter, which sends what is not
 // [BroadcastOperator.Local] to other servers too and calls back through
-// adapter.Local.
+// adapter.Local. One that is an adapter.Recoverer also keeps what clients need to
+// come back, to any server.
 package sio

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Dynamic namespaces: parents decide which
@@ -87,6 +88,11 @@ func (srv *Server) create(name string, parent *Namespace) *Namespace {
 	made := newNamespace(srv, name)
 	if srv.cfg.Adapter != nil {
 		made.adapter = srv.cfg.Adapter(local{made})
+		if made.log != nil {
+			if r, ok := made.adapter.(adapter.Recoverer); ok {
+				made.log.recoverer.Store(&r)
+			}
+		}
 	}
 	srv.mu.Lock()
 	if ns := srv.known(name); ns != nil {
@@ -262,6 +268,6 @@ func (t *admitTask) Run(*loop.Loop) {
 	case t.ns == nil:
 		c.refuse(s.ns.name, invalidNamespace, nil)
 	default:
-		c.enter(t.ns, t.auth, false)
+		c.enter(t.ns, t.auth, false, nil)
 	}
 }

@@ -19,6 +19,9 @@ func (l local) operator(o adapter.Options) BroadcastOperator {
 func (l local) Namespace() string { return l.ns.name }
 
 func (l local) Broadcast(p adapter.Packet, o adapter.Options) error {
+	if p.Offset != "" && l.ns.log != nil {
+		return l.ns.log.receive(p, l.operator(o))
+	}
 	return l.operator(o).emit(p.Event, p.Args)
 }
 

@@ -74,9 +74,8 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 }
 
 // finish makes the offset the event's last argument.
-func (d draft) finish(o offset) message {
-	var text [24]byte
-	d.head.End(d.srv.replaceEmpty(d.body, string(o.appendTo(text[:0]))))
+func (d draft) finish(o string) message {
+	d.head.End(d.srv.replaceEmpty(d.body, o))
 	d.head.Compact() // it is kept long
 	for _, p := range d.attachments {
 		p.Compact()

@@ -36,10 +36,16 @@ type Recovery struct {
 	// when 0. Who left first goes first.
 	MaxSessions int
 
+	// RestoreTimeout is how long a client that comes back may have to wait for an
+	// adapter that keeps the sessions (see package adapter) before it is treated as
+	// a new one; 2 seconds when 0.
+	RestoreTimeout time.Duration
+
 	// OnExpire, when set, is told of sockets whose clients have not come back in
 	// time, or not before others needed the place. It is not called for what is lost
 	// when the server ends. It is called on a goroutine of its own, one call after
-	// the other for a namespace.
+	// the other for a namespace. With an adapter that keeps the sessions it is called
+	// for sockets that a middleware has refused only.
 	OnExpire func(ExpiredSession)
 }
 
@@ -61,6 +67,9 @@ type RecoveryStats struct {
 	// Evicted is how many events and sockets a limit has cost, Expired how many
 	// sockets have ended for good, by that or by time.
 	Evicted, Expired uint64
+	// Unordered is how many events were sent without an offset because the adapter
+	// could not keep them in time.
+	Unordered uint64
 }
 
 func (st *RecoveryStats) add(o RecoveryStats) {
@@ -72,6 +81,7 @@ func (st *RecoveryStats) add(o RecoveryStats) {
 	st.Replayed += o.Replayed
 	st.Evicted += o.Evicted
 	st.Expired += o.Expired
+	st.Unordered += o.Unordered
 }
 
 func (r *Recovery) withDefaults() error {
@@ -93,6 +103,12 @@ func (r *Recovery) withDefaults() error {
 	}
 	if r.MaxDisconnectionDuration == 0 {
 		r.MaxDisconnectionDuration = 2 * time.Minute
+	}
+	if r.RestoreTimeout == 0 {
+		r.RestoreTimeout = restoreTime
+	}
+	if r.RestoreTimeout < 0 {
+		return fmt.Errorf("sio: Recovery.RestoreTimeout is %v; it must be positive, or 0 for %v", r.RestoreTimeout, restoreTime)
 	}
 	if r.MaxDisconnectionDuration < time.Millisecond {
 		return fmt.Errorf("sio: Recovery.MaxDisconnectionDuration is %v; it must be at least 1ms, or 0 for 2m", r.MaxDisconnectionDuration)

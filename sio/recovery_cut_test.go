@@ -274,7 +274,7 @@ func TestRecoveryUnderLoad(t *testing.T) {
 		done := sync.OnceFunc(cutting.Done)
 		receiving.Go(func() {
 			defer done() // also when it fails
-			cutAnywhere(t, srv, cutsEach, done, emitters)
+			cutAnywhere(t, []*Server{srv}, cutsEach, done, emitters)
 		})
 	}
 	cutting.Wait()
@@ -284,11 +284,12 @@ func TestRecoveryUnderLoad(t *testing.T) {
 	t.Logf("%+v", srv.Stats().Recovery)
 }
 
-// cutAnywhere loses its connection many times, then waits for the last events.
-func cutAnywhere(t *testing.T, srv *Server, cuts int, done func(), emitters int) {
+// cutAnywhere loses its connection many times, comes back to any of the servers,
+// and waits for the last events in the end.
+func cutAnywhere(t *testing.T, servers []*Server, cuts int, done func(), emitters int) {
 	r := &recoverer{t: t}
 	for life := range cuts + 1 {
-		conn, err := net.Dial("tcp", srv.Addr().String())
+		conn, err := net.Dial("tcp", servers[rand.IntN(len(servers))].Addr().String())
 		if err != nil {
 			t.Error(err)
 			return

@@ -4,7 +4,10 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // recoveryLog is what a namespace keeps so that clients can come back: the last
@@ -30,12 +33,16 @@ import (
 // position within that: the session remembers rooms from its first connection on.
 // It may come back before the server has noticed that it was gone: then it waits a
 // moment (see await). A pid whose client is really there is not given away.
+//
+// With an adapter that is a Recoverer positions and sessions are the cluster's: see
+// recovery_cluster.go.
 type recoveryLog struct {
 	ns  *Namespace
 	cfg *Recovery
 
 	mu       sync.Mutex // taken before the locks of shards and loops, never while another one is held
 	last     offset     // of the newest packet
+	dropped  offset     // of the newest packet that is not kept any more
 	first    uint64     // the position of the oldest packet kept
 	packets  []keptPacket
 	head     int // index of the oldest in packets
@@ -46,7 +53,10 @@ type recoveryLog struct {
 	timer    *time.Timer      // nil when there is nothing to wait for
 	sweeping bool
 	stopped  bool
+	waiting  []offsetWaiter
 	stats    RecoveryStats
+
+	recoverer atomic.Pointer[adapter.Recoverer] // nil when the log is this server's alone
 }
 
 // keptPacket is a packet and whom it was for: an empty list of rooms is everybody.
@@ -89,12 +99,18 @@ func (lg *recoveryLog) broadcast(o BroadcastOperator, event string, args []any) 
 
 // emit is broadcast for one socket, or for who has taken its place since.
 func (lg *recoveryLog) emit(s *Socket, event string, args []any, plain bool) error {
+	v := s.visit()
+	rooms := []string{s.ID()}
+	if lg.keeper() != nil {
+		if !s.open() && !lg.awaited(v) {
+			return ErrDisconnected
+		}
+		return lg.publish(BroadcastOperator{ns: lg.ns, rooms: rooms, plain: plain}, s, event, args)
+	}
 	d, err := eventDraft(lg.ns, event, args, plain)
 	if err != nil {
 		return err
 	}
-	v := s.visit()
-	rooms := []string{s.ID()}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	if !s.open() && (v == nil || lg.sessions[v.session.pid] != v.session) {
@@ -118,8 +134,14 @@ func (lg *recoveryLog) emit(s *Socket, event string, args []any, plain bool) err
 // caller.
 func (lg *recoveryLog) keep(d draft, rooms, except []string) message {
 	now := time.Now()
-	lg.last = lg.last.next(now.UnixMilli())
-	m := d.finish(lg.last)
+	var text [24]byte
+	o := lg.last.next(now.UnixMilli())
+	return lg.keepAt(now, o, d.finish(string(o.appendTo(text[:0]))), rooms, except)
+}
+
+// keepAt is keep for a complete message whose offset is the log's newest.
+func (lg *recoveryLog) keepAt(now time.Time, o offset, m message, rooms, except []string) message {
+	lg.last = o
 	k := keptPacket{offset: lg.last, message: m.retain(), rooms: rooms, except: except, size: packetCost + m.size()}
 	if lg.head > 64 && lg.head > len(lg.packets)/2 {
 		n := copy(lg.packets, lg.packets[lg.head:])
@@ -140,6 +162,7 @@ func (lg *recoveryLog) dropOldest() {
 	k := &lg.packets[lg.head]
 	k.message.release()
 	lg.bytes -= k.size
+	lg.dropped = k.offset
 	*k = keptPacket{}
 	lg.head++
 	lg.first++
@@ -158,8 +181,9 @@ func (lg *recoveryLog) position(o offset) (pos uint64, ok bool) {
 // missed returns the packets from a position on that were for the session. Each
 // has a reference for the caller.
 func (lg *recoveryLog) missed(ses *session, from uint64) (list []message) {
+	in := ses.membership()
 	for i, kept := from-lg.first, lg.kept(); i < uint64(len(kept)); i++ {
-		if k := &kept[i]; ses.wants(k, lg.first+i) {
+		if k := &kept[i]; ses.wants(k, lg.first+i, in) {
 			list = append(list, k.message.retain())
 		}
 	}

@@ -44,35 +44,56 @@ type visit struct {
 	recovered bool
 	behind    bool   // it has not been sent yet what was missed
 	from      uint64 // the first position that may have been missed
+
+	history *history  // with a Recoverer, while behind
+	left    time.Time // with a Recoverer, when its session was persisted
 }
 
-// wants reports whether the packet at a position was for the session.
-func (ses *session) wants(k *keptPacket, pos uint64) bool {
-	in := len(k.rooms) == 0 && ses.start <= pos
+// wants reports whether the packet at a position was for the session, whose
+// membership in is.
+func (ses *session) wants(k *keptPacket, pos uint64, in membership) bool {
+	wanted := len(k.rooms) == 0 && ses.start <= pos
 	for _, room := range k.rooms {
-		in = in || ses.in(room, pos)
+		wanted = wanted || in(room, pos)
 	}
-	if !in {
+	if !wanted {
 		return false
 	}
 	for _, room := range k.except {
-		if ses.in(room, pos) {
+		if in(room, pos) {
 			return false
 		}
 	}
 	return true
 }
 
-func (ses *session) in(room string, pos uint64) bool {
-	if room == string(ses.id[:]) {
-		return ses.born <= pos
-	}
-	for _, st := range ses.stays {
-		if st.room == room && st.from <= pos && pos < st.to {
-			return true
+// membership reports whether a session was in a room at a position.
+type membership func(room string, pos uint64) bool
+
+// manyStays is from how many stays on an index of them pays.
+const manyStays = 8
+
+// membership is the session's, valid until it changes.
+func (ses *session) membership() membership {
+	staysIn := func(string) []stay { return ses.stays }
+	if len(ses.stays) > manyStays {
+		index := make(map[string][]stay, len(ses.stays))
+		for _, st := range ses.stays {
+			index[st.room] = append(index[st.room], st)
 		}
+		staysIn = func(room string) []stay { return index[room] }
 	}
-	return false
+	return func(room string, pos uint64) bool {
+		if room == string(ses.id[:]) {
+			return ses.born <= pos
+		}
+		for _, st := range staysIn(room) {
+			if st.room == room && st.from <= pos && pos < st.to {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // rooms are those that the session is in now.
@@ -170,7 +191,10 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 	defer lg.ns.rooms.Tell(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if v != nil && v.behind && v.from < lg.first {
+	if v != nil && v.history != nil && !lg.caughtUp(v.history) {
+		return nil, false
+	}
+	if v != nil && v.behind && v.history == nil && v.from < lg.first {
 		// While its middlewares ran the limits have cost what it must be sent.
 		lg.stats.Failed++
 		lg.end(v.session)
@@ -188,13 +212,20 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 		ses.stays[i].from = min(ses.stays[i].from, now)
 	}
 	if v.recovered {
-		missed = lg.missed(ses, v.from)
+		if h := v.history; h != nil {
+			missed = h.before(lg.reached())
+			v.from = lg.after(h.upTo)
+			v.history = nil
+		}
+		missed = append(missed, lg.missed(ses, v.from)...)
 		v.behind = false
 		lg.stats.Recovered++
 		lg.stats.Replayed += uint64(len(missed))
 	} else {
 		ses.start = now
-		lg.sessions[ses.pid] = ses
+		if lg.keeper() == nil {
+			lg.sessions[ses.pid] = ses
+		}
 	}
 	return missed, true
 }
@@ -204,6 +235,10 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 func (lg *recoveryLog) part(s *Socket, reason Reason) {
 	v := s.visit()
 	if v == nil {
+		return
+	}
+	if r := lg.keeper(); r != nil {
+		lg.persist(s, v, r, reason)
 		return
 	}
 	data := s.Data()
@@ -256,15 +291,23 @@ func (lg *recoveryLog) end(ses *session) {
 	lg.wake(time.Now())
 }
 
+// wish is what a client that wants to come back sends.
+type wish struct{ PID, Offset string }
+
+// asked is the wish in the authentication data of a client; PID is "" when there is none.
+func asked(auth []byte) (w wish) {
+	if !bytes.Contains(auth, []byte(`"pid"`)) || jsonenc.Unmarshal(auth, &w) != nil {
+		return wish{}
+	}
+	return w
+}
+
 // claim gives the session that a client asks for to its new socket s. It reports
 // the session's present socket when the server does not know yet, or it is not
-// true, that its client is gone.
-func (lg *recoveryLog) claim(s *Socket, auth []byte) (v *visit, holder *Socket) {
-	if !bytes.Contains(auth, []byte(`"pid"`)) {
-		return nil, nil
-	}
-	var asks struct{ PID, Offset string }
-	if err := jsonenc.Unmarshal(auth, &asks); err != nil {
+// true, that its client is gone; waited tells that it had time to notice.
+func (lg *recoveryLog) claim(s *Socket, auth []byte, waited bool) (v *visit, holder *Socket) {
+	asks := asked(auth)
+	if asks.PID == "" {
 		return nil, nil
 	}
 	o, valid := parseOffset(asks.Offset)
@@ -278,6 +321,9 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte) (v *visit, holder *Socket) 
 		return nil, nil
 	}
 	if ses.socket != nil {
+		if waited {
+			lg.stats.Failed++
+		}
 		return nil, ses.socket
 	}
 	lg.lost.remove(ses)
@@ -299,6 +345,10 @@ func (lg *recoveryLog) resume(s *Socket, v *visit) {
 
 // unclaim takes back a claim.
 func (lg *recoveryLog) unclaim(v *visit) {
+	if r := lg.keeper(); r != nil {
+		r.Persist(v.history.session)
+		return
+	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.lose(v.session, v.session.data)
@@ -340,7 +390,7 @@ type returnTask struct {
 
 func (t *returnTask) Run(*loop.Loop) {
 	if t.s.leaveLimbo() {
-		t.s.client.enter(t.ns, t.auth, true)
+		t.s.client.enter(t.ns, t.auth, true, nil)
 	}
 }
 

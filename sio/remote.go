@@ -94,12 +94,19 @@ func (s *Socket) details() adapter.Details {
 	if err != nil {
 		handshake = []byte("{}")
 	}
-	data := []byte("{}")
-	if v := s.Data(); v != nil {
-		if data, err = jsonenc.Append(nil, v); err != nil {
-			s.ns.srv.reportError(s, "", err)
-			data = []byte("{}")
-		}
+	return adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: s.dataJSON()}
+}
+
+// dataJSON is the socket's data for other servers; an empty object when it has no JSON form.
+func (s *Socket) dataJSON() []byte {
+	v := s.Data()
+	if v == nil {
+		return []byte("{}")
 	}
-	return adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: data}
+	data, err := jsonenc.Append(nil, v)
+	if err != nil {
+		s.ns.srv.reportError(s, "", err)
+		return []byte("{}")
+	}
+	return data
 }

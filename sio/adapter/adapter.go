@@ -73,6 +73,8 @@ type Local interface {
 type Packet struct {
 	Event string
 	Args  []any
+	// Offset names the packet among those that a [Recoverer] keeps; "" when it is not kept.
+	Offset string
 }
 
 // Options say whom an operation is for: the union of Rooms, or everybody when

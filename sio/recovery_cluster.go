@@ -1,0 +1,238 @@
+package sio
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// A log whose adapter is a Recoverer keeps a part of what the adapter keeps for
+// the whole cluster, in the same order and with the adapter's offsets: what this
+// server was handed since it began to listen, but for the oldest that a limit has
+// cost. An own packet is not sent before its turn comes, so all servers send all
+// packets in one order, and a client's offset means the same to each of them.
+//
+// A packet that the adapter can't keep in time is sent without an offset. Should
+// it be kept after all, it is added to the log but not sent here again: a client
+// that comes back with an older offset then gets it a second time.
+
+// keeper is the adapter that keeps the packets and sessions; nil when the log does.
+func (lg *recoveryLog) keeper() adapter.Recoverer {
+	if r := lg.recoverer.Load(); r != nil {
+		return *r
+	}
+	return nil
+}
+
+// keepers is the keeper of the namespace's log, if it has one.
+func (ns *Namespace) keepers() adapter.Recoverer {
+	if ns.log == nil {
+		return nil
+	}
+	return ns.log.keeper()
+}
+
+// publishing is an own packet that waits for its turn.
+type publishing struct {
+	log     *recoveryLog
+	draft   draft
+	bare    message // the packet without an offset; only with a Parser
+	to      BroadcastOperator
+	options adapter.Options
+	socket  *Socket // whom alone it is for, unless nil
+	sent    bool
+}
+
+// publish hands an event to the adapter. s, unless nil, is the socket whom alone
+// it is for.
+func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, args []any) error {
+	d, err := eventDraft(lg.ns, event, args, o.plain)
+	if err != nil {
+		return err
+	}
+	p := &publishing{log: lg, draft: d, to: o, options: o.options(), socket: s}
+	if lg.ns.srv.cfg.Parser != nil {
+		if p.bare, err = eventMessage(lg.ns, 0, false, event, args); err != nil {
+			d.drop()
+			return err
+		}
+	}
+	if err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: args}, p.options, p.deliver); err != nil {
+		d.drop()
+	}
+	return err
+}
+
+// deliver sends the packet to this server's sockets, once, and keeps it when its
+// offset is known.
+func (p *publishing) deliver(text string) {
+	lg := p.log
+	o, ok := parseEntryID(text)
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	var m message
+	if ok {
+		m = lg.place(o, p.draft.finish(text), p.options)
+	} else {
+		m = p.draft.withoutOffset(p.bare)
+		lg.stats.Unordered++
+	}
+	defer m.release()
+	if p.sent {
+		return
+	}
+	p.sent = true
+	if s := p.socket; s != nil && s.state.Load() == stateConnecting {
+		// No broadcast reaches it yet.
+		if v := s.visit(); v == nil || !v.behind {
+			_ = s.post(m.retain(), false) // an error means that it has gone
+		}
+		return
+	}
+	p.to.cast(m, nil)
+}
+
+// withoutOffset is the packet as if it could not be recovered. bare is that for a
+// server with a Parser.
+func (d draft) withoutOffset(bare message) message {
+	if d.srv.cfg.Parser != nil {
+		return bare.retain()
+	}
+	p := d.srv.newPacket()
+	b := p.Begin()
+	b = append(b, d.body[len(b):len(d.body)-len(`,""]`)]...)
+	p.End(append(b, ']'))
+	for _, a := range d.attachments {
+		a.Retain()
+	}
+	return message{p, d.attachments, d.outgoing}
+}
+
+// receive takes a packet that another server has published.
+func (lg *recoveryLog) receive(p adapter.Packet, o BroadcastOperator) error {
+	id, ok := parseEntryID(p.Offset)
+	d, err := eventDraft(lg.ns, p.Event, p.Args, o.plain)
+	if err != nil || !ok {
+		return err
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	m := lg.place(id, d.finish(p.Offset), o.options())
+	o.cast(m, nil)
+	m.release()
+	return nil
+}
+
+// place keeps a packet at its offset. When that is not the newest the adapter has
+// begun anew, and what was kept before means nothing any more.
+func (lg *recoveryLog) place(o offset, m message, to adapter.Options) message {
+	if o.compare(lg.last) <= 0 {
+		for len(lg.kept()) > 0 {
+			lg.dropOldest()
+		}
+		lg.dropped = offset{o.ms, o.count - 1}
+	}
+	m = lg.keepAt(time.Now(), o, m, to.Rooms, to.Except)
+	lg.wakeWaiting()
+	return m
+}
+
+// start is the offset after which the log has everything; ok is false when that is
+// not known.
+func (lg *recoveryLog) start() (o offset, ok bool) {
+	o, ok = parseEntryID(lg.keeper().Since())
+	if o.compare(lg.dropped) < 0 {
+		o = lg.dropped
+	}
+	return o, ok
+}
+
+// reached is the offset up to which this server's sockets have been sent everything.
+func (lg *recoveryLog) reached() offset {
+	o, _ := lg.start()
+	if o.compare(lg.last) < 0 {
+		return lg.last
+	}
+	return o
+}
+
+// after is the position of the first packet after an offset.
+func (lg *recoveryLog) after(o offset) uint64 {
+	pos, found := lg.position(o)
+	if found {
+		pos++
+	}
+	return pos
+}
+
+// offsetWaiter waits until a log has reached an offset.
+type offsetWaiter struct {
+	offset offset
+	done   chan struct{}
+}
+
+// wakeWaiting tells those who wait for what has been reached.
+func (lg *recoveryLog) wakeWaiting() {
+	waiting := lg.waiting[:0]
+	for _, w := range lg.waiting {
+		if w.offset.compare(lg.last) <= 0 {
+			close(w.done)
+		} else {
+			waiting = append(waiting, w)
+		}
+	}
+	clear(lg.waiting[len(waiting):])
+	lg.waiting = waiting
+}
+
+// awaited reports whether a client that is gone may come back.
+func (lg *recoveryLog) awaited(v *visit) bool {
+	if v == nil {
+		return false
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	return !v.left.IsZero() && time.Since(v.left) <= lg.cfg.MaxDisconnectionDuration
+}
+
+// persist ends a socket's part in its session, which the adapter keeps when the
+// client may come back.
+func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason Reason) {
+	data := s.dataJSON()
+	lg.mu.Lock()
+	ses := v.session
+	keep := reason.recoverable() && (v.recovered || ses.start != forever)
+	if keep {
+		v.left = time.Now()
+	}
+	rooms := append(ses.rooms(), s.ID())
+	lg.mu.Unlock()
+	if keep {
+		r.Persist(adapter.Session{ID: s.ID(), PID: ses.pid, Rooms: rooms, Data: data})
+	}
+}
+
+// parseEntryID reads an offset in the form of a stream's entries, two numbers with
+// a dash between them.
+func parseEntryID(s string) (o offset, ok bool) {
+	ms, count, _ := strings.Cut(s, "-")
+	if o.ms, ok = parseDecimal(ms); ok {
+		o.count, ok = parseDecimal(count)
+	}
+	return o, ok
+}
+
+func parseDecimal(s string) (n int64, ok bool) {
+	if s == "" || len(s) > 18 {
+		return 0, false
+	}
+	for i := range len(s) {
+		d := s[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(d)
+	}
+	return n, true
+}

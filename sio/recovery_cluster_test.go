@@ -1,0 +1,262 @@
+package sio
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// stream is a cluster's log in memory: what a Recoverer's store is.
+type stream struct {
+	mu       sync.Mutex
+	entries  []entry
+	grown    *sync.Cond
+	closed   bool
+	mute     bool // nothing that is published gets a place
+	sessions map[string]adapter.Session
+	fetched  atomic.Int64 // histories
+}
+
+type entry struct {
+	kept adapter.Kept
+	by   *reader
+	own  func(offset string)
+}
+
+func newStream() *stream {
+	st := &stream{sessions: map[string]adapter.Session{}}
+	st.grown = sync.NewCond(&st.mu)
+	return st
+}
+
+func entryOffset(i int) string { return fmt.Sprintf("1000-%d", i) }
+
+// reader is one server's place in the stream. It implements adapter.Recoverer.
+type reader struct {
+	adapter.Adapter
+	stream *stream
+	local  adapter.Local
+	pace   time.Duration // how long it takes for an entry at most
+	ended  sync.WaitGroup
+}
+
+func (st *stream) connect(pace time.Duration) func(adapter.Local) adapter.Adapter {
+	return func(local adapter.Local) adapter.Adapter {
+		r := &reader{stream: st, local: local, pace: pace}
+		r.ended.Go(r.read)
+		return r
+	}
+}
+
+func (r *reader) read() {
+	st := r.stream
+	for i := 0; ; i++ {
+		st.mu.Lock()
+		for i == len(st.entries) && !st.closed {
+			st.grown.Wait()
+		}
+		if i == len(st.entries) {
+			st.mu.Unlock()
+			return
+		}
+		e := st.entries[i]
+		st.mu.Unlock()
+		if r.pace > 0 && rand.IntN(20) == 0 {
+			time.Sleep(rand.N(r.pace))
+		}
+		if e.by == r {
+			e.own(e.kept.Packet.Offset)
+		} else {
+			r.local.Broadcast(e.kept.Packet, e.kept.Options)
+		}
+	}
+}
+
+func (r *reader) BroadcastKept(p adapter.Packet, o adapter.Options, deliver func(string)) error {
+	st := r.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.mute {
+		go deliver("")
+		return nil
+	}
+	p.Offset = entryOffset(1 + len(st.entries))
+	st.entries = append(st.entries, entry{adapter.Kept{Packet: p, Options: o}, r, deliver})
+	st.grown.Broadcast()
+	return nil
+}
+
+func (r *reader) Since() string { return "1000-0" }
+
+func (r *reader) Persist(s adapter.Session) {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	r.stream.sessions[s.PID] = s
+}
+
+func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
+	st := r.stream
+	for ctx.Err() == nil { // another server may not have noticed yet that the client is gone
+		st.mu.Lock()
+		s, ok = st.sessions[pid]
+		delete(st.sessions, pid)
+		st.mu.Unlock()
+		if ok {
+			return s, true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return s, false
+}
+
+func (r *reader) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
+	st := r.stream
+	st.fetched.Add(1)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	o, _ := parseEntryID(after)
+	for i := int(o.count); i < len(st.entries); i++ {
+		list = append(list, st.entries[i].kept)
+	}
+	return list, entryOffset(len(st.entries)), nil
+}
+
+func (r *reader) Close() error {
+	r.stream.mu.Lock()
+	r.stream.closed = true
+	r.stream.grown.Broadcast()
+	r.stream.mu.Unlock()
+	r.ended.Wait()
+	return nil
+}
+
+// clustered starts servers that share a stream.
+func clustered(t *testing.T, n int, st *stream, cfg Recovery, pace time.Duration) (servers []*Server) {
+	t.Helper()
+	for range n {
+		srv, err := New(Config{Loops: 2, ConnectionStateRecovery: &cfg, Adapter: st.connect(pace), Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := srv.Listen("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { srv.Close() })
+		servers = append(servers, srv)
+	}
+	return servers
+}
+
+// TestRecoveryInCluster cuts clients anywhere, while all servers emit, and lets
+// them come back to any server: to ones that are behind, and, with few packets
+// kept, to ones that must fetch what they have forgotten.
+func TestRecoveryInCluster(t *testing.T) {
+	for name, cfg := range map[string]Recovery{
+		"enough kept": {MaxBytes: 256 << 20, MaxPackets: 1 << 20},
+		"few kept":    {MaxPackets: 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const clients, emitters, cuts = 4, 3, 60
+			st := newStream()
+			servers := clustered(t, 2, st, cfg, 3*time.Millisecond)
+			stop := make(chan struct{})
+			var emitting, receiving, cutting sync.WaitGroup
+			for e := range emitters {
+				srv := servers[e%len(servers)]
+				emitting.Go(func() {
+					for n := 0; ; n++ {
+						select {
+						case <-stop:
+							if err := srv.Emit("e", -1-e); err != nil {
+								t.Error(err)
+							}
+							return
+						case <-time.After(300 * time.Microsecond):
+						}
+						if err := srv.Emit("e", n*emitters+e, []byte{byte(n)}); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			for range clients {
+				cutting.Add(1)
+				done := sync.OnceFunc(cutting.Done)
+				receiving.Go(func() {
+					defer done()
+					cutAnywhere(t, servers, cuts, done, emitters)
+				})
+			}
+			cutting.Wait()
+			close(stop)
+			emitting.Wait()
+			receiving.Wait()
+			var total RecoveryStats
+			for _, srv := range servers {
+				total.add(srv.Stats().Recovery)
+			}
+			// Some clients are lost again before they are back.
+			if total.Failed != 0 || total.Recovered < clients*cuts/2 || total.Replayed == 0 {
+				t.Errorf("statistics %+v", total)
+			}
+			if few := cfg.MaxPackets < 100; few != (st.fetched.Load() > 0) {
+				t.Errorf("%d histories were fetched", st.fetched.Load())
+			}
+			t.Logf("%d histories, %+v", st.fetched.Load(), total)
+		})
+	}
+}
+
+// TestRecoveryWithoutKeeper sends what the adapter can't keep, as it is.
+func TestRecoveryWithoutKeeper(t *testing.T) {
+	for name, parser := range map[string]Parser{"protocol": nil, "MessagePack": MessagePack()} {
+		t.Run(name, func(t *testing.T) {
+			st := newStream()
+			st.mute = true
+			srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{}, Adapter: st.connect(0), Parser: parser})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer srv.Close()
+			lg := srv.main.log
+			d, err := eventDraft(srv.main, "e", []any{"x", []byte{1}}, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := eventMessage(srv.main, 0, false, "e", []any{"x", []byte{1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bare := d.withoutOffset(want)
+			if bare.head.Len() != want.head.Len() || len(bare.attachments) != len(want.attachments) {
+				t.Errorf("%d bytes and %d attachments, want %d and %d", bare.head.Len(), len(bare.attachments), want.head.Len(), len(want.attachments))
+			}
+			p := &publishing{log: lg, draft: d, bare: want, to: BroadcastOperator{ns: srv.main}}
+			p.deliver("")
+			if n := len(lg.kept()); n != 0 {
+				t.Errorf("%d packets are kept", n)
+			}
+			p.deliver("7-1") // its turn has come after all
+			if n := len(lg.kept()); n != 1 || lg.last != (offset{7, 1}) {
+				t.Errorf("%d packets are kept up to %v", n, lg.last)
+			}
+			if n := srv.Stats().Recovery.Unordered; n != 1 {
+				t.Errorf("%d events are unordered", n)
+			}
+			// The adapter begins anew.
+			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(lg.kept()); n != 1 || lg.last != (offset{5, 0}) {
+				t.Errorf("%d packets are kept up to %v", n, lg.last)
+			}
+		})
+	}
+}

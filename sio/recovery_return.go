@@ -1,0 +1,224 @@
+package sio
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// Coming back to a server whose log has a keeper: the session, and what is older
+// than the log, are fetched on a worker while the client is in limbo. What was
+// fetched ends where the log begins: if the log has forgotten more meanwhile, more
+// is fetched. The rest is as with sessions of the server's own.
+
+// history is what the adapter has told of a session that comes back. Guarded by
+// the log's lock once the visit that has it is the socket's.
+type history struct {
+	session adapter.Session
+	upTo    offset // what list accounts for
+	text    string // upTo as the adapter wrote it
+	list    []past
+}
+
+// past is a missed packet that was fetched.
+type past struct {
+	offset  offset
+	message message
+}
+
+// before takes out the messages up to an offset: others are yet to be sent to
+// everybody here.
+func (h *history) before(o offset) (list []message) {
+	i := sort.Search(len(h.list), func(i int) bool { return h.list[i].offset.compare(o) > 0 })
+	for _, p := range h.list[:i] {
+		list = append(list, p.message)
+	}
+	for _, p := range h.list[i:] {
+		p.message.release()
+	}
+	h.list = nil
+	if o.compare(h.upTo) < 0 {
+		h.upTo = o
+	}
+	return list
+}
+
+// caughtUp reports whether the log has everything that is not in the history.
+// lg.mu is held.
+func (lg *recoveryLog) caughtUp(h *history) bool {
+	start, ok := lg.start()
+	return ok && h.upTo.compare(start) >= 0
+}
+
+// restore lets a client wait until the adapter has answered whether it can have
+// the session that it wants. Meanwhile it is in limbo.
+func (c *client) restore(ns *Namespace, auth []byte, w wish) {
+	if c.overflows(len(auth)) {
+		return
+	}
+	c.limbo(ns.name).enqueue(&restoreJob{ns, slices.Clone(auth), w}, true)
+}
+
+type restoreJob struct {
+	ns   *Namespace
+	auth []byte
+	wish wish
+}
+
+func (j *restoreJob) size() int { return len(j.auth) }
+
+func (j *restoreJob) run(s *Socket) {
+	lg := j.ns.log
+	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
+	defer cancel()
+	v := lg.restore(ctx, j.wish)
+	if v == nil {
+		lg.mu.Lock()
+		lg.stats.Failed++
+		lg.mu.Unlock()
+	}
+	if !s.client.Loop().Post(&restoredTask{s, j, v}) && v != nil {
+		lg.unclaim(v)
+	}
+}
+
+// restoredTask is a client whose wish was answered.
+type restoredTask struct {
+	s    *Socket
+	job  *restoreJob
+	back *visit // nil: it can't come back
+}
+
+func (t *restoredTask) Run(*loop.Loop) {
+	if t.s.leaveLimbo() {
+		t.s.client.enter(t.job.ns, t.job.auth, true, t.back)
+	} else if t.back != nil {
+		t.job.ns.log.unclaim(t.back) // lost again
+	}
+}
+
+// restore asks the adapter for a session, and for what its client has missed. It
+// returns nil when that is not to be had.
+func (lg *recoveryLog) restore(ctx context.Context, w wish) *visit {
+	o, ok := parseEntryID(w.Offset)
+	if !ok || !lg.reach(ctx, o) {
+		return nil
+	}
+	lg.mu.Lock()
+	_, seen := lg.position(o)
+	lg.mu.Unlock()
+	kept, ok := lg.keeper().Restore(ctx, w.PID, w.Offset, seen)
+	if !ok || len(kept.ID) != len(socketID{}) {
+		return nil
+	}
+	ses := &session{pid: kept.PID, id: socketID([]byte(kept.ID))}
+	if !bytes.Equal(bytes.TrimSpace(kept.Data), []byte("{}")) {
+		if err := jsonenc.Unmarshal(kept.Data, &ses.data); err != nil {
+			return nil
+		}
+	}
+	for _, room := range kept.Rooms {
+		if room != kept.ID {
+			ses.enter(room, 0)
+		}
+	}
+	v := &visit{session: ses, recovered: true, behind: true, history: &history{session: kept, upTo: o, text: w.Offset}}
+	if !lg.catchUp(ctx, v) {
+		return nil
+	}
+	return v
+}
+
+// reach waits until this server's sockets have been sent what is at an offset: a
+// client that has seen more elsewhere must not get it again. It reports false when
+// ctx ends first, or nothing is known.
+func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
+	lg.mu.Lock()
+	if _, ok := lg.start(); !ok || lg.reached().compare(o) >= 0 {
+		lg.mu.Unlock()
+		return ok
+	}
+	done := make(chan struct{})
+	lg.waiting = append(lg.waiting, offsetWaiter{o, done})
+	lg.mu.Unlock()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	lg.waiting = slices.DeleteFunc(lg.waiting, func(w offsetWaiter) bool { return w.done == done })
+	return false
+}
+
+// catchUp fetches what lies between a session's history and the log. It reports
+// false when that is not to be had.
+func (lg *recoveryLog) catchUp(ctx context.Context, v *visit) bool {
+	h := v.history
+	in := v.session.membership()
+	bytes := 0
+	for {
+		lg.mu.Lock()
+		done := lg.caughtUp(h)
+		lg.mu.Unlock()
+		if done {
+			return true
+		}
+		list, text, err := lg.keeper().History(ctx, h.text)
+		upTo, ok := parseEntryID(text)
+		if err != nil || !ok || upTo.compare(h.upTo) <= 0 {
+			return false
+		}
+		h.upTo, h.text = upTo, text
+		for _, k := range list {
+			o, ok := parseEntryID(k.Packet.Offset)
+			to := keptPacket{rooms: k.Options.Rooms, except: k.Options.Except}
+			if !ok || !v.session.wants(&to, 0, in) {
+				continue
+			}
+			d, err := eventDraft(lg.ns, k.Packet.Event, k.Packet.Args, k.Options.NoCompress)
+			if err != nil {
+				return false
+			}
+			m := d.finish(k.Packet.Offset)
+			h.list = append(h.list, past{o, m})
+			if bytes += m.size(); bytes > lg.cfg.MaxBytes {
+				return false
+			}
+		}
+	}
+}
+
+// occupy makes s the socket of the session that has come back.
+func (lg *recoveryLog) occupy(v *visit, s *Socket) {
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	v.session.socket = s
+}
+
+// catchUpJob fetches what the log has forgotten while the middlewares ran. When
+// that can't be had the connection ends, and the client may try again.
+type catchUpJob struct{}
+
+func (catchUpJob) size() int { return 0 }
+
+func (catchUpJob) run(s *Socket) {
+	lg := s.ns.log
+	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
+	defer cancel()
+	if lg.catchUp(ctx, s.visit()) {
+		s.client.Loop().Post((*welcomeTask)(s))
+		return
+	}
+	s.client.Loop().PostFunc(func() { s.client.Session.Close(true) })
+}
+
+// restoreTime is the default of Recovery.RestoreTimeout.
+const restoreTime = 2 * time.Second
