@@ -141,6 +141,7 @@ func (srv *Server) deflated(p *Packet, params deflate.Params) *loop.Frame {
 	payload := loop.NewFrame()
 	payload.B = srv.messages.AppendMessage(payload.B, p.frame.B[headroom:], params)
 	f := loop.NewFrame()
+	f.Group = p.frame.Group
 	f.B = append(wsframe.AppendHeader(f.B, op, len(payload.B), true), payload.B...)
 	payload.Release()
 	return f

@@ -141,6 +141,33 @@ func (c *core) put(fx effects, p *Packet) {
 	}
 }
 
+// makeRoom reports whether size more bytes in n packets fit into the queue. If
+// they don't, messages that may be dropped are, the oldest first.
+func (c *core) makeRoom(limit, size, n int) (dropped int, ok bool) {
+	excess := c.queued + size + (len(c.queue)+n)*packetCost - limit
+	if excess <= 0 {
+		return 0, true
+	}
+	kept := c.queue[:0]
+	for rest := c.queue; len(rest) > 0; {
+		group := int(rest[0].frame.Group)
+		if group == 0 || group > len(rest) || excess <= 0 {
+			kept, rest = append(kept, rest[0]), rest[1:]
+			continue
+		}
+		for _, p := range rest[:group] {
+			c.queued -= p.Len()
+			excess -= p.Len() + packetCost
+			p.Release()
+		}
+		dropped++
+		rest = rest[group:]
+	}
+	clear(c.queue[len(kept):])
+	c.queue = kept
+	return dropped, excess <= 0
+}
+
 // flush answers a parked GET with everything that is queued.
 func (c *core) flush(fx effects) {
 	if !c.poll || len(c.queue) == 0 {

@@ -87,7 +87,7 @@ func (p *Packet) webSocketFrame(f form) *loop.Frame {
 	case !p.binary || f == (form{}):
 		return p.frame.Retain()
 	case f.b64:
-		return newFrame(wsframe.OpText, func(b []byte) []byte {
+		return p.newFrame(wsframe.OpText, func(b []byte) []byte {
 			if f.v3 {
 				return engineio.AppendPacketV3(b, p.packet(), true)
 			}
@@ -96,15 +96,16 @@ func (p *Packet) webSocketFrame(f form) *loop.Frame {
 	}
 	// Binary for protocol 3 is made once, for the first who needs it.
 	return cached(&p.v3, func() *loop.Frame {
-		return newFrame(wsframe.OpBinary, func(b []byte) []byte {
+		return p.newFrame(wsframe.OpBinary, func(b []byte) []byte {
 			return engineio.AppendPacketV3(b, p.packet(), false)
 		})
 	})
 }
 
-// newFrame returns a WebSocket frame with the payload that appendTo appends.
-func newFrame(op wsframe.Opcode, appendTo func([]byte) []byte) *loop.Frame {
+// newFrame returns p as a WebSocket frame with the payload that appendTo appends.
+func (p *Packet) newFrame(op wsframe.Opcode, appendTo func([]byte) []byte) *loop.Frame {
 	f := loop.NewFrame()
+	f.Group = p.frame.Group
 	f.B = appendTo(append(f.B, room...))
 	f.Start = wsframe.PutHeaderBefore(f.B, headroom, op, len(f.B)-headroom)
 	return f

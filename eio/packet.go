@@ -88,6 +88,11 @@ func (p *Packet) Len() int { return len(p.frame.B) - headroom }
 // one's second use, takes.
 func (p *Packet) Size() int { return cap(p.frame.B) }
 
+// SetDroppable says that p and the next n-1 packets sent to the same session are
+// one message that may be dropped while it waits: see [Session.MakeRoom]. It must
+// not be shared yet. n is at most 255.
+func (p *Packet) SetDroppable(n int) { p.frame.Group = uint8(n) }
+
 // Compact takes the packet out of a buffer that is much too large for it, for
 // who keeps it long. It must not be shared yet.
 func (p *Packet) Compact() { p.frame.Compact() }

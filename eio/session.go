@@ -91,6 +91,29 @@ func (s *Session) Writable() bool {
 	}
 }
 
+// Queued is the number of bytes that wait for the peer to take them.
+func (s *Session) Queued() int {
+	if s.core.webSocket && s.ws != nil {
+		return s.ws.c.Queued()
+	}
+	return s.core.queued
+}
+
+// MakeRoom reports whether a message of n packets with size bytes in all can be
+// sent without passing Config.MaxQueued; if it can't, [Session.Send] ends the
+// session. Before it gives up it drops messages that wait and may be dropped
+// ([Packet.SetDroppable]), the oldest first; dropped is their number.
+func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
+	switch {
+	case s.core.state != StateOpen:
+		return 0, true // Send drops it
+	case s.core.webSocket:
+		return s.ws.c.MakeRoom(size+n*headroom, n)
+	default:
+		return s.core.makeRoom(s.maxQueued(), size, n)
+	}
+}
+
 // Send sends p, taking a reference of its own. It reports false, and p is
 // dropped, when the session is closing or closed.
 func (s *Session) Send(p *Packet) bool {

@@ -194,14 +194,10 @@ func (w *wsConn) Closed(_ *loop.Conn, err error) {
 	}
 	if s := w.s; s != nil {
 		w.s = nil
-		w.lost(s, closeReason(err), err)
+		if errors.Is(err, loop.ErrOverflow) {
+			w.lost(s, TransportError, ErrQueueOverflow)
+		} else {
+			w.lost(s, TransportClose, err)
+		}
 	}
-}
-
-// closeReason tells a peer that left from a connection that this side gave up.
-func closeReason(err error) Reason {
-	if errors.Is(err, loop.ErrOverflow) {
-		return TransportError
-	}
-	return TransportClose
 }

@@ -17,11 +17,14 @@ type Frame struct {
 	// Start is where Send begins in B: what precedes it is headroom, in which
 	// a transport can put a header in front of a payload written earlier.
 	Start int
+	// Group, unless 0, is the number of frames, this one first, that make one
+	// message which may be dropped while it waits: see [Conn.MakeRoom].
+	Group uint8
 
 	refs atomic.Int32
 	buf  *bytebufferpool.ByteBuffer // whose B this frame's is, unless it is small
 
-	_ [16]byte // fills a cache line: frames of different loops do not share one
+	_ [8]byte // fills a cache line: frames of different loops do not share one
 }
 
 // keptSize is the capacity up to which a frame keeps its buffer while it is in
@@ -41,7 +44,7 @@ func NewFrame() *Frame {
 		f.buf = bufferPool.Get()
 		f.B = f.buf.B
 	}
-	f.Start = 0
+	f.Start, f.Group = 0, 0
 	f.refs.Store(1)
 	return f
 }

@@ -16,6 +16,7 @@ type outbox struct {
 	head   int
 	sent   int    // bytes of frames[head] that the kernel has
 	queued int    // bytes in all frames that the kernel has not
+	groups int    // messages in frames that may be dropped, a half sent one included
 	notice uint32 // the pending writability notice, when blocked
 	first  [4]*Frame
 }
@@ -28,6 +29,40 @@ func (o *outbox) push(f *Frame) {
 	}
 	o.frames = append(o.frames, f)
 	o.queued += len(f.payload())
+	if f.Group > 0 {
+		o.groups++
+	}
+}
+
+// weight is what the frames count against Config.MaxQueued.
+func (o *outbox) weight() int { return o.queued + (len(o.frames)-o.head)*frameCost }
+
+// shed drops messages that may be dropped, the oldest first, until their weight
+// is at least want, and returns how many. What the kernel has a part of stays.
+func (o *outbox) shed(want int) (dropped int) {
+	kept, rest := o.frames[:o.head], o.frames[o.head:]
+	if o.sent > 0 {
+		kept, rest = append(kept, rest[0]), rest[1:]
+	}
+	for len(rest) > 0 {
+		n := int(rest[0].Group)
+		if n == 0 || n > len(rest) || want <= 0 {
+			kept, rest = append(kept, rest[0]), rest[1:]
+			continue
+		}
+		for _, f := range rest[:n] {
+			size := len(f.payload())
+			o.queued -= size
+			want -= size + frameCost
+			f.Release()
+		}
+		o.groups--
+		dropped++
+		rest = rest[n:]
+	}
+	clear(o.frames[len(kept):])
+	o.frames = kept
+	return dropped
 }
 
 // advance forgets n bytes that the kernel took and releases finished frames.
@@ -41,6 +76,9 @@ func (o *outbox) advance(n int) {
 			break
 		}
 		n -= size
+		if f.Group > 0 {
+			o.groups--
+		}
 		o.frames[o.head] = nil
 		o.head++
 		f.Release()
@@ -53,7 +91,7 @@ func (o *outbox) clear() {
 		f.Release()
 	}
 	clear(o.frames)
-	o.frames, o.head, o.sent, o.queued = o.frames[:0], 0, 0, 0
+	o.frames, o.head, o.sent, o.queued, o.groups = o.frames[:0], 0, 0, 0, 0
 }
 
 func (l *Loop) takeOutbox() *outbox {

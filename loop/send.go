@@ -13,6 +13,9 @@ const (
 	// waits for the next writability notice, like bytes that the kernel
 	// refused.
 	flushBudget = 512 << 10
+	// shedPart is the part of Config.MaxQueued that is made free at once, so that
+	// the queue is not searched for every message.
+	shedPart = 8
 )
 
 // Send queues f, whose reference passes to c, and writes it when the burst
@@ -67,6 +70,29 @@ func (c *Conn) frames() int {
 		return len(c.out.frames) - c.out.head
 	}
 	return 1
+}
+
+// MakeRoom reports whether size more bytes in n frames can be sent without
+// passing Config.MaxQueued. If they can't, waiting messages that may be dropped
+// ([Frame.Group]) are, the oldest first, and as many at once as make a fair part of
+// the queue free; dropped is their number.
+func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
+	queued := 0
+	switch {
+	case c.out != nil:
+		queued = c.out.weight()
+	case c.frame != nil:
+		queued = len(c.frame.payload()) + frameCost
+	}
+	most := c.loop.maxQueued - size - n*frameCost
+	if queued <= most {
+		return 0, true
+	}
+	if c.out == nil || c.out.groups == 0 || c.out.groups == 1 && c.out.sent > 0 && c.out.frames[c.out.head].Group > 0 {
+		return 0, false
+	}
+	dropped = c.out.shed(queued - most + c.loop.maxQueued/shedPart)
+	return dropped, c.out.weight() <= most
 }
 
 // Queued is the number of bytes that were sent but not yet accepted by the

@@ -98,6 +98,9 @@ func (o BroadcastOperator) emit(event string, args []any) error {
 	if o.plain {
 		m.leavePlain()
 	}
+	if o.volatile && o.ns.srv.volatileWaits() {
+		m.mayWait()
+	}
 	o.cast(m, nil)
 	m.release()
 	return nil

@@ -173,12 +173,17 @@ func (u upper) Message(s *eio.Session, data []byte, binary bool) {
 	}
 }
 
-func (u upper) Closed(s *eio.Session, reason eio.Reason, _ error) {
+func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
-	c.closeAll(c.srv.reasonOf(reason))
+	reason := c.srv.reasonOf(cause, err)
+	c.closeAll(reason)
+	if reason == SlowConsumer {
+		c.part().counts.slowClosed.Add(1)
+		c.srv.tellSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
+	}
 	if over := c.srv.cfg.OnClose; over != nil {
-		c.srv.protect("close", func() { over((*Conn)(c), c.srv.reasonOf(reason)) })
+		c.srv.protect("close", func() { over((*Conn)(c), reason) })
 	}
 }
 

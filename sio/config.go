@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -36,9 +37,15 @@ type Config struct {
 	MaxHTTPBufferSize int64
 	// MaxAttachments is how many binary values one packet of a client may have; 10 when 0.
 	MaxAttachments int
-	// MaxQueued is how many bytes may wait for a client that does not read them
-	// before its connection is closed; 16 MiB when 0.
+	// MaxQueued is how many bytes may wait for a client that does not read them; 16
+	// MiB when 0. Each packet counts for 128 bytes more, over polling for 256. Beyond it
+	// SlowConsumer decides. One packet alone may be larger.
 	MaxQueued int
+	// SlowConsumer is what happens then: the connection is closed unless another
+	// policy is chosen.
+	SlowConsumer SlowPolicy
+	// OnSlowConsumer is told what was done. It runs on the loop and must not block.
+	OnSlowConsumer func(SlowEvent)
 	// MaxPending is how many events of one connection may wait for handlers;
 	// 1,024 when 0. The connection of a client that passes it is closed with
 	// [ForcedClose] and counted in [Stats].
@@ -183,6 +190,12 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20
+	}
+	if cfg.SlowConsumer > SlowDropOldest {
+		return fmt.Errorf("sio: Config.SlowConsumer is %v; it must be SlowDisconnect, SlowDropNewest or SlowDropOldest", cfg.SlowConsumer)
+	}
+	if cfg.SlowConsumer == SlowDropNewest && cfg.ConnectionStateRecovery != nil {
+		return errors.New("sio: Config.SlowConsumer is SlowDropNewest; with ConnectionStateRecovery it must be another, as clients could not recover what is dropped")
 	}
 	if cfg.MaxPending == 0 {
 		cfg.MaxPending = 1024

@@ -92,6 +92,9 @@ func (o SocketEmitter) post(m message) error {
 	if o.plain {
 		m.leavePlain()
 	}
+	if o.volatile && o.socket.ns.srv.volatileWaits() {
+		m.mayWait()
+	}
 	return o.socket.post(m, o.volatile)
 }
 
@@ -130,9 +133,7 @@ type emitTask struct {
 	socket   *Socket
 	message  message
 	volatile bool
-
-	_ [8]byte // fills a cache line: tasks of different loops do not share one
-}
+} // fills a cache line, so tasks of different loops do not share one
 
 var emitTasks = sync.Pool{New: func() any { return new(emitTask) }}
 

@@ -12,6 +12,7 @@ type message struct {
 	head        *eio.Packet
 	attachments []*eio.Packet
 	outgoing    *outgoing // for those who listen; nil when nobody does
+	awaited     bool      // somebody waits for it, or for an answer to it
 }
 
 // eventMessage encodes an event.
@@ -22,6 +23,7 @@ func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []
 	if err == nil {
 		m.outgoing = ns.observe(event, args)
 	}
+	m.awaited = wantsAck
 	return m, err
 }
 
@@ -29,7 +31,9 @@ func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []
 func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
 	p := ns.srv.newPacket()
 	b, attachments, err := ns.srv.appendAck(p.Begin(), ns.name, id, args)
-	return seal(p, b, attachments, err)
+	m, err := seal(p, b, attachments, err)
+	m.awaited = true
+	return m, err
 }
 
 func seal(p *eio.Packet, b []byte, attachments [][]byte, err error) (message, error) {
@@ -66,7 +70,7 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 		_, err = seal(p, b, nil, err)
 		return draft{}, err
 	}
-	m := message{p, attachmentPackets(attachments), ns.observe(event, args)}
+	m := message{head: p, attachments: attachmentPackets(attachments), outgoing: ns.observe(event, args)}
 	if plain {
 		m.leavePlain()
 	}
@@ -105,6 +109,17 @@ func (m message) leavePlain() {
 	}
 }
 
+// maxGroup is how many packets a message that may be dropped can have.
+const maxGroup = 255
+
+// mayWait lets a volatile event wait until it is sent or dropped for others. It
+// must not be shared yet.
+func (m message) mayWait() {
+	if n := 1 + len(m.attachments); !m.awaited && n <= maxGroup {
+		m.head.SetDroppable(n)
+	}
+}
+
 func (m message) retain() message {
 	m.head.Retain()
 	for _, p := range m.attachments {
@@ -130,14 +145,17 @@ func (m message) send(c *client) {
 
 // deliver sends a message to the socket's client, on its loop, unless the
 // client has left the namespace. A volatile one is dropped when it could not
-// leave at once. It reports whether the message was sent.
+// leave at once, unless the policy for slow clients lets it wait. It reports whether the message was sent.
 func (s *Socket) deliver(m message, volatile bool) bool {
 	if s.gone {
 		return false
 	}
 	counts := &s.client.part().counts
-	if volatile && !s.client.Writable() {
+	if volatile && !s.client.Writable() && (m.awaited || !s.ns.srv.volatileWaits()) {
 		counts.volatileDropped.Add(1)
+		return false
+	}
+	if s.ns.srv.cfg.SlowConsumer != SlowDisconnect && !s.fits(m, volatile) {
 		return false
 	}
 	counts.packetsOut.Add(1)

@@ -1,8 +1,13 @@
 package sio
 
-import "github.com/sioserver/sioserver/eio"
+import (
+	"errors"
 
-// Reason says why a socket was disconnected. The strings are the protocol's own.
+	"github.com/sioserver/sioserver/eio"
+)
+
+// Reason says why a socket was disconnected. The strings are the protocol's own,
+// but for [SlowConsumer].
 type Reason string
 
 // The reasons of a disconnection.
@@ -17,6 +22,9 @@ const (
 	TransportClose Reason = "transport close"
 	// TransportError: the connection failed or the client broke the transport's rules.
 	TransportError Reason = "transport error"
+	// SlowConsumer: the client did not read what it was sent, and more waited for it
+	// than [Config.MaxQueued] allows. The reference has no such bound, nor this reason.
+	SlowConsumer Reason = "slow consumer"
 	// PingTimeout: the client did not answer a heartbeat in time.
 	PingTimeout Reason = "ping timeout"
 	// ParseError: the client sent an Engine.IO packet that can't be decoded.
@@ -31,7 +39,10 @@ const (
 )
 
 // reasonOf is the socket's reason for the end of its connection.
-func (srv *Server) reasonOf(r eio.Reason) Reason {
+func (srv *Server) reasonOf(r eio.Reason, err error) Reason {
+	if errors.Is(err, eio.ErrQueueOverflow) {
+		return SlowConsumer
+	}
 	if r == eio.ForcedClose && srv.closing.Load() {
 		return ServerShuttingDown
 	}

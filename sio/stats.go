@@ -22,6 +22,10 @@ type Stats struct {
 	PacketsOut uint64
 	// VolatileDropped is how many volatile packets met a connection that was not writable.
 	VolatileDropped uint64
+	// SlowDisconnects is how many connections were closed because their clients read
+	// too slowly; SlowDroppedNewest and SlowDroppedOldest are how many events were
+	// dropped instead: see [SlowPolicy].
+	SlowDisconnects, SlowDroppedNewest, SlowDroppedOldest uint64
 	// Refused is how many namespace connections were refused.
 	Refused uint64
 	// InvalidPackets is how many connections were closed because of a packet that
@@ -45,6 +49,7 @@ type counters struct {
 	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
 	refused, invalid, outOfOrder                  atomic.Uint64
 	connectTimeouts, overflows                    atomic.Uint64
+	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
 }
 
 // Stats returns the server's figures. Each is exact; together they are not of
@@ -72,6 +77,9 @@ func (srv *Server) Stats() Stats {
 		st.AcksIn += c.acksIn.Load()
 		st.PacketsOut += c.packetsOut.Load()
 		st.VolatileDropped += c.volatileDropped.Load()
+		st.SlowDisconnects += c.slowClosed.Load()
+		st.SlowDroppedNewest += c.droppedNewest.Load()
+		st.SlowDroppedOldest += c.droppedOldest.Load()
 		st.Refused += c.refused.Load()
 		st.InvalidPackets += c.invalid.Load()
 		st.OutOfOrder += c.outOfOrder.Load()

@@ -1,0 +1,86 @@
+package sio
+
+import "fmt"
+
+// SlowPolicy says what happens when a client reads more slowly than it is sent
+// to, so that [Config.MaxQueued] is about to be passed.
+type SlowPolicy uint8
+
+const (
+	// SlowDisconnect closes the client's connection with the reason [SlowConsumer]. It
+	// is the default: the client notices and can come back.
+	SlowDisconnect SlowPolicy = iota
+	// SlowDropNewest drops the event that does not fit. Events and answers that
+	// somebody waits for are never dropped, neither are the engine's own packets: a
+	// sixteenth of MaxQueued is kept for them, and when that does not suffice the
+	// connection is closed. It can't be combined with [Config.ConnectionStateRecovery],
+	// as the client could never tell what it has missed.
+	SlowDropNewest
+	// SlowDropOldest lets volatile events wait instead of dropping them at once, and
+	// drops those that have waited longest when others need the place. When that does
+	// not suffice a volatile event is dropped, and for any other the connection is
+	// closed. Events that ask for an acknowledgement don't wait.
+	SlowDropOldest
+)
+
+func (p SlowPolicy) String() string {
+	switch p {
+	case SlowDisconnect:
+		return "disconnect"
+	case SlowDropNewest:
+		return "drop newest"
+	case SlowDropOldest:
+		return "drop oldest"
+	default:
+		return fmt.Sprintf("SlowPolicy(%d)", uint8(p))
+	}
+}
+
+// SlowEvent is what was done about a client that reads too slowly.
+type SlowEvent struct {
+	Conn *Conn
+	// Did is what was done: the connection is closed, or events were dropped.
+	Did SlowPolicy
+	// Socket is the one whose event was dropped with SlowDropNewest, else nil: what
+	// waits is not told apart by socket.
+	Socket *Socket
+	// Dropped is how many events; 0 with SlowDisconnect.
+	Dropped int
+	// Queued is how many bytes still wait; 0 with SlowDisconnect.
+	Queued int
+}
+
+// headroomPart is the part of MaxQueued that is left free by events where
+// others may be dropped for them: an answer or a heartbeat must not close the
+// connection.
+const headroomPart = 16
+
+// volatileWaits reports whether volatile events may wait for a slow client.
+func (srv *Server) volatileWaits() bool { return srv.cfg.SlowConsumer == SlowDropOldest }
+
+// fits makes room for a message by the policy for slow clients, on the client's
+// loop. It reports false when the message is to be dropped.
+func (s *Socket) fits(m message, volatile bool) bool {
+	srv := s.ns.srv
+	size := m.head.Len()
+	for _, p := range m.attachments {
+		size += p.Len()
+	}
+	dropped, ok := s.client.MakeRoom(size+srv.cfg.MaxQueued/headroomPart, 1+len(m.attachments))
+	if dropped > 0 {
+		s.client.part().counts.droppedOldest.Add(uint64(dropped))
+		srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropOldest, Dropped: dropped, Queued: s.client.Queued()})
+	}
+	if ok || m.awaited || srv.cfg.SlowConsumer == SlowDropOldest && !volatile {
+		return true // where there is no room the engine closes the connection
+	}
+	s.client.part().counts.droppedNewest.Add(1)
+	srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropNewest, Socket: s, Dropped: 1, Queued: s.client.Queued()})
+	return false
+}
+
+func (srv *Server) tellSlow(e SlowEvent) {
+	if tell := srv.cfg.OnSlowConsumer; tell != nil {
+		srv.protect("slow consumer", func() { tell(e) })
+	}
+}

@@ -1,0 +1,302 @@
+package sio
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/sioserver/sioserver/loop/looptest"
+)
+
+const slowQueue = 16 << 10
+
+// slowClient is a client in memory that reads nothing until it is asked to.
+type slowClient struct {
+	*Server
+	t      *testing.T
+	lt     *looptest.Loops
+	conn   *looptest.Conn
+	sid    string // over polling
+	socket *Socket
+	told   []SlowEvent
+	most   int // bytes that waited at any time
+	gone   chan Reason
+}
+
+func newSlowClient(t *testing.T, policy SlowPolicy, polling bool) *slowClient {
+	f := &slowClient{t: t, gone: make(chan Reason, 1), lt: looptest.New(t, looptest.WithMaxQueued(slowQueue))}
+	var err error
+	f.Server, err = New(Config{
+		Loops: 1, MaxQueued: slowQueue, SlowConsumer: policy, Logger: slog.New(slog.DiscardHandler),
+		OnSlowConsumer: func(e SlowEvent) { f.told = append(f.told, e) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	joined := make(chan *Socket, 1)
+	f.OnConnection(func(s *Socket) {
+		joined <- s
+		s.client.Loop().PostFunc(func() {}) // wakes RunUntil
+	})
+	f.OnDisconnect(func(s *Socket, r Reason) { f.gone <- r })
+	f.conn = f.lt.Connect(f.eio.Accept)
+	if polling {
+		f.request("GET", "")
+		_, rest, _ := strings.Cut(string(f.conn.Sent()), `0{"sid":"`)
+		f.sid, _, _ = strings.Cut(rest, `"`)
+		f.request("POST", "40")
+	} else {
+		f.conn.Feed([]byte(upgradeRequest))
+		f.conn.Feed(frame(1, "40"))
+	}
+	f.lt.RunUntil(func() bool {
+		select {
+		case f.socket = <-joined:
+			return true
+		default:
+			return false
+		}
+	})
+	f.lt.Run()
+	f.read() // the CONNECT packet
+	if !polling {
+		f.conn.Block()
+	}
+	return f
+}
+
+func (f *slowClient) request(method, body string) {
+	target := "/socket.io/?EIO=4&transport=polling"
+	if f.sid != "" {
+		target += "&sid=" + f.sid
+	}
+	f.conn.Feed(fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", method, target, len(body), body))
+	f.lt.Run()
+}
+
+// read lets the client read all that waits, and returns the messages.
+func (f *slowClient) read() (messages []string) {
+	if f.sid != "" {
+		f.conn.Sent()
+		f.request("GET", "")
+		_, body, _ := strings.Cut(string(f.conn.Sent()), "\r\n\r\n")
+		return strings.Split(body, "\x1e")
+	}
+	f.conn.Unblock()
+	f.lt.Run()
+	for _, fr := range frames(f.conn.Sent()) {
+		messages = append(messages, string(fr[1]))
+	}
+	return messages
+}
+
+// numbers are the numbers of the events among messages; a binary event must be whole.
+func (f *slowClient) numbers(messages []string) (list []int) {
+	for i := 0; i < len(messages); i++ {
+		m := messages[i]
+		if !strings.HasPrefix(m, `42["e"`) && !strings.HasPrefix(m, `451-["e"`) {
+			continue
+		}
+		if m[1] == '5' {
+			i++
+			if i == len(messages) || len(messages[i]) < 1000 {
+				f.t.Fatalf("event %.30q without its attachment", m)
+			}
+		}
+		text, _, _ := strings.Cut(m[strings.Index(m, `"e",`)+4:], ",")
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// emit sends event n with a kilobyte of data, every third one binary.
+func (f *slowClient) emit(n int, volatile bool) {
+	to := f.To(f.socket.ID())
+	if volatile {
+		to = to.Volatile()
+	}
+	var data any = strings.Repeat("x", 1000)
+	if n%3 == 0 {
+		data = make([]byte, 1000)
+	}
+	if err := to.Emit("e", n, data); err != nil {
+		f.t.Fatal(err)
+	}
+	f.lt.Run()
+	f.most = max(f.most, f.socket.client.Queued())
+}
+
+func eachTransport(t *testing.T, run func(t *testing.T, polling bool)) {
+	t.Run("websocket", func(t *testing.T) { run(t, false) })
+	t.Run("polling", func(t *testing.T) { run(t, true) })
+}
+
+func TestSlowDisconnect(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDisconnect, polling)
+		for n := range 20 {
+			f.emit(n, false)
+		}
+		if r := <-f.gone; r != SlowConsumer {
+			t.Errorf("the reason is %q", r)
+		}
+		if f.most > slowQueue || f.most < slowQueue/2 {
+			t.Errorf("%d bytes waited", f.most)
+		}
+		if st := f.Stats(); st.SlowDisconnects != 1 || st.SlowDroppedNewest+st.SlowDroppedOldest != 0 || st.Clients != 0 {
+			t.Errorf("%+v", st)
+		}
+		if len(f.told) != 1 || f.told[0].Did != SlowDisconnect || f.told[0].Conn != f.socket.Conn() {
+			t.Errorf("told %+v", f.told)
+		}
+	})
+}
+
+func TestSlowDropNewest(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDropNewest, polling)
+		const events = 40
+		for n := range events {
+			f.emit(n, false)
+		}
+		// An answer, and what wants one, still have their place.
+		if err := f.socket.sendAck(7, []any{"answer"}); err != nil {
+			t.Fatal(err)
+		}
+		f.lt.Run()
+		dropped := int(f.Stats().SlowDroppedNewest)
+		messages := f.read()
+		got := f.numbers(messages)
+		want := make([]int, events-dropped)
+		for n := range want {
+			want[n] = n
+		}
+		if dropped < events/2 || !slices.Equal(got, want) {
+			t.Errorf("%d were dropped, %v were read", dropped, got)
+		}
+		if !slices.Contains(messages, `437["answer"]`) {
+			t.Error("the answer was dropped")
+		}
+		if f.most > slowQueue {
+			t.Errorf("%d bytes waited", f.most)
+		}
+		if len(f.told) != dropped || f.told[0].Did != SlowDropNewest || f.told[0].Socket != f.socket || f.told[0].Dropped != 1 || f.told[0].Queued == 0 {
+			t.Errorf("told %d times: %+v", len(f.told), f.told)
+		}
+		f.emit(events, false)
+		if got := f.numbers(f.read()); !slices.Equal(got, []int{events}) {
+			t.Errorf("%v were read later", got)
+		}
+	})
+}
+
+func TestSlowDropOldest(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDropOldest, polling)
+		const events = 60
+		reliable := []int{5, 30, 31}
+		for n := range events {
+			f.emit(n, !slices.Contains(reliable, n))
+		}
+		dropped := int(f.Stats().SlowDroppedOldest)
+		got := f.numbers(f.read())
+		if len(got)+dropped != events || len(got) < 4 || dropped < events/2 {
+			t.Errorf("%d were dropped, %v were read", dropped, got)
+		}
+		if !slices.IsSorted(got) || !slices.Contains(got, events-1) {
+			t.Errorf("%v were read", got)
+		}
+		for _, n := range reliable {
+			if !slices.Contains(got, n) {
+				t.Errorf("event %d, which is not volatile, was dropped: %v", n, got)
+			}
+		}
+		// What waits is the newest, but for what may not be dropped.
+		newest := slices.DeleteFunc(slices.Clone(got), func(n int) bool { return slices.Contains(reliable, n) })
+		if first := newest[0]; len(newest) != events-first-count(reliable, first) {
+			t.Errorf("the volatile ones that were read are not the newest: %v", newest)
+		}
+		if f.most > slowQueue {
+			t.Errorf("%d bytes waited", f.most)
+		}
+		told := 0
+		for _, e := range f.told {
+			told += e.Dropped
+		}
+		if told != dropped || f.told[0].Did != SlowDropOldest {
+			t.Errorf("told of %d: %+v", told, f.told)
+		}
+	})
+}
+
+// count is how many of list are n or more.
+func count(list []int, n int) (c int) {
+	for _, v := range list {
+		if v >= n {
+			c++
+		}
+	}
+	return c
+}
+
+// TestSlowDropOldestGivesUp: what may not be dropped closes the connection, and
+// where it fills the queue a volatile event is dropped.
+func TestSlowDropOldestGivesUp(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDropOldest, polling)
+		n := 0
+		for room := true; room; n++ {
+			f.emit(n, false)
+			_, room = f.socket.client.MakeRoom(1000+slowQueue/headroomPart, 1)
+		}
+		for range 5 {
+			f.emit(n, true)
+			n++
+		}
+		if st := f.Stats(); st.SlowDroppedNewest == 0 || st.SlowDisconnects != 0 {
+			t.Errorf("%+v", st)
+		}
+		for range 10 {
+			f.emit(n, false)
+			n++
+		}
+		if r := <-f.gone; r != SlowConsumer {
+			t.Errorf("the reason is %q", r)
+		}
+		if f.most > slowQueue {
+			t.Errorf("%d bytes waited", f.most)
+		}
+	})
+}
+
+// TestSlowVolatileAck: an event that asks for an acknowledgement does not wait.
+func TestSlowVolatileAck(t *testing.T) {
+	f := newSlowClient(t, SlowDropOldest, false)
+	f.emit(0, false)
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.socket.Volatile().EmitAck(t.Context(), "question")
+		done <- err
+	}()
+	f.lt.RunUntil(func() bool { return f.Stats().VolatileDropped == 1 })
+	f.lt.Run()
+}
+
+func TestSlowConfig(t *testing.T) {
+	for _, cfg := range []Config{
+		{SlowConsumer: 3},
+		{SlowConsumer: SlowDropNewest, ConnectionStateRecovery: &Recovery{}},
+	} {
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), "Config.SlowConsumer is ") {
+			t.Errorf("%v: %v", cfg.SlowConsumer, err)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package sio
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// crowd are clients over TCP that count the broadcasts they get.
+type crowd struct {
+	t     *testing.T
+	srv   *Server
+	conns []net.Conn
+	got   chan time.Duration // how long each delivery took
+	start time.Time
+	sent  atomic.Int64 // of the broadcast under way: nanoseconds since start
+	wg    sync.WaitGroup
+}
+
+// join connects one client that reads until its connection ends, or not at all.
+func (c *crowd) join(reads bool) net.Conn {
+	conn, err := net.Dial("tcp", c.srv.Addr().String())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.conns = append(c.conns, conn)
+	if _, err := conn.Write(append([]byte(upgradeRequest), frame(1, "40")...)); err != nil {
+		c.t.Fatal(err)
+	}
+	if reads {
+		c.wg.Go(func() { c.read(conn) })
+	}
+	return conn
+}
+
+func (c *crowd) read(conn net.Conn) {
+	r := bufio.NewReaderSize(conn, 2048)
+	for line := ""; line != "\r\n"; {
+		var err error
+		if line, err = r.ReadString('\n'); err != nil {
+			return
+		}
+	}
+	payload := make([]byte, 4096)
+	for {
+		var head [2]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return
+		}
+		n := int(head[1])
+		if n == 126 {
+			if _, err := io.ReadFull(r, head[:]); err != nil {
+				return
+			}
+			n = int(binary.BigEndian.Uint16(head[:]))
+		}
+		if _, err := io.ReadFull(r, payload[:n]); err != nil {
+			return
+		}
+		if strings.HasPrefix(string(payload[:n]), `42["all"`) {
+			c.got <- time.Since(c.start) - time.Duration(c.sent.Load())
+		}
+	}
+}
+
+// broadcasts sends some, one after the other, and returns the time within which
+// 99 of 100 deliveries to the reading clients were made.
+func (c *crowd) broadcasts(readers int, before func()) (p99 time.Duration) {
+	var all []time.Duration
+	for range 30 {
+		before()
+		c.sent.Store(int64(time.Since(c.start)))
+		if err := c.srv.Emit("all", strings.Repeat("x", 1000)); err != nil {
+			c.t.Fatal(err)
+		}
+		for range readers {
+			select {
+			case d := <-c.got:
+				all = append(all, d)
+			case <-time.After(20 * time.Second):
+				c.t.Fatalf("%d deliveries are missing", readers-len(all)%readers)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all[len(all)*99/100]
+}
+
+// TestStalledReader: one client among 1,000 stops reading while it is sent much
+// more than it may keep waiting. The others get everything, what waits stays
+// within the cap, and the client is disconnected.
+func TestStalledReader(t *testing.T) {
+	const readers, most = 999, 1 << 20
+	gone := make(chan Reason, 1)
+	srv, err := New(Config{Loops: 2, MaxQueued: most, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	c := &crowd{t: t, srv: srv, start: time.Now(), got: make(chan time.Duration, readers)}
+	defer func() {
+		srv.Close()
+		for _, conn := range c.conns {
+			conn.Close()
+		}
+		c.wg.Wait()
+	}()
+	joined := make(chan *Socket, readers+1)
+	srv.OnConnection(func(s *Socket) { joined <- s })
+	for range readers {
+		c.join(true)
+	}
+	for range readers {
+		<-joined
+	}
+	calm := c.broadcasts(readers, func() {})
+
+	c.join(false)
+	stalled := <-joined
+	stalled.OnDisconnect(func(r Reason) { gone <- r })
+	big := strings.Repeat("y", 64<<10)
+	queued := 0
+	stuck := c.broadcasts(readers, func() {
+		for range 8 { // half a megabyte for it alone, each time
+			if err := stalled.Emit("big", big); err != nil {
+				return // it is disconnected
+			}
+		}
+		done := make(chan int)
+		if stalled.client.Loop().Post(task(func() { done <- stalled.client.Queued() })) {
+			queued = max(queued, <-done)
+		}
+	})
+	select {
+	case r := <-gone:
+		if r != SlowConsumer {
+			t.Errorf("the reason is %q", r)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it is not disconnected")
+	}
+	if queued == 0 || queued > most {
+		t.Errorf("%d bytes waited for it, want at most %d", queued, most)
+	}
+	if st := srv.Stats(); st.SlowDisconnects != 1 || st.Clients != readers {
+		t.Errorf("%d disconnected, %d clients", st.SlowDisconnects, st.Clients)
+	}
+	t.Logf("99 of 100 deliveries within %v, with the stalled reader within %v", calm, stuck)
+	// Far beyond the noise of a shared machine, far below what waiting for the
+	// reader would take.
+	if limit := 10 * max(calm, 50*time.Millisecond); stuck > limit {
+		t.Errorf("the others had to wait for %v, %v without it", stuck, calm)
+	}
+}
+
+// task is a function as a task of a loop.
+type task func()
+
+func (f task) Run(*loop.Loop) { f() }
