@@ -124,12 +124,39 @@ var errPending = errors.New("sio: too many events wait for handlers")
 // overflows reports whether one more job of the size would be too much; then the
 // connection is closed. One alone is never too large.
 func (c *client) overflows(size int) bool {
-	held := c.pendingBytes.Load()
-	if int(c.pending.Load()) < c.srv.cfg.MaxPending && (held == 0 || held+int64(size) <= c.srv.cfg.MaxPendingBytes) {
+	cfg := &c.srv.cfg
+	if !full(c.pending.Load(), cfg.MaxPending, c.pendingBytes.Load(), cfg.MaxPendingBytes, size) &&
+		!c.part().full(cfg, size) {
 		return false
 	}
 	c.overflowed()
 	return true
+}
+
+// hold counts a job that waits, unhold one that does not any more. Safe for
+// concurrent use.
+func (c *client) hold(size int) { c.holdJobs(1, size) }
+
+func (c *client) unhold(size int) { c.holdJobs(-1, -size) }
+
+func (c *client) holdJobs(n int32, size int) {
+	c.pending.Add(n)
+	c.pendingBytes.Add(int64(size))
+	p := c.part()
+	p.pending.Add(n)
+	p.pendingBytes.Add(int64(size))
+}
+
+// full reports whether one more job of the size passes a limit of pending work;
+// one alone never does.
+func full(jobs int32, maxJobs int, bytes, maxBytes int64, size int) bool {
+	return int(jobs) >= maxJobs || bytes > 0 && bytes+int64(size) > maxBytes
+}
+
+// full reports whether the loop's share of what may wait in all is taken.
+func (p *part) full(cfg *Config, size int) bool {
+	return full(p.pending.Load(), max(cfg.MaxPendingTotal/cfg.Loops, 1),
+		p.pendingBytes.Load(), cfg.MaxPendingTotalBytes/int64(cfg.Loops), size)
 }
 
 // overflowed closes the connection because a limit is passed.

@@ -55,6 +55,13 @@ type Config struct {
 	MaxNamespaces int
 	// MaxPendingBytes is the same for the size of their arguments; 4 MiB when 0.
 	MaxPendingBytes int64
+	// MaxPendingTotal and MaxPendingTotalBytes bound the same over all connections:
+	// 262,144 events and 256 MiB when 0. Each loop has its equal share. While it is
+	// taken, a connection that brings an event for a handler that is not inline is
+	// closed in the same way. They also bound the goroutines that run handlers: there
+	// is at most one for a socket with waiting events.
+	MaxPendingTotal      int
+	MaxPendingTotalBytes int64
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
 	MaxConnections int
@@ -214,6 +221,18 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxPendingBytes < 0 {
 		return fmt.Errorf("sio: Config.MaxPendingBytes is %d; it must be positive, or 0 for 4 MiB", cfg.MaxPendingBytes)
+	}
+	if cfg.MaxPendingTotal == 0 {
+		cfg.MaxPendingTotal = 1 << 18
+	}
+	if cfg.MaxPendingTotal < 0 {
+		return fmt.Errorf("sio: Config.MaxPendingTotal is %d; it must be positive, or 0 for 262144", cfg.MaxPendingTotal)
+	}
+	if cfg.MaxPendingTotalBytes == 0 {
+		cfg.MaxPendingTotalBytes = 256 << 20
+	}
+	if cfg.MaxPendingTotalBytes < 0 {
+		return fmt.Errorf("sio: Config.MaxPendingTotalBytes is %d; it must be positive, or 0 for 256 MiB", cfg.MaxPendingTotalBytes)
 	}
 	if cfg.MaxConnections < 0 {
 		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)

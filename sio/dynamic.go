@@ -182,8 +182,7 @@ func (c *client) ask(name string, auth []byte) {
 		return
 	}
 	// It waits until it is decided about, not only until a worker has it.
-	c.pending.Add(1)
-	c.pendingBytes.Add(int64(held))
+	c.hold(held)
 	c.limbo(name).enqueue(&askJob{slices.Clone(auth)}, true)
 }
 
@@ -258,8 +257,7 @@ type admitTask struct {
 
 func (t *admitTask) Run(*loop.Loop) {
 	s, c := t.s, t.s.client
-	c.pending.Add(-1)
-	c.pendingBytes.Add(-int64(len(s.ns.name) + len(t.auth)))
+	c.unhold(len(s.ns.name) + len(t.auth))
 	if t.ns != nil {
 		defer t.ns.depart()
 	}

@@ -29,8 +29,7 @@ const keepJobs = 64
 // then what the same burst brings is known, such as that the client is gone,
 // and one start serves it all.
 func (s *Socket) enqueue(j job, onLoop bool) {
-	s.client.pending.Add(1)
-	s.client.pendingBytes.Add(int64(j.size()))
+	s.client.hold(j.size())
 	s.mu.Lock()
 	q := s.queue
 	idle := q == nil
@@ -64,8 +63,7 @@ func (s *Socket) drain() {
 			j := q.batch[q.next]
 			q.batch[q.next] = nil
 			q.next++
-			s.client.pending.Add(-1)
-			s.client.pendingBytes.Add(-int64(j.size()))
+			s.client.unhold(j.size())
 			j.run(s)
 		}
 	}

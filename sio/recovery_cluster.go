@@ -106,7 +106,7 @@ func (d draft) withoutOffset(bare message) message {
 	for _, a := range d.attachments {
 		a.Retain()
 	}
-	return message{p, d.attachments, d.outgoing}
+	return message{head: p, attachments: d.attachments, outgoing: d.outgoing}
 }
 
 // receive takes a packet that another server has published.

@@ -45,7 +45,10 @@ type part struct {
 	scratch *Event // for inline handlers; nil while in use
 	event   Event  // what scratch points to
 	counts  counters
-	_       [64]byte // keeps neighbours off this cache line
+
+	pending      atomic.Int32 // jobs that wait, all clients of the loop together
+	pendingBytes atomic.Int64
+	_            [64]byte // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.

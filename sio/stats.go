@@ -17,6 +17,9 @@ type Stats struct {
 
 	// EventsIn and AcksIn are what clients have sent.
 	EventsIn, AcksIn uint64
+	// Pending and PendingBytes are the events that wait for handlers now, and the
+	// size of their arguments.
+	Pending, PendingBytes int
 	// PacketsOut is what was handed to sessions: events and acknowledgements, each
 	// recipient of a broadcast counted.
 	PacketsOut uint64
@@ -31,7 +34,8 @@ type Stats struct {
 	// InvalidPackets is how many connections were closed because of a packet that
 	// can't be decoded, OutOfOrder because of one that the client may not send now,
 	// ConnectTimeouts for not joining a namespace, PendingOverflows for passing
-	// Config.MaxPending or MaxPendingBytes.
+	// Config.MaxPending, MaxPendingBytes or a loop's share of MaxPendingTotal and
+	// MaxPendingTotalBytes.
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
@@ -73,6 +77,8 @@ func (srv *Server) Stats() Stats {
 	srv.mu.Unlock()
 	for i := range srv.parts {
 		c := &srv.parts[i].counts
+		st.Pending += int(srv.parts[i].pending.Load())
+		st.PendingBytes += int(srv.parts[i].pendingBytes.Load())
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
 		st.PacketsOut += c.packetsOut.Load()
