@@ -78,6 +78,11 @@ func (n *node) FetchSockets(ctx context.Context, o adapter.Options) (list []adap
 	return list, nil
 }
 
+func (n *node) CountSockets(ctx context.Context, o adapter.Options) (count int, err error) {
+	list, err := n.FetchSockets(ctx, o)
+	return len(list), err
+}
+
 func (n *node) AddSockets(o adapter.Options, rooms []string) error {
 	for _, l := range n.all() {
 		l.AddSockets(o, rooms)

@@ -36,6 +36,8 @@ func (l local) Sockets(o adapter.Options) (list []adapter.Details) {
 	return list
 }
 
+func (l local) CountSockets(o adapter.Options) int { return l.operator(o).count() }
+
 // The operations below return no errors because a local operator has none.
 
 func (l local) AddSockets(o adapter.Options, rooms []string) {

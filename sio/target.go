@@ -88,6 +88,37 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, er
 	return sockets, nil
 }
 
+// CountSockets counts the sockets that are addressed, without describing them as
+// FetchSockets does: each other server answers with a number, one of the reference
+// with a list all the same. A socket that is in a middleware may be counted. When
+// other servers don't answer before ctx or [BroadcastOperator.Timeout] ends, it
+// returns the number so far and an error.
+func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
+	if o.ns.family != nil {
+		return 0, ErrParentNamespace
+	}
+	n := o.count()
+	a := o.remote()
+	if a == nil {
+		return n, nil
+	}
+	ctx, cancel := deadline(ctx, o.timeout)
+	defer cancel()
+	others, err := a.CountSockets(ctx, o.options())
+	return n + others, cause(ctx, err)
+}
+
+// count is the number of addressed sockets of this server.
+func (o BroadcastOperator) count() int {
+	switch {
+	case o.self != nil || len(o.except) > 0 || len(o.rooms) > 1:
+		return len(o.here())
+	case len(o.rooms) == 1:
+		return o.ns.Count(o.rooms[0])
+	}
+	return o.ns.Len()
+}
+
 // AllSockets returns the ids of the sockets that FetchSockets returns.
 func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 	sockets, err := o.FetchSockets(ctx)

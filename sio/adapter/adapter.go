@@ -21,8 +21,12 @@ type Adapter interface {
 	// each of them calls the other methods as [Local]'s BroadcastAck does, and calls
 	// that. When ctx is done nobody waits for answers any more.
 	BroadcastAck(ctx context.Context, p Packet, o Options, acks Acks) error
-	// FetchSockets describes the sockets of the other servers.
+	// FetchSockets describes the sockets of the other servers. With an error it
+	// returns those that it knows of.
 	FetchSockets(ctx context.Context, o Options) ([]Details, error)
+	// CountSockets counts the sockets of the other servers. With an error it returns
+	// the number of those that it knows of.
+	CountSockets(ctx context.Context, o Options) (int, error)
 	// AddSockets, DelSockets and DisconnectSockets act on the sockets of all
 	// servers, this one included, though perhaps only after they have returned.
 	AddSockets(o Options, rooms []string) error
@@ -53,6 +57,8 @@ type Local interface {
 	BroadcastAck(ctx context.Context, p Packet, o Options, acks Acks) error
 	// Sockets describes the matching sockets.
 	Sockets(o Options) []Details
+	// CountSockets counts them: cheaply when o names one room or none.
+	CountSockets(o Options) int
 	// AddSockets, DelSockets and DisconnectSockets act on the matching sockets.
 	AddSockets(o Options, rooms []string)
 	DelSockets(o Options, rooms []string)

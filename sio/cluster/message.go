@@ -19,8 +19,8 @@ const (
 	SocketsJoin                                   // Options, Rooms
 	SocketsLeave                                  // Options, Rooms
 	DisconnectSockets                             // Options, Close
-	FetchSockets                                  // Options, RequestID
-	FetchSocketsResponse                          // RequestID, Sockets
+	FetchSockets                                  // Options, RequestID, CountOnly
+	FetchSocketsResponse                          // RequestID, Sockets; or with CountOnly ClientCount
 	ServerSideEmit                                // Packet; with RequestID an answer is wanted
 	ServerSideEmitResponse                        // RequestID, Answer
 	BroadcastClientCount                          // RequestID, ClientCount
@@ -29,7 +29,8 @@ const (
 )
 
 // Message is what one node tells the others, or one of them, about one
-// namespace. It is immutable once it was published or received.
+// namespace. It is immutable once it was published or received. A bus that keeps
+// broadcasts names them in Packet.Offset.
 type Message struct {
 	Type      MessageType
 	UID       string // the sender: see Node
@@ -45,16 +46,22 @@ type Message struct {
 	Sockets     []adapter.Details
 	ClientCount int
 	Answer      adapter.Answer
-	Offset      string // of a Broadcast that a bus keeps; set by the bus
+
+	// CountOnly, of FetchSockets, says that ClientCount is enough of an answer; of the
+	// response that it is all there is. Nodes of the reference don't know it and
+	// answer with Sockets.
+	CountOnly bool
 }
 
 // Bus carries the messages of one namespace of one server. All methods are safe
 // for concurrent use. What others publish is handed to the receive function that
-// the bus was opened with, one message at a time, in order for each sender; the
-// node's own messages may come back, they are ignored.
+// the bus was opened with, in order for each sender, and belongs to it; the
+// node's own messages may come back, they are ignored. Calls from several
+// goroutines are allowed. receive may call Publish.
 type Bus interface {
 	// Publish sends m. It does not wait for the network: it returns an error when m
-	// can't be sent, and takes m otherwise.
+	// can't be sent, and takes m otherwise. It keeps nothing of m after it has
+	// returned: the values in Packet.Args belong to whoever emits them.
 	Publish(m *Message) error
 	// Close stops receiving. Publish is not called afterwards.
 	Close() error

@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrTimeout: [Config].RequestTimeout has passed.
+	ErrTimeout error = timeoutError{}
+	// ErrClosed: the node was closed.
+	ErrClosed = errors.New("cluster: node closed")
+	// ErrTooManyRequests: so many requests wait for answers that there is no room for
+	// another one.
+	ErrTooManyRequests = errors.New("cluster: too many requests are pending")
+)
+
+// ResponseError reports that not all nodes that were asked have answered.
+type ResponseError struct {
+	Received, Expected int
+	// Err is [ErrTimeout], the cause of the context's end, or [ErrClosed].
+	Err error
+}
+
+func (e *ResponseError) Error() string {
+	return fmt.Sprintf("%v: only %d responses received out of %d", e.Err, e.Received, e.Expected)
+}
+
+// Unwrap returns Err.
+func (e *ResponseError) Unwrap() error { return e.Err }
+
+type timeoutError struct{}
+
+func (timeoutError) Error() string { return "timeout reached" }
+
+// Timeout makes it a net.Error like other timeouts.
+func (timeoutError) Timeout() bool { return true }
+
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
