@@ -32,9 +32,11 @@ func TestAllocs(t *testing.T) {
 	m := inMemory(t, func(srv *Server) {
 		srv.On("raw", func(context.Context, *Event) error { calls++; return nil }, Inline())
 		On(srv, "typed", func(_ context.Context, _ *Socket, _ move) error { calls++; return nil }, Inline())
+		srv.On("echo", func(_ context.Context, e *Event) error { calls++; return e.AckArgs(e.RawArgs) }, Inline())
 		srv.On("ack", func(_ context.Context, e *Event) error { calls++; return e.Ack() }, Inline())
 	})
 	c := m.join(t)
+	c.Forget()
 	for _, tc := range []struct {
 		name  string
 		limit float64 // Feed's copy included
@@ -44,16 +46,41 @@ func TestAllocs(t *testing.T) {
 		{"unknown event", 1, `42["who knows",{"x":1,"y":2}]`},
 		{"inline typed", 3, `42["typed",{"x":1,"y":2}]`}, // the handler's argument, and the JSON decoder's
 		{"inline ack", 1, `421["ack"]`},
+		{"inline echo", 1, `421["echo","text",{"x":[1,2]}]`},
 		{"unknown ack", 1, `431[]`},
 	} {
 		b := frame(1, tc.send)
 		if n := leastAllocs(200, func() { c.Feed(b) }); n > tc.limit {
 			t.Errorf("%s: %v allocations, want %v", tc.name, n, tc.limit)
 		}
-		c.Sent()
 	}
 	if calls == 0 {
 		t.Error("no handler was called")
+	}
+}
+
+// TestBroadcastAllocs: what a broadcast allocates does not grow with its
+// recipients; for each loop there is a task, which is pooled.
+func TestBroadcastAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, clients := range []int{10, 2000} {
+		m := inMemory(t, func(*Server) {})
+		for range clients {
+			m.join(t).Forget()
+		}
+		payload := []any{strings.Repeat("x", 100)}
+		sent := m.Stats().PacketsOut
+		if n := leastAllocs(20, func() {
+			m.Emit("e", payload...)
+			m.loops.Run()
+		}); n > 0 {
+			t.Errorf("a broadcast to %d: %v allocations", clients, n)
+		}
+		if n := m.Stats().PacketsOut - sent; n != uint64(5*21*clients) {
+			t.Errorf("%d packets were sent", n)
+		}
 	}
 }
 

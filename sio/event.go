@@ -73,6 +73,26 @@ func (e *Event) Ack(args ...any) error {
 	return e.socket.sendAck(e.id, args)
 }
 
+// AckArgs is Ack for arguments that are not decoded, such as the event's own:
+// they are passed on as they are, for which nothing is allocated unless they have
+// binary values or the server has a [Parser]. They may be borrowed.
+func (e *Event) AckArgs(args RawArgs) error {
+	if e.socket.ns.srv.cfg.Parser != nil || len(args.attachments) > 0 {
+		list, err := args.values()
+		if err != nil {
+			return err
+		}
+		return e.Ack(list...)
+	}
+	if !e.wants || !e.acked.CompareAndSwap(false, true) {
+		return ErrAcked
+	}
+	if !e.socket.open() {
+		return ErrDisconnected
+	}
+	return e.socket.post(rawAckMessage(e.socket.ns, e.id, args), false)
+}
+
 // Reply takes the acknowledgement out of the event, for a handler whose event
 // is borrowed: the event itself counts as acknowledged from then on.
 func (e *Event) Reply() *Reply {

@@ -3,6 +3,7 @@ package sio
 import (
 	"fmt"
 
+	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 )
 
@@ -34,6 +35,14 @@ func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
 	m, err := seal(p, b, attachments, err)
 	m.awaited = true
 	return m, err
+}
+
+// rawAckMessage encodes an acknowledgement whose arguments are JSON. With a
+// parser there are none such.
+func rawAckMessage(ns *Namespace, id uint64, args RawArgs) message {
+	p := ns.srv.newPacket()
+	p.End(socketio.AppendRawAck(p.Begin(), ns.name, id, args.raw))
+	return message{head: p, awaited: true}
 }
 
 func seal(p *eio.Packet, b []byte, attachments [][]byte, err error) (message, error) {

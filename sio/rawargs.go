@@ -30,6 +30,16 @@ func (a RawArgs) Raw(i int) []byte {
 	return b
 }
 
+// values decodes all arguments.
+func (a RawArgs) values() ([]any, error) {
+	list := make([]any, a.Len())
+	dst := make([]any, len(list))
+	for i := range list {
+		dst[i] = &list[i]
+	}
+	return list, a.Bind(dst...)
+}
+
 // Bind decodes the arguments into what dst points to, one after the other, as
 // encoding/json would; binary values go into []byte or any. What has no
 // argument is left as it is, and arguments without a destination are ignored. A

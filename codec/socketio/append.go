@@ -86,6 +86,20 @@ func AppendAck(dst []byte, nsp string, id uint64, args []any) (out []byte, attac
 	return e.seal(len(dst), BinaryAck)
 }
 
+// AppendRawAck appends an ACK packet whose arguments are JSON already, without
+// placeholders, as those of a packet that has been received.
+func AppendRawAck(dst []byte, nsp string, id uint64, args RawArgs) []byte {
+	dst = append(appendPrefix(dst, Ack, nsp, id, true), '[')
+	start := len(dst)
+	for arg, ok := args.Next(); ok; arg, ok = args.Next() {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, arg...)
+	}
+	return append(dst, ']')
+}
+
 // seal turns the packet that starts at e.b[start] into one of type binary if
 // it has attachments.
 func (e *valueEncoder) seal(start int, binary PacketType) ([]byte, [][]byte, error) {

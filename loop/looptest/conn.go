@@ -16,6 +16,7 @@ type Conn struct {
 	fd      int
 	sent    []byte
 	sends   int
+	forgets bool
 	room    int // bytes taken before the sends block; negative without limit
 	failure error
 	notice  uint32
@@ -68,6 +69,9 @@ func (c *Conn) Sent() []byte {
 	c.sent = nil
 	return b
 }
+
+// Forget makes the peer keep nothing of what is written to it from now on.
+func (c *Conn) Forget() { c.forgets, c.sent = true, nil }
 
 // Sends takes the number of send system calls that there would have been since
 // it was last called, those of blocked connections included.
@@ -179,7 +183,9 @@ func (c *Conn) take(b []byte) int {
 		n = min(n, c.room)
 		c.room -= n
 	}
-	c.sent = append(c.sent, b[:n]...)
+	if !c.forgets {
+		c.sent = append(c.sent, b[:n]...)
+	}
 	return n
 }
 
