@@ -1,5 +1,15 @@
-// Package redis connects the servers of a cluster through Redis: it has the
-// buses for package cluster. It alone imports the client of Redis.
+// Package redis connects the servers of a cluster through Redis. It alone imports
+// the client of Redis.
+//
+// [Streams] does it by Redis Streams, in the wire format of
+// @socket.io/redis-streams-adapter 0.3, and keeps what clients need to come back
+// to any server. Its Adapter method is what sio.Config.Adapter takes.
+//
+// A message's way out: the emitter's goroutine encodes it into a bounded queue, one
+// goroutine for each stream adds the queue's head to the stream, several at once.
+// The way in: one goroutine for each stream reads it from the beginning of the
+// adapter's life on and calls the namespaces' adapter.Local, entry by entry.
+//
+// No local delivery fails with Redis, nor does it wait for it longer than
+// StreamsConfig.OrderTimeout.
 package redis
-
-import _ "github.com/redis/go-redis/v9" // issue 7

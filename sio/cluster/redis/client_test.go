@@ -1,0 +1,100 @@
+package redis_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// client is one that keeps losing its connection, and comes back.
+type client struct {
+	t                testing.TB
+	conn             net.Conn
+	sid, pid, offset string
+	events           [][]any
+	lost             int // how often it was not recovered
+}
+
+const upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" +
+	"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+// connect connects, as who it was before if it was someone.
+func (c *client) connect(addr string) error {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	c.conn = conn
+	hello := "40"
+	if c.offset != "" {
+		hello = fmt.Sprintf(`40{"pid":%q,"offset":%q}`, c.pid, c.offset)
+	}
+	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := conn.Write([]byte(upgrade)); err != nil {
+		return err
+	}
+	// The answer, byte by byte: frames follow.
+	for head, b := "", make([]byte, 1); !strings.HasSuffix(head, "\r\n\r\n"); head += string(b) {
+		if _, err := io.ReadFull(conn, b); err != nil {
+			return err
+		}
+	}
+	return c.send(hello)
+}
+
+func (c *client) send(text string) error {
+	head := []byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}
+	if len(text) > 125 {
+		head = []byte{0x81, 0x80 | 126, byte(len(text) >> 8), byte(len(text)), 0, 0, 0, 0}
+	}
+	_, err := c.conn.Write(append(head, text...))
+	return err
+}
+
+// read reads one packet.
+func (c *client) read() error {
+	var head [4]byte
+	if _, err := io.ReadFull(c.conn, head[:2]); err != nil {
+		return err
+	}
+	n := int(head[1])
+	if n == 126 {
+		if _, err := io.ReadFull(c.conn, head[2:4]); err != nil {
+			return err
+		}
+		n = int(binary.BigEndian.Uint16(head[2:]))
+	}
+	payload := make([]byte, n)
+	if _, err := io.ReadFull(c.conn, payload); err != nil {
+		return err
+	}
+	switch text := string(payload); {
+	case text == "2":
+		return c.send("3")
+	case strings.HasPrefix(text, "40"):
+		var reply struct{ SID, PID string }
+		if err := json.Unmarshal(payload[2:], &reply); err != nil {
+			return err
+		}
+		if c.sid != "" && reply.SID != c.sid {
+			c.lost++
+			c.events, c.offset = nil, "" // it begins anew
+		}
+		c.sid, c.pid = reply.SID, reply.PID
+	case strings.HasPrefix(text, "42"):
+		var event []any
+		if err := json.Unmarshal(payload[2:], &event); err != nil {
+			return err
+		}
+		if len(event) > 2 {
+			c.offset = event[len(event)-1].(string)
+		}
+		c.events = append(c.events, event)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package redis
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// StreamsConfig configures [Streams]. Zero values are defaults, those of
+// @socket.io/redis-streams-adapter where it has the option.
+type StreamsConfig struct {
+	// StreamName is the key of the stream; "socket.io" when empty.
+	StreamName string
+	// StreamCount is over how many streams, with -0, -1 … behind the name, the
+	// namespaces are spread; 1 when 0. All servers must have the same.
+	StreamCount int
+	// MaxLen is about how many entries a stream keeps; 10,000 when 0. Servers and
+	// clients that are behind by more have lost some.
+	MaxLen int64
+	// ReadCount is how many entries are read at once; 100 when 0.
+	ReadCount int64
+	// BlockTime is how long a read waits for entries; 5 seconds when 0.
+	BlockTime time.Duration
+	// SessionPrefix begins the keys of sessions; "sio:session:" when empty.
+	SessionPrefix string
+	// OnlyPlaintext writes bytes as JSON, too, base64 in a string: readers don't get
+	// them back as bytes.
+	OnlyPlaintext bool
+
+	// SessionLife is how long the session of a client that is gone is kept; 2 minutes
+	// when 0. It should be sio.Recovery's MaxDisconnectionDuration.
+	SessionLife time.Duration
+	// SessionGrace is how long a session that is not there is waited for: the server
+	// that has the client may be about to notice that it is gone; 250 ms when 0.
+	SessionGrace time.Duration
+	// OrderTimeout is how long a packet of this server may wait for its place in the
+	// stream before it is delivered here without one; 250 ms when 0.
+	OrderTimeout time.Duration
+	// MaxQueued and MaxQueuedBytes bound, for each stream, what waits for Redis; 10,000
+	// and 16 MiB when 0. What does not fit is not sent to other servers, and counted.
+	MaxQueued, MaxQueuedBytes int
+
+	// Logger is told of lost and regained connections; slog.Default() when nil.
+	Logger *slog.Logger
+}
+
+func (cfg *StreamsConfig) withDefaults() error {
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"StreamCount", int64(cfg.StreamCount)}, {"MaxLen", cfg.MaxLen}, {"ReadCount", cfg.ReadCount},
+		{"BlockTime", int64(cfg.BlockTime)}, {"SessionLife", int64(cfg.SessionLife)}, {"SessionGrace", int64(cfg.SessionGrace)}, {"OrderTimeout", int64(cfg.OrderTimeout)},
+		{"MaxQueued", int64(cfg.MaxQueued)}, {"MaxQueuedBytes", int64(cfg.MaxQueuedBytes)},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("redis: StreamsConfig.%s is %d; it must be positive, or 0 for the default", f.name, f.value)
+		}
+	}
+	orDefault(&cfg.StreamName, "socket.io")
+	orDefault(&cfg.StreamCount, 1)
+	orDefault(&cfg.MaxLen, 10_000)
+	orDefault(&cfg.ReadCount, 100)
+	orDefault(&cfg.BlockTime, 5*time.Second)
+	orDefault(&cfg.SessionPrefix, "sio:session:")
+	orDefault(&cfg.SessionLife, 2*time.Minute)
+	orDefault(&cfg.SessionGrace, 250*time.Millisecond)
+	orDefault(&cfg.OrderTimeout, 250*time.Millisecond)
+	orDefault(&cfg.MaxQueued, 10_000)
+	orDefault(&cfg.MaxQueuedBytes, 16<<20)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return nil
+}
+
+func orDefault[T comparable](v *T, unset T) {
+	var zero T
+	if *v == zero {
+		*v = unset
+	}
+}
+
+// StreamsStats are figures since the start.
+type StreamsStats struct {
+	// Published and Received are entries of this and of other servers.
+	Published, Received uint64
+	// Dropped is what a full queue, or the end, has kept from other servers;
+	// SessionsDropped are sessions that could not be kept.
+	Dropped, SessionsDropped uint64
+	// Gaps is how often entries may have been trimmed before they were read, or a
+	// stream has begun anew.
+	Gaps uint64
+	// Invalid is entries that could not be understood, Duplicates entries that were
+	// added twice because the outcome was not known the first time.
+	Invalid, Duplicates uint64
+	// Lost is how often Redis went away.
+	Lost uint64
+	// Queued is what waits for Redis now.
+	Queued int
+	// Connected is whether the last that was tried with each stream has succeeded.
+	Connected bool
+}
+
+// Streams connects servers by Redis Streams. Safe for concurrent use.
+type Streams struct {
+	cfg    StreamsConfig
+	client goredis.UniversalClient // its own; commands end with their contexts
+	writer string                  // tells the entries of this Streams from others
+
+	sessions *sessions
+
+	mu      sync.Mutex
+	streams map[string]*stream // by key
+}
+
+// NewStreams checks cfg. The options of client are used for connections of its
+// own: two for each stream, and those that sessions need. client itself is not
+// used, unless it is of a type that is not go-redis's own.
+func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, error) {
+	if err := cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	s := &Streams{cfg: cfg, client: own(client), writer: newUID(), streams: make(map[string]*stream)}
+	s.sessions = newSessions(s)
+	return s, nil
+}
+
+// own is a client whose commands end with their contexts, and are not repeated.
+func own(client goredis.UniversalClient) goredis.UniversalClient {
+	switch c := client.(type) {
+	case *goredis.Client:
+		o := *c.Options()
+		o.ContextTimeoutEnabled, o.MaxRetries = true, -1
+		return goredis.NewClient(&o)
+	case *goredis.ClusterClient:
+		o := *c.Options()
+		o.ContextTimeoutEnabled, o.MaxRetries = true, -1
+		return goredis.NewClusterClient(&o)
+	}
+	return client
+}
+
+// newUID is the id of a sender: 16 hexadecimal digits.
+func newUID() string {
+	var raw [8]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return hex.EncodeToString(raw[:])
+}
+
+// Adapter connects a namespace: give it to sio.Config.Adapter. The namespace's
+// stream is read from now on.
+func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
+	key := streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.streams[key]
+	if st == nil {
+		st = newStream(s, key)
+		s.streams[key] = st
+	}
+	n := &streamNode{stream: st, local: local, uid: newUID()}
+	st.add(n)
+	return n
+}
+
+// Stats returns the figures of all streams.
+func (s *Streams) Stats() StreamsStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := StreamsStats{Connected: true, SessionsDropped: s.sessions.dropped.Load()}
+	for _, st := range s.streams {
+		st.addTo(&all)
+	}
+	return all
+}
+
+// Close ends everything. Call it after the servers that use it were closed: what
+// waits for Redis is sent before, within a second.
+func (s *Streams) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.streams {
+		st.flush(time.Second)
+	}
+	s.sessions.close(time.Second)
+	err := s.client.Close() // ends reads that wait
+	for _, st := range s.streams {
+		st.running.Wait()
+	}
+	return err
+}

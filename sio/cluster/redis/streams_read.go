@@ -1,0 +1,269 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
+)
+
+// stream is one stream of Redis as this process uses it. Safe for concurrent use.
+// The lock turn is taken before mu; mu is never held when a namespace is called.
+type stream struct {
+	owner   *Streams
+	cfg     *StreamsConfig
+	client  goredis.UniversalClient
+	key     string
+	ctx     context.Context // of everything that is asked of Redis
+	cancel  context.CancelFunc
+	stop    chan struct{}
+	wake    chan struct{} // something was queued
+	running sync.WaitGroup
+
+	turn sync.Mutex // held while namespaces are called: one packet has its turn at a time
+
+	mu          sync.Mutex
+	nodes       map[string]*streamNode // by namespace
+	last        string                 // the entry that was dispatched last; "" before the beginning is known
+	writers     map[string]uint64      // the last number of each
+	queue       []entry
+	queuedBytes int
+	number      uint64
+	met         uint64                // the last own entry that was met
+	waiting     map[uint64]*keptEntry // own packets whose turn may come, by number
+	inOrder     []*keptEntry          // those not delivered yet, oldest first
+	timer       *time.Timer           // nil when none is waited for
+	lost, ended bool
+	stats       StreamsStats
+}
+
+// manyWriters is how many writers are remembered.
+const manyWriters = 10_000
+
+func newStream(s *Streams, key string) *stream {
+	st := &stream{
+		owner: s, cfg: &s.cfg, client: s.client, key: key,
+		stop: make(chan struct{}), wake: make(chan struct{}, 1),
+		nodes: make(map[string]*streamNode), writers: make(map[string]uint64), waiting: make(map[uint64]*keptEntry),
+	}
+	st.ctx, st.cancel = context.WithCancel(context.Background())
+	st.running.Go(st.read)
+	st.running.Go(st.write)
+	return st
+}
+
+func (st *stream) add(n *streamNode) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	n.since = st.last
+	st.nodes[n.local.Namespace()] = n
+}
+
+func (st *stream) remove(n *streamNode) {
+	st.turn.Lock() // whoever is being called has returned
+	defer st.turn.Unlock()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if name := n.local.Namespace(); st.nodes[name] == n {
+		delete(st.nodes, name)
+	}
+}
+
+func (st *stream) addTo(all *StreamsStats) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	all.Published += st.stats.Published
+	all.Received += st.stats.Received
+	all.Dropped += st.stats.Dropped
+	all.Gaps += st.stats.Gaps
+	all.Invalid += st.stats.Invalid
+	all.Duplicates += st.stats.Duplicates
+	all.Lost += st.stats.Lost
+	all.Queued += len(st.queue)
+	all.Connected = all.Connected && !st.lost && st.last != ""
+}
+
+// read is the reading goroutine.
+func (st *stream) read() {
+	checked := time.Time{}
+	for st.ctx.Err() == nil {
+		err := error(nil)
+		if time.Since(checked) > time.Second {
+			if err = st.check(); err == nil {
+				checked = time.Now()
+			} else {
+				st.note(err)
+			}
+		}
+		var list []goredis.XStream
+		if err == nil {
+			list, err = st.client.XRead(st.ctx, &goredis.XReadArgs{
+				Streams: []string{st.key, st.last}, Count: st.cfg.ReadCount, Block: st.cfg.BlockTime,
+			}).Result()
+		}
+		switch {
+		case errors.Is(err, goredis.Nil):
+		case err != nil:
+			if !checked.IsZero() { // only the connection may have broken
+				checked = time.Time{}
+				continue
+			}
+			select {
+			case <-time.After(retryTime):
+			case <-st.stop:
+			}
+		default:
+			for _, s := range list {
+				for _, m := range s.Messages {
+					st.dispatch(m)
+				}
+			}
+		}
+	}
+}
+
+// check finds the place to begin at, and whether the place that was reached still
+// makes sense.
+func (st *stream) check() error {
+	ctx, cancel := context.WithTimeout(st.ctx, writeTime)
+	defer cancel()
+	newest, err := st.client.XRevRangeN(ctx, st.key, "+", "-", 1).Result()
+	if err != nil {
+		return err
+	}
+	oldest, err := st.client.XRangeN(ctx, st.key, "-", "+", 1).Result()
+	if err != nil {
+		return err
+	}
+	st.note(nil)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch {
+	case st.last == "":
+		st.startAt("0-0")
+		if len(newest) > 0 {
+			st.startAt(newest[0].ID)
+		}
+	case len(newest) > 0 && before(newest[0].ID, st.last):
+		// The stream has begun anew, by a clock that is behind.
+		st.stats.Gaps++
+		st.startAt(newest[0].ID)
+	case len(oldest) > 0 && before(st.last, oldest[0].ID) && st.last != "0-0":
+		// What lies between may have been trimmed.
+		st.stats.Gaps++
+		st.startAt(predecessor(oldest[0].ID))
+	}
+	return nil
+}
+
+// startAt begins to read after an entry. st.mu is held.
+func (st *stream) startAt(id string) {
+	st.last = id
+	for _, n := range st.nodes {
+		n.since = id
+	}
+}
+
+// predecessor is an id less than id, and greater than that of any entry before it.
+func predecessor(id string) string {
+	ms, count, _ := parseID(id)
+	if count > 0 {
+		return fmt.Sprintf("%d-%d", ms, count-1)
+	}
+	return fmt.Sprintf("%d-%d", ms-1, uint64(1e18-1))
+}
+
+// dispatch hands an entry to its namespace.
+func (st *stream) dispatch(m goredis.XMessage) {
+	e, ok := parseEntry(m.Values)
+	st.turn.Lock()
+	defer st.turn.Unlock()
+	st.mu.Lock()
+	n := st.nodes[e.namespace]
+	own := e.writer == st.owner.writer
+	switch {
+	case !ok:
+		st.stats.Invalid++
+	case e.writer != "" && st.again(e):
+		st.stats.Duplicates++
+		n = nil
+	case !own:
+		st.stats.Received++
+	}
+	var kept *keptEntry
+	if own && ok {
+		kept = st.waiting[e.number]
+		for ; st.met < e.number; st.met++ { // what is left out was trimmed
+			delete(st.waiting, st.met+1)
+		}
+	}
+	st.mu.Unlock()
+	switch {
+	case kept != nil:
+		kept.met(m.ID)
+	case n != nil && ok && e.uid != n.uid:
+		if err := n.receive(e, m.ID); err != nil {
+			st.mu.Lock()
+			st.stats.Invalid++
+			st.mu.Unlock()
+			st.cfg.Logger.Debug("redis: invalid entry", "stream", st.key, "id", m.ID, "error", err)
+		}
+	}
+	st.mu.Lock()
+	st.last = m.ID
+	st.mu.Unlock()
+}
+
+// again reports whether a writer's entry was met before. st.mu is held.
+func (st *stream) again(e entry) bool {
+	last, known := st.writers[e.writer]
+	if known && e.number <= last {
+		return true
+	}
+	if !known && len(st.writers) >= manyWriters {
+		clear(st.writers) // most of them are gone
+	}
+	st.writers[e.writer] = e.number
+	return false
+}
+
+// receive acts on what another server says.
+func (n *streamNode) receive(e entry, id string) error {
+	w, p, err := parseData(e.data)
+	if err != nil {
+		return err
+	}
+	o := w.Options.options()
+	switch e.kind {
+	case cluster.Broadcast:
+		if w.Packet == nil {
+			return errEntry
+		}
+		if w.RequestID == "" && !o.Volatile {
+			p.Offset = id
+		}
+		return n.local.Broadcast(p, o)
+	case cluster.SocketsJoin:
+		n.local.AddSockets(o, w.Rooms)
+	case cluster.SocketsLeave:
+		n.local.DelSockets(o, w.Rooms)
+	case cluster.DisconnectSockets:
+		n.local.DisconnectSockets(o, w.Close != nil && *w.Close)
+	}
+	return nil
+}
+
+// Since implements adapter.Recoverer.
+func (n *streamNode) Since() string {
+	n.stream.mu.Lock()
+	defer n.stream.mu.Unlock()
+	return n.since
+}
+
+var _ adapter.Recoverer = (*streamNode)(nil)

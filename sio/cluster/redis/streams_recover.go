@@ -1,0 +1,251 @@
+package redis
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/codec/msgpack"
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
+)
+
+// sessions keeps sessions in Redis: a key each, MessagePack in base64.
+type sessions struct {
+	owner   *Streams
+	queue   chan pendingSession
+	stop    chan struct{}
+	done    chan struct{}
+	asking  chan struct{} // bounds how many ask Redis at once
+	dropped atomic.Uint64
+}
+
+type pendingSession struct {
+	key, value string
+	until      time.Time
+}
+
+const (
+	maxSessions = 65_536 // that wait for Redis
+	maxAsking   = 64
+	historyPage = 1000
+	graceStep   = 5 * time.Millisecond // the first wait for a session, then doubled
+	maxPages    = 100
+)
+
+func newSessions(s *Streams) *sessions {
+	p := &sessions{
+		owner: s, queue: make(chan pendingSession, maxSessions), stop: make(chan struct{}), done: make(chan struct{}),
+		asking: make(chan struct{}, maxAsking),
+	}
+	go p.write()
+	return p
+}
+
+// write is the goroutine that stores sessions, and tries again until their time is over.
+func (p *sessions) write() {
+	defer close(p.done)
+	for {
+		var batch []pendingSession
+		select {
+		case s := <-p.queue:
+			batch = append(batch, s)
+		case <-p.stop:
+			return
+		}
+		for len(p.queue) > 0 && len(batch) < batchSize {
+			batch = append(batch, <-p.queue)
+		}
+		for p.store(batch) != nil {
+			select {
+			case <-time.After(retryTime):
+			case <-p.stop:
+				p.dropped.Add(uint64(len(batch) + len(p.queue)))
+				return
+			}
+		}
+	}
+}
+
+func (p *sessions) store(batch []pendingSession) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
+	defer cancel()
+	_, err := p.owner.client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+		for _, s := range batch {
+			if left := time.Until(s.until); left > time.Millisecond {
+				pipe.Set(ctx, s.key, s.value, left)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// close waits for what is queued, for d at most.
+func (p *sessions) close(d time.Duration) {
+	for deadline := time.Now().Add(d); len(p.queue) > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	close(p.stop)
+	<-p.done
+}
+
+// Persist implements adapter.Recoverer.
+func (n *streamNode) Persist(s adapter.Session) {
+	p := n.stream.owner.sessions
+	cfg := n.stream.cfg
+	b, err := msgpack.AppendValue(nil, s)
+	if err == nil {
+		select {
+		case p.queue <- pendingSession{cfg.SessionPrefix + s.PID, base64.StdEncoding.EncodeToString(b), time.Now().Add(cfg.SessionLife)}:
+			return
+		default:
+		}
+	}
+	p.dropped.Add(1)
+}
+
+// Restore implements adapter.Recoverer.
+func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
+	p := n.stream.owner.sessions
+	select {
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
+	case <-ctx.Done():
+		return s, false
+	}
+	client := n.stream.client
+	if !seen {
+		list, err := client.XRangeN(ctx, n.stream.key, offset, offset, 1).Result()
+		if err != nil || len(list) == 0 {
+			return s, false
+		}
+	}
+	cfg := n.stream.cfg
+	begun := time.Now()
+	for wait := graceStep; ; wait *= 2 {
+		value, err := n.take(ctx, cfg.SessionPrefix+pid)
+		if err == nil {
+			b, err := base64.StdEncoding.DecodeString(value)
+			if err != nil {
+				return s, false
+			}
+			return parseSession(b)
+		}
+		if !errors.Is(err, goredis.Nil) || time.Since(begun)+wait > cfg.SessionGrace {
+			return s, false
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return s, false
+		}
+	}
+}
+
+// take gets a key's value and deletes it. When the connection breaks it tries once
+// more: if only the answer was lost, the value is gone.
+func (n *streamNode) take(ctx context.Context, key string) (value string, err error) {
+	for range 2 {
+		if value, err = n.takeOnce(ctx, key); err == nil || errors.Is(err, goredis.Nil) {
+			break
+		}
+	}
+	return value, err
+}
+
+func (n *streamNode) takeOnce(ctx context.Context, key string) (string, error) {
+	var got *goredis.StringCmd
+	_, err := n.stream.client.TxPipelined(ctx, func(pipe goredis.Pipeliner) error {
+		got = pipe.Get(ctx, key)
+		pipe.Del(ctx, key)
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return got.Result()
+}
+
+func parseSession(b []byte) (s adapter.Session, ok bool) {
+	var w struct {
+		SID   string      `json:"sid"`
+		PID   string      `json:"pid"`
+		Rooms []string    `json:"rooms"`
+		Data  msgpack.Raw `json:"data"`
+	}
+	if err := msgpack.DecodeValue(b, &w); err != nil {
+		return s, false
+	}
+	data := json.RawMessage("{}")
+	if w.Data != nil {
+		var err error
+		if data, err = msgpack.AppendJSON(nil, w.Data); err != nil {
+			return s, false
+		}
+	}
+	return adapter.Session{ID: w.SID, PID: w.PID, Rooms: w.Rooms, Data: data}, true
+}
+
+var errTrimmed = errors.New("redis: the stream was trimmed too early")
+
+// History implements adapter.Recoverer.
+func (n *streamNode) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
+	st := n.stream
+	p := st.owner.sessions
+	select {
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
+	st.mu.Lock()
+	upTo = st.last // what is not after it was in the stream before
+	st.mu.Unlock()
+	from := after
+	writers := make(map[string]uint64)
+	for range maxPages {
+		page, err := st.client.XRangeN(ctx, st.key, "("+from, "+", historyPage).Result()
+		if err != nil {
+			return nil, "", err
+		}
+		for _, m := range page {
+			from = m.ID
+			e, ok := parseEntry(m.Values)
+			if !ok || e.writer != "" && e.number <= writers[e.writer] {
+				continue
+			}
+			if e.writer != "" {
+				writers[e.writer] = e.number
+			}
+			if e.namespace != n.local.Namespace() || e.kind != cluster.Broadcast {
+				continue
+			}
+			w, packet, err := parseData(e.data)
+			if err != nil || w.Packet == nil || w.RequestID != "" || w.Options.Flags.Volatile {
+				continue
+			}
+			packet.Offset = m.ID
+			list = append(list, adapter.Kept{Packet: packet, Options: w.Options.options()})
+		}
+		if len(page) < historyPage {
+			break
+		}
+	}
+	oldest, err := st.client.XRangeN(ctx, st.key, "-", "+", 1).Result()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(oldest) == 0 || before(after, oldest[0].ID) {
+		return nil, "", errTrimmed
+	}
+	if before(upTo, from) {
+		upTo = from
+	}
+	return list, upTo, nil
+}

@@ -1,0 +1,286 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/sio"
+	"github.com/sioserver/sioserver/sio/cluster/redis"
+)
+
+// node is a server that is connected to others by streams.
+type node struct {
+	*sio.Server
+	streams *redis.Streams
+}
+
+func startNode(t testing.TB, r *server, recovery *sio.Recovery, cfg redis.StreamsConfig) *node {
+	t.Helper()
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	streams, err := redis.NewStreams(r.client, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := sio.New(sio.Config{Loops: 2, ConnectionStateRecovery: recovery, Adapter: streams.Adapter, Logger: cfg.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		srv.Close()
+		streams.Close()
+	})
+	for deadline := time.Now().Add(5 * time.Second); !streams.Stats().Connected; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the stream is not read")
+		}
+	}
+	return &node{srv, streams}
+}
+
+// traffic has emitters on the nodes send numbered events until stop is called, and
+// then the last ones.
+func traffic(t testing.TB, nodes []*node, emitters int) (stop func()) {
+	end := make(chan struct{})
+	var emitting sync.WaitGroup
+	for e := range emitters {
+		n := nodes[e%len(nodes)]
+		emitting.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-end:
+					if err := n.Emit("e", -1-e); err != nil {
+						t.Error(err)
+					}
+					return
+				case <-time.After(time.Millisecond):
+				}
+				if err := n.Emit("e", i*emitters+e); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	return func() {
+		close(end)
+		emitting.Wait()
+	}
+}
+
+// roam connects to any node, loses the connection, and so on, and waits for the
+// last events of the emitters in the end.
+func (c *client) roam(nodes []*node, cuts, emitters int, done func()) {
+	for life := range cuts + 1 {
+		if err := c.connect(nodes[rand.IntN(len(nodes))].Addr().String()); err != nil {
+			c.t.Errorf("life %d: %v", life, err)
+			return
+		}
+		last := life == cuts
+		if last {
+			done()
+		}
+		for patience := rand.IntN(30); last || c.offset == "" || patience > 0; patience-- {
+			if err := c.read(); err != nil {
+				c.t.Errorf("life %d: %v", life, err)
+				return
+			}
+			if last && c.ended(emitters) {
+				break
+			}
+		}
+		c.conn.Close()
+	}
+}
+
+func (c *client) ended(emitters int) bool {
+	count := 0
+	for _, e := range c.events[max(0, len(c.events)-3000):] {
+		if e[1].(float64) < 0 {
+			count++
+		}
+	}
+	return count >= emitters
+}
+
+// complete checks that each emitter's events came once and in order.
+func (c *client) complete(emitters int) {
+	c.t.Helper()
+	next := make(map[int]int)
+	for _, event := range c.events {
+		n := int(event[1].(float64))
+		if n < 0 {
+			continue
+		}
+		e := n % emitters
+		if want, known := next[e]; known && n != want {
+			c.t.Errorf("got %d of emitter %d, want %d", n/emitters, e, want/emitters)
+			return
+		}
+		next[e] = n + emitters
+	}
+}
+
+// atLeastOnce checks that nothing is missing between the first and the last event
+// of each emitter.
+func (c *client) atLeastOnce(emitters int) {
+	c.t.Helper()
+	seen := make(map[int]bool)
+	first, last := make(map[int]int), make(map[int]int)
+	for _, event := range c.events {
+		n := int(event[1].(float64))
+		if n < 0 {
+			continue
+		}
+		e := n % emitters
+		if f, known := first[e]; !known || n < f {
+			first[e] = n
+		}
+		seen[n], last[e] = true, max(n, last[e])
+	}
+	for e := range emitters {
+		for n := first[e]; n <= last[e]; n += emitters {
+			if !seen[n] {
+				c.t.Errorf("has lost %d of emitter %d", n/emitters, e)
+				return
+			}
+		}
+	}
+}
+
+// TestStreamsRoaming cuts clients at random under traffic through a real Redis,
+// and lets them come back to any server.
+func TestStreamsRoaming(t *testing.T) {
+	for name, tc := range map[string]struct {
+		recovery sio.Recovery
+		disturb  func(r *server)
+		check    func(c *client, emitters int)
+		mayLose  int // how often a client
+	}{
+		"quiet":        {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(*server) {}, (*client).complete, 0},
+		"few kept":     {sio.Recovery{MaxPackets: 200, RestoreTimeout: 10 * time.Second}, func(*server) {}, (*client).complete, 0},
+		"client kill":  {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *server) { r.cutClients() }, (*client).complete, 4},
+		"short pauses": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *server) { r.pause(); time.Sleep(20 * time.Millisecond); r.resume() }, (*client).complete, 0},
+		"kill": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *server) {
+			r.kill()
+			r.start()
+		}, (*client).atLeastOnce, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const clients, emitters, cuts = 4, 3, 25
+			r := startRedis(t, "--appendonly", "yes", "--appendfsync", "always")
+			// Packets wait for Redis as long as it takes: so all have their order.
+			cfg := redis.StreamsConfig{BlockTime: 200 * time.Millisecond, MaxLen: 1_000_000, OrderTimeout: 20 * time.Second, SessionGrace: 5 * time.Second}
+			nodes := []*node{startNode(t, r, &tc.recovery, cfg), startNode(t, r, &tc.recovery, cfg)}
+			stop := traffic(t, nodes, emitters)
+			var roaming, cutting sync.WaitGroup
+			all := make([]*client, clients)
+			for i := range all {
+				c := &client{t: t}
+				all[i] = c
+				cutting.Add(1)
+				done := sync.OnceFunc(cutting.Done)
+				roaming.Go(func() {
+					defer done()
+					c.roam(nodes, cuts, emitters, done)
+				})
+			}
+			quiet := make(chan struct{})
+			go func() {
+				cutting.Wait()
+				close(quiet)
+			}()
+			for range 4 {
+				select {
+				case <-quiet:
+				case <-time.After(100 * time.Millisecond):
+					tc.disturb(r)
+				}
+			}
+			<-quiet
+			stop()
+			roaming.Wait()
+			for _, c := range all {
+				tc.check(c, emitters)
+				// A session is lost with the answer of Redis that has it.
+				if c.lost > tc.mayLose {
+					t.Errorf("was not recovered %d times", c.lost)
+				}
+			}
+			for i, n := range nodes {
+				t.Logf("node %d: %+v %+v", i, n.streams.Stats(), n.Stats().Recovery)
+			}
+		})
+	}
+}
+
+// TestStreamsWithoutRedis delivers to own clients while Redis is away, and sends
+// others once what was meant for them.
+func TestStreamsWithoutRedis(t *testing.T) {
+	for name, tc := range map[string]struct{ away, back func(r *server) }{
+		"killed": {(*server).kill, (*server).start},
+		"paused": {(*server).pause, (*server).resume},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startRedis(t)
+			n := startNode(t, r, &sio.Recovery{}, redis.StreamsConfig{BlockTime: 200 * time.Millisecond})
+			c := &client{t: t}
+			if err := c.connect(n.Addr().String()); err != nil {
+				t.Fatal(err)
+			}
+			defer c.conn.Close()
+			for c.sid == "" {
+				if err := c.read(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tc.away(r)
+			const events = 50
+			for i := range events {
+				if err := n.Emit("e", i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for len(c.events) < events {
+				if err := c.read(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, e := range c.events {
+				if fmt.Sprint(e) != fmt.Sprintf("[e %d]", i) {
+					t.Fatalf("event %d is %v", i, e)
+				}
+			}
+			if u := n.Server.Stats().Recovery.Unordered; u != events {
+				t.Errorf("%d events are unordered, want %d", u, events)
+			}
+			until(t, n, func(st redis.StreamsStats) bool { return st.Lost > 0 })
+			if st := n.streams.Stats(); st.Queued != events || st.Connected {
+				t.Errorf("%+v", st)
+			}
+			tc.back(r)
+			until(t, n, func(st redis.StreamsStats) bool { return st.Queued == 0 && st.Connected })
+			if st := n.streams.Stats(); st.Published != events || st.Dropped != 0 {
+				t.Errorf("%+v", st)
+			}
+			if l := r.client.XLen(context.Background(), "socket.io").Val(); l != events {
+				t.Errorf("the stream has %d entries, want %d", l, events)
+			}
+		})
+	}
+}
+
+func until(t testing.TB, n *node, cond func(redis.StreamsStats) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(n.streams.Stats()); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", n.streams.Stats())
+		}
+	}
+}

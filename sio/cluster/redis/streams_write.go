@@ -1,0 +1,192 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// The writing half of a stream: one goroutine adds what is queued, in order, each
+// batch in one transaction, so that all of it is in the stream or nothing. When the
+// outcome of a batch is not known the end of the stream is looked at before the
+// batch is repeated.
+
+const (
+	batchSize   = 128             // entries a transaction
+	writeTime   = 2 * time.Second // how long Redis may take before it is lost
+	retryTime   = 100 * time.Millisecond
+	tailEntries = 10_000 // looked at for what may have been added
+)
+
+// enqueue puts an entry into the queue. kept, unless nil, waits for its place. It
+// reports false when the queue is full or has ended.
+func (st *stream) enqueue(e entry, kept *keptEntry) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.ended || len(st.queue) >= st.cfg.MaxQueued || st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes {
+		st.stats.Dropped++
+		return false
+	}
+	st.number++
+	e.writer, e.number = st.owner.writer, st.number
+	st.queue = append(st.queue, e)
+	st.queuedBytes += len(e.data)
+	if kept != nil {
+		st.awaitTurn(e.number, kept)
+	}
+	select {
+	case st.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// write is the writing goroutine.
+func (st *stream) write() {
+	unsure := false
+	for {
+		st.mu.Lock()
+		batch := st.queue[:min(len(st.queue), batchSize)]
+		st.mu.Unlock()
+		if len(batch) == 0 {
+			select {
+			case <-st.wake:
+				continue
+			case <-st.stop:
+				return
+			}
+		}
+		done, err := 0, error(nil)
+		if unsure {
+			done, err = st.added(batch)
+		}
+		if err == nil && done == 0 {
+			if err = st.addBatch(batch); err == nil {
+				done = len(batch)
+			}
+		}
+		again := err != nil && !unsure // at once: only the connection may have broken
+		unsure = err != nil
+		if !again {
+			st.note(err)
+		}
+		st.mu.Lock()
+		for _, e := range st.queue[:done] {
+			st.queuedBytes -= len(e.data)
+		}
+		clear(st.queue[:done])
+		if st.queue = st.queue[done:]; len(st.queue) == 0 {
+			st.queue = nil // lets go of the array
+		}
+		st.stats.Published += uint64(done)
+		st.mu.Unlock()
+		if err != nil && !again {
+			select {
+			case <-time.After(retryTime):
+			case <-st.stop:
+				return
+			}
+		}
+	}
+}
+
+func (st *stream) addBatch(batch []entry) error {
+	ctx, cancel := context.WithTimeout(st.ctx, writeTime)
+	defer cancel()
+	_, err := st.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+		for i := range batch {
+			p.XAdd(ctx, &goredis.XAddArgs{Stream: st.key, MaxLen: st.cfg.MaxLen, Approx: true, Values: batch[i].values()})
+		}
+		return nil
+	})
+	return err
+}
+
+// added tells how many entries of the batch are in the stream already.
+func (st *stream) added(batch []entry) (n int, err error) {
+	ctx, cancel := context.WithTimeout(st.ctx, writeTime)
+	defer cancel()
+	end := "+"
+	for range tailEntries / 1000 {
+		list, err := st.client.XRevRangeN(ctx, st.key, end, "-", 1000).Result()
+		if err != nil || len(list) == 0 {
+			return 0, err
+		}
+		for _, m := range list {
+			if e, ok := parseEntry(m.Values); ok && e.writer == st.owner.writer {
+				for n < len(batch) && batch[n].number <= e.number {
+					n++
+				}
+				return n, nil
+			}
+		}
+		end = "(" + list[len(list)-1].ID
+	}
+	return 0, nil
+}
+
+// note is told the outcome of what was tried with Redis: it logs changes.
+func (st *stream) note(err error) {
+	st.mu.Lock()
+	changed := st.lost != (err != nil) && !st.ended
+	if changed {
+		st.lost = err != nil
+		if st.lost {
+			st.stats.Lost++
+		}
+	}
+	st.mu.Unlock()
+	switch {
+	case !changed:
+	case err != nil:
+		st.cfg.Logger.Warn("redis: the stream is lost: own packets are kept back for other servers, and delivered here", "stream", st.key, "error", err)
+		st.overdue(time.Now().Add(st.cfg.OrderTimeout))
+	default:
+		st.cfg.Logger.Info("redis: the stream is back", "stream", st.key)
+	}
+}
+
+// flush waits until the queue is empty, for d at most, and then ends the writing.
+func (st *stream) flush(d time.Duration) {
+	deadline := time.Now().Add(d)
+	for time.Now().Before(deadline) {
+		st.mu.Lock()
+		n := len(st.queue)
+		if n == 0 || st.lost {
+			deadline = time.Time{}
+		}
+		st.mu.Unlock()
+		if n > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	st.mu.Lock()
+	st.ended = true
+	st.stats.Dropped += uint64(len(st.queue))
+	st.queue = nil
+	st.mu.Unlock()
+	st.overdue(time.Now().Add(st.cfg.OrderTimeout))
+	st.cancel()
+	close(st.stop)
+}
+
+// parseID reads an entry's id; ok is false for what is none.
+func parseID(id string) (ms, count uint64, ok bool) {
+	for i := range len(id) {
+		if id[i] == '-' {
+			ms, err1 := strconv.ParseUint(id[:i], 10, 64)
+			count, err2 := strconv.ParseUint(id[i+1:], 10, 64)
+			return ms, count, err1 == nil && err2 == nil
+		}
+	}
+	return 0, 0, false
+}
+
+// before reports whether an entry's id is less than another.
+func before(a, b string) bool {
+	ams, acount, _ := parseID(a)
+	bms, bcount, _ := parseID(b)
+	return ams < bms || ams == bms && acount < bcount
+}
