@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 //
 // A packet that the adapter can't keep in time is sent without an offset. Should
 // it be kept after all, it is added to the log but not sent here again: a client
-// that comes back with an older offset then gets it a second time.
+// that comes back with an older offset then gets it a second time. Who comes back
+// in between is sent it then, too, as it would never be otherwise.
 
 // keeper is the adapter that keeps the packets and sessions; nil when the log does.
 func (lg *recoveryLog) keeper() adapter.Recoverer {
@@ -74,9 +76,11 @@ func (p *publishing) deliver(text string) {
 	var m message
 	if ok {
 		m = lg.place(o, p.draft.finish(text), p.options)
+		lg.settle(p)
 	} else {
 		m = p.draft.withoutOffset(p.bare)
 		lg.stats.Unordered++
+		lg.anticipate(p, m)
 	}
 	defer m.release()
 	if p.sent {
@@ -107,6 +111,55 @@ func (d draft) withoutOffset(bare message) message {
 		a.Retain()
 	}
 	return message{head: p, attachments: d.attachments, outgoing: d.outgoing}
+}
+
+// early is an own packet that was sent before its turn, which has not come yet.
+type early struct {
+	packet *publishing
+	keptPacket
+}
+
+// anticipate remembers a packet that is sent before its turn. The turns of those
+// that the limits of the log cost, or that the adapter has given up, never come.
+func (lg *recoveryLog) anticipate(p *publishing, m message) {
+	e := early{p, keptPacket{message: m.retain(), rooms: p.options.Rooms, except: p.options.Except, size: packetCost + m.size()}}
+	lg.early = append(lg.early, e)
+	lg.earlyBytes += e.size
+	for len(lg.early) > lg.cfg.MaxPackets || lg.earlyBytes > lg.cfg.MaxBytes {
+		lg.forget(0)
+		lg.stats.Evicted++
+	}
+}
+
+// settle is the turn of a packet.
+func (lg *recoveryLog) settle(p *publishing) {
+	if !p.sent {
+		return
+	}
+	if i := slices.IndexFunc(lg.early, func(e early) bool { return e.packet == p }); i >= 0 {
+		lg.forget(i)
+	}
+}
+
+func (lg *recoveryLog) forget(i int) {
+	lg.earlyBytes -= lg.early[i].size
+	lg.early[i].message.release()
+	lg.early = slices.Delete(lg.early, i, i+1)
+}
+
+// anticipated returns the packets for a session that were sent before their turns,
+// each with a reference for the caller.
+func (lg *recoveryLog) anticipated(ses *session) (list []message) {
+	if len(lg.early) == 0 {
+		return nil
+	}
+	in, now := ses.membership(), lg.next()
+	for i := range lg.early {
+		if e := &lg.early[i]; ses.wants(&e.keptPacket, now, in) {
+			list = append(list, e.message.retain())
+		}
+	}
+	return list
 }
 
 // receive takes a packet that another server has published.

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +23,8 @@ type stream struct {
 	grown    *sync.Cond
 	closed   bool
 	mute     bool // nothing that is published gets a place
+	late     bool // it gets it when release is called
+	held     []entry
 	sessions map[string]adapter.Session
 	fetched  atomic.Int64 // histories
 }
@@ -87,10 +92,31 @@ func (r *reader) BroadcastKept(p adapter.Packet, o adapter.Options, deliver func
 		go deliver("")
 		return nil
 	}
-	p.Offset = entryOffset(1 + len(st.entries))
-	st.entries = append(st.entries, entry{adapter.Kept{Packet: p, Options: o}, r, deliver})
-	st.grown.Broadcast()
+	e := entry{adapter.Kept{Packet: p, Options: o}, r, deliver}
+	if st.late {
+		st.held = append(st.held, e)
+		deliver("")
+		return nil
+	}
+	st.addLocked(e)
 	return nil
+}
+
+func (st *stream) addLocked(e entry) {
+	e.kept.Packet.Offset = entryOffset(1 + len(st.entries))
+	st.entries = append(st.entries, e)
+	st.grown.Broadcast()
+}
+
+// setLate makes the turns of packets wait, or gives their turns to those that do.
+func (st *stream) setLate(on bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.late = on
+	for _, e := range st.held {
+		st.addLocked(e)
+	}
+	st.held = nil
 }
 
 func (r *reader) Since() string { return "1000-0" }
@@ -258,5 +284,72 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 				t.Errorf("%d packets are kept up to %v", n, lg.last)
 			}
 		})
+	}
+}
+
+// TestRecoveryBetween has a client come back after an event was sent without an
+// offset, and before the event's turn: nothing else would bring it.
+func TestRecoveryBetween(t *testing.T) {
+	st := newStream()
+	srv := clustered(t, 1, st, Recovery{}, 0)[0]
+	r := &recoverer{t: t}
+	emit := func(n int) {
+		t.Helper()
+		if err := srv.Emit("e", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// until reads until the condition holds.
+	var conn net.Conn
+	until := func(cond func() bool) {
+		t.Helper()
+		for b, buf, first := []byte(nil), make([]byte, 4096), !r.welcome; !cond(); {
+			n, err := conn.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b = append(b, buf[:n]...); first {
+				_, rest, ok := strings.Cut(string(b), "\r\n\r\n")
+				if !ok {
+					continue
+				}
+				b, first = []byte(rest), false
+			}
+			for _, f := range frames(b) { // small ones come whole
+				if text := string(f[1]); text == `42["e",2]` {
+					r.numbers = append(r.numbers, 2) // it has no offset
+				} else {
+					r.read(f[0][0], f[1])
+				}
+			}
+			b = nil
+		}
+	}
+	connect := func() {
+		t.Helper()
+		var err error
+		if conn, err = net.Dial("tcp", srv.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.Write(append([]byte(upgradeRequest), r.hello()...))
+		until(func() bool { return r.welcome })
+	}
+	connect()
+	emit(1)
+	until(func() bool { return len(r.numbers) == 1 })
+	conn.Close()
+	for srv.Stats().Sockets > 0 {
+		runtime.Gosched()
+	}
+	st.setLate(true)
+	emit(2)
+	connect()
+	st.setLate(false)
+	emit(3)
+	until(func() bool { return r.numbers[len(r.numbers)-1] == 3 })
+	conn.Close()
+	if fmt.Sprint(r.numbers) != "[1 2 3]" {
+		t.Errorf("got %v", r.numbers)
 	}
 }

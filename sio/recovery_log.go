@@ -54,9 +54,11 @@ type recoveryLog struct {
 	sweeping bool
 	stopped  bool
 	waiting  []offsetWaiter
+	early    []early // sent before their turns, oldest first; only with a Recoverer
 	stats    RecoveryStats
 
-	recoverer atomic.Pointer[adapter.Recoverer] // nil when the log is this server's alone
+	earlyBytes int
+	recoverer  atomic.Pointer[adapter.Recoverer] // nil when the log is this server's alone
 }
 
 // keptPacket is a packet and whom it was for: an empty list of rooms is everybody.

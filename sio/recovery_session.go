@@ -218,6 +218,7 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 			v.history = nil
 		}
 		missed = append(missed, lg.missed(ses, v.from)...)
+		missed = append(missed, lg.anticipated(ses)...)
 		v.behind = false
 		lg.stats.Recovered++
 		lg.stats.Replayed += uint64(len(missed))
