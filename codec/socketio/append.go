@@ -72,18 +72,35 @@ func AppendEvent(dst []byte, nsp string, id uint64, hasID bool, event string, ar
 
 // AppendAck appends an ACK packet to dst, or a BINARY_ACK: see AppendEvent.
 func AppendAck(dst []byte, nsp string, id uint64, args []any) (out []byte, attachments [][]byte, err error) {
-	e := valueEncoder{b: appendPrefix(dst, Ack, nsp, id, true)}
-	e.b = append(e.b, '[')
+	e := valueEncoder{b: append(appendPrefix(dst, Ack, nsp, id, true), '[')}
+	if err := e.appendAll(args); err != nil {
+		return dst, nil, err
+	}
+	e.b = append(e.b, ']')
+	return e.seal(len(dst), BinaryAck)
+}
+
+// AppendArgs appends args as the items of a JSON array, with commas between them,
+// for what is no packet. It treats them as AppendEvent does, and placeholders
+// stand for the attachments. On an error dst comes back unchanged.
+func AppendArgs(dst []byte, args []any) (out []byte, attachments [][]byte, err error) {
+	e := valueEncoder{b: dst}
+	if err := e.appendAll(args); err != nil {
+		return dst, nil, err
+	}
+	return e.b, e.attachments, nil
+}
+
+func (e *valueEncoder) appendAll(args []any) error {
 	for i, arg := range args {
 		if i > 0 {
 			e.b = append(e.b, ',')
 		}
 		if err := e.append(arg); err != nil {
-			return dst, nil, err
+			return err
 		}
 	}
-	e.b = append(e.b, ']')
-	return e.seal(len(dst), BinaryAck)
+	return nil
 }
 
 // AppendRawAck appends an ACK packet whose arguments are JSON already, without

@@ -6,22 +6,145 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-var errUnfinished = errors.New("wire: unfinished")
-
-// Append appends m as the reference's sharded adapter does: as JSON, unless its
-// type is one that may hold binary values and it does; then as MessagePack. On
-// an error dst comes back unchanged.
-func Append(dst []byte, m *cluster.Message) ([]byte, error) { return dst, errUnfinished }
+// Append appends m as the reference's sharded adapter does: as JSON, unless there
+// are binary values in it; then as MessagePack. On an error dst comes back unchanged.
+func Append(dst []byte, m *cluster.Message) ([]byte, error) {
+	out, err := appendMessage(dst, text, m)
+	if errors.Is(err, errBinary) {
+		return AppendMessagePack(dst, m)
+	}
+	return out, err
+}
 
 // AppendMessagePack appends m as MessagePack. On an error dst comes back unchanged.
-func AppendMessagePack(dst []byte, m *cluster.Message) ([]byte, error) { return dst, errUnfinished }
+func AppendMessagePack(dst []byte, m *cluster.Message) ([]byte, error) {
+	return appendMessage(dst, packed, m)
+}
 
 // AppendData appends the member data of m alone, as Append does, and reports
 // whether that is JSON. It appends nothing for types without data. On an error dst
 // comes back unchanged.
 func AppendData(dst []byte, m *cluster.Message) (out []byte, json bool, err error) {
-	return dst, true, errUnfinished
+	if !hasData(m.Type) {
+		return dst, true, nil
+	}
+	write := func(e *encoder) error { return e.data(m) }
+	out, err = piece(dst, text, write)
+	if errors.Is(err, errBinary) {
+		out, err = piece(dst, packed, write)
+		return out, false, err
+	}
+	return out, true, err
 }
 
 // AppendDataJSON is AppendData without MessagePack: binary values go out as base64.
-func AppendDataJSON(dst []byte, m *cluster.Message) ([]byte, error) { return dst, errUnfinished }
+func AppendDataJSON(dst []byte, m *cluster.Message) ([]byte, error) {
+	if !hasData(m.Type) {
+		return dst, nil
+	}
+	return piece(dst, plain, func(e *encoder) error { return e.data(m) })
+}
+
+// hasData reports whether messages of a type have the member data.
+func hasData(t cluster.MessageType) bool {
+	return t != cluster.InitialHeartbeat && t != cluster.Heartbeat && t != cluster.AdapterClose
+}
+
+func appendMessage(dst []byte, f form, m *cluster.Message) ([]byte, error) {
+	return piece(dst, f, func(e *encoder) error {
+		members := 3
+		if hasData(m.Type) {
+			members++
+		}
+		e.open(members)
+		e.key("uid")
+		e.text(m.UID)
+		e.key("nsp")
+		e.text(m.Namespace)
+		e.key("type")
+		e.int(int(m.Type))
+		if hasData(m.Type) {
+			e.key("data")
+			if err := e.data(m); err != nil {
+				return err
+			}
+		}
+		e.close()
+		return nil
+	})
+}
+
+// data writes the member data.
+func (e *encoder) data(m *cluster.Message) (err error) {
+	e.open(e.members(m))
+	if m.RequestID != "" {
+		e.key("requestId")
+		e.text(m.RequestID)
+	}
+	switch m.Type {
+	case cluster.Broadcast:
+		e.key("packet")
+		if err = e.packet(m.Namespace, m.Packet); err == nil {
+			e.key("opts")
+			e.options(m.Options, m.Timeout)
+		}
+	case cluster.SocketsJoin, cluster.SocketsLeave:
+		e.key("opts")
+		e.options(m.Options, 0)
+		e.key("rooms")
+		e.texts(m.Rooms)
+	case cluster.DisconnectSockets:
+		e.key("opts")
+		e.options(m.Options, 0)
+		e.key("close")
+		e.bool(m.Close)
+	case cluster.FetchSockets:
+		e.key("opts")
+		e.options(m.Options, 0)
+		if m.CountOnly {
+			e.key("count")
+			e.bool(true)
+		}
+	case cluster.FetchSocketsResponse:
+		e.key("sockets")
+		err = e.sockets(m.Sockets)
+		if m.CountOnly {
+			e.key("clientCount")
+			e.int(m.ClientCount)
+		}
+	case cluster.ServerSideEmit:
+		e.key("packet")
+		err = e.event(m.Packet)
+	case cluster.ServerSideEmitResponse, cluster.BroadcastAck:
+		if m.Answer.Data != nil {
+			e.key("packet")
+			err = e.answer(m.Answer)
+		}
+	case cluster.BroadcastClientCount:
+		e.key("clientCount")
+		e.int(m.ClientCount)
+	}
+	e.close()
+	return err
+}
+
+// members is how many members data writes.
+func (e *encoder) members(m *cluster.Message) (n int) {
+	switch m.Type {
+	case cluster.Broadcast, cluster.SocketsJoin, cluster.SocketsLeave, cluster.DisconnectSockets:
+		n = 2
+	case cluster.FetchSockets, cluster.FetchSocketsResponse, cluster.ServerSideEmit, cluster.BroadcastClientCount:
+		n = 1
+	case cluster.ServerSideEmitResponse, cluster.BroadcastAck:
+		if m.Answer.Data != nil {
+			n = 1
+		}
+	}
+	if m.RequestID != "" {
+		n++
+	}
+	if m.CountOnly && (m.Type == cluster.FetchSockets || m.Type == cluster.FetchSocketsResponse) {
+		n++
+	}
+	return n
+}
