@@ -8,7 +8,8 @@ import (
 )
 
 // Node is one namespace of one server as a member of the cluster. It implements
-// [adapter.Adapter]. Safe for concurrent use.
+// [adapter.Adapter], but so far (issue 7) without its operations: they fail. Safe
+// for concurrent use.
 type Node struct {
 	local adapter.Local
 	cfg   Config
@@ -19,8 +20,11 @@ type Node struct {
 // New makes a namespace a node of the cluster. open connects it: it is given the
 // node's UID and the function that takes what others publish.
 func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *Message)) (Bus, error)) (*Node, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	n := &Node{local: local, cfg: cfg, uid: cfg.UID()}
-	var err error
 	n.bus, err = open(n.uid, func(*Message) {})
 	return n, err
 }
