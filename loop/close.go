@@ -196,7 +196,7 @@ func (l *Loop) gone(c *Conn, err error) {
 	}
 	c.flags |= isGone
 	c.sock = nil
-	l.counters.connections.Add(-1)
+	l.ebb.fell(l.counters.connections.Add(-1))
 	l.callClosed(c, err)
 	c.handler = quiet{}
 }

@@ -84,7 +84,7 @@ func (l *Loop) admit(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
 		remote = t.remote
 	}
 	c := &Conn{loop: l, handler: quiet{}, sock: s, fd: int32(s.Fd()), ip: remote.Addr().As16(), port: remote.Port()}
-	l.counters.connections.Add(1)
+	l.ebb.rose(l.counters.connections.Add(1))
 	l.counters.accepted.Add(1)
 	if t.out != nil {
 		c.out = t.out

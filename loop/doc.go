@@ -44,4 +44,12 @@
 // kernel hands out the lowest free number, therefore a new connection whose
 // number is close to RLIMIT_NOFILE shows that the process, whoever holds them,
 // is about to run out; it is closed at once and counted as rejected.
+//
+// # Memory
+//
+// When more than half of a loop's connections have left, 1,024 at least having
+// been there, and are not becoming fewer between two looks, the engine has the
+// runtime collect garbage, twice in a row, off the loops and at most every
+// thirty seconds. The runtime then returns the memory to the system at its own
+// pace.
 package loop

@@ -27,6 +27,7 @@ type Loop struct {
 	now     int64  // 0 until Now is asked for in this burst
 	alarm   int64  // when the backend's timer goes off; 0 when it is not set
 	wheel   wheel
+	ebb     ebb
 	dirty   []*Conn          // have frames to write
 	parting []parting        // connections to be closed or moved
 	blocked map[uint32]*Conn // wait for a writability notice, by its id
@@ -42,7 +43,9 @@ type Loop struct {
 }
 
 func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued int) *Loop {
-	return &Loop{index: index, be: be, log: log, maxQueued: maxQueued}
+	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued}
+	l.ebb.init(l)
+	return l
 }
 
 // Index is the loop's place in Engine.Loops.

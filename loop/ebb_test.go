@@ -1,0 +1,139 @@
+package loop
+
+import (
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// clockSink is a sink with a clock that the test sets.
+type clockSink struct {
+	sink
+	now int64
+}
+
+func (s *clockSink) Now() int64     { return s.now }
+func (s *clockSink) SetTimer(int64) {}
+
+// tide is a loop with connections that come and go.
+type tide struct {
+	be        *clockSink
+	loop      *Loop
+	conns     []*Conn
+	reclaimed int
+}
+
+func newTide() *tide {
+	td := &tide{be: &clockSink{now: 1}}
+	td.loop = newLoop(0, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued)
+	td.loop.ebb.reclaim = func() { td.reclaimed++ }
+	return td
+}
+
+// to brings the number of connections to n.
+func (td *tide) to(n int) {
+	for len(td.conns) < n {
+		td.conns = append(td.conns, td.loop.opened(sinkSocket(len(td.conns)), netip.AddrPort{}, &ticket{accept: func(*Conn) Handler { return quiet{} }}))
+	}
+	for len(td.conns) > n {
+		last := len(td.conns) - 1
+		td.loop.lost(td.conns[last], nil)
+		td.conns = td.conns[:last]
+	}
+}
+
+// wait lets time pass.
+func (td *tide) wait(d time.Duration) {
+	td.be.now += int64(d)
+	td.loop.turn()
+}
+
+func (td *tide) want(t *testing.T, reclaimed int, when string) {
+	t.Helper()
+	if td.reclaimed != reclaimed {
+		t.Fatalf("%s: reclaimed %d times, want %d", when, td.reclaimed, reclaimed)
+	}
+}
+
+// look is how long the next look takes at most, with the wheel's imprecision.
+const look = ebbRest + 10*time.Millisecond
+
+// waitLooks lets time pass in which the loop looks n times.
+func (td *tide) waitLooks(n int) {
+	for range n {
+		td.wait(look)
+	}
+}
+
+func TestEveryEbbReclaims(t *testing.T) {
+	td := newTide()
+	for wave := range 3 {
+		td.to(4 * ebbPeak)
+		td.waitLooks(3)
+		td.want(t, wave, "high water")
+		td.to(2 * ebbPeak)
+		td.waitLooks(3)
+		td.want(t, wave, "half have left")
+		td.to(0)
+		td.wait(ebbRest / 2)
+		td.want(t, wave, "too soon")
+		td.waitLooks(2)
+		td.want(t, wave+1, "low water")
+		td.waitLooks(3)
+		td.want(t, wave+1, "still low water")
+		if n := td.loop.wheel.count; n != 0 {
+			t.Fatalf("%d timers are armed", n)
+		}
+	}
+}
+
+func TestEbbWaitsForTheLast(t *testing.T) {
+	td := newTide()
+	td.to(2 * ebbPeak)
+	td.to(ebbPeak - 1)
+	for n := ebbPeak - 2; n > 0; n -= ebbPeak / 4 {
+		td.to(n)
+		td.wait(look)
+		td.want(t, 0, "still leaving")
+	}
+	td.wait(look)
+	td.want(t, 1, "at rest")
+}
+
+func TestNoEbb(t *testing.T) {
+	td := newTide()
+	td.to(ebbPeak - 1)
+	td.to(0)
+	td.waitLooks(2)
+	td.want(t, 0, "few connections")
+	td.to(2 * ebbPeak)
+	td.to(0)
+	td.to(ebbPeak)
+	td.waitLooks(2)
+	td.want(t, 0, "they came back")
+	td.to(0)
+	td.waitLooks(2)
+	td.want(t, 1, "they left again")
+}
+
+// TestEbbDropsSpares pins that a loop does not keep outboxes for a crowd that has left.
+func TestEbbDropsSpares(t *testing.T) {
+	td := newTide()
+	td.to(2 * ebbPeak)
+	var taken []*outbox
+	for range td.conns {
+		taken = append(taken, td.loop.takeOutbox())
+	}
+	for _, o := range taken {
+		td.loop.putOutbox(o)
+	}
+	if len(td.loop.spare) != len(taken) {
+		t.Fatalf("%d spare outboxes, want %d", len(td.loop.spare), len(taken))
+	}
+	td.to(0)
+	td.waitLooks(2)
+	if len(td.loop.spare) != 0 {
+		t.Errorf("%d spare outboxes are kept", len(td.loop.spare))
+	}
+}
