@@ -58,8 +58,8 @@ type Config struct {
 	// MaxPendingTotal and MaxPendingTotalBytes bound the same over all connections:
 	// 262,144 events and 256 MiB when 0. Each loop has its equal share. While it is
 	// taken, a connection that brings an event for a handler that is not inline is
-	// closed in the same way. They also bound the goroutines that run handlers: there
-	// is at most one for a socket with waiting events.
+	// closed in the same way. They bound what waits, not the handlers that run: an
+	// event does not wait any more once its own does.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
