@@ -37,6 +37,14 @@ func (o *outbox) push(f *Frame) {
 // weight is what the frames count against Config.MaxQueued.
 func (o *outbox) weight() int { return o.queued + (len(o.frames)-o.head)*frameCost }
 
+// canShed reports whether there is a message that shed may drop.
+func (o *outbox) canShed() bool {
+	if o.sent > 0 && o.frames[o.head].Group > 0 {
+		return o.groups > 1
+	}
+	return o.groups > 0
+}
+
 // shed drops messages that may be dropped, the oldest first, until their weight
 // is at least want, and returns how many. What the kernel has a part of stays.
 func (o *outbox) shed(want int) (dropped int) {

@@ -34,13 +34,13 @@ func (c *Conn) Send(f *Frame) {
 	}
 	switch {
 	case c.out != nil:
-		if c.overflows(c.out.queued, size) {
+		if c.overflows(size) {
 			f.Release()
 			return
 		}
 		c.out.push(f)
 	case c.frame != nil:
-		if c.overflows(len(c.frame.payload()), size) {
+		if c.overflows(size) {
 			f.Release()
 			return
 		}
@@ -54,8 +54,9 @@ func (c *Conn) Send(f *Frame) {
 	c.setDirty()
 }
 
-func (c *Conn) overflows(queued, size int) bool {
-	if queued+size+c.frames()*frameCost <= c.loop.maxQueued {
+// overflows closes c when size more bytes are too much.
+func (c *Conn) overflows(size int) bool {
+	if c.weight()+size <= c.loop.maxQueued {
 		return false
 	}
 	c.loop.counters.overflows.Add(1)
@@ -64,12 +65,15 @@ func (c *Conn) overflows(queued, size int) bool {
 	return true
 }
 
-// frames is how many frames are queued.
-func (c *Conn) frames() int {
-	if c.out != nil {
-		return len(c.out.frames) - c.out.head
+// weight is what is queued as it counts against Config.MaxQueued.
+func (c *Conn) weight() int {
+	switch {
+	case c.out != nil:
+		return c.out.weight()
+	case c.frame != nil:
+		return len(c.frame.payload()) + frameCost
 	}
-	return 1
+	return 0
 }
 
 // MakeRoom reports whether size more bytes in n frames can be sent without
@@ -77,22 +81,16 @@ func (c *Conn) frames() int {
 // ([Frame.Group]) are, the oldest first, and as many at once as make a fair part of
 // the queue free; dropped is their number.
 func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
-	queued := 0
-	switch {
-	case c.out != nil:
-		queued = c.out.weight()
-	case c.frame != nil:
-		queued = len(c.frame.payload()) + frameCost
-	}
-	most := c.loop.maxQueued - size - n*frameCost
-	if queued <= most {
+	excess := c.weight() + size + n*frameCost - c.loop.maxQueued
+	if excess <= 0 {
 		return 0, true
 	}
-	if c.out == nil || c.out.groups == 0 || c.out.groups == 1 && c.out.sent > 0 && c.out.frames[c.out.head].Group > 0 {
+	if c.out == nil || !c.out.canShed() {
 		return 0, false
 	}
-	dropped = c.out.shed(queued - most + c.loop.maxQueued/shedPart)
-	return dropped, c.out.weight() <= most
+	before := c.out.weight()
+	dropped = c.out.shed(excess + c.loop.maxQueued/shedPart)
+	return dropped, before-c.out.weight() >= excess
 }
 
 // Queued is the number of bytes that were sent but not yet accepted by the
