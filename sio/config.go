@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -189,11 +190,8 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxHTTPBufferSize == 0 {
 		cfg.MaxHTTPBufferSize = 1_000_000
 	}
-	if cfg.MaxAttachments == 0 {
-		cfg.MaxAttachments = socketio.DefaultMaxAttachments
-	}
-	if cfg.MaxAttachments < 0 {
-		return fmt.Errorf("sio: Config.MaxAttachments is %d; it must be positive, or 0 for %d", cfg.MaxAttachments, socketio.DefaultMaxAttachments)
+	if err := limit("Config.MaxAttachments", &cfg.MaxAttachments, socketio.DefaultMaxAttachments, fmt.Sprint(socketio.DefaultMaxAttachments)); err != nil {
+		return err
 	}
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20
@@ -204,35 +202,14 @@ func (cfg *Config) withDefaults() error {
 	if cfg.SlowConsumer == SlowDropNewest && cfg.ConnectionStateRecovery != nil {
 		return errors.New("sio: Config.SlowConsumer is SlowDropNewest; with ConnectionStateRecovery it must be another, as clients could not recover what is dropped")
 	}
-	if cfg.MaxPending == 0 {
-		cfg.MaxPending = 1024
-	}
-	if cfg.MaxPending < 0 {
-		return fmt.Errorf("sio: Config.MaxPending is %d; it must be positive, or 0 for 1024", cfg.MaxPending)
-	}
-	if cfg.MaxNamespaces == 0 {
-		cfg.MaxNamespaces = 128
-	}
-	if cfg.MaxNamespaces < 0 {
-		return fmt.Errorf("sio: Config.MaxNamespaces is %d; it must be positive, or 0 for 128", cfg.MaxNamespaces)
-	}
-	if cfg.MaxPendingBytes == 0 {
-		cfg.MaxPendingBytes = 4 << 20
-	}
-	if cfg.MaxPendingBytes < 0 {
-		return fmt.Errorf("sio: Config.MaxPendingBytes is %d; it must be positive, or 0 for 4 MiB", cfg.MaxPendingBytes)
-	}
-	if cfg.MaxPendingTotal == 0 {
-		cfg.MaxPendingTotal = 1 << 18
-	}
-	if cfg.MaxPendingTotal < 0 {
-		return fmt.Errorf("sio: Config.MaxPendingTotal is %d; it must be positive, or 0 for 262144", cfg.MaxPendingTotal)
-	}
-	if cfg.MaxPendingTotalBytes == 0 {
-		cfg.MaxPendingTotalBytes = 256 << 20
-	}
-	if cfg.MaxPendingTotalBytes < 0 {
-		return fmt.Errorf("sio: Config.MaxPendingTotalBytes is %d; it must be positive, or 0 for 256 MiB", cfg.MaxPendingTotalBytes)
+	if err := cmp.Or(
+		limit("Config.MaxPending", &cfg.MaxPending, 1024, "1024"),
+		limit("Config.MaxNamespaces", &cfg.MaxNamespaces, 128, "128"),
+		limit("Config.MaxPendingBytes", &cfg.MaxPendingBytes, 4<<20, "4 MiB"),
+		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
+		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
+	); err != nil {
+		return err
 	}
 	if cfg.MaxConnections < 0 {
 		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)
@@ -244,6 +221,18 @@ func (cfg *Config) withDefaults() error {
 		own := *r
 		cfg.ConnectionStateRecovery = &own
 		return cfg.ConnectionStateRecovery.withDefaults()
+	}
+	return nil
+}
+
+// limit sets a field that is 0 to its default, of which text is what a person
+// reads, and refuses a negative one.
+func limit[N int | int64 | time.Duration](field string, value *N, unset N, text string) error {
+	if *value == 0 {
+		*value = unset
+	}
+	if *value < 0 {
+		return fmt.Errorf("sio: %s is %v; it must be positive, or 0 for %s", field, *value, text)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -85,30 +86,16 @@ func (st *RecoveryStats) add(o RecoveryStats) {
 }
 
 func (r *Recovery) withDefaults() error {
-	for _, f := range []struct {
-		name  string
-		value *int
-		unset int
-	}{
-		{"MaxPackets", &r.MaxPackets, 65_536},
-		{"MaxBytes", &r.MaxBytes, 8 << 20},
-		{"MaxSessions", &r.MaxSessions, 65_536},
-	} {
-		if *f.value == 0 {
-			*f.value = f.unset
-		}
-		if *f.value < 0 {
-			return fmt.Errorf("sio: Recovery.%s is %d; it must be positive, or 0 for %d", f.name, *f.value, f.unset)
-		}
+	if err := cmp.Or(
+		limit("Recovery.MaxPackets", &r.MaxPackets, 65_536, "65536"),
+		limit("Recovery.MaxBytes", &r.MaxBytes, 8<<20, "8388608"),
+		limit("Recovery.MaxSessions", &r.MaxSessions, 65_536, "65536"),
+		limit("Recovery.RestoreTimeout", &r.RestoreTimeout, 2*time.Second, "2s"),
+	); err != nil {
+		return err
 	}
 	if r.MaxDisconnectionDuration == 0 {
 		r.MaxDisconnectionDuration = 2 * time.Minute
-	}
-	if r.RestoreTimeout == 0 {
-		r.RestoreTimeout = restoreTime
-	}
-	if r.RestoreTimeout < 0 {
-		return fmt.Errorf("sio: Recovery.RestoreTimeout is %v; it must be positive, or 0 for %v", r.RestoreTimeout, restoreTime)
 	}
 	if r.MaxDisconnectionDuration < time.Millisecond {
 		return fmt.Errorf("sio: Recovery.MaxDisconnectionDuration is %v; it must be at least 1ms, or 0 for 2m", r.MaxDisconnectionDuration)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"sort"
-	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/loop"
@@ -219,6 +218,3 @@ func (catchUpJob) run(s *Socket) {
 	}
 	s.client.Loop().PostFunc(func() { s.client.Session.Close(true) })
 }
-
-// restoreTime is the default of Recovery.RestoreTimeout.
-const restoreTime = 2 * time.Second
