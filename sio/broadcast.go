@@ -95,12 +95,7 @@ func (o BroadcastOperator) emit(event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	if o.plain {
-		m.leavePlain()
-	}
-	if o.volatile && o.ns.srv.volatileWaits() {
-		m.mayWait()
-	}
+	m.mark(o.ns.srv, o.plain, o.volatile)
 	o.cast(m, nil)
 	m.release()
 	return nil

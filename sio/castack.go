@@ -159,9 +159,7 @@ func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks a
 		return err
 	}
 	defer m.release()
-	if o.plain {
-		m.leavePlain()
-	}
+	m.mark(o.ns.srv, o.plain, o.volatile)
 	a.shards.Store(1)
 	context.AfterFunc(ctx, a.cancel)
 	o.cast(m, a)

@@ -126,7 +126,7 @@ var errPending = errors.New("sio: too many events wait for handlers")
 func (c *client) overflows(size int) bool {
 	cfg := &c.srv.cfg
 	if !full(c.pending.Load(), cfg.MaxPending, c.pendingBytes.Load(), cfg.MaxPendingBytes, size) &&
-		!c.part().full(cfg, size) {
+		!c.part().full(&c.srv.share, size) {
 		return false
 	}
 	c.overflowed()
@@ -153,10 +153,15 @@ func full(jobs int32, maxJobs int, bytes, maxBytes int64, size int) bool {
 	return int(jobs) >= maxJobs || bytes > 0 && bytes+int64(size) > maxBytes
 }
 
+// pendingShare is each loop's part of what may wait in all. Immutable after New.
+type pendingShare struct {
+	jobs  int
+	bytes int64
+}
+
 // full reports whether the loop's share of what may wait in all is taken.
-func (p *part) full(cfg *Config, size int) bool {
-	return full(p.pending.Load(), max(cfg.MaxPendingTotal/cfg.Loops, 1),
-		p.pendingBytes.Load(), cfg.MaxPendingTotalBytes/int64(cfg.Loops), size)
+func (p *part) full(share *pendingShare, size int) bool {
+	return full(p.pending.Load(), share.jobs, p.pendingBytes.Load(), share.bytes, size)
 }
 
 // overflowed closes the connection because a limit is passed.

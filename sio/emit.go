@@ -89,12 +89,7 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 
 // post hands m, whose reference it takes over, to the socket's loop.
 func (o SocketEmitter) post(m message) error {
-	if o.plain {
-		m.leavePlain()
-	}
-	if o.volatile && o.socket.ns.srv.volatileWaits() {
-		m.mayWait()
-	}
+	m.mark(o.socket.ns.srv, o.plain, o.volatile)
 	return o.socket.post(m, o.volatile)
 }
 

@@ -80,9 +80,7 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 		return draft{}, err
 	}
 	m := message{head: p, attachments: attachmentPackets(attachments), outgoing: ns.observe(event, args)}
-	if plain {
-		m.leavePlain()
-	}
+	m.mark(ns.srv, plain, false) // volatile ones have no offset
 	return draft{m, ns.srv, b}, nil
 }
 
@@ -121,10 +119,14 @@ func (m message) leavePlain() {
 // maxGroup is how many packets a message that may be dropped can have.
 const maxGroup = 255
 
-// mayWait lets a volatile event wait until it is sent or dropped for others. It
-// must not be shared yet.
-func (m message) mayWait() {
-	if n := 1 + len(m.attachments); !m.awaited && n <= maxGroup {
+// mark notes what its emitter asked for: plain leaves the message uncompressed, a
+// volatile one waits for a slow client if the policy lets it. It must not be
+// shared yet.
+func (m message) mark(srv *Server, plain, volatile bool) {
+	if plain {
+		m.leavePlain()
+	}
+	if n := 1 + len(m.attachments); volatile && srv.volatileWaits() && !m.awaited && n <= maxGroup {
 		m.head.SetDroppable(n)
 	}
 }
@@ -154,7 +156,8 @@ func (m message) send(c *client) {
 
 // deliver sends a message to the socket's client, on its loop, unless the
 // client has left the namespace. A volatile one is dropped when it could not
-// leave at once, unless the policy for slow clients lets it wait. It reports whether the message was sent.
+// leave at once, unless the policy for slow clients lets it wait. It reports
+// whether the message was sent.
 func (s *Socket) deliver(m message, volatile bool) bool {
 	if s.gone {
 		return false

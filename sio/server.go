@@ -22,6 +22,7 @@ type Server struct {
 	main    *Namespace
 	workers workers
 	parts   []part // one a loop
+	share   pendingShare
 	stats   stats
 
 	namespaces atomic.Pointer[map[string]*Namespace] // replaced under mu
@@ -59,6 +60,7 @@ func New(cfg Config) (*Server, error) {
 	srv := &Server{
 		cfg:   cfg,
 		parts: make([]part, cfg.Loops),
+		share: pendingShare{max(cfg.MaxPendingTotal/cfg.Loops, 1), cfg.MaxPendingTotalBytes / int64(cfg.Loops)},
 		done:  make(chan struct{}),
 	}
 	for i := range srv.parts {
