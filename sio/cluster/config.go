@@ -67,7 +67,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.MaxQueued = 1024
 	}
 	if c.UID == nil {
-		c.UID = randomID
+		c.UID = NewUID
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -75,8 +75,9 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// randomID is 16 random hexadecimal digits, as the reference's ids.
-func randomID() string {
+// NewUID is 16 random hexadecimal digits, as the reference's ids. Safe for
+// concurrent use.
+func NewUID() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails: see its documentation
 	return hex.EncodeToString(b[:])

@@ -1,8 +1,6 @@
 package redis
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,6 +9,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 // StreamsConfig configures [Streams]. Zero values are defaults, those of
@@ -128,7 +127,7 @@ func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, er
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	s := &Streams{cfg: cfg, client: own(client), writer: newUID(), streams: make(map[string]*stream)}
+	s := &Streams{cfg: cfg, client: own(client), writer: cluster.NewUID(), streams: make(map[string]*stream)}
 	s.sessions = newSessions(s)
 	return s, nil
 }
@@ -148,13 +147,6 @@ func own(client goredis.UniversalClient) goredis.UniversalClient {
 	return client
 }
 
-// newUID is the id of a sender: 16 hexadecimal digits.
-func newUID() string {
-	var raw [8]byte
-	_, _ = rand.Read(raw[:]) // never fails
-	return hex.EncodeToString(raw[:])
-}
-
 // Adapter connects a namespace: give it to sio.Config.Adapter. The namespace's
 // stream is read from now on.
 func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
@@ -166,7 +158,7 @@ func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 		st = newStream(s, key)
 		s.streams[key] = st
 	}
-	n := &streamNode{stream: st, local: local, uid: newUID()}
+	n := &streamNode{stream: st, local: local, uid: cluster.NewUID()}
 	st.add(n)
 	return n
 }

@@ -9,9 +9,9 @@ import (
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/codec/msgpack"
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
+	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
 // entry is what a stream's entry says. Its fields are uid, nsp, type and data; data
@@ -48,29 +48,14 @@ func parseEntry(values map[string]any) (e entry, ok bool) {
 }
 
 type wireFlags struct {
-	Volatile bool  `json:"volatile,omitempty"`
-	Compress *bool `json:"compress,omitempty"`
+	Volatile bool  `json:"volatile"`
+	Compress *bool `json:"compress"`
 }
 
 type wireOptions struct {
 	Rooms  []string  `json:"rooms"`
 	Except []string  `json:"except"`
 	Flags  wireFlags `json:"flags"`
-}
-
-func toWire(o adapter.Options) wireOptions {
-	w := wireOptions{Rooms: orEmpty(o.Rooms), Except: orEmpty(o.Except), Flags: wireFlags{Volatile: o.Volatile}}
-	if o.NoCompress {
-		w.Flags.Compress = new(bool)
-	}
-	return w
-}
-
-func orEmpty(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }
 
 func (w wireOptions) options() adapter.Options {
@@ -81,43 +66,36 @@ func (w wireOptions) options() adapter.Options {
 
 // wirePacket is an event; Data is a list whose first item is the name.
 type wirePacket struct {
-	Type int    `json:"type"`
-	Data any    `json:"data"`
-	NSP  string `json:"nsp"`
+	Type int `json:"type"`
+	Data any `json:"data"`
 }
 
-// wireData is the data of all types of messages that go through streams.
+// wireData is what is read of the data of all types of messages that go through streams.
 type wireData struct {
-	Packet    *wirePacket `json:"packet,omitempty"`
+	Packet    *wirePacket `json:"packet"`
 	Options   wireOptions `json:"opts"`
-	RequestID string      `json:"requestId,omitempty"`
-	Rooms     []string    `json:"rooms,omitempty"`
-	Close     *bool       `json:"close,omitempty"`
+	RequestID string      `json:"requestId"`
+	Rooms     []string    `json:"rooms"`
+	Close     bool        `json:"close"`
+}
+
+// data is the field data of a message: JSON, or MessagePack in base64 if there are
+// binary values in it, unless onlyPlaintext is set.
+func data(m *cluster.Message, onlyPlaintext bool) (string, error) {
+	if onlyPlaintext {
+		b, err := wire.AppendDataJSON(nil, m)
+		return string(b), err
+	}
+	b, text, err := wire.AppendData(nil, m)
+	if err != nil || text {
+		return string(b), err
+	}
+	return base64.StdEncoding.EncodeToString(b), nil
 }
 
 // broadcastData is the data of a broadcast.
 func broadcastData(namespace string, p adapter.Packet, o adapter.Options, onlyPlaintext bool) (string, error) {
-	// The event as a packet of the protocol: "2" and the list.
-	text, attachments, err := socketio.AppendEvent(nil, "/", 0, false, p.Event, p.Args)
-	if err != nil {
-		return "", err
-	}
-	w := wireData{Packet: &wirePacket{Type: int(socketio.Event), NSP: namespace}, Options: toWire(o)}
-	if len(attachments) == 0 {
-		w.Packet.Data = json.RawMessage(text[1:])
-		return plainData(w)
-	}
-	w.Packet.Data = append([]any{p.Event}, p.Args...)
-	if onlyPlaintext {
-		return plainData(w)
-	}
-	b, err := msgpack.AppendValue(nil, w)
-	return base64.StdEncoding.EncodeToString(b), err
-}
-
-func plainData(w wireData) (string, error) {
-	b, err := jsonenc.Append(nil, w)
-	return string(b), err
+	return data(&cluster.Message{Type: cluster.Broadcast, Namespace: namespace, Packet: p, Options: o}, onlyPlaintext)
 }
 
 var errEntry = errors.New("redis: the data of a stream's entry can't be understood")

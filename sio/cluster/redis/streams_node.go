@@ -45,32 +45,32 @@ func (n *streamNode) BroadcastKept(p adapter.Packet, o adapter.Options, deliver 
 }
 
 // act sends a message about sockets to all servers.
-func (n *streamNode) act(kind cluster.MessageType, w wireData) error {
-	data, err := plainData(w)
+func (n *streamNode) act(m *cluster.Message) error {
+	data, err := data(m, true) // nothing in it is binary
 	if err != nil {
 		return err
 	}
-	n.publish(kind, data, nil)
+	n.publish(m.Type, data, nil)
 	return nil
 }
 
 // AddSockets implements adapter.Adapter.
 func (n *streamNode) AddSockets(o adapter.Options, rooms []string) error {
-	err := n.act(cluster.SocketsJoin, wireData{Options: toWire(o), Rooms: rooms})
+	err := n.act(&cluster.Message{Type: cluster.SocketsJoin, Options: o, Rooms: rooms})
 	n.local.AddSockets(o, rooms)
 	return err
 }
 
 // DelSockets implements adapter.Adapter.
 func (n *streamNode) DelSockets(o adapter.Options, rooms []string) error {
-	err := n.act(cluster.SocketsLeave, wireData{Options: toWire(o), Rooms: rooms})
+	err := n.act(&cluster.Message{Type: cluster.SocketsLeave, Options: o, Rooms: rooms})
 	n.local.DelSockets(o, rooms)
 	return err
 }
 
 // DisconnectSockets implements adapter.Adapter.
 func (n *streamNode) DisconnectSockets(o adapter.Options, closeConnections bool) error {
-	err := n.act(cluster.DisconnectSockets, wireData{Options: toWire(o), Close: &closeConnections})
+	err := n.act(&cluster.Message{Type: cluster.DisconnectSockets, Options: o, Close: closeConnections})
 	n.local.DisconnectSockets(o, closeConnections)
 	return err
 }

@@ -254,7 +254,7 @@ func (n *streamNode) receive(e entry, id string) error {
 	case cluster.SocketsLeave:
 		n.local.DelSockets(o, w.Rooms)
 	case cluster.DisconnectSockets:
-		n.local.DisconnectSockets(o, w.Close != nil && *w.Close)
+		n.local.DisconnectSockets(o, w.Close)
 	}
 	return nil
 }

@@ -95,6 +95,17 @@ func (p *sessions) close(d time.Duration) {
 	<-p.done
 }
 
+// ask waits until Redis may be asked for a client that comes back. done is to be
+// called in the end, unless there is an error.
+func (p *sessions) ask(ctx context.Context) (done func(), err error) {
+	select {
+	case p.asking <- struct{}{}:
+		return func() { <-p.asking }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // Persist implements adapter.Recoverer.
 func (n *streamNode) Persist(s adapter.Session) {
 	p := n.stream.owner.sessions
@@ -112,13 +123,11 @@ func (n *streamNode) Persist(s adapter.Session) {
 
 // Restore implements adapter.Recoverer.
 func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
-	p := n.stream.owner.sessions
-	select {
-	case p.asking <- struct{}{}:
-		defer func() { <-p.asking }()
-	case <-ctx.Done():
+	done, err := n.stream.owner.sessions.ask(ctx)
+	if err != nil {
 		return s, false
 	}
+	defer done()
 	client := n.stream.client
 	if !seen {
 		list, err := client.XRangeN(ctx, n.stream.key, offset, offset, 1).Result()
@@ -197,13 +206,11 @@ var errTrimmed = errors.New("redis: the stream was trimmed too early")
 // History implements adapter.Recoverer.
 func (n *streamNode) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
 	st := n.stream
-	p := st.owner.sessions
-	select {
-	case p.asking <- struct{}{}:
-		defer func() { <-p.asking }()
-	case <-ctx.Done():
-		return nil, "", ctx.Err()
+	done, err := st.owner.sessions.ask(ctx)
+	if err != nil {
+		return nil, "", err
 	}
+	defer done()
 	st.mu.Lock()
 	upTo = st.last // what is not after it was in the stream before
 	st.mu.Unlock()
