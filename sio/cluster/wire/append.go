@@ -52,11 +52,7 @@ func hasData(t cluster.MessageType) bool {
 
 func appendMessage(dst []byte, f form, m *cluster.Message) ([]byte, error) {
 	return piece(dst, f, func(e *encoder) error {
-		members := 3
-		if hasData(m.Type) {
-			members++
-		}
-		e.open(members)
+		o := e.open()
 		e.key("uid")
 		e.text(m.UID)
 		e.key("nsp")
@@ -69,14 +65,14 @@ func appendMessage(dst []byte, f form, m *cluster.Message) ([]byte, error) {
 				return err
 			}
 		}
-		e.close()
+		e.close(o)
 		return nil
 	})
 }
 
 // data writes the member data.
 func (e *encoder) data(m *cluster.Message) (err error) {
-	e.open(e.members(m))
+	o := e.open()
 	if m.RequestID != "" {
 		e.key("requestId")
 		e.text(m.RequestID)
@@ -124,27 +120,6 @@ func (e *encoder) data(m *cluster.Message) (err error) {
 		e.key("clientCount")
 		e.int(m.ClientCount)
 	}
-	e.close()
+	e.close(o)
 	return err
-}
-
-// members is how many members data writes.
-func (e *encoder) members(m *cluster.Message) (n int) {
-	switch m.Type {
-	case cluster.Broadcast, cluster.SocketsJoin, cluster.SocketsLeave, cluster.DisconnectSockets:
-		n = 2
-	case cluster.FetchSockets, cluster.FetchSocketsResponse, cluster.ServerSideEmit, cluster.BroadcastClientCount:
-		n = 1
-	case cluster.ServerSideEmitResponse, cluster.BroadcastAck:
-		if m.Answer.Data != nil {
-			n = 1
-		}
-	}
-	if m.RequestID != "" {
-		n++
-	}
-	if m.CountOnly && (m.Type == cluster.FetchSockets || m.Type == cluster.FetchSocketsResponse) {
-		n++
-	}
-	return n
 }

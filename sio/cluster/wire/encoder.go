@@ -24,34 +24,48 @@ const (
 // errBinary ends the writing of a text that must be MessagePack instead.
 var errBinary = errors.New("wire: binary value in a text")
 
-// encoder appends to b. Maps are written from open to close, with their size
-// told in advance.
+// encoder appends to b. Maps are written from open to close, and count their
+// members: 15 at most, so that the size of a packed one is a byte.
 type encoder struct {
-	b    []byte
-	form form
+	b       []byte
+	form    form
+	members int // of the map that is open
 }
 
-func (e *encoder) open(members int) {
+// outer is the map around another one.
+type outer struct {
+	start   int // of the inner one
+	members int
+}
+
+func (e *encoder) open() outer {
+	o := outer{len(e.b), e.members}
+	e.members = 0
 	if e.form == packed {
-		e.b = msgpack.AppendMapHeader(e.b, members)
+		e.b = msgpack.AppendMapHeader(e.b, 0)
 	} else {
 		e.b = append(e.b, '{')
 	}
+	return o
 }
 
-func (e *encoder) close() {
-	if e.form != packed {
+func (e *encoder) close(o outer) {
+	if e.form == packed {
+		msgpack.AppendMapHeader(e.b[:o.start], e.members)
+	} else {
 		e.b = append(e.b, '}')
 	}
+	e.members = o.members
 }
 
 // key writes a key, which needs no escapes.
 func (e *encoder) key(name string) {
+	e.members++
 	if e.form == packed {
 		e.b = msgpack.AppendString(e.b, name)
 		return
 	}
-	if e.b[len(e.b)-1] != '{' {
+	if e.members > 1 {
 		e.b = append(e.b, ',')
 	}
 	e.b = append(append(append(e.b, '"'), name...), `":`...)
@@ -117,7 +131,7 @@ func (e *encoder) raw(v json.RawMessage) (err error) {
 }
 
 func (e *encoder) packet(namespace string, p adapter.Packet) error {
-	e.open(3)
+	o := e.open()
 	e.key("type")
 	e.int(eventType)
 	e.key("data")
@@ -126,7 +140,7 @@ func (e *encoder) packet(namespace string, p adapter.Packet) error {
 	}
 	e.key("nsp")
 	e.text(namespace)
-	e.close()
+	e.close(o)
 	return nil
 }
 
@@ -169,19 +183,13 @@ func (e *encoder) arguments(args []any) (err error) {
 }
 
 func (e *encoder) options(o adapter.Options, timeout time.Duration) {
-	e.open(3)
+	options := e.open()
 	e.key("rooms")
 	e.texts(o.Rooms)
 	e.key("except")
 	e.texts(o.Except)
 	e.key("flags")
-	flags := 0
-	for _, set := range []bool{o.Volatile, o.NoCompress, timeout > 0} {
-		if set {
-			flags++
-		}
-	}
-	e.open(flags)
+	flags := e.open()
 	if o.Volatile {
 		e.key("volatile")
 		e.bool(true)
@@ -194,8 +202,8 @@ func (e *encoder) options(o adapter.Options, timeout time.Duration) {
 		e.key("timeout")
 		e.int(int(min(max(timeout.Milliseconds(), 1), maxInt)))
 	}
-	e.close()
-	e.close()
+	e.close(flags)
+	e.close(options)
 }
 
 func (e *encoder) answer(a adapter.Answer) error {
@@ -223,7 +231,7 @@ func (e *encoder) sockets(list []adapter.Details) error {
 		if i > 0 && e.form != packed {
 			e.b = append(e.b, ',')
 		}
-		e.open(4)
+		o := e.open()
 		e.key("id")
 		e.text(d.ID)
 		e.key("handshake")
@@ -236,7 +244,7 @@ func (e *encoder) sockets(list []adapter.Details) error {
 		if err := e.raw(d.Data); err != nil {
 			return err
 		}
-		e.close()
+		e.close(o)
 	}
 	e.endArray()
 	return nil
