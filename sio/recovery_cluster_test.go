@@ -192,38 +192,7 @@ func TestRecoveryInCluster(t *testing.T) {
 			const clients, emitters, cuts = 4, 3, 60
 			st := newStream()
 			servers := clustered(t, 2, st, cfg, 3*time.Millisecond)
-			stop := make(chan struct{})
-			var emitting, receiving, cutting sync.WaitGroup
-			for e := range emitters {
-				srv := servers[e%len(servers)]
-				emitting.Go(func() {
-					for n := 0; ; n++ {
-						select {
-						case <-stop:
-							if err := srv.Emit("e", -1-e); err != nil {
-								t.Error(err)
-							}
-							return
-						case <-time.After(300 * time.Microsecond):
-						}
-						if err := srv.Emit("e", n*emitters+e, []byte{byte(n)}); err != nil {
-							t.Error(err)
-						}
-					}
-				})
-			}
-			for range clients {
-				cutting.Add(1)
-				done := sync.OnceFunc(cutting.Done)
-				receiving.Go(func() {
-					defer done()
-					cutAnywhere(t, servers, cuts, done, emitters)
-				})
-			}
-			cutting.Wait()
-			close(stop)
-			emitting.Wait()
-			receiving.Wait()
+			cutUnderLoad(t, servers, clients, emitters, cuts, 300*time.Microsecond)
 			var total RecoveryStats
 			for _, srv := range servers {
 				total.add(srv.Stats().Recovery)

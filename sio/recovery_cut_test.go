@@ -248,9 +248,18 @@ func TestRecoveryUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
+	cutUnderLoad(t, []*Server{srv}, clients, emitters, cutsEach, 200*time.Microsecond)
+	t.Logf("%+v", srv.Stats().Recovery)
+}
+
+// cutUnderLoad has emitters on the servers send numbered events, one each pace,
+// until all clients have lost their connections often enough, and checks what
+// these got.
+func cutUnderLoad(t *testing.T, servers []*Server, clients, emitters, cutsEach int, pace time.Duration) {
 	stop := make(chan struct{})
-	var emitting, receiving sync.WaitGroup
+	var emitting, receiving, cutting sync.WaitGroup
 	for e := range emitters {
+		srv := servers[e%len(servers)]
 		emitting.Go(func() {
 			for n := 0; ; n++ {
 				select {
@@ -260,7 +269,7 @@ func TestRecoveryUnderLoad(t *testing.T) {
 						t.Error(err)
 					}
 					return
-				case <-time.After(200 * time.Microsecond):
+				case <-time.After(pace):
 				}
 				if err := srv.Emit("e", n*emitters+e, []byte{byte(n)}); err != nil {
 					t.Error(err)
@@ -268,20 +277,18 @@ func TestRecoveryUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	var cutting sync.WaitGroup
 	for range clients {
 		cutting.Add(1)
 		done := sync.OnceFunc(cutting.Done)
 		receiving.Go(func() {
 			defer done() // also when it fails
-			cutAnywhere(t, []*Server{srv}, cutsEach, done, emitters)
+			cutAnywhere(t, servers, cutsEach, done, emitters)
 		})
 	}
 	cutting.Wait()
 	close(stop)
 	emitting.Wait()
 	receiving.Wait()
-	t.Logf("%+v", srv.Stats().Recovery)
 }
 
 // cutAnywhere loses its connection many times, comes back to any of the servers,

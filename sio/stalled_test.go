@@ -1,11 +1,7 @@
 package sio
 
 import (
-	"bufio"
-	"encoding/binary"
-	"io"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -20,7 +17,7 @@ import (
 type crowd struct {
 	t     *testing.T
 	srv   *Server
-	conns []net.Conn
+	conns []*eiotest.Conn
 	got   chan time.Duration // how long each delivery took
 	start time.Time
 	sent  atomic.Int64 // of the broadcast under way: nanoseconds since start
@@ -28,46 +25,22 @@ type crowd struct {
 }
 
 // join connects one client that reads until its connection ends, or not at all.
-func (c *crowd) join(reads bool) net.Conn {
-	conn, err := net.Dial("tcp", c.srv.Addr().String())
-	if err != nil {
-		c.t.Fatal(err)
-	}
+func (c *crowd) join(reads bool) {
+	conn := eiotest.Dial(c.t, c.srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
 	c.conns = append(c.conns, conn)
-	if _, err := conn.Write(append([]byte(upgradeRequest), frame(1, "40")...)); err != nil {
-		c.t.Fatal(err)
-	}
+	conn.Text("40")
 	if reads {
 		c.wg.Go(func() { c.read(conn) })
 	}
-	return conn
 }
 
-func (c *crowd) read(conn net.Conn) {
-	r := bufio.NewReaderSize(conn, 2048)
-	for line := ""; line != "\r\n"; {
-		var err error
-		if line, err = r.ReadString('\n'); err != nil {
-			return
-		}
-	}
-	payload := make([]byte, 4096)
+func (c *crowd) read(conn *eiotest.Conn) {
 	for {
-		var head [2]byte
-		if _, err := io.ReadFull(r, head[:]); err != nil {
+		f, err := conn.ReadFrame()
+		if err != nil {
 			return
 		}
-		n := int(head[1])
-		if n == 126 {
-			if _, err := io.ReadFull(r, head[:]); err != nil {
-				return
-			}
-			n = int(binary.BigEndian.Uint16(head[:]))
-		}
-		if _, err := io.ReadFull(r, payload[:n]); err != nil {
-			return
-		}
-		if strings.HasPrefix(string(payload[:n]), `42["all"`) {
+		if strings.HasPrefix(string(f.Payload), `42["all"`) {
 			c.got <- time.Since(c.start) - time.Duration(c.sent.Load())
 		}
 	}

@@ -13,7 +13,7 @@ var errCompressed = errors.New("the server sent a compressed message, which nobo
 // inflater reads the messages of permessage-deflate without context takeover. A message of a broadcast reaches one
 // client after the other, so the last one is kept: the load must cost less than the server.
 type inflater struct {
-	last, text []byte
+	last, text []byte // last has deflateTail behind it
 	input      bytes.Reader
 	reader     io.ReadCloser
 }
@@ -23,12 +23,11 @@ const deflateTail = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
 
 // message returns the text of a message, valid until the next call.
 func (i *inflater) message(compressed []byte) ([]byte, error) {
-	if i.text != nil && bytes.Equal(compressed, i.last) {
+	if i.text != nil && bytes.Equal(compressed, i.last[:len(i.last)-len(deflateTail)]) {
 		return i.text, nil
 	}
-	i.last = append(i.last[:0], compressed...)
-	input := append(append([]byte{}, compressed...), deflateTail...)
-	i.input.Reset(input)
+	i.last = append(append(i.last[:0], compressed...), deflateTail...)
+	i.input.Reset(i.last)
 	if i.reader == nil {
 		i.reader = flate.NewReader(&i.input)
 	} else if err := i.reader.(flate.Resetter).Reset(&i.input, nil); err != nil {
