@@ -11,6 +11,7 @@ import (
 
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/cluster/redis"
+	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
 )
 
 // node is a server that is connected to others by streams.
@@ -19,10 +20,10 @@ type node struct {
 	streams *redis.Streams
 }
 
-func startNode(t testing.TB, r *server, recovery *sio.Recovery, cfg redis.StreamsConfig) *node {
+func startNode(t testing.TB, r *redistest.Server, recovery *sio.Recovery, cfg redis.StreamsConfig) *node {
 	t.Helper()
 	cfg.Logger = slog.New(slog.DiscardHandler)
-	streams, err := redis.NewStreams(r.client, cfg)
+	streams, err := redis.NewStreams(r.Client, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,22 +160,22 @@ func (c *client) atLeastOnce(emitters int) {
 func TestStreamsRoaming(t *testing.T) {
 	for name, tc := range map[string]struct {
 		recovery sio.Recovery
-		disturb  func(r *server)
+		disturb  func(r *redistest.Server)
 		check    func(c *client, emitters int)
 		mayLose  int // how often a client
 	}{
-		"quiet":        {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(*server) {}, (*client).complete, 0},
-		"few kept":     {sio.Recovery{MaxPackets: 200, RestoreTimeout: 10 * time.Second}, func(*server) {}, (*client).complete, 0},
-		"client kill":  {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *server) { r.cutClients() }, (*client).complete, 4},
-		"short pauses": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *server) { r.pause(); time.Sleep(20 * time.Millisecond); r.resume() }, (*client).complete, 0},
-		"kill": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *server) {
-			r.kill()
-			r.start()
+		"quiet":        {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 0},
+		"few kept":     {sio.Recovery{MaxPackets: 200, RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 0},
+		"client kill":  {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) { r.CutClients() }, (*client).complete, 4},
+		"short pauses": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) { r.Pause(); time.Sleep(20 * time.Millisecond); r.Resume() }, (*client).complete, 0},
+		"kill": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) {
+			r.Kill()
+			r.Start()
 		}, (*client).atLeastOnce, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const clients, emitters, cuts = 4, 3, 25
-			r := startRedis(t, "--appendonly", "yes", "--appendfsync", "always")
+			r := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 			// Packets wait for Redis as long as it takes: so all have their order.
 			cfg := redis.StreamsConfig{BlockTime: 200 * time.Millisecond, MaxLen: 1_000_000, OrderTimeout: 20 * time.Second, SessionGrace: 5 * time.Second}
 			nodes := []*node{startNode(t, r, &tc.recovery, cfg), startNode(t, r, &tc.recovery, cfg)}
@@ -223,12 +224,12 @@ func TestStreamsRoaming(t *testing.T) {
 // TestStreamsWithoutRedis delivers to own clients while Redis is away, and sends
 // others once what was meant for them.
 func TestStreamsWithoutRedis(t *testing.T) {
-	for name, tc := range map[string]struct{ away, back func(r *server) }{
-		"killed": {(*server).kill, (*server).start},
-		"paused": {(*server).pause, (*server).resume},
+	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
+		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},
+		"paused": {(*redistest.Server).Pause, (*redistest.Server).Resume},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := startRedis(t)
+			r := redistest.Start(t)
 			n := startNode(t, r, &sio.Recovery{}, redis.StreamsConfig{BlockTime: 200 * time.Millisecond})
 			c := &client{t: t}
 			if err := c.connect(n.Addr().String()); err != nil {
@@ -269,7 +270,7 @@ func TestStreamsWithoutRedis(t *testing.T) {
 			if st := n.streams.Stats(); st.Published != events || st.Dropped != 0 {
 				t.Errorf("%+v", st)
 			}
-			if l := r.client.XLen(context.Background(), "socket.io").Val(); l != events {
+			if l := r.Client.XLen(context.Background(), "socket.io").Val(); l != events {
 				t.Errorf("the stream has %d entries, want %d", l, events)
 			}
 		})

@@ -1,0 +1,108 @@
+package redistest
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// patience is how long a server is waited for; only failures take it.
+const patience = 10 * time.Second
+
+// Server is a redis-server of a test's own, on a port of 127.0.0.1.
+type Server struct {
+	Addr   string          // host:port
+	Client *goredis.Client // for the test's own commands, or to be handed on
+
+	t    testing.TB
+	args []string
+	dir  string
+	cmd  *exec.Cmd
+}
+
+// Start starts a server that ends with the test. It keeps nothing on disk unless
+// args, those of redis-server, say so. Without the program the test is skipped; it
+// fails when CI is set.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("missing: redis-server (make test installs it)")
+		}
+		t.Skip("missing: redis-server (make test installs it)")
+	}
+	s := &Server{Addr: freeAddr(t), t: t, args: args, dir: t.TempDir()}
+	s.Client = goredis.NewClient(&goredis.Options{Addr: s.Addr})
+	s.Start()
+	t.Cleanup(func() {
+		s.Client.Close()
+		s.Kill()
+	})
+	return s
+}
+
+// freeAddr is below the ports that outgoing connections are given: while the
+// server is away nobody takes its port, and who dials it can't reach itself.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(20_000+rand.IntN(12_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port")
+	panic("unreachable")
+}
+
+// URL is the server's address as the clients of most languages take it.
+func (s *Server) URL() string { return "redis://" + s.Addr }
+
+// Start starts the server again, with what it has kept, and waits until it answers.
+func (s *Server) Start() {
+	s.t.Helper()
+	_, port, _ := net.SplitHostPort(s.Addr)
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", ""}, s.args...)
+	s.cmd = exec.Command("redis-server", args...)
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); s.Client.Ping(context.Background()).Err() != nil; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatal("redis-server does not answer")
+		}
+	}
+}
+
+// Kill ends the server as a crash does.
+func (s *Server) Kill() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+}
+
+// Pause stops the server: it answers nothing, but its connections stay.
+func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume lets it go on: it carries out what it was told meanwhile.
+func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// CutClients closes the connections of all clients, also of those that subscribe,
+// apart from one of Client.
+func (s *Server) CutClients() {
+	s.t.Helper()
+	for _, kind := range []string{"NORMAL", "PUBSUB"} {
+		if err := s.Client.Do(context.Background(), "CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes").Err(); err != nil {
+			s.t.Errorf("CLIENT KILL: %v", err)
+		}
+	}
+}
