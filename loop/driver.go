@@ -9,7 +9,7 @@ import (
 
 // Driver drives a Loop that has no sockets. It exists for package looptest: a
 // Backend can only be written inside this package's tree. All methods belong
-// to the goroutine that plays the loop, except Tick, Writable and Attach's
+// to the goroutine that plays the loop, except Mail, Tick, Writable and Attach's
 // callback.
 type Driver struct{ l *Loop }
 
@@ -47,6 +47,14 @@ func (d Driver) Lose(c *Conn, err error) {
 
 // Turn runs one turn of the loop.
 func (d Driver) Turn() { d.l.turn() }
+
+// Mail reports whether something was posted that no turn has run yet. Its poster
+// may be about to wake the loop. Safe for concurrent use.
+func (d Driver) Mail() bool {
+	d.l.mu.Lock()
+	defer d.l.mu.Unlock()
+	return len(d.l.inbox) > 0
+}
 
 // Tick tells that the time given to Backend.SetTimer has come.
 func (d Driver) Tick() { d.l.Post(tick{}) }

@@ -254,6 +254,9 @@ func TestSlowDropOldestGivesUp(t *testing.T) {
 		f := newSlowClient(t, SlowDropOldest, polling)
 		n := 0
 		for room := true; room; n++ {
+			if n == 100 {
+				t.Fatal("there is always room")
+			}
 			f.emit(n, false)
 			_, room = f.socket.client.MakeRoom(1000+slowQueue/headroomPart, 1)
 		}

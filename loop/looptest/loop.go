@@ -184,10 +184,12 @@ func (ls *Loops) Alarms() (n int) {
 	return n
 }
 
+// takeWake reports whether the loop has a turn to run. One that was posted to has,
+// also before its poster, preempted between the two, has woken it.
 func (m *member) takeWake() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	w := m.wake
+	w := m.wake || m.driver.Mail()
 	m.wake = false
 	return w
 }

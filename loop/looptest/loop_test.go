@@ -72,6 +72,34 @@ func TestRunUntilWaitsForOtherGoroutines(t *testing.T) {
 	lt.RunUntil(func() bool { return ran == 100 })
 }
 
+// TestRunTakesWhatWasPosted: a task has run after Run also when the loop was about
+// to be woken by somebody else who was preempted before.
+func TestRunTakesWhatWasPosted(t *testing.T) {
+	lt := looptest.New(t)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				lt.Loop().PostFunc(func() {})
+			}
+		}
+	}()
+	for range 20_000 {
+		ran := false
+		lt.Loop().PostFunc(func() { ran = true })
+		if lt.Run(); !ran {
+			t.Error("Run has left a task behind")
+			break
+		}
+	}
+	close(stop)
+	<-stopped
+}
+
 func TestAdvanceMovesTheClockOnlyOnDemand(t *testing.T) {
 	lt := looptest.New(t)
 	l := lt.Loop()
