@@ -104,7 +104,7 @@ func (c *collector) Clients(n int) {
 }
 
 // Gone implements adapter.Acks.
-func (c *collector) Gone() { c.update(func() { c.gone++ }) }
+func (c *collector) Gone(n int) { c.update(func() { c.gone += n }) }
 
 // Answer implements adapter.Acks.
 func (c *collector) Answer(a adapter.Answer) {
@@ -178,7 +178,7 @@ func (a *castAck) asked(s *Socket) {
 	if s.await(a.id, a) {
 		a.sockets = append(a.sockets, s)
 	} else {
-		a.acks.Gone()
+		a.acks.Gone(1)
 	}
 }
 
@@ -206,7 +206,7 @@ func (a *castAck) reply(args RawArgs) {
 }
 
 // gone implements ackSink.
-func (a *castAck) gone() { a.acks.Gone() }
+func (a *castAck) gone() { a.acks.Gone(1) }
 
 // EmitAckAll broadcasts an event, waits for the recipients' acknowledgements and
 // decodes the first argument of each into an R; one without arguments gives R's

@@ -116,6 +116,6 @@ type Acks interface {
 	Clients(n int)
 	// Answer is one client's acknowledgement.
 	Answer(a Answer)
-	// Gone is one client that will not answer.
-	Gone()
+	// Gone is n clients that will not answer.
+	Gone(n int)
 }

@@ -14,6 +14,9 @@ var (
 	// ErrTooManyRequests: so many requests wait for answers that there is no room for
 	// another one.
 	ErrTooManyRequests = errors.New("cluster: too many requests are pending")
+	// ErrUnencodable: a message has no form on the wire, because of what its caller
+	// gave. A [Bus] wraps the reason with it, as the functions of package wire do.
+	ErrUnencodable = errors.New("cluster: message can't be encoded")
 )
 
 // ResponseError reports that not all nodes that were asked have answered.

@@ -28,6 +28,9 @@ const (
 	AdapterClose                                  // a node leaves
 )
 
+// EmitterUID is the sender of what comes from an emitter, which is no node.
+const EmitterUID = "emitter"
+
 // Message is what one node tells the others, or one of them, about one
 // namespace. It is immutable once it was published or received. A bus that keeps
 // broadcasts names them in Packet.Offset.
@@ -57,10 +60,12 @@ type Message struct {
 // for concurrent use. What others publish is handed to the receive function that
 // the bus was opened with, in order for each sender, and belongs to it; the
 // node's own messages may come back, they are ignored. Calls from several
-// goroutines are allowed. receive may call Publish.
+// goroutines are allowed. receive may call Publish; it waits until the function
+// that opens the bus has returned, and otherwise for nothing.
 type Bus interface {
 	// Publish sends m. It does not wait for the network: it returns an error when m
-	// can't be sent, and takes m otherwise. It keeps nothing of m after it has
+	// can't be sent, one that is [ErrUnencodable] when that is m's own fault, and
+	// takes m otherwise. It keeps nothing of m, nor m itself, after it has
 	// returned: the values in Packet.Args belong to whoever emits them.
 	Publish(m *Message) error
 	// Close stops receiving. Publish is not called afterwards.

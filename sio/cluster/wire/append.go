@@ -7,7 +7,8 @@ import (
 )
 
 // Append appends m as the reference's sharded adapter does: as JSON, unless there
-// are binary values in it; then as MessagePack. On an error dst comes back unchanged.
+// are binary values in it; then as MessagePack. On an error, which is
+// [cluster.ErrUnencodable] as for all functions here, dst comes back unchanged.
 func Append(dst []byte, m *cluster.Message) ([]byte, error) {
 	out, err := appendMessage(dst, text, m)
 	if errors.Is(err, errBinary) {

@@ -2,11 +2,14 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sioserver/sioserver/codec/msgpack"
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 // The types of an event's packet: the reference writes the first, whatever is in it.
@@ -203,8 +206,12 @@ func AppendSocketsJSON(dst []byte, sockets []adapter.Details) ([]byte, error) {
 
 func piece(dst []byte, f form, write func(e *encoder) error) ([]byte, error) {
 	e := encoder{b: dst, form: f}
-	if err := write(&e); err != nil {
+	switch err := write(&e); {
+	case err == nil:
+		return e.b, nil
+	case errors.Is(err, errBinary):
 		return dst, err
+	default:
+		return dst, fmt.Errorf("%w: %w", cluster.ErrUnencodable, err)
 	}
-	return e.b, nil
 }
