@@ -25,6 +25,7 @@ type Client struct {
 	ws        *conn  // the WebSocket of an upgrade in progress
 	sid       string // polling only
 	pending   []byte // packets that wait for the POST in flight or for the upgrade, separated as a payload
+	target    *target
 	transport Transport
 	opened    bool // Events.Opened was called
 	joined    bool // the server connected the main namespace

@@ -11,16 +11,16 @@ import (
 // port serves several servers and addresses.
 const ipBindAddressNoPort = 24
 
-// Dial starts a client; Events tells how it went. The error is one of this machine (descriptors, ports), not of the
-// server.
-func (g *Generator) Dial(t Transport) (*Client, error) {
-	c := &Client{g: g, transport: t}
+// Dial starts a client of the server with that place in Config.Addrs; Events tells how it went. The error is one of this
+// machine (descriptors, ports), not of the server.
+func (g *Generator) Dial(t Transport, server int) (*Client, error) {
+	c := &Client{g: g, transport: t, target: g.targets[server]}
 	var err error
 	switch t {
 	case WebSocket:
-		c.main, err = g.open(c, roleWebSocket, g.requestWebSocket)
+		c.main, err = g.open(c, roleWebSocket, c.target.webSocket)
 	case Polling, Upgrade:
-		c.main, err = g.open(c, rolePoll, g.requestPolling)
+		c.main, err = g.open(c, rolePoll, c.target.polling)
 	default:
 		err = fmt.Errorf("load: unknown transport %d", t)
 	}
@@ -33,7 +33,7 @@ func (g *Generator) Dial(t Transport) (*Client, error) {
 
 // open connects a socket of the client and queues the request that is sent when it is connected.
 func (g *Generator) open(client *Client, r role, request []byte) (*conn, error) {
-	fd, err := g.connect()
+	fd, err := g.connect(&client.target.sockaddr)
 	if errors.Is(err, unix.EMFILE) {
 		return nil, fmt.Errorf("load: out of descriptors with %d clients (limit %d, see ulimit -n): %w", len(g.clients), DescriptorLimit(), err)
 	}
@@ -55,12 +55,12 @@ func (g *Generator) open(client *Client, r role, request []byte) (*conn, error) 
 }
 
 // connect starts a connection from the current source address, or from the next one that has a port to spare.
-func (g *Generator) connect() (fd int, err error) {
+func (g *Generator) connect(to *unix.SockaddrInet4) (fd int, err error) {
 	if g.dialled++; g.dialled > dialsPerAddress {
 		g.nextSource()
 	}
 	for range sourceAddresses {
-		fd, err = g.connectFrom([4]byte{127, 0, 0, byte(g.source + 1)})
+		fd, err = connectFrom([4]byte{127, 0, 0, byte(g.source + 1)}, to)
 		if !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fd, err
 		}
@@ -69,7 +69,7 @@ func (g *Generator) connect() (fd int, err error) {
 	return -1, err
 }
 
-func (g *Generator) connectFrom(source [4]byte) (int, error) {
+func connectFrom(source [4]byte, to *unix.SockaddrInet4) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
@@ -82,7 +82,7 @@ func (g *Generator) connectFrom(source [4]byte) (int, error) {
 		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: source})
 	}
 	if err == nil {
-		err = unix.Connect(fd, &g.server)
+		err = unix.Connect(fd, to)
 	}
 	if err == nil || errors.Is(err, unix.EINPROGRESS) {
 		return fd, nil

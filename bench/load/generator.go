@@ -31,10 +31,10 @@ type Events interface {
 	Closed(c *Client, err error)
 }
 
-// Config says which server the clients dial.
+// Config says which servers the clients dial.
 type Config struct {
-	Addr   netip.AddrPort // an IPv4 loopback address
-	Path   string         // the Engine.IO path; "" is /socket.io/
+	Addrs  []netip.AddrPort // IPv4 loopback addresses
+	Path   string           // the Engine.IO path of all; "" is /socket.io/
 	Events Events
 	// Deflate offers permessage-deflate, without context takeover. What the clients send is not compressed.
 	Deflate bool
@@ -44,7 +44,7 @@ type Config struct {
 type Generator struct {
 	events  Events
 	epoll   int
-	server  unix.SockaddrInet4
+	targets []*target
 	conns   []*conn // by descriptor
 	clients map[*Client]struct{}
 	dirty   []*conn
@@ -59,44 +59,38 @@ type Generator struct {
 	start   time.Time
 	inflate *inflater // nil unless permessage-deflate was offered
 
-	requestWebSocket, requestPolling []byte
-	path, host                       string
-
 	// Pings counts the heartbeats answered, Compressed the compressed messages.
 	Pings, Compressed uint64
 }
 
 // New makes a generator without clients.
 func New(cfg Config) (*Generator, error) {
-	if !cfg.Addr.Addr().Is4() || !cfg.Addr.Addr().IsLoopback() {
-		return nil, fmt.Errorf("load: %s is not an IPv4 loopback address: this generator only loads servers of this machine", cfg.Addr)
-	}
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("load: epoll: %w", err)
-	}
 	path := cfg.Path
 	if path == "" {
 		path = "/socket.io/"
 	}
 	g := &Generator{
-		events: cfg.Events, epoll: epoll,
-		server:  unix.SockaddrInet4{Port: int(cfg.Addr.Port()), Addr: cfg.Addr.Addr().As4()},
+		events:  cfg.Events,
 		clients: map[*Client]struct{}{},
 		ready:   make([]unix.EpollEvent, batchSize),
 		buf:     make([]byte, readSize),
 		mask:    0x9d3a51c7,
 		start:   time.Now(),
-		path:    path, host: cfg.Addr.String(),
 	}
-	extensions := ""
+	for _, addr := range cfg.Addrs {
+		t, err := newTarget(addr, path, cfg.Deflate)
+		if err != nil {
+			return nil, err
+		}
+		g.targets = append(g.targets, t)
+	}
 	if cfg.Deflate {
 		g.inflate = &inflater{}
-		extensions = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
 	}
-	g.requestWebSocket = fmt.Appendf(nil, "GET %s?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2lvc2VydmVyIGJlbmNoIQ==\r\n%s\r\n", path, g.host, extensions)
-	g.requestPolling = fmt.Appendf(nil, "GET %s?EIO=4&transport=polling HTTP/1.1\r\nHost: %s\r\n\r\n", path, g.host)
+	var err error
+	if g.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("load: epoll: %w", err)
+	}
 	return g, nil
 }
 

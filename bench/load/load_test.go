@@ -42,10 +42,10 @@ func (r *recorder) Attachment(c *load.Client, data []byte) {
 
 func (r *recorder) Closed(_ *load.Client, err error) { r.closed = append(r.closed, err.Error()) }
 
-func newRecorder(t *testing.T, addr netip.AddrPort) *recorder {
+func newRecorder(t *testing.T, addrs ...netip.AddrPort) *recorder {
 	r := &recorder{t: t, packets: map[int][]string{}}
 	var err error
-	if r.g, err = load.New(load.Config{Addr: addr, Events: r}); err != nil {
+	if r.g, err = load.New(load.Config{Addrs: addrs, Events: r}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.g.Close() })
@@ -53,7 +53,7 @@ func newRecorder(t *testing.T, addr netip.AddrPort) *recorder {
 }
 
 func (r *recorder) dial(index int, transport load.Transport) *load.Client {
-	c, err := r.g.Dial(transport)
+	c, err := r.g.Dial(transport, 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -253,6 +253,29 @@ func TestFailuresAreNamed(t *testing.T) {
 	}
 }
 
+func TestClientsReachTheServerTheyDial(t *testing.T) {
+	for name, transport := range transports {
+		t.Run(name, func(t *testing.T) {
+			_, first := newMiniServer(t, "4first")
+			_, second := newMiniServer(t, "4second")
+			r := newRecorder(t, first, second)
+			for index := range 4 {
+				c, err := r.g.Dial(transport, index%2)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Index = index
+			}
+			r.until("greetings", func() bool { return len(r.packets) == 4 })
+			for index, packets := range r.packets {
+				if want := []string{"first", "second"}[index%2]; !slices.Equal(packets, []string{want}) {
+					t.Errorf("client %d got %q, want %q", index, packets, want)
+				}
+			}
+		})
+	}
+}
+
 func TestNobodyListens(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -270,7 +293,7 @@ func TestNobodyListens(t *testing.T) {
 
 func TestOnlyLoopbackIsLoaded(t *testing.T) {
 	for _, addr := range []string{"192.0.2.1:80", "[::1]:80"} {
-		if _, err := load.New(load.Config{Addr: netip.MustParseAddrPort(addr)}); err == nil {
+		if _, err := load.New(load.Config{Addrs: []netip.AddrPort{netip.MustParseAddrPort(addr)}}); err == nil {
 			t.Errorf("%s is accepted", addr)
 		}
 	}

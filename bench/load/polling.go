@@ -33,7 +33,7 @@ func (c *Client) polled(conn *conn, r response) {
 
 // poll sends the next GET.
 func (c *Client) poll() {
-	request := fmt.Appendf(c.g.scratch[:0], "GET %s?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: %s\r\n\r\n", c.g.path, c.sid, c.g.host)
+	request := fmt.Appendf(c.g.scratch[:0], "GET %s?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: %s\r\n\r\n", c.target.path, c.sid, c.target.host)
 	c.g.scratch = request
 	c.main = c.request(c.main, rolePoll, request)
 }
@@ -57,7 +57,7 @@ func (c *Client) flushPolling() {
 		return
 	}
 	request := fmt.Appendf(c.g.scratch[:0], "POST %s?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: %s\r\n"+
-		"Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %d\r\n\r\n", c.g.path, c.sid, c.g.host, len(c.pending))
+		"Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %d\r\n\r\n", c.target.path, c.sid, c.target.host, len(c.pending))
 	request = append(request, c.pending...)
 	c.g.scratch = request
 	c.g.recycle(c.pending)

@@ -15,14 +15,14 @@ func TestDialMovesToTheNextSourceAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	g, err := New(Config{Addr: netip.MustParseAddrPort(l.Addr().String())})
+	g, err := New(Config{Addrs: []netip.AddrPort{netip.MustParseAddrPort(l.Addr().String())}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer g.Close()
 	g.dialled = dialsPerAddress - 1
 	for _, want := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.2"} {
-		if _, err := g.Dial(WebSocket); err != nil {
+		if _, err := g.Dial(WebSocket, 0); err != nil {
 			t.Fatal(err)
 		}
 		conn, err := l.Accept()

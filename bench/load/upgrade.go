@@ -7,7 +7,7 @@ import (
 
 // startUpgrade dials the WebSocket while polling goes on.
 func (c *Client) startUpgrade() (err error) {
-	request := bytes.Replace(c.g.requestWebSocket, []byte("transport=websocket"), fmt.Appendf(nil, "transport=websocket&sid=%s", c.sid), 1)
+	request := bytes.Replace(c.target.webSocket, []byte("transport=websocket"), fmt.Appendf(nil, "transport=websocket&sid=%s", c.sid), 1)
 	c.ws, err = c.g.open(c, roleProbe, request)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/sioserver/sioserver/bench/load"
@@ -29,7 +30,7 @@ func Run(ctx context.Context, p *scenario.Profile, proc *peer.Process, progress 
 	}
 	s := &session{ctx: ctx, profile: p, proc: proc, progress: progress, record: &record}
 	var err error
-	if s.gen, err = load.New(load.Config{Addr: proc.Addr, Events: s, Deflate: p.Deflate}); err != nil {
+	if s.gen, err = load.New(load.Config{Addrs: []netip.AddrPort{proc.Addr}, Events: s, Deflate: p.Deflate}); err != nil {
 		return record, err
 	}
 	defer s.gen.Close()
@@ -191,7 +192,7 @@ func (s *session) connect(n int) error {
 }
 
 func (s *session) dial() error {
-	c, err := s.gen.Dial(s.transport(len(s.clients)))
+	c, err := s.gen.Dial(s.transport(len(s.clients)), 0)
 	if err != nil {
 		return err
 	}
