@@ -19,6 +19,9 @@ type CPU struct {
 // Total is user and system time together.
 func (c CPU) Total() time.Duration { return c.User + c.System }
 
+// Plus is the time of both together.
+func (c CPU) Plus(b CPU) CPU { return CPU{c.User + b.User, c.System + b.System} }
+
 func (c CPU) minus(b CPU) CPU { return CPU{c.User - b.User, c.System - b.System} }
 
 // ReadCPU reads what a process has used since it started, all of its threads, with a precision of 10 ms.

@@ -71,7 +71,15 @@ func TestMemoryOfNoProcess(t *testing.T) {
 }
 
 func TestWindowSeesWork(t *testing.T) {
-	w, err := measure.Begin(os.Getpid())
+	idle := exec.Command("sleep", "10")
+	if err := idle.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = idle.Process.Kill()
+		_ = idle.Wait()
+	}()
+	w, err := measure.Begin(os.Getpid(), idle.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,9 +93,12 @@ func TestWindowSeesWork(t *testing.T) {
 	if usage.Wall < 100*time.Millisecond {
 		t.Errorf("wall time %v", usage.Wall)
 	}
-	diff := usage.Server.Total() - usage.Load.Total()
-	if usage.Server.Total() <= 0 || diff.Abs() > 50*time.Millisecond {
-		t.Errorf("busy for 100 ms: server %+v, load %+v, which are one process here", usage.Server, usage.Load)
+	busy, asleep := usage.Servers[0].Total(), usage.Servers[1].Total()
+	if diff := busy - usage.Load.Total(); busy <= 0 || diff.Abs() > 50*time.Millisecond {
+		t.Errorf("busy for 100 ms: server %v, load %+v, which are one process here", busy, usage.Load)
+	}
+	if asleep > 50*time.Millisecond {
+		t.Errorf("asleep, and %v of processor time", asleep)
 	}
 }
 

@@ -13,27 +13,29 @@ const (
 
 // Window measures one stretch of time.
 type Window struct {
-	pid     int
+	pids    []int
 	start   time.Time
-	server  CPU
+	servers []CPU
 	own     CPU
 	machine machine
 }
 
 // Usage is what a window saw.
 type Usage struct {
-	Wall   time.Duration
-	Server CPU
-	Load   CPU     // this process
-	Other  float64 // cores that all other processes kept busy
-	Steal  float64 // cores' worth of time that the hypervisor took
+	Wall    time.Duration
+	Servers []CPU   // each of the processes, as they were given to Begin
+	Load    CPU     // this process
+	Other   float64 // cores that all other processes kept busy
+	Steal   float64 // cores' worth of time that the hypervisor took
 }
 
-// Begin starts a window on the server with the given process id.
-func Begin(pid int) (w Window, err error) {
-	w = Window{pid: pid, start: time.Now()}
-	if w.server, err = ReadCPU(pid); err != nil {
-		return w, err
+// Begin starts a window on the servers with the given process ids.
+func Begin(pids ...int) (w Window, err error) {
+	w = Window{pids: pids, start: time.Now(), servers: make([]CPU, len(pids))}
+	for i, pid := range pids {
+		if w.servers[i], err = ReadCPU(pid); err != nil {
+			return w, err
+		}
 	}
 	if w.own, err = ReadCPU(os.Getpid()); err != nil {
 		return w, err
@@ -44,14 +46,17 @@ func Begin(pid int) (w Window, err error) {
 
 // End closes the window.
 func (w Window) End() (u Usage, err error) {
-	end, err := Begin(w.pid)
+	end, err := Begin(w.pids...)
 	if err != nil {
 		return u, err
 	}
 	u.Wall = end.start.Sub(w.start)
-	u.Server = end.server.minus(w.server)
 	u.Load = end.own.minus(w.own)
-	others := end.machine.busy - w.machine.busy - u.Server.Total() - u.Load.Total()
+	others := end.machine.busy - w.machine.busy - u.Load.Total()
+	for i, server := range end.servers {
+		u.Servers = append(u.Servers, server.minus(w.servers[i]))
+		others -= u.Servers[i].Total()
+	}
 	u.Other = max(0, others.Seconds()/u.Wall.Seconds())
 	u.Steal = (end.machine.steal - w.machine.steal).Seconds() / u.Wall.Seconds()
 	return u, nil
