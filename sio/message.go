@@ -80,6 +80,9 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 		return draft{}, err
 	}
 	m := message{head: p, attachments: attachmentPackets(attachments), outgoing: ns.observe(event, args)}
+	for _, p := range m.attachments {
+		p.Compact() // now: the draft may be sent before it is finished
+	}
 	m.mark(ns.srv, plain, false) // volatile ones have no offset
 	return draft{m, ns.srv, b}, nil
 }
@@ -88,9 +91,6 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 func (d draft) finish(o string) message {
 	d.head.End(d.srv.replaceEmpty(d.body, o))
 	d.head.Compact() // it is kept long
-	for _, p := range d.attachments {
-		p.Compact()
-	}
 	return d.message
 }
 

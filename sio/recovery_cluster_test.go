@@ -256,6 +256,36 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 	}
 }
 
+// TestRecoveryLateTurn gives a packet its turn while the loops still send it
+// without an offset: what they have of it must not change.
+func TestRecoveryLateTurn(t *testing.T) {
+	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{}, Adapter: newStream().connect(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	large := make([]byte, 64<<10)
+	for range 100 {
+		m, err := eventMessage(srv.main, 0, false, "e", []any{large})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.release() // its buffer is used again, for much less
+		d, err := eventDraft(srv.main, "e", []any{[]byte{1}}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare := d.withoutOffset(message{})
+		shared := bare.attachments[0].Size()
+		m = d.finish("7-1")
+		if now := m.attachments[0].Size(); now != shared {
+			t.Fatalf("the attachment's buffer of %d bytes became one of %d while it was shared", shared, now)
+		}
+		m.release()
+		bare.release()
+	}
+}
+
 // TestRecoveryBetween has a client come back after an event was sent without an
 // offset, and before the event's turn: nothing else would bring it.
 func TestRecoveryBetween(t *testing.T) {
