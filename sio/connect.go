@@ -36,6 +36,9 @@ const invalidNamespace = "Invalid namespace"
 // what has come of that if the adapter keeps the sessions.
 func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
 	if c.overflows(0) {
+		if back != nil {
+			ns.log.unclaim(back)
+		}
 		return
 	}
 	if !ns.arrive() {
@@ -44,8 +47,7 @@ func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
 	}
 	if ns.keepers() != nil && !waited && !c.old() {
 		if w := asked(auth); w.PID != "" {
-			ns.depart()
-			c.restore(ns, auth, w)
+			c.restore(ns, auth, w) // departs
 			return
 		}
 	}
@@ -58,8 +60,7 @@ func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
 	if ns.log != nil && ns.keepers() == nil && !c.old() {
 		var holder *Socket
 		if back, holder = ns.log.claim(s, auth, waited); holder != nil && !waited {
-			ns.depart()
-			c.await(holder, ns, auth)
+			c.await(holder, ns, auth) // departs
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -27,6 +29,7 @@ type stream struct {
 	held     []entry
 	sessions map[string]adapter.Session
 	fetched  atomic.Int64 // histories
+	asked    atomic.Int64 // for sessions
 }
 
 type entry struct {
@@ -129,6 +132,7 @@ func (r *reader) Persist(s adapter.Session) {
 
 func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
 	st := r.stream
+	st.asked.Add(1)
 	for ctx.Err() == nil { // another server may not have noticed yet that the client is gone
 		st.mu.Lock()
 		s, ok = st.sessions[pid]
@@ -253,6 +257,106 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 				t.Errorf("%d packets are kept up to %v", n, lg.last)
 			}
 		})
+	}
+}
+
+// returning is a client that asks for a session in a namespace, whose answer it returns.
+func returning(t *testing.T, srv *Server, nsp, pid string) (answer string, conn *eiotest.Conn) {
+	t.Helper()
+	conn = eiotest.Dial(t, srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
+	conn.Text(fmt.Sprintf(`40%s{"pid":%q,"offset":"1000-0"}`, nsp, pid))
+	for {
+		f, err := conn.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer = string(f.Payload); strings.HasPrefix(answer, "4") {
+			return answer, conn
+		}
+	}
+}
+
+// TestRecoveryOpensNamespace lets a client come back to a namespace that exists
+// only while somebody is there: to wait for its session is to be there.
+func TestRecoveryOpensNamespace(t *testing.T) {
+	st := newStream()
+	const id = "abcdefghijklmnopqrst"
+	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: []byte("{}")}
+	srv, err := New(Config{
+		Loops: 1, ConnectionStateRecovery: &Recovery{}, Adapter: st.connect(0), CleanupEmptyChildNamespaces: true,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	var made atomic.Int32
+	srv.OnNamespace(func(*Namespace) { made.Add(1) })
+	srv.OfPattern(regexp.MustCompile("^/p$"))
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	answer, conn := returning(t, srv, "/p,", "p")
+	defer conn.Close()
+	if !strings.Contains(answer, id) || made.Load() != 1 {
+		t.Errorf("the answer is %s, %d namespaces were made", answer, made.Load())
+	}
+}
+
+// TestRecoveryOverflow closes the connection of a client whose session has just
+// been fetched: it goes back to the adapter.
+func TestRecoveryOverflow(t *testing.T) {
+	st := newStream()
+	srv, err := New(Config{
+		Loops: 1, ConnectionStateRecovery: &Recovery{RestoreTimeout: 20 * time.Second}, Adapter: st.connect(0), MaxPending: 1,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	srv.Of("/p")
+	hold := make(chan struct{})
+	defer close(hold)
+	started := make(chan struct{}, 1)
+	On(srv, "wait", func(context.Context, *Socket, int) error {
+		started <- struct{}{}
+		<-hold
+		return nil
+	})
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	_, conn := returning(t, srv, "", "")
+	defer conn.Close()
+	conn.Text(`42["wait",1]`)
+	<-started
+	asked := st.asked.Load()
+	conn.Text(`40/p,{"pid":"p","offset":"1000-0"}`)
+	for deadline := time.Now().Add(10 * time.Second); st.asked.Load() == asked; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the session is not asked for")
+		}
+	}
+	conn.Text(`42["wait",2]`)
+	for deadline := time.Now().Add(10 * time.Second); srv.Stats().Pending == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the event does not wait")
+		}
+	}
+	const id = "abcdefghijklmnopqrst"
+	st.mu.Lock()
+	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: []byte("{}")}
+	st.mu.Unlock()
+	for {
+		if f, err := conn.ReadFrame(); err != nil || f.Opcode() == 8 {
+			break
+		}
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if s := st.sessions["p"]; s.ID != id {
+		t.Errorf("the adapter has %+v", s)
 	}
 }
 

@@ -56,9 +56,11 @@ func (lg *recoveryLog) caughtUp(h *history) bool {
 }
 
 // restore lets a client wait until the adapter has answered whether it can have
-// the session that it wants. Meanwhile it is in limbo.
+// the session that it wants. Meanwhile it is in limbo, and counts as one who has
+// arrived in the namespace.
 func (c *client) restore(ns *Namespace, auth []byte, w wish) {
 	if c.overflows(len(auth)) {
+		ns.depart()
 		return
 	}
 	c.limbo(ns.name).enqueue(&restoreJob{ns, slices.Clone(auth), w}, true)
@@ -95,6 +97,7 @@ type restoredTask struct {
 }
 
 func (t *restoredTask) Run(*loop.Loop) {
+	defer t.job.ns.depart()
 	if t.s.leaveLimbo() {
 		t.s.client.enter(t.job.ns, t.job.auth, true, t.back)
 	} else if t.back != nil {

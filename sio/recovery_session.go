@@ -370,7 +370,8 @@ func (r Reason) recoverable() bool {
 const noticeTime = 20 * time.Millisecond
 
 // await lets a client that asks for the session of a socket wait until the loop
-// of that socket must have noticed that it is gone. Meanwhile it is in limbo.
+// of that socket must have noticed that it is gone. Meanwhile it is in limbo, and
+// counts as one who has arrived in the namespace.
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
 	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth)}
 	home := holder.client.Loop()
@@ -390,6 +391,7 @@ type returnTask struct {
 }
 
 func (t *returnTask) Run(*loop.Loop) {
+	defer t.ns.depart()
 	if t.s.leaveLimbo() {
 		t.s.client.enter(t.ns, t.auth, true, nil)
 	}
