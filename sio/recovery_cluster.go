@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -165,8 +166,11 @@ func (lg *recoveryLog) anticipated(ses *session) (list []message) {
 // receive takes a packet that another server has published.
 func (lg *recoveryLog) receive(p adapter.Packet, o BroadcastOperator) error {
 	id, ok := parseEntryID(p.Offset)
+	if !ok {
+		return fmt.Errorf("sio: the adapter's offset %q is not two numbers with a dash between them", p.Offset)
+	}
 	d, err := eventDraft(lg.ns, p.Event, p.Args, o.plain)
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
 	lg.mu.Lock()

@@ -249,6 +249,9 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if n := srv.Stats().Recovery.Unordered; n != 1 {
 				t.Errorf("%d events are unordered", n)
 			}
+			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
+				t.Error("no error for what is no offset")
+			}
 			// The adapter begins anew.
 			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
 				t.Fatal(err)
