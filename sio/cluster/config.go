@@ -27,9 +27,17 @@ type Config struct {
 	UID func() string
 	// Handlers is how many handlers for ServerSideEmit run at once; 64 when 0.
 	Handlers int
-	// MaxQueued is how many events from other nodes wait for a handler before
-	// further ones are dropped; 1,024 when 0.
+	// MaxQueued is how many events from other nodes wait for a handler, and how many
+	// of their requests for sockets wait for an answer, before further ones are
+	// dropped; 1,024 when 0.
 	MaxQueued int
+	// MaxRequests is how many requests may wait for answers before further ones fail,
+	// and for how many broadcasts of other nodes acknowledgements are collected before
+	// further ones are dropped; 10,000 when 0.
+	MaxRequests int
+	// MaxAnswerBytes is about how many bytes of answers are held for requests that
+	// wait for more, all together, before further ones are dropped; 256 MiB when 0.
+	MaxAnswerBytes int
 	// Logger is told of lost and regained connections, new and lost nodes;
 	// slog.Default() when nil.
 	Logger *slog.Logger
@@ -57,14 +65,22 @@ func (c Config) withDefaults() (Config, error) {
 	if c.HeartbeatTimeout <= c.HeartbeatInterval {
 		return c, fmt.Errorf("cluster: Config.HeartbeatTimeout is %v, must be above HeartbeatInterval, %v", c.HeartbeatTimeout, c.HeartbeatInterval)
 	}
-	if c.Handlers < 0 || c.MaxQueued < 0 {
-		return c, fmt.Errorf("cluster: Config.Handlers is %d and Config.MaxQueued %d, neither may be negative", c.Handlers, c.MaxQueued)
-	}
-	if c.Handlers == 0 {
-		c.Handlers = 64
-	}
-	if c.MaxQueued == 0 {
-		c.MaxQueued = 1024
+	for _, d := range []struct {
+		name  string
+		value *int
+		is    int
+	}{
+		{"Handlers", &c.Handlers, 64},
+		{"MaxQueued", &c.MaxQueued, 1024},
+		{"MaxRequests", &c.MaxRequests, 10_000},
+		{"MaxAnswerBytes", &c.MaxAnswerBytes, 256 << 20},
+	} {
+		if *d.value < 0 {
+			return c, fmt.Errorf("cluster: Config.%s is %d, must not be negative", d.name, *d.value)
+		}
+		if *d.value == 0 {
+			*d.value = d.is
+		}
 	}
 	if c.UID == nil {
 		c.UID = NewUID

@@ -2,80 +2,142 @@ package cluster
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Node is one namespace of one server as a member of the cluster. It implements
-// [adapter.Adapter], but so far (issue 7) without its operations: they fail. Safe
-// for concurrent use.
+// [adapter.Adapter]. Safe for concurrent use.
 type Node struct {
-	local adapter.Local
-	cfg   Config
-	uid   string
-	bus   Bus
+	local     adapter.Local
+	namespace string
+	cfg       Config
+	uid       string
+	bus       Bus
+	counter   Counter       // nil when the nodes send heartbeats
+	opened    chan struct{} // closed when bus and counter are set
+	closed    atomic.Bool
+	gate      gate            // around Bus.Publish
+	ctx       context.Context // ends with Close
+	cancel    context.CancelFunc
+
+	live       liveness
+	requests   requests
+	asked      atomic.Int64 // see Stats
+	handlers   workers      // for ServerSideEmit
+	describers workers      // for FetchSockets
+	counts     counters
 }
 
+// maxDescribers is how many requests for sockets are dealt with at once.
+const maxDescribers = 2
+
 // New makes a namespace a node of the cluster. open connects it: it is given the
-// node's UID and the function that takes what others publish.
+// node's UID and the function that takes what others publish, which it must not
+// wait for.
 func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *Message)) (Bus, error)) (*Node, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{local: local, cfg: cfg, uid: cfg.UID()}
-	n.bus, err = open(n.uid, func(*Message) {})
-	return n, err
+	n := &Node{local: local, namespace: local.Namespace(), cfg: cfg, uid: cfg.UID(), opened: make(chan struct{})}
+	if n.uid == "" || len(n.uid) > maxID {
+		return nil, fmt.Errorf("cluster: Config.UID gives %q, must give 1 to %d bytes", n.uid, maxID)
+	}
+	n.gate.empty = make(chan struct{})
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.requests.pending = make(map[string]pending)
+	n.handlers = workers{limit: cfg.Handlers, maxQueued: cfg.MaxQueued, protect: n.protect}
+	n.describers = workers{limit: maxDescribers, maxQueued: cfg.MaxQueued, protect: n.protect}
+	if err := n.open(open); err != nil {
+		return nil, err
+	}
+	if n.counter == nil {
+		n.startHeartbeats()
+	}
+	return n, nil
 }
 
-var errUnfinished = errors.New("cluster: unfinished")
+// open lets receive go on when it is done.
+func (n *Node) open(open func(uid string, receive func(m *Message)) (Bus, error)) (err error) {
+	defer close(n.opened)
+	if n.bus, err = open(n.uid, n.receive); err != nil {
+		n.closed.Store(true)
+		n.cancel()
+		return err
+	}
+	if n.counter, _ = n.bus.(Counter); n.counter == nil {
+		n.live.start, n.live.nodes = time.Now(), make(map[string]time.Time)
+	}
+	return nil
+}
 
 // UID names the node among the others of its namespace.
 func (n *Node) UID() string { return n.uid }
 
-// Stats returns the node's counters.
-func (n *Node) Stats() Stats { return Stats{} }
-
-// Broadcast implements [adapter.Adapter].
-func (n *Node) Broadcast(p adapter.Packet, o adapter.Options) error { return n.local.Broadcast(p, o) }
-
-// BroadcastAck implements [adapter.Adapter].
-func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
-	return errUnfinished
-}
-
-// FetchSockets implements [adapter.Adapter].
-func (n *Node) FetchSockets(ctx context.Context, o adapter.Options) ([]adapter.Details, error) {
-	return nil, errUnfinished
-}
-
-// CountSockets implements [adapter.Adapter].
-func (n *Node) CountSockets(ctx context.Context, o adapter.Options) (int, error) {
-	return 0, errUnfinished
-}
-
-// AddSockets implements [adapter.Adapter].
-func (n *Node) AddSockets(o adapter.Options, rooms []string) error { return errUnfinished }
-
-// DelSockets implements [adapter.Adapter].
-func (n *Node) DelSockets(o adapter.Options, rooms []string) error { return errUnfinished }
-
-// DisconnectSockets implements [adapter.Adapter].
-func (n *Node) DisconnectSockets(o adapter.Options, closeConnections bool) error {
-	return errUnfinished
-}
-
-// ServerSideEmit implements [adapter.Adapter].
-func (n *Node) ServerSideEmit(p adapter.Packet) error { return errUnfinished }
-
-// ServerSideEmitAck implements [adapter.Adapter].
-func (n *Node) ServerSideEmitAck(ctx context.Context, p adapter.Packet) ([]adapter.Answer, error) {
-	return nil, errUnfinished
-}
-
 // ServerCount implements [adapter.Adapter].
-func (n *Node) ServerCount(ctx context.Context) (int, error) { return 0, errUnfinished }
+func (n *Node) ServerCount(ctx context.Context) (int, error) {
+	if n.closed.Load() {
+		return 0, ErrClosed
+	}
+	if n.counter == nil {
+		return 1 + n.live.len(), nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.RequestTimeout, ErrTimeout)
+	defer cancel()
+	count, err := n.counter.ServerCount(ctx)
+	if err == nil {
+		return count, nil
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return 0, fmt.Errorf("cluster: the servers can't be counted: %w", err)
+}
 
-// Close implements [adapter.Adapter].
-func (n *Node) Close() error { return n.bus.Close() }
+// Close implements [adapter.Adapter]: requests that wait fail with [ErrClosed],
+// events that wait for a handler are dropped. It does not wait for handlers.
+func (n *Node) Close() error {
+	if n.closed.Swap(true) {
+		return nil
+	}
+	n.live.stop()
+	n.gate.shut()
+	n.cancel()
+	n.requests.close()
+	n.counts.dropped.Add(uint64(n.handlers.close() + n.describers.close()))
+	if n.counter == nil {
+		n.hand(&Message{Type: AdapterClose})
+	}
+	return n.bus.Close()
+}
+
+// publish sends m to the other nodes, or to the one that it names.
+func (n *Node) publish(m *Message) error {
+	if !n.gate.enter() {
+		n.counts.lost.Add(1)
+		return ErrClosed
+	}
+	defer n.gate.leave()
+	return n.hand(m)
+}
+
+// protect calls f and lets no panic out.
+func (n *Node) protect(f func()) {
+	defer n.recovered()
+	f()
+}
+
+// recovered, deferred, ends a panic.
+func (n *Node) recovered() {
+	if v := recover(); v != nil {
+		n.counts.panics.Add(1)
+		n.cfg.Logger.Error("cluster: panic", "namespace", n.namespace, "panic", v, "stack", string(debug.Stack()))
+	}
+}
+
+var _ adapter.Adapter = (*Node)(nil)

@@ -1,17 +1,44 @@
 package cluster
 
+import "sync/atomic"
+
 // Stats are counters of a [Node] since it was opened, and gauges.
 type Stats struct {
 	Published uint64 // messages that the bus has taken
 	Lost      uint64 // messages that it has not
 	Received  uint64 // messages of other nodes
 	Invalid   uint64 // of these, without what their type needs or of an unknown one
-	Unknown   uint64 // responses to no pending request: late ones, mostly, and repeated ones
-	Dropped   uint64 // requests and events that came faster than they could be dealt with
+	Unknown   uint64 // responses to no pending request: late, repeated, or another node's
+	Dropped   uint64 // requests, events and answers that came faster than they could be dealt with
 	Expired   uint64 // nodes that fell silent
+	Panics    uint64 // of handlers that have not caught them themselves
 
 	Nodes    int // known nodes besides this one; only with heartbeats
 	Requests int // own requests that wait for answers
 	Asked    int // other nodes' broadcasts whose acknowledgements are awaited here
-	Queued   int // other nodes' events that wait for a handler
+	Queued   int // other nodes' events and requests that wait for a goroutine
+}
+
+// counters are the counters of Stats.
+type counters struct {
+	published, lost, received, invalid, unknown, dropped, expired, panics atomic.Uint64
+}
+
+// Stats returns the node's counters.
+func (n *Node) Stats() Stats {
+	return Stats{
+		Published: n.counts.published.Load(),
+		Lost:      n.counts.lost.Load(),
+		Received:  n.counts.received.Load(),
+		Invalid:   n.counts.invalid.Load(),
+		Unknown:   n.counts.unknown.Load(),
+		Dropped:   n.counts.dropped.Load(),
+		Expired:   n.counts.expired.Load(),
+		Panics:    n.counts.panics.Load(),
+
+		Nodes:    n.live.len(),
+		Requests: n.requests.len(),
+		Asked:    int(n.asked.Load()),
+		Queued:   n.handlers.queued() + n.describers.queued(),
+	}
 }

@@ -1,0 +1,70 @@
+package cluster
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// messages are for broadcasts: a bus keeps none.
+var messages = sync.Pool{New: func() any { return new(Message) }}
+
+// hand gives m to the bus and counts what becomes of it.
+func (n *Node) hand(m *Message) error {
+	m.UID, m.Namespace = n.uid, n.namespace
+	err := n.bus.Publish(m)
+	switch {
+	case err == nil:
+		n.counts.published.Add(1)
+		if n.counter == nil {
+			n.live.sent()
+		}
+	case !errors.Is(err, ErrUnencodable):
+		n.counts.lost.Add(1)
+	}
+	return err
+}
+
+// Broadcast implements [adapter.Adapter]. What the bus does not take is counted as
+// lost, only what has no form on the wire is an error.
+func (n *Node) Broadcast(p adapter.Packet, o adapter.Options) error {
+	m := messages.Get().(*Message)
+	m.Type, m.Packet, m.Options = Broadcast, p, o
+	err := n.publish(m)
+	*m = Message{}
+	messages.Put(m)
+	if errors.Is(err, ErrUnencodable) {
+		return err
+	}
+	return n.local.Broadcast(p, o)
+}
+
+// AddSockets implements [adapter.Adapter]. It acts on this server's sockets even
+// when it returns an error.
+func (n *Node) AddSockets(o adapter.Options, rooms []string) error {
+	err := n.publish(&Message{Type: SocketsJoin, Options: o, Rooms: rooms})
+	n.local.AddSockets(o, rooms)
+	return err
+}
+
+// DelSockets implements [adapter.Adapter]. It acts on this server's sockets even
+// when it returns an error.
+func (n *Node) DelSockets(o adapter.Options, rooms []string) error {
+	err := n.publish(&Message{Type: SocketsLeave, Options: o, Rooms: rooms})
+	n.local.DelSockets(o, rooms)
+	return err
+}
+
+// DisconnectSockets implements [adapter.Adapter]. It acts on this server's sockets
+// even when it returns an error.
+func (n *Node) DisconnectSockets(o adapter.Options, closeConnections bool) error {
+	err := n.publish(&Message{Type: DisconnectSockets, Options: o, Close: closeConnections})
+	n.local.DisconnectSockets(o, closeConnections)
+	return err
+}
+
+// ServerSideEmit implements [adapter.Adapter].
+func (n *Node) ServerSideEmit(p adapter.Packet) error {
+	return n.publish(&Message{Type: ServerSideEmit, Packet: p})
+}
