@@ -67,8 +67,7 @@ func rawArgs(args []any) (RawArgs, error) {
 
 // checkServerEvent refuses the events that a namespace has itself.
 func checkServerEvent(event string) error {
-	switch event {
-	case "connect", "connection", "new_namespace":
+	if socketio.ReservedServerSide(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	return nil

@@ -18,6 +18,12 @@ func Reserved[T []byte | string](name T) bool {
 	return false
 }
 
+// ReservedServerSide reports whether name is an event that no server may send to the
+// others, since their namespaces emit it themselves.
+func ReservedServerSide(name string) bool {
+	return name == "connect" || name == "connection" || name == "new_namespace"
+}
+
 // RawArgs are the arguments of an event or an ack, still raw JSON and split
 // only when asked for. It borrows from the packet. The zero value has none.
 // Nothing here allocates.

@@ -39,10 +39,15 @@ var importers = map[string]string{
 	"github.com/redis/go-redis":         "sio/cluster/redis",
 }
 
+// without are packages of the module that must do without others, also indirectly.
+var without = map[string][]string{
+	"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redis", "github.com/redis/go-redis/v9"},
+}
+
 // goPackage is what `go list` tells about a package.
 type goPackage struct {
-	ImportPath                         string
-	Imports, TestImports, XTestImports []string
+	ImportPath                               string
+	Imports, TestImports, XTestImports, Deps []string
 }
 
 // TestImportArrows keeps the layers: what imports what, and who alone imports
@@ -59,6 +64,11 @@ func TestImportArrows(t *testing.T) {
 		for _, i := range p.Imports {
 			if to, ours := strings.CutPrefix(i, module); ours && !allowed(layer, to) {
 				t.Errorf("%s imports %s: %s may import %v", from, to, layer, layers[layer])
+			}
+		}
+		for _, dependency := range without[from] {
+			if slices.Contains(p.Deps, dependency) {
+				t.Errorf("%s depends on %s", from, dependency)
 			}
 		}
 		for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
@@ -103,7 +113,7 @@ func allowed(layer, to string) bool {
 // listPackages gives all packages of the module.
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports", module+"...").Output()
+	out, err := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports,Deps", module+"...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

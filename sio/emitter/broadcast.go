@@ -1,0 +1,82 @@
+package emitter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
+)
+
+// BroadcastOperator says which sockets a call is for, and how events are sent to
+// them. It is an immutable value: its methods return changed copies, which may be
+// kept and used again.
+type BroadcastOperator struct {
+	out       Sender
+	namespace string
+	options   adapter.Options
+}
+
+// To adds rooms: it addresses who is in at least one of all that were added, each
+// socket once. As long as none was added it addresses everybody. A socket's id is a
+// room.
+func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
+	o.options.Rooms = slices.Concat(o.options.Rooms, rooms)
+	return o
+}
+
+// In is To.
+func (o BroadcastOperator) In(rooms ...string) BroadcastOperator { return o.To(rooms...) }
+
+// Except adds rooms whose members are left out.
+func (o BroadcastOperator) Except(rooms ...string) BroadcastOperator {
+	o.options.Except = slices.Concat(o.options.Except, rooms)
+	return o
+}
+
+// Volatile makes packets that may be lost: a recipient that can't be written to at
+// once does not get them, now or later.
+func (o BroadcastOperator) Volatile() BroadcastOperator {
+	o.options.Volatile = true
+	return o
+}
+
+// Compress says whether polling responses with these packets may be compressed;
+// they may unless it was called with false.
+func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
+	o.options.NoCompress = !on
+	return o
+}
+
+// Emit sends an event. args are anything that JSON can express, and []byte at any
+// depth, which arrives as binary. It returns [ErrReservedEvent], an error of the
+// encoder, or one of the [Sender]; see the package's documentation.
+func (o BroadcastOperator) Emit(ctx context.Context, event string, args ...any) error {
+	if socketio.Reserved(event) {
+		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
+	}
+	return o.send(ctx, &cluster.Message{Type: cluster.Broadcast, Packet: adapter.Packet{Event: event, Args: args}})
+}
+
+// SocketsJoin puts the sockets into rooms.
+func (o BroadcastOperator) SocketsJoin(ctx context.Context, rooms ...string) error {
+	return o.send(ctx, &cluster.Message{Type: cluster.SocketsJoin, Rooms: rooms})
+}
+
+// SocketsLeave takes the sockets out of rooms.
+func (o BroadcastOperator) SocketsLeave(ctx context.Context, rooms ...string) error {
+	return o.send(ctx, &cluster.Message{Type: cluster.SocketsLeave, Rooms: rooms})
+}
+
+// DisconnectSockets takes the sockets out of their namespace; with
+// closeConnections it closes their connections.
+func (o BroadcastOperator) DisconnectSockets(ctx context.Context, closeConnections bool) error {
+	return o.send(ctx, &cluster.Message{Type: cluster.DisconnectSockets, Close: closeConnections})
+}
+
+func (o BroadcastOperator) send(ctx context.Context, m *cluster.Message) error {
+	m.UID, m.Namespace, m.Options = UID, o.namespace, o.options
+	return o.out.Send(ctx, m)
+}
