@@ -2,13 +2,8 @@ package redis
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"strconv"
-	"strings"
 
-	"github.com/sioserver/sioserver/codec/jsonenc"
-	"github.com/sioserver/sioserver/codec/msgpack"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/wire"
@@ -27,10 +22,15 @@ type entry struct {
 }
 
 func (e *entry) values() []any {
-	return []any{
-		"uid", e.uid, "nsp", e.namespace, "type", strconv.Itoa(int(e.kind)), "data", e.data,
-		"sw", e.writer, "sn", strconv.FormatUint(e.number, 10),
+	list := make([]any, 0, 12)
+	list = append(list, "uid", e.uid, "nsp", e.namespace, "type", strconv.Itoa(int(e.kind)))
+	if e.data != "" {
+		list = append(list, "data", e.data)
 	}
+	if e.writer != "" {
+		list = append(list, "sw", e.writer, "sn", strconv.FormatUint(e.number, 10))
+	}
+	return list
 }
 
 // parseEntry reports false for what has no namespace or no type.
@@ -45,38 +45,6 @@ func parseEntry(values map[string]any) (e entry, ok bool) {
 		e.number, _ = strconv.ParseUint(field("sn"), 10, 64)
 	}
 	return e, err == nil && e.namespace != ""
-}
-
-type wireFlags struct {
-	Volatile bool  `json:"volatile"`
-	Compress *bool `json:"compress"`
-}
-
-type wireOptions struct {
-	Rooms  []string  `json:"rooms"`
-	Except []string  `json:"except"`
-	Flags  wireFlags `json:"flags"`
-}
-
-func (w wireOptions) options() adapter.Options {
-	return adapter.Options{
-		Rooms: w.Rooms, Except: w.Except, Volatile: w.Flags.Volatile, NoCompress: w.Flags.Compress != nil && !*w.Flags.Compress,
-	}
-}
-
-// wirePacket is an event; Data is a list whose first item is the name.
-type wirePacket struct {
-	Type int `json:"type"`
-	Data any `json:"data"`
-}
-
-// wireData is what is read of the data of all types of messages that go through streams.
-type wireData struct {
-	Packet    *wirePacket `json:"packet"`
-	Options   wireOptions `json:"opts"`
-	RequestID string      `json:"requestId"`
-	Rooms     []string    `json:"rooms"`
-	Close     bool        `json:"close"`
 }
 
 // data is the field data of a message: JSON, or MessagePack in base64 if there are
@@ -98,68 +66,19 @@ func broadcastData(namespace string, p adapter.Packet, o adapter.Options, onlyPl
 	return data(&cluster.Message{Type: cluster.Broadcast, Namespace: namespace, Packet: p, Options: o}, onlyPlaintext)
 }
 
-var errEntry = errors.New("redis: the data of a stream's entry can't be understood")
-
-// parseData decodes an entry's data. The arguments of an event in JSON stay
-// json.RawMessage.
-func parseData(data string) (w wireData, p adapter.Packet, err error) {
-	if strings.HasPrefix(data, "{") {
-		packet := struct {
-			wireData
-			Packet *struct {
-				Type int             `json:"type"`
-				Data json.RawMessage `json:"data"`
-			} `json:"packet"`
-		}{}
-		if err := jsonenc.Unmarshal([]byte(data), &packet); err != nil {
-			return w, p, err
+// message is what the entry says. It refers to memory of its own.
+func (e *entry) message() (*cluster.Message, error) {
+	m := &cluster.Message{Type: e.kind, UID: e.uid, Namespace: e.namespace}
+	b := []byte(e.data)
+	if len(b) > 0 && b[0] != '{' {
+		n, err := base64.StdEncoding.Decode(b, b)
+		if err != nil {
+			return nil, err
 		}
-		w = packet.wireData
-		if packet.Packet == nil {
-			return w, p, nil
-		}
-		w.Packet = &wirePacket{Type: packet.Packet.Type}
-		var list []json.RawMessage
-		if err := jsonenc.Unmarshal(packet.Packet.Data, &list); err != nil || len(list) == 0 {
-			return w, p, errEntry
-		}
-		p.Args = make([]any, len(list)-1)
-		for i, arg := range list[1:] {
-			p.Args[i] = arg
-		}
-		return w, p, eventName(&p, list[0])
+		b = b[:n]
 	}
-	b, err := base64.StdEncoding.DecodeString(data)
-	if err != nil {
-		return w, p, err
+	if err := wire.DecodeData(m, b); err != nil {
+		return nil, err
 	}
-	if err := msgpack.DecodeValue(b, &w); err != nil || w.Packet == nil {
-		return w, p, err
-	}
-	list, _ := w.Packet.Data.([]any)
-	if len(list) == 0 {
-		return w, p, errEntry
-	}
-	p.Args = list[1:]
-	switch name := list[0].(type) {
-	case string:
-		p.Event = name
-	case float64:
-		p.Event = strconv.FormatFloat(name, 'f', -1, 64)
-	default:
-		return w, p, errEntry
-	}
-	return w, p, nil
-}
-
-// eventName takes the name from JSON, where it may be a number.
-func eventName(p *adapter.Packet, raw json.RawMessage) error {
-	if len(raw) > 0 && raw[0] != '"' {
-		if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
-			return errEntry
-		}
-		p.Event = string(raw)
-		return nil
-	}
-	return jsonenc.Unmarshal(raw, &p.Event)
+	return m, nil
 }

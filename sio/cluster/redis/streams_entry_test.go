@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 func TestStreamKey(t *testing.T) {
@@ -23,31 +24,33 @@ func TestStreamKey(t *testing.T) {
 	}
 }
 
-func TestBroadcastData(t *testing.T) {
-	p := adapter.Packet{Event: "hello", Args: []any{1, map[string]any{"a": "b"}}}
-	o := adapter.Options{Rooms: []string{"r1"}, NoCompress: true}
-	data, err := broadcastData("/chat", p, o, false)
-	const want = `{"packet":{"type":2,"data":["hello",1,{"a":"b"}],"nsp":"/chat"},"opts":{"rooms":["r1"],"except":[],"flags":{"compress":false}}}`
-	if err != nil || data != want {
-		t.Fatalf("got %s, %v, want %s", data, err, want)
+func TestEntryMessage(t *testing.T) {
+	e := entry{uid: "u", namespace: "/chat", kind: cluster.Broadcast}
+	m := &cluster.Message{Type: e.kind, UID: e.uid, Namespace: e.namespace,
+		Packet:  adapter.Packet{Event: "hello", Args: []any{json.RawMessage("1"), json.RawMessage(`{"z":1,"a":2.50}`)}},
+		Options: adapter.Options{Rooms: []string{"r1"}, NoCompress: true}}
+	check := func(want string) {
+		t.Helper()
+		var err error
+		if e.data, err = data(m, false); err != nil || e.data != want {
+			t.Fatalf("got %s, %v, want %s", e.data, err, want)
+		}
+		if got, err := e.message(); err != nil || !reflect.DeepEqual(got, m) {
+			t.Errorf("got %+v, %v, want %+v", got, err, m)
+		}
 	}
-	w, got, err := parseData(data)
-	wantArgs := []any{json.RawMessage("1"), json.RawMessage(`{"a":"b"}`)}
-	if err != nil || got.Event != "hello" || !reflect.DeepEqual(got.Args, wantArgs) ||
-		!reflect.DeepEqual(w.Options.options(), adapter.Options{Rooms: []string{"r1"}, Except: []string{}, NoCompress: true}) {
-		t.Errorf("got %+v with %+v, %v", got, w, err)
+	check(`{"packet":{"type":2,"data":["hello",1,{"z":1,"a":2.50}],"nsp":"/chat"},"opts":{"rooms":["r1"],"except":[],"flags":{"compress":false}}}`)
+	m.Packet = adapter.Packet{Event: "b", Args: []any{[]byte{1, 2}}}
+	check("gqZwYWNrZXSDpHR5cGUCpGRhdGGSoWLEAgECo25zcKUvY2hhdKRvcHRzg6Vyb29tc5GicjGmZXhjZXB0kKVmbGFnc4GoY29tcHJlc3PC")
+	// 82 a6"packet" 83 a4"type" 02 a4"data" 92 a1"b" c4 02 01 02 a3"nsp" a5"/chat" a4"opts" …
+	if text, err := data(m, true); err != nil || !strings.Contains(text, `["b","AQI="]`) {
+		t.Errorf("got %q, %v, want JSON", text, err)
 	}
-	p.Args = []any{[]byte{1, 2}, "x"}
-	data, err = broadcastData("/", p, adapter.Options{Except: []string{"e"}}, false)
-	if err != nil || strings.HasPrefix(data, "{") {
-		t.Fatalf("got %q, %v, want base64", data, err)
-	}
-	w, got, err = parseData(data)
-	if err != nil || !reflect.DeepEqual(got, p) || !reflect.DeepEqual(w.Options.Except, []string{"e"}) {
-		t.Errorf("got %+v with %+v, %v", got, w, err)
-	}
-	if data, err = broadcastData("/", p, o, true); err != nil || !strings.HasPrefix(data, "{") {
-		t.Errorf("got %q, %v, want JSON", data, err)
+	for _, bad := range []string{"", "x", "{", "!!!!", `{"opts":{}}`, "gaRvcHRzg6Vyb29tc5A="} {
+		e.data = bad
+		if got, err := e.message(); err == nil {
+			t.Errorf("took %q as %+v", bad, got)
+		}
 	}
 }
 
@@ -63,20 +66,25 @@ func TestParseSession(t *testing.T) {
 	}
 }
 
-func FuzzParseData(f *testing.F) {
-	f.Add(`{"packet":{"type":2,"data":["e",1],"nsp":"/"},"opts":{"rooms":[],"except":[],"flags":{}}}`)
-	f.Add(`gaRvcHRzg6Vyb29tc5A=`)
-	f.Fuzz(func(t *testing.T, data string) {
-		w, p, err := parseData(data)
-		if err != nil || w.Packet == nil {
+func FuzzEntryMessage(f *testing.F) {
+	f.Add(uint8(3), `{"packet":{"type":2,"data":["e",1],"nsp":"/"},"opts":{"rooms":[],"except":[],"flags":{}}}`)
+	f.Add(uint8(3), "gqZwYWNrZXSDpHR5cGUCpGRhdGGSoWLEAgECo25zcKEvpG9wdHODpXJvb21zkaJyMaZleGNlcHSQpWZsYWdzgA==")
+	f.Add(uint8(9), `{"packet":["e",1]}`)
+	f.Add(uint8(2), "")
+	f.Fuzz(func(t *testing.T, kind uint8, text string) {
+		e := entry{uid: "u", namespace: "/", kind: cluster.MessageType(kind), data: text}
+		m, err := e.message()
+		if err != nil {
 			return
 		}
-		out, err := broadcastData("/", p, w.Options.options(), false)
-		if err != nil {
-			return // e.g. values that JSON has not
-		}
-		if _, again, err := parseData(out); err != nil || again.Event != p.Event || len(again.Args) != len(p.Args) {
-			t.Errorf("%q became %q: %+v, %v", data, out, again, err)
+		for _, plain := range []bool{false, true} {
+			if e.data, err = data(m, plain); err != nil {
+				t.Fatalf("%q became %+v, which can't be written: %v", text, m, err)
+			}
+			again, err := e.message()
+			if err != nil || again.Packet.Event != m.Packet.Event || len(again.Packet.Args) != len(m.Packet.Args) {
+				t.Errorf("%q became %q: %+v, %v", text, e.data, again, err)
+			}
 		}
 	})
 }

@@ -235,26 +235,22 @@ func (st *stream) again(e entry) bool {
 
 // receive acts on what another server says.
 func (n *streamNode) receive(e entry, id string) error {
-	w, p, err := parseData(e.data)
+	m, err := e.message()
 	if err != nil {
 		return err
 	}
-	o := w.Options.options()
-	switch e.kind {
+	switch m.Type {
 	case cluster.Broadcast:
-		if w.Packet == nil {
-			return errEntry
+		if m.RequestID == "" && !m.Options.Volatile {
+			m.Packet.Offset = id
 		}
-		if w.RequestID == "" && !o.Volatile {
-			p.Offset = id
-		}
-		return n.local.Broadcast(p, o)
+		return n.local.Broadcast(m.Packet, m.Options)
 	case cluster.SocketsJoin:
-		n.local.AddSockets(o, w.Rooms)
+		n.local.AddSockets(m.Options, m.Rooms)
 	case cluster.SocketsLeave:
-		n.local.DelSockets(o, w.Rooms)
+		n.local.DelSockets(m.Options, m.Rooms)
 	case cluster.DisconnectSockets:
-		n.local.DisconnectSockets(o, w.Close)
+		n.local.DisconnectSockets(m.Options, m.Close)
 	}
 	return nil
 }

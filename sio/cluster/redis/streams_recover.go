@@ -233,12 +233,12 @@ func (n *streamNode) History(ctx context.Context, after string) (list []adapter.
 			if e.namespace != n.local.Namespace() || e.kind != cluster.Broadcast {
 				continue
 			}
-			w, packet, err := parseData(e.data)
-			if err != nil || w.Packet == nil || w.RequestID != "" || w.Options.Flags.Volatile {
+			b, err := e.message()
+			if err != nil || b.RequestID != "" || b.Options.Volatile {
 				continue
 			}
-			packet.Offset = m.ID
-			list = append(list, adapter.Kept{Packet: packet, Options: w.Options.options()})
+			b.Packet.Offset = m.ID
+			list = append(list, adapter.Kept{Packet: b.Packet, Options: b.Options})
 		}
 		if len(page) < historyPage {
 			break
