@@ -51,8 +51,9 @@ func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
 }
 
 // Emit sends an event. args are anything that JSON can express, and []byte at any
-// depth, which arrives as binary. It returns [ErrReservedEvent], an error of the
-// encoder, or one of the [Sender]; see the package's documentation.
+// depth, which arrives as binary. It returns [ErrReservedEvent],
+// [cluster.ErrUnencodable], or another error of the [Sender]; see the package's
+// documentation.
 func (o BroadcastOperator) Emit(ctx context.Context, event string, args ...any) error {
 	if socketio.Reserved(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
@@ -77,6 +78,6 @@ func (o BroadcastOperator) DisconnectSockets(ctx context.Context, closeConnectio
 }
 
 func (o BroadcastOperator) send(ctx context.Context, m *cluster.Message) error {
-	m.UID, m.Namespace, m.Options = UID, o.namespace, o.options
+	m.UID, m.Namespace, m.Options = cluster.EmitterUID, o.namespace, o.options
 	return o.out.Send(ctx, m)
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// UID is what emitters call themselves in messages. Servers don't count its bearers.
-const UID = "emitter"
-
 // ErrReservedEvent: the event's name belongs to the protocol, or to the servers'
 // namespaces, and can't be emitted.
 var ErrReservedEvent = errors.New("emitter: reserved event name")

@@ -97,11 +97,16 @@ func (st *stream) addBatch(batch []entry) error {
 	defer cancel()
 	_, err := st.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
 		for i := range batch {
-			p.XAdd(ctx, &goredis.XAddArgs{Stream: st.key, MaxLen: st.cfg.MaxLen, Approx: true, Values: batch[i].values()})
+			p.XAdd(ctx, st.cfg.add(st.key, &batch[i]))
 		}
 		return nil
 	})
 	return err
+}
+
+// add is the command that adds an entry to a stream.
+func (cfg *StreamsConfig) add(key string, e *entry) *goredis.XAddArgs {
+	return &goredis.XAddArgs{Stream: key, MaxLen: cfg.MaxLen, Approx: true, Values: e.values()}
 }
 
 // added tells how many entries of the batch are in the stream already.
