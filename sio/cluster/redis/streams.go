@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -179,13 +180,16 @@ func (s *Streams) Stats() StreamsStats {
 func (s *Streams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
 	for _, st := range s.streams {
-		st.flush(time.Second)
+		st.finish(ctx)
 	}
-	s.sessions.close(time.Second)
+	s.sessions.finish(ctx)
 	err := s.client.Close() // ends reads that wait
+	<-s.sessions.done
 	for _, st := range s.streams {
-		st.running.Wait()
+		st.leave()
 	}
 	return err
 }

@@ -24,6 +24,7 @@ type stream struct {
 	cancel  context.CancelFunc
 	stop    chan struct{}
 	wake    chan struct{} // something was queued
+	written chan struct{} // closed when nothing is written any more
 	running sync.WaitGroup
 
 	turn sync.Mutex // held while namespaces are called: one packet has its turn at a time
@@ -49,7 +50,7 @@ const manyWriters = 10_000
 func newStream(s *Streams, key string) *stream {
 	st := &stream{
 		owner: s, cfg: &s.cfg, client: s.client, key: key,
-		stop: make(chan struct{}), wake: make(chan struct{}, 1),
+		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}),
 		nodes: make(map[string]*streamNode), writers: make(map[string]uint64), waiting: make(map[uint64]*keptEntry),
 	}
 	st.ctx, st.cancel = context.WithCancel(context.Background())

@@ -19,8 +19,9 @@ import (
 type sessions struct {
 	owner   *Streams
 	queue   chan pendingSession
-	stop    chan struct{}
-	done    chan struct{}
+	ended   chan struct{} // closed when no more come
+	stop    chan struct{} // closed when it is too late to try again
+	done    chan struct{} // closed when nothing is stored any more
 	asking  chan struct{} // bounds how many ask Redis at once
 	dropped atomic.Uint64
 }
@@ -40,7 +41,8 @@ const (
 
 func newSessions(s *Streams) *sessions {
 	p := &sessions{
-		owner: s, queue: make(chan pendingSession, maxSessions), stop: make(chan struct{}), done: make(chan struct{}),
+		owner: s, queue: make(chan pendingSession, maxSessions),
+		ended: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 		asking: make(chan struct{}, maxAsking),
 	}
 	go p.write()
@@ -50,17 +52,7 @@ func newSessions(s *Streams) *sessions {
 // write is the goroutine that stores sessions, and tries again until their time is over.
 func (p *sessions) write() {
 	defer close(p.done)
-	for {
-		var batch []pendingSession
-		select {
-		case s := <-p.queue:
-			batch = append(batch, s)
-		case <-p.stop:
-			return
-		}
-		for len(p.queue) > 0 && len(batch) < batchSize {
-			batch = append(batch, <-p.queue)
-		}
+	for batch := p.next(); len(batch) > 0; batch = p.next() {
 		for p.store(batch) != nil {
 			select {
 			case <-time.After(retryTime):
@@ -70,6 +62,19 @@ func (p *sessions) write() {
 			}
 		}
 	}
+}
+
+// next waits for sessions; there are none at the end.
+func (p *sessions) next() (batch []pendingSession) {
+	select {
+	case s := <-p.queue:
+		batch = append(batch, s)
+	case <-p.ended:
+	}
+	for len(p.queue) > 0 && len(batch) < batchSize {
+		batch = append(batch, <-p.queue)
+	}
+	return batch
 }
 
 func (p *sessions) store(batch []pendingSession) error {
@@ -86,13 +91,23 @@ func (p *sessions) store(batch []pendingSession) error {
 	return err
 }
 
-// close waits for what is queued, for d at most.
-func (p *sessions) close(d time.Duration) {
-	for deadline := time.Now().Add(d); len(p.queue) > 0 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+// finish stores what is queued, until ctx ends.
+func (p *sessions) finish(ctx context.Context) {
+	close(p.ended)
+	select {
+	case <-p.done:
+	case <-ctx.Done():
 	}
 	close(p.stop)
-	<-p.done
+}
+
+func (p *sessions) isEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // ask waits until Redis may be asked for a client that comes back. done is to be
@@ -111,7 +126,7 @@ func (n *streamNode) Persist(s adapter.Session) {
 	p := n.stream.owner.sessions
 	cfg := n.stream.cfg
 	b, err := msgpack.AppendValue(nil, s)
-	if err == nil {
+	if err == nil && !p.isEnded() {
 		select {
 		case p.queue <- pendingSession{cfg.SessionPrefix + s.PID, base64.StdEncoding.EncodeToString(b), time.Now().Add(cfg.SessionLife)}:
 			return

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/sio"
+	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redis"
 	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
 )
@@ -38,11 +39,7 @@ func startNode(t testing.TB, r *redistest.Server, recovery *sio.Recovery, cfg re
 		srv.Close()
 		streams.Close()
 	})
-	for deadline := time.Now().Add(5 * time.Second); !streams.Stats().Connected; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the stream is not read")
-		}
-	}
+	untilStreams(t, streams, func(st redis.StreamsStats) bool { return st.Connected })
 	return &node{srv, streams}
 }
 
@@ -279,9 +276,73 @@ func TestStreamsWithoutRedis(t *testing.T) {
 
 func until(t testing.TB, n *node, cond func(redis.StreamsStats) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(n.streams.Stats()); time.Sleep(5 * time.Millisecond) {
+	untilStreams(t, n.streams, cond)
+}
+
+func untilStreams(t testing.TB, s *redis.Streams, cond func(redis.StreamsStats) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(s.Stats()); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%+v", n.streams.Stats())
+			t.Fatalf("%+v", s.Stats())
 		}
 	}
 }
+
+// TestStreamsClose sends what is queued before the end, if Redis takes it, and
+// counts it otherwise.
+func TestStreamsClose(t *testing.T) {
+	for name, tc := range map[string]struct {
+		away, closing   func(r *redistest.Server)
+		entries, counts int
+	}{
+		"sent":    {(*redistest.Server).Pause, (*redistest.Server).Resume, 10, 0},
+		"dropped": {(*redistest.Server).Kill, (*redistest.Server).Start, 0, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := redistest.Start(t)
+			streams, err := redis.NewStreams(r.Client, redis.StreamsConfig{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := streams.Adapter(nowhere{}).(adapter.Recoverer)
+			untilStreams(t, streams, func(st redis.StreamsStats) bool { return st.Connected })
+			tc.away(r)
+			for i := range 10 {
+				if err := a.Broadcast(adapter.Packet{Event: "e", Args: []any{i}}, adapter.Options{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a.Persist(adapter.Session{ID: "s", PID: "p"})
+			closed := make(chan error)
+			go func() { closed <- streams.Close() }()
+			if tc.counts == 0 {
+				tc.closing(r)
+			}
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+			if tc.counts > 0 {
+				tc.closing(r)
+			}
+			if n := r.Client.XLen(t.Context(), "socket.io").Val(); n != int64(tc.entries) {
+				t.Errorf("the stream has %d entries, want %d", n, tc.entries)
+			}
+			if n := r.Client.Exists(t.Context(), "sio:session:p").Val(); n != int64(tc.entries/10) {
+				t.Errorf("there are %d sessions, want %d", n, tc.entries/10)
+			}
+			a.Persist(adapter.Session{ID: "s", PID: "p"})
+			if err := a.Broadcast(adapter.Packet{Event: "late"}, adapter.Options{}); err != nil {
+				t.Error(err)
+			}
+			if st := streams.Stats(); st.Dropped != uint64(tc.counts)+1 || st.SessionsDropped != uint64(tc.counts/10)+1 || st.Queued != 0 {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+// nowhere is a namespace without sockets.
+type nowhere struct{ adapter.Local }
+
+func (nowhere) Namespace() string                               { return "/" }
+func (nowhere) Broadcast(adapter.Packet, adapter.Options) error { return nil }

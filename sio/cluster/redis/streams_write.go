@@ -36,21 +36,22 @@ func (st *stream) enqueue(e entry, kept *keptEntry) bool {
 	if kept != nil {
 		st.awaitTurn(e.number, kept)
 	}
-	select {
-	case st.wake <- struct{}{}:
-	default:
-	}
+	wake(st.wake)
 	return true
 }
 
 // write is the writing goroutine.
 func (st *stream) write() {
+	defer close(st.written)
 	unsure := false
 	for {
 		st.mu.Lock()
-		batch := st.queue[:min(len(st.queue), batchSize)]
+		batch, ended := st.queue[:min(len(st.queue), batchSize)], st.ended
 		st.mu.Unlock()
 		if len(batch) == 0 {
+			if ended {
+				return
+			}
 			select {
 			case <-st.wake:
 				continue
@@ -153,28 +154,33 @@ func (st *stream) note(err error) {
 	}
 }
 
-// flush waits until the queue is empty, for d at most, and then ends the writing.
-func (st *stream) flush(d time.Duration) {
-	deadline := time.Now().Add(d)
-	for time.Now().Before(deadline) {
-		st.mu.Lock()
-		n := len(st.queue)
-		if n == 0 || st.lost {
-			deadline = time.Time{}
-		}
-		st.mu.Unlock()
-		if n > 0 {
-			time.Sleep(time.Millisecond)
-		}
-	}
+// finish ends the writing: what is queued is sent before, unless Redis is lost or
+// ctx ends.
+func (st *stream) finish(ctx context.Context) {
 	st.mu.Lock()
 	st.ended = true
+	lost := st.lost
+	st.mu.Unlock()
+	wake(st.wake)
+	if !lost {
+		select {
+		case <-st.written:
+		case <-ctx.Done():
+		}
+	}
+	st.cancel()
+	close(st.stop)
+}
+
+// leave is the end of the stream when its client is closed: it waits for the
+// goroutines, and counts what was not sent.
+func (st *stream) leave() {
+	st.running.Wait()
+	st.mu.Lock()
 	st.stats.Dropped += uint64(len(st.queue))
 	st.queue = nil
 	st.mu.Unlock()
 	st.overdue(time.Now().Add(st.cfg.OrderTimeout))
-	st.cancel()
-	close(st.stop)
 }
 
 // parseID reads an entry's id; ok is false for what is none.
@@ -194,4 +200,12 @@ func before(a, b string) bool {
 	ams, acount, _ := parseID(a)
 	bms, bcount, _ := parseID(b)
 	return ams < bms || ams == bms && acount < bcount
+}
+
+// wake tells a goroutine that there is something for it.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
