@@ -11,8 +11,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// ErrReservedEvent: the event's name belongs to the protocol, or to the servers'
-// namespaces, and can't be emitted.
+// ErrReservedEvent is returned for events that the protocol, or the servers'
+// namespaces, keep for themselves.
 var ErrReservedEvent = errors.New("emitter: reserved event name")
 
 // Sender takes messages to all servers of a cluster. Safe for concurrent use.
