@@ -133,21 +133,6 @@ func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, er
 	return s, nil
 }
 
-// own is a client whose commands end with their contexts, and are not repeated.
-func own(client goredis.UniversalClient) goredis.UniversalClient {
-	switch c := client.(type) {
-	case *goredis.Client:
-		o := *c.Options()
-		o.ContextTimeoutEnabled, o.MaxRetries = true, -1
-		return goredis.NewClient(&o)
-	case *goredis.ClusterClient:
-		o := *c.Options()
-		o.ContextTimeoutEnabled, o.MaxRetries = true, -1
-		return goredis.NewClusterClient(&o)
-	}
-	return client
-}
-
 // Adapter connects a namespace: give it to sio.Config.Adapter. The namespace's
 // stream is read from now on.
 func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {

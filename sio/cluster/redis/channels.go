@@ -1,0 +1,182 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/sio/cluster"
+)
+
+var (
+	// ErrAway is returned for what can't be sent because there is no connection to Redis.
+	ErrAway = errors.New("redis: not connected")
+	// ErrQueueFull is returned for what can't be sent because too much waits for Redis.
+	ErrQueueFull = errors.New("redis: too much waits for Redis")
+	// ErrClosed is returned for what can't be sent because Close was called.
+	ErrClosed = errors.New("redis: closed")
+)
+
+// channels publishes to channels of Redis and receives from them, for one process:
+// by PUBLISH and SUBSCRIBE, or, when it is sharded, by SPUBLISH and SSUBSCRIBE.
+//
+// Publishing is a bounded queue and one goroutine that sends what is in it, many
+// messages at once, each at most once. Subscribing changes what is wanted; one
+// goroutine a connection, of which there is one, or one for each node of a cluster
+// that is sharded, tells Redis the difference, and all of it after a reconnect.
+// Another one reads.
+//
+// go-redis would reconnect by itself, but tells nobody; its channel of messages
+// drops what is not taken in time. So a connection is used until its first error
+// and read with Receive.
+//
+// Safe for concurrent use. Neither mu nor publisher.mu is held when anything is called,
+// and neither is taken with the other one held.
+type channels struct {
+	client   goredis.UniversalClient
+	cfg      channelsConfig
+	anchor   string // picks the node that everything goes through in a cluster
+	ctx      context.Context
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	out      publisher
+	unrouted chan struct{} // wakes the goroutine that finds nodes for topics; nil when there is one only
+
+	mu          sync.Mutex
+	topics      map[topicName]*topic
+	links       map[*goredis.Client]*link // by node; one by nil
+	homeless    []*topic                  // topics whose node is to be found
+	news        chan struct{}             // closed when a topic is settled or the state has changed; nil unless it is waited for
+	broken      map[string]error          // what does not work now: publishing, subscribing
+	disconnects uint64
+	closed      bool
+}
+
+// The keys of channels.broken.
+const (
+	publishing  = "publish"
+	subscribing = "subscribe"
+)
+
+type channelsConfig struct {
+	sharded                   bool
+	maxQueued, maxQueuedBytes int           // 10,000 and 16 MiB when 0
+	pingTime                  time.Duration // after which a silent connection is asked, and given up after two; 2 s when 0
+	logger                    *slog.Logger  // slog.Default() when nil
+}
+
+// channelsStats are counters since the start, and the state.
+type channelsStats struct {
+	published   uint64 // messages that Redis has taken
+	lost        uint64 // messages that it has not, or whose outcome is not known
+	disconnects uint64 // how often publishing or subscribing began to fail
+	queued      int
+	topics      int // that are subscribed to, or shall be
+	connected   bool
+}
+
+// newChannels starts with nothing subscribed. client must be one that own has made;
+// it is used until close, and not closed.
+func newChannels(client goredis.UniversalClient, cfg channelsConfig) *channels {
+	orDefault(&cfg.maxQueued, 10_000)
+	orDefault(&cfg.maxQueuedBytes, 16<<20)
+	orDefault(&cfg.pingTime, 2*time.Second)
+	if cfg.logger == nil {
+		cfg.logger = slog.Default()
+	}
+	c := &channels{
+		client: client, cfg: cfg, anchor: cluster.NewUID(),
+		topics: make(map[topicName]*topic), links: make(map[*goredis.Client]*link), broken: make(map[string]error),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.out.c, c.out.wake = c, make(chan struct{}, 1)
+	c.running.Go(c.out.run)
+	if _, ok := client.(*goredis.ClusterClient); ok && cfg.sharded {
+		c.unrouted = make(chan struct{}, 1)
+		c.running.Go(c.route)
+	}
+	return c
+}
+
+// stats returns the figures.
+func (c *channels) stats() channelsStats {
+	s := c.out.stats()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.disconnects, s.topics = c.disconnects, len(c.topics)
+	s.connected = len(c.broken) == 0 && c.subscribed()
+	return s
+}
+
+// subscribed reports whether all connections carry what they shall, apart from
+// recent changes. c.mu is held.
+func (c *channels) subscribed() bool {
+	for _, l := range c.links {
+		if !l.up {
+			return false
+		}
+	}
+	return len(c.links) > 0 && (len(c.homeless) == 0 || c.broken[subscribing] == nil)
+}
+
+// note is told the outcome of what was tried with Redis: it logs changes.
+func (c *channels) note(part string, err error) {
+	c.mu.Lock()
+	before := len(c.broken)
+	if err != nil {
+		if before == 0 {
+			c.disconnects++
+		}
+		c.broken[part] = err
+	} else {
+		delete(c.broken, part)
+	}
+	after := len(c.broken)
+	c.announce()
+	closed := c.closed
+	c.mu.Unlock()
+	switch {
+	case closed:
+	case before == 0 && after > 0:
+		c.cfg.logger.Warn("redis: the connection is lost, and with it what is published meanwhile for other servers", "to", part, "error", err)
+	case before > 0 && after == 0:
+		c.cfg.logger.Info("redis: the connection is back", "lost", c.out.stats().lost)
+	}
+}
+
+// announce wakes those who wait for news. c.mu is held.
+func (c *channels) announce() {
+	if c.news != nil {
+		close(c.news)
+		c.news = nil
+	}
+}
+
+// pause waits a while before something is tried again; it is false at the end.
+func (c *channels) pause(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
+// close sends what waits for Redis, for a second at most, and ends everything.
+// Nothing is received after it has returned, so no receiver may call it.
+func (c *channels) close() {
+	c.out.flush(time.Second)
+	c.mu.Lock()
+	c.closed = true
+	for _, l := range c.links {
+		l.up = false
+	}
+	c.announce()
+	c.mu.Unlock()
+	c.cancel()
+	c.running.Wait()
+}
