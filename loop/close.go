@@ -177,7 +177,11 @@ func (l *Loop) overtaken(c *Conn, err error) error {
 		l.parting[i] = l.parting[last]
 		l.parting[last] = parting{}
 		l.parting = l.parting[:last]
-		if p.ticket != nil {
+		switch {
+		case p.ticket == nil:
+		case p.ticket.next != nil:
+			l.loseDetached(p.ticket, err)
+		default:
 			p.to.loseMove(p.ticket, err)
 		}
 		return p.err

@@ -38,6 +38,9 @@
 // Listen; any other, such as TLS, is driven by goroutines of its own behind the
 // same Conn (type relay).
 //
+// The way out, beside closing, is Conn.Detach: it makes a net.Conn of a
+// connection and forgets it.
+//
 // # Descriptors
 //
 // gnet ends when accept fails, so accept must not run out of descriptors. The

@@ -11,6 +11,7 @@ type ticket struct {
 	unread []byte
 	out    *outbox        // what was queued when the connection left its loop
 	moved  bool           // from another loop of the engine
+	next   func(Detached) // takes the stream out of the engine; nil for a move
 	opened bool           // set by the loop: the stream has become a connection
 	remote netip.AddrPort // the peer's address, when the stream does not tell it
 }
@@ -37,7 +38,11 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
 		}
 		return
 	}
-	t := &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()}
+	c.departWith(l, &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
+}
+
+// departWith puts c on the parting list, to leave for loop to, or for t.next.
+func (c *Conn) departWith(to *Loop, t *ticket) {
 	c.unblock()
 	if c.frame != nil {
 		c.out = c.loop.takeOutbox()
@@ -45,7 +50,7 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
 		c.frame = nil
 	}
 	t.out, c.out = c.out, nil
-	c.leave(parting{c: c, to: l, ticket: t})
+	c.leave(parting{c: c, to: to, ticket: t})
 	c.flags |= moves
 	c.handler = quiet{}
 }
@@ -60,8 +65,12 @@ func (l *Loop) follow(c *Conn, b []byte) {
 }
 
 // depart carries out a move: the stream leaves this loop before it enters the
-// other, so that no byte is read in between.
+// other, so that no byte is read in between. A Detach is one to nowhere.
 func (l *Loop) depart(p parting) {
+	if p.ticket.next != nil {
+		l.release(p)
+		return
+	}
 	l.unwatch(p.c)
 	if r, ok := p.c.sock.(*relay); ok {
 		l.gone(p.c, nil)

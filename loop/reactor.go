@@ -117,6 +117,32 @@ func (r *reactor) Detach(s backend.Socket) (any, error) {
 	return fd, os.NewSyscallError("fcntl", err)
 }
 
+func (r *reactor) Release(s backend.Socket, taken func(net.Conn, error)) {
+	stream, err := r.Detach(s)
+	switch {
+	case err != nil:
+		go taken(nil, err)
+	case !r.e.beginAttach():
+		_ = unix.Close(stream.(int))
+		go taken(nil, ErrShutdown)
+	default:
+		go func() {
+			nc, err := r.e.openStream(stream.(int))
+			r.e.attaching.Done()
+			taken(nc, err)
+		}()
+	}
+}
+
+// openStream makes a net.Conn of descriptor fd, which is consumed.
+func (e *Engine) openStream(fd int) (net.Conn, error) {
+	e.moves <- struct{}{} // it needs a descriptor of its own: few at a time
+	defer func() { <-e.moves }()
+	f := os.NewFile(uintptr(fd), "")
+	defer f.Close()
+	return net.FileConn(f)
+}
+
 func (r *reactor) Attach(stream, attached any, failed func(error)) {
 	if !r.e.beginAttach() {
 		_ = unix.Close(stream.(int))

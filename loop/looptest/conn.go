@@ -1,7 +1,9 @@
 package looptest
 
 import (
+	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"syscall"
 
@@ -229,6 +231,13 @@ func (m *member) Detach(s backend.Socket) (any, error) {
 	}
 	c.attach = func() {}
 	return c, nil
+}
+
+// Release implements the backend: a connection in memory is lost, as there is no
+// stream to give away.
+func (m *member) Release(s backend.Socket, taken func(net.Conn, error)) {
+	s.(*Conn).drop()
+	go taken(nil, errors.ErrUnsupported)
 }
 
 // Attach implements the backend: the connection opens when the test runs the

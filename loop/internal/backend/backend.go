@@ -2,6 +2,8 @@
 // sockets under gnet, goroutines over a net.Conn, or memory in tests.
 package backend
 
+import "net"
+
 // Socket is one connection's transport. Only its identity and descriptor matter
 // to the loop.
 type Socket interface {
@@ -40,6 +42,10 @@ type Backend interface {
 	// with ticket. It returns at once; failed is called from any goroutine
 	// when it does not come about. Safe for concurrent use.
 	Attach(stream, ticket any, failed func(error))
+	// Release takes the socket out of this loop without closing the stream.
+	// taken is called on a goroutine of its own, with the stream or with the
+	// reason why it is lost.
+	Release(s Socket, taken func(net.Conn, error))
 	// Wake makes the loop run a turn soon.
 	Wake()
 	// SetTimer makes the loop run a turn at the given time, replacing the
