@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -102,6 +103,10 @@ type Config struct {
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *PerMessageDeflate
 
+	// Forwarding, when set, serves requests of sessions that live on other nodes of a
+	// cluster: by those nodes.
+	Forwarding *Forwarding
+
 	// Static, when set, is asked with each raw request target under Path; a non-nil
 	// handler serves the request instead of the engine.
 	Static func(target string) http.Handler
@@ -186,6 +191,16 @@ func (cfg *Config) withDefaults() error {
 	}
 	if len(cfg.Transports) == 0 {
 		return fmt.Errorf("eio: Config.Transports is empty; leave it nil for %q and %q", polling, webSocket)
+	}
+	if f := cfg.Forwarding; f != nil {
+		own := *f
+		cfg.Forwarding = &own
+		if err := cfg.Forwarding.withDefaults(); err != nil {
+			return err
+		}
+		if cfg.GenerateID != nil {
+			return errors.New("eio: Config.GenerateID and Forwarding are set; sids that tell their node must be the server's own")
+		}
 	}
 	if cfg.Fallback == nil {
 		cfg.Fallback = http.NotFoundHandler()

@@ -21,4 +21,7 @@
 // the session's life. The sid names that loop; a connection that brings a
 // request for a session elsewhere is moved there before the request acts. So
 // nothing here is locked, and everything is loop-owned unless it says otherwise.
+//
+// With [Forwarding] a sid names its node of a cluster too. What belongs to another
+// node is handed to package forward, on a goroutine.
 package eio

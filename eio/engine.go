@@ -16,7 +16,12 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		h.callForeign(srv.cfg.Fallback, req)
 		return
 	}
-	if home := srv.homeOf(parseQuery(req).sid); home != nil && home != h.home {
+	q := parseQuery(req)
+	if node, ok := srv.elsewhere(q.sid); ok && forwardable(req) {
+		h.forward(req, node)
+		return
+	}
+	if home := srv.homeOf(q.sid); home != nil && home != h.home {
 		h.phase = httpGone
 		if h.secure {
 			h.c.MoveTo(home.loop, b, srv.acceptSecure)
@@ -54,7 +59,7 @@ func (srv *Server) homeOf(sid string) *shard {
 		return nil
 	}
 	id, ok := parseSessionID(sid)
-	if !ok {
+	if !ok || srv.forwarder != nil && id.node() != srv.forwarder.node {
 		return nil
 	}
 	return srv.shards[id.loop()].Load()

@@ -2,6 +2,7 @@ package eio
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -61,15 +62,24 @@ func asksForWebSocket(r *http.Request) bool {
 	return false
 }
 
-// handOver gives the connection of an upgrade to the engine.
+// handOver gives the connection of an upgrade to the engine, or to the node of the
+// session.
 func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
+	tunnel := n.srv.openTunnel(r)
 	head := appendHead(nil, r, "Upgrade, close")
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
+		if tunnel != nil {
+			tunnel.Close()
+		}
 		http.Error(w, "the connection can't be upgraded", http.StatusNotImplemented)
 		return
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // what is buffered can be peeked
+	if tunnel != nil {
+		go tunnel.Run(conn, bytes.Clone(early), nil)
+		return
+	}
 	if err := n.adopt(conn, r, append(head, early...)); err != nil {
 		n.srv.cfg.Logger.Debug("eio: a connection of net/http was not taken over", "error", err)
 	}

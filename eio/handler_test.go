@@ -20,14 +20,19 @@ import (
 // mounted is an engine inside a net/http server.
 type mounted struct {
 	*echo
+	srv  *eio.Server
 	http *httptest.Server
 	url  string
 }
 
-func mount(t *testing.T, startHTTP func(*httptest.Server)) *mounted {
+func mount(t *testing.T, startHTTP func(*httptest.Server), forwarding ...*eio.Forwarding) *mounted {
 	t.Helper()
 	up := &echo{opened: make(chan *eio.Session, 100), closed: make(chan closing, 100)}
-	srv, err := eio.NewServer(eio.Config{Logger: slog.New(slog.DiscardHandler), MaxHTTPBufferSize: 1000}, up)
+	cfg := eio.Config{Logger: slog.New(slog.DiscardHandler), MaxHTTPBufferSize: 1000}
+	if len(forwarding) > 0 {
+		cfg.Forwarding = forwarding[0]
+	}
+	srv, err := eio.NewServer(cfg, up)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +58,7 @@ func mount(t *testing.T, startHTTP func(*httptest.Server)) *mounted {
 			t.Errorf("%d callbacks panicked", n)
 		}
 	})
-	return &mounted{up, h, h.URL + "/engine.io/"}
+	return &mounted{up, srv, h, h.URL + "/engine.io/"}
 }
 
 func (m *mounted) do(t *testing.T, method, url, body string) eiotest.Response {

@@ -25,6 +25,7 @@ var (
 	refuseForbidden  = refusal{4, 403, "Forbidden"}
 	refuseProtocol   = refusal{5, 400, "Unsupported protocol version"}
 	refuseOverloaded = refusal{3, 503, "Server overloaded"}
+	refuseNode       = refusal{3, 502, "The session's node does not answer"}
 )
 
 // ErrForbidden is what [Config.AllowRequest] returns to refuse a handshake

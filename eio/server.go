@@ -37,6 +37,7 @@ type Server struct {
 	middleware http.Handler        // nil without middleware
 	compressor *deflate.Compressor // of polling responses
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
+	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
 	shards     [maxLoops]atomic.Pointer[shard]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
@@ -65,6 +66,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 			return nil, fmt.Errorf("eio: Config.PerMessageDeflate.Level is %d: %w", d.Level, err)
 		}
 	}
+	if cfg.Forwarding != nil {
+		srv.forwarder = newForwarder(&srv.cfg)
+	}
 	return srv, nil
 }
 
@@ -90,7 +94,7 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 		sh = &shard{
 			srv:           srv,
 			loop:          l,
-			ids:           newIDSource(),
+			ids:           newIDSource(srv.node()),
 			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize},
 			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, RSV1: true},
 		}
@@ -104,13 +108,16 @@ func (srv *Server) ClientsCount() int { return int(srv.clients.Load()) }
 
 // Close refuses new sessions and ends all others with [ForcedClose], dropping
 // what is queued: a parked GET gets a close packet, a WebSocket a close frame.
-// It returns before that has happened; each loop does it as its next task.
+// WebSockets that are carried to other nodes are cut. It returns before that has happened; each loop does it as its next task.
 func (srv *Server) Close() {
 	srv.closing.Store(true)
 	for i := range srv.shards {
 		if sh := srv.shards[i].Load(); sh != nil {
 			sh.loop.PostFunc(sh.closeAll)
 		}
+	}
+	if srv.forwarder != nil {
+		srv.forwarder.client.Close()
 	}
 }
 

@@ -14,11 +14,20 @@ import (
 //
 //	| 0 … 10 random | 11 loop | 12 … 14 slot (big endian) |
 //
+// A server that forwards requests to others of a cluster ([Forwarding]) names
+// itself in three of the random bytes, so that the others know whose the session
+// is. The remaining 64 random bits are still out of reach of guessing: a sid must
+// be hit that is in use, within its session's life, at one request a guess.
+//
+//	| 0 … 7 random | 8 … 10 node (big endian) | 11 loop | 12 … 14 slot |
+//
 // In text it is 20 characters of base64url (Engine.IO protocol, "handshake").
 type sessionID [15]byte
 
 const (
 	sidRandom = 11
+	sidNode   = 8
+	maxNodes  = 1 << 24
 	maxSlots  = 1 << 24
 	maxLoops  = 1 << 8
 )
@@ -39,11 +48,18 @@ func (id *sessionID) loop() int { return int(id[sidRandom]) }
 
 func (id *sessionID) slot() uint32 { return binary.BigEndian.Uint32(id[sidRandom:]) & (maxSlots - 1) }
 
+func (id *sessionID) node() uint32 { return binary.BigEndian.Uint32(id[sidNode-1:]) & (maxNodes - 1) }
+
 // idSource makes session ids for one loop. It reads the system's random
 // generator in blocks. Loop-owned.
-type idSource struct{ random *bufio.Reader }
+type idSource struct {
+	random *bufio.Reader
+	node   *uint32 // what the ids name; nil for none
+}
 
-func newIDSource() idSource { return idSource{bufio.NewReaderSize(rand.Reader, 512)} }
+func newIDSource(node *uint32) idSource {
+	return idSource{bufio.NewReaderSize(rand.Reader, 512), node}
+}
 
 func (src idSource) next(loop int, slot uint32) (id sessionID) {
 	binary.BigEndian.PutUint32(id[sidRandom:], slot)
@@ -51,6 +67,11 @@ func (src idSource) next(loop int, slot uint32) (id sessionID) {
 	for i := 0; i < sidRandom; {
 		n, _ := src.random.Read(id[i:sidRandom]) // crypto/rand never fails
 		i += n
+	}
+	if src.node != nil {
+		last := id[sidNode-1]
+		binary.BigEndian.PutUint32(id[sidNode-1:], *src.node)
+		id[sidNode-1] = last
 	}
 	return id
 }

@@ -27,12 +27,14 @@ type Detached struct {
 //
 // It fails, and the connection is closed, when the peer is gone, no descriptor is
 // left, the engine stops, or, with [errors.ErrUnsupported], when c is driven by
-// goroutines already (see Engine.AdoptWith).
-func (c *Conn) Detach(unread []byte, next func(Detached)) {
+// goroutines already (see Engine.AdoptWith). When c is closing or leaving
+// otherwise, Detach reports false and does nothing.
+func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 	if c.flags&(parts|lingers) != 0 {
-		return
+		return false
 	}
 	c.departWith(nil, &ticket{next: next, unread: append([]byte(nil), unread...)})
+	return true
 }
 
 // release carries out a Detach.

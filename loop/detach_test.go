@@ -21,7 +21,9 @@ func TestDetachTakesTheStreamOut(t *testing.T) {
 	r := &recorder{data: func(c *loop.Conn, b []byte) {
 		c.Send(frame("one "))
 		c.Send(frame("two "))
-		c.Detach(b[2:], next.next)
+		if !c.Detach(b[2:], next.next) || c.Detach(nil, nil) {
+			t.Error("Detach has not told its success")
+		}
 		b[2] = '?' // Detach has copied
 		c.Send(frame("lost"))
 		c.Close()

@@ -127,6 +127,12 @@ type Config struct {
 	// servers. It is called when a namespace is made, and must not use the server.
 	Adapter func(local adapter.Local) adapter.Adapter
 
+	// Forwarding, when set, makes the server one node of a cluster whose load balancer
+	// need not keep a client at one node: what lands on the wrong node is passed on,
+	// see [eio.Forwarding]. It is about the connections alone; Adapter connects the
+	// namespaces.
+	Forwarding *eio.Forwarding
+
 	// CleanupEmptyChildNamespaces forgets a dynamic namespace (see
 	// [Server.OfPattern]) when its last socket leaves or is refused; it is made again
 	// when it is asked for. Until then what is done to it reaches nobody.
@@ -258,6 +264,7 @@ func (cfg *Config) engine() eio.Config {
 		IdleTimeout:       cfg.IdleTimeout,
 		NoTrailingSlash:   cfg.NoTrailingSlash,
 		GenerateID:        cfg.GenerateID,
+		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
 		Headers:           cfg.Headers,
 		InitialPacket:     cfg.InitialPacket,

@@ -3,6 +3,7 @@ package sio
 import (
 	"sync/atomic"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -39,6 +40,8 @@ type Stats struct {
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
+	// Forwarding has the figures of Config.Forwarding.
+	Forwarding eio.ForwardStats
 	// HandlerErrors and HandlerPanics are what came of handlers.
 	HandlerErrors, HandlerPanics uint64
 }
@@ -61,6 +64,7 @@ type counters struct {
 func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:       srv.eio.ClientsCount(),
+		Forwarding:    srv.eio.ForwardStats(),
 		HandlerErrors: srv.stats.errors.Load(),
 		HandlerPanics: srv.stats.panics.Load(),
 	}

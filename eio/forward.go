@@ -1,0 +1,206 @@
+package eio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/sioserver/sioserver/eio/forward"
+	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// forwardCall is a request that another node serves. Like a foreignCall it travels
+// from the loop to a goroutine and back.
+type forwardCall struct {
+	h      *httpConn
+	node   uint32
+	method string
+	sent   []byte // what the node gets
+	head   []byte // a copy of the client's head, to be parsed again for a refusal
+	ctx    context.Context
+	cancel context.CancelFunc
+	ask    func(*forwardCall, string) error // of the address; runs on the goroutine
+
+	answer *forward.Answer
+	tunnel *forward.Tunnel
+	err    error
+}
+
+// errNoNode is a sid of no node that the directory knows.
+var errNoNode = errors.New("eio: the session's node is not known")
+
+// forward has node serve req.
+func (h *httpConn) forward(req *http1.Request, node uint32) {
+	ctx, cancel := context.WithCancel(context.Background())
+	call := &forwardCall{
+		h:      h,
+		node:   node,
+		method: string(req.Method),
+		head:   bytes.Clone(req.Head()),
+		ctx:    ctx,
+		cancel: cancel,
+	}
+	upgrade := h.isUpgrade(req)
+	call.sent = appendForwarded(nil, req, upgrade, h.c.RemoteAddr().Addr().String())
+	if !upgrade {
+		call.ask = (*forwardCall).exchange
+		h.readBody(req, call)
+		return
+	}
+	if req.HasBody() {
+		cancel()
+		h.last = true
+		h.respond(400, "", nil)
+		return
+	}
+	call.ask = (*forwardCall).open
+	call.sent = append(call.sent, "\r\n"...)
+	h.exchange = call
+	go call.serve()
+}
+
+func (call *forwardCall) complete(_ *httpConn, body []byte) {
+	if len(body) > 0 || call.method != http.MethodGet && call.method != http.MethodHead {
+		call.sent = http1.AppendLength(call.sent, len(body))
+	}
+	call.sent = append(append(call.sent, "\r\n"...), body...)
+	go call.serve()
+}
+
+func (call *forwardCall) refused(*httpConn, error) { call.cancel() }
+
+func (call *forwardCall) aborted(*httpConn) { call.cancel() }
+
+// serve asks the node, on a goroutine.
+func (call *forwardCall) serve() {
+	f := call.h.home.srv.forwarder
+	call.err = f.ask(call.ctx, call.node, func(addr string) error { return call.ask(call, addr) })
+	call.cancel()
+	if !call.h.home.loop.Post(call) && call.tunnel != nil {
+		call.tunnel.Close()
+	}
+}
+
+func (call *forwardCall) exchange(addr string) (err error) {
+	f := call.h.home.srv.forwarder
+	timeout := f.answer
+	if call.method == http.MethodGet {
+		timeout = f.poll
+	}
+	if call.answer, err = f.client.Do(call.ctx, addr, call.method, call.sent, timeout); err == nil {
+		f.requests.Add(1)
+	}
+	return err
+}
+
+func (call *forwardCall) open(addr string) (err error) {
+	f := call.h.home.srv.forwarder
+	if call.tunnel, err = f.client.Open(call.ctx, addr, call.sent); err == nil {
+		f.tunnels.Add(1)
+	}
+	return err
+}
+
+// ask calls do with the node's address and counts what comes of it.
+func (f *forwarder) ask(ctx context.Context, node uint32, do func(addr string) error) error {
+	addr, ok := f.directory.Lookup(ctx, node)
+	err := errNoNode
+	if ok {
+		err = do(addr)
+	}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		f.aborted.Add(1)
+	case !ok:
+		f.unknown.Add(1)
+	case errors.Is(err, forward.ErrBusy), errors.Is(err, forward.ErrDescriptors):
+		f.refused.Add(1)
+	default:
+		f.failed.Add(1)
+	}
+	return err
+}
+
+// Run answers the client, back on the loop, unless its connection is gone.
+func (call *forwardCall) Run(*loop.Loop) {
+	h := call.h
+	switch {
+	case h.exchange != exchange(call):
+		if call.tunnel != nil {
+			call.tunnel.Close()
+		}
+	case call.err != nil:
+		call.refuse()
+	case call.tunnel != nil:
+		unread := h.pending()
+		h.release()
+		if !h.c.Detach(unread, call.carry) {
+			call.tunnel.Close()
+		}
+	default:
+		answer := recorder{header: call.answer.Header, status: call.answer.Status, body: call.answer.Body}
+		f := loop.NewFrame()
+		f.B = answer.appendTo(f.B, h)
+		h.send(f)
+	}
+}
+
+// carry is the tunnel's life, on a goroutine.
+func (call *forwardCall) carry(d loop.Detached) {
+	if d.Err != nil {
+		call.tunnel.Close()
+		return
+	}
+	call.tunnel.Run(d.Conn, d.Unread, d.Unsent)
+}
+
+// refuse answers in place of the node.
+func (call *forwardCall) refuse() {
+	h := call.h
+	h.exchange = nil
+	req := &h.home.req
+	var parser http1.Parser
+	if _, err := parser.Head(call.head, http1.MaxHead, req); err != nil {
+		h.destroy() // it was parsed before
+		return
+	}
+	r, name := refuseNode, "NODE_UNREACHABLE"
+	switch {
+	case errors.Is(call.err, errNoNode):
+		r, name = refuseSession, ""
+	case errors.Is(call.err, forward.ErrBusy), errors.Is(call.err, forward.ErrDescriptors):
+		r, name = refuseOverloaded, "NODE_BUSY"
+	}
+	if h.home.srv.cfg.CORS == nil || !h.cors(req) {
+		h.refuseAny(req, r, ErrorContext{Name: name, SID: parseQuery(req).sid, Err: call.err})
+	}
+}
+
+// openTunnel opens a tunnel for a WebSocket that came through net/http and belongs
+// to a session of another node. It returns nil when it does not, or when the engine
+// is to refuse it.
+func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel) {
+	sid, _ := http1.QueryValue([]byte(r.URL.RawQuery), "sid")
+	node, ok := srv.elsewhere(string(sid))
+	if !ok || r.Header.Get(forwardedField) != "" || !srv.cfg.enabled(webSocket) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), srv.cfg.RequestTimeout)
+	defer cancel()
+	head := appendHead(nil, r, "Upgrade")
+	head = appendForwardedFields(head[:len(head)-len("\r\n")], hostOf(r.RemoteAddr))
+	head = append(head, "\r\n"...)
+	f := srv.forwarder
+	err := f.ask(ctx, node, func(addr string) (err error) {
+		tunnel, err = f.client.Open(ctx, addr, head)
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	f.tunnels.Add(1)
+	return tunnel
+}

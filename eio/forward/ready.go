@@ -1,0 +1,119 @@
+package forward
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// rawOf is conn's descriptor; nil when it is more than one, such as TLS.
+func rawOf(conn net.Conn) syscall.RawConn {
+	if c, ok := conn.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
+// peek looks at what has arrived without taking it. It reports again when it must
+// be asked again, because nothing has.
+func peek(fd uintptr) (again bool) {
+	for {
+		var one [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		if err != syscall.EINTR {
+			return err == syscall.EAGAIN
+		}
+	}
+}
+
+// silent reports whether conn, which is a connection between two requests, is
+// open and has nothing to say.
+func silent(conn net.Conn) bool {
+	quiet := false
+	err := rawOf(conn).Control(func(fd uintptr) { quiet = peek(fd) })
+	return err == nil && quiet
+}
+
+// awaitReadable returns when conn, a TCP connection, has something to read, or has
+// ended, or its deadline has come.
+func awaitReadable(conn net.Conn) error {
+	return rawOf(conn).Read(func(fd uintptr) bool { return !peek(fd) })
+}
+
+// chunk is what a tunnel reads at once. It holds two full TLS records.
+type chunk [32 << 10]byte
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+// plainChunk is the read buffer of a connection that must have one while it waits.
+const plainChunk = 2 << 10
+
+// source reads a connection, without keeping a buffer while there is nothing.
+type source struct {
+	conn  net.Conn
+	raw   syscall.RawConn // nil for a connection that is no descriptor
+	plain []byte          // which has this buffer
+	lent  *chunk
+}
+
+func newSource(conn net.Conn) *source {
+	s := &source{conn: conn, raw: rawOf(conn)}
+	if s.raw == nil {
+		s.plain = make([]byte, plainChunk)
+	}
+	return s
+}
+
+// next returns what has arrived, at least one byte, borrowed until done is called.
+// At the end of the stream it returns nothing, without an error.
+func (s *source) next() ([]byte, error) {
+	if s.raw == nil {
+		n, err := s.conn.Read(s.plain)
+		return s.plain[:n], plainEnd(n, err)
+	}
+	var n int
+	var failed error
+	err := s.raw.Read(func(fd uintptr) bool {
+		s.lent = chunks.Get().(*chunk)
+		for {
+			n, failed = syscall.Read(int(fd), s.lent[:])
+			if failed != syscall.EINTR {
+				break
+			}
+		}
+		if failed == syscall.EAGAIN {
+			s.done()
+			return false
+		}
+		return true
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil || n <= 0 {
+		s.done()
+		return nil, err
+	}
+	return s.lent[:n], nil
+}
+
+// plainEnd makes the end of a stream a read of nothing. What came with an error is
+// dealt with first; the error comes again.
+func plainEnd(n int, err error) error {
+	if n > 0 || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// done gives the buffer back.
+func (s *source) done() {
+	if s.lent != nil {
+		chunks.Put(s.lent)
+		s.lent = nil
+	}
+}

@@ -1,0 +1,157 @@
+package eio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/forward"
+)
+
+// Forwarding makes a server one node of a cluster whose load balancer does not
+// keep a client at one node. Its sids name it, and a request or a WebSocket with
+// the sid of another node is passed on to that node, and the answer back, whole.
+// The nodes talk plain HTTP/1.1 to each other's ordinary address.
+//
+// What is passed on has the field Sioserver-Forwarded, and is not passed on again.
+// A client that forges it only keeps itself from being forwarded. The node's
+// middleware, CORS and hooks deal with the request, this server's don't.
+//
+// The cost, at the node that passes on: a request that waits for its answer has one
+// more connection and a goroutine; a WebSocket leaves the event loops for two
+// connections and two goroutines, 4 KB in all (BenchmarkIdleTunnel in package
+// forward), until it ends.
+type Forwarding struct {
+	// Directory knows the nodes. It must be set.
+	Directory Directory
+	// MaxRequests and MaxTunnels are how many requests and WebSockets may be on their
+	// way to one node at a time; 10,000 when 0. Those beyond are refused with status
+	// 503, WebSockets with 400, and counted.
+	MaxRequests, MaxTunnels int
+	// DialTimeout is how long it may take to connect to a node; 3 s when 0.
+	DialTimeout time.Duration
+}
+
+// Directory tells where the nodes of a cluster are. It must be safe for concurrent
+// use.
+type Directory interface {
+	// Node is this server's number, below 1<<24, which no other node has. It must
+	// always be the same.
+	Node() uint32
+	// Lookup gives the address, "host:port", of a node. It reports false when there is
+	// no such node. It is called on a goroutine and may wait until ctx is done, which
+	// is when the request has ended; clients cause calls with numbers of their choice.
+	Lookup(ctx context.Context, node uint32) (addr string, ok bool)
+}
+
+// ForwardStats are the figures of [Forwarding] since the start.
+type ForwardStats struct {
+	// Requests is how many requests were answered by other nodes, Tunnels how many
+	// WebSockets were passed on to them.
+	Requests, Tunnels uint64
+	// Unknown is how many were for no known node, Failed for one that could not be
+	// reached or gave no proper answer in time, Refused beyond a limit.
+	Unknown, Failed, Refused uint64
+	// Aborted is how many clients went away before the answer was there.
+	Aborted uint64
+	// OpenRequests and OpenTunnels are how many there are now.
+	OpenRequests, OpenTunnels int
+}
+
+func (f *Forwarding) withDefaults() error {
+	if f.Directory == nil {
+		return errors.New("eio: Forwarding.Directory is nil; it must be set")
+	}
+	if node := f.Directory.Node(); node >= maxNodes {
+		return fmt.Errorf("eio: Forwarding.Directory is node %d; it must be below %d", node, maxNodes)
+	}
+	for _, n := range []struct {
+		name  string
+		value *int
+	}{{"MaxRequests", &f.MaxRequests}, {"MaxTunnels", &f.MaxTunnels}} {
+		if *n.value == 0 {
+			*n.value = 10_000
+		}
+		if *n.value < 0 {
+			return fmt.Errorf("eio: Forwarding.%s is %d; it must be positive, or 0 for 10000", n.name, *n.value)
+		}
+	}
+	if f.DialTimeout == 0 {
+		f.DialTimeout = 3 * time.Second
+	}
+	if f.DialTimeout < time.Millisecond {
+		return fmt.Errorf("eio: Forwarding.DialTimeout is %v; it must be at least 1ms, or 0 for 3s", f.DialTimeout)
+	}
+	return nil
+}
+
+// forwarder is the part of a server that passes requests on. Safe for concurrent
+// use.
+type forwarder struct {
+	node      uint32
+	directory Directory
+	client    *forward.Client
+	poll      time.Duration // how long the answer to a GET may take
+	answer    time.Duration // and to any other request
+
+	requests, tunnels, unknown, failed, refused, aborted atomic.Uint64
+}
+
+// answerSlack is what an answer may take beyond the node's own timeouts.
+const answerSlack = 5 * time.Second
+
+func newForwarder(cfg *Config) *forwarder {
+	f := cfg.Forwarding
+	silence := cfg.PingInterval + cfg.PingTimeout + answerSlack
+	return &forwarder{
+		node:      f.Directory.Node(),
+		directory: f.Directory,
+		client: forward.New(forward.Config{
+			MaxRequests: f.MaxRequests,
+			MaxTunnels:  f.MaxTunnels,
+			MaxAnswer:   2*int64(cfg.MaxQueued) + cfg.MaxHTTPBufferSize, // binary as base64, and framing
+			DialTimeout: f.DialTimeout,
+			KeepIdle:    min(30*time.Second, cfg.IdleTimeout/2),
+			TunnelIdle:  silence,
+		}),
+		poll:   silence,
+		answer: cfg.RequestTimeout + answerSlack,
+	}
+}
+
+// ForwardStats returns the figures of Config.Forwarding.
+func (srv *Server) ForwardStats() (s ForwardStats) {
+	f := srv.forwarder
+	if f == nil {
+		return s
+	}
+	s = ForwardStats{
+		Requests: f.requests.Load(),
+		Tunnels:  f.tunnels.Load(),
+		Unknown:  f.unknown.Load(),
+		Failed:   f.failed.Load(),
+		Refused:  f.refused.Load(),
+		Aborted:  f.aborted.Load(),
+	}
+	s.OpenRequests, s.OpenTunnels = f.client.InFlight()
+	return s
+}
+
+// node is what sids name; nil when they name nothing.
+func (srv *Server) node() *uint32 {
+	if srv.forwarder == nil {
+		return nil
+	}
+	return &srv.forwarder.node
+}
+
+// elsewhere reports whether sid is one of another node.
+func (srv *Server) elsewhere(sid string) (node uint32, ok bool) {
+	if srv.forwarder == nil {
+		return 0, false
+	}
+	id, ok := parseSessionID(sid)
+	return id.node(), ok && id.node() != srv.forwarder.node
+}
