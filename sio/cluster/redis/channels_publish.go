@@ -58,10 +58,7 @@ func (c *channels) publish(channel string, payload []byte) error {
 	}
 	p.queue = append(p.queue, publication{channel, payload})
 	p.queuedBytes += len(payload)
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	wake(p.wake)
 	return nil
 }
 

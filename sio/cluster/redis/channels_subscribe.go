@@ -98,13 +98,6 @@ func (c *channels) markDirty(t *topic) {
 	wake(t.link.wake)
 }
 
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
 // dispatch hands a message to those who receive from its channel.
 func (c *channels) dispatch(m *goredis.Message) {
 	key := topicName{m.Channel, false}
