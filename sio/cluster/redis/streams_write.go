@@ -201,3 +201,11 @@ func before(a, b string) bool {
 	bms, bcount, _ := parseID(b)
 	return ams < bms || ams == bms && acount < bcount
 }
+
+// wake tells a goroutine that there is something for it.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
