@@ -63,6 +63,14 @@ type Config struct {
 	// event does not wait any more once its own does.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
+	// MaxHandlers is for how many sockets handlers may run at the same time, on a
+	// goroutine each; 65,536 when 0. Inline handlers don't count. While so many run, the
+	// events of other sockets, their middlewares and connection and disconnect handlers
+	// wait for one to end, first come, first served, within the limits above. What a
+	// handler waits for must therefore not come from that many others: an
+	// acknowledgement ([EmitAck]) and the end of a context do not, as they need no
+	// handler here.
+	MaxHandlers int
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
 	MaxConnections int
@@ -214,6 +222,7 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxPendingBytes", &cfg.MaxPendingBytes, 4<<20, "4 MiB"),
 		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
+		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
 	); err != nil {
 		return err
 	}

@@ -257,6 +257,7 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{MaxQueued: -1}, "MaxQueued"},
 		{sio.Config{MaxPending: -1}, "MaxPending"},
 		{sio.Config{MaxPendingBytes: -1}, "MaxPendingBytes"},
+		{sio.Config{MaxHandlers: -1}, "MaxHandlers"},
 		{sio.Config{MaxConnections: -1}, "MaxConnections"},
 		{sio.Config{Transports: []string{"carrier pigeon"}}, "Transports"},
 	} {

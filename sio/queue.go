@@ -52,13 +52,18 @@ func (t *startTask) Run(*loop.Loop) {
 	s.ns.srv.workers.start(s)
 }
 
-// drain runs the socket's jobs until there are none, and gives up the queue. A
-// job that ends the goroutine leaves it so that another drain can go on.
-func (s *Socket) drain() {
+// drain runs the socket's jobs until there are none, and gives up the queue. When
+// other sockets need the worker it stops after what it has taken, which it reports
+// with false. A job that ends the goroutine leaves the queue so that another drain
+// can go on.
+func (s *Socket) drain() (done bool) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
-	for s.refill(q) {
+	for first := true; s.refill(q); first = false {
+		if !first && s.ns.srv.workers.crowded() {
+			return false
+		}
 		for q.next < len(q.batch) {
 			j := q.batch[q.next]
 			q.batch[q.next] = nil
@@ -71,6 +76,7 @@ func (s *Socket) drain() {
 		*q = queue{}
 	}
 	queues.Put(q)
+	return true
 }
 
 // refill gives the worker the jobs that have come, or takes the queue from the

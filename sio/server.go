@@ -84,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 	if srv.eio, err = eio.NewServer(engine, upper{srv}); err != nil {
 		return nil, err
 	}
-	srv.workers.init()
+	srv.workers.init(cfg.MaxHandlers)
 	srv.namespaces.Store(&map[string]*Namespace{})
 	srv.parents.Store(new([]*Namespace))
 	srv.main = srv.Of("/")

@@ -21,6 +21,9 @@ type Stats struct {
 	// Pending and PendingBytes are the events that wait for handlers now, and the
 	// size of their arguments.
 	Pending, PendingBytes int
+	// HandlersRunning is for how many sockets handlers run now, on a goroutine each,
+	// and HandlersWaiting how many wait for one of Config.MaxHandlers.
+	HandlersRunning, HandlersWaiting int
 	// PacketsOut is what was handed to sessions: events and acknowledgements, each
 	// recipient of a broadcast counted.
 	PacketsOut uint64
@@ -74,6 +77,7 @@ func (srv *Server) Stats() Stats {
 			st.Recovery.add(ns.log.figures())
 		}
 	}
+	st.HandlersRunning, st.HandlersWaiting = srv.workers.running()
 	srv.mu.Lock()
 	if srv.engine != nil {
 		st.Loop = srv.engine.Stats()
