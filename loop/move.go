@@ -45,9 +45,7 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
 func (c *Conn) departWith(to *Loop, t *ticket) {
 	c.unblock()
 	if c.frame != nil {
-		c.out = c.loop.takeOutbox()
-		c.out.push(c.frame)
-		c.frame = nil
+		c.makeOutbox()
 	}
 	t.out, c.out = c.out, nil
 	c.leave(parting{c: c, to: to, ticket: t})

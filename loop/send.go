@@ -44,14 +44,19 @@ func (c *Conn) Send(f *Frame) {
 			f.Release()
 			return
 		}
-		c.out = c.loop.takeOutbox()
-		c.out.push(c.frame)
+		c.makeOutbox()
 		c.out.push(f)
-		c.frame = nil
 	default:
 		c.frame = f
 	}
 	c.setDirty()
+}
+
+// makeOutbox puts the only queued frame into an outbox.
+func (c *Conn) makeOutbox() {
+	c.out = c.loop.takeOutbox()
+	c.out.push(c.frame)
+	c.frame = nil
 }
 
 // overflows closes c when size more bytes are too much.
@@ -84,6 +89,9 @@ func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
 	excess := c.weight() + size + n*frameCost - c.loop.maxQueued
 	if excess <= 0 {
 		return 0, true
+	}
+	if c.frame != nil {
+		c.makeOutbox()
 	}
 	if c.out == nil || !c.out.canShed() {
 		return 0, false
@@ -156,10 +164,8 @@ func (c *Conn) push() (empty bool, err error) {
 			f.Release()
 			return true, nil
 		}
-		c.out = l.takeOutbox()
-		c.out.push(f)
+		c.makeOutbox()
 		c.out.advance(n)
-		c.frame = nil
 		return false, err
 	}
 	for budget := flushBudget; c.out != nil && budget > 0; {

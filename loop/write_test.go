@@ -139,6 +139,29 @@ func TestOutboxKeepsTheStream(t *testing.T) {
 	}
 }
 
+// TestMakeRoomDropsWithinBurst pins that also what waits for the end of its burst
+// may be dropped, be it one frame alone.
+func TestMakeRoomDropsWithinBurst(t *testing.T) {
+	for _, frames := range []int{1, 2} {
+		lt := looptest.New(t, looptest.WithMaxQueued(4096))
+		c := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) {
+			for range frames {
+				f := frame(bytes.Repeat([]byte("x"), 2500/frames))
+				f.Group = 1
+				c.Send(f)
+			}
+			if dropped, ok := c.MakeRoom(2500, 1); dropped != frames || !ok {
+				t.Errorf("%d of %d were dropped, room: %v", dropped, frames, ok)
+			}
+			c.Send(frame("new"))
+		}}).accept)
+		c.Feed([]byte("x"))
+		if got := string(c.Sent()); got != "new" {
+			t.Errorf("%d bytes were sent", len(got))
+		}
+	}
+}
+
 func TestFlushedMaySendForever(t *testing.T) {
 	lt := looptest.New(t)
 	n := 0
