@@ -130,7 +130,7 @@ func (c *core) put(fx effects, p *Packet) {
 		fx.sendWebSocket(p)
 		return
 	}
-	if c.queued+p.Len()+len(c.queue)*packetCost > fx.maxQueued() {
+	if len(c.queue) > 0 && c.queued+p.Len()+len(c.queue)*packetCost > fx.maxQueued() {
 		c.end(fx, TransportError, ErrQueueOverflow)
 		return
 	}
