@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"encoding/base64"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -99,9 +100,17 @@ func (s *Session) Queued() int {
 	return s.core.queued
 }
 
+// SizeOf is the number of bytes, but for framing, of p as it waits for the peer.
+func (s *Session) SizeOf(p *Packet) int {
+	if p.binary && s.core.webSocket && s.core.form.b64 {
+		return 1 + base64.StdEncoding.EncodedLen(p.Len())
+	}
+	return p.Len()
+}
+
 // MakeRoom reports whether a message of n packets with size bytes in all can be
 // sent without passing Config.MaxQueued; if it can't, [Session.Send] ends the
-// session. Before it gives up it drops messages that wait and may be dropped
+// session unless it is one packet and nothing waits. Before it gives up it drops messages that wait and may be dropped
 // ([Packet.SetDroppable]), the oldest first; dropped is their number.
 func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	switch {

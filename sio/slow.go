@@ -62,17 +62,24 @@ func (srv *Server) volatileWaits() bool { return srv.cfg.SlowConsumer == SlowDro
 // loop. It reports false when the message is to be dropped.
 func (s *Socket) fits(m message, volatile bool) bool {
 	srv := s.ns.srv
-	size := m.head.Len()
+	if len(m.attachments) == 0 && s.client.Queued() == 0 {
+		return true // whatever its size
+	}
+	size := s.client.SizeOf(m.head) + srv.cfg.MaxQueued/headroomPart
 	for _, p := range m.attachments {
-		size += p.Len()
+		size += s.client.SizeOf(p)
 	}
-	dropped, ok := s.client.MakeRoom(size+srv.cfg.MaxQueued/headroomPart, 1+len(m.attachments))
-	if dropped > 0 {
-		s.client.part().counts.droppedOldest.Add(uint64(dropped))
-		srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropOldest, Dropped: dropped, Queued: s.client.Queued()})
-	}
-	if ok || m.awaited || srv.cfg.SlowConsumer == SlowDropOldest && !volatile {
-		return true // where there is no room the engine closes the connection
+	must := m.awaited || srv.cfg.SlowConsumer == SlowDropOldest && !volatile
+	// What is too large for an empty queue costs nobody else's place.
+	if must || size <= srv.cfg.MaxQueued {
+		dropped, ok := s.client.MakeRoom(size, 1+len(m.attachments))
+		if dropped > 0 {
+			s.client.part().counts.droppedOldest.Add(uint64(dropped))
+			srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropOldest, Dropped: dropped, Queued: s.client.Queued()})
+		}
+		if ok || must {
+			return true // where there is no room the engine closes the connection
+		}
 	}
 	s.client.part().counts.droppedNewest.Add(1)
 	srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropNewest, Socket: s, Dropped: 1, Queued: s.client.Queued()})

@@ -26,7 +26,8 @@ type slowClient struct {
 	gone   chan Reason
 }
 
-func newSlowClient(t *testing.T, policy SlowPolicy, polling bool) *slowClient {
+// newSlowClient connects one; query is added to that of a WebSocket.
+func newSlowClient(t *testing.T, policy SlowPolicy, polling bool, query ...string) *slowClient {
 	f := &slowClient{t: t, gone: make(chan Reason, 1), lt: looptest.New(t, looptest.WithMaxQueued(slowQueue))}
 	var err error
 	f.Server, err = New(Config{
@@ -50,7 +51,7 @@ func newSlowClient(t *testing.T, policy SlowPolicy, polling bool) *slowClient {
 		f.sid, _, _ = strings.Cut(rest, `"`)
 		f.request("POST", "40")
 	} else {
-		f.conn.Feed([]byte(upgradeRequest))
+		f.conn.Feed([]byte(strings.Replace(upgradeRequest, " HTTP", strings.Join(query, "")+" HTTP", 1)))
 		f.conn.Feed(frame(1, "40"))
 	}
 	f.lt.RunUntil(func() bool {
@@ -278,6 +279,57 @@ func TestSlowDropOldestGivesUp(t *testing.T) {
 			t.Errorf("%d bytes waited", f.most)
 		}
 	})
+}
+
+// TestSlowLarge: an event that is larger than MaxQueued reaches a client for which
+// nothing waits, by any policy.
+func TestSlowLarge(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		for policy := SlowDisconnect; policy <= SlowDropOldest; policy++ {
+			f := newSlowClient(t, policy, polling)
+			if err := f.To(f.socket.ID()).Emit("e", 1, strings.Repeat("x", 2*slowQueue)); err != nil {
+				t.Fatal(err)
+			}
+			f.lt.Run()
+			if got := f.numbers(f.read()); !slices.Equal(got, []int{1}) || len(f.told) != 0 {
+				t.Errorf("%v: %v were read, told %+v", policy, got, f.told)
+			}
+		}
+	})
+}
+
+// TestSlowDropOldestInVain: a volatile event for which there can't be room costs
+// none that wait.
+func TestSlowDropOldestInVain(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDropOldest, polling)
+		want := []int{0, 1, 2}
+		for n := range want {
+			f.emit(n, true)
+		}
+		if err := f.To(f.socket.ID()).Volatile().Emit("e", 3, strings.Repeat("x", slowQueue)); err != nil {
+			t.Fatal(err)
+		}
+		f.lt.Run()
+		got := f.numbers(f.read())
+		if st := f.Stats(); st.SlowDroppedOldest != 0 || st.SlowDroppedNewest != 1 || !slices.Equal(got, want) {
+			t.Errorf("%v were read, %d oldest and %d newest were dropped", got, st.SlowDroppedOldest, st.SlowDroppedNewest)
+		}
+	})
+}
+
+// TestSlowBase64: bytes in base64 are counted as they are sent.
+func TestSlowBase64(t *testing.T) {
+	f := newSlowClient(t, SlowDropNewest, false, "&b64=1")
+	for n := range 10 {
+		if err := f.To(f.socket.ID()).Emit("b", n, make([]byte, slowQueue/2-1000)); err != nil {
+			t.Fatal(err)
+		}
+		f.lt.Run()
+	}
+	if st := f.Stats(); st.SlowDroppedNewest == 0 || st.SlowDisconnects != 0 {
+		t.Errorf("%+v", st)
+	}
 }
 
 // TestSlowVolatileAck: an event that asks for an acknowledgement does not wait.
