@@ -6,26 +6,29 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // tick is the unit of processor time in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// CPU is processor time.
+// CPU is processor time. User and system time have a precision of 10 ms, Total is exact.
 type CPU struct {
-	User, System time.Duration
+	User, System, Total time.Duration
 }
 
-// Total is user and system time together.
-func (c CPU) Total() time.Duration { return c.User + c.System }
-
 // Plus is the time of both together.
-func (c CPU) Plus(b CPU) CPU { return CPU{c.User + b.User, c.System + b.System} }
+func (c CPU) Plus(b CPU) CPU { return CPU{c.User + b.User, c.System + b.System, c.Total + b.Total} }
 
-func (c CPU) minus(b CPU) CPU { return CPU{c.User - b.User, c.System - b.System} }
+func (c CPU) minus(b CPU) CPU { return CPU{c.User - b.User, c.System - b.System, c.Total - b.Total} }
 
-// ReadCPU reads what a process has used since it started, all of its threads, with a precision of 10 ms.
+// ReadCPU reads what a process has used since it started, all of its threads.
 func ReadCPU(pid int) (CPU, error) {
+	var total unix.Timespec
+	if err := unix.ClockGettime(clockOf(pid), &total); err != nil {
+		return CPU{}, fmt.Errorf("measure: processor time of process %d (has it ended?): %w", pid, err)
+	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return CPU{}, err
@@ -40,7 +43,14 @@ func ReadCPU(pid int) (CPU, error) {
 	if err1 != nil || err2 != nil {
 		return CPU{}, fmt.Errorf("measure: /proc/%d/stat: %q", pid, b)
 	}
-	return CPU{time.Duration(user) * tick, time.Duration(system) * tick}, nil
+	return CPU{time.Duration(user) * tick, time.Duration(system) * tick, time.Duration(total.Nano())}, nil
+}
+
+// clockOf is the clock of a process's processor time: clock_getcpuclockid(3) makes it of the complement of the process id
+// and of the number of the scheduler's own clock.
+func clockOf(pid int) int32 {
+	const scheduled = 2
+	return int32(^pid)<<3 | scheduled
 }
 
 // machine is the processor time of all cores since boot.

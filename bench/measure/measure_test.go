@@ -93,8 +93,11 @@ func TestWindowSeesWork(t *testing.T) {
 	if usage.Wall < 100*time.Millisecond {
 		t.Errorf("wall time %v", usage.Wall)
 	}
-	busy, asleep := usage.Servers[0].Total(), usage.Servers[1].Total()
-	if diff := busy - usage.Load.Total(); busy <= 0 || diff.Abs() > 50*time.Millisecond {
+	busy, asleep := usage.Servers[0].Total, usage.Servers[1].Total
+	if diff := usage.Servers[0].User + usage.Servers[0].System - busy; diff.Abs() > 50*time.Millisecond {
+		t.Errorf("user and system time %+v are not the total", usage.Servers[0])
+	}
+	if diff := busy - usage.Load.Total; busy <= 0 || diff.Abs() > 50*time.Millisecond {
 		t.Errorf("busy for 100 ms: server %v, load %+v, which are one process here", busy, usage.Load)
 	}
 	if asleep > 50*time.Millisecond {

@@ -52,10 +52,10 @@ func (w Window) End() (u Usage, err error) {
 	}
 	u.Wall = end.start.Sub(w.start)
 	u.Load = end.own.minus(w.own)
-	others := end.machine.busy - w.machine.busy - u.Load.Total()
+	others := end.machine.busy - w.machine.busy - u.Load.Total
 	for i, server := range end.servers {
 		u.Servers = append(u.Servers, server.minus(w.servers[i]))
-		others -= u.Servers[i].Total()
+		others -= u.Servers[i].Total
 	}
 	u.Other = max(0, others.Seconds()/u.Wall.Seconds())
 	u.Steal = (end.machine.steal - w.machine.steal).Seconds() / u.Wall.Seconds()

@@ -23,11 +23,11 @@ func (s *session) measured(work func() (units int, err error)) error {
 	figures := s.record.Figures
 	figures["units"] = float64(units)
 	figures["rate_per_s"] = per / usage.Wall.Seconds()
-	figures["cpu_us"] = float64(usage.Servers[0].Total().Microseconds()) / per
+	figures["cpu_us"] = float64(usage.Servers[0].Total.Microseconds()) / per
 	figures["user_us"] = float64(usage.Servers[0].User.Microseconds()) / per
 	figures["system_us"] = float64(usage.Servers[0].System.Microseconds()) / per
-	figures["server_cores"] = usage.Servers[0].Total().Seconds() / usage.Wall.Seconds()
-	figures["load_cores"] = usage.Load.Total().Seconds() / usage.Wall.Seconds()
+	figures["server_cores"] = usage.Servers[0].Total.Seconds() / usage.Wall.Seconds()
+	figures["load_cores"] = usage.Load.Total.Seconds() / usage.Wall.Seconds()
 	figures["other_cores"] = usage.Other
 	figures["steal_cores"] = usage.Steal
 	s.record.Disturbed = usage.Disturbed()
