@@ -39,10 +39,7 @@ func Charts(records []result.Record, styles map[string]Style, published Publishe
 			charts = append(charts, Chart{table.Profile, memoryOverTime(table, records, styles, footer)})
 		}
 	}
-	if scene := processorTime(records, styles, footer); scene != nil {
-		charts = append(charts, Chart{"cpu", scene})
-	}
-	return charts
+	return append(charts, processorTime(records, styles, footer)...)
 }
 
 // memoryByClients is the reference's first chart: the median of the runs at every number of clients.
@@ -92,34 +89,6 @@ func memoryOverTime(t Table, records []result.Record, styles map[string]Style, f
 			series.Points = append(series.Points, chart.Point{X: sample.Seconds, Y: float64(sample.RSS) / mega})
 		}
 		c.Series = append(c.Series, series)
-	}
-	return c.Draw()
-}
-
-// processorTime shows what each kind of work costs, or nil when none was measured.
-func processorTime(records []result.Record, styles map[string]Style, footer string) *chart.Scene {
-	c := chart.Bars{
-		Title: "Processor time of the server for each unit of work", Footer: footer,
-		Subtitle: "µs, user and system time together; medians, the thin line spans the runs; shorter is better",
-	}
-	for _, table := range Tables(records) {
-		panel := chart.Panel{Title: table.Title}
-		for _, row := range table.Rows {
-			cpu, found := row.Figures["cpu_us"]
-			if !found {
-				continue
-			}
-			style := styles[row.Peer]
-			panel.Bars = append(panel.Bars, chart.Bar{
-				Label: row.Label, Color: style.Color, Bold: style.Bold, Value: cpu.Median, Min: cpu.Min, Max: cpu.Max,
-			})
-		}
-		if len(panel.Bars) > 0 {
-			c.Panels = append(c.Panels, panel)
-		}
-	}
-	if len(c.Panels) == 0 {
-		return nil
 	}
 	return c.Draw()
 }

@@ -57,5 +57,16 @@ var columns = map[string][]column{
 	"rooms":     work("delivery"),
 	"echo":      work("round trip"),
 	"latency":   append(work("round trip"), column{"p999_us", "p99.9 ms", scaled(milli, 2)}),
-	"storm":     append(work("handshake"), column{"files_left", "files left", plain(0)}),
+	"cluster": {
+		{"cpu_us", "CPU µs/delivery", plain(2)},
+		{"sender_us", "sender", plain(2)},
+		{"receiver_us", "receiver", plain(2)},
+		{"redis_message_us", "Redis µs/message", plain(1)},
+		{"rate_per_s", "delivery/s", plain(0)},
+		{"p50_us", "p50 ms", scaled(milli, 2)},
+		{"p99_us", "p99 ms", scaled(milli, 2)},
+		{"max_us", "max ms", scaled(milli, 1)},
+		{"server_cores", "cores, Redis too", plain(2)},
+	},
+	"storm": append(work("handshake"), column{"files_left", "files left", plain(0)}),
 }
