@@ -50,9 +50,11 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	done
 
 bench: ## Measure this server beside its peers: about an hour on a quiet machine (ARGS=-h explains)
+	@.ci/install redis-server || true
 	@$(GO) run ./bench $(ARGS)
 
 bench-quick: ## Each scenario once and short, counts checked: a smoke test of 3 minutes
+	@.ci/install redis-server || true
 	@$(GO) run ./bench -quick $(ARGS)
 
 bench-peers: ## Install the servers to compare with, which bench does too

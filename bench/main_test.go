@@ -128,6 +128,18 @@ func TestAFailedRunKeepsEarlierResults(t *testing.T) {
 	}
 }
 
+func TestOnCINothingIsLeftOut(t *testing.T) {
+	_, args := files(t, "kind = 'cluster'\nclients = 1\nin_flight = 1\nduration = '1s'\npeers = ['floor']\n")
+	t.Setenv("PATH", t.TempDir()) // no redis-server
+	for environment, want := range map[string]int{"": 0, "true": 1} {
+		t.Setenv("CI", environment)
+		var out, log bytes.Buffer
+		if code := command(t.Context(), args, &out, &log); code != want || !strings.Contains(log.String(), "left out: test: peer: there is no redis-server") {
+			t.Errorf("CI=%q: exit status %d: %s", environment, code, &log)
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	_, args := files(t, idle)
 	var out, log bytes.Buffer

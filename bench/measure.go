@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 		records = append(records, r)
 		switch {
 		case r.Type == result.Skip:
-			fmt.Fprintf(log, "left out: %s: %s\n", r.Peer, r.Error)
+			fmt.Fprintf(log, "left out: %s: %s\n", cmp.Or(r.Peer, r.Profile), r.Error)
 		case r.Error != "":
 			fmt.Fprintf(log, "FAILED: %s, %s, run %d: %s\n", r.Profile, r.Peer, r.Run, r.Error)
 		}
@@ -65,7 +66,10 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 		return err
 	}
 	display := newDisplay(log)
-	series := &run.Series{Cores: o.cores, Peers: peers, Names: o.peers, Runs: o.runs, Attempts: o.attempts, Record: record, Progress: display.show}
+	series := &run.Series{
+		Cores: o.cores, Peers: peers, Names: o.peers, Runs: o.runs, Attempts: o.attempts, Strict: o.strict,
+		Record: record, Progress: display.show,
+	}
 	var failed error
 	for _, p := range profiles {
 		err := series.Do(ctx, p)

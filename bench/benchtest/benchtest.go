@@ -69,3 +69,16 @@ func Peer(mode Mode) *peer.Peer {
 		Figures: true,
 	}
 }
+
+// NeedRedis skips a test where there is no redis-server, and fails it on CI.
+func NeedRedis(t *testing.T) {
+	t.Helper()
+	err := peer.FindRedis()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}

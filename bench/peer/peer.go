@@ -14,7 +14,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Peer is a server that can be started. In its strings "{bin}" stands for the folder of built programs.
+// Peer is a server that can be started. In its strings "{bin}" stands for the folder of built programs, "{port}" in
+// Command for the port to listen on.
 type Peer struct {
 	Name  string // the file's name without its ending
 	Label string `toml:"label"` // how charts and tables call it; the name when empty
@@ -31,6 +32,9 @@ type Peer struct {
 	Transports []string `toml:"transports"`
 	// Without are the kinds of scenario that the server does not offer.
 	Without []string `toml:"without"`
+	// Cluster says that the server joins others through the Redis of its environment: it is started twice, and takes part
+	// in scenarios of the kind "cluster" only.
+	Cluster bool `toml:"cluster"`
 	// Figures says that the server answers questions about its heap on its standard input.
 	Figures bool `toml:"figures"`
 
@@ -99,7 +103,7 @@ func load(file string) (*Peer, error) {
 
 // Offers says whether the server can take part in a scenario of the kind over the transport.
 func (p *Peer) Offers(kind, transport string) bool {
-	return !slices.Contains(p.Without, kind) && (len(p.Transports) == 0 || slices.Contains(p.Transports, transport))
+	return p.Cluster == (kind == "cluster") && !slices.Contains(p.Without, kind) && (len(p.Transports) == 0 || slices.Contains(p.Transports, transport))
 }
 
 // Ready runs the peer's preparation when that is necessary. Its output is in the error when it fails.

@@ -2,6 +2,7 @@ package peer_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,12 +25,12 @@ func cores(t *testing.T) []int {
 }
 
 func start(t *testing.T, p *peer.Peer) *peer.Process {
-	proc, err := p.Start(cores(t))
+	servers, err := p.Start(cores(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(proc.Stop)
-	return proc
+	t.Cleanup(servers.Stop)
+	return servers.Nodes[0]
 }
 
 func TestStartAskStop(t *testing.T) {
@@ -50,6 +51,64 @@ func TestStartAskStop(t *testing.T) {
 	case <-proc.Exited():
 	default:
 		t.Error("it still runs after Stop")
+	}
+}
+
+func TestStartACluster(t *testing.T) {
+	benchtest.NeedRedis(t)
+	p := benchtest.Peer(benchtest.Floor)
+	p.Cluster = true
+	servers, err := p.Start(cores(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(servers.Stop)
+	all := servers.All()
+	if len(all) != 3 || all[0].Addr == all[1].Addr || all[2] != servers.Redis || all[2].Peer.Name != "redis-server" {
+		t.Fatalf("%+v", all)
+	}
+	for _, node := range servers.Nodes {
+		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", node.PID()))
+		if err != nil || !strings.Contains(string(environment), "REDIS_URL=redis://"+servers.Redis.Addr.String()+"\x00") {
+			t.Errorf("a node is not told of Redis: %v", err)
+		}
+	}
+	if err := servers.Ended(); err != nil {
+		t.Errorf("all run, but: %v", err)
+	}
+	servers.Stop()
+	for _, process := range all {
+		if process.Ended() == nil {
+			t.Errorf("%s still runs after Stop", process.Peer.Name)
+		}
+	}
+}
+
+func TestAClusterNeedsRedis(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	p := benchtest.Peer(benchtest.Floor)
+	p.Cluster = true
+	if _, err := p.Start(cores(t)); !errors.Is(err, peer.ErrNoRedis) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestANodeThatDiesEndsItsRedis(t *testing.T) {
+	benchtest.NeedRedis(t)
+	p := benchtest.Peer(benchtest.Dies)
+	p.Cluster = true
+	if _, err := p.Start(cores(t)); err == nil || !strings.Contains(err.Error(), "nothing to serve") {
+		t.Errorf("%v", err)
+	}
+	threads, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("no list of child processes: %v", err)
+	}
+	for _, file := range threads {
+		children, err := os.ReadFile(file)
+		if err == nil && len(children) > 0 {
+			t.Errorf("processes %s still run", children)
+		}
 	}
 }
 
@@ -99,10 +158,14 @@ func TestLoadDir(t *testing.T) {
 	if c := p.RGBA(); p.Label != "it" || c.R != 10 || c.G != 20 || c.B != 30 || c.A != 255 {
 		t.Errorf("%+v", p)
 	}
+	joined := &peer.Peer{Cluster: true}
+	if !joined.Offers("cluster", "websocket") || joined.Offers("echo", "websocket") {
+		t.Error("a server of clusters is for the kind cluster only")
+	}
 	for _, tc := range []struct {
 		kind, transport string
 		want            bool
-	}{{"echo", "websocket", true}, {"echo", "polling", false}, {"rooms", "websocket", false}} {
+	}{{"echo", "websocket", true}, {"echo", "polling", false}, {"rooms", "websocket", false}, {"cluster", "websocket", false}} {
 		if got := p.Offers(tc.kind, tc.transport); got != tc.want {
 			t.Errorf("%s over %s: %v", tc.kind, tc.transport, got)
 		}

@@ -39,16 +39,21 @@ type Process struct {
 	waitErr error // valid once exited is closed
 }
 
-// Start runs the server on the given cores and waits until it accepts connections. GOMAXPROCS is set to the number of
-// cores.
-func (p *Peer) Start(cores []int) (*Process, error) {
+// start runs one process of the server on the given cores, with further environment variables, and waits until it accepts
+// connections. GOMAXPROCS is set to the number of cores.
+func (p *Peer) start(cores []int, env ...string) (*Process, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(p.expand(p.Command[0]), p.expandAll(p.Command[1:])...)
+	args := p.expandAll(p.Command[1:])
+	for i, arg := range args {
+		args[i] = strings.ReplaceAll(arg, "{port}", fmt.Sprint(port))
+	}
+	cmd := exec.Command(p.expand(p.Command[0]), args...)
 	cmd.Dir = p.dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port), fmt.Sprintf("GOMAXPROCS=%d", len(cores)))
+	cmd.Env = append(cmd.Env, env...)
 	for name, value := range p.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

@@ -90,6 +90,39 @@ func TestRoomsCheckTheRoom(t *testing.T) {
 	}
 }
 
+// In a cluster client 0 asks, and is at another server than the others.
+func TestClusterChecksWhoGetsWhat(t *testing.T) {
+	for _, tc := range []struct {
+		name                    string
+		clients, rooms, inRooms int
+		members, counted        int
+		asker                   bool // gets messages
+	}{
+		{"everybody", 10, 0, 1, 11, 10, true},
+		{"rooms", 10, 5, 5, 2, 2, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := &session{profile: &scenario.Profile{Kind: scenario.Cluster, Clients: tc.clients, Rooms: tc.rooms, Payload: 20}}
+			f := s.newFanOut(tc.inRooms)
+			if f.members != tc.members || f.counted != tc.counted || len(f.due) != tc.clients+1 {
+				t.Errorf("%d members, %d deliveries counted, %d clients", f.members, f.counted, len(f.due))
+			}
+			f.left[0] = f.members
+			f.receive(&load.Client{Index: 1}, message(0, 20))
+			if s.failure != nil {
+				t.Errorf("the first message is refused: %v", s.failure)
+			}
+			f.receive(&load.Client{Index: 0}, message(0, 20))
+			if (s.failure == nil) != tc.asker {
+				t.Errorf("the client that asks gets a message: %v", s.failure)
+			}
+			if first, second := s.node(0), s.node(1); first != 0 || second != 1 {
+				t.Errorf("clients are at servers %d and %d", first, second)
+			}
+		})
+	}
+}
+
 func TestEchoChecksEveryAcknowledgement(t *testing.T) {
 	payload := []byte(`["xxxx"]`)
 	for _, tc := range []struct {

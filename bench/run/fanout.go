@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/bench/load"
+	"github.com/sioserver/sioserver/bench/scenario"
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
@@ -17,7 +18,9 @@ import (
 type fanOut struct {
 	s        *session
 	rooms    int
+	first    int // the clients before it are in no room
 	members  int // of one room
+	counted  int // deliveries of one message that the processor time is divided by
 	payload  []byte
 	packet   []byte
 	due      []int // by client: the number of the message it must get next
@@ -46,18 +49,17 @@ func filling(n int, deflate bool) []byte {
 
 func (s *session) fanOut(rooms int) error {
 	p := s.profile
-	f := &fanOut{
-		s: s, rooms: rooms, members: p.Clients / rooms, due: make([]int, p.Clients),
-		payload: filling(p.Payload, p.Deflate), latency: stats.NewHistogram(),
-	}
-	if err := s.connect(p.Clients); err != nil {
+	f := s.newFanOut(rooms)
+	if err := s.connect(len(f.due)); err != nil {
 		return err
 	}
-	for i := range f.due {
-		f.due[i] = i % rooms
-	}
 	if rooms > 1 {
-		if err := s.join(rooms); err != nil {
+		if err := s.join(f.first, rooms); err != nil {
+			return err
+		}
+	}
+	if s.servers.Redis != nil {
+		if err := f.greet(); err != nil {
 			return err
 		}
 	}
@@ -81,11 +83,30 @@ func (s *session) fanOut(rooms int) error {
 		return errors.New("the server has compressed nothing, although the clients offered to read it")
 	}
 	s.latencies(f.latency)
+	if s.servers.Redis != nil {
+		s.record.Figures["redis_message_us"] = s.record.Figures["redis_us"] * float64(f.counted)
+	}
 	return s.rest(quiet) // a message too many fails here
 }
 
-// join puts client i into room i mod rooms and waits for all acknowledgements.
-func (s *session) join(rooms int) error {
+// newFanOut lays out who is due which messages: client i gets those of room i mod rooms.
+func (s *session) newFanOut(rooms int) *fanOut {
+	p := s.profile
+	f := &fanOut{
+		s: s, rooms: rooms, members: p.Clients / rooms, counted: p.Clients / rooms, due: make([]int, p.Clients),
+		payload: filling(p.Payload, p.Deflate), latency: stats.NewHistogram(),
+	}
+	if p.Kind == scenario.Cluster {
+		f.addAsker()
+	}
+	for i := f.first; i < len(f.due); i++ {
+		f.due[i] = (i - f.first) % rooms
+	}
+	return f
+}
+
+// join puts the clients from first on into rooms, round robin, and waits for all acknowledgements.
+func (s *session) join(first, rooms int) error {
 	acks := 0
 	s.onPacket = func(c *load.Client, packet []byte) {
 		if !bytes.HasPrefix(packet, []byte("30[")) {
@@ -94,10 +115,10 @@ func (s *session) join(rooms int) error {
 		}
 		acks++
 	}
-	for i, c := range s.clients {
+	for i, c := range s.clients[first:] {
 		c.Send(fmt.Appendf(nil, `20["join","r%d"]`, i%rooms))
 	}
-	return s.await("acknowledgements of join", func() bool { return acks == len(s.clients) })
+	return s.await("acknowledgements of join", func() bool { return acks == len(s.clients)-first })
 }
 
 // run keeps emits in flight for a while, waits for the last, and returns the number of deliveries.
@@ -113,36 +134,47 @@ func (f *fanOut) run(what string, d time.Duration) (deliveries int, err error) {
 		f.s.progress(what, int(elapsed.Milliseconds()), int(d.Milliseconds()))
 		return f.stop && f.complete == f.sent
 	})
-	return (f.complete - begin) * f.members, err
+	return (f.complete - begin) * f.counted, err
 }
 
 func (f *fanOut) send() {
-	sequence := fmt.Appendf(nil, "%0*d", sequenceDigits, f.sent)
-	copy(f.payload, sequence)
-	switch {
-	case f.awaits != nil:
-		f.packet = append(f.packet[:0], `2["binary","`...)
-	case f.rooms == 1:
-		f.packet = append(f.packet[:0], `2["broadcast","`...)
-	default:
-		f.packet = append(strconv.AppendInt(append(f.packet[:0], `2["room","r`...), int64(f.sent%f.rooms), 10), `","`...)
-	}
-	f.packet = append(append(f.packet, f.payload...), `"]`...)
+	f.write(f.sent, f.sent%f.rooms)
 	f.left[f.sent%len(f.left)] = f.members
 	f.sentAt[f.sent%len(f.left)] = f.s.gen.Now()
 	f.sent++
 	f.s.clients[0].Send(f.packet)
 }
 
+// write makes the packet that asks for the message with a number to a room.
+func (f *fanOut) write(number, room int) {
+	copy(f.payload, fmt.Appendf(nil, "%0*d", sequenceDigits, number))
+	switch {
+	case f.awaits != nil:
+		f.packet = append(f.packet[:0], `2["binary","`...)
+	case f.rooms == 1:
+		f.packet = append(f.packet[:0], `2["broadcast","`...)
+	default:
+		f.packet = append(strconv.AppendInt(append(f.packet[:0], `2["room","r`...), int64(room), 10), `","`...)
+	}
+	f.packet = append(append(f.packet, f.payload...), `"]`...)
+}
+
 var messagePrefix = []byte(`2["message","`)
 
 func (f *fanOut) receive(c *load.Client, packet []byte) {
+	if payload, ok := f.message(c, packet); ok {
+		f.delivered(c, payload)
+	}
+}
+
+// message returns what a message carries; anything else fails the run.
+func (f *fanOut) message(c *load.Client, packet []byte) (payload []byte, ok bool) {
 	size := len(messagePrefix) + len(f.payload) + len(`"]`)
 	if len(packet) != size || !bytes.HasPrefix(packet, messagePrefix) {
 		f.s.fail(fmt.Errorf("client %d: want a message of %d bytes, got %d: %.100q", c.Index, size, len(packet), packet))
-		return
+		return nil, false
 	}
-	f.delivered(c, packet[len(messagePrefix):])
+	return packet[len(messagePrefix):], true
 }
 
 const binaryHead = `51-["message",{"_placeholder":true,"num":0}]`
@@ -168,10 +200,7 @@ func (f *fanOut) receiveAttachment(c *load.Client, data []byte) {
 
 // delivered checks the number of a message and counts it.
 func (f *fanOut) delivered(c *load.Client, payload []byte) {
-	number := 0
-	for _, digit := range payload[:sequenceDigits] {
-		number = number*10 + int(digit-'0')
-	}
+	number := sequence(payload)
 	if number != f.due[c.Index] {
 		f.s.fail(fmt.Errorf("client %d: got message %d where %d was due (lost, doubled or out of order)", c.Index, number, f.due[c.Index]))
 		return
@@ -187,4 +216,12 @@ func (f *fanOut) delivered(c *load.Client, payload []byte) {
 	if !f.stop {
 		f.send()
 	}
+}
+
+// sequence is the number that a payload begins with.
+func sequence(payload []byte) (number int) {
+	for _, digit := range payload[:sequenceDigits] {
+		number = number*10 + int(digit-'0')
+	}
+	return number
 }

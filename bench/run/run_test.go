@@ -37,12 +37,12 @@ func profile(t *testing.T, file string) *scenario.Profile {
 func silent(string, int, int) {}
 
 func runOnFloor(t *testing.T, file string) result.Record {
-	proc, err := benchtest.Peer(benchtest.Floor).Start(cores(t))
+	servers, err := benchtest.Peer(benchtest.Floor).Start(cores(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer proc.Stop()
-	record, err := run.Run(t.Context(), profile(t, file), proc, silent)
+	defer servers.Stop()
+	record, err := run.Run(t.Context(), profile(t, file), servers, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,18 +96,18 @@ func TestWaves(t *testing.T) {
 }
 
 func TestAServerKilledMidRunIsNamed(t *testing.T) {
-	proc, err := benchtest.Peer(benchtest.Floor).Start(cores(t))
+	servers, err := benchtest.Peer(benchtest.Floor).Start(cores(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer proc.Stop()
+	defer servers.Stop()
 	p := profile(t, "kind = \"waves\"\nsteps = [20, 10]\nhold = \"20s\"\nsample = \"10ms\"\n")
 	kill := func(_ string, done, total int) {
 		if done == total {
-			_ = syscall.Kill(proc.PID(), syscall.SIGKILL)
+			_ = syscall.Kill(servers.Nodes[0].PID(), syscall.SIGKILL)
 		}
 	}
-	record, err := run.Run(t.Context(), p, proc, kill)
+	record, err := run.Run(t.Context(), p, servers, kill)
 	if err == nil || !strings.Contains(err.Error(), "the server floor (pid") || !strings.Contains(err.Error(), "signal: killed") {
 		t.Errorf("%v", err)
 	}

@@ -20,6 +20,8 @@ type Series struct {
 	Runs int
 	// Attempts is how often a run is made when other work on the machine disturbs it; the last one counts.
 	Attempts int
+	// Strict makes what would be left out an error.
+	Strict bool
 	// Record takes every record as soon as there is one.
 	Record func(result.Record) error
 	// Progress is told what goes on; run names the run.
@@ -28,9 +30,15 @@ type Series struct {
 	unusable map[string]error
 }
 
-// Do runs one profile: in every round each server in turn, a fresh process each time. A failed run is recorded and the
+// Do runs one profile: in every round each server in turn, fresh processes each time. A cluster
+// scenario is left out when there is no Redis. A failed run is recorded and the
 // others go on; the error is then ErrFailed. An interrupt ends the series with Interrupted.
 func (s *Series) Do(ctx context.Context, p *scenario.Profile) error {
+	if p.Kind == scenario.Cluster {
+		if err := peer.FindRedis(); err != nil {
+			return s.leaveOut(result.Record{Profile: p.Name, Title: p.Title, Kind: string(p.Kind)}, err)
+		}
+	}
 	peers, err := s.usable(p)
 	if err != nil {
 		return err
@@ -70,14 +78,14 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		proc, err := pr.Start(s.Cores.Server)
+		servers, err := pr.Start(s.Cores.Server)
 		if err != nil {
 			s.unusable[pr.Name] = err
 			return false, s.Record(result.Record{Type: result.Run, Profile: p.Name, Title: p.Title, Kind: string(p.Kind),
 				Peer: pr.Name, Label: pr.Label, Run: number, Error: err.Error()})
 		}
-		record, err := Run(ctx, p, proc, func(what string, done, total int) { s.Progress(name, what, done, total) })
-		proc.Stop()
+		record, err := Run(ctx, p, servers, func(what string, done, total int) { s.Progress(name, what, done, total) })
+		servers.Stop()
 		record.Run, record.Attempt = number, attempt
 		if err != nil {
 			record.Error = err.Error()
@@ -118,7 +126,7 @@ func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 			s.Progress(name, "getting ready", 0, 0)
 			s.unusable[name] = s.try(pr)
 			if err := s.unusable[name]; err != nil {
-				if err := s.Record(result.Record{Type: result.Skip, Peer: name, Label: pr.Label, Error: err.Error()}); err != nil {
+				if err := s.leaveOut(result.Record{Peer: name, Label: pr.Label}, err); err != nil {
 					return nil, err
 				}
 			}
@@ -133,15 +141,27 @@ func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 	return peers, nil
 }
 
+// leaveOut records what is left out and why.
+func (s *Series) leaveOut(what result.Record, why error) error {
+	what.Type, what.Error = result.Skip, why.Error()
+	if err := s.Record(what); err != nil {
+		return err
+	}
+	if s.Strict {
+		return fmt.Errorf("nothing may be left out: %w", why)
+	}
+	return nil
+}
+
 // try starts a server once, to learn whether it can be.
 func (s *Series) try(pr *peer.Peer) error {
 	if err := pr.Ready(); err != nil {
 		return err
 	}
-	proc, err := pr.Start(s.Cores.Server)
+	servers, err := pr.Start(s.Cores.Server)
 	if err != nil {
 		return err
 	}
-	proc.Stop()
+	servers.Stop()
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/sioserver/sioserver/bench/load"
@@ -22,15 +21,20 @@ const (
 // Progress is told what a run is doing; done and total count clients, messages or milliseconds.
 type Progress func(what string, done, total int)
 
-// Run carries out the profile against the server. The record holds what was measured until then when err is not nil.
-func Run(ctx context.Context, p *scenario.Profile, proc *peer.Process, progress Progress) (result.Record, error) {
+// Run carries out the profile against the servers. The record holds what was measured until then when err is not nil.
+func Run(ctx context.Context, p *scenario.Profile, servers *peer.Servers, progress Progress) (result.Record, error) {
+	first := servers.Nodes[0]
 	record := result.Record{
 		Type: result.Run, Profile: p.Name, Title: p.Title, Kind: string(p.Kind), Transport: string(p.Transport),
-		Peer: proc.Peer.Name, Label: proc.Peer.Label, Figures: map[string]float64{},
+		Peer: first.Peer.Name, Label: first.Peer.Label, Figures: map[string]float64{},
 	}
-	s := &session{ctx: ctx, profile: p, proc: proc, progress: progress, record: &record}
+	s := &session{ctx: ctx, profile: p, servers: servers, proc: first, progress: progress, record: &record}
+	config := load.Config{Events: s, Deflate: p.Deflate}
+	for _, node := range servers.Nodes {
+		config.Addrs = append(config.Addrs, node.Addr)
+	}
 	var err error
-	if s.gen, err = load.New(load.Config{Addrs: []netip.AddrPort{proc.Addr}, Events: s, Deflate: p.Deflate}); err != nil {
+	if s.gen, err = load.New(config); err != nil {
 		return record, err
 	}
 	defer s.gen.Close()
@@ -49,6 +53,8 @@ func Run(ctx context.Context, p *scenario.Profile, proc *peer.Process, progress 
 		err = s.latency()
 	case scenario.Storm:
 		err = s.storm()
+	case scenario.Cluster:
+		err = s.fanOut(max(p.Rooms, 1))
 	default:
 		err = fmt.Errorf("run: unknown kind %q", p.Kind)
 	}
@@ -59,7 +65,8 @@ func Run(ctx context.Context, p *scenario.Profile, proc *peer.Process, progress 
 type session struct {
 	ctx      context.Context
 	profile  *scenario.Profile
-	proc     *peer.Process
+	servers  *peer.Servers
+	proc     *peer.Process // the first node, which is the only one unless the kind is Cluster
 	progress Progress
 	record   *result.Record
 	gen      *load.Generator
@@ -116,7 +123,7 @@ func (s *session) fail(err error) {
 	}
 }
 
-// await polls until done returns true. It fails when a client or the server does, when nothing happens for long, and
+// await polls until done returns true. It fails when a client or a server does, when nothing happens for long, and
 // when the run is interrupted.
 func (s *session) await(what string, done func() bool) error {
 	last, since := s.activity, time.Now()
@@ -126,7 +133,12 @@ func (s *session) await(what string, done func() bool) error {
 		}
 		if s.activity != last {
 			last, since = s.activity, time.Now()
-		} else if time.Since(since) > stall {
+			continue
+		}
+		if err := s.servers.Ended(); err != nil {
+			return err
+		}
+		if time.Since(since) > stall {
 			return fmt.Errorf("nothing happened for %s while waiting for %s", stall, what)
 		}
 	}
@@ -162,14 +174,14 @@ func (s *session) poll(timeout time.Duration) error {
 	return nil
 }
 
-// explain prefers the server's end as the reason of a failure: what clients then see is only its echo.
+// explain prefers a server's end as the reason of a failure: what clients then see is only its echo.
 func (s *session) explain(err error) error {
-	select {
-	case <-s.proc.Exited():
-		return s.proc.Ended()
-	case <-time.After(quiet):
-		return err
+	for end := time.Now().Add(quiet); time.Now().Before(end); time.Sleep(quiet / 20) {
+		if ended := s.servers.Ended(); ended != nil {
+			return ended
+		}
 	}
+	return err
 }
 
 // connect brings the number of open clients up to n.
@@ -192,7 +204,7 @@ func (s *session) connect(n int) error {
 }
 
 func (s *session) dial() error {
-	c, err := s.gen.Dial(s.transport(len(s.clients)), 0)
+	c, err := s.gen.Dial(s.transport(len(s.clients)), s.node(len(s.clients)))
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,13 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// measured runs work within a window and writes down what the server's processor spent on each of its units.
+// measured runs work within a window and writes down what the servers' processors spent on each of its units.
 func (s *session) measured(work func() (units int, err error)) error {
-	window, err := measure.Begin(s.proc.PID())
+	var pids []int
+	for _, server := range s.servers.All() {
+		pids = append(pids, server.PID())
+	}
+	window, err := measure.Begin(pids...)
 	if err != nil {
 		return s.explain(err)
 	}
@@ -20,13 +24,25 @@ func (s *session) measured(work func() (units int, err error)) error {
 		return s.explain(err)
 	}
 	per := float64(max(units, 1))
+	var nodes, all measure.CPU
+	for i, cpu := range usage.Servers {
+		all = all.Plus(cpu)
+		if i < len(s.servers.Nodes) {
+			nodes = nodes.Plus(cpu)
+		}
+	}
 	figures := s.record.Figures
 	figures["units"] = float64(units)
 	figures["rate_per_s"] = per / usage.Wall.Seconds()
-	figures["cpu_us"] = float64(usage.Servers[0].Total.Microseconds()) / per
-	figures["user_us"] = float64(usage.Servers[0].User.Microseconds()) / per
-	figures["system_us"] = float64(usage.Servers[0].System.Microseconds()) / per
-	figures["server_cores"] = usage.Servers[0].Total.Seconds() / usage.Wall.Seconds()
+	figures["cpu_us"] = float64(nodes.Total.Microseconds()) / per
+	figures["user_us"] = float64(nodes.User.Microseconds()) / per
+	figures["system_us"] = float64(nodes.System.Microseconds()) / per
+	if s.servers.Redis != nil {
+		for i, name := range []string{"sender_us", "receiver_us", "redis_us"} {
+			figures[name] = float64(usage.Servers[i].Total.Microseconds()) / per
+		}
+	}
+	figures["server_cores"] = all.Total.Seconds() / usage.Wall.Seconds()
 	figures["load_cores"] = usage.Load.Total.Seconds() / usage.Wall.Seconds()
 	figures["other_cores"] = usage.Other
 	figures["steal_cores"] = usage.Steal

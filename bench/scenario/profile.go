@@ -15,6 +15,7 @@ const (
 	Echo      Kind = "echo"      // acknowledged events, closed loop
 	Latency   Kind = "latency"   // acknowledged events at a fixed rate, open loop
 	Storm     Kind = "storm"     // connect, then leave
+	Cluster   Kind = "cluster"   // one emit to every client, or to a room, of another server
 )
 
 // Transport is how the clients of a scenario connect.
@@ -52,7 +53,7 @@ type Profile struct {
 
 	Payload  int      `toml:"payload"`   // bytes of the string that every message carries
 	Binary   bool     `toml:"binary"`    // broadcast: every message carries bytes instead
-	Rooms    int      `toml:"rooms"`     // rooms, each with clients/rooms members
+	Rooms    int      `toml:"rooms"`     // rooms, each with clients/rooms members; cluster: 0 for everybody
 	InFlight int      `toml:"in_flight"` // emits (or requests of one client) that are not complete at any time
 	Rate     int      `toml:"rate"`      // requests a second over all clients
 	Warmup   Duration `toml:"warmup"`    // load before the measurement begins

@@ -28,7 +28,7 @@ func TestParseFillsInDefaults(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	const echo = "kind = \"echo\"\nclients = 1\nin_flight = 1\nduration = \"1s\"\n"
 	for _, tc := range []struct{ name, file, want string }{
-		{"no kind", `title = "x"`, `kind = "": must be one of broadcast, echo, idle, latency, rooms, storm, waves`},
+		{"no kind", `title = "x"`, `kind = "": must be one of broadcast, cluster, echo, idle, latency, rooms, storm, waves`},
 		{"an unknown kind", `kind = "eho"`, `kind = "eho": must be one of`},
 		{"a setting that no kind has", echo + `client = 5`, `line 5: there is no setting "client"`},
 		{"a setting of another kind", echo + `rooms = 5`, `rooms: kind "echo" has no such setting`},
@@ -47,6 +47,7 @@ func TestParseRefuses(t *testing.T) {
 		{"no time", "kind = \"echo\"\nclients = 1\nin_flight = 1\nduration = \"0s\"", `duration = "0s": must be more than 0`},
 		{"a negative wait", echo + `settle = "-1s"`, "settle"},
 		{"rooms that don't fit", "kind = \"rooms\"\nclients = 10\nrooms = 3\nin_flight = 1\nduration = \"1s\"", "clients (10) must be a multiple"},
+		{"rooms that don't fit a cluster's clients", "kind = \"cluster\"\nclients = 10\nrooms = 3\nin_flight = 1\nduration = \"1s\"", "clients (10) must be a multiple"},
 		{"one step", "kind = \"idle\"\nsteps = [5]", "at least two"},
 		{"steps that fall", "kind = \"idle\"\nsteps = [5, 4]", "4 does not rise"},
 		{"a negative step", "kind = \"waves\"\nhold = \"1s\"\nsteps = [5, -4]", "-4 is negative"},

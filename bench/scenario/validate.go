@@ -21,6 +21,7 @@ var (
 		Echo:      {"clients", "in_flight", "duration"},
 		Latency:   {"clients", "rate", "duration"},
 		Storm:     {"total"},
+		Cluster:   {"clients", "in_flight", "duration"},
 	}
 	optional = map[Kind][]string{
 		Waves:     {"sample"},
@@ -28,6 +29,7 @@ var (
 		Rooms:     {"payload", "warmup"},
 		Echo:      {"payload", "warmup"},
 		Latency:   {"payload", "warmup"},
+		Cluster:   {"rooms", "payload", "warmup"},
 	}
 )
 

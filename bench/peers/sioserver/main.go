@@ -17,11 +17,20 @@ import (
 func main() {
 	inline := flag.Bool("inline", false, "run the handlers on the event loop")
 	keep := flag.Bool("keep-request", false, "keep each client's handshake request")
+	by := flag.String("adapter", "", "join other servers through the Redis of the environment variable REDIS_URL: streams")
 	deflate := flag.Bool("deflate", false, "compress WebSocket messages of 64 bytes and more")
 	flag.Parse()
 	cfg := sio.Config{DiscardRequest: !*keep, NoClient: true}
 	if *deflate {
 		cfg.PerMessageDeflate = &eio.PerMessageDeflate{Threshold: 64}
+	}
+	if *by != "" {
+		joined, err := join(*by, os.Getenv("REDIS_URL"))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "Error:", err)
+			os.Exit(1)
+		}
+		cfg.Adapter = joined
 	}
 	if err := serve(cfg, *inline); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
