@@ -1,14 +1,17 @@
-// A Socket.IO server of the reference implementation for the benchmark harness: node socketio.js ws|eiows|uws [deflate]
+// A Socket.IO server of the reference implementation for the benchmark harness:
+// node socketio.js ws|eiows|uws [deflate|pubsub|sharded|streams], the last three to join others through Redis.
 // See ../README.md for what it must do.
 "use strict";
 
 const { Server } = require("socket.io");
 const { answerFigures } = require("./figures");
+const { joinBy } = require("./adapter");
 
 const engine = process.argv[2] || "ws";
+const mode = process.argv[3];
 const port = Number(process.env.PORT);
 const options = { serveClient: false };
-if (process.argv[3] === "deflate") {
+if (mode === "deflate") {
   options.perMessageDeflate = { threshold: 64 };
 }
 if (engine === "eiows") {
@@ -52,17 +55,26 @@ io.on("connection", (socket) => {
   socket.on("room", room);
 });
 
-if (engine === "uws") {
-  const app = require("@trufflesuite/uws-js-unofficial").App();
-  io.attachApp(app);
-  app.listen("127.0.0.1", port, (token) => {
-    if (!token) {
-      console.error(`Error: port ${port} is taken`);
-      process.exit(1);
-    }
-  });
-} else {
-  io.listen(port);
+function listen() {
+  if (engine === "uws") {
+    const app = require("@trufflesuite/uws-js-unofficial").App();
+    io.attachApp(app);
+    app.listen("127.0.0.1", port, (token) => {
+      if (!token) {
+        console.error(`Error: port ${port} is taken`);
+        process.exit(1);
+      }
+    });
+  } else {
+    io.listen(port);
+  }
+  io.engine.on("connection", dropRequest);
+  answerFigures();
 }
-io.engine.on("connection", dropRequest);
-answerFigures();
+
+joinBy(mode).then((adapter) => {
+  if (adapter) {
+    io.adapter(adapter);
+  }
+  listen();
+});
