@@ -10,6 +10,9 @@
 // The way in: one goroutine for each stream reads it from the beginning of the
 // adapter's life on and calls the namespaces' adapter.Local, entry by entry.
 //
+// [Directory] tells the nodes where the others are, for requests that a load balancer
+// brings to the wrong one.
+//
 // No local delivery fails with Redis, nor does it wait for it longer than
 // StreamsConfig.OrderTimeout.
 package redis

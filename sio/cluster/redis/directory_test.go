@@ -1,0 +1,192 @@
+package redis
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+)
+
+// directory makes one that ends with the test.
+func directory(t *testing.T, r *redistest.Server, addr string, life time.Duration, numbers ...uint32) *Directory {
+	t.Helper()
+	choose := randomNode
+	if len(numbers) > 0 {
+		choose = func() uint32 {
+			n := numbers[0]
+			numbers = numbers[1:]
+			return n
+		}
+	}
+	d, err := newDirectory(r.Client, DirectoryConfig{Addr: addr, Life: life, Logger: slog.New(slog.DiscardHandler)}, choose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() }) // Redis may be away
+	return d
+}
+
+func lookup(t *testing.T, d *Directory, node uint32) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	addr, _ := d.Lookup(ctx, node)
+	if ctx.Err() != nil {
+		t.Fatal("the lookup does not end")
+	}
+	return addr
+}
+
+func awaitDirectory(t *testing.T, d *Directory, cond func(DirectoryStats) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !cond(d.Stats()); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it stays at %+v", d.Stats())
+		}
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	r := redistest.Start(t)
+	a := directory(t, r, "a:1", time.Hour) // asks only when it must
+	b := directory(t, r, "b:1", time.Hour)
+	if addr := lookup(t, b, a.Node()); addr != "a:1" {
+		t.Errorf("b finds a at %q", addr)
+	}
+	before := a.Stats().Requests
+	if addr := lookup(t, a, b.Node()); addr != "b:1" {
+		t.Errorf("a finds b, which came later, at %q", addr)
+	}
+	for range 10 {
+		lookup(t, a, b.Node())
+	}
+	if s := a.Stats(); s.Requests != before+1 || s.Nodes != 1 || !s.Connected {
+		t.Errorf("%+v", s)
+	}
+	if addr := lookup(t, a, b.Node()^1); addr != "" {
+		t.Errorf("nobody is at %q", addr)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if addr := lookup(t, directory(t, r, "c:1", time.Hour), b.Node()); addr != "" {
+		t.Errorf("b, which has left, is at %q", addr)
+	}
+	if n := r.Client.HLen(t.Context(), "sioserver:nodes").Val(); n != 2 {
+		t.Errorf("%d nodes are listed", n)
+	}
+}
+
+// TestDirectoryOfMadeUpNumbers has many lookups of nobody, and wants few requests.
+func TestDirectoryOfMadeUpNumbers(t *testing.T) {
+	r := redistest.Start(t)
+	d := directory(t, r, "a:1", time.Hour, 1)
+	began := time.Now()
+	var all sync.WaitGroup
+	for i := range 2000 {
+		all.Go(func() {
+			if addr, ok := d.Lookup(t.Context(), uint32(1000+i)); ok {
+				t.Errorf("%d is at %q", i, addr)
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(began)
+	if n := d.Stats().Requests; n > 3+uint64(took/listingPause) {
+		t.Errorf("%d requests within %v", n, took)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, ok := d.Lookup(ctx, 7); ok {
+		t.Error("nobody is there")
+	}
+}
+
+func TestDirectoryForgetsTheDead(t *testing.T) {
+	r := redistest.Start(t)
+	a := directory(t, r, "a:1", 100*time.Millisecond)
+	b := directory(t, r, "b:1", 100*time.Millisecond)
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Nodes == 1 })
+	b.stop() // it is killed: nothing takes it off the list
+	<-b.ended
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Nodes == 0 })
+}
+
+func TestDirectoryWithoutRedis(t *testing.T) {
+	r := redistest.Start(t)
+	a := directory(t, r, "a:1", 300*time.Millisecond)
+	b := directory(t, r, "b:1", 300*time.Millisecond)
+	lookup(t, a, b.Node())
+	r.Kill()
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return !s.Connected && s.Failures > 1 })
+	if addr := lookup(t, a, b.Node()); addr != "b:1" {
+		t.Errorf("b, which was known, is at %q", addr)
+	}
+	if addr := lookup(t, a, b.Node()^1); addr != "" {
+		t.Errorf("nobody is at %q", addr)
+	}
+	c := directory(t, r, "c:1", 300*time.Millisecond) // starts without Redis
+	if c.Stats().Connected {
+		t.Error("c is connected")
+	}
+	r.Start() // it has forgotten everything
+	awaitDirectory(t, c, func(s DirectoryStats) bool { return s.Connected && s.Nodes == 2 })
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Connected && s.Nodes == 2 })
+	r.Pause()
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return !s.Connected })
+	r.Resume()
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Connected && s.Nodes == 2 })
+}
+
+func TestDirectoryNumbersDiffer(t *testing.T) {
+	r := redistest.Start(t)
+	a := directory(t, r, "a:1", time.Hour, 5)
+	b := directory(t, r, "b:1", time.Hour, 5, 5, 6)
+	if a.Node() != 5 || b.Node() != 6 || b.Stats().Taken != 2 {
+		t.Errorf("nodes %d and %d, %+v", a.Node(), b.Node(), b.Stats())
+	}
+	if addr := lookup(t, b, 5); addr != "a:1" {
+		t.Errorf("5 is at %q", addr)
+	}
+}
+
+// TestDirectoryOfNonsense has entries of others in the hash.
+func TestDirectoryOfNonsense(t *testing.T) {
+	r := redistest.Start(t)
+	for field, value := range map[string]string{
+		"1": "", "2": "x", "x": "9999999999999 t x:1", "16777216": "9999999999999 t x:1", "-1": "9999999999999 t x:1",
+		"3": "9999999999999 t", "4": "1 t old:1", "5": "9999999999999 t five:1",
+	} {
+		if err := r.Client.HSet(t.Context(), "sioserver:nodes", field, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := directory(t, r, "a:1", time.Hour, 6)
+	if s := d.Stats(); s.Nodes != 1 || lookup(t, d, 5) != "five:1" {
+		t.Errorf("%+v", s)
+	}
+	r.Client.Del(t.Context(), "sioserver:nodes")
+	r.Client.Set(t.Context(), "sioserver:nodes", "no hash", 0)
+	if lookup(t, d, 7) != "" || d.Stats().Connected {
+		t.Errorf("%+v", d.Stats())
+	}
+}
+
+func TestDirectoryRefusesConfig(t *testing.T) {
+	for want, cfg := range map[string]DirectoryConfig{
+		`redis: DirectoryConfig.Addr is ""`:        {},
+		`redis: DirectoryConfig.Addr is ":3000"`:   {Addr: ":3000"},
+		`redis: DirectoryConfig.Addr is "a"`:       {Addr: "a"},
+		`redis: DirectoryConfig.Addr is "a:"`:      {Addr: "a:"},
+		`redis: DirectoryConfig.Addr is "a b:1"`:   {Addr: "a b:1"},
+		"redis: DirectoryConfig.Life is 1ms; it m": {Addr: "a:1", Life: time.Millisecond},
+	} {
+		if _, err := NewDirectory(nil, cfg); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
