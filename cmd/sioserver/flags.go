@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 )
@@ -21,6 +22,9 @@ type options struct {
 	connectTimeout    time.Duration
 	maxHTTPBufferSize int64
 	discardRequest    bool
+	redis             string
+	adapter           string
+	advertise         string
 	noClient          bool
 	noDemo            bool
 	logLevel          level
@@ -58,6 +62,9 @@ func parse(args []string) (options, *flag.FlagSet, error) {
 	fs.DurationVar(&o.connectTimeout, "connect-timeout", 45*time.Second, "`time` that a client has to join a namespace")
 	fs.Int64Var(&o.maxHTTPBufferSize, "max-http-buffer-size", 1_000_000, "largest message accepted, in `bytes`")
 	fs.BoolVar(&o.discardRequest, "discard-request", false, "forget a client's first HTTP request once it is connected; saves about 500 bytes a connection")
+	fs.StringVar(&o.redis, "redis", "", "join the cluster at this `url`, such as redis://127.0.0.1:6379")
+	fs.StringVar(&o.adapter, "adapter", "streams", "`kind` of the cluster's adapter, the same on all servers: "+adapterNames())
+	fs.StringVar(&o.advertise, "advertise", "", "`host:port` at which the cluster's other servers reach this one; clients by polling then need no sticky sessions")
 	fs.BoolVar(&o.noClient, "no-client", false, "do not serve the browser client (socket.io.js and its siblings)")
 	fs.BoolVar(&o.noDemo, "no-demo", false, "do not serve the demo chat at /")
 	fs.Var(&o.logLevel, "log-level", "log what is at least this `level`: debug, info, warn or error (default info)")
@@ -100,6 +107,9 @@ func (o *options) check() error {
 		{"connect-timeout", o.connectTimeout, o.connectTimeout >= time.Millisecond, "it must be at least 1ms"},
 		{"max-http-buffer-size", o.maxHTTPBufferSize, o.maxHTTPBufferSize > 0, "it must be positive"},
 		{"log-format", o.logFormat, o.logFormat == "text" || o.logFormat == "json", "it must be text or json"},
+		{"adapter", o.adapter, adapters[o.adapter] != nil, "it must be " + adapterNames()},
+		{"advertise", o.advertise, o.advertise == "" || o.redis != "", "it needs -redis"},
+		{"advertise", o.advertise, o.advertise == "" || isHostPort(o.advertise), "it must be host:port"},
 		{"shutdown-timeout", o.shutdownTimeout, o.shutdownTimeout >= 0, "it must not be negative"},
 	} {
 		if !c.ok {
@@ -112,6 +122,12 @@ func (o *options) check() error {
 		}
 	}
 	return nil
+}
+
+// isHostPort reports whether others can connect to addr.
+func isHostPort(addr string) bool {
+	host, port, err := net.SplitHostPort(addr)
+	return err == nil && host != "" && port != "" && port != "0" && !strings.Contains(addr, " ")
 }
 
 // usage writes what -h shows.
@@ -128,5 +144,6 @@ Examples:
   sioserver                                        everything on port 3000
   sioserver -addr 127.0.0.1:8080 -log-level debug  for oneself, telling more
   sioserver -no-demo -discard-request -loops 1     as lean as it gets
+  sioserver -redis redis://10.0.0.9:6379 -advertise 10.0.0.1:3000  one of a cluster
 `)
 }

@@ -37,15 +37,17 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 		return exitDone
 	}
 	log := newLogger(o, stderr)
-	srv, err := newServer(o, log)
+	srv, member, err := newServer(o, log)
 	if err != nil {
 		return fail(stderr, "%v", err)
 	}
+	defer member.leave() // after the server's end
 	var panel *demo.Panel
 	if !o.noDemo {
 		panel = attachDemo(srv)
 	}
 	if err := srv.Listen(o.addr); err != nil {
+		_ = srv.Close() // it serves nobody yet
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fail(stderr, "another program listens on %s already; choose another address with -addr", o.addr)
 		}
@@ -75,8 +77,9 @@ func newLogger(o options, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, h))
 }
 
-// newServer makes the server that the flags ask for; it does not listen yet.
-func newServer(o options, log *slog.Logger) (*sio.Server, error) {
+// newServer makes the server that the flags ask for; it does not listen yet. The
+// membership is to be left after its end.
+func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 	cfg := sio.Config{
 		Path:              o.path,
 		Loops:             o.loops,
@@ -99,11 +102,20 @@ func newServer(o options, log *slog.Logger) (*sio.Server, error) {
 	if !o.noDemo {
 		page, err := demo.Page(o.path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		cfg.Handler = page
 	}
-	return sio.New(cfg)
+	member, err := join(o, log, &cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	srv, err := sio.New(cfg)
+	if err != nil {
+		member.leave()
+		return nil, nil, err
+	}
+	return srv, member, nil
 }
 
 // attachDemo registers the demo; the panel it gives is yet to be run.

@@ -99,6 +99,33 @@ func TestFlagsReachTheServer(t *testing.T) {
 	end(t, ended)
 }
 
+// TestServesWithoutItsCluster starts when there is no Redis.
+func TestServesWithoutItsCluster(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	for adapter := range adapters {
+		t.Run(adapter, func(t *testing.T) {
+			var stderr bytes.Buffer
+			url, signals, ended := start(t, &stderr, "-redis", "redis://"+nobody.Addr().String(), "-adapter", adapter,
+				"-advertise", "127.0.0.1:3000", "-no-client")
+			status, body := get(t, url+"socket.io/?EIO=4&transport=polling")
+			if status != 200 || !strings.HasPrefix(body, `0{"sid":"`) {
+				t.Errorf("handshake: status %d, body %s", status, body)
+			}
+			signals <- os.Interrupt
+			if code := end(t, ended); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			if n := strings.Count(stderr.String(), "list of nodes can't be read"); n != 1 {
+				t.Errorf("%d warnings in\n%s", n, &stderr)
+			}
+		})
+	}
+}
+
 // TestRefusals wants one clear line and exit code 2.
 func TestRefusals(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -127,6 +154,11 @@ func TestRefusals(t *testing.T) {
 		{"bad size", []string{"-max-http-buffer-size", "0"}, `invalid value "0" for flag -max-http-buffer-size: it must be positive`},
 		{"bad transport", []string{"-transports", "polling, pigeon"}, `invalid value "pigeon" for flag -transports: it must be polling, websocket or both`},
 		{"no transport", []string{"-transports", ""}, `invalid value "" for flag -transports`},
+		{"bad redis", []string{"-redis", "http://:secret@x"}, `sioserver: invalid value for flag -redis: redis: http://`},
+		{"no redis", []string{"-redis", "redis://:secret@[x"}, `sioserver: invalid value for flag -redis: redis: the address is no URL`},
+		{"bad adapter", []string{"-adapter", "pigeon"}, `invalid value "pigeon" for flag -adapter: it must be `},
+		{"advertise alone", []string{"-advertise", "10.0.0.1:3000"}, `invalid value "10.0.0.1:3000" for flag -advertise: it needs -redis`},
+		{"bad advertise", []string{"-redis", "redis://127.0.0.1:1", "-advertise", ":3000"}, `invalid value ":3000" for flag -advertise: it must be host:port`},
 		{"argument", []string{"3000"}, `unexpected argument "3000"`},
 		{"port in use", []string{"-addr", taken.Addr().String()}, "another program listens on " + taken.Addr().String() + " already; choose another address with -addr"},
 		{"bad address", []string{"-addr", "nowhere"}, "sioserver: can't listen on nowhere: missing port in address\n"},
@@ -140,7 +172,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("exit code %d, output %q", code, &stdout)
 			}
 			line := stderr.String()
-			if !strings.HasPrefix(line, "sioserver: ") || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
+			if !strings.HasPrefix(line, "sioserver: ") || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 || strings.Contains(line, "secret") {
 				t.Errorf("says %q, want one line with %q", line, c.want)
 			}
 		})

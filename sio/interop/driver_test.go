@@ -166,7 +166,18 @@ func (d *driver) join(name, url string, options map[string]any) *client {
 // expect waits for the client's next report of a kind and takes it out.
 func (c *client) expect(is string) report {
 	c.t.Helper()
-	late := time.After(patience)
+	r, ok := c.await(is, patience)
+	if !ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.t.Fatalf("client %s: no %q; it reported %v", c.name, is, c.reports[c.name])
+	}
+	return r
+}
+
+// await is expect for a report that may not come in time.
+func (c *client) await(is string, within time.Duration) (r report, ok bool) {
+	late := time.After(within)
 	for {
 		c.mu.Lock()
 		list := c.reports[c.name]
@@ -174,7 +185,7 @@ func (c *client) expect(is string) report {
 			if r.Is == is {
 				c.reports[c.name] = append(list[:i:i], list[i+1:]...)
 				c.mu.Unlock()
-				return r
+				return r, true
 			}
 		}
 		news := c.news
@@ -182,7 +193,7 @@ func (c *client) expect(is string) report {
 		select {
 		case <-news:
 		case <-late:
-			c.t.Fatalf("client %s: no %q; it reported %v", c.name, is, list)
+			return report{}, false
 		}
 	}
 }

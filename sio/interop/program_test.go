@@ -27,9 +27,9 @@ type server struct {
 }
 
 // startProgram starts the server and reads the address that it prints.
-func startProgram(t *testing.T, program, addr string) *server {
+func startProgram(t *testing.T, program, addr string, args ...string) *server {
 	t.Helper()
-	s := &server{process: exec.Command(program, "-addr", addr, "-log-level", "warn")}
+	s := &server{process: exec.Command(program, append([]string{"-addr", addr, "-log-level", "warn"}, args...)...)}
 	s.process.Stderr = &s.complaints
 	out, err := s.process.StdoutPipe()
 	if err != nil {

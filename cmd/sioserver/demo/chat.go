@@ -17,7 +17,9 @@ import (
 // everybody is told.
 const listEvery = 200 * time.Millisecond
 
-// Chat is the rooms and the people in them. It is safe for concurrent use.
+// Chat is the rooms and the people in them. In a cluster what is said reaches
+// the rooms of all servers, but each knows only its own people, counts and history.
+// It is safe for concurrent use.
 type Chat struct {
 	ns *sio.Namespace
 
@@ -220,7 +222,7 @@ func (c *Chat) announceLocked() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.listing = false
-		_ = c.ns.Emit("rooms", c.listLocked())
+		_ = c.ns.Local().Emit("rooms", c.listLocked()) // other servers have counts of their own
 	})
 }
 

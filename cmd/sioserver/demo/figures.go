@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// Panel measures the server once a second and tells those who watch. It is
-// safe for concurrent use.
+// Panel measures the server once a second and tells those who watch it, not
+// those who watch others of a cluster. It is safe for concurrent use.
 type Panel struct {
 	server  *sio.Server
 	ns      *sio.Namespace
@@ -83,7 +83,7 @@ func (p *Panel) publish(before, after reading) {
 	f.Sent = max(0, after.sent-before.sent) / took
 	now := p.refresh(f)
 	p.latest.Store(now)
-	_ = p.ns.Volatile().Emit("figures", now)
+	_ = p.ns.Local().Volatile().Emit("figures", now)
 }
 
 // refresh gives f with what can be measured at once; the rates stay.
