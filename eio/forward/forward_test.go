@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -208,6 +209,14 @@ func TestTunnelDoesNotLinger(t *testing.T) {
 	}
 }
 
+// size is the memory in use.
+func size() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
+}
+
 // BenchmarkIdleTunnel reports what a tunnel costs that carries nothing.
 func BenchmarkIdleTunnel(b *testing.B) {
 	const n = 1000
@@ -215,27 +224,54 @@ func BenchmarkIdleTunnel(b *testing.B) {
 		c, l := New(config()), listen(b)
 		var ends []chan struct{}
 		var all []*net.TCPConn
-		var mine, before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
+		before := size()
 		for range n {
 			near, far := pipe(b, l)
 			all = append(all, near, far)
 		}
-		runtime.GC()
-		runtime.ReadMemStats(&mine) // what this test's own ends cost
+		mine := size() // what this test's own ends cost
 		for range n {
 			client, node, ended := tunnel(b, c, l)
 			all, ends = append(all, client, node), append(ends, ended)
 		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		size := func(m *runtime.MemStats) float64 { return float64(m.HeapAlloc + m.StackInuse) }
-		b.ReportMetric((size(&after)-size(&mine)-(size(&mine)-size(&before)))/n, "B/tunnel")
+		b.ReportMetric((size()-mine-(mine-before))/n, "B/tunnel")
 		c.Close()
 		for _, e := range ends {
 			<-e
 		}
+		for _, conn := range all {
+			conn.Close()
+		}
+	}
+}
+
+// BenchmarkWaitingRequest reports what a request costs whose answer is not there yet.
+func BenchmarkWaitingRequest(b *testing.B) {
+	const n = 1000
+	for b.Loop() {
+		cfg := config()
+		cfg.MaxRequests = n
+		c, l := New(cfg), listen(b)
+		var all []*net.TCPConn
+		before := size()
+		for range n {
+			near, far := pipe(b, l)
+			all = append(all, near, far)
+		}
+		mine := size() // a pair of connections
+		var asking sync.WaitGroup
+		ctx, cancel := context.WithCancel(context.Background())
+		for range n {
+			asking.Go(func() { c.Do(ctx, l.Addr().String(), "GET", []byte(get), time.Hour) })
+			node := accept(b, l)
+			if _, err := io.ReadFull(node, make([]byte, len(get))); err != nil {
+				b.Fatal(err)
+			}
+			all = append(all, node)
+		}
+		b.ReportMetric((size()-mine-(mine-before)/2)/n, "B/request")
+		cancel()
+		asking.Wait()
 		for _, conn := range all {
 			conn.Close()
 		}
