@@ -22,7 +22,7 @@ var layers = map[string][]string{
 	"sio/cluster":      {"codec", "sio/adapter"},
 	"sio/emitter":      {"codec", "sio/adapter", "sio/cluster"},
 	"sio/interop":      {"codec", "loop", "eio", "sio"},
-	"cmd/sioserver":    {"sio"},
+	"cmd/sioserver":    {"eio", "sio"},
 	"bench":            {"codec", "loop", "eio", "sio"},
 }
 
