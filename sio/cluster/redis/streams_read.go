@@ -188,6 +188,7 @@ func (st *stream) dispatch(m goredis.XMessage) {
 	st.mu.Lock()
 	n := st.nodes[e.namespace]
 	own := e.writer == st.owner.writer
+	ok = ok && (!own || e.number <= st.number) // else somebody else has written it
 	switch {
 	case !ok:
 		st.stats.Invalid++

@@ -32,11 +32,12 @@ type pendingSession struct {
 }
 
 const (
-	maxSessions = 65_536 // that wait for Redis
-	maxAsking   = 64
-	historyPage = 1000
-	graceStep   = 5 * time.Millisecond // the first wait for a session, then doubled
-	maxPages    = 100
+	maxSessions  = 65_536 // that wait for Redis
+	maxAsking    = 64
+	historyPage  = 100                  // entries that are asked for at once
+	historyBytes = 4 << 20              // after which a history ends; a page may pass it
+	entryCost    = 256                  // of an entry beside its data
+	graceStep    = 5 * time.Millisecond // the first wait for a session, then doubled
 )
 
 func newSessions(s *Streams) *sessions {
@@ -80,14 +81,20 @@ func (p *sessions) next() (batch []pendingSession) {
 func (p *sessions) store(batch []pendingSession) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
 	defer cancel()
+	late := uint64(0)
 	_, err := p.owner.client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
 		for _, s := range batch {
 			if left := time.Until(s.until); left > time.Millisecond {
 				pipe.Set(ctx, s.key, s.value, left)
+			} else {
+				late++
 			}
 		}
 		return nil
 	})
+	if err == nil {
+		p.dropped.Add(late)
+	}
 	return err
 }
 
@@ -110,14 +117,15 @@ func (p *sessions) isEnded() bool {
 	}
 }
 
-// ask waits until Redis may be asked for a client that comes back. done is to be
-// called in the end, unless there is an error.
-func (p *sessions) ask(ctx context.Context) (done func(), err error) {
+// ask calls f, which asks Redis something for a client that comes back, when not
+// too many others do.
+func (p *sessions) ask(ctx context.Context, f func() error) error {
 	select {
 	case p.asking <- struct{}{}:
-		return func() { <-p.asking }, nil
+		defer func() { <-p.asking }()
+		return f()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
@@ -138,22 +146,25 @@ func (n *streamNode) Persist(s adapter.Session) {
 
 // Restore implements adapter.Recoverer.
 func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
-	done, err := n.stream.owner.sessions.ask(ctx)
-	if err != nil {
-		return s, false
-	}
-	defer done()
-	client := n.stream.client
+	sessions := n.stream.owner.sessions
 	if !seen {
-		list, err := client.XRangeN(ctx, n.stream.key, offset, offset, 1).Result()
-		if err != nil || len(list) == 0 {
+		err := sessions.ask(ctx, func() error {
+			list, err := n.stream.client.XRangeN(ctx, n.stream.key, offset, offset, 1).Result()
+			seen = len(list) > 0
+			return err
+		})
+		if err != nil || !seen {
 			return s, false
 		}
 	}
 	cfg := n.stream.cfg
 	begun := time.Now()
 	for wait := graceStep; ; wait *= 2 {
-		value, err := n.take(ctx, cfg.SessionPrefix+pid)
+		value := ""
+		err := sessions.ask(ctx, func() (err error) {
+			value, err = n.take(ctx, cfg.SessionPrefix+pid)
+			return err
+		})
 		if err == nil {
 			b, err := base64.StdEncoding.DecodeString(value)
 			if err != nil {
@@ -221,24 +232,46 @@ var errTrimmed = errors.New("redis: the stream was trimmed too early")
 // History implements adapter.Recoverer.
 func (n *streamNode) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
 	st := n.stream
-	done, err := st.owner.sessions.ask(ctx)
+	err = st.owner.sessions.ask(ctx, func() error {
+		st.mu.Lock()
+		read := st.last // what is not after it was in the stream before
+		st.mu.Unlock()
+		var all bool
+		if list, upTo, all, err = n.after(ctx, after); err != nil {
+			return err
+		}
+		oldest, err := st.client.XRangeN(ctx, st.key, "-", "+", 1).Result()
+		if err != nil {
+			return err
+		}
+		if len(oldest) == 0 || before(after, oldest[0].ID) {
+			return errTrimmed
+		}
+		if all && before(upTo, read) {
+			upTo = read
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, "", err
 	}
-	defer done()
-	st.mu.Lock()
-	upTo = st.last // what is not after it was in the stream before
-	st.mu.Unlock()
-	from := after
+	return list, upTo, nil
+}
+
+// after returns the namespace's packets after an offset, and the last entry that
+// was looked at; all tells that the stream had no more.
+func (n *streamNode) after(ctx context.Context, offset string) (list []adapter.Kept, last string, all bool, err error) {
+	st := n.stream
 	writers := make(map[string]uint64)
-	for range maxPages {
-		page, err := st.client.XRangeN(ctx, st.key, "("+from, "+", historyPage).Result()
+	for size := 0; size < historyBytes; {
+		page, err := st.client.XRangeN(ctx, st.key, "("+offset, "+", historyPage).Result()
 		if err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		}
 		for _, m := range page {
-			from = m.ID
+			offset = m.ID
 			e, ok := parseEntry(m.Values)
+			size += entryCost + len(e.data)
 			if !ok || e.writer != "" && e.number <= writers[e.writer] {
 				continue
 			}
@@ -256,18 +289,8 @@ func (n *streamNode) History(ctx context.Context, after string) (list []adapter.
 			list = append(list, adapter.Kept{Packet: b.Packet, Options: b.Options})
 		}
 		if len(page) < historyPage {
-			break
+			return list, offset, true, nil
 		}
 	}
-	oldest, err := st.client.XRangeN(ctx, st.key, "-", "+", 1).Result()
-	if err != nil {
-		return nil, "", err
-	}
-	if len(oldest) == 0 || before(after, oldest[0].ID) {
-		return nil, "", errTrimmed
-	}
-	if before(upTo, from) {
-		upTo = from
-	}
-	return list, upTo, nil
+	return list, offset, false, nil
 }

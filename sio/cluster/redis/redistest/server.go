@@ -74,6 +74,7 @@ func (s *Server) Start() {
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", ""}, s.args...)
 	s.cmd = exec.Command("redis-server", args...)
 	s.cmd.Stderr = os.Stderr
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics cleans nothing up
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
