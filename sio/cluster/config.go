@@ -43,6 +43,12 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Validate returns the error that New would return because of c. It does not call UID.
+func (c Config) Validate() error {
+	_, err := c.withDefaults()
+	return err
+}
+
 // withDefaults checks c and fills in the defaults.
 func (c Config) withDefaults() (Config, error) {
 	for _, d := range []struct {

@@ -19,6 +19,23 @@ type Stats struct {
 	Queued   int // other nodes' events and requests that wait for a goroutine
 }
 
+// Plus returns the sums of s and other.
+func (s Stats) Plus(other Stats) Stats {
+	s.Published += other.Published
+	s.Lost += other.Lost
+	s.Received += other.Received
+	s.Invalid += other.Invalid
+	s.Unknown += other.Unknown
+	s.Dropped += other.Dropped
+	s.Expired += other.Expired
+	s.Panics += other.Panics
+	s.Nodes += other.Nodes
+	s.Requests += other.Requests
+	s.Asked += other.Asked
+	s.Queued += other.Queued
+	return s
+}
+
 // counters are the counters of Stats.
 type counters struct {
 	published, lost, received, invalid, unknown, dropped, expired, panics atomic.Uint64

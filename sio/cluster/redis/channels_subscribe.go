@@ -53,6 +53,19 @@ func (c *channels) punsubscribe(r *receiver, pattern string) {
 	c.change(r, true, false, []string{pattern})
 }
 
+// unsubscribeAll takes back every subscribe with r. A call of r.receive may be going on.
+func (c *channels) unsubscribeAll(r *receiver) {
+	c.mu.Lock()
+	var names []string
+	for key, t := range c.topics {
+		if !key.pattern && slices.Contains(t.receivers, r) {
+			names = append(names, key.name)
+		}
+	}
+	c.mu.Unlock()
+	c.unsubscribe(r, names...)
+}
+
 // change adds r to topics or removes it from them.
 func (c *channels) change(r *receiver, pattern, add bool, names []string) {
 	c.mu.Lock()

@@ -1,0 +1,102 @@
+package redis
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
+)
+
+// PubSubConfig configures [PubSub]. Zero values are defaults, those of
+// @socket.io/redis-adapter where it has the option.
+type PubSubConfig struct {
+	// Key begins the names of all channels; "socket.io" when empty. All servers must
+	// have the same.
+	Key string
+	// PublishOnSpecificResponseChannel has answers reach only the server that has
+	// asked. Servers with versions of the reference before 7.1 don't get them then.
+	PublishOnSpecificResponseChannel bool
+	// MaxQueued and MaxQueuedBytes bound what waits for Redis; 10,000 and 16 MiB when
+	// 0. What does not fit is not sent to other servers, and counted.
+	MaxQueued, MaxQueuedBytes int
+
+	// Node says how requests to other servers are dealt with; its RequestTimeout is the
+	// reference's requestsTimeout. UID is not used.
+	Node cluster.Config
+	// Logger is told of lost and regained connections, and for Node, unless that has
+	// its own; slog.Default() when nil.
+	Logger *slog.Logger
+}
+
+func (cfg *PubSubConfig) withDefaults() error {
+	if err := validate("PubSubConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes); err != nil {
+		return err
+	}
+	orDefault(&cfg.Key, "socket.io")
+	orDefault(&cfg.Logger, slog.Default())
+	orDefault(&cfg.Node.Logger, cfg.Logger)
+	return nil
+}
+
+// PubSub connects servers by Redis Pub/Sub, in the wire format of
+// @socket.io/redis-adapter 8.3: other servers get what is published while they
+// are connected to Redis, once at most. Safe for concurrent use.
+//
+// It differs from the reference in this: SocketsJoin, SocketsLeave and
+// DisconnectSockets act on this server's sockets at once, and with or without Redis.
+type PubSub struct {
+	cfg PubSubConfig
+	*members
+}
+
+// NewPubSub checks cfg. The options of client are used for connections of its own:
+// one that subscribes, one that publishes, and those that requests need. client itself
+// is not used, unless it is of a type that is not go-redis's own.
+func NewPubSub(client goredis.UniversalClient, cfg PubSubConfig) (*PubSub, error) {
+	if err := cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	return &PubSub{cfg, newMembers(client, channelsConfig{
+		maxQueued: cfg.MaxQueued, maxQueuedBytes: cfg.MaxQueuedBytes, logger: cfg.Logger,
+	})}, nil
+}
+
+// Adapter connects a namespace: give it to sio.Config.Adapter.
+func (p *PubSub) Adapter(local adapter.Local) adapter.Adapter {
+	cfg := p.cfg.Node
+	cfg.UID = pubsubIDs()
+	return p.add(local, cfg, func(uid string, receive func(m *cluster.Message)) cluster.Bus {
+		return p.open(local, uid, receive)
+	})
+}
+
+// Stats returns the figures of all namespaces together.
+func (p *PubSub) Stats() Stats { return p.stats() }
+
+// Close ends everything. Call it after the servers that use it were closed: what
+// waits for Redis is sent before, within a second.
+func (p *PubSub) Close() error { return p.close() }
+
+// pubsubIDs makes the UID of a node and then the ids of its requests, which begin with
+// it: all nodes get all answers, and those to others need not be looked into.
+func pubsubIDs() func() string {
+	uid := ""
+	return func() string {
+		if uid == "" {
+			uid = pubsubID()
+			return uid
+		}
+		return uid + pubsubID()
+	}
+}
+
+// pubsubID is 6 random characters of A-Z, a-z, 0-9, - and _.
+func pubsubID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails: see its documentation
+	return base64.RawURLEncoding.EncodeToString(b[:])[:6]
+}
