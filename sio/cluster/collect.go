@@ -28,6 +28,10 @@ type collection struct {
 	deadline *time.Timer // nil when the context has one
 }
 
+// maxClients is how many clients one node may announce: so many that sums don't
+// overflow.
+const maxClients = 1 << 40
+
 // share is what one node has to do with a collection.
 type share struct{ awaited int }
 
@@ -52,14 +56,17 @@ func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Opt
 		c.cancel()
 		return err
 	}
-	switch {
-	case sending != nil:
+	if sending != nil {
 		c.end(sending)
-	case n.counter != nil:
-		if count, err := n.ServerCount(ctx); err != nil {
-			c.end(err)
-		} else {
+	} else if n.counter != nil {
+		count, err := n.ServerCount(ctx)
+		switch {
+		case err == nil:
 			c.expect(count - 1)
+		case ctx.Err() != nil:
+			c.cancel() // acks is told nothing: it must not take this for an end before that of ctx
+		default:
+			c.end(err)
 		}
 	}
 	return nil
@@ -98,8 +105,8 @@ func (c *collection) expect(nodes int) {
 	}
 	c.roll.expected = max(nodes, c.roll.received())
 	c.acks.Servers(c.roll.left())
-	c.acks.Clients(0) // the one that stood for all
 	c.check()
+	c.acks.Clients(0) // the one that stood for all
 }
 
 // answer implements pending.
@@ -120,7 +127,7 @@ func (c *collection) answer(m *Message) bool {
 
 // clients takes a node's number of clients.
 func (c *collection) clients(m *Message) bool {
-	if m.ClientCount < 0 || !c.roll.wants(m.UID) {
+	if m.ClientCount < 0 || m.ClientCount > maxClients || !c.roll.wants(m.UID) {
 		return false
 	}
 	size, ok := c.node.hold(m)
@@ -138,8 +145,8 @@ func (c *collection) clients(m *Message) bool {
 	}
 	s.awaited += m.ClientCount
 	c.awaited += m.ClientCount
-	c.acks.Clients(m.ClientCount)
 	c.check()
+	c.acks.Clients(m.ClientCount)
 	return true
 }
 
@@ -156,8 +163,8 @@ func (c *collection) client(m *Message) bool {
 	c.size += size
 	s.awaited--
 	c.awaited--
-	c.acks.Answer(m.Answer)
 	c.check()
+	c.acks.Answer(m.Answer)
 	return true
 }
 
@@ -169,13 +176,14 @@ func (c *collection) lose(uid string) {
 		return
 	}
 	if c.roll.remove(uid) {
+		c.check()
 		c.acks.Clients(0)
 	} else if s := c.shares[uid]; s != nil {
-		c.acks.Gone(s.awaited)
-		c.awaited -= s.awaited
-		s.awaited = 0
+		gone := s.awaited
+		s.awaited, c.awaited = 0, c.awaited-gone
+		c.check()
+		c.acks.Gone(gone)
 	}
-	c.check()
 }
 
 // end implements pending.
@@ -189,11 +197,11 @@ func (c *collection) end(error) {
 	if c.roll.expected < 0 {
 		missing = 1
 	}
+	c.finish()
 	for range missing {
 		c.acks.Clients(1)
 	}
 	c.acks.Gone(missing + c.awaited)
-	c.finish()
 }
 
 // cancel ends the collection when nobody waits for it.
@@ -205,7 +213,8 @@ func (c *collection) cancel() {
 	}
 }
 
-// check ends the collection when everything has come.
+// check ends the collection when everything has come. acks is told afterwards: who
+// waits for it then finds the collection over.
 func (c *collection) check() {
 	if c.roll.complete() && c.awaited == 0 {
 		c.finish()

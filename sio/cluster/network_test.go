@@ -25,6 +25,8 @@ type network struct {
 
 	mu   sync.Mutex
 	ends map[string]*end // by UID
+
+	afterClose int // calls of Publish
 }
 
 // end is a node's bus.
@@ -73,6 +75,7 @@ func (e *end) Publish(m *cluster.Message) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.closed {
+		w.afterClose++
 		return errBusClosed
 	}
 	if e.refuse != nil {
@@ -160,6 +163,39 @@ func (e countingEnd) ServerCount(ctx context.Context) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.ends), nil
+}
+
+// refuse makes a node's bus take nothing.
+func (w *network) refuse(uid string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends[uid].refuse = err
+}
+
+// late is how often Publish was called after Close.
+func (w *network) late() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.afterClose
+}
+
+// cut takes a node off the network without its knowing.
+func (w *network) cut(uid string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends[uid].refuse = errBusClosed
+	delete(w.ends, uid)
+}
+
+// inject hands a message to a node as if another one had sent it.
+func (w *network) inject(to string, m cluster.Message) {
+	w.mu.Lock()
+	e := w.ends[to]
+	w.mu.Unlock()
+	if m.Namespace == "" {
+		m.Namespace = "/"
+	}
+	e.receive(&m)
 }
 
 // members are nodes with the servers that they belong to.

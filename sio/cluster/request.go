@@ -149,7 +149,7 @@ func (q *query) answer(m *Message) bool {
 	case !q.countOnly:
 		q.sockets = append(q.sockets, m.Sockets...)
 	case m.CountOnly:
-		q.count += max(m.ClientCount, 0)
+		q.count += min(max(m.ClientCount, 0), maxClients)
 	default:
 		q.count += len(m.Sockets)
 	}
