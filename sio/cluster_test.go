@@ -13,13 +13,24 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// bus connects the servers of a test: the least that an adapter can be.
+// medium connects the servers of a test.
+type medium interface {
+	connect(local adapter.Local) adapter.Adapter
+	silence(on bool) // the other servers do not answer
+	closes() int     // how many adapters were closed
+}
+
+// bus is the least that an adapter can be.
 type bus struct {
 	mu     sync.Mutex
 	nodes  []*node
-	silent bool // the other servers do not answer
+	silent bool
 	closed int
 }
+
+func (b *bus) silence(on bool) { b.silent = on }
+
+func (b *bus) closes() int { return b.closed }
 
 // node is one namespace of one server. It implements adapter.Adapter.
 type node struct {
@@ -130,9 +141,14 @@ func (n *node) Close() error {
 	return nil
 }
 
-// TestAdapter drives two servers through an adapter, as a cluster's would.
+// TestAdapter drives two servers through the least of adapters, and through the
+// nodes of a cluster.
 func TestAdapter(t *testing.T) {
-	b := new(bus)
+	t.Run("least", func(t *testing.T) { testAdapter(t, new(bus)) })
+	t.Run("cluster", func(t *testing.T) { testAdapter(t, &wires{t: t}) })
+}
+
+func testAdapter(t *testing.T, b medium) {
 	setup := func(f *fixture) {
 		echo(f)
 		f.OnServerEvent("sum", func(e *sio.ServerEvent) {
@@ -243,8 +259,8 @@ func TestAdapter(t *testing.T) {
 		empty(t, "notes to itself", one.errors)
 	})
 	t.Run("silent", func(t *testing.T) {
-		b.silent = true
-		defer func() { b.silent = false }()
+		b.silence(true)
+		defer b.silence(false)
 		if _, err := one.Timeout(time.Millisecond).FetchSockets(ctx); !errors.Is(err, sio.ErrTimeout) {
 			t.Errorf("FetchSockets: %v", err)
 		}
@@ -272,8 +288,8 @@ func TestAdapter(t *testing.T) {
 		if err := f.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
-		if want := []int{2, 3}[i]; b.closed != want {
-			t.Errorf("%d adapters were closed, want %d", b.closed, want)
+		if want := []int{2, 3}[i]; b.closes() != want {
+			t.Errorf("%d adapters were closed, want %d", b.closes(), want)
 		}
 	}
 }
