@@ -17,7 +17,7 @@ import (
 func main() {
 	inline := flag.Bool("inline", false, "run the handlers on the event loop")
 	keep := flag.Bool("keep-request", false, "keep each client's handshake request")
-	by := flag.String("adapter", "", "join other servers through the Redis of the environment variable REDIS_URL: streams")
+	by := flag.String("adapter", "", "join other servers through the Redis of the environment variable REDIS_URL: pubsub, sharded or streams")
 	deflate := flag.Bool("deflate", false, "compress WebSocket messages of 64 bytes and more")
 	flag.Parse()
 	cfg := sio.Config{DiscardRequest: !*keep, NoClient: true}
