@@ -41,10 +41,17 @@ func mount(t *testing.T, startHTTP func(*httptest.Server), forwarding ...*eio.Fo
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/engine.io/", srv.Handler(engine))
+	handler := srv.Handler(engine)
+	mux.HandleFunc("/engine.io/", func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 { // as if the server's WriteTimeout were over, which polls outlive
+			if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
+				t.Error(err)
+			}
+		}
+		handler.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("/other", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "other") })
 	h := httptest.NewUnstartedServer(mux)
-	h.Config.WriteTimeout = 50 * time.Millisecond // which polls outlive
 	h.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	startHTTP(h)
 	t.Cleanup(func() {
