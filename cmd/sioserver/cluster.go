@@ -3,9 +3,6 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
@@ -20,18 +17,7 @@ type bus interface {
 }
 
 // adapters are the values of -adapter.
-var adapters = map[string]func(o options, log *slog.Logger) (bus, error){
-	"streams": func(o options, log *slog.Logger) (bus, error) {
-		client, err := redis.NewClient(o.redis)
-		if err != nil {
-			return nil, err
-		}
-		return redis.NewStreams(client, redis.StreamsConfig{Logger: log})
-	},
-}
-
-// adapterNames lists them for a person.
-func adapterNames() string { return strings.Join(slices.Sorted(maps.Keys(adapters)), " or ") }
+var adapters = []string{"pubsub", "sharded", "streams"}
 
 // membership is a server's part in a cluster; the zero value is of none.
 type membership struct {
@@ -49,19 +35,27 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 		return m, nil
 	}
 	redis.LogTo(log)
-	var err error
-	if m.bus, err = adapters[o.adapter](o, log); err != nil {
+	client, err := redis.NewClient(o.redis)
+	if err != nil {
 		return nil, fmt.Errorf("invalid value for flag -redis: %w", err)
+	}
+	defer client.Close() // what follows has its own
+	switch o.adapter {
+	case "pubsub":
+		m.bus, err = redis.NewPubSub(client, redis.PubSubConfig{Logger: log})
+	case "sharded":
+		m.bus, err = redis.NewSharded(client, redis.ShardedConfig{Logger: log})
+	default:
+		m.bus, err = redis.NewStreams(client, redis.StreamsConfig{Logger: log})
+	}
+	if err != nil {
+		return nil, err
 	}
 	cfg.Adapter = m.bus.Adapter
 	if o.advertise == "" {
 		return m, nil
 	}
-	client, err := redis.NewClient(o.redis)
-	if err == nil {
-		defer client.Close() // the directory has its own
-		m.directory, err = redis.NewDirectory(client, redis.DirectoryConfig{Addr: o.advertise, Logger: log})
-	}
+	m.directory, err = redis.NewDirectory(client, redis.DirectoryConfig{Addr: o.advertise, Logger: log})
 	if err != nil {
 		m.leave()
 		return nil, err

@@ -106,7 +106,7 @@ func TestServesWithoutItsCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody.Close()
-	for adapter := range adapters {
+	for _, adapter := range adapters {
 		t.Run(adapter, func(t *testing.T) {
 			var stderr bytes.Buffer
 			url, signals, ended := start(t, &stderr, "-redis", "redis://"+nobody.Addr().String(), "-adapter", adapter,
@@ -156,7 +156,7 @@ func TestRefusals(t *testing.T) {
 		{"no transport", []string{"-transports", ""}, `invalid value "" for flag -transports`},
 		{"bad redis", []string{"-redis", "http://:secret@x"}, `sioserver: invalid value for flag -redis: redis: http://`},
 		{"no redis", []string{"-redis", "redis://:secret@[x"}, `sioserver: invalid value for flag -redis: redis: the address is no URL`},
-		{"bad adapter", []string{"-adapter", "pigeon"}, `invalid value "pigeon" for flag -adapter: it must be `},
+		{"bad adapter", []string{"-adapter", "pigeon"}, `invalid value "pigeon" for flag -adapter: it must be pubsub, sharded or streams`},
 		{"advertise alone", []string{"-advertise", "10.0.0.1:3000"}, `invalid value "10.0.0.1:3000" for flag -advertise: it needs -redis`},
 		{"bad advertise", []string{"-redis", "redis://127.0.0.1:1", "-advertise", ":3000"}, `invalid value ":3000" for flag -advertise: it must be host:port`},
 		{"argument", []string{"3000"}, `unexpected argument "3000"`},

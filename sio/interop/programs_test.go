@@ -14,7 +14,7 @@ import (
 // and wants all clients to go on with the other.
 func TestProgramsBehindNginx(t *testing.T) {
 	program := build(t)
-	for _, kind := range []string{"streams"} {
+	for _, kind := range []string{"pubsub", "sharded", "streams"} {
 		t.Run(kind, func(t *testing.T) {
 			r := redistest.Start(t)
 			var servers [2]*server
