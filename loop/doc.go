@@ -31,6 +31,9 @@
 // system calls on the descriptor, and a second epoll instance tells when a
 // connection that refused bytes takes them again.
 //
+// A loop that has nothing to do waits in the runtime's poller, not in gnet's system
+// call, which Go's scheduler makes dear: see type rest.
+//
 // # Ways in
 //
 // Listen's own listeners (an engine of Start has none), and Engine.Adopt for connections that were accepted

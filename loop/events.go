@@ -35,9 +35,10 @@ func (ev *events) OnTick() (time.Duration, gnet.Action) {
 // them.
 func (ev *events) OnShutdown(gnet.Engine) {
 	for _, r := range ev.e.reactor {
-		r.wakeMu.Lock()
-		r.asleep = true
-		r.wakeMu.Unlock()
+		r.rest.mu.Lock()
+		r.ended = true
+		r.rest.mu.Unlock()
+		r.rest.visit()
 	}
 }
 
@@ -47,6 +48,9 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	t := ev.e.door
 	switch ctx := gc.Context().(type) {
 	case probe:
+		if err := r.rest.init(gc.Fd(), ev.e.maxFD); err != nil {
+			r.loop.log.Debug("loop: waiting in gnet alone", "error", err)
+		}
 		r.loop.turn() // what was posted before the loop was bound
 		return nil, gnet.None
 	case *ticket:
@@ -77,6 +81,7 @@ func (ev *events) OnTraffic(gc gnet.Conn) gnet.Action {
 	r := c.loop.be.(*reactor)
 	r.current = gc
 	c.loop.received(c, b)
+	r.idle(c)
 	return r.settle(gc)
 }
 

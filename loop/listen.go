@@ -78,6 +78,7 @@ func newEngine(cfg Config) (*Engine, error) {
 	}
 	for i := range cfg.Loops {
 		r := &reactor{e: e}
+		r.rest.visit() // until all loops are bound
 		r.loop = newLoop(i, r, cfg.Logger, cfg.MaxQueued)
 		e.reactor = append(e.reactor, r)
 		e.loops = append(e.loops, r.loop)
@@ -127,6 +128,9 @@ func (e *Engine) bindLoops() error {
 		if err := e.host.probe(nc); err != nil {
 			return err
 		}
+	}
+	for _, r := range e.reactor {
+		r.rest.leave()
 	}
 	close(e.ready)
 	return nil

@@ -87,6 +87,13 @@ func (l *Loop) end(c *Conn) {
 	l.leave()
 }
 
+// prolong goes on with the burst of c's event, which had ended, because of a wake-up.
+func (l *Loop) prolong(c *Conn) {
+	l.now = 0
+	l.armed = false
+	l.end(c)
+}
+
 // turn is the burst that a wake-up causes. It comes after all events that the
 // poller reported together.
 func (l *Loop) turn() {

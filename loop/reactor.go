@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +22,8 @@ type reactor struct {
 	closing bool                           // current is to be closed
 	timer   *time.Timer
 	iovecs  []unix.Iovec
-
-	wakeMu sync.RWMutex
-	asleep bool // gnet ends: its wake-up descriptor may be closed, and reused
+	rest    rest
+	ended   bool // gnet ends: its eventfd may be closed, and reused; guarded by rest.mu
 }
 
 // reactorOf returns the reactor that is bound to gnet's loop el, binding a free
@@ -61,19 +59,45 @@ func (r *reactor) settle(gc gnet.Conn) gnet.Action {
 
 // Run is a turn: gnet calls it after the events of a poll.
 func (r *reactor) Run(context.Context) error {
+	r.rest.mu.Lock()
+	r.rest.summoned = false
+	r.rest.mu.Unlock()
 	r.loop.turn()
+	r.idle(nil)
 	return nil
 }
 
+// idle rests at the end of the burst of c, nil for a turn, and runs what is posted
+// meanwhile, until gnet has something to do.
+func (r *reactor) idle(c *Conn) {
+	for !r.closing && r.rest.begin() {
+		switch end, woken := r.rest.sleep(); {
+		case end == byEvents:
+			if woken {
+				r.Wake() // the turn comes after them
+			}
+			return
+		case end == atOnce && c != nil:
+			// gnet may have reported other events together with c's.
+			r.loop.prolong(c)
+		default:
+			r.loop.turn()
+		}
+	}
+}
+
 func (r *reactor) Wake() {
-	r.wakeMu.RLock()
-	defer r.wakeMu.RUnlock()
+	r.rest.mu.Lock()
+	defer r.rest.mu.Unlock()
 	// What is posted while the loop cannot be woken is run when it is bound,
 	// or after gnet's end.
-	if el := r.el.Load(); el != nil && !r.asleep {
-		if err := (*el).Execute(context.Background(), r); err != nil {
-			r.loop.log.Error("loop: cannot wake a loop", "error", err)
-		}
+	el := r.el.Load()
+	if r.rest.wake() || el == nil || r.ended {
+		return
+	}
+	r.rest.summoned = true
+	if err := (*el).Execute(context.Background(), r); err != nil {
+		r.loop.log.Error("loop: cannot wake a loop", "error", err)
 	}
 }
 
@@ -177,6 +201,8 @@ func (r *reactor) enroll(nc net.Conn, t *ticket) error {
 		_ = nc.Close()
 		return ErrShutdown
 	}
+	r.rest.visit()
+	defer r.rest.leave()
 	opened, err := (*r.el.Load()).Enroll(gnet.NewContext(context.Background(), t), nc)
 	if err != nil {
 		_ = nc.Close()

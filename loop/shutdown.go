@@ -118,6 +118,7 @@ func (e *Engine) finish(err error) {
 	for _, r := range e.reactor {
 		r.loop.shut()
 		r.stopTimer()
+		r.rest.close()
 	}
 	for _, l := range e.loops {
 		l.closeRelays() // those that the mailboxes brought
