@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// client is one that keeps losing its connection, and comes back.
+// client is one that keeps losing its connection, and comes back. It acknowledges by
+// its id.
 type client struct {
 	t                testing.TB
 	conn             net.Conn
@@ -62,6 +63,9 @@ func (c *client) read() error {
 	if _, err := io.ReadFull(c.conn, head[:2]); err != nil {
 		return err
 	}
+	if head[0]&0xf == 8 {
+		return io.EOF
+	}
 	n := int(head[1])
 	if n == 126 {
 		if _, err := io.ReadFull(c.conn, head[2:4]); err != nil {
@@ -87,8 +91,14 @@ func (c *client) read() error {
 		}
 		c.sid, c.pid = reply.SID, reply.PID
 	case strings.HasPrefix(text, "42"):
+		data := strings.TrimLeft(text[2:], "0123456789")
+		if id := strings.TrimSuffix(text[2:], data); id != "" {
+			if err := c.send(fmt.Sprintf("43%s[%q]", id, c.sid)); err != nil {
+				return err
+			}
+		}
 		var event []any
-		if err := json.Unmarshal(payload[2:], &event); err != nil {
+		if err := json.Unmarshal([]byte(data), &event); err != nil {
 			return err
 		}
 		if len(event) > 2 {

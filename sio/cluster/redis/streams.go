@@ -28,6 +28,12 @@ type StreamsConfig struct {
 	ReadCount int64
 	// BlockTime is how long a read waits for entries; 5 seconds when 0.
 	BlockTime time.Duration
+	// ChannelPrefix begins the names of the channels that requests to other servers and
+	// their answers go by; "socket.io" when empty.
+	ChannelPrefix string
+	// UseShardedPubSub has them published by SPUBLISH: in a Redis Cluster a channel then
+	// costs one node and not all. It needs Redis 7. All servers must have the same.
+	UseShardedPubSub bool
 	// SessionPrefix begins the keys of sessions; "sio:session:" when empty.
 	SessionPrefix string
 	// OnlyPlaintext writes bytes as JSON, too, base64 in a string: readers don't get
@@ -43,11 +49,15 @@ type StreamsConfig struct {
 	// OrderTimeout is how long a packet of this server may wait for its place in the
 	// stream before it is delivered here without one; 250 ms when 0.
 	OrderTimeout time.Duration
-	// MaxQueued and MaxQueuedBytes bound, for each stream, what waits for Redis; 10,000
-	// and 16 MiB when 0. What does not fit is not sent to other servers, and counted.
+	// MaxQueued and MaxQueuedBytes bound, for each stream and for the channels, what
+	// waits for Redis; 10,000 and 16 MiB when 0. What does not fit is not sent to other
+	// servers, and counted.
 	MaxQueued, MaxQueuedBytes int
 
-	// Logger is told of lost and regained connections; slog.Default() when nil.
+	// Node says how requests to other servers are dealt with.
+	Node cluster.Config
+	// Logger is told of lost and regained connections, and for Node, unless that has
+	// its own; slog.Default() when nil.
 	Logger *slog.Logger
 }
 
@@ -58,26 +68,28 @@ func (cfg *StreamsConfig) withDefaults() error {
 	}{
 		{"StreamCount", int64(cfg.StreamCount)}, {"MaxLen", cfg.MaxLen}, {"ReadCount", cfg.ReadCount},
 		{"BlockTime", int64(cfg.BlockTime)}, {"SessionLife", int64(cfg.SessionLife)}, {"SessionGrace", int64(cfg.SessionGrace)}, {"OrderTimeout", int64(cfg.OrderTimeout)},
-		{"MaxQueued", int64(cfg.MaxQueued)}, {"MaxQueuedBytes", int64(cfg.MaxQueuedBytes)},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("redis: StreamsConfig.%s is %d; it must be positive, or 0 for the default", f.name, f.value)
 		}
+	}
+	if err := validate("StreamsConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes); err != nil {
+		return err
 	}
 	orDefault(&cfg.StreamName, "socket.io")
 	orDefault(&cfg.StreamCount, 1)
 	orDefault(&cfg.MaxLen, 10_000)
 	orDefault(&cfg.ReadCount, 100)
 	orDefault(&cfg.BlockTime, 5*time.Second)
+	orDefault(&cfg.ChannelPrefix, "socket.io")
 	orDefault(&cfg.SessionPrefix, "sio:session:")
 	orDefault(&cfg.SessionLife, 2*time.Minute)
 	orDefault(&cfg.SessionGrace, 250*time.Millisecond)
 	orDefault(&cfg.OrderTimeout, 250*time.Millisecond)
 	orDefault(&cfg.MaxQueued, 10_000)
 	orDefault(&cfg.MaxQueuedBytes, 16<<20)
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	orDefault(&cfg.Logger, slog.Default())
+	orDefault(&cfg.Node.Logger, cfg.Logger)
 	return nil
 }
 
@@ -101,19 +113,25 @@ type StreamsStats struct {
 	// Invalid is entries that could not be understood, Duplicates entries that were
 	// added twice because the outcome was not known the first time.
 	Invalid, Duplicates uint64
-	// Lost is how often Redis went away.
+	// Lost is how often Redis went away, for each stream.
 	Lost uint64
-	// Queued is what waits for Redis now.
+	// Queued is what waits for the streams now.
 	Queued int
-	// Connected is whether the last that was tried with each stream has succeeded.
+	// Connected is whether the last that was tried with each stream, and with the
+	// channels, has succeeded.
 	Connected bool
+	// Channels are the figures of the channels, for requests and answers, and of the
+	// namespaces' nodes, which also get what comes through streams: it is among what
+	// Channels has Received.
+	Channels Stats
 }
 
 // Streams connects servers by Redis Streams. Safe for concurrent use.
 type Streams struct {
-	cfg    StreamsConfig
-	client goredis.UniversalClient // its own; commands end with their contexts
-	writer string                  // tells the entries of this Streams from others
+	cfg     StreamsConfig
+	writer  string // tells the entries of this Streams from others
+	members *members
+	client  goredis.UniversalClient // that of members; commands end with their contexts
 
 	sessions *sessions
 
@@ -122,13 +140,18 @@ type Streams struct {
 }
 
 // NewStreams checks cfg. The options of client are used for connections of its
-// own: two for each stream, and those that sessions need. client itself is not
-// used, unless it is of a type that is not go-redis's own.
+// own: two for each stream, two for the channels, and those that sessions and requests
+// need. client itself is not used, unless it is of a type that is not go-redis's own.
 func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	s := &Streams{cfg: cfg, client: own(client), writer: cluster.NewUID(), streams: make(map[string]*stream)}
+	s := &Streams{cfg: cfg, writer: cluster.NewUID(), streams: make(map[string]*stream)}
+	s.members = newMembers(client, channelsConfig{
+		sharded: cfg.UseShardedPubSub, maxQueued: cfg.MaxQueued, maxQueuedBytes: cfg.MaxQueuedBytes,
+		logger: cfg.Logger.With("of", "requests and answers"),
+	})
+	s.client = s.members.client
 	s.sessions = newSessions(s)
 	return s, nil
 }
@@ -136,7 +159,17 @@ func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, er
 // Adapter connects a namespace: give it to sio.Config.Adapter. The namespace's
 // stream is read from now on.
 func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
-	key := streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace())
+	st := s.stream(streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace()))
+	n := &streamNode{stream: st, local: local}
+	n.Adapter = s.members.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message)) cluster.Bus {
+		n.bus = s.open(st, local.Namespace(), uid, receive)
+		return n.bus
+	})
+	return n
+}
+
+// stream is the one with a key, which is read from the first time on.
+func (s *Streams) stream(key string) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.streams[key]
@@ -144,16 +177,15 @@ func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 		st = newStream(s, key)
 		s.streams[key] = st
 	}
-	n := &streamNode{stream: st, local: local, uid: cluster.NewUID()}
-	st.add(n)
-	return n
+	return st
 }
 
-// Stats returns the figures of all streams.
+// Stats returns the figures of all streams, and of the channels.
 func (s *Streams) Stats() StreamsStats {
+	all := StreamsStats{Channels: s.members.stats(), SessionsDropped: s.sessions.dropped.Load()}
+	all.Connected = all.Channels.Connected
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := StreamsStats{Connected: true, SessionsDropped: s.sessions.dropped.Load()}
 	for _, st := range s.streams {
 		st.addTo(&all)
 	}
@@ -161,7 +193,7 @@ func (s *Streams) Stats() StreamsStats {
 }
 
 // Close ends everything. Call it after the servers that use it were closed: what
-// waits for Redis is sent before, within a second.
+// waits for Redis is sent before, within two seconds.
 func (s *Streams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +203,7 @@ func (s *Streams) Close() error {
 		st.finish(ctx)
 	}
 	s.sessions.finish(ctx)
-	err := s.client.Close() // ends reads that wait
+	err := s.members.close() // ends reads that wait
 	<-s.sessions.done
 	for _, st := range s.streams {
 		st.leave()

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"strconv"
 
-	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
@@ -59,11 +58,6 @@ func data(m *cluster.Message, onlyPlaintext bool) (string, error) {
 		return string(b), err
 	}
 	return base64.StdEncoding.EncodeToString(b), nil
-}
-
-// broadcastData is the data of a broadcast.
-func broadcastData(namespace string, p adapter.Packet, o adapter.Options, onlyPlaintext bool) (string, error) {
-	return data(&cluster.Message{Type: cluster.Broadcast, Namespace: namespace, Packet: p, Options: o}, onlyPlaintext)
 }
 
 // message is what the entry says. It refers to memory of its own.

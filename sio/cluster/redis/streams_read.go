@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
-
-	"github.com/sioserver/sioserver/sio/adapter"
-	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 // stream is one stream of Redis as this process uses it. Safe for concurrent use.
@@ -30,9 +28,9 @@ type stream struct {
 	turn sync.Mutex // held while namespaces are called: one packet has its turn at a time
 
 	mu          sync.Mutex
-	nodes       map[string]*streamNode // by namespace
-	last        string                 // the entry that was dispatched last; "" before the beginning is known
-	writers     map[string]uint64      // the last number of each
+	buses       map[string][]*streamBus // by namespace; the lists are never changed in place
+	last        string                  // the entry that was dispatched last; "" before the beginning is known
+	writers     map[string]uint64       // the last number of each
 	queue       []entry
 	queuedBytes int
 	number      uint64
@@ -51,7 +49,7 @@ func newStream(s *Streams, key string) *stream {
 	st := &stream{
 		owner: s, cfg: &s.cfg, client: s.client, key: key,
 		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}),
-		nodes: make(map[string]*streamNode), writers: make(map[string]uint64), waiting: make(map[uint64]*keptEntry),
+		buses: make(map[string][]*streamBus), writers: make(map[string]uint64), waiting: make(map[uint64]*keptEntry),
 	}
 	st.ctx, st.cancel = context.WithCancel(context.Background())
 	st.running.Go(st.read)
@@ -59,20 +57,23 @@ func newStream(s *Streams, key string) *stream {
 	return st
 }
 
-func (st *stream) add(n *streamNode) {
+func (st *stream) add(b *streamBus) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	n.since = st.last
-	st.nodes[n.local.Namespace()] = n
+	b.since = st.last
+	st.buses[b.namespace] = append(slices.Clip(st.buses[b.namespace]), b)
 }
 
-func (st *stream) remove(n *streamNode) {
+func (st *stream) remove(b *streamBus) {
 	st.turn.Lock() // whoever is being called has returned
 	defer st.turn.Unlock()
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if name := n.local.Namespace(); st.nodes[name] == n {
-		delete(st.nodes, name)
+	left := slices.DeleteFunc(slices.Clone(st.buses[b.namespace]), func(other *streamBus) bool { return other == b })
+	if len(left) == 0 {
+		delete(st.buses, b.namespace)
+	} else {
+		st.buses[b.namespace] = left
 	}
 }
 
@@ -166,8 +167,10 @@ func (st *stream) check() error {
 // startAt begins to read after an entry. st.mu is held.
 func (st *stream) startAt(id string) {
 	st.last = id
-	for _, n := range st.nodes {
-		n.since = id
+	for _, list := range st.buses {
+		for _, b := range list {
+			b.since = id
+		}
 	}
 }
 
@@ -186,15 +189,16 @@ func (st *stream) dispatch(m goredis.XMessage) {
 	st.turn.Lock()
 	defer st.turn.Unlock()
 	st.mu.Lock()
-	n := st.nodes[e.namespace]
+	buses := st.buses[e.namespace]
 	own := e.writer == st.owner.writer
 	ok = ok && (!own || e.number <= st.number) // else somebody else has written it
 	switch {
 	case !ok:
 		st.stats.Invalid++
+		buses = nil
 	case e.writer != "" && st.again(e):
 		st.stats.Duplicates++
-		n = nil
+		buses = nil
 	case !own:
 		st.stats.Received++
 	}
@@ -206,15 +210,19 @@ func (st *stream) dispatch(m goredis.XMessage) {
 		}
 	}
 	st.mu.Unlock()
-	switch {
-	case kept != nil:
+	if kept != nil {
 		kept.met(m.ID)
-	case n != nil && ok && e.uid != n.uid:
-		if err := n.receive(e, m.ID); err != nil {
+	}
+	for _, b := range buses {
+		if e.uid == b.uid {
+			continue
+		}
+		if err := b.receiveEntry(e, m.ID); err != nil {
 			st.mu.Lock()
 			st.stats.Invalid++
 			st.mu.Unlock()
 			st.cfg.Logger.Debug("redis: invalid entry", "stream", st.key, "id", m.ID, "error", err)
+			break
 		}
 	}
 	st.mu.Lock()
@@ -234,34 +242,3 @@ func (st *stream) again(e entry) bool {
 	st.writers[e.writer] = e.number
 	return false
 }
-
-// receive acts on what another server says.
-func (n *streamNode) receive(e entry, id string) error {
-	m, err := e.message()
-	if err != nil {
-		return err
-	}
-	switch m.Type {
-	case cluster.Broadcast:
-		if m.RequestID == "" && !m.Options.Volatile {
-			m.Packet.Offset = id
-		}
-		return n.local.Broadcast(m.Packet, m.Options)
-	case cluster.SocketsJoin:
-		n.local.AddSockets(m.Options, m.Rooms)
-	case cluster.SocketsLeave:
-		n.local.DelSockets(m.Options, m.Rooms)
-	case cluster.DisconnectSockets:
-		n.local.DisconnectSockets(m.Options, m.Close)
-	}
-	return nil
-}
-
-// Since implements adapter.Recoverer.
-func (n *streamNode) Since() string {
-	n.stream.mu.Lock()
-	defer n.stream.mu.Unlock()
-	return n.since
-}
-
-var _ adapter.Recoverer = (*streamNode)(nil)

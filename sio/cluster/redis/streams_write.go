@@ -20,14 +20,18 @@ const (
 	tailEntries = 10_000 // looked at for what may have been added
 )
 
-// enqueue puts an entry into the queue. kept, unless nil, waits for its place. It
-// reports false when the queue is full or has ended.
-func (st *stream) enqueue(e entry, kept *keptEntry) bool {
+// enqueue puts an entry into the queue. kept, unless nil, waits for its place. The
+// error is ErrQueueFull or ErrClosed.
+func (st *stream) enqueue(e entry, kept *keptEntry) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.ended || len(st.queue) >= st.cfg.MaxQueued || st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes {
+	switch {
+	case st.ended:
 		st.stats.Dropped++
-		return false
+		return ErrClosed
+	case len(st.queue) >= st.cfg.MaxQueued, st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes:
+		st.stats.Dropped++
+		return ErrQueueFull
 	}
 	st.number++
 	e.writer, e.number = st.owner.writer, st.number
@@ -37,7 +41,7 @@ func (st *stream) enqueue(e entry, kept *keptEntry) bool {
 		st.awaitTurn(e.number, kept)
 	}
 	wake(st.wake)
-	return true
+	return nil
 }
 
 // write is the writing goroutine.
