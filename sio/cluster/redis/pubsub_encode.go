@@ -114,13 +114,14 @@ func appendBroadcastRequest(b []byte, m *cluster.Message) ([]byte, error) {
 // appendRequest appends any other request, as JSON. Its member count is our own: who
 // knows it answers with the number of sockets.
 func appendRequest(b []byte, m *cluster.Message) (_ []byte, err error) {
-	b = append(b, `{"uid":`...)
-	b = jsonenc.AppendString(b, m.UID)
-	if m.RequestID != "" {
-		b = append(b, `,"requestId":`...)
-		b = jsonenc.AppendString(b, m.RequestID)
+	b = append(b, '{')
+	if m.UID != "" {
+		b = append(jsonenc.AppendString(append(b, `"uid":`...), m.UID), ',')
 	}
-	b = append(b, `,"type":`...)
+	if m.RequestID != "" {
+		b = append(jsonenc.AppendString(append(b, `"requestId":`...), m.RequestID), ',')
+	}
+	b = append(b, `"type":`...)
 	switch m.Type {
 	case cluster.SocketsJoin:
 		b = appendRooms(appendOptions(b, joinRequest, m), m.Rooms)
