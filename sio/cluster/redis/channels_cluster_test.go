@@ -38,8 +38,8 @@ func startCluster(t testing.TB) *redisCluster {
 	}
 	for _, n := range c.nodes {
 		eventually(t, "a cluster", func() bool {
-			slots, err := n.Client.ClusterSlots(t.Context()).Result()
-			return err == nil && len(slots) == 2
+			shards, err := n.Client.ClusterShards(t.Context()).Result()
+			return err == nil && len(shards) == 2 && len(shards[0].Slots) > 0 && len(shards[1].Slots) > 0
 		})
 	}
 	return &c
