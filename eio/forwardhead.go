@@ -41,6 +41,9 @@ func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string) 
 	return appendForwardedFields(dst, peer)
 }
 
+// openHead is a whole head without the blank line.
+func openHead(head []byte) []byte { return head[:len(head)-len("\r\n")] }
+
 func appendForwardedFields(dst []byte, peer string) []byte {
 	dst = http1.AppendHeader(dst, forwardedField, "1")
 	return http1.AppendHeader(dst, "X-Forwarded-For", peer)
