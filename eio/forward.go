@@ -190,7 +190,7 @@ func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel, refused 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), srv.cfg.RequestTimeout)
 	defer cancel()
-	head := appendForwardedFields(openHead(appendHead(nil, r, "Upgrade")), hostOf(r.RemoteAddr))
+	head := appendForwardedFields(openHead(appendHead(nil, r, "Upgrade, close")), hostOf(r.RemoteAddr))
 	head = append(head, "\r\n"...)
 	f := srv.forwarder
 	err := f.ask(ctx, node, func(addr string) (err error) {

@@ -35,8 +35,8 @@ func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string) 
 			dst = append(dst, "\r\n"...)
 		}
 	}
-	if upgrade {
-		dst = http1.AppendHeader(dst, "Connection", "Upgrade")
+	if upgrade { // whatever the answer is, nothing else may follow through the tunnel
+		dst = http1.AppendHeader(dst, "Connection", "Upgrade, close")
 	}
 	return appendForwardedFields(dst, peer)
 }

@@ -2,6 +2,7 @@ package eio_test
 
 import (
 	"encoding/base64"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -45,4 +46,22 @@ func TestForwardingThroughNetHTTPFailsOnce(t *testing.T) {
 	if s := m.srv.ForwardStats(); s.Unknown != 1 {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestRefusedUpgradeEndsTheConnection has an upgrade passed on to a node inside a
+// net/http server that answers it without changing the protocol: what follows must
+// not reach that server, whose other routes are none of the client's business.
+func TestRefusedUpgradeEndsTheConnection(t *testing.T) {
+	known := &cluster{nodes: make(map[uint32]string)}
+	m := mount(t, (*httptest.Server).Start, &eio.Forwarding{Directory: known.of(7)})
+	known.set(7, m.http.Listener.Addr().String())
+	front := start(t, eio.Config{Forwarding: &eio.Forwarding{Directory: known.of(8)}})
+	c := eiotest.DialTCP(t, front.addr)
+	c.WriteString("POST /engine.io/?EIO=4&transport=polling&sid=" + sidOfNode(7) +
+		" HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+	if r := c.ReadResponse(); r.Status != http.StatusBadRequest {
+		t.Errorf("got %+v", r)
+	}
+	_, _ = c.Write([]byte("GET /other HTTP/1.1\r\nHost: x\r\n\r\n")) // the node may be faster
+	c.ExpectEOF()
 }
