@@ -101,9 +101,15 @@ func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
 // apart from one of Client.
 func (s *Server) CutClients() {
 	s.t.Helper()
-	for _, kind := range []string{"NORMAL", "PUBSUB"} {
-		if err := s.Client.Do(context.Background(), "CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes").Err(); err != nil {
-			s.t.Errorf("CLIENT KILL: %v", err)
-		}
+	s.Cut("normal")
+	s.Cut("pubsub")
+}
+
+// Cut closes those of one type of CLIENT KILL: "normal", or "pubsub" for clients that
+// subscribe.
+func (s *Server) Cut(clients string) {
+	s.t.Helper()
+	if err := s.Client.Do(context.Background(), "CLIENT", "KILL", "TYPE", clients, "SKIPME", "yes").Err(); err != nil {
+		s.t.Errorf("CLIENT KILL: %v", err)
 	}
 }
