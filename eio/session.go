@@ -88,7 +88,7 @@ func (s *Session) Writable() bool {
 	case s.core.webSocket:
 		return s.ws.c.Queued() == 0
 	default:
-		return s.core.poll && len(s.core.queue) == 0
+		return s.core.poll && len(s.core.queue()) == 0
 	}
 }
 
@@ -97,7 +97,7 @@ func (s *Session) Queued() int {
 	if s.core.webSocket && s.ws != nil {
 		return s.ws.c.Queued()
 	}
-	return s.core.queued
+	return s.core.queued()
 }
 
 // SizeOf is the number of bytes, but for framing, of p as it waits for the peer.
