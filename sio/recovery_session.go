@@ -282,7 +282,7 @@ func (lg *recoveryLog) lose(ses *session, data any) {
 func (lg *recoveryLog) end(ses *session) {
 	delete(lg.sessions, ses.pid)
 	lg.stats.Expired++
-	if lg.cfg.OnExpire == nil {
+	if lg.cfg.OnExpire == nil || lg.stopped {
 		return
 	}
 	lg.expired = append(lg.expired, ExpiredSession{lg.ns, string(ses.id[:]), ses.rooms(), ses.data})
