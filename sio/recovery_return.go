@@ -99,7 +99,7 @@ type restoredTask struct {
 func (t *restoredTask) Run(*loop.Loop) {
 	defer t.job.ns.depart()
 	if t.s.leaveLimbo() {
-		t.s.client.enter(t.job.ns, t.job.auth, true, t.back)
+		t.s.client.enter(t.job.ns, t.job.auth, arrival{restored: true, back: t.back})
 	} else if t.back != nil {
 		t.job.ns.log.unclaim(t.back) // lost again
 	}

@@ -303,10 +303,18 @@ func asked(auth []byte) (w wish) {
 	return w
 }
 
+// arrival is what a client that wants to come back has been through.
+type arrival struct {
+	outwaited *Socket // whom it has waited for: see await
+	restored  bool    // the adapter was asked for its session, with
+	back      *visit  // as the outcome; nil when it can't come back
+}
+
 // claim gives the session that a client asks for to its new socket s. It reports
-// the session's present socket when the server does not know yet, or it is not
-// true, that its client is gone; waited tells that it had time to notice.
-func (lg *recoveryLog) claim(s *Socket, auth []byte, waited bool) (v *visit, holder *Socket) {
+// the session's present socket when the server may not know yet that the client of
+// that is gone: it had time to notice with the one that was outwaited. (That may
+// not be the last to hold the session: others come back, and are lost, too.)
+func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visit, holder *Socket) {
 	asks := asked(auth)
 	if asks.PID == "" {
 		return nil, nil
@@ -321,10 +329,12 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte, waited bool) (v *visit, hol
 		lg.stats.Failed++
 		return nil, nil
 	}
-	if ses.socket != nil {
-		if waited {
-			lg.stats.Failed++
-		}
+	switch ses.socket {
+	case nil:
+	case outwaited:
+		lg.stats.Failed++
+		return nil, nil
+	default:
 		return nil, ses.socket
 	}
 	lg.lost.remove(ses)
@@ -373,7 +383,7 @@ const noticeTime = 20 * time.Millisecond
 // of that socket must have noticed that it is gone. Meanwhile it is in limbo, and
 // counts as one who has arrived in the namespace.
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
-	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth)}
+	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
 	home := holder.client.Loop()
 	home.PostFunc(func() {
 		home.AfterFunc(noticeTime, func() {
@@ -385,15 +395,16 @@ func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
 
 // returnTask is a client that has waited.
 type returnTask struct {
-	s    *Socket
-	ns   *Namespace
-	auth []byte
+	s      *Socket
+	ns     *Namespace
+	auth   []byte
+	holder *Socket
 }
 
 func (t *returnTask) Run(*loop.Loop) {
 	defer t.ns.depart()
 	if t.s.leaveLimbo() {
-		t.s.client.enter(t.ns, t.auth, true, nil)
+		t.s.client.enter(t.ns, t.auth, arrival{outwaited: t.holder})
 	}
 }
 
