@@ -49,6 +49,13 @@ type visit struct {
 	left    time.Time // with a Recoverer, when its session was persisted
 }
 
+// forget drops what was fetched for a visit that has come to nothing.
+func (v *visit) forget() {
+	if v.history != nil {
+		v.history.drop()
+	}
+}
+
 // wants reports whether the packet at a position was for the session, whose
 // membership in is.
 func (ses *session) wants(k *keptPacket, pos uint64, in membership) bool {
@@ -260,7 +267,11 @@ func (lg *recoveryLog) refused(s *Socket) {
 	v := s.visit()
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if v != nil && v.recovered && v.session.socket == s {
+	if v == nil {
+		return
+	}
+	v.forget()
+	if v.recovered && v.session.socket == s {
 		lg.end(v.session)
 	}
 }
@@ -358,11 +369,13 @@ func (lg *recoveryLog) resume(s *Socket, v *visit) {
 func (lg *recoveryLog) unclaim(v *visit) {
 	if r := lg.keeper(); r != nil {
 		r.Persist(v.history.session)
-		return
 	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	lg.lose(v.session, v.session.data)
+	if v.history == nil {
+		lg.lose(v.session, v.session.data)
+	}
+	v.forget()
 }
 
 // recoverable reports whether a client that was disconnected for the reason may
