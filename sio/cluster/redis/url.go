@@ -37,8 +37,7 @@ func NewClient(address string) (goredis.UniversalClient, error) {
 	return goredis.NewClient(options), nil
 }
 
-// quiet turns off what go-redis asks of Redis Cloud, and complains about when clients
-// share options.
+// quiet turns off what go-redis asks of Redis Cloud.
 func quiet() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
