@@ -63,7 +63,7 @@ type core struct {
 // backlog is what waits for a GET.
 type backlog struct {
 	packets []*Packet // each entry holds a reference
-	bytes   int       // in packets
+	bytes   int       // of the packets as they are sent
 }
 
 // queue is what waits for a GET.
@@ -151,7 +151,8 @@ func (c *core) put(fx effects, p *Packet) {
 		fx.sendWebSocket(p)
 		return
 	}
-	if n := len(c.queue()); n > 0 && c.queued()+p.Len()+n*packetCost > fx.maxQueued() {
+	size := c.form.size(p, false)
+	if n := len(c.queue()); n > 0 && c.queued()+size+n*packetCost > fx.maxQueued() {
 		c.end(fx, TransportError, ErrQueueOverflow)
 		return
 	}
@@ -159,7 +160,7 @@ func (c *core) put(fx effects, p *Packet) {
 		c.held = new(backlog)
 	}
 	c.held.packets = append(c.held.packets, p.Retain())
-	c.held.bytes += p.Len()
+	c.held.bytes += size
 	if c.poll {
 		fx.wantFlush()
 	}
@@ -180,8 +181,9 @@ func (c *core) makeRoom(limit, size, n int) (dropped int, ok bool) {
 			continue
 		}
 		for _, p := range rest[:group] {
-			c.held.bytes -= p.Len()
-			excess -= p.Len() + packetCost
+			size := c.form.size(p, false)
+			c.held.bytes -= size
+			excess -= size + packetCost
 			p.Release()
 		}
 		dropped++

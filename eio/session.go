@@ -1,7 +1,6 @@
 package eio
 
 import (
-	"encoding/base64"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -102,10 +101,7 @@ func (s *Session) Queued() int {
 
 // SizeOf is the number of bytes, but for framing, of p as it waits for the peer.
 func (s *Session) SizeOf(p *Packet) int {
-	if p.binary && s.core.webSocket && s.core.form.b64 {
-		return 1 + base64.StdEncoding.EncodedLen(p.Len())
-	}
-	return p.Len()
+	return s.core.form.size(p, s.core.webSocket)
 }
 
 // MakeRoom reports whether a message of n packets with size bytes in all can be
