@@ -107,8 +107,8 @@ type StreamsStats struct {
 	// Dropped is what a full queue, or the end, has kept from other servers;
 	// SessionsDropped are sessions that could not be kept.
 	Dropped, SessionsDropped uint64
-	// Gaps is how often entries may have been trimmed before they were read, or a
-	// stream has begun anew.
+	// Gaps is how often entries may have been trimmed before they were read, a stream
+	// has begun anew, or another master has not got its latest entries.
 	Gaps uint64
 	// Invalid is entries that could not be understood, Duplicates entries that were
 	// added twice because the outcome was not known the first time.
@@ -137,7 +137,6 @@ type Streams struct {
 
 	mu      sync.Mutex
 	streams map[string]*stream // by key
-	closed  bool
 }
 
 // NewStreams checks cfg. The options of client are used for connections of its
@@ -177,10 +176,6 @@ func (s *Streams) stream(key string) *stream {
 	if st == nil {
 		st = newStream(s, key)
 		s.streams[key] = st
-		if s.closed {
-			st.finish(st.ctx)
-			st.leave()
-		}
 	}
 	return st
 }
@@ -198,15 +193,10 @@ func (s *Streams) Stats() StreamsStats {
 }
 
 // Close ends everything. Call it after the servers that use it were closed: what
-// waits for Redis is sent before, within two seconds. Only the first call has something
-// to do.
+// waits for Redis is sent before, within two seconds.
 func (s *Streams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
-	s.closed = true
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	for _, st := range s.streams {

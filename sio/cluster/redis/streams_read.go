@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,9 +106,7 @@ func (st *stream) read() {
 		}
 		var list []goredis.XStream
 		if err == nil {
-			list, err = st.client.XRead(st.ctx, &goredis.XReadArgs{
-				Streams: []string{st.key, st.last}, Count: st.cfg.ReadCount, Block: st.cfg.BlockTime,
-			}).Result()
+			list, err = st.readOn()
 		}
 		switch {
 		case errors.Is(err, goredis.Nil):
@@ -130,8 +129,19 @@ func (st *stream) read() {
 	}
 }
 
+// readOn waits for the next entries. A server that does not even say that there are
+// none is given up.
+func (st *stream) readOn() ([]goredis.XStream, error) {
+	ctx, cancel := context.WithTimeout(st.ctx, st.cfg.BlockTime+writeTime)
+	defer cancel()
+	return st.client.XRead(ctx, &goredis.XReadArgs{
+		Streams: []string{st.key, st.last}, Count: st.cfg.ReadCount, Block: st.cfg.BlockTime,
+	}).Result()
+}
+
 // check finds the place to begin at, and whether the place that was reached still
-// makes sense.
+// makes sense: the entry there is gone when more was added since than is kept, and
+// when the stream is that of a Redis which has not got, or not kept, the latest ones.
 func (st *stream) check() error {
 	ctx, cancel := context.WithTimeout(st.ctx, writeTime)
 	defer cancel()
@@ -139,7 +149,7 @@ func (st *stream) check() error {
 	if err != nil {
 		return err
 	}
-	oldest, err := st.client.XRangeN(ctx, st.key, "-", "+", 1).Result()
+	next, err := st.client.XRangeN(ctx, st.key, cmp.Or(st.last, "-"), "+", 1).Result()
 	if err != nil {
 		return err
 	}
@@ -152,14 +162,17 @@ func (st *stream) check() error {
 		if len(newest) > 0 {
 			st.startAt(newest[0].ID)
 		}
-	case len(newest) > 0 && before(newest[0].ID, st.last):
-		// The stream has begun anew, by a clock that is behind.
+	case st.last == "0-0":
+	case len(newest) == 0:
+		st.stats.Gaps++
+		st.startAt("0-0")
+	case before(newest[0].ID, st.last):
+		// Where entries are numbered by a clock that is behind.
 		st.stats.Gaps++
 		st.startAt(newest[0].ID)
-	case len(oldest) > 0 && before(st.last, oldest[0].ID) && st.last != "0-0":
-		// What lies between may have been trimmed.
+	case len(next) > 0 && next[0].ID != st.last:
 		st.stats.Gaps++
-		st.startAt(predecessor(oldest[0].ID))
+		st.startAt(predecessor(next[0].ID))
 	}
 	return nil
 }

@@ -1,0 +1,59 @@
+package redis_test
+
+import (
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/sio/cluster/redis"
+	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+)
+
+// TestStreamsGaps takes entries away as failovers and restarts do, and cuts the
+// connections at the same moment: what may have been lost is counted, and what comes
+// then is read.
+func TestStreamsGaps(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lose string // in Lua, with the key and the newest entry
+		gaps uint64
+	}{
+		"nothing": {`return`, 0},
+		"latest":  {`redis.call('XDEL', KEYS[1], ARGV[1])`, 1},
+		"all":     {`redis.call('DEL', KEYS[1])`, 1},
+		"trimmed": {`redis.call('XADD', KEYS[1], 'MAXLEN', 1, '*', 'nonsense', '')`, 1},
+		"clock": {`redis.call('DEL', KEYS[1])
+			redis.call('XADD', KEYS[1], '1-1', 'nonsense', '')`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := redistest.Start(t)
+			_, streams := keeper(t, r, redis.StreamsConfig{})
+			add(t, r, 3)
+			wait(t, "all is read", func() bool { return streams.Stats().Received == 3 })
+			newest := r.Client.XRevRangeN(t.Context(), "socket.io", "+", "-", 1).Val()[0].ID
+			lose := goredis.NewScript(tc.lose)
+			pipe := r.Client.TxPipeline()
+			pipe.Do(t.Context(), "CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "yes")
+			lose.Eval(t.Context(), pipe, []string{"socket.io"}, newest)
+			if _, err := pipe.Exec(t.Context()); err != nil && err != goredis.Nil {
+				t.Fatal(err)
+			}
+			wait(t, "the loss is counted", func() bool { return streams.Stats().Gaps == tc.gaps })
+			add(t, r, 2)
+			wait(t, "what is new is read", func() bool { return streams.Stats().Received == 5 })
+			if s := streams.Stats(); s.Gaps != tc.gaps {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// TestStreamsSilent has a reader that is not even told that there is nothing.
+func TestStreamsSilent(t *testing.T) {
+	r := redistest.Start(t)
+	_, streams := keeper(t, r, redis.StreamsConfig{BlockTime: 100 * time.Millisecond})
+	r.Pause()
+	untilStreams(t, streams, func(s redis.StreamsStats) bool { return s.Lost == 1 })
+	r.Resume()
+	untilStreams(t, streams, func(s redis.StreamsStats) bool { return s.Connected })
+}
