@@ -19,7 +19,7 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
 )
 
-// connector is PubSub or Sharded.
+// connector is PubSub or Sharded, or Streams as a streamsConnector.
 type connector interface {
 	Adapter(local adapter.Local) adapter.Adapter
 	Stats() Stats
@@ -88,10 +88,14 @@ func meet(t testing.TB, hosts ...*host) {
 }
 
 func (h *host) members() *members {
-	if p, ok := h.connector.(*PubSub); ok {
-		return p.members
+	switch c := h.connector.(type) {
+	case *PubSub:
+		return c.members
+	case *Sharded:
+		return c.members
+	default:
+		return c.(streamsConnector).members
 	}
-	return h.connector.(*Sharded).members
 }
 
 // node is that of the main namespace.

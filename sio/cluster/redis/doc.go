@@ -20,6 +20,9 @@
 // [Directory] tells the nodes where the others are, for requests that a load balancer
 // brings to the wrong one.
 //
+// A client that asks Sentinels is followed to another master, also when the former one
+// is well.
+//
 // No local delivery fails with Redis, nor does it wait for it, or for a Recoverer
 // longer than StreamsConfig.OrderTimeout.
 package redis
