@@ -38,8 +38,7 @@ func (e *Engine) reactorOf(el gnet.EventLoop) *reactor {
 	defer e.binding.Unlock()
 	for _, r := range e.reactor {
 		if r.el.Load() == nil {
-			bound := el // of its own, so that el is none of the heap's
-			r.el.Store(&bound)
+			r.el.Store(&el)
 			return r
 		}
 	}

@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,7 @@ type AckError struct {
 	// Missing is how many recipients, of those known, have not answered.
 	Missing int
 	// Err is [ErrTimeout] or the error of the context, or [ErrDisconnected] when
-	// those who have not answered are all gone, or why other servers could not be asked.
+	// those who have not answered are all gone.
 	Err error
 }
 
@@ -62,7 +61,7 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 	c.Clients(0)
 	select {
 	case <-c.done:
-		return c.result(cmp.Or(c.why, ErrDisconnected))
+		return c.result(ErrDisconnected)
 	case <-ctx.Done():
 		return c.result(cause(ctx, ctx.Err()))
 	}
@@ -76,7 +75,6 @@ type collector struct {
 	servers int // that have not told their clients yet
 	clients int
 	gone    int
-	why     error // of servers that could not be asked
 	answers []RawArgs
 	over    bool // nothing is added any more
 }
@@ -106,12 +104,7 @@ func (c *collector) Clients(n int) {
 }
 
 // Gone implements adapter.Acks.
-func (c *collector) Gone(n int, why error) {
-	c.update(func() {
-		c.gone += n
-		c.why = cmp.Or(c.why, why)
-	})
-}
+func (c *collector) Gone(n int) { c.update(func() { c.gone += n }) }
 
 // Answer implements adapter.Acks.
 func (c *collector) Answer(a adapter.Answer) {
@@ -185,7 +178,7 @@ func (a *castAck) asked(s *Socket) {
 	if s.await(a.id, a) {
 		a.sockets = append(a.sockets, s)
 	} else {
-		a.acks.Gone(1, nil)
+		a.acks.Gone(1)
 	}
 }
 
@@ -213,7 +206,7 @@ func (a *castAck) reply(args RawArgs) {
 }
 
 // gone implements ackSink.
-func (a *castAck) gone() { a.acks.Gone(1, nil) }
+func (a *castAck) gone() { a.acks.Gone(1) }
 
 // EmitAckAll broadcasts an event, waits for the recipients' acknowledgements and
 // decodes the first argument of each into an R; one without arguments gives R's

@@ -21,7 +21,7 @@ func (c *client) join(h socketio.Header) {
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():
-		c.enter(ns, h.Data, arrival{})
+		c.enter(ns, h.Data, false, nil)
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
@@ -31,9 +31,10 @@ func (c *client) join(h socketio.Header) {
 
 const invalidNamespace = "Invalid namespace"
 
-// enter makes a socket for the client in a namespace. auth is borrowed.
-func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
-	back := a.back
+// enter makes a socket for the client in a namespace. auth is borrowed. waited
+// tells that the client has waited for the session that it wants back, and back is
+// what has come of that if the adapter keeps the sessions.
+func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
 	if c.overflows(0) {
 		if back != nil {
 			ns.log.unclaim(back)
@@ -44,7 +45,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		c.ask(ns.name, auth)
 		return
 	}
-	if ns.keepers() != nil && !a.restored && !c.old() {
+	if ns.keepers() != nil && !waited && !c.old() {
 		if w := asked(auth); w.PID != "" {
 			c.restore(ns, auth, w) // departs
 			return
@@ -58,7 +59,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	s.member.Owner = s
 	if ns.log != nil && ns.keepers() == nil && !c.old() {
 		var holder *Socket
-		if back, holder = ns.log.claim(s, auth, a.outwaited); holder != nil {
+		if back, holder = ns.log.claim(s, auth, waited); holder != nil && !waited {
 			c.await(holder, ns, auth) // departs
 			return
 		}

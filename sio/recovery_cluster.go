@@ -63,7 +63,6 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 	}
 	if err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: args}, p.options, p.deliver); err != nil {
 		d.drop()
-		p.bare.release()
 	}
 	return err
 }
@@ -76,19 +75,14 @@ func (p *publishing) deliver(text string) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	var m message
-	switch {
-	case ok:
+	if ok {
 		m = lg.place(o, p.draft.finish(text), p.options)
 		lg.settle(p)
-		p.bare.release()
-	case p.sent:
-		return
-	default:
+	} else {
 		m = p.draft.withoutOffset(p.bare)
 		lg.stats.Unordered++
 		lg.anticipate(p, m)
 	}
-	p.bare = message{}
 	defer m.release()
 	if p.sent {
 		return
@@ -104,11 +98,11 @@ func (p *publishing) deliver(text string) {
 	p.to.cast(m, nil)
 }
 
-// withoutOffset is the packet as if it could not be recovered, with a reference
-// for the caller. bare, which it takes over, is that for a server with a Parser.
+// withoutOffset is the packet as if it could not be recovered. bare is that for a
+// server with a Parser.
 func (d draft) withoutOffset(bare message) message {
 	if d.srv.cfg.Parser != nil {
-		return bare
+		return bare.retain()
 	}
 	p := d.srv.newPacket()
 	b := p.Begin()
@@ -265,7 +259,6 @@ func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason 
 	data := s.dataJSON()
 	lg.mu.Lock()
 	ses := v.session
-	v.forget()
 	keep := reason.recoverable() && (v.recovered || ses.start != forever)
 	if keep {
 		v.left = time.Now()

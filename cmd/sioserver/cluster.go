@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/sioserver/sioserver/eio"
@@ -22,6 +23,7 @@ var adapters = []string{"pubsub", "sharded", "streams"}
 // membership is a server's part in a cluster; the zero value is of none.
 type membership struct {
 	log       *slog.Logger
+	client    io.Closer // whose options the others use, and whose Sentinels they ask
 	bus       bus
 	directory *redis.Directory // nil without -advertise
 }
@@ -39,7 +41,7 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	if err != nil {
 		return nil, fmt.Errorf("invalid value for flag -redis: %w", err)
 	}
-	defer client.Close() // what follows has its own
+	m.client = client
 	switch o.adapter {
 	case "pubsub":
 		m.bus, err = redis.NewPubSub(client, redis.PubSubConfig{Logger: log})
@@ -49,6 +51,7 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 		m.bus, err = redis.NewStreams(client, redis.StreamsConfig{Logger: log})
 	}
 	if err != nil {
+		client.Close()
 		return nil, err
 	}
 	cfg.Adapter = m.bus.Adapter
@@ -75,5 +78,8 @@ func (m *membership) leave() {
 		if err := m.directory.Close(); err != nil {
 			m.log.Warn("leaving the list of nodes", "error", err)
 		}
+	}
+	if m.client != nil {
+		m.client.Close()
 	}
 }

@@ -63,7 +63,7 @@ func parse(args []string) (options, *flag.FlagSet, error) {
 	fs.DurationVar(&o.connectTimeout, "connect-timeout", 45*time.Second, "`time` that a client has to join a namespace")
 	fs.Int64Var(&o.maxHTTPBufferSize, "max-http-buffer-size", 1_000_000, "largest message accepted, in `bytes`")
 	fs.BoolVar(&o.discardRequest, "discard-request", false, "forget a client's first HTTP request once it is connected; saves about 500 bytes a connection")
-	fs.StringVar(&o.redis, "redis", "", "join the cluster at this `url`, such as redis://127.0.0.1:6379")
+	fs.StringVar(&o.redis, "redis", "", "join the cluster at this `url`, such as redis://127.0.0.1:6379; ?addr=… adds nodes of a Redis Cluster or, with master_name=…, Sentinels")
 	fs.StringVar(&o.adapter, "adapter", "pubsub", "`kind` of the cluster's adapter, the same on all servers: pubsub, sharded (Redis 7) or streams")
 	fs.StringVar(&o.advertise, "advertise", "", "`host:port` at which the cluster's other servers reach this one; clients by polling then need no sticky sessions")
 	fs.BoolVar(&o.noClient, "no-client", false, "do not serve the browser client (socket.io.js and its siblings)")

@@ -182,12 +182,12 @@ func (c *collection) lose(uid string) {
 		gone := s.awaited
 		s.awaited, c.awaited = 0, c.awaited-gone
 		c.check()
-		c.acks.Gone(gone, nil)
+		c.acks.Gone(gone)
 	}
 }
 
 // end implements pending.
-func (c *collection) end(why error) {
+func (c *collection) end(error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
@@ -201,7 +201,7 @@ func (c *collection) end(why error) {
 	for range missing {
 		c.acks.Clients(1)
 	}
-	c.acks.Gone(missing+c.awaited, why)
+	c.acks.Gone(missing + c.awaited)
 }
 
 // cancel ends the collection when nobody waits for it.

@@ -92,6 +92,5 @@ func (s *Sharded) Adapter(local adapter.Local) adapter.Adapter {
 func (s *Sharded) Stats() Stats { return s.stats() }
 
 // Close ends everything. Call it after the servers that use it were closed: what
-// waits for Redis is sent before, within a second. Only the first call has something to
-// do.
+// waits for Redis is sent before, within a second.
 func (s *Sharded) Close() error { return s.close() }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -13,31 +14,70 @@ import (
 // NewClient makes a client as the constructors of this package take, for programs
 // that import nothing else of Redis. The address is redis://user:password@host:port/db,
 // rediss:// for TLS, or unix:///path; with further nodes, as in
-// redis://host:port?addr=host2:port2, it is that of a Redis Cluster. Other parameters
-// are those of go-redis. Nothing is connected yet. An error names the address without
-// its password.
+// redis://host:port?addr=host2:port2, it is that of a Redis Cluster. With the name of
+// a master, as in redis://host:26379?master_name=main&addr=host2:26379, it is that of
+// Sentinels, which are asked for the master; user and password are then theirs, and
+// the parameters username and password the master's. Other parameters are those of
+// go-redis. Nothing is connected yet; the client must stay open while it is in use. An
+// error names the address without its passwords.
 func NewClient(address string) (goredis.UniversalClient, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("redis: the address is no URL: %w", reason(err))
 	}
+	if u.Query().Has("master_name") {
+		options, err := parseFailover(address)
+		if err != nil {
+			return nil, fmt.Errorf("redis: %s: %w", redacted(u), err)
+		}
+		return goredis.NewFailoverClient(options), nil
+	}
 	if u.Query().Has("addr") {
 		options, err := goredis.ParseClusterURL(address)
 		if err != nil {
-			return nil, fmt.Errorf("redis: %s: %w", u.Redacted(), err)
+			return nil, fmt.Errorf("redis: %s: %w", redacted(u), err)
 		}
 		options.MaintNotificationsConfig = quiet()
 		return goredis.NewClusterClient(options), nil
 	}
 	options, err := goredis.ParseURL(address)
 	if err != nil {
-		return nil, fmt.Errorf("redis: %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("redis: %s: %w", redacted(u), err)
 	}
 	options.MaintNotificationsConfig = quiet()
 	return goredis.NewClient(options), nil
 }
 
-// quiet turns off what go-redis asks of Redis Cloud.
+var (
+	errNoName  = errors.New("master_name is empty")
+	errReplica = errors.New("replica_only, route_by_latency and route_randomly lead away from the master")
+)
+
+func parseFailover(address string) (*goredis.FailoverOptions, error) {
+	options, err := goredis.ParseFailoverURL(address)
+	switch {
+	case err != nil:
+		return nil, err
+	case options.MasterName == "":
+		return nil, errNoName
+	case options.ReplicaOnly, options.RouteByLatency, options.RouteRandomly:
+		return nil, errReplica
+	}
+	return options, nil
+}
+
+// redacted is the address without passwords: that of the user, and the parameter.
+func redacted(u *url.URL) string {
+	shown := *u
+	if q := u.Query(); q.Has("password") {
+		q.Set("password", "xxxxx")
+		shown.RawQuery = q.Encode()
+	}
+	return shown.Redacted()
+}
+
+// quiet turns off what go-redis asks of Redis Cloud, and complains about when clients
+// share options.
 func quiet() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }

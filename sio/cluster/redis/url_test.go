@@ -7,6 +7,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/sioserver/sioserver/sio/cluster/redis"
+	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
 )
 
 func TestNewClient(t *testing.T) {
@@ -33,6 +34,22 @@ func TestNewClient(t *testing.T) {
 	}
 }
 
+// TestNewClientOfSentinels reaches the master through the Sentinel.
+func TestNewClientOfSentinels(t *testing.T) {
+	s := redistest.StartSentinel(t)
+	client, err := redis.NewClient("redis://127.0.0.1:1/3?master_name=" + redistest.MasterName + "&addr=" + s.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if keyspace := s.Master.Client.Info(t.Context(), "keyspace").Val(); !strings.Contains(keyspace, "db3:keys=1") {
+		t.Errorf("the key is not in the master's database 3: %s", keyspace)
+	}
+}
+
 func TestNewClientRefuses(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://:secret@127.0.0.1:7001":                  "scheme",
@@ -42,6 +59,11 @@ func TestNewClientRefuses(t *testing.T) {
 		"redis://:secret@127.0.0.1?addr=h:1&colour=red":  "colour",
 		"redis://:secret@127.0.0.1:port":                 "port",
 		"redis://:secret@127.0.0.1:7001/0?protocol=many": "protocol",
+		"redis://:secret@h?master_name=":                 "master_name is empty",
+		"redis://h?master_name=m&password=secret&db=x":   "database",
+		"redis://h?master_name=m&replica_only=true":      "replica_only",
+		"redis://h?master_name=m&route_randomly=true":    "route_randomly",
+		"unix:///h?master_name=m":                        "scheme",
 	} {
 		client, err := redis.NewClient(address)
 		if err == nil {
