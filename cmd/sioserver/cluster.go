@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
@@ -17,7 +18,7 @@ type bus interface {
 	Close() error
 }
 
-// adapters are the values of -adapter.
+// adapters are the values of -adapter, the default first.
 var adapters = []string{"pubsub", "sharded", "streams"}
 
 // membership is a server's part in a cluster; the zero value is of none.
@@ -39,7 +40,7 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	redis.LogTo(log)
 	client, err := redis.NewClient(o.redis)
 	if err != nil {
-		return nil, fmt.Errorf("invalid value for flag -redis: %w", err)
+		return nil, fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redis: "))
 	}
 	m.client = client
 	switch o.adapter {

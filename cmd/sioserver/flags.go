@@ -64,7 +64,7 @@ func parse(args []string) (options, *flag.FlagSet, error) {
 	fs.Int64Var(&o.maxHTTPBufferSize, "max-http-buffer-size", 1_000_000, "largest message accepted, in `bytes`")
 	fs.BoolVar(&o.discardRequest, "discard-request", false, "forget a client's first HTTP request once it is connected; saves about 500 bytes a connection")
 	fs.StringVar(&o.redis, "redis", "", "join the cluster at this `url`, such as redis://127.0.0.1:6379; ?addr=… adds nodes of a Redis Cluster or, with master_name=…, Sentinels")
-	fs.StringVar(&o.adapter, "adapter", "pubsub", "`kind` of the cluster's adapter, the same on all servers: pubsub, sharded (Redis 7) or streams")
+	fs.StringVar(&o.adapter, "adapter", adapters[0], "`kind` of the cluster's adapter, the same on all servers: pubsub, sharded (Redis 7) or streams")
 	fs.StringVar(&o.advertise, "advertise", "", "`host:port` at which the cluster's other servers reach this one; clients by polling then need no sticky sessions")
 	fs.BoolVar(&o.noClient, "no-client", false, "do not serve the browser client (socket.io.js and its siblings)")
 	fs.BoolVar(&o.noDemo, "no-demo", false, "do not serve the demo chat at /")
@@ -109,6 +109,7 @@ func (o *options) check() error {
 		{"max-http-buffer-size", o.maxHTTPBufferSize, o.maxHTTPBufferSize > 0, "it must be positive"},
 		{"log-format", o.logFormat, o.logFormat == "text" || o.logFormat == "json", "it must be text or json"},
 		{"adapter", o.adapter, slices.Contains(adapters, o.adapter), "it must be pubsub, sharded or streams"},
+		{"adapter", o.adapter, o.adapter == adapters[0] || o.redis != "", "it needs -redis"},
 		{"advertise", o.advertise, o.advertise == "" || o.redis != "", "it needs -redis"},
 		{"advertise", o.advertise, o.advertise == "" || isHostPort(o.advertise), "it must be host:port"},
 		{"shutdown-timeout", o.shutdownTimeout, o.shutdownTimeout >= 0, "it must not be negative"},

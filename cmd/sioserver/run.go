@@ -92,13 +92,6 @@ func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 		NoClient:          o.noClient,
 		Logger:            log,
 	}
-	if !o.noClient {
-		files, present := clientFiles()
-		if !present {
-			log.Warn("the browser client is not in this build, " + o.path + "socket.io.js is a 404: run `make client` and build again")
-		}
-		cfg.Client = files
-	}
 	if !o.noDemo {
 		page, err := demo.Page(o.path)
 		if err != nil {
@@ -109,6 +102,13 @@ func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 	member, err := join(o, log, &cfg)
 	if err != nil {
 		return nil, nil, err
+	}
+	if !o.noClient {
+		files, present := clientFiles()
+		if !present {
+			log.Warn("the browser client is not in this build, " + o.path + "socket.io.js is a 404: run `make client` and build again")
+		}
+		cfg.Client = files
 	}
 	srv, err := sio.New(cfg)
 	if err != nil {

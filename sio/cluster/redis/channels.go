@@ -142,7 +142,7 @@ func (c *channels) note(part string, err error) {
 	switch {
 	case closed:
 	case before == 0 && after > 0:
-		c.cfg.logger.Warn("redis: the connection is lost, and with it what is published meanwhile for other servers", "to", part, "error", err)
+		c.cfg.logger.Warn("redis: there is no connection; what is published meanwhile is lost for other servers", "to", part, "error", err)
 	case before > 0 && after == 0:
 		c.cfg.logger.Info("redis: the connection is back", "lost", c.out.stats().lost)
 	}

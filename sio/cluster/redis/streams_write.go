@@ -151,7 +151,7 @@ func (st *stream) note(err error) {
 	switch {
 	case !changed:
 	case err != nil:
-		st.cfg.Logger.Warn("redis: the stream is lost: own packets are kept back for other servers, and delivered here", "stream", st.key, "error", err)
+		st.cfg.Logger.Warn("redis: the stream is away: own packets are kept back for other servers, and delivered here", "stream", st.key, "error", err)
 		st.overdue(time.Now().Add(st.cfg.OrderTimeout))
 	default:
 		st.cfg.Logger.Info("redis: the stream is back", "stream", st.key)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -23,26 +24,26 @@ import (
 func NewClient(address string) (goredis.UniversalClient, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("redis: the address is no URL: %w", reason(err))
+		return nil, fmt.Errorf("redis: the address must be like redis://host:port: %w", reason(err))
 	}
 	if u.Query().Has("master_name") {
 		options, err := parseFailover(address)
 		if err != nil {
-			return nil, fmt.Errorf("redis: %s: %w", redacted(u), err)
+			return nil, refused(u, err)
 		}
 		return goredis.NewFailoverClient(options), nil
 	}
 	if u.Query().Has("addr") {
 		options, err := goredis.ParseClusterURL(address)
 		if err != nil {
-			return nil, fmt.Errorf("redis: %s: %w", redacted(u), err)
+			return nil, refused(u, err)
 		}
 		options.MaintNotificationsConfig = quiet()
 		return goredis.NewClusterClient(options), nil
 	}
 	options, err := goredis.ParseURL(address)
 	if err != nil {
-		return nil, fmt.Errorf("redis: %s: %w", redacted(u), err)
+		return nil, refused(u, err)
 	}
 	options.MaintNotificationsConfig = quiet()
 	return goredis.NewClient(options), nil
@@ -76,8 +77,13 @@ func redacted(u *url.URL) string {
 	return shown.Redacted()
 }
 
-// quiet turns off what go-redis asks of Redis Cloud, and complains about when clients
-// share options.
+// refused is what is wrong with an address; go-redis names no address.
+func refused(u *url.URL, err error) error {
+	return fmt.Errorf("redis: the address is %s; it must be like redis://host:port: %s",
+		redacted(u), strings.TrimPrefix(err.Error(), "redis: "))
+}
+
+// quiet turns off what go-redis asks of Redis Cloud.
 func quiet() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }

@@ -53,7 +53,7 @@ func TestNewClientOfSentinels(t *testing.T) {
 func TestNewClientRefuses(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://:secret@127.0.0.1:7001":                  "scheme",
-		"127.0.0.1:7001":                                 "URL",
+		"127.0.0.1:7001":                                 "must be like redis://host:port",
 		"redis://:secret@127.0.0.1/x":                    "database",
 		"redis://:secret@127.0.0.1?colour=red":           "colour",
 		"redis://:secret@127.0.0.1?addr=h:1&colour=red":  "colour",
