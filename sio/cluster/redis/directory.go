@@ -20,7 +20,7 @@ import (
 // DirectoryConfig configures a [Directory].
 type DirectoryConfig struct {
 	// Addr is the "host:port" at which the other nodes reach this one by plain
-	// HTTP. It must be set.
+	// HTTP. It must be set, and differ from those of others.
 	Addr string
 	// Key is the hash that lists the nodes; "sioserver:nodes" when empty. All nodes
 	// must have the same.
@@ -28,7 +28,8 @@ type DirectoryConfig struct {
 	// Life is how long a node is listed that no longer says that it is there; 15 s
 	// when 0. It says so three times in that time.
 	Life time.Duration
-	// Logger is told of lost and regained connections; slog.Default() when nil.
+	// Logger is told of lost and regained connections, and of another node with the same
+	// Addr; slog.Default() when nil.
 	Logger *slog.Logger
 }
 
@@ -77,11 +78,13 @@ type Directory struct {
 	ask    chan struct{}
 	stop   context.CancelFunc
 	ended  chan struct{}
+	since  time.Time
 
 	mu      sync.Mutex // guards what follows
 	known   map[uint32]seen
 	next    chan struct{} // closed when the next request has ended
 	waiting int
+	twin    bool // another process says that it is at Addr, too
 	stats   DirectoryStats
 }
 
@@ -126,6 +129,7 @@ func newDirectory(client goredis.UniversalClient, cfg DirectoryConfig, choose fu
 		ask:    make(chan struct{}, 1),
 		stop:   stop,
 		ended:  make(chan struct{}),
+		since:  time.Now(),
 		known:  make(map[uint32]seen),
 		next:   make(chan struct{}),
 		stats:  DirectoryStats{Connected: true},

@@ -116,14 +116,27 @@ func (d *Directory) list(ctx context.Context) (taken bool) {
 			delete(d.known, node)
 		}
 	}
+	twin := false
 	for i := 1; i+1 < len(reply) && len(d.known) < maxKnown; i += 2 {
 		field, _ := reply[i].(string)
 		addr, _ := reply[i+1].(string)
 		if node, err := strconv.ParseUint(field, 10, 32); err == nil && node < maxNode {
 			d.known[uint32(node)] = seen{addr, began}
+			twin = twin || addr == d.cfg.Addr
 		}
 	}
+	d.tellTwin(twin && began.Sub(d.since) > d.cfg.Life)
 	return taken
+}
+
+// tellTwin logs that another process has this node's address, which is not said of one
+// that was here before and was killed: Redis forgets it within Life. The caller holds mu.
+func (d *Directory) tellTwin(twin bool) {
+	if twin && !d.twin {
+		d.cfg.Logger.Warn("redis: another node says that it is at the address of this one; "+
+			"clients of one of them don't reach it through others", "address", d.cfg.Addr)
+	}
+	d.twin = twin
 }
 
 // tell logs that Redis is away, or back. The caller holds mu.

@@ -155,6 +155,50 @@ func TestDirectoryNumbersDiffer(t *testing.T) {
 }
 
 // TestDirectoryOfNonsense has entries of others in the hash.
+// TestDirectoryTellsOfATwin has two nodes say that they are at the same address.
+func TestDirectoryTellsOfATwin(t *testing.T) {
+	r := redistest.Start(t)
+	log := new(logged)
+	open := func(addr string) *Directory {
+		d, err := NewDirectory(r.Client, DirectoryConfig{Addr: addr, Life: 200 * time.Millisecond, Logger: log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		return d
+	}
+	told := func() int { return log.count("at the address of this one") }
+	killed := open("a:1") // listed still, but does not say so again
+	killed.stop()
+	<-killed.ended
+	a := open("a:1")
+	open("b:1")
+	before := a.Stats().Requests
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Requests > before+8 && s.Nodes == 1 })
+	if n := told(); n != 0 {
+		t.Errorf("told %d times", n)
+	}
+	twin := open("a:1")
+	await := func(n int) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); told() != n; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("told %d times, want %d", told(), n)
+			}
+		}
+	}
+	await(2) // each of the two
+	before = a.Stats().Requests
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Requests > before+3 })
+	await(2)
+	if err := twin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Nodes == 1 })
+	open("a:1")
+	await(4)
+}
+
 func TestDirectoryOfNonsense(t *testing.T) {
 	r := redistest.Start(t)
 	for field, value := range map[string]string{
