@@ -170,6 +170,7 @@ func TestChannelsPatterns(t *testing.T) {
 	a := testChannels(t, r.Client, false)
 	a.psubscribe(&a.receiver, "x*")
 	a.listen(t, "x")
+	eventually(t, "subscribed to the pattern", func() bool { return r.Client.PubSubNumPat(t.Context()).Val() == 1 })
 	a.send(t, "xy", "1")
 	a.wants(t, "xy 1")
 	a.send(t, "x", "2")
