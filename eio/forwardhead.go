@@ -27,8 +27,9 @@ func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string) 
 	dst = append(dst, req.Target...)
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	dst = http1.AppendHeader(dst, "Host", string(req.Host))
+	named := connectionOptions(req)
 	for name, value := range req.Headers() {
-		if !hopByHop(req, name, upgrade) {
+		if !hopByHop(name, named, upgrade) {
 			dst = append(dst, name...)
 			dst = append(dst, ": "...)
 			dst = append(dst, value...)
@@ -46,25 +47,40 @@ func appendForwardedFields(dst []byte, peer string) []byte {
 	return http1.AppendHeader(dst, "X-Forwarded-For", peer)
 }
 
-// hopByHop reports whether the field is about the connection or the framing.
-func hopByHop(req *http1.Request, name []byte, upgrade bool) bool {
-	switch {
-	case bytes.EqualFold(name, []byte("Upgrade")):
-		return !upgrade
-	case isOneOf(name, "Host", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Content-Length", "Expect"):
-		return true
-	}
+// connectionOptions are what the Connection fields of req name, in lower case; nil
+// when that is nothing but what connections usually say.
+func connectionOptions(req *http1.Request) (named map[string]struct{}) {
 	for field, value := range req.Headers() {
 		if !isOneOf(field, "Connection") {
 			continue
 		}
 		for token := range bytes.SplitSeq(value, []byte{','}) {
-			if bytes.EqualFold(bytes.TrimSpace(token), name) {
-				return true
+			token = bytes.TrimSpace(token)
+			if len(token) == 0 || isOneOf(token, "close", "keep-alive", "upgrade") {
+				continue
 			}
+			if named == nil {
+				named = make(map[string]struct{})
+			}
+			named[strings.ToLower(string(token))] = struct{}{}
 		}
 	}
-	return false
+	return named
+}
+
+// hopByHop reports whether the field is about the connection or the framing.
+func hopByHop(name []byte, named map[string]struct{}, upgrade bool) bool {
+	if isOneOf(name, "Upgrade") {
+		return !upgrade
+	}
+	if isOneOf(name, "Host", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Content-Length", "Expect") {
+		return true
+	}
+	if named == nil {
+		return false
+	}
+	_, ok := named[strings.ToLower(string(name))]
+	return ok
 }
 
 func isOneOf(name []byte, fields ...string) bool {
