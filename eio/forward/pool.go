@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"syscall"
@@ -85,12 +86,19 @@ func (c *Client) dial(ctx context.Context, n *node) (net.Conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", n.addr)
-	if err == nil && descriptorOf(conn) > maxDescriptor() {
-		_ = conn.Close()
-		return nil, ErrDescriptors
-	}
-	return conn, err
+	dialer := net.Dialer{Control: checkDescriptor}
+	return dialer.DialContext(ctx, "tcp", n.addr)
+}
+
+// checkDescriptor refuses to connect by a descriptor that is too high, before it is
+// held for as long as that takes.
+func checkDescriptor(_, _ string, raw syscall.RawConn) (err error) {
+	failed := raw.Control(func(fd uintptr) {
+		if int(fd) > maxDescriptor() {
+			err = ErrDescriptors
+		}
+	})
+	return cmp.Or(err, failed)
 }
 
 // maxDescriptor is the highest descriptor that a connection to a node may have:
@@ -102,11 +110,4 @@ func maxDescriptor() int {
 	}
 	n := int(limit.Cur)
 	return n - min(2048, n/16)
-}
-
-func descriptorOf(conn net.Conn) (fd int) {
-	if raw := rawOf(conn); raw != nil {
-		_ = raw.Control(func(f uintptr) { fd = int(f) })
-	}
-	return fd
 }
