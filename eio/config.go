@@ -46,9 +46,9 @@ type Config struct {
 	// WebSocket together; handshakes beyond are refused. 1,000,000 when 0.
 	MaxSessions int64
 	// MaxQueued is how many bytes a polling session may hold for a peer that does
-	// not fetch them before the session is closed; 16 MiB when 0. One packet alone
-	// may be larger. Over WebSocket the loop's own bound applies
-	// (loop.Config.MaxQueued).
+	// not fetch them before the session is closed; 16 MiB when 0. Binary data counts
+	// as base64 if it would be sent so. One packet alone may be larger. Over WebSocket
+	// the loop's own bound applies (loop.Config.MaxQueued).
 	MaxQueued int
 
 	// Transports are the transports that clients may use, of "polling" and

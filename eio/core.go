@@ -56,9 +56,30 @@ type core struct {
 	upgrade   upgradePhase
 
 	heartbeat time.Duration // when to ping, or when the peer is late
-	queue     []*Packet     // waits for a GET; each entry holds a reference
-	queued    int           // bytes in queue
+	held      *backlog      // waits for a GET; nil while nothing has, and over WebSocket
 	side      *sideTimers   // nil unless an upgrade or a graceful close is under way
+}
+
+// backlog is what waits for a GET.
+type backlog struct {
+	packets []*Packet // each entry holds a reference
+	bytes   int       // of the packets as they are sent
+}
+
+// queue is what waits for a GET.
+func (c *core) queue() []*Packet {
+	if c.held == nil {
+		return nil
+	}
+	return c.held.packets
+}
+
+// queued is how many bytes those are.
+func (c *core) queued() int {
+	if c.held == nil {
+		return 0
+	}
+	return c.held.bytes
 }
 
 type upgradePhase uint8
@@ -130,12 +151,16 @@ func (c *core) put(fx effects, p *Packet) {
 		fx.sendWebSocket(p)
 		return
 	}
-	if len(c.queue) > 0 && c.queued+p.Len()+len(c.queue)*packetCost > fx.maxQueued() {
+	size := c.form.size(p, false)
+	if n := len(c.queue()); n > 0 && c.queued()+size+n*packetCost > fx.maxQueued() {
 		c.end(fx, TransportError, ErrQueueOverflow)
 		return
 	}
-	c.queue = append(c.queue, p.Retain())
-	c.queued += p.Len()
+	if c.held == nil {
+		c.held = new(backlog)
+	}
+	c.held.packets = append(c.held.packets, p.Retain())
+	c.held.bytes += size
 	if c.poll {
 		fx.wantFlush()
 	}
@@ -144,33 +169,34 @@ func (c *core) put(fx effects, p *Packet) {
 // makeRoom reports whether size more bytes in n packets fit into the queue. If
 // they don't, messages that may be dropped are, the oldest first.
 func (c *core) makeRoom(limit, size, n int) (dropped int, ok bool) {
-	excess := c.queued + size + (len(c.queue)+n)*packetCost - limit
-	if excess <= 0 {
-		return 0, true
+	excess := c.queued() + size + (len(c.queue())+n)*packetCost - limit
+	if excess <= 0 || c.held == nil {
+		return 0, excess <= 0
 	}
-	kept := c.queue[:0]
-	for rest := c.queue; len(rest) > 0; {
+	kept := c.held.packets[:0]
+	for rest := c.held.packets; len(rest) > 0; {
 		group := int(rest[0].frame.Group)
 		if group == 0 || group > len(rest) || excess <= 0 {
 			kept, rest = append(kept, rest[0]), rest[1:]
 			continue
 		}
 		for _, p := range rest[:group] {
-			c.queued -= p.Len()
-			excess -= p.Len() + packetCost
+			size := c.form.size(p, false)
+			c.held.bytes -= size
+			excess -= size + packetCost
 			p.Release()
 		}
 		dropped++
 		rest = rest[group:]
 	}
-	clear(c.queue[len(kept):])
-	c.queue = kept
+	clear(c.held.packets[len(kept):])
+	c.held.packets = kept
 	return dropped, excess <= 0
 }
 
 // flush answers a parked GET with everything that is queued.
 func (c *core) flush(fx effects) {
-	if !c.poll || len(c.queue) == 0 {
+	if !c.poll || len(c.queue()) == 0 {
 		return
 	}
 	c.poll = false
@@ -180,8 +206,10 @@ func (c *core) flush(fx effects) {
 }
 
 func (c *core) takeQueue() []*Packet {
-	queue := c.queue
-	c.queue, c.queued = nil, 0
+	queue := c.queue()
+	if queue != nil {
+		*c.held = backlog{}
+	}
 	return queue
 }
 
@@ -201,7 +229,7 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 	switch {
 	case c.webSocket, discard:
 		c.end(fx, ForcedClose, nil)
-	case c.poll && len(c.queue) == 0:
+	case c.poll && len(c.queue()) == 0:
 		c.poll = false
 		fx.answerPoll([]*Packet{packetClose})
 		c.end(fx, ForcedClose, nil)

@@ -16,7 +16,7 @@ func (c *core) pollArrived(fx effects) bool {
 	}
 	c.poll = true
 	switch {
-	case len(c.queue) > 0:
+	case len(c.queue()) > 0:
 		c.flush(fx)
 	case c.state == StateClosing:
 		c.poll = false

@@ -63,6 +63,7 @@ func (c *core) upgraded(fx effects) {
 	c.webSocket = true
 	fx.promoteProbe()
 	queue := c.takeQueue()
+	c.held = nil
 	for _, p := range queue {
 		fx.sendWebSocket(p)
 	}

@@ -87,16 +87,24 @@ type query struct {
 }
 
 func parseQuery(req *http1.Request) (q query) {
-	value := func(key string) string {
+	value := func(key string) []byte {
 		v, _ := http1.QueryValue(req.RawQuery, key)
-		return string(v)
+		return v
 	}
-	return query{
-		sid:       value("sid"),
-		transport: value("transport"),
-		v4:        value("EIO") == "4",
-		b64:       value("b64") != "",
+	q = query{
+		sid: string(value("sid")),
+		v4:  string(value("EIO")) == "4",
+		b64: len(value("b64")) > 0,
 	}
+	switch v := value("transport"); string(v) {
+	case polling:
+		q.transport = polling
+	case webSocket:
+		q.transport = webSocket
+	default:
+		q.transport = string(v)
+	}
+	return q
 }
 
 func (q query) form() form { return form{v3: !q.v4, b64: q.b64} }

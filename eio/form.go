@@ -68,6 +68,15 @@ func (f form) appendPayload(dst []byte, packets []*Packet) []byte {
 	return dst
 }
 
+// size is how many bytes, but for framing, p is as it is sent, and counts while it
+// waits. What waits for a GET so takes no more after an upgrade than before.
+func (f form) size(p *Packet, webSocket bool) int {
+	if p.binary && (f.b64 || !f.v3 && !webSocket) {
+		return 1 + base64.StdEncoding.EncodedLen(p.Len())
+	}
+	return p.Len()
+}
+
 // payloadSize is an upper bound of what appendPayload appends.
 func (f form) payloadSize(packets []*Packet) int {
 	const framing = 24

@@ -180,18 +180,17 @@ func (call *forwardCall) refuse() {
 }
 
 // openTunnel opens a tunnel for a WebSocket that came through net/http and belongs
-// to a session of another node. It returns nil when it does not, or when the engine
-// is to refuse it.
-func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel) {
+// to a session of another node. Without one the engine serves or refuses it; refused
+// tells that it must not try again.
+func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel, refused bool) {
 	sid, _ := http1.QueryValue([]byte(r.URL.RawQuery), "sid")
 	node, ok := srv.elsewhere(string(sid))
-	if !ok || r.Header.Get(forwardedField) != "" || !srv.cfg.enabled(webSocket) {
-		return nil
+	if _, passedOn := r.Header[forwardedField]; passedOn || !ok || !srv.cfg.enabled(webSocket) {
+		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), srv.cfg.RequestTimeout)
 	defer cancel()
-	head := appendHead(nil, r, "Upgrade")
-	head = appendForwardedFields(head[:len(head)-len("\r\n")], hostOf(r.RemoteAddr))
+	head := appendForwardedFields(openHead(appendHead(nil, r, "Upgrade, close")), hostOf(r.RemoteAddr))
 	head = append(head, "\r\n"...)
 	f := srv.forwarder
 	err := f.ask(ctx, node, func(addr string) (err error) {
@@ -199,8 +198,8 @@ func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel) {
 		return err
 	})
 	if err != nil {
-		return nil
+		return nil, true
 	}
 	f.tunnels.Add(1)
-	return tunnel
+	return tunnel, false
 }

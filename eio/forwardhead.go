@@ -36,11 +36,14 @@ func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string) 
 			dst = append(dst, "\r\n"...)
 		}
 	}
-	if upgrade {
-		dst = http1.AppendHeader(dst, "Connection", "Upgrade")
+	if upgrade { // whatever the answer is, nothing else may follow through the tunnel
+		dst = http1.AppendHeader(dst, "Connection", "Upgrade, close")
 	}
 	return appendForwardedFields(dst, peer)
 }
+
+// openHead is a whole head without the blank line.
+func openHead(head []byte) []byte { return head[:len(head)-len("\r\n")] }
 
 func appendForwardedFields(dst []byte, peer string) []byte {
 	dst = http1.AppendHeader(dst, forwardedField, "1")

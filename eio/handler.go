@@ -65,8 +65,11 @@ func asksForWebSocket(r *http.Request) bool {
 // handOver gives the connection of an upgrade to the engine, or to the node of the
 // session.
 func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
-	tunnel := n.srv.openTunnel(r)
+	tunnel, refused := n.srv.openTunnel(r)
 	head := appendHead(nil, r, "Upgrade, close")
+	if refused {
+		head = append(http1.AppendHeader(openHead(head), forwardedField, "1"), "\r\n"...)
+	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		if tunnel != nil {

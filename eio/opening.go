@@ -30,13 +30,17 @@ func (s *Session) start() {
 // protocol, "handshake") and the application's own. The caller must not keep them.
 func (s *Session) openPackets(upgrades []string) []*Packet {
 	cfg := &s.home.srv.cfg
-	packets := []*Packet{newPacketOf(engineio.Open, engineio.AppendHandshake(nil, engineio.Handshake{
+	opening := NewPacket(false)
+	b := opening.Begin()
+	b[len(b)-1] = engineio.Open.Char()
+	opening.End(engineio.AppendHandshake(b, engineio.Handshake{
 		SID:          s.ID(),
 		Upgrades:     upgrades,
 		PingInterval: cfg.PingInterval,
 		PingTimeout:  cfg.PingTimeout,
 		MaxPayload:   cfg.MaxHTTPBufferSize,
-	}))}
+	}))
+	packets := []*Packet{opening}
 	if cfg.InitialPacket != nil {
 		p := NewPacket(cfg.InitialPacketBinary)
 		p.End(append(p.Begin(), cfg.InitialPacket...))

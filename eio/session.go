@@ -1,7 +1,6 @@
 package eio
 
 import (
-	"encoding/base64"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -88,7 +87,7 @@ func (s *Session) Writable() bool {
 	case s.core.webSocket:
 		return s.ws.c.Queued() == 0
 	default:
-		return s.core.poll && len(s.core.queue) == 0
+		return s.core.poll && len(s.core.queue()) == 0
 	}
 }
 
@@ -97,15 +96,12 @@ func (s *Session) Queued() int {
 	if s.core.webSocket && s.ws != nil {
 		return s.ws.c.Queued()
 	}
-	return s.core.queued
+	return s.core.queued()
 }
 
 // SizeOf is the number of bytes, but for framing, of p as it waits for the peer.
 func (s *Session) SizeOf(p *Packet) int {
-	if p.binary && s.core.webSocket && s.core.form.b64 {
-		return 1 + base64.StdEncoding.EncodedLen(p.Len())
-	}
-	return p.Len()
+	return s.core.form.size(p, s.core.webSocket)
 }
 
 // MakeRoom reports whether a message of n packets with size bytes in all can be

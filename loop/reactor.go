@@ -38,7 +38,8 @@ func (e *Engine) reactorOf(el gnet.EventLoop) *reactor {
 	defer e.binding.Unlock()
 	for _, r := range e.reactor {
 		if r.el.Load() == nil {
-			r.el.Store(&el)
+			bound := el // of its own, so that el is none of the heap's
+			r.el.Store(&bound)
 			return r
 		}
 	}

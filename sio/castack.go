@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ type AckError struct {
 	// Missing is how many recipients, of those known, have not answered.
 	Missing int
 	// Err is [ErrTimeout] or the error of the context, or [ErrDisconnected] when
-	// those who have not answered are all gone.
+	// those who have not answered are all gone, or why other servers could not be asked.
 	Err error
 }
 
@@ -61,7 +62,7 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 	c.Clients(0)
 	select {
 	case <-c.done:
-		return c.result(ErrDisconnected)
+		return c.result(cmp.Or(c.why, ErrDisconnected))
 	case <-ctx.Done():
 		return c.result(cause(ctx, ctx.Err()))
 	}
@@ -75,6 +76,7 @@ type collector struct {
 	servers int // that have not told their clients yet
 	clients int
 	gone    int
+	why     error // of servers that could not be asked
 	answers []RawArgs
 	over    bool // nothing is added any more
 }
@@ -104,7 +106,12 @@ func (c *collector) Clients(n int) {
 }
 
 // Gone implements adapter.Acks.
-func (c *collector) Gone(n int) { c.update(func() { c.gone += n }) }
+func (c *collector) Gone(n int, why error) {
+	c.update(func() {
+		c.gone += n
+		c.why = cmp.Or(c.why, why)
+	})
+}
 
 // Answer implements adapter.Acks.
 func (c *collector) Answer(a adapter.Answer) {
@@ -178,7 +185,7 @@ func (a *castAck) asked(s *Socket) {
 	if s.await(a.id, a) {
 		a.sockets = append(a.sockets, s)
 	} else {
-		a.acks.Gone(1)
+		a.acks.Gone(1, nil)
 	}
 }
 
@@ -206,7 +213,7 @@ func (a *castAck) reply(args RawArgs) {
 }
 
 // gone implements ackSink.
-func (a *castAck) gone() { a.acks.Gone(1) }
+func (a *castAck) gone() { a.acks.Gone(1, nil) }
 
 // EmitAckAll broadcasts an event, waits for the recipients' acknowledgements and
 // decodes the first argument of each into an R; one without arguments gives R's

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/sio"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // polled is what became of a broadcast that asks for acknowledgements.
@@ -209,5 +210,32 @@ func TestVolatileInOneBurst(t *testing.T) {
 	}
 	if n := f.Stats().VolatileDropped; n != 2 {
 		t.Errorf("%d were dropped, want 2", n)
+	}
+}
+
+// aground is an adapter that can't ask the other servers.
+type aground struct {
+	adapter.Adapter
+	local adapter.Local
+}
+
+var errAground = errors.New("aground")
+
+func (a aground) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
+	acks.Servers(1)
+	acks.Clients(1)
+	acks.Gone(1, errAground)
+	return a.local.BroadcastAck(ctx, p, o, acks)
+}
+
+func (a aground) Close() error { return nil }
+
+// TestEmitAckAground tells why other servers have not answered.
+func TestEmitAckAground(t *testing.T) {
+	f := serve(t, sio.Config{Adapter: func(l adapter.Local) adapter.Adapter { return aground{local: l} }}, nil)
+	_, err := f.EmitAck(t.Context(), "q")
+	var partial *sio.AckError
+	if !errors.As(err, &partial) || partial.Missing != 1 || !errors.Is(err, errAground) || errors.Is(err, sio.ErrDisconnected) {
+		t.Errorf("the error is %v", err)
 	}
 }

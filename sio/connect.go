@@ -21,7 +21,7 @@ func (c *client) join(h socketio.Header) {
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():
-		c.enter(ns, h.Data, false, nil)
+		c.enter(ns, h.Data, arrival{})
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
@@ -31,10 +31,9 @@ func (c *client) join(h socketio.Header) {
 
 const invalidNamespace = "Invalid namespace"
 
-// enter makes a socket for the client in a namespace. auth is borrowed. waited
-// tells that the client has waited for the session that it wants back, and back is
-// what has come of that if the adapter keeps the sessions.
-func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
+// enter makes a socket for the client in a namespace. auth is borrowed.
+func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
+	back := a.back
 	if c.overflows(0) {
 		if back != nil {
 			ns.log.unclaim(back)
@@ -45,7 +44,7 @@ func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
 		c.ask(ns.name, auth)
 		return
 	}
-	if ns.keepers() != nil && !waited && !c.old() {
+	if ns.keepers() != nil && !a.restored && !c.old() {
 		if w := asked(auth); w.PID != "" {
 			c.restore(ns, auth, w) // departs
 			return
@@ -59,7 +58,7 @@ func (c *client) enter(ns *Namespace, auth []byte, waited bool, back *visit) {
 	s.member.Owner = s
 	if ns.log != nil && ns.keepers() == nil && !c.old() {
 		var holder *Socket
-		if back, holder = ns.log.claim(s, auth, waited); holder != nil && !waited {
+		if back, holder = ns.log.claim(s, auth, a.outwaited); holder != nil {
 			c.await(holder, ns, auth) // departs
 			return
 		}

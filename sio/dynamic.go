@@ -266,6 +266,6 @@ func (t *admitTask) Run(*loop.Loop) {
 	case t.ns == nil:
 		c.refuse(s.ns.name, invalidNamespace, nil)
 	default:
-		c.enter(t.ns, t.auth, false, nil)
+		c.enter(t.ns, t.auth, arrival{})
 	}
 }

@@ -139,7 +139,11 @@ func (m message) retain() message {
 	return m
 }
 
+// release gives the reference up; that of the zero message is none.
 func (m message) release() {
+	if m.head == nil {
+		return
+	}
 	m.head.Release()
 	for _, p := range m.attachments {
 		p.Release()

@@ -44,8 +44,8 @@ type Recovery struct {
 
 	// OnExpire, when set, is told of sockets whose clients have not come back in
 	// time, or not before others needed the place. It is not called for what is lost
-	// when the server ends. It is called on a goroutine of its own, one call after
-	// the other for a namespace. With an adapter that keeps the sessions it is called
+	// when the server ends, or the namespace is forgotten. It is called on a goroutine
+	// of its own, one call after the other for a namespace. With an adapter that keeps the sessions it is called
 	// for sockets that a middleware has refused only.
 	OnExpire func(ExpiredSession)
 }

@@ -63,6 +63,7 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 	}
 	if err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: args}, p.options, p.deliver); err != nil {
 		d.drop()
+		p.bare.release()
 	}
 	return err
 }
@@ -75,14 +76,19 @@ func (p *publishing) deliver(text string) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	var m message
-	if ok {
+	switch {
+	case ok:
 		m = lg.place(o, p.draft.finish(text), p.options)
 		lg.settle(p)
-	} else {
+		p.bare.release()
+	case p.sent:
+		return
+	default:
 		m = p.draft.withoutOffset(p.bare)
 		lg.stats.Unordered++
 		lg.anticipate(p, m)
 	}
+	p.bare = message{}
 	defer m.release()
 	if p.sent {
 		return
@@ -98,11 +104,11 @@ func (p *publishing) deliver(text string) {
 	p.to.cast(m, nil)
 }
 
-// withoutOffset is the packet as if it could not be recovered. bare is that for a
-// server with a Parser.
+// withoutOffset is the packet as if it could not be recovered, with a reference
+// for the caller. bare, which it takes over, is that for a server with a Parser.
 func (d draft) withoutOffset(bare message) message {
 	if d.srv.cfg.Parser != nil {
-		return bare.retain()
+		return bare
 	}
 	p := d.srv.newPacket()
 	b := p.Begin()
@@ -259,6 +265,7 @@ func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason 
 	data := s.dataJSON()
 	lg.mu.Lock()
 	ses := v.session
+	v.forget()
 	keep := reason.recoverable() && (v.recovered || ses.start != forever)
 	if keep {
 		v.left = time.Now()

@@ -231,11 +231,14 @@ func (lg *recoveryLog) sweep() {
 	}
 	expired := lg.expired
 	lg.expired = nil
-	lg.mu.Unlock()
 	for _, e := range expired {
+		if lg.stopped {
+			break
+		}
+		lg.mu.Unlock()
 		lg.ns.srv.protect("expire", func() { lg.cfg.OnExpire(e) })
+		lg.mu.Lock()
 	}
-	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.timer, lg.sweeping = nil, false
 	if len(lg.kept()) > 0 || lg.lost.oldest() != nil || len(lg.expired) > 0 {
@@ -247,7 +250,7 @@ func (lg *recoveryLog) sweep() {
 func (lg *recoveryLog) stop() {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	lg.stopped = true
+	lg.stopped, lg.expired = true, nil
 	if lg.timer != nil {
 		lg.timer.Stop()
 	}

@@ -17,12 +17,14 @@ import (
 // is fetched. The rest is as with sessions of the server's own.
 
 // history is what the adapter has told of a session that comes back. Guarded by
-// the log's lock once the visit that has it is the socket's.
+// the log's lock.
 type history struct {
 	session adapter.Session
 	upTo    offset // what list accounts for
 	text    string // upTo as the adapter wrote it
 	list    []past
+	bytes   int  // of list
+	dropped bool // nobody is to be sent the list, nor what is yet to be fetched
 }
 
 // past is a missed packet that was fetched.
@@ -46,6 +48,14 @@ func (h *history) before(o offset) (list []message) {
 		h.upTo = o
 	}
 	return list
+}
+
+// drop ends a history whose client does not come back with it.
+func (h *history) drop() {
+	for _, p := range h.list {
+		p.message.release()
+	}
+	h.list, h.dropped = nil, true
 }
 
 // caughtUp reports whether the log has everything that is not in the history.
@@ -99,7 +109,7 @@ type restoredTask struct {
 func (t *restoredTask) Run(*loop.Loop) {
 	defer t.job.ns.depart()
 	if t.s.leaveLimbo() {
-		t.s.client.enter(t.job.ns, t.job.auth, true, t.back)
+		t.s.client.enter(t.job.ns, t.job.auth, arrival{restored: true, back: t.back})
 	} else if t.back != nil {
 		t.job.ns.log.unclaim(t.back) // lost again
 	}
@@ -130,11 +140,11 @@ func (lg *recoveryLog) restore(ctx context.Context, w wish) *visit {
 			ses.enter(room, 0)
 		}
 	}
-	v := &visit{session: ses, recovered: true, behind: true, history: &history{session: kept, upTo: o, text: w.Offset}}
-	if !lg.catchUp(ctx, v) {
+	h := &history{session: kept, upTo: o, text: w.Offset}
+	if !lg.catchUp(ctx, ses, h) {
 		return nil
 	}
-	return v
+	return &visit{session: ses, recovered: true, behind: true, history: h}
 }
 
 // reach waits until this server's sockets have been sent what is at an offset: a
@@ -161,41 +171,68 @@ func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
 }
 
 // catchUp fetches what lies between a session's history and the log. It reports
-// false when that is not to be had.
-func (lg *recoveryLog) catchUp(ctx context.Context, v *visit) bool {
-	h := v.history
-	in := v.session.membership()
-	bytes := 0
-	for {
-		lg.mu.Lock()
-		done := lg.caughtUp(h)
-		lg.mu.Unlock()
-		if done {
-			return true
+// false, and drops the history, when that is not to be had.
+func (lg *recoveryLog) catchUp(ctx context.Context, ses *session, h *history) bool {
+	lg.mu.Lock()
+	ses = &session{id: ses.id, stays: slices.Clone(ses.stays)} // the socket may join and leave rooms meanwhile
+	done, after := lg.caughtUp(h), h.text
+	lg.mu.Unlock()
+	for !done {
+		list, text, err := lg.keeper().History(ctx, after)
+		var fetched []past
+		if err == nil {
+			fetched, err = lg.past(list, ses)
 		}
-		list, text, err := lg.keeper().History(ctx, h.text)
-		upTo, ok := parseEntryID(text)
-		if err != nil || !ok || upTo.compare(h.upTo) <= 0 {
+		lg.mu.Lock()
+		ok := h.extend(fetched, text, lg.cfg.MaxBytes) && err == nil
+		if !ok {
+			h.drop()
+		}
+		done, after = lg.caughtUp(h), h.text
+		lg.mu.Unlock()
+		if !ok {
 			return false
 		}
-		h.upTo, h.text = upTo, text
-		for _, k := range list {
-			o, ok := parseEntryID(k.Packet.Offset)
-			to := keptPacket{rooms: k.Options.Rooms, except: k.Options.Except}
-			if !ok || !v.session.wants(&to, 0, in) {
-				continue
-			}
-			d, err := eventDraft(lg.ns, k.Packet.Event, k.Packet.Args, k.Options.NoCompress)
-			if err != nil {
-				return false
-			}
-			m := d.finish(k.Packet.Offset)
-			h.list = append(h.list, past{o, m})
-			if bytes += m.size(); bytes > lg.cfg.MaxBytes {
-				return false
-			}
+	}
+	return true
+}
+
+// extend adds what was fetched, which reaches up to the offset in text. It reports
+// false when that is no progress, too much, or in vain.
+func (h *history) extend(fetched []past, text string, limit int) bool {
+	for _, p := range fetched {
+		h.bytes += p.message.size()
+	}
+	h.list = append(h.list, fetched...)
+	upTo, ok := parseEntryID(text)
+	if h.dropped || h.bytes > limit || !ok || upTo.compare(h.upTo) <= 0 {
+		return false
+	}
+	h.upTo, h.text = upTo, text
+	return true
+}
+
+// past encodes what was for a session, up to a little more than may be kept.
+func (lg *recoveryLog) past(list []adapter.Kept, ses *session) (fetched []past, err error) {
+	in := ses.membership()
+	bytes := 0
+	for _, k := range list {
+		o, ok := parseEntryID(k.Packet.Offset)
+		to := keptPacket{rooms: k.Options.Rooms, except: k.Options.Except}
+		if !ok || !ses.wants(&to, 0, in) {
+			continue
+		}
+		d, err := eventDraft(lg.ns, k.Packet.Event, k.Packet.Args, k.Options.NoCompress)
+		if err != nil {
+			return fetched, err
+		}
+		m := d.finish(k.Packet.Offset)
+		fetched = append(fetched, past{o, m})
+		if bytes += m.size(); bytes > lg.cfg.MaxBytes {
+			break
 		}
 	}
+	return fetched, nil
 }
 
 // occupy makes s the socket of the session that has come back.
@@ -215,7 +252,7 @@ func (catchUpJob) run(s *Socket) {
 	lg := s.ns.log
 	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
-	if lg.catchUp(ctx, s.visit()) {
+	if v := s.visit(); lg.catchUp(ctx, v.session, v.history) {
 		s.client.Loop().Post((*welcomeTask)(s))
 		return
 	}

@@ -22,37 +22,85 @@ func TestRecoveryWaitKeepsNamespace(t *testing.T) {
 	}
 	defer srv.Close()
 	srv.OfPattern(regexp.MustCompile("^/p$"))
-	lt := looptest.New(t)
-	ask := func(pid, offset string) *looptest.Conn {
-		c := lt.Connect(srv.eio.Accept)
-		c.Feed([]byte(upgradeRequest))
-		lt.Run()
-		c.Sent()
-		c.Feed(frame(1, fmt.Sprintf(`40/p,{"pid":%q,"offset":%q}`, pid, offset)))
-		return c
-	}
-	read := func(r *recoverer, c *looptest.Conn) {
-		for _, f := range frames(c.Sent()) {
-			r.read(f[0][0], []byte(strings.Replace(string(f[1]), "/p,", "", 1)))
-		}
-	}
-	welcome := func(c *looptest.Conn) *recoverer {
-		r := &recoverer{t: t}
-		lt.RunUntil(func() bool { read(r, c); return r.welcome })
-		return r
-	}
-	first := ask("", "")
-	was := welcome(first)
-	if err := srv.Of("/p").Emit("e", 1); err != nil {
-		t.Fatal(err)
-	}
-	lt.Run()
-	read(was, first)
-	second := ask(was.pid, was.offset)
-	lt.Run() // it waits
+	w := &waiters{lt: looptest.New(t), srv: srv, nsp: "/p,"}
+	first, was := w.begin(t)
+	second := w.ask(was)
+	w.lt.Run() // it waits
 	first.PeerClose()
-	lt.Advance(2 * noticeTime)
-	if now := welcome(second); now.sid != was.sid {
+	w.lt.Advance(2 * noticeTime)
+	if now := w.welcome(t, second); now.sid != was.sid {
 		t.Errorf("the socket is %s, want %s", now.sid, was.sid)
 	}
+}
+
+// TestRecoveryWaitsForEach has a client come back twice before the server notices
+// that it was gone: who waits for the first connection must wait for the second,
+// too, which is given the session in between.
+func TestRecoveryWaitsForEach(t *testing.T) {
+	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	w := &waiters{lt: looptest.New(t), srv: srv}
+	first, was := w.begin(t)
+	second := w.ask(was)
+	w.lt.Advance(noticeTime / 2)
+	third := w.ask(was)
+	w.lt.Run() // both wait
+	first.PeerClose()
+	w.lt.Advance(noticeTime * 3 / 4)
+	if now := w.welcome(t, second); now.sid != was.sid {
+		t.Errorf("the second connection's socket is %s, want %s", now.sid, was.sid)
+	}
+	w.lt.Advance(noticeTime / 2) // the third has waited for the first
+	second.PeerClose()
+	w.lt.Advance(2 * noticeTime)
+	if now := w.welcome(t, third); now.sid != was.sid {
+		t.Errorf("the third connection's socket is %s, want %s", now.sid, was.sid)
+	}
+	if st := srv.Stats().Recovery; st.Failed != 0 || st.Recovered != 2 {
+		t.Errorf("statistics %+v", st)
+	}
+}
+
+// waiters connects clients of one loop that waits for nobody.
+type waiters struct {
+	lt  *looptest.Loops
+	srv *Server
+	nsp string // with a comma; "" for the main one
+}
+
+// ask connects a client that asks for a session, which may be none.
+func (w *waiters) ask(r *recoverer) *looptest.Conn {
+	c := w.lt.Connect(w.srv.eio.Accept)
+	c.Feed([]byte(upgradeRequest))
+	w.lt.Run()
+	c.Sent()
+	c.Feed(frame(1, fmt.Sprintf(`40%s{"pid":%q,"offset":%q}`, w.nsp, r.pid, r.offset)))
+	return c
+}
+
+func (w *waiters) read(r *recoverer, c *looptest.Conn) {
+	for _, f := range frames(c.Sent()) {
+		r.read(f[0][0], []byte(strings.Replace(string(f[1]), w.nsp, "", 1)))
+	}
+}
+
+func (w *waiters) welcome(t *testing.T, c *looptest.Conn) *recoverer {
+	r := &recoverer{t: t}
+	w.lt.RunUntil(func() bool { w.read(r, c); return r.welcome })
+	return r
+}
+
+// begin connects a client and has it sent one event.
+func (w *waiters) begin(t *testing.T) (*looptest.Conn, *recoverer) {
+	c := w.ask(&recoverer{})
+	r := w.welcome(t, c)
+	if err := w.srv.Of("/"+strings.Trim(w.nsp, "/,")).Emit("e", 1); err != nil {
+		t.Fatal(err)
+	}
+	w.lt.Run()
+	w.read(r, c)
+	return c, r
 }

@@ -23,6 +23,12 @@ func (s *session) measured(work func() (units int, err error)) error {
 	if err != nil {
 		return s.explain(err)
 	}
+	s.writeUsage(usage, units)
+	return nil
+}
+
+// writeUsage writes down what each unit has cost, and how busy servers, load and others were.
+func (s *session) writeUsage(usage measure.Usage, units int) {
 	per := float64(max(units, 1))
 	var nodes, all measure.CPU
 	for i, cpu := range usage.Servers {
@@ -47,7 +53,6 @@ func (s *session) measured(work func() (units int, err error)) error {
 	figures["other_cores"] = usage.Other
 	figures["steal_cores"] = usage.Steal
 	s.record.Disturbed = usage.Disturbed()
-	return nil
 }
 
 // latencies writes down the percentiles.

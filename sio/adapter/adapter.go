@@ -116,6 +116,7 @@ type Acks interface {
 	Clients(n int)
 	// Answer is one client's acknowledgement.
 	Answer(a Answer)
-	// Gone is n clients that will not answer.
-	Gone(n int)
+	// Gone is n clients that will not answer: those who have left when why is nil,
+	// else those of servers that could not be asked or did not answer.
+	Gone(n int, why error)
 }

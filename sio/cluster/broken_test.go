@@ -50,8 +50,8 @@ func TestBrokenBus(t *testing.T) {
 			t.Error(err)
 		}
 		c.start()
-		if answers, missing, complete := c.result(ctx); len(answers) != 2 || missing != 1 || !complete {
-			t.Errorf("answers %q, %d missing", answers, missing)
+		if answers, missing, complete := c.result(ctx); len(answers) != 2 || missing != 1 || !complete || c.why != full {
+			t.Errorf("answers %q, %d missing: %v", answers, missing, c.why)
 		}
 		if took := time.Since(start); took != 10*time.Millisecond { // of its own client
 			t.Errorf("it took %v", took)
@@ -128,8 +128,8 @@ func TestCountFails(t *testing.T) {
 				answers, missing, complete := c.result(ctx)
 				// When it takes long to fail the others have answered before.
 				want := map[bool]int{true: 4, false: 2}[tc.took > 0]
-				if len(answers) != want || missing != 1 || !complete {
-					t.Errorf("answers %q, %d missing", answers, missing)
+				if len(answers) != want || missing != 1 || !complete || !errors.Is(c.why, tc.want) {
+					t.Errorf("answers %q, %d missing: %v", answers, missing, c.why)
 				}
 				if tc.took > 0 { // the context ends before: acks must not be over by itself
 					ctx, cancel := context.WithTimeout(ctx, time.Second)

@@ -182,12 +182,12 @@ func (c *collection) lose(uid string) {
 		gone := s.awaited
 		s.awaited, c.awaited = 0, c.awaited-gone
 		c.check()
-		c.acks.Gone(gone)
+		c.acks.Gone(gone, nil)
 	}
 }
 
 // end implements pending.
-func (c *collection) end(error) {
+func (c *collection) end(why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
@@ -201,7 +201,7 @@ func (c *collection) end(error) {
 	for range missing {
 		c.acks.Clients(1)
 	}
-	c.acks.Gone(missing + c.awaited)
+	c.acks.Gone(missing+c.awaited, why)
 }
 
 // cancel ends the collection when nobody waits for it.

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -92,7 +93,7 @@ func (l *local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Op
 			}
 			switch {
 			case c.gone:
-				acks.Gone(1)
+				acks.Gone(1, nil)
 			case c.answer != "":
 				acks.Answer(adapter.Answer{Data: fmt.Appendf(nil, "%q", c.answer)})
 			}
@@ -144,6 +145,7 @@ type collector struct {
 	mu                     sync.Mutex
 	servers, clients, gone int
 	answers                []string
+	why                    error
 }
 
 // newCollector expects this server and is kept open until start.
@@ -173,7 +175,9 @@ func (c *collector) Answer(a adapter.Answer) {
 	c.update(func() { c.answers = append(c.answers, string(a.Data)) })
 }
 
-func (c *collector) Gone(n int) { c.update(func() { c.gone += n }) }
+func (c *collector) Gone(n int, why error) {
+	c.update(func() { c.gone, c.why = c.gone+n, cmp.Or(c.why, why) })
+}
 
 // result waits until all is over, or ctx is.
 func (c *collector) result(ctx context.Context) (answers []string, missing int, complete bool) {

@@ -121,7 +121,7 @@ func (a *asked) Answer(answer adapter.Answer) {
 }
 
 // Gone implements adapter.Acks. There is no message that says so.
-func (a *asked) Gone(clients int) { a.settle(-clients) }
+func (a *asked) Gone(clients int, _ error) { a.settle(-clients) }
 
 func (a *asked) send(answer adapter.Answer) {
 	a.node.respond(a.message, Message{Type: BroadcastAck, Answer: answer})

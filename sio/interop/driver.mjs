@@ -1,28 +1,10 @@
-// Real socket.io-client instances, driven by JSON lines on standard input and
-// reporting on standard output. Bytes travel as {"$bytes": "<base64>"}. Among a
+// Real socket.io-client instances, driven and reporting as lines.mjs says. Among a
 // client's options may be the npm packages to use: package is the client itself,
-// parser its parser.
-import { createInterface } from "node:readline";
+// parser its parser; answer, what it acknowledges events with, null for never; and
+// over, the client whose connection it shares.
+import { obey, pack, report, unpack } from "./lines.mjs";
 
 const clients = new Map();
-
-function pack(value) {
-  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return { $bytes: Buffer.from(value).toString("base64") };
-  if (Array.isArray(value)) return value.map(pack);
-  if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, pack(v)]));
-  return value;
-}
-
-function unpack(value) {
-  if (Array.isArray(value)) return value.map(unpack);
-  if (!value || typeof value !== "object") return value;
-  if (typeof value.$bytes === "string") return Buffer.from(value.$bytes, "base64");
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, unpack(v)]));
-}
-
-function report(client, is, more) {
-  process.stdout.write(JSON.stringify({ client, is, ...more }) + "\n");
-}
 
 // Catches all events of a client, also of one that is too old for onAny.
 function onAny(socket, listener) {
@@ -33,10 +15,12 @@ function onAny(socket, listener) {
   socket.onevent = ({ id, data }) => listener(...data, ...(id === undefined ? [] : [socket.ack(id)]));
 }
 
-async function open({ client, url, options: { package: name = "socket.io-client", parser, ...options } = {} }) {
+async function open({ client, url, options: { package: name = "socket.io-client", parser, answer = "answer", over, ...options } = {} }) {
   const { io, default: connect } = await import(name);
   if (parser) options.parser = (await import(parser)).default;
-  const socket = (io ?? connect)(url, { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, ...options });
+  const socket = over
+    ? clients.get(over).io.socket(new URL(url).pathname, options)
+    : (io ?? connect)(url, { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, ...options });
   const engine = () => socket.io.engine;
   clients.set(client, socket);
   socket.io.on("open", () => {
@@ -44,14 +28,14 @@ async function open({ client, url, options: { package: name = "socket.io-client"
     engine().once("upgrade", (transport) => report(client, "upgrade", { text: transport.name }));
   });
   socket.io.on("reconnect", () => report(client, "reconnect", {}));
-  socket.on("connect", () => report(client, "connect", { text: socket.id }));
+  socket.on("connect", () => report(client, "connect", { text: socket.id, args: [socket.recovered ?? false] }));
   socket.on("connect_error", (error) => report(client, "connect_error", { text: error.message, args: [pack(error.data ?? null)] }));
   socket.on("error", (error) => report(client, "error", { args: [pack(error)] }));
   socket.on("disconnect", (reason) => report(client, "disconnect", { text: reason }));
   onAny(socket, (event, ...args) => {
     const acknowledge = typeof args.at(-1) === "function" ? args.pop() : null;
     report(client, "event", { text: event, args: pack(args) });
-    acknowledge?.("answer", ...args);
+    if (answer !== null) acknowledge?.(unpack(answer), ...args);
   });
 }
 
@@ -71,11 +55,11 @@ const actions = {
     engine._sendPacket = (type, ...rest) => type === "pong" || send.call(engine, type, ...rest);
   },
   connect: ({ client }) => clients.get(client).connect(),
+  // Connects to another server from the next time on.
+  move: ({ client, url }) => {
+    clients.get(client).io.uri = url;
+    report(client, "moved");
+  },
 };
 
-createInterface({ input: process.stdin })
-  .on("line", (line) => {
-    const command = JSON.parse(line);
-    actions[command.do](command);
-  })
-  .on("close", () => process.exit(0));
+obey(actions);

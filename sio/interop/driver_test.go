@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"reflect"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 )
@@ -17,22 +16,13 @@ import (
 // patience is how long a test waits for what must come; only failures take it.
 const patience = 20 * time.Second
 
-// report is what the driver tells about one of its clients.
-type report struct {
-	Client string            `json:"client"`
-	Is     string            `json:"is"`   // open, upgrade, connect, event, …
-	Text   string            `json:"text"` // the transport, id, reason or event's name
-	Args   []json.RawMessage `json:"args"`
-}
-
 // driver is a process of Node.js or Python with real clients in it.
 type driver struct {
-	t  *testing.T
-	in *json.Encoder
-
-	mu      sync.Mutex
-	reports map[string][]report // by client, in order
-	news    chan struct{}       // closed and replaced at each report
+	*inbox
+	t       *testing.T
+	process *exec.Cmd
+	killed  bool // by the test
+	in      *json.Encoder
 	asked   int
 }
 
@@ -102,7 +92,7 @@ func startDriver(t *testing.T, program string, args ...string) *driver {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	d := &driver{t: t, in: json.NewEncoder(in), reports: make(map[string][]report), news: make(chan struct{})}
+	d := &driver{inbox: newInbox(), t: t, process: process, in: json.NewEncoder(in)}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -111,7 +101,7 @@ func startDriver(t *testing.T, program string, args ...string) *driver {
 	t.Cleanup(func() {
 		in.Close()
 		<-read
-		if err := process.Wait(); err != nil {
+		if err := process.Wait(); err != nil && !d.killed {
 			t.Errorf("driver: %v", err)
 		}
 	})
@@ -127,15 +117,11 @@ func (d *driver) read(out io.Reader) {
 			d.t.Errorf("driver says %q: %v", lines.Bytes(), err)
 			continue
 		}
-		d.mu.Lock()
-		d.reports[r.Client] = append(d.reports[r.Client], r)
-		close(d.news)
-		d.news = make(chan struct{})
-		d.mu.Unlock()
+		d.add(r)
 	}
 }
 
-func (d *driver) tell(c command) {
+func (d *driver) tell(c any) {
 	d.t.Helper()
 	if err := d.in.Encode(c); err != nil {
 		d.t.Fatalf("driver: %v", err)
@@ -168,34 +154,15 @@ func (c *client) expect(is string) report {
 	c.t.Helper()
 	r, ok := c.await(is, patience)
 	if !ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.t.Fatalf("client %s: no %q; it reported %v", c.name, is, c.reports[c.name])
+		c.t.Fatalf("client %s: no %q; it reported %v", c.name, is, c.reported(c.name))
 	}
 	return r
 }
 
 // await is expect for a report that may not come in time.
 func (c *client) await(is string, within time.Duration) (r report, ok bool) {
-	late := time.After(within)
-	for {
-		c.mu.Lock()
-		list := c.reports[c.name]
-		for i, r := range list {
-			if r.Is == is {
-				c.reports[c.name] = append(list[:i:i], list[i+1:]...)
-				c.mu.Unlock()
-				return r, true
-			}
-		}
-		news := c.news
-		c.mu.Unlock()
-		select {
-		case <-news:
-		case <-late:
-			return report{}, false
-		}
-	}
+	_, r, ok = c.take(c.name, is, within, func(report) bool { return true })
+	return r, ok
 }
 
 // expectText is expect for a report with a known text.
@@ -237,6 +204,13 @@ func (c *client) ask(event string, args ...any) []json.RawMessage {
 func (c *client) disconnect() {
 	c.t.Helper()
 	c.tell(command{Do: "disconnect", Client: c.name})
+}
+
+// move has the client connect to another server from the next time on.
+func (c *client) move(url string) {
+	c.t.Helper()
+	c.tell(command{Do: "move", Client: c.name, URL: url})
+	c.expect("moved")
 }
 
 // bytes is how binary data travels to and from a driver.

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -60,8 +61,24 @@ func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	return s.publish(ctx, channel, payload).Err()
+	return sent(s.publish(ctx, channel, payload).Err())
 }
 
-// Close closes the connections. Send fails afterwards.
-func (s *ChannelSender) Close() error { return s.client.Close() }
+// Close closes the connections. Send fails with [ErrClosed] afterwards.
+func (s *ChannelSender) Close() error { return hangUp(s.client) }
+
+// sent is the outcome of sending, by this package's words where it has some.
+func sent(err error) error {
+	if errors.Is(err, goredis.ErrClosed) {
+		return ErrClosed
+	}
+	return err
+}
+
+// hangUp closes a client that may be closed already.
+func hangUp(client goredis.UniversalClient) error {
+	if err := client.Close(); !errors.Is(err, goredis.ErrClosed) {
+		return err
+	}
+	return nil
+}

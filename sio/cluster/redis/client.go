@@ -8,12 +8,15 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// own is a client whose commands end with their contexts, and are not repeated.
+// own is a client whose commands end with their contexts, and are not repeated. It asks
+// for no notices of maintenance: what go-redis has for them can't be shared by two clients
+// with the same options, and makes it log or panic.
 func own(client goredis.UniversalClient) goredis.UniversalClient {
 	switch c := client.(type) {
 	case *goredis.Client:
 		o := *c.Options()
 		o.ContextTimeoutEnabled, o.MaxRetries, o.DialerRetries = true, -1, 1
+		o.MaintNotificationsConfig = quiet()
 		if o.Addr == failoverAddr {
 			return newFailoverClient(&o)
 		}
@@ -22,6 +25,7 @@ func own(client goredis.UniversalClient) goredis.UniversalClient {
 	case *goredis.ClusterClient:
 		o := *c.Options()
 		o.ContextTimeoutEnabled, o.MaxRetries, o.DialerRetries = true, -1, 1
+		o.MaintNotificationsConfig = quiet()
 		if o.Dialer == nil {
 			o.Dialer = goredis.NewDialer(&goredis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
 		}

@@ -19,6 +19,8 @@ type members struct {
 	invalid  atomic.Uint64 // payloads that could not be understood
 	dropped  atomic.Uint64 // what nodes have not heard of
 
+	end sync.Once
+
 	mu    sync.Mutex
 	nodes map[*cluster.Node]struct{}
 	past  cluster.Stats // counters of those that were closed
@@ -86,9 +88,13 @@ func (ms *members) refuse(channel string, err error) {
 	ms.channels.cfg.logger.Debug("redis: invalid message", "channel", channel, "error", err)
 }
 
-func (ms *members) close() error {
-	ms.channels.close()
-	return ms.client.Close()
+// close ends everything; only the first call has something to do.
+func (ms *members) close() (err error) {
+	ms.end.Do(func() {
+		ms.channels.close()
+		err = ms.client.Close()
+	})
+	return err
 }
 
 // validate checks what PubSub and Sharded have in common.

@@ -78,7 +78,8 @@ func (p *PubSub) Adapter(local adapter.Local) adapter.Adapter {
 func (p *PubSub) Stats() Stats { return p.stats() }
 
 // Close ends everything. Call it after the servers that use it were closed: what
-// waits for Redis is sent before, within a second.
+// waits for Redis is sent before, within a second. Only the first call has something to
+// do.
 func (p *PubSub) Close() error { return p.close() }
 
 // pubsubIDs makes the UID of a node and then the ids of its requests, which begin with

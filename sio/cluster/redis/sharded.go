@@ -92,5 +92,6 @@ func (s *Sharded) Adapter(local adapter.Local) adapter.Adapter {
 func (s *Sharded) Stats() Stats { return s.stats() }
 
 // Close ends everything. Call it after the servers that use it were closed: what
-// waits for Redis is sent before, within a second.
+// waits for Redis is sent before, within a second. Only the first call has something to
+// do.
 func (s *Sharded) Close() error { return s.close() }

@@ -137,6 +137,7 @@ type Streams struct {
 
 	mu      sync.Mutex
 	streams map[string]*stream // by key
+	closed  bool
 }
 
 // NewStreams checks cfg. The options of client are used for connections of its
@@ -176,6 +177,10 @@ func (s *Streams) stream(key string) *stream {
 	if st == nil {
 		st = newStream(s, key)
 		s.streams[key] = st
+		if s.closed {
+			st.finish(st.ctx)
+			st.leave()
+		}
 	}
 	return st
 }
@@ -193,10 +198,15 @@ func (s *Streams) Stats() StreamsStats {
 }
 
 // Close ends everything. Call it after the servers that use it were closed: what
-// waits for Redis is sent before, within two seconds.
+// waits for Redis is sent before, within two seconds. Only the first call has something
+// to do.
 func (s *Streams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	for _, st := range s.streams {

@@ -169,7 +169,7 @@ type acks struct{ told chan string }
 func (a acks) Servers(n int)           { a.told <- fmt.Sprintf("servers %d", n) }
 func (a acks) Clients(n int)           { a.told <- fmt.Sprintf("clients %d", n) }
 func (a acks) Answer(b adapter.Answer) { a.told <- "answer " + string(b.Data) }
-func (a acks) Gone(n int)              { a.told <- fmt.Sprintf("gone %d", n) }
+func (a acks) Gone(n int, _ error)     { a.told <- fmt.Sprintf("gone %d", n) }
 
 func wants[T comparable](t testing.TB, c <-chan T, list ...T) {
 	t.Helper()

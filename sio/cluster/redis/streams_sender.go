@@ -37,8 +37,8 @@ func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 		return err
 	}
 	e := entry{uid: m.UID, namespace: m.Namespace, kind: m.Type, data: text}
-	return s.client.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, m.Namespace), &e)).Err()
+	return sent(s.client.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, m.Namespace), &e)).Err())
 }
 
-// Close closes the connections. Send fails afterwards.
-func (s *StreamsSender) Close() error { return s.client.Close() }
+// Close closes the connections. Send fails with [ErrClosed] afterwards.
+func (s *StreamsSender) Close() error { return hangUp(s.client) }

@@ -1,13 +1,17 @@
 package redistest
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,7 +20,7 @@ import (
 )
 
 // patience is how long a server is waited for; only failures take it.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // Server is a redis-server of a test's own, on a port of 127.0.0.1.
 type Server struct {
@@ -28,6 +32,8 @@ type Server struct {
 	args   []string
 	dir    string
 	cmd    *exec.Cmd
+
+	ended chan struct{} // closed when the process has ended
 }
 
 // Start starts a server that ends with the test. It keeps nothing on disk unless
@@ -84,15 +90,42 @@ func (s *Server) Start() {
 	args := slices.Concat(s.config, []string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", ""}, s.args)
 	s.cmd = exec.Command("redis-server", args...)
 	s.cmd.Stderr = os.Stderr
+	log := new(bytes.Buffer)
+	s.cmd.Stdout = log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics cleans nothing up
-	if err := s.cmd.Start(); err != nil {
+	if err := s.run(); err != nil {
 		s.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); s.Client.Ping(context.Background()).Err() != nil; time.Sleep(5 * time.Millisecond) {
+	// Another one may have been faster to take the port.
+	itself := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		info, err := s.Client.Info(context.Background(), "server").Result()
+		if err == nil && strings.Contains(info, itself) {
+			return
+		}
 		if time.Now().After(deadline) {
-			s.t.Fatal("redis-server does not answer")
+			s.Kill()
+			s.t.Fatalf("redis-server does not answer: %v; it says:\n%s", err, log)
 		}
 	}
+}
+
+// run starts the process on a thread that lives as long as it does: the signal comes
+// when the thread ends, not the test.
+func (s *Server) run() error {
+	cmd, ended, started := s.cmd, make(chan struct{}), make(chan error)
+	s.ended = ended
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	return <-started
 }
 
 // Kill ends the server as a crash does.
@@ -101,7 +134,7 @@ func (s *Server) Kill() {
 		return // it has not started
 	}
 	s.cmd.Process.Kill()
-	s.cmd.Wait()
+	<-s.ended
 }
 
 // Pause stops the server: it answers nothing, but its connections stay.
@@ -114,9 +147,15 @@ func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
 // apart from one of Client.
 func (s *Server) CutClients() {
 	s.t.Helper()
-	for _, kind := range []string{"NORMAL", "PUBSUB"} {
-		if err := s.Client.Do(context.Background(), "CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes").Err(); err != nil {
-			s.t.Errorf("CLIENT KILL: %v", err)
-		}
+	s.Cut("normal")
+	s.Cut("pubsub")
+}
+
+// Cut closes those of one type of CLIENT KILL: "normal", or "pubsub" for clients that
+// subscribe.
+func (s *Server) Cut(clients string) {
+	s.t.Helper()
+	if err := s.Client.Do(context.Background(), "CLIENT", "KILL", "TYPE", clients, "SKIPME", "yes").Err(); err != nil {
+		s.t.Errorf("CLIENT KILL: %v", err)
 	}
 }

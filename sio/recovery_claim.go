@@ -1,0 +1,121 @@
+package sio
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Coming back to a session of the server's own: a client asks for it when it
+// connects, and waits a moment when the server does not know yet that it was gone.
+
+// wish is what a client that wants to come back sends.
+type wish struct{ PID, Offset string }
+
+// asked is the wish in the authentication data of a client; PID is "" when there is none.
+func asked(auth []byte) (w wish) {
+	if !bytes.Contains(auth, []byte(`"pid"`)) || jsonenc.Unmarshal(auth, &w) != nil {
+		return wish{}
+	}
+	return w
+}
+
+// arrival is what a client that wants to come back has been through.
+type arrival struct {
+	outwaited *Socket // whom it has waited for: see await
+	restored  bool    // the adapter was asked for its session, with
+	back      *visit  // as the outcome; nil when it can't come back
+}
+
+// claim gives the session that a client asks for to its new socket s. It reports
+// the session's present socket when the server may not know yet that the client of
+// that is gone: it had time to notice with the one that was outwaited. (That may
+// not be the last to hold the session: others come back, and are lost, too.)
+func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visit, holder *Socket) {
+	asks := asked(auth)
+	if asks.PID == "" {
+		return nil, nil
+	}
+	o, valid := parseOffset(asks.Offset)
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	pos, known := lg.position(o)
+	ses := lg.sessions[asks.PID]
+	if !valid || !known || ses == nil ||
+		ses.socket == nil && time.Since(ses.lostAt) > lg.cfg.MaxDisconnectionDuration {
+		lg.stats.Failed++
+		return nil, nil
+	}
+	switch ses.socket {
+	case nil:
+	case outwaited:
+		lg.stats.Failed++
+		return nil, nil
+	default:
+		return nil, ses.socket
+	}
+	lg.lost.remove(ses)
+	ses.socket = s
+	return &visit{session: ses, recovered: true, behind: true, from: pos + 1}, nil
+}
+
+// resume gives a socket what belongs to the session that it has claimed.
+func (lg *recoveryLog) resume(s *Socket, v *visit) {
+	lg.mu.Lock()
+	rooms, data := v.session.rooms(), v.session.data
+	lg.mu.Unlock()
+	lg.ns.rooms.Join(&s.member, rooms...)
+	s.setVisit(v)
+	if data != nil {
+		s.SetData(data)
+	}
+}
+
+// unclaim takes back a claim.
+func (lg *recoveryLog) unclaim(v *visit) {
+	if r := lg.keeper(); r != nil {
+		r.Persist(v.history.session)
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	if v.history == nil {
+		lg.lose(v.session, v.session.data)
+	}
+	v.forget()
+}
+
+// noticeTime is how long a loop may take to notice the end of a connection that
+// is already at the kernel.
+const noticeTime = 20 * time.Millisecond
+
+// await lets a client that asks for the session of a socket wait until the loop
+// of that socket must have noticed that it is gone. Meanwhile it is in limbo, and
+// counts as one who has arrived in the namespace.
+func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
+	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
+	home := holder.client.Loop()
+	home.PostFunc(func() {
+		home.AfterFunc(noticeTime, func() {
+			// Posted, so that it comes after what a late loop finds at the kernel now.
+			home.PostFunc(func() { c.Loop().Post(t) })
+		})
+	})
+}
+
+// returnTask is a client that has waited.
+type returnTask struct {
+	s      *Socket
+	ns     *Namespace
+	auth   []byte
+	holder *Socket
+}
+
+func (t *returnTask) Run(*loop.Loop) {
+	defer t.ns.depart()
+	if t.s.leaveLimbo() {
+		t.s.client.enter(t.ns, t.auth, arrival{outwaited: t.holder})
+	}
+}

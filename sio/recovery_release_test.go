@@ -1,0 +1,105 @@
+package sio
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// released reports whether somebody has given the last reference to a packet up.
+func released(p *eio.Packet) (yes bool) {
+	defer func() { yes = recover() != nil }()
+	p.Len() // of a buffer that is not there any more
+	return false
+}
+
+// remembering is a server whose adapter has two packets that its log does not have.
+func remembering(t *testing.T, cfg Config) (*Server, *stream) {
+	st := newStream()
+	for range 2 {
+		st.addLocked(entry{kept: adapter.Kept{Packet: adapter.Packet{Event: "e", Args: []any{[]byte{1}}}}})
+	}
+	cfg.Loops, cfg.Adapter = 1, func(local adapter.Local) adapter.Adapter { return &behind{reader{stream: st, local: local}} }
+	srv, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Close() })
+	return srv, st
+}
+
+// behind is a reader that was handed nothing that the log would have.
+type behind struct{ reader }
+
+func (b *behind) Since() string { return "1000-2" }
+
+// TestRecoveryReleasesHistory gives up what was fetched for a client that does not
+// come back after all.
+func TestRecoveryReleasesHistory(t *testing.T) {
+	const id = "abcdefghijklmnopqrst"
+	for name, end := range map[string]func(lg *recoveryLog, s *Socket, v *visit){
+		"unclaimed":    func(lg *recoveryLog, _ *Socket, v *visit) { lg.unclaim(v) },
+		"refused":      func(lg *recoveryLog, s *Socket, _ *visit) { lg.refused(s) },
+		"disconnected": func(lg *recoveryLog, s *Socket, _ *visit) { lg.part(s, TransportClose) },
+		"no more to be had": func(lg *recoveryLog, _ *Socket, v *visit) {
+			lg.dropped = offset{1000, 3}
+			if lg.catchUp(context.Background(), v.session, v.history) {
+				t.Error("caught up with what is not there")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
+			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
+			lg := srv.main.log
+			v := lg.restore(context.Background(), wish{"p", "1000-0"})
+			if v == nil || len(v.history.list) != 2 {
+				t.Fatalf("restored %+v", v)
+			}
+			s := &Socket{ns: srv.main}
+			s.setVisit(v)
+			lg.occupy(v, s)
+			var packets []*eio.Packet
+			for _, p := range v.history.list {
+				packets = append(append(packets, p.message.head), p.message.attachments...)
+			}
+			end(lg, s, v)
+			for i, p := range packets {
+				if !released(p) {
+					t.Errorf("packet %d of %d is not released", i, len(packets))
+				}
+			}
+		})
+	}
+}
+
+// TestRecoveryReleasesBare gives up the packet without an offset when its turn has
+// come, in time or not.
+func TestRecoveryReleasesBare(t *testing.T) {
+	for name, turns := range map[string][]string{"in time": {"7-1"}, "late": {"", "7-1"}} {
+		t.Run(name, func(t *testing.T) {
+			srv, _ := remembering(t, Config{ConnectionStateRecovery: &Recovery{}, Parser: MessagePack()})
+			d, err := eventDraft(srv.main, "e", []any{"x"}, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bare, err := eventMessage(srv.main, 0, false, "e", []any{"x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := &publishing{log: srv.main.log, draft: d, bare: bare, to: BroadcastOperator{ns: srv.main}}
+			for _, turn := range turns {
+				p.deliver(turn)
+			}
+			if !released(bare.head) {
+				t.Error("it is not released")
+			}
+			if released(d.head) {
+				t.Error("what is kept is released")
+			}
+		})
+	}
+}
