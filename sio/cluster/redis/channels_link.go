@@ -194,8 +194,8 @@ func (c *connection) tell() error {
 		names []string
 		send  func(ctx context.Context, names ...string) error
 	}{
+		{list.psubscribe, c.conn.PSubscribe}, // first: awaitSubscribed is for channels
 		{list.subscribe, c.subscribe},
-		{list.psubscribe, c.conn.PSubscribe},
 		{list.unsubscribe, c.unsubscribe},
 		{list.punsubscribe, c.conn.PUnsubscribe},
 	} {

@@ -39,8 +39,9 @@ func (t *topic) settled() bool { return t.told && t.awaited == 0 && !t.dirty }
 // subscribe has r receive from channels. It does not wait; see awaitSubscribed.
 func (c *channels) subscribe(r *receiver, names ...string) { c.change(r, false, true, names) }
 
-// psubscribe has r receive from all channels that match a pattern. It does not wait.
-// A cluster that is sharded has no patterns.
+// psubscribe has r receive from all channels that match a pattern. It does not wait;
+// who then subscribes to a channel, and waits for that, has waited for both. A cluster
+// that is sharded has no patterns.
 func (c *channels) psubscribe(r *receiver, pattern string) {
 	c.change(r, true, true, []string{pattern})
 }
