@@ -93,7 +93,7 @@ func newChannels(client goredis.UniversalClient, cfg channelsConfig) *channels {
 		topics: make(map[topicName]*topic), links: make(map[*goredis.Client]*link), broken: make(map[string]error),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.out.c, c.out.wake = c, make(chan struct{}, 1)
+	c.out.c, c.out.wake, c.out.drained = c, make(chan struct{}, 1), make(chan struct{})
 	c.running.Go(c.out.run)
 	if _, ok := client.(*goredis.ClusterClient); ok && cfg.sharded {
 		c.unrouted = make(chan struct{}, 1)

@@ -25,14 +25,16 @@ type publication struct {
 // publisher is the publishing half of channels. What was sent without an answer is
 // not repeated: nobody knows who has got it.
 type publisher struct {
-	c    *channels
-	wake chan struct{} // something was queued, or the end has come
+	c       *channels
+	wake    chan struct{} // something was queued, or the end has come
+	drained chan struct{} // closed when nothing more is taken, and nothing waits
 
 	mu          sync.Mutex
 	queue       []publication
 	queuedBytes int // of what is being sent, too
 	sending     int
 	away, ended bool
+	told        bool // drained is closed
 	published   uint64
 	lost        uint64
 }
@@ -145,6 +147,15 @@ func (p *publisher) done(batch []publication, sent int) {
 	p.sending = 0
 	p.published += uint64(sent)
 	p.lost += uint64(len(batch) - sent)
+	p.tellDrained()
+}
+
+// tellDrained closes drained at the end. p.mu is held.
+func (p *publisher) tellDrained() {
+	if p.ended && !p.told && p.sending+len(p.queue) == 0 {
+		p.told = true
+		close(p.drained)
+	}
 }
 
 // send sends a batch, and returns how many messages Redis has taken.
@@ -215,6 +226,7 @@ func (p *publisher) dropQueue() {
 		p.queuedBytes -= len(p.queue[i].payload)
 	}
 	p.queue = nil
+	p.tellDrained()
 }
 
 // comeBack tries to reach Redis until that succeeds; it is false at the end.
@@ -252,11 +264,15 @@ func (p *publisher) reach() error {
 func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	p.ended = true
+	p.tellDrained()
 	p.mu.Unlock()
-	for deadline := time.Now().Add(d); time.Now().Before(deadline) && p.stats().queued > 0; {
-		time.Sleep(time.Millisecond)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-p.drained:
+	case <-timer.C:
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.dropQueue()
-	p.mu.Unlock()
 }

@@ -352,7 +352,26 @@ func TestChannelsClose(t *testing.T) {
 	r := redistest.Start(t)
 	a, b := testChannels(t, r.Client, false), testChannels(t, r.Client, false)
 	b.listen(t, "x")
+	r.Pause()
 	a.send(t, "x", "1")
+	flushed := make(chan struct{})
+	go func() {
+		defer close(flushed)
+		a.out.flush(time.Hour) // as close does, but for a second
+	}()
+	eventually(t, "nothing more is taken", func() bool { return errors.Is(a.publish("x", nil), ErrClosed) })
+	select {
+	case <-flushed:
+		t.Error("what Redis has not taken is not waited for")
+	default:
+	}
+	r.Resume()
+	select {
+	case <-flushed:
+	case <-time.After(20 * time.Second):
+		t.Fatal("what Redis has taken is still waited for")
+	}
+	a.out.flush(time.Hour)
 	a.close()
 	b.wants(t, "x 1")
 	if err := a.publish("x", nil); !errors.Is(err, ErrClosed) {
