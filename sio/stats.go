@@ -38,8 +38,8 @@ type Stats struct {
 	// InvalidPackets is how many connections were closed because of a packet that
 	// can't be decoded, OutOfOrder because of one that the client may not send now,
 	// ConnectTimeouts for not joining a namespace, PendingOverflows for passing
-	// Config.MaxPending, MaxPendingBytes or a loop's share of MaxPendingTotal and
-	// MaxPendingTotalBytes.
+	// Config.MaxPending, MaxPendingBytes, MaxNamespaces or a loop's share of
+	// MaxPendingTotal and MaxPendingTotalBytes.
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
