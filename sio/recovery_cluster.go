@@ -204,7 +204,8 @@ func (lg *recoveryLog) place(o offset, m message, to adapter.Options) message {
 // start is the offset after which the log has everything; ok is false when that is
 // not known.
 func (lg *recoveryLog) start() (o offset, ok bool) {
-	o, ok = parseEntryID(lg.keeper().Since())
+	since, _ := lg.keeper().Since()
+	o, ok = parseEntryID(since)
 	if o.compare(lg.dropped) < 0 {
 		o = lg.dropped
 	}

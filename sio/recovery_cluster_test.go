@@ -122,7 +122,7 @@ func (st *stream) setLate(on bool) {
 	st.held = nil
 }
 
-func (r *reader) Since() string { return "1000-0" }
+func (r *reader) Since() (string, <-chan struct{}) { return "1000-0", nil }
 
 func (r *reader) Persist(s adapter.Session) {
 	r.stream.mu.Lock()

@@ -34,7 +34,7 @@ func remembering(t *testing.T, cfg Config) (*Server, *stream) {
 // behind is a reader that was handed nothing that the log would have.
 type behind struct{ reader }
 
-func (b *behind) Since() string { return "1000-2" }
+func (b *behind) Since() (string, <-chan struct{}) { return "1000-2", nil }
 
 // TestRecoveryReleasesHistory gives up what was fetched for a client that does not
 // come back after all.

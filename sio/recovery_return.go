@@ -147,27 +147,39 @@ func (lg *recoveryLog) restore(ctx context.Context, w wish) *visit {
 	return &visit{session: ses, recovered: true, behind: true, history: h}
 }
 
-// reach waits until this server's sockets have been sent what is at an offset: a
-// client that has seen more elsewhere must not get it again. It reports false when
-// ctx ends first, or nothing is known.
+// reach waits until this server's sockets have been sent what is at an offset, or
+// never will be: a client that has seen more elsewhere must not get it again. It
+// reports false when ctx ends first.
 func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
-	lg.mu.Lock()
-	if _, ok := lg.start(); !ok || lg.reached().compare(o) >= 0 {
-		lg.mu.Unlock()
-		return ok
-	}
 	done := make(chan struct{})
+	lg.mu.Lock()
 	lg.waiting = append(lg.waiting, offsetWaiter{o, done})
 	lg.mu.Unlock()
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
+	defer lg.waitNoMore(done)
+	for {
+		_, changed := lg.keeper().Since() // before it is looked at
+		lg.mu.Lock()
+		_, known := lg.start()
+		reached := known && lg.reached().compare(o) >= 0
+		lg.mu.Unlock()
+		if reached {
+			return true
+		}
+		select {
+		case <-done:
+			return true
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
 	}
+}
+
+// waitNoMore ends a wait for an offset.
+func (lg *recoveryLog) waitNoMore(done chan struct{}) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.waiting = slices.DeleteFunc(lg.waiting, func(w offsetWaiter) bool { return w.done == done })
-	return false
 }
 
 // catchUp fetches what lies between a session's history and the log. It reports

@@ -24,8 +24,9 @@ type Recoverer interface {
 	// called when an error is returned.
 	BroadcastKept(p Packet, o Options, deliver func(offset string)) error
 	// Since is the offset after which this server has been handed every packet; ""
-	// when that is not known yet. It grows when packets could not be read.
-	Since() string
+	// when that is not known yet. It grows when packets could not be read; changed is
+	// closed when the offset is another one.
+	Since() (offset string, changed <-chan struct{})
 
 	// Persist keeps the session of a client that is gone, for as long as recovery is
 	// configured to wait for it. It does not wait for the outcome.

@@ -175,3 +175,22 @@ func TestStreamsLateSession(t *testing.T) {
 	k.Persist(adapter.Session{ID: "id", PID: "p", Data: []byte("{}")})
 	wait(t, "it is counted", func() bool { return streams.Stats().SessionsDropped == 1 })
 }
+
+// TestStreamsMovedOn tells who waits for an entry that reading goes on elsewhere.
+func TestStreamsMovedOn(t *testing.T) {
+	r := redistest.Start(t)
+	k, streams := keeper(t, r, redis.StreamsConfig{BlockTime: 10 * time.Millisecond})
+	add(t, r, 1)
+	wait(t, "it is read", func() bool { return streams.Stats().Received == 1 })
+	before, changed := k.Since()
+	r.Client.Del(t.Context(), "socket.io")
+	r.Client.XAdd(t.Context(), &goredis.XAddArgs{Stream: "socket.io", ID: "1-1", Values: []string{"uid", "other"}})
+	select {
+	case <-changed:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is not told")
+	}
+	if now, _ := k.Since(); now == before {
+		t.Errorf("it is %s still", now)
+	}
+}

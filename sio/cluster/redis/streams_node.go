@@ -30,10 +30,10 @@ func (n *streamNode) BroadcastKept(p adapter.Packet, o adapter.Options, deliver 
 }
 
 // Since implements adapter.Recoverer.
-func (n *streamNode) Since() string {
+func (n *streamNode) Since() (offset string, changed <-chan struct{}) {
 	n.stream.mu.Lock()
 	defer n.stream.mu.Unlock()
-	return n.bus.since
+	return n.bus.since, n.stream.moved
 }
 
 var _ adapter.Recoverer = (*streamNode)(nil)

@@ -31,6 +31,7 @@ type stream struct {
 	mu          sync.Mutex
 	buses       map[string][]*streamBus // by namespace; the lists are never changed in place
 	last        string                  // the entry that was dispatched last; "" before the beginning is known
+	moved       chan struct{}           // closed when reading goes on elsewhere, and replaced
 	writers     map[string]uint64       // the last number of each
 	queue       []entry
 	queuedBytes int
@@ -49,7 +50,7 @@ const manyWriters = 10_000
 func newStream(s *Streams, key string) *stream {
 	st := &stream{
 		owner: s, cfg: &s.cfg, client: s.client, key: key,
-		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}),
+		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}), moved: make(chan struct{}),
 		buses: make(map[string][]*streamBus), writers: make(map[string]uint64), waiting: make(map[uint64]*keptEntry),
 	}
 	st.ctx, st.cancel = context.WithCancel(context.Background())
@@ -185,6 +186,8 @@ func (st *stream) startAt(id string) {
 			b.since = id
 		}
 	}
+	close(st.moved)
+	st.moved = make(chan struct{})
 }
 
 // predecessor is an id less than id, and greater than that of any entry before it.
