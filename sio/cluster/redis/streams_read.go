@@ -41,7 +41,11 @@ type stream struct {
 	inOrder     []*keptEntry          // those not delivered yet, oldest first
 	timer       *time.Timer           // nil when none is waited for
 	lost, ended bool
+	failed      [2]bool // what was tried last with either half
 	stats       StreamsStats
+
+	waitingBytes int
+	forgotten    uint64 // the last own entry that would not be told of its turn
 }
 
 // manyWriters is how many writers are remembered.
@@ -102,7 +106,7 @@ func (st *stream) read() {
 			if err = st.check(); err == nil {
 				checked = time.Now()
 			} else {
-				st.note(err)
+				st.note(reading, err)
 			}
 		}
 		var list []goredis.XStream
@@ -154,7 +158,12 @@ func (st *stream) check() error {
 	if err != nil {
 		return err
 	}
-	st.note(nil)
+	// It may be allowed to look at the stream, but not to read it.
+	err = st.client.XRead(ctx, &goredis.XReadArgs{Streams: []string{st.key, "$"}, Count: 1, Block: -1}).Err()
+	if err != nil && !errors.Is(err, goredis.Nil) {
+		return err
+	}
+	st.note(reading, nil)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
@@ -220,9 +229,11 @@ func (st *stream) dispatch(m goredis.XMessage) {
 	}
 	var kept *keptEntry
 	if own && ok {
-		kept = st.waiting[e.number]
 		for ; st.met < e.number; st.met++ { // what is left out was trimmed
-			delete(st.waiting, st.met+1)
+			kept = st.waitNoMore(st.met + 1)
+		}
+		if kept == nil && e.number <= st.forgotten {
+			st.startAt(m.ID) // as if it had not been read
 		}
 	}
 	st.mu.Unlock()

@@ -38,7 +38,7 @@ func (st *stream) enqueue(e entry, kept *keptEntry) error {
 	st.queue = append(st.queue, e)
 	st.queuedBytes += len(e.data)
 	if kept != nil {
-		st.awaitTurn(e.number, kept)
+		st.awaitTurn(&e, kept)
 	}
 	wake(st.wake)
 	return nil
@@ -75,7 +75,7 @@ func (st *stream) write() {
 		again := err != nil && !unsure // at once: only the connection may have broken
 		unsure = err != nil
 		if !again {
-			st.note(err)
+			st.note(writing, err)
 		}
 		st.mu.Lock()
 		for _, e := range st.queue[:done] {
@@ -137,12 +137,23 @@ func (st *stream) added(batch []entry) (n int, err error) {
 	return 0, nil
 }
 
-// note is told the outcome of what was tried with Redis: it logs changes.
-func (st *stream) note(err error) {
+// half is one of the two things that are done with a stream.
+type half int
+
+const (
+	reading half = iota
+	writing
+)
+
+// note is told the outcome of what was tried with Redis: it logs changes. Redis is
+// lost when either does not work.
+func (st *stream) note(h half, err error) {
 	st.mu.Lock()
-	changed := st.lost != (err != nil) && !st.ended
+	st.failed[h] = err != nil
+	lost := st.failed[reading] || st.failed[writing]
+	changed := st.lost != lost && !st.ended
 	if changed {
-		st.lost = err != nil
+		st.lost = lost
 		if st.lost {
 			st.stats.Lost++
 		}
