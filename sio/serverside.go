@@ -115,7 +115,10 @@ func (ns *Namespace) warnAlone() {
 }
 
 // OnServerEvent adds a handler for what other servers emit to this namespace with
-// ServerSideEmit. It runs on a goroutine of the adapter. off removes it.
+// ServerSideEmit. It runs on a goroutine of the adapter; in a cluster (package
+// cluster) events are handled at the same time, in no certain order, on up to
+// cluster.Config's Handlers goroutines, so h must be safe for concurrent use. off
+// removes it.
 func (ns *Namespace) OnServerEvent(event string, h func(e *ServerEvent)) (off func()) {
 	own := &serverHandler{event, h}
 	ns.updateHooks(func(k *hooks) { k.server = with(k.server, own) })
