@@ -36,6 +36,9 @@ func TestTypedHandlers(t *testing.T) {
 			sio.On(f, "raw"+r.name, func(_ context.Context, s *sio.Socket, a sio.RawArgs) error {
 				return s.Emit("raw", a.Len(), string(a.Raw(0)), a.Raw(7) == nil)
 			}, r.opts...)
+			sio.On(f, "text"+r.name, func(_ context.Context, s *sio.Socket, a sio.RawArgs) error {
+				return s.Emit("text", fmt.Sprint(a))
+			}, r.opts...)
 			sio.On(f, "any"+r.name, func(_ context.Context, s *sio.Socket, v any) error {
 				return s.Emit("any", v)
 			}, r.opts...)
@@ -49,6 +52,8 @@ func TestTypedHandlers(t *testing.T) {
 		w.want(`42["three",1,"",null]`)
 		w.send(`42["raw` + mode + `", {"a":[1, 2]},2]`)
 		w.want(`42["raw",2,"{\"a\":[1, 2]}",true]`)
+		w.send(`42["text`+mode+`"]`, `451-["text`+mode+`",{"a":1},`+p0+`,"x"]`, "b:0102")
+		w.want(`42["text","[]"]`, `42["text","[{\"a\":1},{\"_placeholder\":true,\"num\":0},\"x\"]"]`)
 		w.send(`42["any` + mode + `",{"x":[1,null,"s"]}]`)
 		w.want(`42["any",{"x":[1,null,"s"]}]`)
 		w.send(`42["struct` + mode + `",5]`)

@@ -96,6 +96,7 @@ func TestMessagePack(t *testing.T) {
 			return nil
 		})
 		f.Of("/b").Use(func(*sio.Socket) error { return errors.New("bad") })
+		f.On("text", func(_ context.Context, e *sio.Event) error { return e.Socket().Emit("text", e.String()) })
 	})
 	w := f.joinPacked(t)
 	s := take(t, "connection", f.connected)
@@ -105,6 +106,8 @@ func TestMessagePack(t *testing.T) {
 	w.wantPacked(`{"type":3,"nsp":"/","id":7,"data":[5]}`)
 	w.send(packed(t, dict{"type": 2, "nsp": "/", "id": 8, "data": []any{"json", "abc", []byte{1, 2}}}))
 	w.wantPacked(`{"type":3,"nsp":"/","id":8,"data":["abc","AQI="]}`)
+	w.send(packed(t, dict{"type": 2, "nsp": "/", "data": []any{"text", "abc", dict{"x": nil}}}))
+	w.wantPacked(`{"type":2,"nsp":"/","data":["text","[\"abc\",{\"x\":null}]"]}`)
 	answer := make(chan string, 1)
 	go func() {
 		v, err := sio.EmitAck[sio.Args2[string, []byte]](context.Background(), s, "q", []byte{3})

@@ -30,6 +30,22 @@ func (a RawArgs) Raw(i int) []byte {
 	return b
 }
 
+// String is the arguments as a JSON array, for logs; binary values are placeholders.
+func (a RawArgs) String() string {
+	list := []byte{'['}
+	for i, rest := 0, a.raw; i < a.Len(); i++ {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		arg, more := rest.Next()
+		if !more { // with a Parser
+			arg = a.Raw(i)
+		}
+		list = append(list, arg...)
+	}
+	return string(append(list, ']'))
+}
+
 // values decodes all arguments.
 func (a RawArgs) values() ([]any, error) {
 	list := make([]any, a.Len())
