@@ -135,11 +135,10 @@ func (call *forwardCall) Run(*loop.Loop) {
 	case call.err != nil:
 		call.refuse()
 	case call.tunnel != nil:
-		unread := h.pending()
-		h.release()
-		if !h.c.Detach(unread, call.carry) {
+		if !h.c.Detach(h.pending(), call.carry) {
 			call.tunnel.Close()
 		}
+		h.release()
 	default:
 		answer := recorder{header: call.answer.Header, status: call.answer.Status, body: call.answer.Body}
 		f := loop.NewFrame()

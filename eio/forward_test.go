@@ -305,3 +305,35 @@ func TestForwardedSessionEnds(t *testing.T) {
 		t.Errorf("%d sessions", n)
 	}
 }
+
+// TestForwardedEarlyFrames has clients that don't wait for the answer to their
+// upgrade, while others use the buffers of the loops: each frame arrives as it was.
+func TestForwardedEarlyFrames(t *testing.T) {
+	nodes, _ := startNodes(t, 2, eio.Config{})
+	a, b := nodes[0], nodes[1]
+	ctx, cancel := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer cancel()
+	for range 4 {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := eiotest.TryDo("POST", b.url+"?EIO=4&transport=polling", strings.Repeat("x", 100)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 90 {
+		sid := sidOf(t, eiotest.Get(t, a.url+handshake))
+		c := eiotest.DialTCP(t, b.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&sid="+sid) +
+			string(eiotest.AppendFrame(nil, 0x81, []byte("2probe"))))
+		if r := c.ReadResponse(); r.Status != 101 {
+			t.Fatalf("%+v", r)
+		}
+		c.Expect("3probe")
+		c.Close()
+	}
+}
