@@ -36,7 +36,7 @@ import (
 // When there are events at once, the loop has asked in vain. The more often that
 // happens in a row, the less often it asks: a busy loop is none the slower for it.
 type rest struct {
-	file  *os.File // outer; nil when gnet's epoll was not found, and the loop never rests
+	file  *os.File // outer; nil when gnet's epoll is not known, and the loop never rests
 	conn  syscall.RawConn
 	outer int // file's descriptor
 	inner int // gnet's epoll
