@@ -23,8 +23,17 @@ type reactor struct {
 	timer   *time.Timer
 	iovecs  []unix.Iovec
 	rest    rest
-	ended   bool // gnet ends: its eventfd may be closed, and reused; guarded by rest.mu
+	turns   atomic.Int32 // that may have kept gnet from its events; only the loop changes it
+
+	// Guarded by rest.mu.
+	turning bool // gnet is running a turn
+	owed    bool // another one, for which gnet is summoned when that has ended
+	ended   bool // gnet ends: its eventfd may be closed, and reused
 }
+
+// maxTurns bounds the turns that are run before gnet is asked for events, so that
+// those who post cannot keep the loop from its connections.
+const maxTurns = 8
 
 // reactorOf returns the reactor that is bound to gnet's loop el, binding a free
 // one when there is none.
@@ -58,24 +67,48 @@ func (r *reactor) settle(gc gnet.Conn) gnet.Action {
 	return gnet.None
 }
 
-// Run is a turn: gnet calls it after the events of a poll.
+// Run is a turn: gnet calls it after the events of a poll, and again at once when
+// it is summoned meanwhile.
 func (r *reactor) Run(context.Context) error {
+	r.turns.Add(1)
 	r.rest.mu.Lock()
-	r.rest.summoned = false
+	r.rest.summoned, r.turning = false, true
 	r.rest.mu.Unlock()
 	r.loop.turn()
 	r.idle(nil)
+	r.rest.mu.Lock()
+	defer r.rest.mu.Unlock()
+	r.turning = false
+	if r.owed {
+		r.owed = false
+		r.turns.Store(0)
+		go r.summonLater() // when gnet has left its queue
+	}
 	return nil
 }
 
 // idle rests at the end of the burst of c, nil for a turn, and runs what is posted
 // meanwhile, until gnet has something to do.
 func (r *reactor) idle(c *Conn) {
+	if c != nil {
+		r.turns.Store(0)
+	}
 	for !r.closing && r.rest.begin() {
-		switch end, woken := r.rest.sleep(); {
+		end, woken := r.rest.sleep()
+		switch {
+		case end == byWake:
+			r.turns.Store(0)
+		case end == atOnce && r.turns.Add(1) >= maxTurns:
+			if r.rest.ready() {
+				end = byEvents
+			} else {
+				r.turns.Store(0)
+			}
+		}
+		switch {
 		case end == byEvents:
 			if woken {
-				r.Wake() // the turn comes after them
+				r.Wake()
 			}
 			return
 		case end == atOnce && c != nil:
@@ -97,7 +130,25 @@ func (r *reactor) Wake() {
 		return
 	}
 	r.rest.summoned = true
-	if err := (*el).Execute(context.Background(), r); err != nil {
+	if r.turning && r.turns.Load() >= maxTurns {
+		r.owed = true
+		return
+	}
+	r.summon()
+}
+
+// summonLater is summon for another goroutine than the loop's.
+func (r *reactor) summonLater() {
+	r.rest.mu.Lock()
+	defer r.rest.mu.Unlock()
+	if !r.ended {
+		r.summon()
+	}
+}
+
+// summon has gnet run a turn. rest.mu is held, and gnet has not ended.
+func (r *reactor) summon() {
+	if err := (*r.el.Load()).Execute(context.Background(), r); err != nil {
 		r.loop.log.Error("loop: cannot wake a loop", "error", err)
 	}
 }

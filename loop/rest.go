@@ -183,6 +183,12 @@ func (r *rest) lookOut(outer uintptr) bool {
 	}
 }
 
+// ready reports whether gnet has events, without taking them.
+func (r *rest) ready() bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(r.inner), Events: unix.POLLIN}}, 0)
+	return n > 0 || err != nil
+}
+
 // wake ends a rest so that a turn is run. It reports false when there is no rest. mu
 // is held.
 func (r *rest) wake() bool {
