@@ -91,6 +91,12 @@ func (s *Session) Writable() bool {
 	}
 }
 
+// HungUp reports whether the WebSocket's peer is gone, and the loop is about to notice:
+// see [loop.Conn.HungUp].
+func (s *Session) HungUp() bool {
+	return s.core.state == StateOpen && s.core.webSocket && s.ws.c.HungUp()
+}
+
 // Queued is the number of bytes that wait for the peer to take them.
 func (s *Session) Queued() int {
 	if s.core.webSocket && s.ws != nil {

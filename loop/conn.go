@@ -70,6 +70,11 @@ func (c *Conn) wire() backend.Wire {
 	return c.loop.be
 }
 
+// HungUp asks the kernel whether the peer has closed or reset the connection, which the
+// loop may not have noticed yet. It is false for a connection that is driven by
+// goroutines, and costs a system call otherwise.
+func (c *Conn) HungUp() bool { return c.flags&parts == 0 && c.wire().HungUp(int(c.fd)) }
+
 // opened is the burst of a connection having come.
 func (l *Loop) opened(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
 	l.begin()

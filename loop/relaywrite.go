@@ -76,6 +76,9 @@ func (r *relay) CloseWrite(int) error {
 	return r.err
 }
 
+// HungUp is false: only the reading goroutine can tell, and it does at once.
+func (r *relay) HungUp(int) bool { return false }
+
 // Watch gives the notice when the writing goroutine has taken the buffer, which
 // may have happened.
 func (r *relay) Watch(_ int, id uint32, _ bool) error {

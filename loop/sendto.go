@@ -44,6 +44,12 @@ func (r *reactor) CloseWrite(fd int) error {
 	return os.NewSyscallError("shutdown", unix.Shutdown(fd, unix.SHUT_WR))
 }
 
+func (r *reactor) HungUp(fd int) bool {
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(p, 0)
+	return err == nil && n > 0
+}
+
 func sent(n uintptr, e unix.Errno) (int, error) {
 	switch e {
 	case 0:

@@ -87,22 +87,20 @@ func (lg *recoveryLog) unclaim(v *visit) {
 	v.forget()
 }
 
-// noticeTime is how long a loop may take to notice the end of a connection that
-// is already at the kernel.
-const noticeTime = 20 * time.Millisecond
+const (
+	// noticeTime is how long the end of a connection may take to come to its loop.
+	noticeTime = 20 * time.Millisecond
+	// noticeTimes is how often it is waited for when it is at the kernel already: a
+	// loop that is late notices its own timers first.
+	noticeTimes = 50
+)
 
 // await lets a client that asks for the session of a socket wait until the loop
 // of that socket must have noticed that it is gone. Meanwhile it is in limbo, and
 // counts as one who has arrived in the namespace.
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
 	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
-	home := holder.client.Loop()
-	home.PostFunc(func() {
-		home.AfterFunc(noticeTime, func() {
-			// Posted, so that it comes after what a late loop finds at the kernel now.
-			home.PostFunc(func() { c.Loop().Post(t) })
-		})
-	})
+	holder.client.Loop().PostFunc(func() { t.wait(noticeTimes) })
 }
 
 // returnTask is a client that has waited.
@@ -111,6 +109,19 @@ type returnTask struct {
 	ns     *Namespace
 	auth   []byte
 	holder *Socket
+}
+
+// wait lets the client go on, unless there is an end to be noticed. It is called on the
+// holder's loop.
+func (t *returnTask) wait(times int) {
+	holder := t.holder.client
+	holder.Loop().AfterFunc(noticeTime, func() {
+		if times > 1 && holder.HungUp() {
+			t.wait(times - 1)
+			return
+		}
+		t.s.client.Loop().Post(t)
+	})
 }
 
 func (t *returnTask) Run(*loop.Loop) {

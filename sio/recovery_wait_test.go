@@ -64,6 +64,34 @@ func TestRecoveryWaitsForEach(t *testing.T) {
 	}
 }
 
+// TestRecoveryWaitsForTheKernel has a loop notice the end of a connection late: as long
+// as the kernel knows of it the client waits.
+func TestRecoveryWaitsForTheKernel(t *testing.T) {
+	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	w := &waiters{lt: looptest.New(t), srv: srv}
+	first, was := w.begin(t)
+	first.HangUp()
+	second := w.ask(was)
+	w.lt.Advance(5 * noticeTime)
+	first.PeerClose()
+	w.lt.Advance(2 * noticeTime)
+	now := w.welcome(t, second)
+	if now.sid != was.sid {
+		t.Errorf("the socket is %s, want %s", now.sid, was.sid)
+	}
+
+	second.HangUp() // and is never noticed
+	third := w.ask(now)
+	w.lt.Advance((noticeTimes + 1) * noticeTime)
+	if r := w.welcome(t, third); r.sid == was.sid {
+		t.Error("the session was taken from a connection that is not over")
+	}
+}
+
 // waiters connects clients of one loop that waits for nobody.
 type waiters struct {
 	lt  *looptest.Loops

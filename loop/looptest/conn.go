@@ -25,6 +25,7 @@ type Conn struct {
 	watched bool // by the loop's watcher
 	waiting bool // for a notice
 	ended   bool // the server has closed its sending half
+	hungUp  bool // the peer's end waits for PeerClose
 	closed  bool
 	early   []byte // fed while on the way between loops
 	end     error  // the peer's end while on the way between loops
@@ -175,6 +176,13 @@ func (m *member) CloseWrite(fd int) error {
 	c.ended = true
 	return c.failure
 }
+
+// HangUp makes the peer's end come to the kernel, where Conn.HungUp sees it; the loop
+// is told by PeerClose.
+func (c *Conn) HangUp() { c.hungUp = true }
+
+// HungUp implements the backend.
+func (m *member) HungUp(fd int) bool { return m.conns[fd].hungUp }
 
 func (c *Conn) take(b []byte) int {
 	if c.ended {

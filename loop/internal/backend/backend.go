@@ -22,6 +22,9 @@ type Wire interface {
 	Sendv(fd int, bufs [][]byte) (n int, err error)
 	// CloseWrite ends the sending half of the stream.
 	CloseWrite(fd int) error
+	// HungUp reports whether the peer's end of the stream has come, though not yet
+	// to the loop.
+	HungUp(fd int) bool
 	// Watch asks for one notice, carrying id, when fd takes bytes again.
 	// again tells that fd was watched before and not unwatched since.
 	Watch(fd int, id uint32, again bool) error
