@@ -176,8 +176,8 @@ func (p *pair) check(t *testing.T, name string) {
 		if list, err := h.FetchSockets(t.Context()); len(list) != 2 || err != nil {
 			t.Errorf("%s: %d sockets are described, %v", name, len(list), err)
 		}
-		for _, what := range []string{"the connection", "the stream"} {
-			lost, back := h.log.count(what+" is lost"), h.log.count(what+" is back")
+		for what, away := range map[string]string{"the connection": "there is no connection", "the stream": "the stream is away"} {
+			lost, back := h.log.count(away), h.log.count(what+" is back")
 			if lost != back || lost > 1 || lost == 0 && what == "the connection" {
 				t.Errorf("%s: logged: %s is lost %d times, back %d times", name, what, lost, back)
 			}
