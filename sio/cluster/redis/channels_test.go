@@ -52,7 +52,7 @@ func testChannels(t testing.TB, client goredis.UniversalClient, sharded bool) *t
 	x.receive = func(channel string, payload []byte) { x.came <- channel + " " + string(payload) }
 	client = own(client)
 	x.channels = newChannels(client, channelsConfig{
-		sharded: sharded, maxQueued: 1000, maxQueuedBytes: 1 << 20, pingTime: 100 * time.Millisecond, logger: x.log.logger(),
+		sharded: sharded, maxQueued: 1000, maxQueuedBytes: 1 << 20, pingTime: 500 * time.Millisecond, logger: x.log.logger(),
 	})
 	t.Cleanup(func() {
 		x.close()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,16 +160,17 @@ func TestStreamsRoaming(t *testing.T) {
 		recovery sio.Recovery
 		disturb  func(r *redistest.Server)
 		check    func(c *client, emitters int)
-		mayLose  int // how often a client
+		mayLose  int // how often a client, although Redis is well
 	}{
-		"quiet":        {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 0},
-		"few kept":     {sio.Recovery{MaxPackets: 200, RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 0},
-		"client kill":  {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) { r.CutClients() }, (*client).complete, 4},
+		"quiet": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 0},
+		// On a busy machine more is emitted while a history is read than is kept.
+		"few kept":     {sio.Recovery{MaxPackets: 200, RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 4},
+		"client kill":  {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) { r.CutClients() }, (*client).complete, 0},
 		"short pauses": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) { r.Pause(); time.Sleep(20 * time.Millisecond); r.Resume() }, (*client).complete, 0},
 		"kill": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) {
 			r.Kill()
 			r.Start()
-		}, (*client).atLeastOnce, 4},
+		}, (*client).atLeastOnce, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const clients, emitters, cuts = 4, 3, 25
@@ -178,9 +180,10 @@ func TestStreamsRoaming(t *testing.T) {
 			nodes := []*node{startNode(t, r, &tc.recovery, cfg), startNode(t, r, &tc.recovery, cfg)}
 			stop := traffic(t, nodes, emitters)
 			var roaming, cutting sync.WaitGroup
+			var disturbances atomic.Int64
 			all := make([]*client, clients)
 			for i := range all {
-				c := &client{t: t}
+				c := &client{t: t, disturbances: &disturbances}
 				all[i] = c
 				cutting.Add(1)
 				done := sync.OnceFunc(cutting.Done)
@@ -198,7 +201,14 @@ func TestStreamsRoaming(t *testing.T) {
 				select {
 				case <-quiet:
 				case <-time.After(100 * time.Millisecond):
+					// A session is lost with the answer of Redis that has it, and while
+					// there are no answers.
+					disturbances.Add(1)
 					tc.disturb(r)
+					for _, n := range nodes {
+						until(t, n, func(s redis.StreamsStats) bool { return s.Connected })
+					}
+					disturbances.Add(1)
 				}
 			}
 			<-quiet
@@ -206,7 +216,6 @@ func TestStreamsRoaming(t *testing.T) {
 			roaming.Wait()
 			for _, c := range all {
 				tc.check(c, emitters)
-				// A session is lost with the answer of Redis that has it.
 				if c.lost > tc.mayLose {
 					t.Errorf("was not recovered %d times", c.lost)
 				}
@@ -281,7 +290,7 @@ func until(t testing.TB, n *node, cond func(redis.StreamsStats) bool) {
 
 func untilStreams(t testing.TB, s *redis.Streams, cond func(redis.StreamsStats) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(s.Stats()); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !cond(s.Stats()); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", s.Stats())
 		}
