@@ -161,6 +161,34 @@ func TestStreamsMissingSessions(t *testing.T) {
 	}
 }
 
+// TestStreamsRestoreWaits: a session that is asked for while Redis is away is there
+// once Redis is.
+func TestStreamsRestoreWaits(t *testing.T) {
+	r := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	k, _ := keeper(t, r, redis.StreamsConfig{})
+	add(t, r, 1)
+	offset := r.Client.XRevRangeN(t.Context(), "socket.io", "+", "-", 1).Val()[0].ID
+	k.Persist(adapter.Session{ID: "id", PID: "p", Data: []byte("{}")})
+	wait(t, "it is kept", func() bool { return r.Client.Exists(t.Context(), "sio:session:p").Val() == 1 })
+	r.Kill()
+	brief, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, ok := k.Restore(brief, "p", offset, false); ok {
+		t.Error("restored without Redis")
+	}
+	restored := make(chan adapter.Session, 1)
+	ctx, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	go func() {
+		s, _ := k.Restore(ctx, "p", offset, false)
+		restored <- s
+	}()
+	r.Start()
+	if s := <-restored; s.ID != "id" {
+		t.Errorf("restored %+v", s)
+	}
+}
+
 // gets is how many GET commands there were.
 func gets(r *redistest.Server) (n int) {
 	_, rest, _ := strings.Cut(r.Client.Info(context.Background(), "commandstats").Val(), "cmdstat_get:calls=")

@@ -144,11 +144,28 @@ func (n *streamNode) Persist(s adapter.Session) {
 	p.dropped.Add(1)
 }
 
+// insist is [sessions.ask], again and again while Redis fails, until ctx or the stream
+// ends. That a key is not there is an answer.
+func (n *streamNode) insist(ctx context.Context, f func() error) error {
+	for {
+		err := n.stream.owner.sessions.ask(ctx, f)
+		if err == nil || errors.Is(err, goredis.Nil) {
+			return err
+		}
+		select {
+		case <-time.After(retryTime):
+		case <-ctx.Done():
+			return err
+		case <-n.stream.ctx.Done():
+			return err
+		}
+	}
+}
+
 // Restore implements adapter.Recoverer.
 func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
-	sessions := n.stream.owner.sessions
 	if !seen {
-		err := sessions.ask(ctx, func() error {
+		err := n.insist(ctx, func() error {
 			list, err := n.stream.client.XRangeN(ctx, n.stream.key, offset, offset, 1).Result()
 			seen = len(list) > 0
 			return err
@@ -161,7 +178,7 @@ func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool)
 	begun := time.Now()
 	for wait := graceStep; ; wait *= 2 {
 		value := ""
-		err := sessions.ask(ctx, func() (err error) {
+		err := n.insist(ctx, func() (err error) {
 			value, err = n.take(ctx, cfg.SessionPrefix+pid)
 			return err
 		})
@@ -183,18 +200,9 @@ func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool)
 	}
 }
 
-// take gets a key's value and deletes it. When the connection breaks it tries once
-// more: if only the answer was lost, the value is gone.
-func (n *streamNode) take(ctx context.Context, key string) (value string, err error) {
-	for range 2 {
-		if value, err = n.takeOnce(ctx, key); err == nil || errors.Is(err, goredis.Nil) {
-			break
-		}
-	}
-	return value, err
-}
-
-func (n *streamNode) takeOnce(ctx context.Context, key string) (string, error) {
+// take gets a key's value and deletes it. When the connection breaks the value may be
+// gone, if only the answer was lost.
+func (n *streamNode) take(ctx context.Context, key string) (string, error) {
 	var got *goredis.StringCmd
 	_, err := n.stream.client.TxPipelined(ctx, func(pipe goredis.Pipeliner) error {
 		got = pipe.Get(ctx, key)
