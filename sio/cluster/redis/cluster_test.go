@@ -320,6 +320,7 @@ func TestClusterAway(t *testing.T) {
 				for range 100 {
 					emit()
 				}
+				eventually(t, "on the way", func() bool { return a.connector.Stats().Published > 0 })
 				tc.away(r)
 				for deadline := time.Now().Add(20 * time.Second); a.connector.Stats().Disconnects == 0 || b.connector.Stats().Disconnects == 0; {
 					if time.Now().After(deadline) {
