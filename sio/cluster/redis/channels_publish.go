@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -182,7 +184,7 @@ func (p *publisher) send(batch []publication) (sent int, err error) {
 
 // pipeline sends a batch to one node. Each command has its own outcome.
 func pipeline(ctx context.Context, client goredis.UniversalClient, sharded bool, batch []publication) []goredis.Cmder {
-	cmds, _ := client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+	cmds, err := client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
 		for i := range batch {
 			if sharded {
 				pipe.SPublish(ctx, batch[i].channel, batch[i].payload)
@@ -192,6 +194,13 @@ func pipeline(ctx context.Context, client goredis.UniversalClient, sharded bool,
 		}
 		return nil
 	})
+	failed := func(cmd goredis.Cmder) bool { return cmd.Err() != nil }
+	if err != nil && !slices.ContainsFunc(cmds, failed) {
+		// Redis has refused the connection, which go-redis tells of nowhere else.
+		for _, cmd := range cmds {
+			cmd.SetErr(fmt.Errorf("redis: no connection: %v", err)) // none of Redis's answers to a command
+		}
+	}
 	return cmds
 }
 

@@ -327,6 +327,27 @@ func TestChannelsRefused(t *testing.T) {
 	}
 }
 
+// TestChannelsLockedOut has a user whom Redis does not know: nothing is published, and
+// Redis is not asked again for every message.
+func TestChannelsLockedOut(t *testing.T) {
+	r := redistest.Start(t)
+	client := goredis.NewClient(&goredis.Options{Addr: r.Addr, Username: "u", Password: "p"})
+	defer client.Close()
+	for _, sharded := range []bool{false, true} {
+		a := testChannels(t, client, sharded)
+		sent := uint64(0)
+		eventually(t, "it is away", func() bool {
+			sent++
+			return errors.Is(a.publish("x", nil), ErrAway)
+		})
+		eventually(t, "all is counted", func() bool { return a.stats().lost == sent })
+		if s := a.stats(); s.published != 0 || s.disconnects != 1 {
+			t.Errorf("%+v", s)
+		}
+		eventually(t, "the log tells why", func() bool { return a.log.count("WRONGPASS") == 1 })
+	}
+}
+
 // TestChannelsSlow has a receiver that takes longer than silence may.
 func TestChannelsSlow(t *testing.T) {
 	r := redistest.Start(t)
