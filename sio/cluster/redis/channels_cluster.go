@@ -50,7 +50,19 @@ func (c *channels) route() {
 }
 
 // place gives topics to the links to their nodes, and returns those that are left.
+// Those that nobody wants any more are dropped: there may be many before a node is found.
 func (c *channels) place(list []*topic) (rest []*topic, err error) {
+	c.mu.Lock()
+	list = slices.DeleteFunc(list, func(t *topic) bool {
+		if len(t.receivers) > 0 {
+			return false
+		}
+		t.dirty = false
+		c.forget(t)
+		return true
+	})
+	c.announce()
+	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.ctx, answerTime)
 	defer cancel()
 	for i, t := range list {

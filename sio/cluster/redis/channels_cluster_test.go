@@ -176,3 +176,21 @@ func TestChannelsMoved(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestChannelsHomeless makes and drops rooms while there is no cluster: they are not kept.
+func TestChannelsHomeless(t *testing.T) {
+	client := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}})
+	defer client.Close()
+	a := testChannels(t, client, true)
+	a.subscribe(&a.receiver, "kept")
+	for i := range 100 {
+		name := fmt.Sprint("room ", i)
+		a.subscribe(&a.receiver, name)
+		a.unsubscribe(&a.receiver, name)
+	}
+	eventually(t, "only what is wanted is kept", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(a.topics) == 1 && len(a.homeless) == 1
+	})
+}
