@@ -35,6 +35,10 @@ import (
 //
 // When there are events at once, the loop has asked in vain. The more often that
 // happens in a row, the less often it asks: a busy loop is none the slower for it.
+//
+// Where goroutines compete for the processors, what rests comes back late: it waits in a
+// queue behind the others, and the runtime looks at its poller every 10 ms only. A loop
+// that finds it so stays with gnet for a while.
 type rest struct {
 	file  *os.File // outer; nil when gnet's epoll is not known, and the loop never rests
 	conn  syscall.RawConn
@@ -43,7 +47,8 @@ type rest struct {
 	look  func(fd uintptr) bool
 	slept bool // in the last sleep there was nothing to do for a moment
 
-	vain, pass int // how often it was in vain in a row, and how often not to ask
+	vain, pass int       // how often it was in vain in a row, and how often not to ask
+	crowded    time.Time // until when there is no rest; zero when there was no crowd
 
 	mu       sync.Mutex // guards what follows
 	resting  bool
@@ -59,6 +64,13 @@ type rest struct {
 const (
 	patience    = 4
 	longestPass = 32
+)
+
+// When others have kept the loop waiting for longer than longTurn, it does not rest for
+// crowdTime.
+const (
+	longTurn  = 2 * time.Millisecond
+	crowdTime = time.Second
 )
 
 // past is a deadline that ends a rest.
@@ -114,6 +126,12 @@ func (r *rest) begin() bool {
 		r.pass--
 		return false
 	}
+	if !r.crowded.IsZero() {
+		if time.Now().Before(r.crowded) {
+			return false
+		}
+		r.crowded = time.Time{}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.resting = !r.summoned && r.visits == 0
@@ -132,7 +150,11 @@ const (
 // sleep waits until gnet has events or the loop is woken, which it tells too. First it
 // lets the goroutines run that the burst has started: often that is all it takes.
 func (r *rest) sleep() (e end, woken bool) {
+	begun := time.Now()
 	runtime.Gosched()
+	if now := time.Now(); now.Sub(begun) > longTurn {
+		r.crowded = now.Add(crowdTime)
+	}
 	r.mu.Lock()
 	r.asleep = !r.roused
 	r.mu.Unlock()

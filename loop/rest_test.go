@@ -43,6 +43,12 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
+// begin is what it is where nothing else runs.
+func (b *bed) begin() bool {
+	b.crowded = time.Time{}
+	return b.rest.begin()
+}
+
 func (b *bed) write() {
 	if _, err := unix.Write(b.pipe[1], []byte{1}); err != nil {
 		b.t.Error(err)
@@ -125,6 +131,30 @@ func TestRestAsksSeldomWhenBusy(t *testing.T) {
 	time.AfterFunc(time.Millisecond, func() { b.mu.Lock(); b.wake(); b.mu.Unlock() })
 	if _, woken := b.sleep(); !woken || b.vain != 0 || !b.begin() {
 		t.Error("it does not rest again at once")
+	}
+}
+
+// TestRestNotInACrowd: who has had to wait for the processor does not rest for a while.
+func TestRestNotInACrowd(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	b := newBed(t)
+	if !b.rest.begin() {
+		t.Fatal("it may not rest")
+	}
+	go func() {
+		for begun := time.Now(); time.Since(begun) < 2*longTurn; {
+		}
+	}()
+	b.mu.Lock()
+	b.wake()
+	b.mu.Unlock()
+	b.sleep()
+	if b.rest.begin() {
+		t.Error("it rests again")
+	}
+	b.crowded = past
+	if !b.rest.begin() {
+		t.Error("it never rests again")
 	}
 }
 
