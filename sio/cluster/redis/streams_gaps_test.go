@@ -1,6 +1,10 @@
 package redis_test
 
 import (
+	"bytes"
+	"context"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,4 +60,45 @@ func TestStreamsSilent(t *testing.T) {
 	untilStreams(t, streams, func(s redis.StreamsStats) bool { return s.Lost == 1 })
 	r.Resume()
 	untilStreams(t, streams, func(s redis.StreamsStats) bool { return s.Connected })
+}
+
+// cutReads is a connection that is lost with each read that waits.
+type cutReads struct {
+	net.Conn
+	cut *atomic.Int32
+}
+
+func (c cutReads) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("\r\nblock\r\n")) {
+		c.cut.Add(1)
+		c.Close()
+	}
+	return c.Conn.Write(b)
+}
+
+// TestStreamsCutReads: what keeps cutting reads that wait, as some proxies do, is not
+// asked all the time.
+func TestStreamsCutReads(t *testing.T) {
+	r := redistest.Start(t)
+	cut := new(atomic.Int32)
+	o := *r.Client.Options()
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return cutReads{c, cut}, err
+	}
+	client := goredis.NewClient(&o)
+	defer client.Close()
+	streams, err := redis.NewStreams(client, redis.StreamsConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer streams.Close()
+	a := streams.Adapter(one{})
+	defer a.Close()
+	wait(t, "it is read", func() bool { return cut.Load() > 0 })
+	begun, before := time.Now(), cut.Load()
+	time.Sleep(time.Second)
+	if n, most := cut.Load()-before, int32(time.Since(begun)/(50*time.Millisecond)); n > most {
+		t.Errorf("asked %d times, more than %d", n, most)
+	}
 }

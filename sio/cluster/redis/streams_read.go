@@ -99,7 +99,7 @@ func (st *stream) addTo(all *StreamsStats) {
 
 // read is the reading goroutine.
 func (st *stream) read() {
-	checked := time.Time{}
+	var checked, failed time.Time
 	for st.ctx.Err() == nil {
 		err := error(nil)
 		if time.Since(checked) > time.Second {
@@ -116,8 +116,9 @@ func (st *stream) read() {
 		switch {
 		case errors.Is(err, goredis.Nil):
 		case err != nil:
-			if !checked.IsZero() { // only the connection may have broken
-				checked = time.Time{}
+			again := time.Since(failed) > time.Second // at once: only the connection may have broken
+			checked, failed = time.Time{}, time.Now()
+			if again {
 				continue
 			}
 			select {
