@@ -156,16 +156,6 @@ func (c *channels) announce() {
 	}
 }
 
-// pause waits a while before something is tried again; it is false at the end.
-func (c *channels) pause(d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-c.ctx.Done():
-		return false
-	}
-}
-
 // close sends what waits for Redis, for a second at most, and ends everything.
 // Nothing is received after it has returned, so no receiver may call it.
 func (c *channels) close() {

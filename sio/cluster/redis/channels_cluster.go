@@ -42,7 +42,7 @@ func (c *channels) route() {
 			c.mu.Unlock()
 			c.note(subscribing, err)
 			c.reload()
-			if !c.pause(retryTime) {
+			if !pause(c.ctx, retryTime) {
 				return
 			}
 		}

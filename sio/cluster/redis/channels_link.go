@@ -44,7 +44,7 @@ func (l *link) run() {
 		if time.Since(begun) > maxRetryTime {
 			wait = retryTime
 		}
-		if !l.c.pause(wait) || l.c.unrouted != nil && l.end() {
+		if !pause(l.c.ctx, wait) || l.c.unrouted != nil && l.end() {
 			return
 		}
 	}

@@ -241,7 +241,7 @@ func (p *publisher) dropQueue() {
 // comeBack tries to reach Redis until that succeeds; it is false at the end.
 func (p *publisher) comeBack() bool {
 	for wait := retryTime; ; wait = min(2*wait, maxRetryTime) {
-		if !p.c.pause(wait) {
+		if !pause(p.c.ctx, wait) {
 			return false
 		}
 		if p.reach() == nil {
