@@ -48,6 +48,9 @@ func (c *Conn) departWith(to *Loop, t *ticket) {
 		c.makeOutbox()
 	}
 	t.out, c.out = c.out, nil
+	if c.held != nil {
+		t.unread = append(t.unread, c.held.payload()...)
+	}
 	c.leave(parting{c: c, to: to, ticket: t})
 	c.flags |= moves
 	c.handler = quiet{}
@@ -69,7 +72,7 @@ func (l *Loop) depart(p parting) {
 		l.release(p)
 		return
 	}
-	l.unwatch(p.c)
+	l.forget(p.c)
 	if r, ok := p.c.sock.(*relay); ok {
 		l.gone(p.c, nil)
 		if !r.moveTo(p.to, p.ticket) {
