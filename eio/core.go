@@ -54,6 +54,8 @@ type core struct {
 	pinged    bool // a ping is unanswered
 	extended  bool // the ping's timeout was restarted once by another packet
 	upgrade   upgradePhase
+	paused    bool // nothing is received: see pause
+	lost      bool // the peer of a paused session was found to be gone, once
 
 	heartbeat time.Duration // when to ping, or when the peer is late
 	held      *backlog      // waits for a GET; nil while nothing has, and over WebSocket
@@ -115,17 +117,18 @@ const (
 
 // effects is what a core makes happen.
 type effects interface {
-	maxQueued() int                   // the bound of the queue in bytes
-	deliver(data []byte, binary bool) // a message for the application; data is borrowed
-	wantFlush()                       // call flush soon: a GET is parked and the queue is not empty
-	answerPoll(packets []*Packet)     // answers the parked GET; packets are borrowed
-	dropPost()                        // destroys the connection of the POST in progress
-	sendWebSocket(p *Packet)          // on the current WebSocket; p is borrowed
-	closeWebSocket()                  // closes the current WebSocket, after what was sent
-	replyProbe(data []byte)           // sends a pong with data on the probing WebSocket
-	closeProbe()                      // closes the probing WebSocket
-	promoteProbe()                    // the probing WebSocket becomes the current one
-	ended(reason Reason, err error)   // the session is over; called once
+	maxQueued() int                          // the bound of the queue in bytes
+	deliver(data []byte, binary bool)        // a message for the application; data is borrowed
+	wantFlush()                              // call flush soon: a GET is parked and the queue is not empty
+	answerPoll(packets []*Packet)            // answers the parked GET; packets are borrowed
+	dropPost()                               // destroys the connection of the POST in progress
+	sendWebSocket(p *Packet)                 // on the current WebSocket; p is borrowed
+	closeWebSocket()                         // closes the current WebSocket, after what was sent
+	replyProbe(data []byte)                  // sends a pong with data on the probing WebSocket
+	closeProbe()                             // closes the probing WebSocket
+	promoteProbe()                           // the probing WebSocket becomes the current one
+	unreachable(patience time.Duration) bool // the peer of a paused session is gone
+	ended(reason Reason, err error)          // the session is over; called once
 }
 
 func (c *core) open(t timing, now time.Duration, f form, webSocket bool) {
@@ -262,7 +265,11 @@ func (c *core) end(fx effects, reason Reason, err error) {
 func (c *core) tick(fx effects, t timing, now time.Duration) {
 	if s := c.side; s != nil {
 		if due(s.upgradeBy, now) {
-			c.probeFailed(fx)
+			if c.paused {
+				s.upgradeBy = now + t.upgradeTimeout
+			} else {
+				c.probeFailed(fx)
+			}
 		}
 		if due(s.noopAt, now) {
 			s.noopAt = now + noopInterval
@@ -280,6 +287,10 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 		}
 	}
 	if c.state != StateOpen || !due(c.heartbeat, now) {
+		return
+	}
+	if c.paused {
+		c.beatPaused(fx, t, now)
 		return
 	}
 	if c.pinged || c.form.v3 {

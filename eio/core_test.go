@@ -78,6 +78,8 @@ type player struct {
 	core  core
 	clock time.Duration
 	log   []string
+	left  []byte // of a POST
+	gone  bool   // the peer
 }
 
 var testTiming = timing{pingInterval: 300 * time.Millisecond, pingTimeout: 200 * time.Millisecond, upgradeTimeout: 900 * time.Millisecond}
@@ -124,7 +126,16 @@ func (p *player) play(t *testing.T, line string) {
 			p.note("refuse the POST")
 			return
 		}
-		p.core.posted(p, testTiming, p.clock, []byte(strings.ReplaceAll(arg, "␞", "\x1e")), false)
+		p.posted([]byte(strings.ReplaceAll(arg, "␞", "\x1e")))
+	case "pause":
+		p.core.pause(testTiming, p.clock)
+	case "resume":
+		p.core.resume(testTiming, p.clock)
+		if p.left != nil {
+			p.posted(p.left)
+		}
+	case "gone":
+		p.gone = true
 	case "message":
 		p.core.receive(p, testTiming, p.clock, parse(t, arg))
 	case "probe-open":
@@ -143,6 +154,16 @@ func (p *player) play(t *testing.T, line string) {
 		p.core.close(p, p.clock, true)
 	default:
 		t.Fatalf("unknown command %q", line)
+	}
+}
+
+func (p *player) posted(body []byte) {
+	waited := p.left != nil
+	left, done := p.core.posted(p, testTiming, p.clock, body, false)
+	if p.left = left; !done {
+		p.note("left of the POST: %s", bytes.ReplaceAll(left, []byte{0x1e}, []byte("␞")))
+	} else if waited {
+		p.note("accept the POST")
 	}
 }
 
@@ -189,7 +210,16 @@ func (p *player) deliver(data []byte, binary bool) {
 		p.core.close(p, p.clock, false)
 	case "echo":
 		p.core.send(p, textPacket("echo"))
+	case "full": // it takes no more
+		p.core.pause(testTiming, p.clock)
 	}
+}
+
+func (p *player) unreachable(patience time.Duration) bool {
+	if patience != testTiming.pingInterval+testTiming.pingTimeout {
+		p.note("unreachable after %v?", patience)
+	}
+	return p.gone
 }
 
 func (p *player) wantFlush() { p.note("want flush") }

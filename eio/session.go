@@ -39,6 +39,7 @@ type pollingSide struct {
 	jsonp       bool      // payloads are wrapped in scripts
 	octets      bool      // the POST in progress has the binary payload of protocol 3
 	flushPosted bool
+	left        *loop.Frame // of the body of the POST in progress; nil when nothing waits
 }
 
 // ID is the session's sid. Safe for concurrent use.
@@ -249,5 +250,6 @@ func (s *Session) promoteProbe() {
 func (s *Session) ended(reason Reason, err error) {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
+	s.dropLeft()
 	s.home.srv.upper.Closed(s, reason, err)
 }

@@ -30,6 +30,10 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 		return
 	}
 	for {
+		if w.s != nil && w.s.waits() {
+			w.pause(b)
+			return
+		}
 		event, n, err := w.reader.Next(b, w.limits())
 		if err != nil {
 			w.violated(err)
@@ -57,6 +61,12 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 			}
 		}
 	}
+}
+
+// pause keeps b, what is left of a read, until the session takes it.
+func (w *wsConn) pause(b []byte) {
+	_, _, _ = w.reader.Next(b[:0], w.limits()) // it gives back the last message's buffer
+	w.c.Pause(b)
 }
 
 // limits are what the reader accepts.
@@ -171,6 +181,7 @@ func (w *wsConn) close(code uint16) {
 // from the session.
 func (w *wsConn) sendClose(code uint16) {
 	w.s = nil
+	w.c.Resume() // the peer's answer is waited for
 	f := loop.NewFrame()
 	f.B = wsframe.AppendClose(f.B, code, "")
 	w.c.Send(f)
