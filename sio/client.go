@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,7 +12,7 @@ import (
 
 // client is one connection and its sockets. Session and the first socket of
 // the main namespace live inside it: an idle client is one allocation.
-// Loop-owned but for the pending counts.
+// Loop-owned but for what is counted in its backlog.
 type client struct {
 	eio.Session
 	srv     *Server
@@ -22,8 +21,9 @@ type client struct {
 	hasMain bool          // main is among the sockets
 	main    Socket
 
-	pending      atomic.Int32 // jobs queued by all sockets
-	pendingBytes atomic.Int64
+	waiting   gauge       // the jobs of all sockets
+	throttled atomic.Bool // the session is paused until waiting has shrunk
+	left      atomic.Bool // the session is over
 }
 
 // clientMore is what the simplest client never needs.
@@ -118,59 +118,6 @@ func (c *client) invalid(err error) {
 	c.Session.Close(false)
 }
 
-// errPending is why a connection is closed that has passed Config.MaxPending.
-var errPending = errors.New("sio: too many events wait for handlers")
-
-// overflows reports whether one more job of the size would be too much; then the
-// connection is closed. One alone is never too large.
-func (c *client) overflows(size int) bool {
-	cfg := &c.srv.cfg
-	if !full(c.pending.Load(), cfg.MaxPending, c.pendingBytes.Load(), cfg.MaxPendingBytes, size) &&
-		!c.part().full(&c.srv.share, size) {
-		return false
-	}
-	c.overflowed()
-	return true
-}
-
-// hold counts a job that waits, unhold one that does not any more. Safe for
-// concurrent use.
-func (c *client) hold(size int) { c.holdJobs(1, size) }
-
-func (c *client) unhold(size int) { c.holdJobs(-1, -size) }
-
-func (c *client) holdJobs(n int32, size int) {
-	c.pending.Add(n)
-	c.pendingBytes.Add(int64(size))
-	p := c.part()
-	p.pending.Add(n)
-	p.pendingBytes.Add(int64(size))
-}
-
-// full reports whether one more job of the size passes a limit of pending work;
-// one alone never does.
-func full(jobs int32, maxJobs int, bytes, maxBytes int64, size int) bool {
-	return int(jobs) >= maxJobs || bytes > 0 && bytes+int64(size) > maxBytes
-}
-
-// pendingShare is each loop's part of what may wait in all. Immutable after New.
-type pendingShare struct {
-	jobs  int
-	bytes int64
-}
-
-// full reports whether the loop's share of what may wait in all is taken.
-func (p *part) full(share *pendingShare, size int) bool {
-	return full(p.pending.Load(), share.jobs, p.pendingBytes.Load(), share.bytes, size)
-}
-
-// overflowed closes the connection because a limit is passed.
-func (c *client) overflowed() {
-	c.part().counts.overflows.Add(1)
-	c.srv.cfg.Logger.Debug(errPending.Error(), "client", c.Session.ID())
-	c.Session.Close(true)
-}
-
 // upper is the server as the engine sees it.
 type upper struct{ srv *Server }
 
@@ -210,6 +157,7 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c.stopConnectTimer()
 	reason := c.srv.reasonOf(cause, err)
 	c.closeAll(reason)
+	c.leave()
 	if reason == SlowConsumer {
 		c.part().counts.slowClosed.Add(1)
 		c.srv.tellSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})

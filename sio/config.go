@@ -47,20 +47,26 @@ type Config struct {
 	SlowConsumer SlowPolicy
 	// OnSlowConsumer is told what was done. It runs on the loop and must not block.
 	OnSlowConsumer func(SlowEvent)
-	// MaxPending is how many events of one connection may wait for handlers;
-	// 1,024 when 0. The connection of a client that passes it is closed with
-	// [ForcedClose] and counted in [Stats].
-	MaxPending int
 	// MaxNamespaces is how many namespaces beside "/" one connection may be in, or
-	// wait for; 128 when 0. A connection that exceeds it is closed.
+	// wait for; 128 when 0. Further ones are refused.
 	MaxNamespaces int
-	// MaxPendingBytes is the same for the size of their arguments; 4 MiB when 0.
+	// MaxPending is how many events of one connection may wait for handlers, with its
+	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
+	// MaxPendingBytes is the same for the size of the events' arguments; 4 MiB when 0.
+	// When either is reached, which one event may pass, the connection is not read until
+	// half of it is gone: TCP slows the client down, over polling the answer to its POST
+	// waits, and nothing is lost. Heartbeats to it go on, and its silence is not held
+	// against it. [Stats] counts the pauses.
+	MaxPending      int
 	MaxPendingBytes int64
 	// MaxPendingTotal and MaxPendingTotalBytes bound the same over all connections:
-	// 262,144 events and 256 MiB when 0. Each loop has its equal share. While it is
-	// taken, a connection that brings an event for a handler that is not inline is
-	// closed in the same way. They bound what waits, not the handlers that run: an
-	// event does not wait any more once its own does.
+	// 262,144 events and 256 MiB when 0. Each loop has its equal share. A connection for
+	// which as much waits as is left of that share is not read either, so those for
+	// which most waits have to wait first. One for which nothing waits can always bring
+	// an event. They bound what waits, not the handlers that run: an event does not wait
+	// any more once its own does. Nor do the connection and disconnect handlers count
+	// that wait for clients that have left; when those are as many, new clients are
+	// refused.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
 	// MaxHandlers is for how many sockets handlers may run at the same time, on a
@@ -223,6 +229,10 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
+		atMost("Config.MaxPending", cfg.MaxPending, maxJobs),
+		atMost("Config.MaxPendingTotal", cfg.MaxPendingTotal, maxJobs),
+		atMost("Config.MaxPendingBytes", cfg.MaxPendingBytes, maxJobBytes),
+		atMost("Config.MaxPendingTotalBytes", cfg.MaxPendingTotalBytes, maxJobBytes),
 	); err != nil {
 		return err
 	}
@@ -248,6 +258,14 @@ func limit[N int | int64 | time.Duration](field string, value *N, unset N, text 
 	}
 	if *value < 0 {
 		return fmt.Errorf("sio: %s is %v; it must be positive, or 0 for %s", field, *value, text)
+	}
+	return nil
+}
+
+// atMost refuses a value beyond a maximum.
+func atMost[N int | int64](field string, value, most N) error {
+	if value > most {
+		return fmt.Errorf("sio: %s is %v; it must be at most %v", field, value, most)
 	}
 	return nil
 }

@@ -15,7 +15,12 @@ import (
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
 	if c.more != nil && len(c.more.sockets) >= c.srv.cfg.MaxNamespaces {
-		c.overflowed()
+		c.refuse(string(h.Namespace), tooManyNamespaces, nil)
+		return
+	}
+	if c.srv.share.reached(c.part().backlog.stranded.load()) {
+		c.part().counts.overflows.Add(1)
+		c.refuse(string(h.Namespace), overloaded, nil)
 		return
 	}
 	ns := c.srv.known(string(h.Namespace))
@@ -29,17 +34,16 @@ func (c *client) join(h socketio.Header) {
 	}
 }
 
-const invalidNamespace = "Invalid namespace"
+// What a client is told that is refused.
+const (
+	invalidNamespace  = "Invalid namespace"
+	tooManyNamespaces = "Too many namespaces"
+	overloaded        = "Server overloaded"
+)
 
 // enter makes a socket for the client in a namespace. auth is borrowed.
 func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	back := a.back
-	if c.overflows(0) {
-		if back != nil {
-			ns.log.unclaim(back)
-		}
-		return
-	}
 	if !ns.arrive() {
 		c.ask(ns.name, auth)
 		return
@@ -127,7 +131,9 @@ func (c *client) refuse(namespace, message string, data []byte) {
 // middlewareJob runs the middlewares for a socket.
 type middlewareJob hooks
 
-func (k *middlewareJob) size() int { return 0 }
+func (k *middlewareJob) size() int    { return 0 }
+func (k *middlewareJob) lapses() bool { return true }
+func (k *middlewareJob) drop(*Socket) {}
 
 func (k *middlewareJob) run(s *Socket) {
 	for _, middleware := range k.middlewares {
@@ -247,7 +253,9 @@ func (s *Socket) welcome() message {
 // disconnected again by now: the disconnect handlers follow.
 type connectionJob hooks
 
-func (k *connectionJob) size() int { return 0 }
+func (k *connectionJob) size() int    { return 0 }
+func (k *connectionJob) lapses() bool { return false }
+func (k *connectionJob) drop(*Socket) {}
 
 func (k *connectionJob) run(s *Socket) {
 	for _, h := range k.connection {

@@ -84,6 +84,7 @@ func (s *Socket) close(reason Reason) bool {
 // may still get, handlers of its own.
 func (s *Socket) release() (busy bool) {
 	s.mu.Lock()
+	lapsed := s.lapseLocked()
 	busy = s.queue != nil
 	var waiting contextState
 	var acks []pendingAck
@@ -95,6 +96,7 @@ func (s *Socket) release() (busy bool) {
 		c.context, c.acks = contextState{}, nil
 	}
 	s.mu.Unlock()
+	s.dropJobs(lapsed)
 	waiting.end()
 	for _, a := range acks {
 		a.sink.gone()
@@ -105,7 +107,9 @@ func (s *Socket) release() (busy bool) {
 // disconnectJob runs the disconnect handlers of a socket.
 type disconnectJob struct{ reason Reason }
 
-func (j *disconnectJob) size() int { return 0 }
+func (j *disconnectJob) size() int    { return 0 }
+func (j *disconnectJob) lapses() bool { return false }
+func (j *disconnectJob) drop(*Socket) {}
 
 func (j *disconnectJob) run(s *Socket) {
 	k := s.ns.hooks.Load()

@@ -177,12 +177,8 @@ func (c *client) ask(name string, auth []byte) {
 	if len(auth) == 0 {
 		auth = []byte("{}")
 	}
-	held := len(name) + len(auth)
-	if c.overflows(held) {
-		return
-	}
 	// It waits until it is decided about, not only until a worker has it.
-	c.hold(held)
+	c.hold(len(name) + len(auth))
 	c.limbo(name).enqueue(&askJob{slices.Clone(auth)}, true)
 }
 
@@ -213,7 +209,9 @@ func (s *Socket) leaveLimbo() bool {
 // askJob asks the parents.
 type askJob struct{ auth json.RawMessage }
 
-func (j *askJob) size() int { return 0 } // counted by ask
+func (j *askJob) size() int      { return 0 } // counted by ask
+func (j *askJob) lapses() bool   { return true }
+func (j *askJob) drop(s *Socket) { s.client.unhold(len(s.ns.name) + len(j.auth)) }
 
 func (j *askJob) run(s *Socket) {
 	s.client.Loop().Post(&admitTask{s, s.ns.srv.admitted(s, j.auth), j.auth})

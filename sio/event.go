@@ -120,7 +120,7 @@ func (r *Reply) Ack(args ...any) error {
 // called, and of the socket, on the socket's queue. It implements job.
 func (e *Event) run(s *Socket) {
 	if s.state.Load() != stateConnected {
-		e.recycle()
+		e.drop(s)
 		return
 	}
 	var data []byte // nil when the packet had none
@@ -209,6 +209,15 @@ func (e *Event) runUse(t *table, onLoop bool) bool {
 func (e *Event) recycle() {
 	e.reset()
 	events.Put(e)
+}
+
+// lapses implements job: handlers are not called for a socket that has ended.
+func (e *Event) lapses() bool { return true }
+
+// drop implements job.
+func (e *Event) drop(s *Socket) {
+	s.ns.srv.stats.unhandled.Add(1)
+	e.recycle()
 }
 
 // size implements job.

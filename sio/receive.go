@@ -135,14 +135,6 @@ func (s *Socket) ownHandlers() (busy, first bool) {
 // queueEvent copies an event to the socket's queue; begun tells that the loop
 // has done its part of the namespace's handlers.
 func (s *Socket) queueEvent(h socketio.Header, attachments [][]byte, t *table, r *route, begun bool) {
-	c := s.client
-	size := len(h.Data)
-	for _, a := range attachments {
-		size += len(a)
-	}
-	if c.overflows(size) {
-		return
-	}
 	e := events.Get().(*Event)
 	e.begin(s, h, t, r)
 	e.begun = begun

@@ -22,7 +22,8 @@ type Server struct {
 	main    *Namespace
 	workers workers
 	parts   []part // one a loop
-	share   pendingShare
+	each    limits // of what waits for one client
+	share   limits // of what waits on one loop
 	stats   stats
 
 	namespaces atomic.Pointer[map[string]*Namespace] // replaced under mu
@@ -47,9 +48,8 @@ type part struct {
 	event   Event  // what scratch points to
 	counts  counters
 
-	pending      atomic.Int32 // jobs that wait, all clients of the loop together
-	pendingBytes atomic.Int64
-	_            [64]byte // keeps neighbours off this cache line
+	backlog backlog
+	_       [64]byte // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.
@@ -60,7 +60,8 @@ func New(cfg Config) (*Server, error) {
 	srv := &Server{
 		cfg:   cfg,
 		parts: make([]part, cfg.Loops),
-		share: pendingShare{max(cfg.MaxPendingTotal/cfg.Loops, 1), cfg.MaxPendingTotalBytes / int64(cfg.Loops)},
+		each:  limits{cfg.MaxPending, cfg.MaxPendingBytes},
+		share: limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
 		done:  make(chan struct{}),
 	}
 	for i := range srv.parts {

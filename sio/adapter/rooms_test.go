@@ -255,9 +255,9 @@ func TestConcurrent(t *testing.T) {
 	}
 	for i := range r.shards {
 		s := &r.shards[i]
-		if s.pending.len() != 0 || s.tombs.len() != 0 || len(s.rooms) != 0 || len(s.free) != len(s.list) {
+		if s.pending.Len() != 0 || s.tombs.Len() != 0 || len(s.rooms) != 0 || len(s.free) != len(s.list) {
 			t.Errorf("shard %d: %d pending, %d tombs, %d rooms, %d of %d slots free",
-				i, s.pending.len(), s.tombs.len(), len(s.rooms), len(s.free), len(s.list))
+				i, s.pending.Len(), s.tombs.Len(), len(s.rooms), len(s.free), len(s.list))
 		}
 	}
 }
