@@ -2,11 +2,16 @@ package loop_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
+	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest"
@@ -278,4 +283,117 @@ func TestShutdownWhilePaused(t *testing.T) {
 	if err := <-s.closed; err != loop.ErrShutdown {
 		t.Fatalf("closed with %v", err)
 	}
+}
+
+// TestUnreachableHost: a peer whose host acknowledges nothing any more is found,
+// though nothing says that it is gone. The cable is that of a network namespace of
+// the test's own, which needs privileges.
+func TestUnreachableHost(t *testing.T) {
+	s := newSink()
+	e := start(t, loop.Config{Loops: 1}, s.accept)
+	cut, near, far := pairOnOwnCable(t)
+	defer far.Close()
+	if err := e.Adopt(near, nil, s.accept); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := far.Write(make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	<-s.stopped
+	const patience = 20 * time.Millisecond
+	unreachable := func() bool {
+		return onLoop(s.conn, func() bool {
+			s.conn.Send(frame("heartbeat"))
+			return s.conn.Unreachable(patience)
+		})
+	}
+	for begun := time.Now(); time.Since(begun) < 3*patience; {
+		if onLoop(s.conn, func() bool { return s.conn.Unreachable(patience) }) {
+			t.Fatal("unreachable though the host is there and nothing is on its way")
+		}
+	}
+	cut()
+	for deadline := time.Now().Add(10 * time.Second); !unreachable(); {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not noticed that the host is gone")
+		}
+	}
+}
+
+// pairOnOwnCable returns the ends of a TCP connection over the loopback device of a
+// new network namespace, and a function that takes that device down.
+func pairOnOwnCable(t *testing.T) (cut func(), near, far net.Conn) {
+	t.Helper()
+	type result struct {
+		cut       func() error
+		near, far net.Conn
+		err       error
+	}
+	made := make(chan result)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			made <- result{err: err}
+			return
+		}
+		lo, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			made <- result{err: err}
+			return
+		}
+		set := func(flags uint16) error {
+			ifr, err := unix.NewIfreq("lo")
+			if err != nil {
+				return err
+			}
+			ifr.SetUint16(flags)
+			return unix.IoctlIfreq(lo, unix.SIOCSIFFLAGS, ifr)
+		}
+		r := result{err: set(unix.IFF_UP), cut: func() error {
+			defer unix.Close(lo)
+			return set(0)
+		}}
+		if r.err == nil {
+			r.near, r.far, r.err = tcpPair()
+		}
+		made <- r
+	}()
+	r := <-made
+	if errors.Is(r.err, unix.EPERM) {
+		t.Skip("no network namespaces for this user")
+	}
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	return func() {
+		if err := r.cut(); err != nil {
+			t.Fatal(err)
+		}
+	}, r.near, r.far
+}
+
+// tcpPair is called on the thread whose namespace the sockets are to be in, so it
+// makes no other goroutine do it.
+func tcpPair() (near, far net.Conn, err error) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer ln.Close()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	at := &unix.SockaddrInet4{Port: ln.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+	if err := unix.Connect(fd, at); err != nil {
+		unix.Close(fd)
+		return nil, nil, err
+	}
+	f := os.NewFile(uintptr(fd), "")
+	defer f.Close()
+	if far, err = net.FileConn(f); err != nil {
+		return nil, nil, err
+	}
+	near, err = ln.Accept()
+	return near, far, err
 }
