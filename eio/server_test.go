@@ -16,7 +16,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// echo is an upper layer that sends every message back.
+// echo is an upper layer that sends every message back, and pauses after "full".
 type echo struct {
 	opened chan *eio.Session
 	closed chan closing
@@ -45,6 +45,9 @@ func (e *echo) Message(s *eio.Session, data []byte, binary bool) {
 	e.messages = append(e.messages, string(data))
 	e.mu.Unlock()
 	send(s, string(data), binary)
+	if string(data) == "full" {
+		s.Pause()
+	}
 }
 
 func (e *echo) Closed(_ *eio.Session, reason eio.Reason, err error) {
