@@ -3,7 +3,9 @@ package sio_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync"
@@ -136,6 +138,29 @@ func TestBackPressure(t *testing.T) {
 		}
 		c.free()
 		eventually(t, "the events", func() bool { return c.handled.Load() == 20 })
+	})
+	t.Run("TLS through Handler", func(t *testing.T) {
+		c := newCounter(t)
+		f := serve(t, sio.Config{MaxPending: 10}, func(f *fixture) { c.register(f); echo(f) })
+		handler, err := f.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		outer := httptest.NewTLSServer(handler)
+		t.Cleanup(outer.Close)
+		conn, err := tls.Dial("tcp", outer.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := f.upgrade(t, conn, "EIO=4")
+		openPacket(t, w.recv())
+		w.connect("/")
+		take(t, "connection", f.connected)
+		go w.send(flood(events, padding)...)
+		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		c.free()
+		eventually(t, "the events", func() bool { return c.handled.Load() == events })
+		w.alive()
 	})
 	t.Run("connection handlers", func(t *testing.T) {
 		release, entered := make(chan struct{}), make(chan struct{}, 20)
