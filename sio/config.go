@@ -50,6 +50,11 @@ type Config struct {
 	// MaxNamespaces is how many namespaces beside "/" one connection may be in, or
 	// wait for; 128 when 0. Further ones are refused.
 	MaxNamespaces int
+	// MaxDynamicNamespaces is how many dynamic namespaces (see [Server.OfPattern]) may
+	// exist; 10,000 when 0. At the bound a client that asks for a new one is refused
+	// and counted in [Stats]; those that exist can be joined, and [Server.Of] still
+	// makes some. Each costs about 1,250 bytes with two loops while it is empty.
+	MaxDynamicNamespaces int
 	// MaxPending is how many events of one connection may wait for handlers, with its
 	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
 	// MaxPendingBytes is the same for the size of the events' arguments; 4 MiB when 0.
@@ -225,6 +230,7 @@ func (cfg *Config) withDefaults() error {
 	if err := cmp.Or(
 		limit("Config.MaxPending", &cfg.MaxPending, 1024, "1024"),
 		limit("Config.MaxNamespaces", &cfg.MaxNamespaces, 128, "128"),
+		limit("Config.MaxDynamicNamespaces", &cfg.MaxDynamicNamespaces, 10_000, "10000"),
 		limit("Config.MaxPendingBytes", &cfg.MaxPendingBytes, 4<<20, "4 MiB"),
 		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),

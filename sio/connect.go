@@ -38,6 +38,7 @@ func (c *client) join(h socketio.Header) {
 const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
+	tooManyDynamic    = "Too many dynamic namespaces"
 	overloaded        = "Server overloaded"
 )
 
@@ -74,8 +75,12 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		if back != nil {
 			ns.log.unclaim(back)
 		}
+		message := ErrFull.Error()
+		if ns.dead() {
+			message = invalidNamespace
+		}
 		ns.depart()
-		c.refuse(ns.name, ErrFull.Error(), nil)
+		c.refuse(ns.name, message, nil)
 		return
 	}
 	if c.old() || back != nil {

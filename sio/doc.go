@@ -86,8 +86,9 @@
 //
 // # Inside: locks
 //
-// Namespaces and handlers are read without locks and replaced as a whole under
-// Server.mu or Namespace.mu. Socket.mu guards a socket's queue and its rarely
+// Namespaces are found without locks; handlers are read without locks and replaced
+// as a whole under Namespace.mu, parents and hooks of the server under Server.mu,
+// which making and closing namespaces does not take otherwise. Socket.mu guards a socket's queue and its rarely
 // needed parts; adapter shards have their own locks. None is held while another
 // one is taken, nor while calling out, with two exceptions: that of a broadcast
 // which waits for acknowledgements is held when Socket.mu is taken, and that of a

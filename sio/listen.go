@@ -109,9 +109,10 @@ func (srv *Server) Addr() net.Addr {
 // socket with [ServerShuttingDown] (clients see their connection close, and
 // will reconnect if they can), waits for running and pending handlers, and
 // stops the loops. Packets that a polling client has not fetched are lost. When
-// ctx ends first, handlers are no longer waited for and its error is returned;
-// everything else has still been done. Further calls wait for the first. It
-// must not be called by a handler that the server would wait for.
+// ctx ends first, handlers are no longer waited for, adapters to other servers for
+// three seconds more, and its error is returned; everything else has still been
+// done. Further calls wait for the first. It must not be called by a handler that
+// the server would wait for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Lock()
 	engine := srv.engine
@@ -132,7 +133,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		srv.eio.Close()
 		err = engine.Shutdown(ctx)
 	}
-	for _, ns := range *srv.namespaces.Load() {
+	for ns := range srv.namespaces.all() {
 		if ns.log != nil {
 			ns.log.stop()
 		}
@@ -140,10 +141,13 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	if e := srv.workers.stop(ctx); err == nil {
 		err = e
 	}
-	for _, ns := range *srv.namespaces.Load() {
-		ns.closeAdapter()
+	srv.ended.Store(true)
+	for ns := range srv.namespaces.all() {
+		srv.closer.close(ns)
 	}
-	srv.burials.Wait()
+	if e := srv.closer.wait(ctx); err == nil {
+		err = e
+	}
 	return err
 }
 

@@ -29,8 +29,10 @@ type Namespace struct {
 
 	parent *Namespace    // nil unless it is a child
 	born   chan struct{} // closed when the hooks of OnNamespace have returned
-	mortal bool          // it dies with its last socket
-	users  atomic.Int64  // its sockets, if it is mortal
+	mortal bool          // it ends with its last socket
+	users  atomic.Int64  // its sockets, if it is mortal; negative once it has ended
+
+	closing atomic.Bool // the adapter is being closed, or is
 
 	mu    sync.Mutex // held to replace what follows; reading needs no lock
 	table atomic.Pointer[table]
@@ -49,6 +51,12 @@ type hooks struct {
 	server        []*serverHandler
 }
 
+// A namespace begins with these; what changes them replaces them.
+var (
+	noHandlers table
+	noHooks    hooks
+)
+
 func newNamespace(srv *Server, name string) *Namespace {
 	ns := &Namespace{
 		srv:   srv,
@@ -59,8 +67,8 @@ func newNamespace(srv *Server, name string) *Namespace {
 	if srv.cfg.ConnectionStateRecovery != nil {
 		ns.log = newRecoveryLog(ns, srv.cfg.ConnectionStateRecovery)
 	}
-	ns.table.Store(new(table))
-	ns.hooks.Store(&hooks{})
+	ns.table.Store(&noHandlers)
+	ns.hooks.Store(&noHooks)
 	return ns
 }
 

@@ -2,7 +2,6 @@ package sio
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,18 +25,19 @@ type Server struct {
 	share   limits // of what waits on one loop
 	stats   stats
 
-	namespaces atomic.Pointer[map[string]*Namespace] // replaced under mu
-	parents    atomic.Pointer[[]*Namespace]          // replaced under mu
+	namespaces registry
+	dynamic    atomic.Int64                 // children that exist or are being closed
+	parents    atomic.Pointer[[]*Namespace] // replaced under mu
 	closing    atomic.Bool
+	ended      atomic.Bool // Shutdown closes the adapters, or has
+	closer     closer
 
-	graves  sync.Mutex     // taken after mu
-	dead    []*Namespace   // not buried yet; guarded by graves
-	burials sync.WaitGroup // adapters of namespaces that have died, being closed
+	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
-	mu          sync.Mutex // guards the writes of namespaces and what follows
-	onNamespace []func(ns *Namespace)
-	engine      *loop.Engine
-	done        chan struct{} // closed when the server has ended
+	mu     sync.Mutex // guards the writes of parents and onNamespace, and what follows
+	made   int        // parents so far
+	engine *loop.Engine
+	done   chan struct{} // closed when the server has ended
 }
 
 // part is what one loop owns of a server.
@@ -86,9 +86,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	srv.workers.init(cfg.MaxHandlers)
-	srv.namespaces.Store(&map[string]*Namespace{})
 	srv.parents.Store(new([]*Namespace))
-	srv.main = srv.Of("/")
+	srv.onNamespace.Store(new([]func(*Namespace)))
+	srv.main = srv.create("/", nil)
 	return srv, nil
 }
 
@@ -102,15 +102,18 @@ func (srv *Server) Of(name string) *Namespace {
 	if ns := srv.known(name); ns != nil {
 		return ns
 	}
-	return srv.create(name, srv.patternParent(name))
+	parent := srv.patternParent(name)
+	if parent != nil {
+		srv.dynamic.Add(1)
+	}
+	return srv.create(name, parent)
 }
 
 // Namespaces returns the namespaces that exist, parents left out, by name.
 func (srv *Server) Namespaces() []*Namespace {
-	all := slices.SortedFunc(maps.Values(*srv.namespaces.Load()), func(a, b *Namespace) int {
+	return slices.SortedFunc(srv.namespaces.all(), func(a, b *Namespace) int {
 		return strings.Compare(a.name, b.name)
 	})
-	return slices.DeleteFunc(all, (*Namespace).dead)
 }
 
 // part returns what the loop owns. Loop-owned.

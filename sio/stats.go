@@ -13,6 +13,10 @@ type Stats struct {
 	Clients int
 	// Sockets is the number of connected sockets in all namespaces.
 	Sockets int
+	// DynamicNamespaces is the number of namespaces that Config.MaxDynamicNamespaces
+	// bounds, and DynamicRefused how often a client was refused one because of it.
+	DynamicNamespaces int
+	DynamicRefused    uint64
 	// Loop has the figures of the connections.
 	Loop loop.Stats
 
@@ -66,7 +70,7 @@ type stats struct {
 type counters struct {
 	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
 	refused, invalid, outOfOrder                  atomic.Uint64
-	connectTimeouts, overflows, pauses            atomic.Uint64
+	connectTimeouts, overflows, pauses, crowded   atomic.Uint64
 	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
 }
 
@@ -74,13 +78,14 @@ type counters struct {
 // one moment.
 func (srv *Server) Stats() Stats {
 	st := Stats{
-		Clients:       srv.eio.ClientsCount(),
-		Forwarding:    srv.eio.ForwardStats(),
-		HandlerErrors: srv.stats.errors.Load(),
-		HandlerPanics: srv.stats.panics.Load(),
-		Unhandled:     srv.stats.unhandled.Load(),
+		Clients:           srv.eio.ClientsCount(),
+		Forwarding:        srv.eio.ForwardStats(),
+		DynamicNamespaces: int(srv.dynamic.Load()),
+		HandlerErrors:     srv.stats.errors.Load(),
+		HandlerPanics:     srv.stats.panics.Load(),
+		Unhandled:         srv.stats.unhandled.Load(),
 	}
-	for _, ns := range *srv.namespaces.Load() {
+	for ns := range srv.namespaces.all() {
 		st.Sockets += ns.rooms.Len()
 		if ns.log != nil {
 			st.Recovery.add(ns.log.figures())
@@ -106,6 +111,7 @@ func (srv *Server) Stats() Stats {
 		st.SlowDroppedNewest += c.droppedNewest.Load()
 		st.SlowDroppedOldest += c.droppedOldest.Load()
 		st.Refused += c.refused.Load()
+		st.DynamicRefused += c.crowded.Load()
 		st.InvalidPackets += c.invalid.Load()
 		st.OutOfOrder += c.outOfOrder.Load()
 		st.ConnectTimeouts += c.connectTimeouts.Load()

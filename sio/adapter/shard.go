@@ -4,11 +4,12 @@ import "sync"
 
 // shard is the part of the rooms that belongs to one loop.
 type shard[M any] struct {
-	mu    sync.Mutex
-	rooms map[string]*room[M]
-	list  []*Member[M] // everybody, by slot; nil where free
-	free  []uint32
-	live  int // members that are present
+	mu     sync.Mutex
+	rooms  map[string]*room[M] // nil until the first is made
+	list   []*Member[M]        // all members, by slot; nil where free
+	free   []uint32
+	live   int  // members that are present
+	closed bool // takes no more members
 
 	observer *observer[M] // nil unless Observe was called
 
@@ -30,6 +31,9 @@ func (s *shard[M]) join(m *Member[M], name string) {
 	r := s.rooms[name]
 	if r == nil {
 		r = &room[M]{name: name}
+		if s.rooms == nil {
+			s.rooms = make(map[string]*room[M])
+		}
 		s.rooms[name] = r
 	} else if m.find(r) >= 0 {
 		return
