@@ -26,6 +26,7 @@ type family struct {
 // the handlers and middlewares that the parent has at that moment. What is
 // emitted to the parent reaches the sockets of all children. Parents are asked in
 // the order of their registration, after the namespaces that exist.
+// [Config.MaxDynamicNamespaces] bounds how many clients can make.
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	return srv.addParent(&family{
 		pattern: pattern,
@@ -57,7 +58,7 @@ func (srv *Server) addParent(f *family) *Namespace {
 // now on, by [Server.Of] or by a client that asks for a dynamic one, before
 // clients can connect to it: the place to add handlers to it. It is called on the
 // goroutine that makes the namespace and may block; only clients that want to
-// connect to that namespace wait for it.
+// connect to that namespace wait for it. They are refused if it closes the namespace.
 func (srv *Server) OnNamespace(h func(ns *Namespace)) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -127,8 +128,9 @@ func (srv *Server) create(name string, parent *Namespace) *Namespace {
 		h(made)
 	}
 	complete = true
-	if made.dead() { // it was closed before its parent knew it
-		made.unlist()
+	if made.dead() {
+		made.unopened = true
+		made.unlist() // its parent may not have known it when it was closed
 	}
 	if srv.ended.Load() { // Shutdown may not have seen it
 		srv.closer.close(made)
@@ -261,6 +263,9 @@ func (t *admitTask) decide() {
 		}
 		if ns.arrive() {
 			t.ns = ns
+			return
+		}
+		if ns.unopened {
 			return
 		}
 	}

@@ -27,10 +27,11 @@ type Namespace struct {
 
 	observed sync.Once // the rooms are: see OnRoom
 
-	parent *Namespace    // nil unless it is a child
-	born   chan struct{} // closed when the hooks of OnNamespace have returned
-	mortal bool          // it ends with its last socket
-	users  atomic.Int64  // its sockets, if it is mortal; negative once it has ended
+	parent   *Namespace    // nil unless it is a child
+	born     chan struct{} // closed when the hooks of OnNamespace have returned
+	mortal   bool          // it ends with its last socket
+	unopened bool          // it was closed before it was born; set before that
+	users    atomic.Int64  // its sockets, if it is mortal; negative once it has ended
 
 	closing atomic.Bool // the adapter is being closed, or is
 

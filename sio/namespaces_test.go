@@ -180,6 +180,26 @@ func TestDecisionEndsGoroutine(t *testing.T) {
 	}
 }
 
+// TestHookCloses: a hook that closes the namespace refuses its clients.
+func TestHookCloses(t *testing.T) {
+	var calls atomic.Int64
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		f.OfPattern(regexp.MustCompile(`^/d`))
+		f.OnNamespace(func(ns *sio.Namespace) {
+			calls.Add(1)
+			ns.Close()
+		})
+	})
+	w := f.join(t)
+	w.send("40/d,")
+	w.want(`44/d,{"message":"Invalid namespace"}`)
+	w.alive()
+	if st := f.Stats(); calls.Load() != 1 || st.DynamicNamespaces != 0 || nsNames(f) != "/" {
+		t.Errorf("%d calls, %d namespaces: %s", calls.Load(), st.DynamicNamespaces, nsNames(f))
+	}
+}
+
 // closingAdapter is an adapter whose Close is seen.
 type closingAdapter struct {
 	adapter.Adapter
