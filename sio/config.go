@@ -34,7 +34,9 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
-	// body in bytes; 1,000,000 when 0.
+	// body in bytes; 1,000,000 when 0. It also bounds what the sockets of one
+	// connection keep as [Handshake.Auth], all together: a namespace that would keep
+	// more is refused.
 	MaxHTTPBufferSize int64
 	// MaxAttachments is how many binary values one packet of a client may have; 10 when 0.
 	MaxAttachments int

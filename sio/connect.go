@@ -40,11 +40,18 @@ const (
 	tooManyNamespaces = "Too many namespaces"
 	tooManyDynamic    = "Too many dynamic namespaces"
 	overloaded        = "Server overloaded"
+	tooMuchAuth       = "Too much authentication data"
 )
 
 // enter makes a socket for the client in a namespace. auth is borrowed.
 func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	back := a.back
+	if !c.keepsAuth(ns, auth) {
+		if back != nil {
+			ns.log.unclaim(back)
+		}
+		return
+	}
 	if !ns.arrive() {
 		c.ask(ns.name, auth)
 		return
@@ -92,7 +99,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	case ns.log != nil && !c.old():
 		ns.log.begin(s)
 	}
-	if len(auth) > 0 && string(auth) != "{}" {
+	if hasAuth(auth) {
 		s.mu.Lock()
 		s.rareLocked().auth = append([]byte(nil), auth...)
 		s.mu.Unlock()
@@ -110,6 +117,35 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	} else {
 		c.Loop().Post((*welcomeTask)(s))
 	}
+}
+
+// keepsAuth reports whether the client's sockets may keep auth too. Together they
+// keep as much as one message can hold, so that alone is never too much; beyond it
+// the client is refused.
+func (c *client) keepsAuth(ns *Namespace, auth []byte) bool {
+	held := 0
+	if hasAuth(auth) {
+		for _, s := range c.sockets() {
+			held += s.authSize()
+		}
+	}
+	if held == 0 || int64(held+len(auth)) <= c.srv.cfg.MaxHTTPBufferSize {
+		return true
+	}
+	c.refuse(ns.name, tooMuchAuth, nil)
+	return false
+}
+
+// hasAuth reports whether auth differs from the default.
+func hasAuth(auth []byte) bool { return len(auth) > 0 && string(auth) != "{}" }
+
+func (s *Socket) authSize() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cold == nil {
+		return 0
+	}
+	return len(s.cold.auth)
 }
 
 // newID makes the id of a socket with the slot in its namespace's rooms. Those of

@@ -378,3 +378,27 @@ func TestShutdownWithBlockedAdapters(t *testing.T) {
 	f.Of("/late")
 	eventually(t, "the adapter of a namespace that comes too late is closed", func() bool { return closing.Load() == 53 })
 }
+
+// TestAuthBound: the sockets of a connection keep no more authentication data
+// than one message can hold.
+func TestAuthBound(t *testing.T) {
+	f := serve(t, sio.Config{MaxHTTPBufferSize: 10_000}, func(f *fixture) {
+		f.OfPattern(regexp.MustCompile(`^/d`))
+		echo(f)
+	})
+	w := f.join(t)
+	auth := func(size int) string { return `{"a":"` + strings.Repeat("x", size-8) + `"}` }
+	join := func(name string, size int) string {
+		w.send("40" + name + "," + auth(size))
+		return w.recv()
+	}
+	connectReply(t, "/d1", join("/d1", 9_900))
+	if got := join("/d2", 101); got != `44/d2,{"message":"Too much authentication data"}` {
+		t.Errorf("got %s", got)
+	}
+	connectReply(t, "/d3", join("/d3", 100))
+	w.connect("/d4")
+	w.send("41/d1,")
+	connectReply(t, "/d2", join("/d2", 9_900))
+	w.alive()
+}
