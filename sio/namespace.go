@@ -161,6 +161,11 @@ func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return BroadcastOperator{ns: ns}.FetchSockets(ctx)
 }
 
+// CountSockets counts all sockets: see [BroadcastOperator.CountSockets].
+func (ns *Namespace) CountSockets(ctx context.Context) (int, error) {
+	return BroadcastOperator{ns: ns}.CountSockets(ctx)
+}
+
 // AllSockets returns the ids of all sockets: see [BroadcastOperator.AllSockets].
 func (ns *Namespace) AllSockets(ctx context.Context) ([]string, error) {
 	return BroadcastOperator{ns: ns}.AllSockets(ctx)

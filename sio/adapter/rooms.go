@@ -257,6 +257,35 @@ func (r *Rooms[M]) Count(name string) (n int) {
 	return n
 }
 
+// listBatch is how many rooms Sizes looks at before it gives its lock up for a moment.
+const listBatch = 1024
+
+// Sizes adds the numbers of members of all rooms, reserved ones included, to sizes.
+// It holds a shard's lock for up to 1,024 rooms at a time. A room that exists all
+// the while is counted as it is at some moment on each shard; one that is made or
+// deleted meanwhile may be missing.
+func (r *Rooms[M]) Sizes(sizes map[string]int) {
+	for i := range r.shards {
+		for name, members := range r.shards[i].sizes() {
+			sizes[name] += members
+		}
+	}
+}
+
+func (s *shard[M]) sizes() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sizes := make(map[string]int, len(s.rooms))
+	for name, in := range s.rooms {
+		sizes[name] = in.members // may come twice: the map may change in between
+		if len(sizes)%listBatch == 0 {
+			s.mu.Unlock()
+			s.mu.Lock()
+		}
+	}
+	return sizes
+}
+
 // Len is the number of members that are present.
 func (r *Rooms[M]) Len() (n int) {
 	for i := range r.shards {
