@@ -117,7 +117,9 @@ type Config struct {
 	// sent when it returns. Hijacking and upgrades are not supported.
 	Fallback http.Handler
 
-	// Logger receives what an operator should know; slog.Default() when nil.
+	// Logger receives what an operator should know; slog.Default() when nil. At debug
+	// level it also gets what becomes of each connection. It is called on loops too
+	// and must not block.
 	Logger *slog.Logger
 }
 

@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -252,6 +253,9 @@ func (h *httpConn) destroy() {
 	h.c.Close()
 }
 
+// errRequestTimeout is why a request is refused that Config.RequestTimeout ends.
+var errRequestTimeout = errors.New("eio: the request did not arrive in time")
+
 // httpTimer closes a connection whose request, or whose next request, took too long.
 type httpTimer httpConn
 
@@ -263,6 +267,7 @@ func (t *httpTimer) Expired(*loop.Timer) {
 	}
 	x := h.exchange
 	h.last = true
+	h.logInvalid(errRequestTimeout)
 	h.respond(408, "", nil)
 	if x != nil {
 		x.aborted(h)

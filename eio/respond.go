@@ -119,6 +119,7 @@ func (h *httpConn) send(f *loop.Frame) {
 
 // refuse answers a request that HTTP itself rules out and ends the connection.
 func (h *httpConn) refuse(err error) {
+	h.logInvalid(err)
 	status := 400
 	if e := (*http1.Error)(nil); errors.As(err, &e) {
 		status = e.Status

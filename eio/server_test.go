@@ -82,7 +82,9 @@ func start(t *testing.T, cfg eio.Config, onOpen ...func(*eio.Session)) *server {
 	if len(onOpen) > 0 {
 		up.onOpen = onOpen[0]
 	}
-	cfg.Logger = slog.New(slog.DiscardHandler)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	srv, err := eio.NewServer(cfg, up)
 	if err != nil {
 		t.Fatal(err)

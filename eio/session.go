@@ -233,6 +233,7 @@ func (s *Session) replyProbe(data []byte) {
 }
 
 func (s *Session) closeProbe() {
+	s.logProbeClosed()
 	s.polling.probe.close(0)
 	s.polling.probe = nil
 }
@@ -242,6 +243,7 @@ func (s *Session) promoteProbe() {
 	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
 	s.webSocket.Store(true)
 	s.polling = nil
+	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
 		hook(s)
 	}
@@ -251,5 +253,6 @@ func (s *Session) ended(reason Reason, err error) {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
 	s.dropLeft()
+	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)
 }

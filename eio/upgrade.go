@@ -80,6 +80,7 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.F
 
 // refuseHandshake answers an upgrade that is no WebSocket handshake.
 func (h *httpConn) refuseHandshake(err error) {
+	h.logInvalid(err)
 	refused := err.(*wsframe.HandshakeError)
 	var extra []http1.Field
 	if refused == wsframe.ErrVersion {

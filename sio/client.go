@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -82,26 +83,44 @@ func (c *client) sockets() (list []*Socket) {
 	return list
 }
 
-// closeAll disconnects all sockets of the client.
-func (c *client) closeAll(reason Reason) {
+// closeAll disconnects all sockets of the client. cause, which may be nil, is for
+// the log.
+func (c *client) closeAll(reason Reason, cause error) {
 	for _, s := range c.sockets() {
-		s.close(reason)
+		s.close(reason, cause)
 		c.forget(s)
 	}
 }
 
 // outOfOrder closes the connection because of a packet that the client may not
 // send now.
-func (c *client) outOfOrder() {
+func (c *client) outOfOrder(h socketio.Header, s *Socket) {
 	c.part().counts.outOfOrder.Add(1)
-	c.shut()
+	c.logOutOfOrder(h, s)
+	c.shut(errOutOfOrder)
 }
+
+// Why the server closes a connection, for the log.
+var (
+	errOutOfOrder     = errors.New("sio: packet out of order")
+	errConnectTimeout = errors.New("sio: no namespace was joined in time")
+	errMissed         = errors.New("sio: what the client has missed is no longer kept")
+)
 
 // shut closes the connection after what was sent has been delivered. The
 // sockets end at once, with another reason when that takes time.
-func (c *client) shut() {
-	c.Session.Close(false)
-	c.closeAll(ForcedServerClose)
+func (c *client) shut(cause error) {
+	c.end(cause, false)
+	c.closeAll(ForcedServerClose, cause)
+}
+
+// end closes the connection like [eio.Session.Close]. If that happens at once,
+// cause is logged as the cause of the sockets' ends too.
+func (c *client) end(cause error, discard bool) {
+	p := c.part()
+	p.cause = cause
+	c.Session.Close(discard)
+	p.cause = nil
 }
 
 // invalid closes the connection because of a packet that can't be decoded. Its
@@ -109,13 +128,14 @@ func (c *client) shut() {
 func (c *client) invalid(err error) {
 	c.part().counts.invalid.Add(1)
 	problem := &PacketError{err}
-	c.srv.cfg.Logger.Debug("sio: invalid packet", "client", c.Session.ID(), "error", err)
+	c.logInvalid(err)
 	for _, s := range c.sockets() {
 		if s.Connected() {
-			s.fail("", problem, true)
+			c.srv.tellError(s, "", problem)
+			s.fail(problem, true)
 		}
 	}
-	c.Session.Close(false)
+	c.end(problem, false)
 }
 
 // upper is the server as the engine sees it.
@@ -156,7 +176,10 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
 	reason := c.srv.reasonOf(cause, err)
-	c.closeAll(reason)
+	if err == nil {
+		err = c.part().cause
+	}
+	c.closeAll(reason, err)
 	c.leave()
 	if reason == SlowConsumer {
 		c.part().counts.slowClosed.Add(1)
@@ -199,5 +222,6 @@ func (t *connectTimer) Expired(*loop.Timer) {
 	c := t.client
 	c.stopConnectTimer()
 	c.part().counts.connectTimeouts.Add(1)
-	c.shut()
+	c.logEnded(errConnectTimeout)
+	c.shut(errConnectTimeout)
 }

@@ -192,9 +192,11 @@ type Config struct {
 	// an [*ArgumentError] when the event's arguments did not fit the handler, and
 	// with a [*PacketError] (event is "") for each of the client's sockets when
 	// its connection is closed because of an invalid packet. Errors are also
-	// logged at debug level and counted. It may be called on a loop: it must not block.
+	// logged at debug level and counted in [Stats]. It may be called on a loop: it must not block.
 	OnError func(s *Socket, event string, err error)
-	// Logger receives what an operator should know; slog.Default() when nil.
+	// Logger receives what an operator should know; slog.Default() when nil. At debug
+	// level it also gets what becomes of each connection and socket: see the package
+	// comment. It is called on loops too and must not block.
 	Logger *slog.Logger
 }
 

@@ -164,6 +164,7 @@ func (c *client) newID(slot uint32, back *visit) (id socketID) {
 // refuse answers a CONNECT packet with an error.
 func (c *client) refuse(namespace, message string, data []byte) {
 	c.part().counts.refused.Add(1)
+	c.logRefused(namespace, message)
 	m := c.srv.refusalMessage(namespace, message, data)
 	m.send(c)
 	m.release()
@@ -251,7 +252,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 			case s.ns.keepers() != nil:
 				s.enqueue(catchUpJob{}, true)
 			default:
-				c.Session.Close(true) // what it has missed is no longer kept
+				c.end(errMissed, true)
 			}
 			return
 		}
@@ -264,6 +265,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m := s.welcome()
 	m.send(c)
 	m.release()
+	s.logConnected()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
 		s.enqueue((*connectionJob)(k), true)
 	} else {

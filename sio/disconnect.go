@@ -10,7 +10,7 @@ import (
 // closeConnection all sockets of the client are disconnected and the connection
 // is closed. It does nothing for a socket that is not connected.
 func (s *Socket) Disconnect(closeConnection bool) {
-	if !s.Connected() || !s.close(ServerNamespaceDisconnect) {
+	if !s.Connected() || !s.close(ServerNamespaceDisconnect, nil) {
 		return
 	}
 	if closeConnection {
@@ -43,11 +43,11 @@ func (t *expelTask) Run(*loop.Loop) {
 	c := (*Socket)(t).client
 	for _, s := range c.sockets() {
 		if s.state.Load() == stateConnecting {
-			s.close(ServerNamespaceDisconnect)
+			s.close(ServerNamespaceDisconnect, nil)
 			c.forget(s)
 			continue
 		}
-		s.close(ServerNamespaceDisconnect)
+		s.close(ServerNamespaceDisconnect, nil)
 		s.sayGoodbye()
 	}
 	c.Session.Close(false)
@@ -55,8 +55,9 @@ func (t *expelTask) Run(*loop.Loop) {
 
 // close ends the socket for everybody but the peer: the first caller wins and
 // gets true. It is called on any goroutine. A socket that was only about to
-// connect ends silently, and false is returned.
-func (s *Socket) close(reason Reason) bool {
+// connect ends silently, and false is returned. cause, which may be nil, is for the
+// log.
+func (s *Socket) close(reason Reason, cause error) bool {
 	connected := s.state.CompareAndSwap(stateConnected, stateDisconnected)
 	if !connected && !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
 		return false
@@ -69,6 +70,7 @@ func (s *Socket) close(reason Reason) bool {
 	if !connected {
 		return false
 	}
+	s.logDisconnected(reason, cause)
 	k := s.ns.hooks.Load()
 	if !busy && len(k.disconnecting)+len(k.disconnect) == 0 {
 		return true

@@ -199,7 +199,8 @@ func (e *Event) runUse(t *table, onLoop bool) bool {
 	}
 	for _, h := range t.use {
 		if err := e.socket.ns.srv.runPacketMiddleware(h, e); err != nil {
-			e.socket.fail(e.name, err, onLoop)
+			e.socket.ns.srv.countError(e.socket, "sio: event rejected", e.name, err)
+			e.socket.fail(err, onLoop)
 			return false
 		}
 	}

@@ -1,9 +1,7 @@
 package sio
 
-// fail reports an error of the socket that no handler has returned: see
-// [Namespace.OnError].
-func (s *Socket) fail(event string, err error, onLoop bool) {
-	s.ns.srv.reportError(s, event, err)
+// fail gives an error of the socket to its error handlers: see [Namespace.OnError].
+func (s *Socket) fail(err error, onLoop bool) {
 	s.mu.Lock()
 	listens := s.cold != nil && len(s.cold.errors) > 0
 	s.mu.Unlock()

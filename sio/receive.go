@@ -53,7 +53,7 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 		return
 	}
 	if s == nil || s.state.Load() == stateConnecting {
-		c.outOfOrder()
+		c.outOfOrder(h, s)
 		return
 	}
 	switch h.Type {
@@ -62,10 +62,10 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	case socketio.Ack, socketio.BinaryAck:
 		s.receiveAck(h, attachments)
 	case socketio.Disconnect:
-		s.close(ClientNamespaceDisconnect)
+		s.close(ClientNamespaceDisconnect, nil)
 		c.forget(s)
 	default:
-		c.outOfOrder()
+		c.outOfOrder(h, s)
 	}
 }
 

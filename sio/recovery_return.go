@@ -268,5 +268,5 @@ func (catchUpJob) run(s *Socket) {
 		s.client.Loop().Post((*welcomeTask)(s))
 		return
 	}
-	s.client.Loop().PostFunc(func() { s.client.Session.Close(true) })
+	s.client.Loop().PostFunc(func() { s.client.end(errMissed, true) })
 }

@@ -47,6 +47,7 @@ type part struct {
 	scratch *Event // for inline handlers; nil while in use
 	event   Event  // what scratch points to
 	counts  counters
+	cause   error // of the close that is under way; nil for none
 
 	backlog backlog
 	_       [64]byte // keeps neighbours off this cache line

@@ -57,7 +57,9 @@ type Stats struct {
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
 	Forwarding eio.ForwardStats
-	// HandlerErrors and HandlerPanics are what came of handlers.
+	// HandlerErrors is how many errors handlers and packet middlewares have returned,
+	// and arguments that did not fit a handler; HandlerPanics how often user code has
+	// panicked.
 	HandlerErrors, HandlerPanics uint64
 }
 
