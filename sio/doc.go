@@ -67,7 +67,7 @@
 //	sio: unknown namespace        nor does a parent allow it
 //	sio: invalid packet           error: what can't be decoded
 //	sio: packet out of order      packet, and the state of the socket
-//	sio: closing a connection     error: a limit or time-out
+//	sio: closing a connection     error: no namespace was joined in time
 //	sio: handler failed           event, error
 //	sio: event rejected           event, error: by a packet middleware
 //

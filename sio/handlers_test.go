@@ -180,7 +180,10 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{MaxPendingBytes: -1}, "MaxPendingBytes"},
 		{sio.Config{MaxHandlers: -1}, "MaxHandlers"},
 		{sio.Config{MaxConnections: -1}, "MaxConnections"},
+		{sio.Config{MaxNamespaces: -1}, "MaxNamespaces"},
+		{sio.Config{MaxDynamicNamespaces: -1}, "MaxDynamicNamespaces"},
 		{sio.Config{Transports: []string{"carrier pigeon"}}, "Transports"},
+		{sio.Config{Transports: []string{"websocket", "webtransport"}}, "Transports"},
 	} {
 		if _, err := sio.New(tc.cfg); err == nil || !strings.Contains(err.Error(), "Config."+tc.field) {
 			t.Errorf("%+v: the error is %v", tc.cfg, err)
