@@ -12,6 +12,14 @@ import (
 
 // Config is what a [Server] is made from. The zero value is the reference
 // server's defaults. It is read once, by NewServer.
+//
+// Its functions may panic or end their goroutine (runtime.Goexit): that is logged
+// and counted ([Server.CallbackFailures]). A request that waits for one is then
+// refused, with code 3, or with status 500 by Fallback and Static; what the others
+// only hear of or change goes on without them.
+//
+// A loop waits for the functions that "run on the loop": they may use what the
+// loop owns, and must not block. Each call costs about a microsecond.
 type Config struct {
 	// Path is the prefix of the raw request targets that belong to the engine:
 	// "/engine.io/" when empty. A missing slash at its end is added.
@@ -108,9 +116,10 @@ type Config struct {
 	// cluster: by those nodes.
 	Forwarding *Forwarding
 
-	// Static, when set, is asked with each raw request target under Path; a non-nil
-	// handler serves the request instead of the engine.
-	Static func(target string) http.Handler
+	// Static has the handlers that serve what lies under Path, instead of the engine,
+	// by what follows Path and a slash: "socket.io.js". Escapes are not resolved. A
+	// handler is called as Fallback is.
+	Static map[string]http.Handler
 	// Fallback serves the requests outside Path, each on a goroutine of its own;
 	// http.NotFoundHandler() when nil. Request bodies are limited to
 	// MaxHTTPBufferSize and read before it is called; its response is buffered and

@@ -45,7 +45,7 @@ type CORS struct {
 func (h *httpConn) cors(req *http1.Request) bool {
 	c := h.home.srv.cfg.CORS
 	preflight := string(req.Method) == http.MethodOptions
-	fields, err := c.origin(string(req.Header("Origin")))
+	fields, err := c.origin(string(req.Header("Origin")), &h.home.srv.hooks)
 	if err != nil {
 		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "MIDDLEWARE_FAILURE", Err: err})
 		return true
@@ -73,14 +73,17 @@ func (h *httpConn) cors(req *http1.Request) bool {
 }
 
 // origin is what the answer says of the request's origin.
-func (c *CORS) origin(origin string) ([]http1.Field, error) {
+func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
 	const allow = "Access-Control-Allow-Origin"
 	vary := http1.Field{Name: "Vary", Value: "Origin"}
 	allowed := false
 	switch {
 	case c.AllowOrigin != nil:
 		var err error
-		if allowed, err = c.AllowOrigin(origin); err != nil {
+		if failure := hooks.await("CORS.AllowOrigin", func() { allowed, err = c.AllowOrigin(origin) }); failure != nil {
+			err = failure
+		}
+		if err != nil {
 			return nil, err
 		}
 	case len(c.Origins) == 0 || slices.Contains(c.Origins, "*"):

@@ -12,7 +12,7 @@ import (
 func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	srv := h.home.srv
 	h.extra, h.request = h.extra[:0], nil
-	if !bytes.HasPrefix(req.Target, []byte(srv.prefix)) {
+	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
 		h.callForeign(srv.cfg.Fallback, req)
 		return
 	}
@@ -33,17 +33,30 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	if srv.cfg.CORS != nil && h.cors(req) {
 		return
 	}
-	if srv.cfg.Static != nil {
-		if handler := srv.cfg.Static(string(req.Target)); handler != nil {
-			h.callForeign(handler, req)
-			return
-		}
+	if handler := srv.static(req.Path); handler != nil {
+		h.callForeign(handler, req)
+		return
 	}
 	if srv.middleware != nil {
 		h.askMiddleware(req)
 		return
 	}
 	h.admit(req, b[n:])
+}
+
+// static is the handler of Config.Static for a path under the prefix; nil without one.
+func (srv *Server) static(path []byte) http.Handler {
+	if len(srv.cfg.Static) == 0 {
+		return nil
+	}
+	name := path[len(srv.prefix):]
+	if srv.cfg.NoTrailingSlash {
+		if len(name) == 0 || name[0] != '/' {
+			return nil
+		}
+		name = name[1:]
+	}
+	return srv.cfg.Static[string(name)]
 }
 
 // homeOf is the loop's part of the server that owns the session named sid, as

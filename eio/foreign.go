@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"time"
 
 	"github.com/sioserver/sioserver/eio/http1"
@@ -22,6 +21,7 @@ type foreignCall struct {
 	request *http.Request
 	cancel  context.CancelFunc
 	answer  recorder
+	aborts  bool // the handler wants the connection closed without an answer
 }
 
 // callForeign serves req by handler.
@@ -74,34 +74,28 @@ func (h *httpConn) httpRequest(ctx context.Context, req *http1.Request) (*http.R
 func (call *foreignCall) complete(_ *httpConn, body []byte) {
 	call.request.Body = io.NopCloser(bytes.NewReader(bytes.Clone(body)))
 	call.request.ContentLength = int64(len(body))
-	go call.serve()
+	call.answer.header = make(http.Header)
+	go call.h.home.srv.hooks.run("an HTTP handler", call.run, call.ran, "target", call.request.RequestURI)
 }
 
 func (call *foreignCall) refused(*httpConn, error) { call.cancel() }
 
 func (call *foreignCall) aborted(*httpConn) { call.cancel() }
 
-// serve runs the handler, on a goroutine.
-func (call *foreignCall) serve() {
-	call.answer.header = make(http.Header)
-	call.run()
-	call.h.home.loop.Post(call)
-}
+// run calls the handler, on a goroutine.
+func (call *foreignCall) run() { call.handler.ServeHTTP(&call.answer, call.request) }
 
-func (call *foreignCall) run() {
-	defer call.cancel()
-	defer func() {
-		switch p := recover(); p {
-		case nil:
-		case http.ErrAbortHandler:
-			call.answer.aborted = true
-		default:
-			call.answer = recorder{header: make(http.Header), status: http.StatusInternalServerError}
-			call.h.home.srv.cfg.Logger.Error("eio: an HTTP handler panicked",
-				"target", call.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	call.handler.ServeHTTP(&call.answer, call.request)
+// ran goes back to the loop, whichever way the handler ended.
+func (call *foreignCall) ran(failure error) {
+	switch failure {
+	case nil:
+	case http.ErrAbortHandler:
+		call.aborts = true
+	default:
+		call.answer = recorder{header: make(http.Header), status: http.StatusInternalServerError}
+	}
+	call.cancel()
+	call.h.home.loop.Post(call)
 }
 
 // Run sends the response, back on the loop, unless the connection is gone.
@@ -110,7 +104,7 @@ func (call *foreignCall) Run(*loop.Loop) {
 	if h.exchange != exchange(call) {
 		return
 	}
-	if call.answer.aborted {
+	if call.aborts {
 		h.destroy()
 		return
 	}
@@ -121,10 +115,9 @@ func (call *foreignCall) Run(*loop.Loop) {
 
 // recorder is the http.ResponseWriter of a foreign call.
 type recorder struct {
-	header  http.Header
-	status  int
-	body    []byte
-	aborted bool
+	header http.Header
+	status int
+	body   []byte
 }
 
 func (r *recorder) Header() http.Header { return r.header }

@@ -105,16 +105,20 @@ func (call *forwardCall) open(addr string) (err error) {
 
 // ask calls do with the node's address and counts what comes of it.
 func (f *forwarder) ask(ctx context.Context, node uint32, do func(addr string) error) error {
-	addr, ok := f.directory.Lookup(ctx, node)
-	err := errNoNode
-	if ok {
-		err = do(addr)
+	var addr string
+	var ok bool
+	err := f.hooks.await("Directory.Lookup", func() { addr, ok = f.directory.Lookup(ctx, node) })
+	if err == nil {
+		err = errNoNode
+		if ok {
+			err = do(addr)
+		}
 	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		f.aborted.Add(1)
-	case !ok:
+	case err == errNoNode:
 		f.unknown.Add(1)
 	case errors.Is(err, forward.ErrBusy), errors.Is(err, forward.ErrDescriptors):
 		f.refused.Add(1)

@@ -96,6 +96,7 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 func (h *httpConn) tell(req *http1.Request, r refusal, context ErrorContext) {
 	h.logRefused(req, r, context)
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
-		hook(&ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context})
+		e := &ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context}
+		_ = h.home.srv.hooks.await("Config.OnConnectionError", func() { hook(e) })
 	}
 }

@@ -48,14 +48,24 @@ func (h *httpConn) callHooks() {
 	for _, f := range h.extra {
 		header.Add(f.Name, f.Value)
 	}
-	if h.initial && cfg.InitialHeaders != nil {
-		cfg.InitialHeaders(header, h.request)
+	if h.initial {
+		header = h.callHook("Config.InitialHeaders", cfg.InitialHeaders, header)
 	}
-	if cfg.Headers != nil {
-		cfg.Headers(header, h.request)
-	}
+	header = h.callHook("Config.Headers", cfg.Headers, header)
 	h.extra = h.extra[:0]
 	h.addHeaders(header)
+}
+
+// callHook returns what hook makes of header; header itself if it fails.
+func (h *httpConn) callHook(name string, hook func(http.Header, *Request), header http.Header) http.Header {
+	if hook == nil {
+		return header
+	}
+	changed := header.Clone()
+	if err := h.home.srv.hooks.await(name, func() { hook(changed, h.request) }); err != nil {
+		return header
+	}
+	return changed
 }
 
 // addHeaders adds the application's headers to the answer, but for those that

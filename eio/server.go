@@ -38,6 +38,7 @@ type Server struct {
 	compressor *deflate.Compressor // of polling responses
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
+	hooks      hooks
 	shards     [maxLoops]atomic.Pointer[shard]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
@@ -57,6 +58,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		offered:    cfg.upgrades(),
 		middleware: chain(cfg.Middleware),
 	}
+	srv.hooks.log = cfg.Logger
 	var err error
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err
@@ -67,7 +69,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		}
 	}
 	if cfg.Forwarding != nil {
-		srv.forwarder = newForwarder(&srv.cfg)
+		srv.forwarder = newForwarder(&srv.cfg, &srv.hooks)
 	}
 	return srv, nil
 }

@@ -313,11 +313,8 @@ func TestForeign(t *testing.T) {
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("the handler's own fault") })
 	s := start(t, eio.Config{
 		Fallback: mux,
-		Static: func(target string) http.Handler {
-			if target != "/engine.io/client.js" {
-				return nil
-			}
-			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("js")) })
+		Static: map[string]http.Handler{
+			"client.js": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("js")) }),
 		},
 	})
 	base := "http://" + s.addr
@@ -327,6 +324,10 @@ func TestForeign(t *testing.T) {
 	wantResponse(t, eiotest.Get(t, base+"/none"), 404, "404 page not found\n")
 	wantResponse(t, eiotest.Get(t, base+"/panic"), 500, "")
 	wantResponse(t, eiotest.Get(t, s.url+"client.js"), 200, "js")
+	wantResponse(t, eiotest.Get(t, s.url+"client.js?v=1"), 200, "js")
+	for _, other := range []string{"Client.js", "client%2Ejs", "a/client.js", "client.jsx"} {
+		wantResponse(t, eiotest.Get(t, s.url+other), 400, `{"code":0,"message":"Transport unknown"}`)
+	}
 	r = eiotest.Do(t, "HEAD", base+"/hello", "")
 	if r.Body != "" || r.Header.Get("Content-Length") == "0" {
 		t.Errorf("HEAD: %+v", r)

@@ -245,7 +245,7 @@ func (s *Session) promoteProbe() {
 	s.polling = nil
 	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
-		hook(s)
+		_ = s.home.srv.hooks.await("Config.OnUpgrade", func() { hook(s) })
 	}
 }
 

@@ -75,11 +75,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if !cfg.NoClient {
 		bundle := clientbundle.New(cfg.Client)
-		engine.Static = func(target string) http.Handler {
-			if clientbundle.Match(target, cfg.Path) {
-				return bundle
-			}
-			return nil
+		engine.Static = make(map[string]http.Handler)
+		for _, name := range clientbundle.Names() {
+			engine.Static[name] = bundle
 		}
 	}
 	var err error

@@ -84,7 +84,7 @@ func (srv *Server) Stats() Stats {
 		Forwarding:        srv.eio.ForwardStats(),
 		DynamicNamespaces: int(srv.dynamic.Load()),
 		HandlerErrors:     srv.stats.errors.Load(),
-		HandlerPanics:     srv.stats.panics.Load(),
+		HandlerPanics:     srv.stats.panics.Load() + srv.eio.CallbackFailures(),
 		Unhandled:         srv.stats.unhandled.Load(),
 	}
 	for ns := range srv.namespaces.all() {

@@ -28,11 +28,9 @@ func New(fsys fs.FS) *Handler {
 	if fsys == nil {
 		return h
 	}
-	for _, n := range names {
-		for _, name := range [...]string{n, n + ".map"} {
-			if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
-				h.files[name] = &file{fsys: fsys, name: name}
-			}
+	for _, name := range Names() {
+		if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
+			h.files[name] = &file{fsys: fsys, name: name}
 		}
 	}
 	if v := version(fsys); v != "" {
