@@ -67,8 +67,12 @@ func releaseCached(p *atomic.Pointer[loop.Frame]) {
 // packets let it, and returns it with its header. It takes over body's reference.
 func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame) (*loop.Frame, []http1.Field) {
 	srv := h.home.srv
-	if h.encoding == "" || len(body.B) < srv.cfg.HTTPCompression || !slices.ContainsFunc(packets, mayCompress) {
+	if srv.cfg.HTTPCompression < 0 || len(body.B) < srv.cfg.HTTPCompression || !slices.ContainsFunc(packets, mayCompress) {
 		return body, nil
+	}
+	vary := http1.Field{Name: "Vary", Value: "Accept-Encoding"}
+	if h.encoding == "" {
+		return body, []http1.Field{vary}
 	}
 	build := func() *loop.Frame {
 		f := loop.NewFrame()
@@ -87,7 +91,7 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 		frame = build()
 	}
 	body.Release()
-	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.encoding}}
+	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.encoding}, vary}
 }
 
 // mayCompress leaves out what was asked to be and the engine's own packets

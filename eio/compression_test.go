@@ -23,6 +23,7 @@ func TestHTTPCompression(t *testing.T) {
 	t.Run("E56", func(t *testing.T) {
 		r := get(t, eio.Config{}, big, "gzip, deflate")
 		wantHeader(t, r, "Content-Encoding", "gzip")
+		wantHeader(t, r, "Vary", "Accept-Encoding")
 		z, err := gzip.NewReader(strings.NewReader(r.Body))
 		if err != nil {
 			t.Fatal(err)
@@ -52,6 +53,11 @@ func TestHTTPCompression(t *testing.T) {
 			if r.Header.Get("Content-Encoding") != "" || r.Header.Get("Content-Length") == "" || r.Body[0] != '4' {
 				t.Errorf("%s: %+v", name, r)
 			}
+			vary := "Accept-Encoding" // it would have been another answer
+			if name == "small" || name == "off" {
+				vary = ""
+			}
+			wantHeader(t, r, "Vary", vary)
 		}
 		s := start(t, eio.Config{}, func(x *eio.Session) {
 			p := eio.NewPacket(false)

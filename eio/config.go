@@ -21,8 +21,9 @@ import (
 // A loop waits for the functions that "run on the loop": they may use what the
 // loop owns, and must not block. Each call costs about a microsecond.
 type Config struct {
-	// Path is the prefix of the raw request targets that belong to the engine:
-	// "/engine.io/" when empty. A missing slash at its end is added.
+	// Path is the prefix of the paths that belong to the engine, as clients send
+	// them: "/engine.io/" when empty. A missing slash at its end is added. What a URL
+	// does not have as it is must be escaped, a space as "%20".
 	Path string
 	// NoTrailingSlash leaves Path without a slash at its end, so that targets
 	// without one belong to the engine too.
@@ -141,8 +142,8 @@ func (cfg *Config) withDefaults() error {
 	if cfg.Path == "" {
 		cfg.Path = "/engine.io/"
 	}
-	if !strings.HasPrefix(cfg.Path, "/") {
-		return fmt.Errorf("eio: Config.Path is %q; it must begin with a slash", cfg.Path)
+	if err := checkPath(cfg.Path); err != nil {
+		return err
 	}
 	for _, d := range []struct {
 		name  string

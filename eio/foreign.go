@@ -169,8 +169,10 @@ func (r *recorder) appendTo(dst []byte, h *httpConn) []byte {
 	}
 	switch length := r.header.Get("Content-Length"); {
 	case !bodyAllowed(status):
-	case h.noBody && len(r.body) == 0 && length != "":
-		dst = http1.AppendHeader(dst, "Content-Length", length)
+	case h.noBody && len(r.body) == 0: // what a GET would get is only known if the handler says it
+		if length != "" {
+			dst = http1.AppendHeader(dst, "Content-Length", length)
+		}
 	default:
 		dst = http1.AppendLength(dst, len(r.body))
 	}

@@ -19,7 +19,7 @@ import (
 // Handler returns an http.Handler that serves srv among the other routes of a
 // net/http server, HTTPS and HTTP/2 included; e has the loops that the sessions
 // live on. Mount it so that it gets the requests under Config.Path with their
-// RequestURI as the client sent it; the others go to Config.Fallback.
+// RequestURI as the client sent it, in whichever form; the others go to Config.Fallback.
 //
 // The costs differ. A WebSocket over plain TCP is taken out of net/http and
 // given to e, where it is like any other. Over TLS it is taken out too, but
@@ -38,7 +38,7 @@ type netHandler struct {
 
 func (n *netHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case !strings.HasPrefix(r.RequestURI, n.srv.prefix):
+	case !strings.HasPrefix(originForm(r.RequestURI), n.srv.prefix):
 		n.srv.cfg.Fallback.ServeHTTP(w, r)
 	case asksForWebSocket(r):
 		n.handOver(w, r)
@@ -180,7 +180,7 @@ func copyBody(w io.Writer, r *http.Request) error {
 // appendHead appends the head of r as HTTP/1.1 sends it, without what concerned
 // only the connection that it came by.
 func appendHead(dst []byte, r *http.Request, connection string) []byte {
-	dst = append(dst, r.Method+" "+r.RequestURI+" HTTP/1.1\r\n"...)
+	dst = append(dst, r.Method+" "+originForm(r.RequestURI)+" HTTP/1.1\r\n"...)
 	dst = http1.AppendHeader(dst, "Host", r.Host)
 	for name, values := range r.Header {
 		switch name {

@@ -18,8 +18,9 @@ import (
 // Config is what a [Server] is made from. The zero value is the reference
 // server's defaults. It is read once, by New.
 type Config struct {
-	// Path is the prefix of the request targets that belong to the server:
-	// "/socket.io/" when empty. A missing slash at its end is added.
+	// Path is the prefix of the paths that belong to the server, as clients send them:
+	// "/socket.io/" when empty. A missing slash at its end is added. What a URL does
+	// not have as it is must be escaped, a space as "%20".
 	Path string
 	// Loops is the number of event loops; GOMAXPROCS when 0, at most 256.
 	Loops int

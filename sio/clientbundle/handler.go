@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 
 	"github.com/sioserver/sioserver/eio/http1"
 )
@@ -52,6 +53,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, missing, http.StatusNotFound)
 		return
 	}
+	w.Header().Set("Vary", "Accept-Encoding")
 	if h.fresh(r.Header.Get("If-None-Match")) {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -71,11 +73,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if encoding != identity {
 		header.Set("Content-Encoding", encoding)
 	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		// Without this flush net/http may add a Content-Length; the reference
-		// streams. A writer that can't flush is free to choose.
-		_ = http.NewResponseController(w).Flush()
 		_, _ = w.Write(body) // the peer is gone when this fails
 	}
 }
