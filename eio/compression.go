@@ -24,6 +24,27 @@ type PerMessageDeflate struct {
 // defaultThreshold is what smaller bodies and messages do not gain from compression.
 const defaultThreshold = 1024
 
+// coding is a content coding of polling responses.
+type coding uint8
+
+const (
+	codingNone coding = iota
+	codingGzip
+	codingDeflate
+)
+
+func (c coding) String() string { return [...]string{"", deflate.Gzip, deflate.Deflate}[c] }
+
+func codingOf(name string) coding {
+	switch name {
+	case deflate.Gzip:
+		return codingGzip
+	case deflate.Deflate:
+		return codingDeflate
+	}
+	return codingNone
+}
+
 // SetCompress says whether a polling response that holds only this packet, or
 // others like it, may be compressed; it is at first. Call it before the packet is
 // shared. It has
@@ -71,18 +92,18 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 		return body, nil
 	}
 	vary := http1.Field{Name: "Vary", Value: "Accept-Encoding"}
-	if h.encoding == "" {
+	if h.coding == codingNone {
 		return body, []http1.Field{vary}
 	}
 	build := func() *loop.Frame {
 		f := loop.NewFrame()
-		f.B = srv.compressor.AppendBody(f.B, h.encoding, body.B)
+		f.B = srv.compressor.AppendBody(f.B, h.coding.String(), body.B)
 		return f
 	}
 	var frame *loop.Frame
 	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.form == (form{}) && !s.polling.jsonp {
 		// A broadcast looks the same to all: it is compressed once.
-		if h.encoding == deflate.Gzip {
+		if h.coding == codingGzip {
 			frame = cached(&p.compressed.gzip, build)
 		} else {
 			frame = cached(&p.compressed.zlib, build)
@@ -91,7 +112,7 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 		frame = build()
 	}
 	body.Release()
-	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.encoding}, vary}
+	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.coding.String()}, vary}
 }
 
 // mayCompress leaves out what was asked to be and the engine's own packets

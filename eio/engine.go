@@ -213,7 +213,7 @@ func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
 	}
 	h.initial = true
 	packets := s.openPackets(h.home.srv.offered)
-	h.respondPackets(s, packets)
+	h.send(h.composePackets(s, packets))
 	releaseAll(packets)
 	s.start()
 }
@@ -229,6 +229,9 @@ func (h *httpConn) poll(req *http1.Request, s *Session) {
 	h.exchange = (*getExchange)(s)
 	s.polling.get = h
 	s.core.pollArrived(s)
+	if s.polling.get == h && !h.last {
+		h.phase = httpParked
+	}
 }
 
 // receive reads a POST of s.

@@ -20,12 +20,12 @@ const (
 )
 
 // httpConn is a connection that speaks HTTP/1.1. It handles one request at a
-// time: what a peer pipelines behind an unanswered one waits, unparsed.
-// Loop-owned.
+// time: what a peer pipelines behind an unanswered one waits, unparsed, but for
+// POSTs behind a parked GET of their session (type parked). Loop-owned.
 //
 //	        head             body complete           answered
 //	idle ──────────► reading ─────────────► answering ────────► idle
-//	  └─────────── without a body ─────────────▲
+//	  └─────────── without a body ─────────────▲ └─► parked ─────▲
 //
 // It ends in one of three ways: the connection is closed, it becomes a wsConn,
 // or it moves to the loop of the session that a request names and starts there
@@ -36,20 +36,24 @@ type httpConn struct {
 	exchange exchange    // who the current request belongs to; nil when idle or gone
 	in       *loop.Frame // bytes not consumed yet; nil when there are none
 	body     *loop.Frame // the body so far, when it comes in pieces
+	ahead    *parked     // a GET that the current request came behind; nil without one
 	parser   http1.Parser
 	decoder  http1.Body
 	timer    loop.Timer
 	phase    httpPhase
 	consumes bool // what in holds is in use further up the stack
-	last     bool // the connection ends with the current answer
-	noBody   bool // the current request is a HEAD
-	initial  bool // the current request opens a session
 	secure   bool // the connection is encrypted
+	reply
+}
 
-	// Of the current request, for its answer.
-	extra    []http1.Field // headers that every answer gets
-	request  *Request      // for the header hooks; nil without them
-	encoding string        // the content coding that the peer prefers; "" for none
+// reply is what the answer to one request depends on.
+type reply struct {
+	extra   []http1.Field // headers that every answer gets
+	request *Request      // for the header hooks; nil without them
+	coding  coding        // the content coding that the peer prefers
+	last    bool          // the connection ends with the answer
+	noBody  bool          // the request is a HEAD
+	initial bool          // the request opens a session
 }
 
 type httpPhase uint8
@@ -58,6 +62,8 @@ const (
 	httpIdle      httpPhase = iota // between requests, or inside a head
 	httpReading                    // inside a body
 	httpAnswering                  // the request is complete, its answer is not
+	httpParked                     // the same for a GET that a POST behind it may overtake
+	httpHeld                       // the same for a GET that what is behind it waits for
 	httpGone                       // closing, upgraded or moved: nothing more is parsed
 )
 
@@ -97,7 +103,7 @@ func (h *httpConn) keep(rest []byte) {
 	case h.phase == httpGone || len(rest) == 0:
 		h.drop(&h.in)
 		return
-	case (h.phase == httpAnswering || h.c.Queued() > maxUnsent) && len(rest) > h.backlog():
+	case (h.phase >= httpAnswering || h.c.Queued() > maxUnsent) && len(rest) > h.backlog():
 		h.home.srv.cfg.Logger.Debug("eio: closing a connection that pipelines too much", "remote", h.c.RemoteAddr())
 		x := h.exchange
 		h.destroy()
@@ -142,6 +148,8 @@ func (h *httpConn) consume(b []byte) []byte {
 			n = h.consumeHead(b)
 		case httpReading:
 			n = h.consumeBody(b)
+		case httpParked:
+			n = h.consumeBehind(b)
 		}
 		if n == 0 {
 			break
@@ -163,13 +171,18 @@ func (h *httpConn) consumeHead(b []byte) int {
 			h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 		}
 	default:
-		h.home.loop.Cancel(&h.timer)
-		h.last = !req.KeepAlive
-		h.noBody = string(req.Method) == "HEAD"
-		h.phase = httpAnswering
-		h.route(req, b, n)
+		h.takeUp(req, b, n)
 	}
 	return n
+}
+
+// takeUp begins with the request req, whose head is b[:n].
+func (h *httpConn) takeUp(req *http1.Request, b []byte, n int) {
+	h.home.loop.Cancel(&h.timer)
+	h.last = !req.KeepAlive
+	h.noBody = string(req.Method) == "HEAD"
+	h.phase = httpAnswering
+	h.route(req, b, n)
 }
 
 // readBody reads the body behind req's head, if any, on behalf of x.
@@ -228,8 +241,12 @@ func (h *httpConn) Flushed(*loop.Conn) { h.Run(nil) }
 
 // Closed tells the request in progress that its connection is gone.
 func (h *httpConn) Closed(*loop.Conn, error) {
-	x := h.exchange
+	x, a := h.exchange, h.ahead
+	h.ahead = nil
 	h.release()
+	if a != nil {
+		a.aborted(h)
+	}
 	if x != nil {
 		x.aborted(h)
 	}

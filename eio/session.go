@@ -208,7 +208,7 @@ func (s *Session) wantFlush() {
 func (s *Session) answerPoll(packets []*Packet) {
 	get := s.polling.get
 	s.polling.get = nil
-	get.respondPackets(s, packets)
+	get.answerGet(s, packets)
 }
 
 func (s *Session) dropPost() {
