@@ -56,6 +56,7 @@ type core struct {
 	upgrade   upgradePhase
 	paused    bool // nothing is received: see pause
 	lost      bool // the peer of a paused session was found to be gone, once
+	deaf      bool // the session is about to end: nothing is received any more
 
 	heartbeat time.Duration // when to ping, or when the peer is late
 	held      *backlog      // waits for a GET; nil while nothing has, and over WebSocket
@@ -128,6 +129,7 @@ type effects interface {
 	closeProbe()                             // closes the probing WebSocket
 	promoteProbe()                           // the probing WebSocket becomes the current one
 	unreachable(patience time.Duration) bool // the peer of a paused session is gone
+	endSoon(reason Reason, err error)        // call end after what was sent before on other ways
 	ended(reason Reason, err error)          // the session is over; called once
 }
 
@@ -231,6 +233,9 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 	c.state = StateClosing
 	switch {
 	case c.webSocket, discard:
+		if discard {
+			releaseAll(c.takeQueue())
+		}
 		c.end(fx, ForcedClose, nil)
 	case c.poll && len(c.queue()) == 0:
 		c.poll = false
@@ -242,17 +247,28 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 	}
 }
 
-// end is the one way into StateClosed.
+// doom ends the session because of what the peer sent. Nothing more is received,
+// but what the application has sent because of earlier packets still leaves.
+func (c *core) doom(fx effects, reason Reason, err error) {
+	if c.state != StateClosed && !c.deaf {
+		c.deaf = true
+		fx.endSoon(reason, err)
+	}
+}
+
+// end is the one way into StateClosed. What waits for a GET leaves with the parked
+// one.
 func (c *core) end(fx effects, reason Reason, err error) {
 	if c.state == StateClosed {
 		return
 	}
 	c.state = StateClosed
-	releaseAll(c.takeQueue())
+	queue := c.takeQueue()
 	if c.poll {
 		c.poll = false
-		fx.answerPoll([]*Packet{packetClose})
+		fx.answerPoll(append(queue, packetClose))
 	}
+	releaseAll(queue)
 	c.probeFailed(fx)
 	if c.webSocket {
 		fx.closeWebSocket()

@@ -62,14 +62,14 @@ const postBurst = 1024
 // to let others have the loop: then it reports false, and is to be called again
 // with what is left. The POST is in progress until it reports true.
 func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octets bool) (left []byte, done bool) {
-	for n, more := 0, true; more && c.state == StateOpen; n++ {
+	for n, more := 0, true; more && c.state == StateOpen && !c.deaf; n++ {
 		if c.paused || n == postBurst {
 			return body, false
 		}
 		var p engineio.Packet
 		var err error
 		if p, body, more, err = c.form.next(body, octets); err != nil {
-			c.end(fx, ParseError, err)
+			c.doom(fx, ParseError, err)
 			break
 		}
 		c.receive(fx, t, now, p)
@@ -80,7 +80,7 @@ func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octe
 
 // receive handles one packet of the current transport.
 func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packet) {
-	if c.state != StateOpen {
+	if c.state != StateOpen || c.deaf {
 		return
 	}
 	switch p.Type {
@@ -115,6 +115,6 @@ func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.Packe
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 		c.put(fx, packetPong)
 	default:
-		c.end(fx, TransportError, ErrHeartbeatDirection)
+		c.doom(fx, TransportError, ErrHeartbeatDirection)
 	}
 }

@@ -222,6 +222,8 @@ func (p *player) unreachable(patience time.Duration) bool {
 	return p.gone
 }
 
+func (p *player) endSoon(reason Reason, err error) { p.core.end(p, reason, err) }
+
 func (p *player) wantFlush() { p.note("want flush") }
 
 func (p *player) answerPoll(packets []*Packet) {

@@ -241,14 +241,14 @@ func (h *httpConn) Flushed(*loop.Conn) { h.Run(nil) }
 
 // Closed tells the request in progress that its connection is gone.
 func (h *httpConn) Closed(*loop.Conn, error) {
-	x, a := h.exchange, h.ahead
-	h.ahead = nil
+	x := h.exchange
 	h.release()
-	if a != nil {
-		a.aborted(h)
-	}
 	if x != nil {
 		x.aborted(h)
+	}
+	if a := h.ahead; a != nil { // x has not ended the session
+		h.ahead = nil
+		a.aborted(h)
 	}
 }
 

@@ -132,6 +132,10 @@ func (s *Session) Send(p *Packet) bool {
 	return s.core.send(s, p)
 }
 
+// StopReceiving has nothing more received, because the session is about to be
+// closed: by a task, say, behind those that send what is still due.
+func (s *Session) StopReceiving() { s.core.deaf = true }
+
 // Close ends the session from this side with [ForcedClose]: after what was sent
 // before has been delivered, for which a polling peer has 30 seconds, or at
 // once when discard is set.
@@ -248,6 +252,19 @@ func (s *Session) promoteProbe() {
 		_ = s.home.srv.hooks.await("Config.OnUpgrade", func() { hook(s) })
 	}
 }
+
+// endSoon calls end behind what was posted to the loop: an inline handler's packets
+// are.
+func (s *Session) endSoon(reason Reason, err error) { s.home.loop.Post(&endTask{s, reason, err}) }
+
+// endTask is a session to be ended.
+type endTask struct {
+	s      *Session
+	reason Reason
+	err    error
+}
+
+func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 
 func (s *Session) ended(reason Reason, err error) {
 	s.home.loop.Cancel(&s.timer)

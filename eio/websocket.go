@@ -129,15 +129,27 @@ func (w *wsConn) message(data []byte, binary bool) {
 func (w *wsConn) undecodable(err error) {
 	s := w.s
 	if s.ws == w {
-		s.core.end(s, ParseError, err)
+		s.core.doom(s, ParseError, err)
 	} else {
 		s.core.probeFailed(s)
 	}
 }
 
-// violated ends a connection whose peer breaks the WebSocket protocol.
+// violated ends a connection whose peer breaks the WebSocket protocol, after what
+// the application has sent because of earlier messages.
 func (w *wsConn) violated(err error) {
 	w.deaf = true
+	w.home.loop.Post(&violationTask{w, err})
+}
+
+// violationTask is the end of a connection whose peer broke the protocol.
+type violationTask struct {
+	w   *wsConn
+	err error
+}
+
+func (t *violationTask) Run(*loop.Loop) {
+	w, err := t.w, t.err
 	s := w.s
 	if s != nil {
 		w.sendClose(violation(err))

@@ -97,7 +97,7 @@ func (c *client) closeAll(reason Reason, cause error) {
 func (c *client) outOfOrder(h socketio.Header, s *Socket) {
 	c.part().counts.outOfOrder.Add(1)
 	c.logOutOfOrder(h, s)
-	c.shut(errOutOfOrder)
+	c.closeSoon(errOutOfOrder, func() { c.shut(errOutOfOrder) })
 }
 
 // Why the server closes a connection, for the log.
@@ -106,6 +106,19 @@ var (
 	errConnectTimeout = errors.New("sio: no namespace was joined in time")
 	errMissed         = errors.New("sio: what the client has missed is no longer kept")
 )
+
+// closeSoon closes the connection, by close, behind what inline handlers have sent.
+// The client is not heard any more, and what has not connected yet does not.
+func (c *client) closeSoon(cause error, close func()) {
+	c.StopReceiving()
+	for _, s := range c.sockets() {
+		if s.state.Load() == stateConnecting {
+			s.close(ForcedServerClose, cause)
+			c.forget(s)
+		}
+	}
+	c.Loop().PostFunc(close)
+}
 
 // shut closes the connection after what was sent has been delivered. The
 // sockets end at once, with another reason when that takes time.
@@ -135,7 +148,7 @@ func (c *client) invalid(err error) {
 			s.fail(problem, true)
 		}
 	}
-	c.end(problem, false)
+	c.closeSoon(problem, func() { c.end(problem, false) })
 }
 
 // upper is the server as the engine sees it.
