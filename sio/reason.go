@@ -33,7 +33,9 @@ const (
 	// Socket.IO packet that can't be decoded or is out of order.
 	ForcedClose Reason = "forced close"
 	// ForcedServerClose is ForcedClose of a polling client that could not be told
-	// at once.
+	// at once. The reference's documents have it for a client that joins no namespace
+	// in time; such a client has no socket, and its connection ends with ForcedClose
+	// ([Config.OnClose]), here and there.
 	ForcedServerClose Reason = "forced server close"
 )
 
