@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,13 @@ type Config struct {
 	// NoUpgrades stops the server from offering an upgrade to WebSocket. A client
 	// that tries nevertheless is still upgraded.
 	NoUpgrades bool
+
+	// TrustedProxies are the addresses of proxies that end TLS in front of the server.
+	// A request that comes from one of them came encrypted if its X-Forwarded-Proto or
+	// Forwarded field says so, the last element of a list being the proxy's own: see
+	// [Request.Secure]. The proxy must set one of the fields, or add to it, in every
+	// request. None is trusted when nil.
+	TrustedProxies []netip.Prefix
 
 	// AllowEIO3 serves clients of protocol 3 too, such as Socket.IO 2.
 	AllowEIO3 bool
@@ -204,6 +212,11 @@ func (cfg *Config) withDefaults() error {
 	}
 	if len(cfg.Transports) == 0 {
 		return fmt.Errorf("eio: Config.Transports is empty; leave it nil for %q and %q", polling, webSocket)
+	}
+	for _, p := range cfg.TrustedProxies {
+		if !p.IsValid() || p.Addr().Is4In6() {
+			return fmt.Errorf("eio: Config.TrustedProxies has %v; it must be a range of IPv4 or IPv6 addresses", p)
+		}
 	}
 	if f := cfg.Forwarding; f != nil {
 		own := *f

@@ -43,7 +43,7 @@ func (h *httpConn) forward(req *http1.Request, node uint32) {
 		cancel: cancel,
 	}
 	upgrade := h.isUpgrade(req)
-	call.sent = appendForwarded(nil, req, upgrade, h.c.RemoteAddr().Addr().String())
+	call.sent = appendForwarded(nil, req, upgrade, h.c.RemoteAddr().Addr().String(), h.encrypted(req))
 	if !upgrade {
 		call.ask = (*forwardCall).exchange
 		h.readBody(req, call)
@@ -193,7 +193,7 @@ func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel, refused 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), srv.cfg.RequestTimeout)
 	defer cancel()
-	head := appendForwardedFields(openHead(appendHead(nil, r, "Upgrade, close")), hostOf(r.RemoteAddr))
+	head := appendForwardedFields(openHead(appendHead(nil, r, "Upgrade, close")), hostOf(r.RemoteAddr), srv.encryptedHTTP(r))
 	head = append(head, "\r\n"...)
 	f := srv.forwarder
 	err := f.ask(ctx, node, func(addr string) (err error) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -117,6 +118,10 @@ type Config struct {
 	AllowRequest func(*http.Request) error
 	// Middleware runs before every HTTP request of the engine: see [eio.Config].
 	Middleware []func(http.Handler) http.Handler
+	// TrustedProxies are the addresses of proxies that end TLS in front of the server
+	// and say so in X-Forwarded-Proto or Forwarded: see [eio.Config] and
+	// [Handshake].Secure. None is trusted when nil.
+	TrustedProxies []netip.Prefix
 	// GenerateID, when set, makes the ids of connections; see [eio.Config]. Ids of
 	// sockets are always the server's own.
 	GenerateID func(*http.Request) (string, error)
@@ -302,6 +307,7 @@ func (cfg *Config) engine() eio.Config {
 		IdleTimeout:       cfg.IdleTimeout,
 		NoTrailingSlash:   cfg.NoTrailingSlash,
 		GenerateID:        cfg.GenerateID,
+		TrustedProxies:    cfg.TrustedProxies,
 		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
 		Headers:           cfg.Headers,

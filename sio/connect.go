@@ -324,6 +324,7 @@ func (s *Socket) Handshake() *Handshake {
 	h := &Handshake{Address: s.client.RemoteAddr()}
 	if r := s.client.Request(); r != nil {
 		h.Issued = r.Issued()
+		h.Secure = r.Secure()
 		h.URL = r.Target()
 		h.Headers = r.Headers()
 		h.Query = r.Query()
