@@ -15,11 +15,15 @@ import (
 // offer it, always without context takeover: no connection owns memory for it,
 // and a broadcast is compressed once for all who share a window.
 type PerMessageDeflate struct {
-	// Threshold is the smallest message, in bytes, that is compressed: 1,024 when 0.
+	// Threshold is the smallest message, in bytes, that is compressed: 1,024 when 0,
+	// whatever its size with [CompressAll].
 	Threshold int
 	// Level is the effort, from 1, which 0 means too, to 9.
 	Level int
 }
+
+// CompressAll as a threshold has everything compressed that is not empty.
+const CompressAll = 1
 
 // defaultThreshold is what smaller bodies and messages do not gain from compression.
 const defaultThreshold = 1024

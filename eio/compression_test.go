@@ -69,7 +69,7 @@ func TestHTTPCompression(t *testing.T) {
 		wantHeader(t, eiotest.Get(t, s.polling(t), "Accept-Encoding", "gzip"), "Content-Encoding", "")
 	})
 	t.Run("O5", func(t *testing.T) {
-		s := start(t, eio.Config{HTTPCompression: 1})
+		s := start(t, eio.Config{HTTPCompression: eio.CompressAll})
 		wantHeader(t, eiotest.Get(t, s.url+handshake, "Accept-Encoding", "gzip"), "Content-Encoding", "gzip")
 	})
 }
@@ -102,7 +102,7 @@ func TestPerMessageDeflate(t *testing.T) {
 		return string(b)
 	}
 	t.Run("E74", func(t *testing.T) {
-		c := dial(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: 1}})
+		c := dial(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: eio.CompressAll}})
 		for _, want := range []string{`0{"sid":`, "4hello", "4" + strings.Repeat("x", 100_000)} {
 			if want[0] == '4' {
 				c.WriteFrame(0xc1, deflated(want))
@@ -147,7 +147,7 @@ func TestPerMessageDeflate(t *testing.T) {
 		})
 	}
 	t.Run("not offered", func(t *testing.T) {
-		s := start(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: 1}})
+		s := start(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: eio.CompressAll}})
 		c := s.webSocket(t)
 		c.Text("4hello")
 		c.Expect("4hello")

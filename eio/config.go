@@ -115,8 +115,8 @@ type Config struct {
 	InitialPacketBinary bool
 
 	// HTTPCompression is the size in bytes from which the bodies of polling responses
-	// are compressed for clients that accept gzip or deflate: 1,024 when 0. Negative
-	// turns compression off.
+	// are compressed for clients that accept gzip or deflate: 1,024 when 0, all with
+	// [CompressAll]. Negative turns compression off.
 	HTTPCompression int
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *PerMessageDeflate
@@ -183,6 +183,10 @@ func (cfg *Config) withDefaults() error {
 		if copied.Threshold == 0 {
 			cfg.PerMessageDeflate.Threshold = defaultThreshold
 		}
+		if copied.Threshold < 0 {
+			return fmt.Errorf("eio: Config.PerMessageDeflate.Threshold is %d; it must be positive, CompressAll for all messages, or 0 for %d",
+				copied.Threshold, defaultThreshold)
+		}
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
 		cfg.MaxHTTPBufferSize = 1_000_000
@@ -216,6 +220,11 @@ func (cfg *Config) withDefaults() error {
 	for _, p := range cfg.TrustedProxies {
 		if !p.IsValid() || p.Addr().Is4In6() {
 			return fmt.Errorf("eio: Config.TrustedProxies has %v; it must be a range of IPv4 or IPv6 addresses", p)
+		}
+	}
+	if c := cfg.CORS; c != nil {
+		if err := c.check(); err != nil {
+			return err
 		}
 	}
 	if f := cfg.Forwarding; f != nil {

@@ -145,7 +145,8 @@ type Config struct {
 	// loop and must not block.
 	OnConnectionError func(*eio.ConnectionError)
 	// HTTPCompression is the size in bytes from which the bodies of polling responses
-	// are compressed: 1,024 when 0. Negative turns compression off.
+	// are compressed: 1,024 when 0, all with [eio.CompressAll]. Negative turns
+	// compression off.
 	HTTPCompression int
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *eio.PerMessageDeflate

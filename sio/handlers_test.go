@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strings"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -184,6 +186,10 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{MaxDynamicNamespaces: -1}, "MaxDynamicNamespaces"},
 		{sio.Config{Transports: []string{"carrier pigeon"}}, "Transports"},
 		{sio.Config{Transports: []string{"websocket", "webtransport"}}, "Transports"},
+		{sio.Config{Path: "/my path"}, "Path"},
+		{sio.Config{TrustedProxies: make([]netip.Prefix, 1)}, "TrustedProxies"},
+		{sio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: -1}}, "PerMessageDeflate.Threshold"},
+		{sio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Level: 10}}, "PerMessageDeflate.Level"},
 	} {
 		if _, err := sio.New(tc.cfg); err == nil || !strings.Contains(err.Error(), "Config."+tc.field) {
 			t.Errorf("%+v: the error is %v", tc.cfg, err)
