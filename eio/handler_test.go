@@ -20,9 +20,10 @@ import (
 // mounted is an engine inside a net/http server.
 type mounted struct {
 	*echo
-	srv  *eio.Server
-	http *httptest.Server
-	url  string
+	srv    *eio.Server
+	engine *loop.Engine
+	http   *httptest.Server
+	url    string
 }
 
 func mount(t *testing.T, startHTTP func(*httptest.Server), forwarding ...*eio.Forwarding) *mounted {
@@ -75,7 +76,7 @@ func mountWith(t *testing.T, startHTTP func(*httptest.Server), cfg eio.Config) *
 			t.Errorf("%d callbacks panicked", n)
 		}
 	})
-	return &mounted{up, srv, h, h.URL + "/engine.io/"}
+	return &mounted{up, srv, engine, h, h.URL + "/engine.io/"}
 }
 
 func (m *mounted) do(t *testing.T, method, url, body string) eiotest.Response {
