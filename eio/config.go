@@ -44,9 +44,9 @@ type Config struct {
 	RequestTimeout time.Duration
 	// IdleTimeout is how long a connection is kept between two HTTP requests; 75 s when 0.
 	IdleTimeout time.Duration
-	// DestroyUpgradeTimeout is how long an upgrade outside Path is kept before its
-	// connection is ended without an answer; 1 s when 0. Negative hands such requests
-	// to Fallback like any other.
+	// DestroyUpgradeTimeout is how long the connection of an upgrade outside Path, which
+	// is answered with status 404, is kept for the peer to take the answer and close
+	// it; 1 s when 0. Negative hands such requests to Fallback like any other.
 	DestroyUpgradeTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted POST body and WebSocket message in

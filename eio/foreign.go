@@ -27,8 +27,7 @@ type foreignCall struct {
 // callForeign serves req by handler.
 func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
 	if d := h.home.srv.cfg.DestroyUpgradeTimeout; d > 0 && h.isUpgrade(req) {
-		h.phase = httpGone
-		h.home.loop.Arm(&h.timer, d)
+		h.refuseForeign(d)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -40,6 +39,15 @@ func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
 		return
 	}
 	h.readBody(req, &foreignCall{h: h, handler: handler, request: request, cancel: cancel})
+}
+
+// refuseForeign answers an upgrade that nothing here serves: there is no such thing
+// as its target, whatever the protocol. The peer has d to take the answer.
+func (h *httpConn) refuseForeign(d time.Duration) {
+	h.last = true
+	h.c.Send(h.compose(http.StatusNotFound, textPlain, []byte("404 page not found\n")))
+	h.phase = httpGone
+	h.c.CloseAfterFlush(d)
 }
 
 // httpRequest makes a net/http request of req, without its body.

@@ -274,8 +274,33 @@ func TestUpgradeRefusals(t *testing.T) {
 	}
 	t.Run("E31", func(t *testing.T) {
 		conn := eiotest.DialTCP(t, s.addr)
-		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
+		conn.WriteString(eiotest.UpgradeRequest("/elsewhere") + "whatever follows")
+		wantResponse(t, conn.ReadResponse(), 404, "404 page not found\n")
 		conn.ExpectEOF()
+	})
+	t.Run("E31 kept", func(t *testing.T) { // no longer than that by a peer that stays
+		const kept = 50 * time.Millisecond
+		s := start(t, eio.Config{DestroyUpgradeTimeout: kept})
+		conn := eiotest.DialTCP(t, s.addr)
+		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
+		wantResponse(t, conn.ReadResponse(), 404, "404 page not found\n")
+		conn.ExpectEOF() // of the server's half
+		for deadline := time.Now().Add(eiotest.Timeout); ; time.Sleep(kept) {
+			if _, err := conn.Write([]byte("x")); err != nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the connection is kept")
+			}
+		}
+	})
+	t.Run("E31 handed on", func(t *testing.T) {
+		s := start(t, eio.Config{DestroyUpgradeTimeout: -1, Fallback: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, "not here", http.StatusUpgradeRequired)
+		})})
+		conn := eiotest.DialTCP(t, s.addr)
+		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
+		wantResponse(t, conn.ReadResponse(), http.StatusUpgradeRequired, "not here\n")
 	})
 	t.Run("E32", func(t *testing.T) {
 		eiotest.Dial(t, s.addr, "/engine.io/?EIO=4&transport=polling").ExpectClose(0)

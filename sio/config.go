@@ -97,9 +97,9 @@ type Config struct {
 	// NoTrailingSlash leaves Path without a slash at its end, so that targets without
 	// one belong to the server too.
 	NoTrailingSlash bool
-	// DestroyUpgradeTimeout is how long an upgrade outside Path is kept before its
-	// connection is ended without an answer; 1 s when 0. Negative hands such requests
-	// to Handler like any other.
+	// DestroyUpgradeTimeout is how long the connection of an upgrade outside Path, which
+	// is answered with status 404, is kept for the client to take the answer and close
+	// it; 1 s when 0. Negative hands such requests to Handler like any other.
 	DestroyUpgradeTimeout time.Duration
 
 	// Transports are the transports that clients may use, of "polling" and
