@@ -10,7 +10,10 @@ import (
 // route finds out who serves a request. b[:n] is its head, and b all that has
 // arrived.
 func (h *httpConn) route(req *http1.Request, b []byte, n int) {
-	srv := h.home.srv
+	srv := h.home.srv.site(req.Path)
+	if srv != h.home.srv {
+		h.home = srv.shard(h.c.Loop())
+	}
 	h.extra, h.request = h.extra[:0], nil
 	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
 		h.callForeign(srv.cfg.Fallback, req)

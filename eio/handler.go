@@ -39,13 +39,15 @@ type netHandler struct {
 }
 
 func (n *netHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target := originForm(r.RequestURI)
+	site := netHandler{n.srv.site([]byte(target)), n.engine}
 	switch {
-	case !strings.HasPrefix(originForm(r.RequestURI), n.srv.prefix):
-		n.srv.cfg.Fallback.ServeHTTP(w, r)
+	case !strings.HasPrefix(target, site.srv.prefix):
+		site.srv.cfg.Fallback.ServeHTTP(w, r)
 	case asksForWebSocket(r):
-		n.handOver(w, r)
+		site.handOver(w, r)
 	default:
-		n.relay(w, r)
+		site.relay(w, r)
 	}
 }
 

@@ -42,6 +42,8 @@ type Server struct {
 	shards     [maxLoops]atomic.Pointer[shard]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
+	root       *Server                   // which this one is mounted on; nil for none
+	sites      atomic.Pointer[[]*Server] // with those mounted, the longest prefix first; nil for none
 	closing    atomic.Bool
 }
 

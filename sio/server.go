@@ -34,10 +34,12 @@ type Server struct {
 
 	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
-	mu     sync.Mutex // guards the writes of parents and onNamespace, and what follows
-	made   int        // parents so far
-	engine *loop.Engine
-	done   chan struct{} // closed when the server has ended
+	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
+	made     int        // parents so far
+	engine   *loop.Engine
+	host     *Server       // which this one is attached to; nil for none
+	attached []*Server     // to this one
+	done     chan struct{} // closed when the server has ended
 }
 
 // part is what one loop owns of a server.

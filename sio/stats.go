@@ -17,7 +17,8 @@ type Stats struct {
 	// bounds, and DynamicRefused how often a client was refused one because of it.
 	DynamicNamespaces int
 	DynamicRefused    uint64
-	// Loop has the figures of the connections.
+	// Loop has the figures of the connections, of all servers that share the port
+	// ([Server.Attach]).
 	Loop loop.Stats
 
 	// EventsIn and AcksIn are what clients have sent.
