@@ -25,12 +25,7 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		return
 	}
 	if home := srv.homeOf(q.sid); home != nil && home != h.home {
-		h.phase = httpGone
-		if h.secure {
-			h.c.MoveTo(home.loop, b, srv.acceptSecure)
-		} else {
-			h.c.MoveTo(home.loop, b, srv.Accept)
-		}
+		h.moveHome(home, q.sid, b)
 		return
 	}
 	if srv.cfg.CORS != nil && h.cors(req) {
@@ -154,8 +149,16 @@ func (h *httpConn) admit(req *http1.Request, rest []byte) {
 	}
 }
 
-// admitToSession serves a request that names a session.
+// admitToSession serves a request that names a session, in its turn.
 func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
+	if s := h.home.find(q.sid); s != nil && s.polling != nil && h.standInLine(req, s) {
+		return
+	}
+	h.serve(req, q, rest)
+}
+
+// serve serves a request that names a session.
+func (h *httpConn) serve(req *http1.Request, q query, rest []byte) {
 	s := h.home.find(q.sid)
 	if s != nil {
 		s.tick()

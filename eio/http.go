@@ -31,18 +31,19 @@ const (
 // or it moves to the loop of the session that a request names and starts there
 // as a new httpConn.
 type httpConn struct {
-	home     *shard
-	c        *loop.Conn
-	exchange exchange    // who the current request belongs to; nil when idle or gone
-	in       *loop.Frame // bytes not consumed yet; nil when there are none
-	body     *loop.Frame // the body so far, when it comes in pieces
-	ahead    *parked     // a GET that the current request came behind; nil without one
-	parser   http1.Parser
-	decoder  http1.Body
-	timer    loop.Timer
-	phase    httpPhase
-	consumes bool // what in holds is in use further up the stack
-	secure   bool // the connection is encrypted
+	home      *shard
+	c         *loop.Conn
+	exchange  exchange    // who the current request belongs to; nil when idle or gone
+	in        *loop.Frame // bytes not consumed yet; nil when there are none
+	body      *loop.Frame // the body so far, when it comes in pieces
+	ahead     *parked     // a GET that the current request came behind; nil without one
+	announced *announced  // the request that the connection has moved for; nil once it is here
+	timer     loop.Timer
+	decoder   http1.Body
+	parser    http1.Parser
+	phase     httpPhase
+	consumes  bool // what in holds is in use further up the stack
+	secure    bool // the connection is encrypted
 	reply
 }
 
@@ -183,6 +184,7 @@ func (h *httpConn) takeUp(req *http1.Request, b []byte, n int) {
 	h.noBody = string(req.Method) == "HEAD"
 	h.phase = httpAnswering
 	h.route(req, b, n)
+	h.arrive()
 }
 
 // readBody reads the body behind req's head, if any, on behalf of x.
@@ -241,6 +243,7 @@ func (h *httpConn) Flushed(*loop.Conn) { h.Run(nil) }
 
 // Closed tells the request in progress that its connection is gone.
 func (h *httpConn) Closed(*loop.Conn, error) {
+	h.arrive()
 	x := h.exchange
 	h.release()
 	if x != nil {

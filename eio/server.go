@@ -83,7 +83,7 @@ func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, fals
 // acceptSecure is Accept for a connection that is encrypted further out.
 func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
 
-func (srv *Server) accept(c *loop.Conn, secure bool) loop.Handler {
+func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
 	h := &httpConn{home: srv.shard(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))
 	c.Loop().Arm(&h.timer, srv.cfg.RequestTimeout)

@@ -33,13 +33,14 @@ type Session struct {
 
 // pollingSide is what only a session over polling needs.
 type pollingSide struct {
-	get, post   *httpConn // the parked GET, the POST in progress
-	probe       *wsConn   // the WebSocket that may replace polling
-	callback    string    // the index of the JSONP callback
-	jsonp       bool      // payloads are wrapped in scripts
-	octets      bool      // the POST in progress has the binary payload of protocol 3
-	flushPosted bool
+	get, post   *httpConn   // the parked GET, the POST in progress
+	probe       *wsConn     // the WebSocket that may replace polling
+	callback    string      // the index of the JSONP callback
 	left        *loop.Frame // of the body of the POST in progress; nil when nothing waits
+	line        *line       // nil until a request was announced
+	jsonp       bool        // payloads are wrapped in scripts
+	octets      bool        // the POST in progress has the binary payload of protocol 3
+	flushPosted bool
 }
 
 // ID is the session's sid. Safe for concurrent use.
@@ -246,6 +247,7 @@ func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
 	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
 	s.webSocket.Store(true)
+	s.dropLine()
 	s.polling = nil
 	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
@@ -269,6 +271,7 @@ func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 func (s *Session) ended(reason Reason, err error) {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
+	s.dropLine()
 	s.dropLeft()
 	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)
