@@ -61,6 +61,11 @@ type Config struct {
 	// the loop's own bound applies (loop.Config.MaxQueued).
 	MaxQueued int
 
+	// MaxCallbacks is how many requests may be with AllowRequest, GenerateID, a
+	// Middleware, Fallback or a handler of Static at a time, each on a goroutine;
+	// 65,536 when 0. Those beyond wait.
+	MaxCallbacks int
+
 	// Transports are the transports that clients may use, of "polling" and
 	// "websocket"; both when nil.
 	Transports []string
@@ -205,6 +210,12 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxQueued < 0 {
 		return fmt.Errorf("eio: Config.MaxQueued is %d; it must be positive, or 0 for 16 MiB", cfg.MaxQueued)
+	}
+	if cfg.MaxCallbacks == 0 {
+		cfg.MaxCallbacks = 1 << 16
+	}
+	if cfg.MaxCallbacks < 0 {
+		return fmt.Errorf("eio: Config.MaxCallbacks is %d; it must be positive, or 0 for 65536", cfg.MaxCallbacks)
 	}
 	if cfg.Transports == nil {
 		cfg.Transports = []string{polling, webSocket}

@@ -17,6 +17,7 @@ import (
 // shared between the two at a time.
 type foreignCall struct {
 	h       *httpConn
+	turn    turn
 	handler http.Handler
 	request *http.Request
 	cancel  context.CancelFunc
@@ -83,12 +84,18 @@ func (call *foreignCall) complete(_ *httpConn, body []byte) {
 	call.request.Body = io.NopCloser(bytes.NewReader(bytes.Clone(body)))
 	call.request.ContentLength = int64(len(body))
 	call.answer.header = make(http.Header)
-	go call.h.home.srv.hooks.run("an HTTP handler", call.run, call.ran, "target", call.request.RequestURI)
+	srv := call.h.home.srv
+	srv.turns.start(&call.turn, func() {
+		srv.hooks.run("an HTTP handler", call.run, call.ran, "target", call.request.RequestURI)
+	})
 }
 
 func (call *foreignCall) refused(*httpConn, error) { call.cancel() }
 
-func (call *foreignCall) aborted(*httpConn) { call.cancel() }
+func (call *foreignCall) aborted(h *httpConn) {
+	call.cancel()
+	h.home.srv.turns.withdraw(&call.turn)
+}
 
 // run calls the handler, on a goroutine.
 func (call *foreignCall) run() { call.handler.ServeHTTP(&call.answer, call.request) }

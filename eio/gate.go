@@ -16,6 +16,7 @@ import (
 // the two.
 type gate struct {
 	h       *httpConn
+	turn    turn
 	request *http.Request
 	cancel  context.CancelFunc
 	ask     func(*gate)                 // runs on the goroutine
@@ -85,7 +86,10 @@ func (h *httpConn) pass(req *http1.Request, name string, ask func(*gate), resume
 	}
 	h.exchange = g
 	g.answer.header = make(http.Header)
-	go h.home.srv.hooks.run(name, func() { g.ask(g) }, g.asked, "target", g.request.RequestURI)
+	srv := h.home.srv
+	srv.turns.start(&g.turn, func() {
+		srv.hooks.run(name, func() { g.ask(g) }, g.asked, "target", g.request.RequestURI)
+	})
 }
 
 // asked goes back to the loop, whichever way the application's function ended.
@@ -102,7 +106,10 @@ func (g *gate) complete(*httpConn, []byte) {}
 
 func (g *gate) refused(*httpConn, error) {}
 
-func (g *gate) aborted(*httpConn) { g.cancel() }
+func (g *gate) aborted(h *httpConn) {
+	g.cancel()
+	h.home.srv.turns.withdraw(&g.turn)
+}
 
 func (g *gate) runMiddleware() {
 	g.h.home.srv.middleware.ServeHTTP(&g.answer, g.request)

@@ -238,6 +238,54 @@ func TestCallbacksBlock(t *testing.T) {
 	}
 }
 
+// TestMaxCallbacks: functions that do not return hold their places and no more.
+// What waits ends with its connection, or has its turn in order.
+func TestMaxCallbacks(t *testing.T) {
+	entered, leave := make(chan string, 200), make(chan struct{})
+	s := start(t, eio.Config{MaxCallbacks: 2, Fallback: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		entered <- r.URL.Path
+		<-leave
+	})})
+	ask := func(path string) *eiotest.Conn {
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		return c
+	}
+	var blocked []*eiotest.Conn
+	for range 2 {
+		blocked = append(blocked, ask("/blocked"))
+		eiotest.Receive(t, entered)
+	}
+	goroutines := runtime.NumGoroutine()
+	for range 100 { // which come and go
+		ask("/gone").Close()
+	}
+	var waiting []*eiotest.Conn
+	for _, path := range []string{"/1", "/2", "/3"} {
+		waiting = append(waiting, ask(path))
+	}
+	if n := runtime.NumGoroutine(); n > goroutines+50 {
+		t.Errorf("%d goroutines were %d", n, goroutines)
+	}
+	blocked[0].Close() // its function does not care, and keeps its place
+	seen := make(map[string]int)
+	for len(seen) < 3 {
+		leave <- struct{}{}
+		if path := eiotest.Receive(t, entered); path != "/gone" { // one of which the end is not known yet
+			seen[path]++
+		}
+	}
+	close(leave)
+	for _, c := range waiting {
+		if r := c.ReadResponse(); r.Status != 200 {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if seen["/1"] != 1 || seen["/2"] != 1 || seen["/3"] != 1 {
+		t.Errorf("called for %v", seen)
+	}
+}
+
 // TestMiddlewareTimesOut: http.TimeoutHandler answers while the rest of the
 // chain still runs, and the request is let through too late.
 func TestMiddlewareTimesOut(t *testing.T) {

@@ -39,6 +39,7 @@ type Server struct {
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
 	hooks      hooks
+	turns      turns
 	shards     [maxLoops]atomic.Pointer[shard]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
@@ -61,6 +62,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		middleware: chain(cfg.Middleware),
 	}
 	srv.hooks.log = cfg.Logger
+	srv.turns.limit = cfg.MaxCallbacks
 	var err error
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err

@@ -84,7 +84,8 @@ type Config struct {
 	// wait for one to end, first come, first served, within the limits above. What a
 	// handler waits for must therefore not come from that many others: an
 	// acknowledgement ([EmitAck]) and the end of a context do not, as they need no
-	// handler here.
+	// handler here. Beside them as many HTTP requests may be with AllowRequest,
+	// GenerateID, Middleware and Handler.
 	MaxHandlers int
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
@@ -308,6 +309,7 @@ func (cfg *Config) engine() eio.Config {
 		IdleTimeout:       cfg.IdleTimeout,
 		NoTrailingSlash:   cfg.NoTrailingSlash,
 		GenerateID:        cfg.GenerateID,
+		MaxCallbacks:      cfg.MaxHandlers,
 		TrustedProxies:    cfg.TrustedProxies,
 		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
