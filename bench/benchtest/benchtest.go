@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/sioserver/sioserver/bench/floor"
@@ -15,12 +16,17 @@ import (
 
 const variable = "BENCH_TEST_SERVER"
 
+// Taken is the environment variable that Late reads.
+const Taken = "BENCH_TEST_TAKEN"
+
 // Mode is how the server behaves.
 type Mode string
 
 const (
 	Floor Mode = "floor" // serves, and answers questions about its heap with 12345
 	Dies  Mode = "dies"  // writes an error and ends before it listens
+	// Late finds its first port taken: while the file exists that Taken names, it is removed and the port not used. Then it serves as Floor does.
+	Late Mode = "late"
 )
 
 // Main is a TestMain that serves when the process was started as a server.
@@ -37,6 +43,11 @@ func Main(m *testing.M) {
 
 func serve(mode Mode) error {
 	switch mode {
+	case Late:
+		if os.Remove(os.Getenv(Taken)) == nil {
+			return fmt.Errorf("listen tcp 127.0.0.1:%s: bind: %w", os.Getenv("PORT"), syscall.EADDRINUSE)
+		}
+		return serve(Floor)
 	case Floor:
 		port, err := strconv.Atoi(os.Getenv("PORT"))
 		if err != nil {

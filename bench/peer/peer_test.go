@@ -3,11 +3,13 @@ package peer_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sioserver/sioserver/bench/benchtest"
 	"github.com/sioserver/sioserver/bench/measure"
@@ -131,6 +133,61 @@ func TestAKilledServerSaysSo(t *testing.T) {
 	}
 	if _, err := proc.AskHeap(false); err == nil {
 		t.Error("a dead server tells its heap")
+	}
+}
+
+func TestAPortThatWasTakenIsReplaced(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "taken")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := benchtest.Peer(benchtest.Late)
+	p.Env[benchtest.Taken] = file
+	start(t, p)
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no port was refused, this test shows nothing: %v", err)
+	}
+}
+
+func TestAPortThatIsAlwaysTakenIsAnError(t *testing.T) {
+	p := &peer.Peer{Name: "unlucky", Command: []string{"sh", "-c", "echo listen EADDRINUSE 127.0.0.1:$PORT >&2; exit 1"}}
+	_, err := p.Start(cores(t))
+	if err == nil || !strings.Contains(err.Error(), "another process has taken the port") || !strings.Contains(err.Error(), "as were 4 others") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The first server is slow to listen, and another process is faster: what accepts connections there is not the server.
+func TestAPortOfAnotherProcessIsReplaced(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "port")
+	p := benchtest.Peer(benchtest.Floor)
+	p.Command = []string{"sh", "-c", fmt.Sprintf("test -e %[1]s && exec %[2]s; echo $PORT >%[1]s; exec sleep 100", file, p.Command[0])}
+	taken := make(chan string)
+	go func() {
+		defer close(taken)
+		for t.Context().Err() == nil {
+			b, _ := os.ReadFile(file)
+			if port, whole := strings.CutSuffix(string(b), "\n"); whole {
+				l, err := net.Listen("tcp4", "127.0.0.1:"+port)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer l.Close()
+				taken <- port
+				<-t.Context().Done()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	t.Cleanup(func() { <-taken })
+	proc := start(t, p)
+	if foreign := <-taken; fmt.Sprint(proc.Addr.Port()) == foreign {
+		t.Errorf("port %s is another process's", foreign)
+	}
+	if heap, err := proc.AskHeap(false); err != nil || heap.Used != 12345 {
+		t.Errorf("heap %+v, %v", heap, err)
 	}
 }
 

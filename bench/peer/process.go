@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -20,10 +19,9 @@ import (
 )
 
 const (
-	readyTimeout = 20 * time.Second
-	stopTimeout  = 5 * time.Second
-	askTimeout   = 10 * time.Second
-	keptStderr   = 4 << 10
+	stopTimeout = 5 * time.Second
+	askTimeout  = 10 * time.Second
+	keptStderr  = 4 << 10
 )
 
 // Process is a running server.
@@ -39,13 +37,27 @@ type Process struct {
 	waitErr error // valid once exited is closed
 }
 
-// start runs one process of the server on the given cores, with further environment variables, and waits until it accepts
-// connections. GOMAXPROCS is set to the number of cores.
-func (p *Peer) start(cores []int, env ...string) (*Process, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
+// startAttempts is how many ports are tried for one process.
+const startAttempts = 5
+
+// start runs one process of the server on the given cores, with further environment variables, and waits until it
+// accepts connections. GOMAXPROCS is set to the number of cores. A port that another process takes before the server
+// listens on it is replaced by another one.
+func (p *Peer) start(cores []int, env ...string) (proc *Process, err error) {
+	for range startAttempts {
+		var port uint16
+		if port, err = freePort(); err != nil {
+			return nil, err
+		}
+		if proc, err = p.startAt(port, cores, env); !errors.Is(err, errPortTaken) {
+			return proc, err
+		}
 	}
+	return nil, fmt.Errorf("%w, as were %d others before it", err, startAttempts-1)
+}
+
+// startAt starts the process for one port. The error is errPortTaken if another process listens there.
+func (p *Peer) startAt(port uint16, cores []int, env []string) (*Process, error) {
 	args := p.expandAll(p.Command[1:])
 	for i, arg := range args {
 		args[i] = strings.ReplaceAll(arg, "{port}", fmt.Sprint(port))
@@ -64,6 +76,7 @@ func (p *Peer) start(cores []int, env ...string) (*Process, error) {
 		cmd: cmd, stderr: &tail{}, lines: make(chan string, 16), exited: make(chan struct{}),
 	}
 	cmd.Stderr = proc.stderr
+	var err error
 	if proc.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -102,24 +115,6 @@ func startOn(cmd *exec.Cmd, cores []int) error {
 	}
 	defer undo()
 	return cmd.Start()
-}
-
-func (p *Process) awaitReady() error {
-	deadline := time.Now().Add(readyTimeout)
-	for {
-		conn, err := net.DialTimeout("tcp", p.Addr.String(), time.Second)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-p.exited:
-			return p.Ended()
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%s did not listen on %s within %s: %s", p.Peer.Name, p.Addr, readyTimeout, lastLine(p.stderr.bytes()))
-		}
-	}
 }
 
 // PID is the process id.
@@ -190,15 +185,6 @@ func (p *Process) Stop() {
 		_ = p.cmd.Process.Kill()
 		<-p.exited
 	}
-}
-
-func freePort() (uint16, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
 }
 
 // tail keeps the end of what is written to it. It is safe for concurrent use.
