@@ -45,6 +45,15 @@ func TestStartAskStop(t *testing.T) {
 			t.Errorf("heap %+v, %v", heap, err)
 		}
 	}
+	for want := range 2 {
+		stats, err := proc.AskStats()
+		if err != nil || stats.Goroutines != 7 || stats.Counters["Inner.Asked"] != float64(want+1) {
+			t.Errorf("stats %+v, %v", stats, err)
+		}
+	}
+	if err := proc.Exhaust(time.Second); err != nil {
+		t.Error(err)
+	}
 	if memory, err := measure.ReadMemory(proc.PID()); err != nil || memory.RSS == 0 {
 		t.Errorf("memory %+v, %v", memory, err)
 	}
@@ -116,8 +125,12 @@ func TestANodeThatDiesEndsItsRedis(t *testing.T) {
 
 func TestNoFiguresOffered(t *testing.T) {
 	p := benchtest.Peer(benchtest.Floor)
-	p.Figures = false
-	if _, err := start(t, p).AskHeap(false); !errors.Is(err, peer.ErrNoFigures) {
+	p.Figures, p.Stats = false, false
+	proc := start(t, p)
+	if _, err := proc.AskHeap(false); !errors.Is(err, peer.ErrNoFigures) {
+		t.Errorf("%v", err)
+	}
+	if _, err := proc.AskStats(); !errors.Is(err, peer.ErrNoFigures) {
 		t.Errorf("%v", err)
 	}
 }
@@ -214,6 +227,17 @@ func TestLoadDir(t *testing.T) {
 	p := peers["it"]
 	if c := p.RGBA(); p.Label != "it" || c.R != 10 || c.G != 20 || c.B != 30 || c.A != 255 {
 		t.Errorf("%+v", p)
+	}
+	if _, ok := p.With("compression"); ok {
+		t.Error("a feature that the file does not name is offered")
+	}
+	p.Features = map[string][]string{"compression": {"-deflate"}}
+	with, ok := p.With("compression")
+	if !ok || strings.Join(with.Command, " ") != "it -deflate" || len(p.Command) != 1 {
+		t.Errorf("with compression: %v, without: %v", with, p)
+	}
+	if same, ok := p.With(""); !ok || same != p {
+		t.Error("no feature is not offered")
 	}
 	joined := &peer.Peer{Cluster: true}
 	if !joined.Offers("cluster", "websocket") || joined.Offers("echo", "websocket") {

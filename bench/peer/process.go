@@ -2,7 +2,6 @@ package peer
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +19,8 @@ import (
 
 const (
 	stopTimeout = 5 * time.Second
-	askTimeout  = 10 * time.Second
 	keptStderr  = 4 << 10
+	keptLines   = 1024 // that nobody has read
 )
 
 // Process is a running server.
@@ -29,6 +28,7 @@ type Process struct {
 	Peer *Peer
 	Addr netip.AddrPort // where clients reach it, on the loopback interface
 
+	asking  sync.Mutex // held while a question is not answered
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
 	lines   chan string
@@ -69,14 +69,24 @@ func (p *Peer) startAt(port uint16, cores []int, env []string) (*Process, error)
 	for name, value := range p.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
+	proc, err := p.launch(cmd, cores)
+	if err != nil {
+		return nil, err
+	}
+	proc.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
+	if err := proc.awaitReady(); err != nil {
+		proc.Stop()
+		return nil, err
+	}
+	return proc, nil
+}
+
+// launch starts a command on the cores.
+func (p *Peer) launch(cmd *exec.Cmd, cores []int) (proc *Process, err error) {
 	// An interrupt at the terminal is for the harness, which then stops its servers itself; if it dies, so do they.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	proc := &Process{
-		Peer: p, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port),
-		cmd: cmd, stderr: &tail{}, lines: make(chan string, 16), exited: make(chan struct{}),
-	}
+	proc = &Process{Peer: p, cmd: cmd, stderr: &tail{}, lines: make(chan string, keptLines), exited: make(chan struct{})}
 	cmd.Stderr = proc.stderr
-	var err error
 	if proc.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -98,10 +108,6 @@ func (p *Peer) startAt(port uint16, cores []int, env []string) (*Process, error)
 		proc.waitErr = cmd.Wait()
 		close(proc.exited)
 	}()
-	if err := proc.awaitReady(); err != nil {
-		proc.Stop()
-		return nil, err
-	}
 	return proc, nil
 }
 
@@ -140,41 +146,6 @@ func (p *Process) Ended() error {
 
 // Exited is closed when the server has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
-
-// Heap is what a server says of its own heap, in bytes.
-type Heap struct {
-	Used int64 `json:"heap_used"` // objects that are reachable or not collected yet
-}
-
-// ErrNoFigures says that the server does not know its heap.
-var ErrNoFigures = errors.New("the server offers no heap figures")
-
-// AskHeap asks the server for its heap, after a full garbage collection when collect is set.
-func (p *Process) AskHeap(collect bool) (h Heap, err error) {
-	if !p.Peer.Figures {
-		return h, ErrNoFigures
-	}
-	question := "heap\n"
-	if collect {
-		question = "live\n"
-	}
-	if _, err := io.WriteString(p.stdin, question); err != nil {
-		return h, err
-	}
-	timeout := time.After(askTimeout)
-	for {
-		select {
-		case line := <-p.lines:
-			if strings.HasPrefix(line, "{") {
-				return h, json.Unmarshal([]byte(line), &h)
-			}
-		case <-p.exited:
-			return h, p.Ended()
-		case <-timeout:
-			return h, fmt.Errorf("%s did not answer %q within %s", p.Peer.Name, strings.TrimSpace(question), askTimeout)
-		}
-	}
-}
 
 // Stop ends the server: it is asked with SIGTERM first and killed when that does not help.
 func (p *Process) Stop() {
