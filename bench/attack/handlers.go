@@ -1,0 +1,77 @@
+package attack
+
+import (
+	"fmt"
+	"net"
+	"time"
+)
+
+// waiting is how many events of one connection, and blockedConnections of how many connections so many, may wait by
+// default.
+const (
+	waiting            = 1024
+	blockedConnections = 256
+)
+
+// blocked makes as many events wait for blocked handlers as the server accepts of all connections by default.
+func blocked(f *Field) {
+	f.repeat(blockedConnections, func() error {
+		c, err := f.dial(0)
+		if err != nil {
+			return err
+		}
+		defer c.lost()
+		if err := c.backlog(`42["block"]`); err != nil {
+			return err
+		}
+		return c.chatter()
+	})
+}
+
+// departed leaves backlogs behind: the first handler of each connection does not notice that its client has left, and the
+// next client comes. Handlers end some seconds after the attack, so that the server can be tried while they run.
+func departed(f *Field) {
+	const most, after = 1000, 5 * time.Second // a handler that goes on holds its goroutine by right: their number is bounded
+	f.repeat(4, func() error {
+		if f.Outcome().Counts["departed"] >= most {
+			f.sleep(pause)
+			return nil
+		}
+		c, err := f.dial(0)
+		if err != nil {
+			return err
+		}
+		defer c.leave()
+		if err := c.backlog(fmt.Sprintf(`42["ignore",%d]`, (f.remaining() + after).Milliseconds())); err != nil {
+			return err
+		}
+		// The server sees the end behind the last event; it may take its time, but not for ever.
+		if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+			return err
+		}
+		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		_ = c.hold()
+		f.count("departed", 1)
+		return nil
+	})
+}
+
+// backlog joins and sends an event whose handler does not end, and when that has begun, as many again as may wait for it.
+func (c *raw) backlog(event string) error {
+	if err := c.join(); err != nil {
+		return err
+	}
+	if err := c.say(event); err != nil {
+		return err
+	}
+	if _, err := c.next(); err != nil { // the handler's event "started"
+		return err
+	}
+	var all []byte
+	for range waiting {
+		all = appendFrame(all, final|opText, []byte(event))
+	}
+	_, err := c.Write(all)
+	c.f.count("events", waiting)
+	return err
+}
