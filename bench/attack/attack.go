@@ -39,7 +39,7 @@ func All() []Attack {
 	return []Attack{
 		{"fragments", "messages of a megabyte in fragments of one byte, 2 connections", "", fragments, nil},
 		{"unfinished", "frames, bodies and attachments up to their limits without their last byte, 500 connections", "", unfinished, nil},
-		{"namespaces", "dynamic namespaces made and left, 4 connections", "dynamic", namespaces, nil},
+		{"namespaces", "dynamic namespaces made and left by 4 connections, and asked for by clients that leave, 4 at a time", "dynamic", namespaces, nil},
 		{"sessions", "polling sessions opened, 4 connections", "", sessions, nil},
 		{"unread-polls", "polls through net/http whose answers are not read, 50 connections", "nethttp", unreadPolls, judgeUnreadPolls},
 		{"closed", "a flood of messages after the server's close frame, 4 connections", "", closed, judgeClosed},

@@ -74,7 +74,7 @@ func target(t *testing.T, feature string) string {
 var reached = map[string]map[string]float64{
 	"fragments":      {"connections": 1, "fragments": 1000},
 	"unfinished":     {"connections": 3, "bytes": 3_000_000},
-	"namespaces":     {"namespaces": 64},
+	"namespaces":     {"namespaces": 64, "abandoned": 128},
 	"sessions":       {"sessions": 64},
 	"unread-polls":   {"unread": 1},
 	"closed":         {"connections": 1, "bytes": 1},

@@ -2,7 +2,6 @@ package attack
 
 import (
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -45,14 +44,8 @@ func departed(f *Field) {
 		if err := c.backlog(fmt.Sprintf(`42["ignore",%d]`, (f.remaining() + after).Milliseconds())); err != nil {
 			return err
 		}
-		// The server sees the end behind the last event; it may take its time, but not for ever.
-		if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
-			return err
-		}
-		_ = c.SetReadDeadline(time.Now().Add(time.Second))
-		_ = c.hold()
 		f.count("departed", 1)
-		return nil
+		return c.depart(time.Second)
 	})
 }
 

@@ -2,13 +2,16 @@ package attack
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
-// namespaces connects to ever new dynamic namespaces, a batch at a time, and leaves them again.
+// namespaces connects to ever new dynamic namespaces in two ways: connections that stay leave a batch of them when all are
+// answered, and clients that ask for as many as they may be in by default leave without waiting for an answer.
 func namespaces(f *Field) {
-	const batch = 64 // below the number that one connection may be in
+	const batch, most = 64, 128
 	var number atomic.Int64
 	f.repeat(4, func() error {
 		c, err := f.dial(0)
@@ -20,8 +23,8 @@ func namespaces(f *Field) {
 			return err
 		}
 		for {
-			first := number.Add(batch)
-			if err := c.sayAll("40", first, batch); err != nil {
+			last := number.Add(batch)
+			if err := c.sayAll("40", last, batch); err != nil {
 				return err
 			}
 			for range batch {
@@ -35,19 +38,47 @@ func namespaces(f *Field) {
 					f.count("namespaces", 1)
 				}
 			}
-			if err := c.sayAll("41", first, batch); err != nil {
+			if err := c.sayAll("41", last, batch); err != nil {
 				return err
 			}
 		}
 	})
+	f.repeat(4, func() error {
+		c, err := f.dial(0)
+		if err != nil {
+			return err
+		}
+		defer c.leave()
+		if err := c.join(); err != nil {
+			return err
+		}
+		if err := c.sayAll("40", number.Add(most), most); err != nil {
+			return err
+		}
+		f.count("abandoned", most)
+		return c.depart(time.Second)
+	})
 }
 
-// sayAll sends a packet of the type for each of the namespaces from first on.
-func (c *raw) sayAll(kind string, first int64, n int) error {
+// sayAll sends a packet of the type for each of the n namespaces up to the last.
+func (c *raw) sayAll(kind string, last int64, n int) error {
 	var b []byte
 	for i := range int64(n) {
-		b = appendFrame(b, final|opText, fmt.Appendf(nil, "%s/dynamic-%d,", kind, first+i))
+		b = appendFrame(b, final|opText, fmt.Appendf(nil, "%s/dynamic-%d,", kind, last-i))
 	}
 	_, err := c.Write(b)
 	return err
+}
+
+// depart ends the sending, so that the server sees the end behind all that was sent, and waits for the server's end, but
+// no longer than the time.
+func (c *raw) depart(patience time.Duration) error {
+	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		return err
+	}
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	_ = c.hold() // however it ends, the client has left
+	return nil
 }
