@@ -81,7 +81,7 @@ var reached = map[string]map[string]float64{
 	"closed-deflate": {"connections": 1, "bytes": 1},
 	"descriptors":    {"exhausted": 1, "joined": 1},
 	"blocked":        {"events": 1024},
-	"departed":       {"departed": 1, "events": 1024},
+	"departed":       {"departed": 1, "events": 1000},
 	"stalled":        {"stalled": 1, "broadcasts": 2},
 }
 

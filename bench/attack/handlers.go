@@ -20,7 +20,7 @@ func blocked(f *Field) {
 			return err
 		}
 		defer c.lost()
-		if err := c.backlog(`42["block"]`); err != nil {
+		if err := c.backlog(waiting, `42["block"]`); err != nil {
 			return err
 		}
 		return c.chatter()
@@ -28,9 +28,13 @@ func blocked(f *Field) {
 }
 
 // departed leaves backlogs behind: the first handler of each connection does not notice that its client has left, and the
-// next client comes. Handlers end some seconds after the attack, so that the server can be tried while they run.
+// next client comes.
 func departed(f *Field) {
-	const most, after = 1000, 5 * time.Second // a handler that goes on holds its goroutine by right: their number is bounded
+	const (
+		most  = 1000            // a handler that goes on holds its goroutine by right: their number is bounded
+		few   = waiting - 24    // so that the server goes on reading and sees the end
+		after = 5 * time.Second // so that the server can be tried while the handlers run
+	)
 	f.repeat(4, func() error {
 		if f.Outcome().Counts["departed"] >= most {
 			f.sleep(pause)
@@ -41,7 +45,7 @@ func departed(f *Field) {
 			return err
 		}
 		defer c.leave()
-		if err := c.backlog(fmt.Sprintf(`42["ignore",%d]`, (f.remaining() + after).Milliseconds())); err != nil {
+		if err := c.backlog(few, fmt.Sprintf(`42["ignore",%d]`, (f.remaining()+after).Milliseconds())); err != nil {
 			return err
 		}
 		f.count("departed", 1)
@@ -49,8 +53,8 @@ func departed(f *Field) {
 	})
 }
 
-// backlog joins and sends an event whose handler does not end, and when that has begun, as many again as may wait for it.
-func (c *raw) backlog(event string) error {
+// backlog joins and sends an event whose handler does not end, and when that has begun, n more that wait for it.
+func (c *raw) backlog(n int, event string) error {
 	if err := c.join(); err != nil {
 		return err
 	}
@@ -61,10 +65,10 @@ func (c *raw) backlog(event string) error {
 		return err
 	}
 	var all []byte
-	for range waiting {
+	for range n {
 		all = appendFrame(all, final|opText, []byte(event))
 	}
 	_, err := c.Write(all)
-	c.f.count("events", waiting)
+	c.f.count("events", n)
 	return err
 }
