@@ -53,7 +53,7 @@ bench: ## Measure this server beside its peers: about an hour on a quiet machine
 	@.ci/install redis-server || true
 	@$(GO) run ./bench $(ARGS)
 
-bench-quick: ## Each scenario once and short, counts checked: a smoke test of 3 to 4 minutes
+bench-quick: ## Each scenario once and short, counts checked: a smoke test of about 5 minutes
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -quick $(ARGS)
 

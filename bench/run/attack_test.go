@@ -131,7 +131,7 @@ func TestFloodsNeedStockClients(t *testing.T) {
 	unready.Transports = nil
 	unready.Clients.Prepare = []string{"sh", "-c", "echo no package >&2; exit 1"}
 	records, err := series(t, p, unready)
-	if err == nil || len(records) != 1 || records[0].Type != result.Skip || !strings.Contains(fmt.Sprint(records[0].Error), "no package") {
+	if err != nil || len(records) != 1 || records[0].Type != result.Skip || !strings.Contains(fmt.Sprint(records[0].Error), "no package") {
 		t.Errorf("%+v, %v", records, err)
 	}
 }

@@ -149,11 +149,13 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 	}
 }
 
-// usable picks the servers for a profile. Those that cannot be made ready or started are recorded once and left out.
+// usable picks the servers for a profile. Those that cannot be made ready or started are recorded once and left out, and so
+// are, for a flood, those without stock clients: there may be no Node.
 func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 	if s.unusable == nil {
 		s.unusable = map[string]error{}
 	}
+	leftOut := false
 	names := s.Names
 	if len(names) == 0 {
 		names = p.Peers
@@ -180,15 +182,16 @@ func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 		}
 		if p.Kind == scenario.Flood {
 			if err := pr.ReadyClients(); err != nil {
-				if err := s.leaveOut(result.Record{Profile: p.Name, Peer: name, Label: pr.Label}, err); err != nil {
+				if err := s.leaveOut(result.Record{Profile: p.Name, Title: p.Title, Kind: string(p.Kind), Peer: name, Label: pr.Label}, err); err != nil {
 					return nil, err
 				}
+				leftOut = true
 				continue
 			}
 		}
 		peers = append(peers, pr)
 	}
-	if len(peers) == 0 {
+	if len(peers) == 0 && !leftOut {
 		return nil, fmt.Errorf("profile %s: no server to measure", p.Name)
 	}
 	return peers, nil
