@@ -10,8 +10,9 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// lateness is how long acknowledgements may take after the last request.
-const lateness = 10 * time.Second
+// lateness is how long acknowledgements may take after the last request, and a new client to get its first: a stock client
+// waits as long for its connection.
+const lateness = 20 * time.Second
 
 // honest are clients that echo at a steady rate whatever happens to the server: an open loop, as openLoop is, but a client
 // that the server closes is counted instead of ending the run.
