@@ -56,6 +56,7 @@ type core struct {
 	upgrade   upgradePhase
 	paused    bool // nothing is received: see pause
 	lost      bool // the peer of a paused session was found to be gone, once
+	excused   bool // a pong was not waited for: those that nobody waits for mean nothing
 	deaf      bool // the session is about to end: nothing is received any more
 
 	heartbeat time.Duration // when to ping, or when the peer is late
@@ -98,6 +99,7 @@ type sideTimers struct {
 	upgradeBy time.Duration // the probe must have become an upgrade
 	noopAt    time.Duration // next check for a parked GET that hinders the upgrade
 	closeBy   time.Duration // a graceful close gives up
+	pongAt    time.Duration // the next pong to a peer of protocol 3 that is paused
 }
 
 // timing are the durations that a core works with.
@@ -295,6 +297,9 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 				fx.answerPoll([]*Packet{packetNoop})
 			}
 		}
+		if due(s.pongAt, now) {
+			c.pongUnasked(fx, t, now)
+		}
 		if due(s.closeBy, now) {
 			c.end(fx, ForcedClose, nil)
 		}
@@ -333,7 +338,7 @@ func (c *core) deadline() time.Duration {
 		next = c.heartbeat
 	}
 	if s := c.side; s != nil {
-		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy} {
+		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy, s.pongAt} {
 			if at != 0 && (next == 0 || at < next) {
 				next = at
 			}

@@ -109,8 +109,10 @@ func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packe
 func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.PacketType) {
 	switch {
 	case !c.form.v3 && kind == engineio.Pong:
+		if c.pinged || !c.excused {
+			c.heartbeat = now + t.pingInterval
+		}
 		c.pinged = false
-		c.heartbeat = now + t.pingInterval
 	case c.form.v3 && kind == engineio.Ping:
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 		c.put(fx, packetPong)
