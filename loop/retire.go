@@ -26,11 +26,14 @@ func localAddr(fd int) (netip.AddrPort, error) {
 	return netip.AddrPort{}, fmt.Errorf("loop: unexpected socket address %T", sa)
 }
 
-// findListeners returns the n descriptors that listen on addr. gnet does not
-// tell them; they are among the lowest, being opened at start.
-func findListeners(addr netip.AddrPort, n, maxFD int) []int {
+// findListeners returns the n descriptors up to highest that listen on addr. gnet
+// does not report them.
+func findListeners(addr netip.AddrPort, n, highest int) []int {
 	var found []int
-	for fd := 0; fd <= maxFD && len(found) < n; fd++ {
+	for _, fd := range descriptors(highest) {
+		if len(found) == n {
+			break
+		}
 		if v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || v == 0 {
 			continue
 		}
