@@ -53,10 +53,14 @@
 //
 // # Descriptors
 //
-// gnet ends when accept fails, so accept must not run out of descriptors. The
-// kernel hands out the lowest free number, therefore a new connection whose
-// number is close to RLIMIT_NOFILE shows that the process, whoever holds them,
-// is about to run out; it is closed at once and counted as rejected.
+// The kernel hands out the lowest free number, therefore a new connection whose
+// number is close to RLIMIT_NOFILE shows that the process, whatever part of it holds
+// them, is about to run out; it is closed at once and counted as rejected. When accept
+// itself fails, because other parts of the process have taken the last descriptors or
+// the system is short of memory, the loop goes on with its connections and accepts
+// again after a pause; until then new ones wait in the kernel's queue. The log has the
+// first failure, and Stats.AcceptFailures counts them. See type acceptError for how
+// gnet, which would end, is kept from it.
 //
 // # Memory
 //

@@ -25,9 +25,9 @@ type Engine struct {
 	done    chan struct{} // everything has ended; err is set
 	err     error
 
-	binding   sync.Mutex  // held while a loop is bound
-	refusing  atomic.Bool // StopAccepting
-	listeners []int       // gnet's listening descriptors
+	binding  sync.Mutex  // held while a loop is bound
+	refusing atomic.Bool // StopAccepting
+	doors    doors
 
 	mu        sync.Mutex // guards what follows
 	stopping  bool
@@ -44,8 +44,8 @@ func (e *Engine) Addr() net.Addr { return e.addr }
 // Loops returns the engine's loops. The slice must not be changed.
 func (e *Engine) Loops() []*Loop { return e.loops }
 
-// Done is closed when the engine has ended: after Shutdown, or by itself when
-// accepting a connection failed for good.
+// Done is closed when the engine has ended: after Shutdown, or by itself when the
+// system does not let it wait for events.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
 // Err is nil until Done is closed, and after a Shutdown; otherwise it tells why
@@ -66,6 +66,7 @@ func (e *Engine) Stats() Stats {
 	for _, l := range e.loops {
 		s.add(&l.counters)
 	}
+	s.AcceptFailures = e.doors.failures.Load()
 	return s
 }
 

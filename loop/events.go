@@ -34,6 +34,7 @@ func (ev *events) OnTick() (time.Duration, gnet.Action) {
 // OnShutdown runs before gnet's loops end and close the descriptors that wake
 // them.
 func (ev *events) OnShutdown(gnet.Engine) {
+	ev.e.doors.end()
 	for _, r := range ev.e.reactor {
 		r.rest.mu.Lock()
 		r.ended = true
@@ -48,6 +49,8 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	t := ev.e.door
 	switch ctx := gc.Context().(type) {
 	case probe:
+		r.goroutine = goroutine()
+		accepting.Store(r.goroutine, r)
 		r.unbound = r.rest.init(gc.Fd(), ev.e.maxFD)
 		r.loop.turn() // what was posted before the loop was bound
 		return nil, gnet.None

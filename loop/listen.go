@@ -43,7 +43,11 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
 	}
-	e.listeners = findListeners(port.addr, cfg.Loops, e.maxFD)
+	if err := e.doors.learn(port.addr, e.reactor, e.maxFD); err != nil {
+		e.stop()
+		<-e.done
+		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
+	}
 	return e, nil
 }
 
@@ -76,6 +80,7 @@ func newEngine(cfg Config) (*Engine, error) {
 		ready:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	e.doors.log = cfg.Logger
 	for i := range cfg.Loops {
 		r := &reactor{e: e}
 		r.rest.visit() // until all loops are bound

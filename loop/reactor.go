@@ -15,16 +15,17 @@ import (
 
 // reactor is a loop's backend over gnet and the kernel.
 type reactor struct {
-	e       *Engine
-	loop    *Loop
-	el      atomic.Pointer[gnet.EventLoop] // nil until bound
-	unbound error                          // gnet's epoll instance was not found; known to bindLoops
-	current gnet.Conn                      // whose event gnet is handling
-	closing bool                           // current is to be closed
-	timer   *time.Timer
-	iovecs  []unix.Iovec
-	rest    rest
-	turns   atomic.Int32 // that may have kept gnet from its events; only the loop changes it
+	e         *Engine
+	loop      *Loop
+	el        atomic.Pointer[gnet.EventLoop] // nil until bound
+	unbound   error                          // gnet's epoll instance was not found; known to bindLoops
+	goroutine string                         // which gnet runs the loop on
+	current   gnet.Conn                      // whose event gnet is handling
+	closing   bool                           // current is to be closed
+	timer     *time.Timer
+	iovecs    []unix.Iovec
+	rest      rest
+	turns     atomic.Int32 // that may have kept gnet from its events; only the loop changes it
 
 	// Guarded by rest.mu.
 	turning bool // gnet is running a turn

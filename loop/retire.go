@@ -47,7 +47,10 @@ func findListeners(addr netip.AddrPort, n, highest int) []int {
 // retire closes listening sockets that gnet goes on owning, by putting another
 // socket in their place: one that listens too, so that gnet's accept finds
 // nothing rather than an error, but where nobody can connect to.
-func retire(listeners []int) error {
+func retire(listeners []door) error {
+	if len(listeners) == 0 {
+		return nil
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
@@ -60,7 +63,7 @@ func retire(listeners []int) error {
 		return os.NewSyscallError("listen", err)
 	}
 	for _, ln := range listeners {
-		if err := unix.Dup3(fd, ln, unix.O_CLOEXEC); err != nil {
+		if err := unix.Dup3(fd, ln.fd, unix.O_CLOEXEC); err != nil {
 			return os.NewSyscallError("dup3", err)
 		}
 	}

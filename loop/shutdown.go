@@ -19,7 +19,7 @@ func (e *Engine) StopAccepting() {
 	if e.refusing.Swap(true) {
 		return
 	}
-	if err := retire(e.listeners); err != nil {
+	if err := e.doors.close(); err != nil {
 		e.cfg.Logger.Warn("loop: listening sockets stay open until shutdown", "error", err)
 	}
 }
@@ -116,6 +116,7 @@ func (e *Engine) finish(err error) {
 		l.closeRelays()
 	}
 	for _, r := range e.reactor {
+		accepting.Delete(r.goroutine)
 		r.loop.shut()
 		r.stopTimer()
 		r.rest.close()
