@@ -28,7 +28,9 @@ func (d Driver) Open(s backend.Socket, remote netip.AddrPort, accept func(*Conn)
 	if !ok {
 		t = &ticket{accept: accept}
 	}
-	return d.l.opened(s, remote, t)
+	c := d.l.newConn(s, remote, t)
+	d.l.opened(c, t)
+	return c
 }
 
 // Receive delivers b to c, unless c is closed.

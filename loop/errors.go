@@ -7,7 +7,7 @@ var (
 	// ErrOverflow closes a connection whose queued bytes passed
 	// Config.MaxQueued.
 	ErrOverflow = errors.New("loop: outbound queue overflow")
-	// ErrPanic closes a connection whose callback panicked.
+	// ErrPanic closes a connection whose callback panicked, or ended its goroutine.
 	ErrPanic = errors.New("loop: callback panicked")
 	// ErrShutdown closes the connections that are open when the engine stops,
 	// and is returned by calls that come too late.

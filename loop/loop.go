@@ -23,6 +23,7 @@ type Loop struct {
 	closed bool
 
 	batch   []Task // the inbox's twin, being run
+	ran     int    // how many of batch have been
 	armed   bool   // a wake-up is outstanding
 	now     int64  // 0 until Now is asked for in this burst
 	alarm   int64  // when the backend's timer goes off; 0 when it is not set

@@ -44,15 +44,18 @@ func (l *Loop) PostFunc(f func()) bool { return l.Post(taskFunc(f)) }
 // runMail runs what is in the mailbox and what that posts.
 func (l *Loop) runMail() {
 	for range mailPasses {
-		l.mu.Lock()
-		l.inbox, l.batch = l.batch, l.inbox
-		l.mu.Unlock()
+		if len(l.batch) == 0 {
+			l.mu.Lock()
+			l.inbox, l.batch = l.batch, l.inbox
+			l.mu.Unlock()
+		}
 		if len(l.batch) == 0 {
 			return
 		}
-		for i := 0; i < len(l.batch); {
-			i = l.runTasks(i)
+		for l.ran < len(l.batch) {
+			l.runTasks()
 		}
+		l.ran = 0
 		clear(l.batch)
 		if l.batch = l.batch[:0]; cap(l.batch) > mailKeep {
 			l.batch = nil

@@ -115,6 +115,7 @@ func (m *lostMove) Run(l *Loop) {
 	remote := m.t.remote
 	c := &Conn{loop: l, handler: quiet{}, ip: remote.Addr().As16(), port: remote.Port(), flags: parts | isGone}
 	l.callAccept(c, m.t.accept)
-	l.callClosed(c, m.err)
+	h := c.handler
 	c.handler = quiet{}
+	l.callClosed(h, c, m.err)
 }

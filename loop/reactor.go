@@ -25,6 +25,8 @@ type reactor struct {
 	timer     *time.Timer
 	iovecs    []unix.Iovec
 	rest      rest
+	stand     *stand // runs burst; nil until there is one to run
+	burst     burst
 	turns     atomic.Int32 // that may have kept gnet from its events; only the loop changes it
 
 	// Guarded by rest.mu.
@@ -76,8 +78,7 @@ func (r *reactor) Run(context.Context) error {
 	r.rest.mu.Lock()
 	r.rest.summoned, r.turning = false, true
 	r.rest.mu.Unlock()
-	r.loop.turn()
-	r.idle(nil)
+	r.do(burst{kind: aTurn})
 	r.rest.mu.Lock()
 	defer r.rest.mu.Unlock()
 	r.turning = false

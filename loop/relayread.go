@@ -69,16 +69,18 @@ func (in *inbound) Run(l *Loop) {
 		}
 		return
 	}
-	switch c := r.conn; {
-	case c == nil:
-	case c.flags&(moves|isPaused) != 0:
+	c := r.conn
+	if c != nil && c.flags&(moves|isPaused) != 0 {
 		r.held = true // moveTo takes it along, Resume delivers it
 		return
+	}
+	defer func() { r.taken <- struct{}{} }()
+	switch {
+	case c == nil:
 	case r.chunkErr != nil:
 		c.ended(r.chunkErr)
 	default:
 		l.counters.bytesIn.Add(int64(len(r.chunk)))
 		c.data(r.chunk)
 	}
-	r.taken <- struct{}{}
 }

@@ -112,17 +112,18 @@ func (e *Engine) finish(err error) {
 	e.stopping = true
 	e.mu.Unlock()
 	e.refusing.Store(true)
-	for _, l := range e.loops {
-		l.closeRelays()
+	for _, r := range e.reactor {
+		r.do(burst{kind: relays})
 	}
 	for _, r := range e.reactor {
 		accepting.Delete(r.goroutine)
-		r.loop.shut()
+		r.do(burst{kind: theEnd})
 		r.stopTimer()
 		r.rest.close()
 	}
-	for _, l := range e.loops {
-		l.closeRelays() // those that the mailboxes brought
+	for _, r := range e.reactor {
+		r.do(burst{kind: relays}) // those that the mailboxes brought
+		r.stand.stop()
 	}
 	e.relaying.Wait()
 	e.watcher.close()

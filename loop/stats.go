@@ -7,16 +7,17 @@ type Stats struct {
 	Connections int64 // open now
 	Accepted    int64 // ever opened, adopted and moved ones included
 	Rejected    int64 // closed on arrival: over a limit, or stopping
-	// AcceptFailures is how often accept failed, mostly for lack of
-	// descriptors: then connections wait in the kernel's queue.
+	Overflows   int64 // closed because Config.MaxQueued was passed
+	Panics      int64 // callbacks and tasks that ended by a panic or Goexit
+	Discarded   int64 // frames sent to closed connections, or queued when one closed
+	LostMoves   int64 // connections lost on the way to another loop
+	Sends       int64 // send system calls
+	BytesIn     int64
+	BytesOut    int64
+
+	// AcceptFailures is how often accept failed, mostly for lack of descriptors:
+	// then connections wait in the kernel's queue.
 	AcceptFailures int64
-	Overflows      int64 // closed because Config.MaxQueued was passed
-	Panics         int64 // recovered from callbacks and tasks
-	Discarded      int64 // frames sent to closed connections, or queued when one closed
-	LostMoves      int64 // connections lost on the way to another loop
-	Sends          int64 // send system calls
-	BytesIn        int64
-	BytesOut       int64
 }
 
 type counters struct {
