@@ -38,6 +38,7 @@ type Loop struct {
 	iov     [][]byte // one send's pieces
 	idle    chan<- struct{}
 	relays  map[*relay]struct{} // the connections that are not the backend's
+	stands  []*stand            // for Contain; as many as calls were nested
 
 	writers  atomic.Int64 // the relays' writing goroutines
 	draining atomic.Bool  // their ends matter

@@ -14,9 +14,11 @@ type Task interface {
 	Run(l *Loop)
 }
 
-type taskFunc func()
+// TaskFunc is a function as a Task.
+type TaskFunc func()
 
-func (f taskFunc) Run(*Loop) { f() }
+// Run implements Task.
+func (f TaskFunc) Run(*Loop) { f() }
 
 // Post hands t to the loop. Tasks run in the order in which they were posted.
 // It reports false, and will not run t, when the loop has ended. It is safe
@@ -39,7 +41,7 @@ func (l *Loop) Post(t Task) bool {
 }
 
 // PostFunc is Post for a function.
-func (l *Loop) PostFunc(f func()) bool { return l.Post(taskFunc(f)) }
+func (l *Loop) PostFunc(f func()) bool { return l.Post(TaskFunc(f)) }
 
 // runMail runs what is in the mailbox and what that posts.
 func (l *Loop) runMail() {

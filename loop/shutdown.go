@@ -124,6 +124,7 @@ func (e *Engine) finish(err error) {
 	for _, r := range e.reactor {
 		r.do(burst{kind: relays}) // those that the mailboxes brought
 		r.stand.stop()
+		r.loop.stopStands()
 	}
 	e.relaying.Wait()
 	e.watcher.close()
