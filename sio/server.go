@@ -34,6 +34,8 @@ type Server struct {
 
 	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
+	roomHooks tally // hooks of OnRoom that run
+
 	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
 	made     int        // parents so far
 	engine   *loop.Engine
