@@ -190,8 +190,8 @@ type Config struct {
 	// Handler serves the requests outside Path; they get a 404 when it is nil.
 	Handler http.Handler
 
-	// OnPanic, when set, is called after a handler has panicked with v; the panic
-	// is also logged and counted. event is its event, or "connection",
+	// OnPanic, when set, is called after a handler has panicked with v, or, v being
+	// [ErrGoexit], has ended its goroutine; this is also logged and counted. event is its event, or "connection",
 	// "middleware", "disconnecting" or "disconnect". s keeps its connection,
 	// except that it is refused when a middleware, and disconnected when a
 	// connection handler has panicked. Called on the goroutine of the handler.

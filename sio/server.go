@@ -75,7 +75,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	engine := cfg.engine()
 	if cfg.OnUpgrade != nil {
-		engine.OnUpgrade = func(s *eio.Session) { srv.protect("upgrade", func() { cfg.OnUpgrade(connOf(s)) }) }
+		engine.OnUpgrade = func(s *eio.Session) {
+			srv.protectOn(s.Loop(), "upgrade", func() { cfg.OnUpgrade(connOf(s)) })
+		}
 	}
 	if !cfg.NoClient {
 		bundle := clientbundle.New(cfg.Client)
