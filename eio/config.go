@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sioserver/sioserver/internal/safelog"
 )
 
 // Config is what a [Server] is made from. The zero value is the reference
@@ -251,9 +253,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.Fallback == nil {
 		cfg.Fallback = http.NotFoundHandler()
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	return nil
 }
 

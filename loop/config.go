@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+
+	"github.com/sioserver/sioserver/internal/safelog"
 )
 
 const (
@@ -56,8 +58,6 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxQueued == 0 {
 		c.MaxQueued = defaultMaxQueued
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger = safelog.Wrap(c.Logger)
 	return c, nil
 }

@@ -10,16 +10,22 @@ import (
 
 // quietLogger gives gnet's messages to slog at debug level: what matters of
 // them is reported as errors and counters. gnet makes it the process's default,
-// which is shared by all engines.
+// which is shared by all engines. The application's handler may end its goroutine, so it
+// runs on another one than gnet's.
 type quietLogger struct {
 	log    *slog.Logger
 	failed func(error) // is told of the system's errors
 }
 
 func (q quietLogger) logf(level, format string, args []any) {
-	if q.log.Enabled(context.Background(), slog.LevelDebug) {
-		q.log.Debug("gnet: "+fmt.Sprintf(format, args...), "gnetLevel", level)
-	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if q.log.Enabled(context.Background(), slog.LevelDebug) {
+			q.log.Debug("gnet: "+fmt.Sprintf(format, args...), "gnetLevel", level)
+		}
+	}()
+	<-done
 }
 
 // Debugf implements gnet's logger, as the following methods do.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/internal/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -257,9 +258,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxConnections < 0 {
 		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	if r := cfg.ConnectionStateRecovery; r != nil {
 		own := *r
 		cfg.ConnectionStateRecovery = &own

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"regexp"
@@ -47,7 +48,7 @@ func (v trappedValue) MarshalJSON() ([]byte, error) { v.spring(); return []byte(
 // trappedParser springs when it parses, or splits an acknowledgement.
 type trappedParser struct {
 	sio.Parser
-	parse, splitAck, welcome *trap
+	parse, splitAck *trap
 }
 
 func (p trappedParser) Parse(b []byte, binary bool) (socketio.Header, error) {
@@ -59,6 +60,14 @@ func (p trappedParser) SplitAck(b []byte) ([][]byte, error) {
 	p.splitAck.spring()
 	return p.Parser.SplitAck(b)
 }
+
+// trappedLog springs at each record.
+type trappedLog struct{ *trap }
+
+func (l trappedLog) Enabled(context.Context, slog.Level) bool  { l.spring(); return true }
+func (l trappedLog) Handle(context.Context, slog.Record) error { l.spring(); return nil }
+func (l trappedLog) WithAttrs([]slog.Attr) slog.Handler        { return l }
+func (l trappedLog) WithGroup(string) slog.Handler             { return l }
 
 // place is where user code runs.
 type place struct {
@@ -305,6 +314,18 @@ var places = map[string]place{
 				w.want("431[true]")
 			}
 			w.alive()
+		},
+	},
+	"logger": {
+		cfg: func(tr *trap, cfg *sio.Config) { cfg.Logger = slog.New(trappedLog{tr}) },
+		setup: func(_ *trap, f *fixture) {
+			f.On("go", func(context.Context, *sio.Event) error { panic("a bug") })
+			f.On("inline go", func(context.Context, *sio.Event) error { panic("a bug") }, sio.Inline())
+		},
+		run: func(_ *testing.T, _ *fixture, w *ws) {
+			w.send(`42["go"]`)
+			w.alive()
+			w.send(`42["inline go"]`)
 		},
 	},
 	"Headers": {
