@@ -31,7 +31,11 @@ func hogServer() {
 	var log bytes.Buffer
 	var mu sync.Mutex
 	logger := slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil))
-	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, Logger: logger}, acceptEcho)
+	var e *loop.Engine
+	var err error
+	e, err = loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, Logger: logger}, func(*loop.Conn) loop.Handler {
+		return &mover{&e}
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -76,6 +80,21 @@ func hogServer() {
 	defer cancel()
 	fmt.Println("shutdown:", e.Shutdown(ctx))
 }
+
+// mover echoes; at 'm' the connection moves to the other loop, and echoes an 'x' there.
+type mover struct{ e **loop.Engine }
+
+func (h *mover) Data(c *loop.Conn, b []byte) {
+	if b[0] != 'm' {
+		c.Send(frame(b))
+		return
+	}
+	to := (*h.e).Loops()[1-c.Loop().Index()]
+	c.MoveTo(to, []byte("x"), func(*loop.Conn) loop.Handler { return h })
+}
+
+func (*mover) Flushed(*loop.Conn)       {}
+func (*mover) Closed(*loop.Conn, error) {}
 
 type lockedWriter struct {
 	mu *sync.Mutex
@@ -258,4 +277,34 @@ func TestAcceptRacesForDescriptors(t *testing.T) {
 	if failures, _ := h.report(); failures == 0 {
 		t.Error("no accept has failed")
 	}
+}
+
+// A connection that moves has to wait for descriptors, but is not lost.
+func TestMoveWithoutDescriptors(t *testing.T) {
+	h := startHog(t)
+	var moving, staying []net.Conn
+	for range 8 {
+		moving = append(moving, h.dial())
+		staying = append(staying, h.dial())
+	}
+	h.mustEcho(moving, "at first")
+	h.mustEcho(staying, "at first")
+	h.do("grab")
+	h.do("fight")
+	for _, c := range moving {
+		if _, err := c.Write([]byte("m")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		h.mustEcho(staying, "during the moves")
+	}
+	h.do("free")
+	for i, c := range moving {
+		c.SetDeadline(time.Now().Add(20 * time.Second))
+		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+			t.Fatalf("connection %d is lost on its way: %v", i, err)
+		}
+	}
+	h.mustEcho(moving, "afterwards")
 }

@@ -68,7 +68,9 @@
 // itself fails, because other parts of the process have taken the last descriptors or
 // the system is short of memory, the loop goes on with its connections and accepts
 // again after a pause; until then new ones wait in the kernel's queue. The log has the
-// first failure, and Stats.AcceptFailures counts them. See type acceptError for how
+// first failure, and Stats.AcceptFailures counts them. Connections that move between
+// loops wait for descriptors too; an engine holds 16 in reserve, by which they leave
+// their loops. See type acceptError for how
 // gnet, which would end, is kept from it.
 //
 // # Memory

@@ -18,6 +18,7 @@ type Engine struct {
 	watcher *watcher
 	maxFD   int           // a connection with a higher descriptor is rejected
 	moves   chan struct{} // has room for the moves that may be under way at once
+	spares  spares        // for as many
 
 	host    host
 	started chan struct{} // gnet has all its loops
@@ -80,10 +81,10 @@ func (e *Engine) connections() (n int64) {
 // refuses tells whether the connection that has descriptor fd is not let in.
 // A moved one was let in before.
 func (e *Engine) refuses(fd int, t *ticket) bool {
-	if t.moved || fd > e.maxFD {
-		return fd > e.maxFD
+	if t.moved {
+		return false
 	}
-	return e.refusing.Load() || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
+	return fd > e.maxFD || e.refusing.Load() || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
 }
 
 // addrPortOf is a's address without a zone, and [::]:0 when it has none.

@@ -191,7 +191,7 @@ func (r *reactor) Close(s backend.Socket) {
 // Detach duplicates the descriptor, so that the original's close does not end
 // the stream.
 func (r *reactor) Detach(s backend.Socket) (any, error) {
-	fd, err := unix.FcntlInt(uintptr(s.Fd()), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := r.e.spares.dup(s.Fd())
 	r.Close(s)
 	return fd, os.NewSyscallError("fcntl", err)
 }
@@ -232,16 +232,27 @@ func (r *reactor) Attach(stream, attached any, failed func(error)) {
 		defer r.e.attaching.Done()
 		r.e.moves <- struct{}{} // a move needs descriptors of its own: few at a time
 		defer func() { <-r.e.moves }()
-		f := os.NewFile(uintptr(stream.(int)), "")
-		nc, err := net.FileConn(f)
-		_ = f.Close()
-		if err == nil {
-			err = r.enroll(nc, attached.(*ticket))
-		}
-		if err != nil {
+		if err := r.enter(stream.(int), attached.(*ticket)); err != nil {
 			failed(err)
 		}
 	}()
+}
+
+// enter opens the stream with descriptor fd, which is consumed, on the loop.
+func (r *reactor) enter(fd int, t *ticket) error {
+	f := os.NewFile(uintptr(fd), "")
+	defer r.e.spares.fill()
+	defer f.Close()
+	for try := 1; ; try++ {
+		nc, err := net.FileConn(f)
+		if err == nil {
+			err = r.enroll(nc, t)
+		}
+		if !scarce(err) || try == moveTries || r.e.isStopping() {
+			return err
+		}
+		time.Sleep(moveRetry)
+	}
 }
 
 // enroll opens nc on the loop and waits for it. nc is consumed.

@@ -102,6 +102,12 @@ func (e *Engine) stop() {
 	}
 }
 
+func (e *Engine) isStopping() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopping
+}
+
 // finish ends what gnet's end leaves behind. gnet's loops have ended, so this
 // goroutine may act in their place.
 func (e *Engine) finish(err error) {
@@ -128,6 +134,7 @@ func (e *Engine) finish(err error) {
 	}
 	e.relaying.Wait()
 	e.watcher.close()
+	e.spares.close()
 	e.err = err
 	close(e.done)
 }
