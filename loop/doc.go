@@ -70,8 +70,7 @@
 // again after a pause; until then new ones wait in the kernel's queue. The log has the
 // first failure, and Stats.AcceptFailures counts them. Connections that move between
 // loops wait for descriptors too; an engine holds 16 in reserve, by which they leave
-// their loops. See type acceptError for how
-// gnet, which would end, is kept from it.
+// their loops. See type acceptError for how gnet, which would end, is kept from it.
 //
 // # Memory
 //

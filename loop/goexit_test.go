@@ -232,3 +232,75 @@ func TestGoexitLeavesTheBurstToOthers(t *testing.T) {
 		t.Errorf("%d panics are counted, want %d", p, 2*n)
 	}
 }
+
+// faulty is an adopted connection of which one method ends in another way than by
+// returning.
+type faulty struct {
+	net.Conn
+	where string
+	end   func()
+}
+
+func (f faulty) Read(b []byte) (int, error) {
+	n, err := f.Conn.Read(b)
+	if f.where == "Read" && n > 0 {
+		f.end()
+	}
+	return n, err
+}
+
+func (f faulty) Write(b []byte) (int, error) {
+	if f.where == "Write" {
+		f.end()
+	}
+	return f.Conn.Write(b)
+}
+
+func (f faulty) Close() error {
+	err := f.Conn.Close()
+	if f.where == "Close" {
+		f.end()
+	}
+	return err
+}
+
+func TestAdoptedConnectionsEndInAnyWay(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("a bug") }, "Goexit": runtime.Goexit} {
+		for where, want := range map[string]error{"Read": loop.ErrPanic, "Write": loop.ErrPanic, "Close": io.EOF} {
+			t.Run(where+", "+name, func(t *testing.T) {
+				e := start(t, loop.Config{Loops: 1, Logger: slog.New(slog.DiscardHandler)}, acceptEcho)
+				closed := make(chan error, 1)
+				ours, theirs := socketPair(t)
+				ours.SetDeadline(time.Now().Add(20 * time.Second))
+				err := e.Adopt(faulty{theirs, where, end}, nil, func(*loop.Conn) loop.Handler {
+					return &recorder{
+						data:   func(c *loop.Conn, b []byte) { c.Send(frame(b)) },
+						closed: func(_ *loop.Conn, err error) { closed <- err },
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ours.Write([]byte("x"))
+				if where == "Close" {
+					ours.(*net.TCPConn).CloseWrite()
+				}
+				if got, _ := io.ReadAll(ours); (string(got) == "x") != (where == "Close") {
+					t.Errorf("got %q", got)
+				}
+				select {
+				case err := <-closed:
+					if err != want {
+						t.Errorf("closed with %v, want %v", err, want)
+					}
+				case <-time.After(20 * time.Second):
+					t.Fatal("it is not closed")
+				}
+				shutdown(t, e)
+				if p := e.Stats().Panics; p != 1 {
+					t.Errorf("%d panics are counted, want 1", p)
+				}
+			})
+		}
+	}
+}

@@ -14,13 +14,19 @@ func (l *Loop) rescue(c *Conn, where string, finished *bool) {
 		return
 	}
 	p := recover()
+	if c != nil {
+		c.closeWith(ErrPanic)
+	}
+	l.report(where, p)
+}
+
+// report accounts for a call that has not returned. p is what recover has returned. It is
+// safe for concurrent use.
+func (l *Loop) report(where string, p any) {
 	if p == nil {
 		p = "runtime.Goexit"
 	}
 	l.counters.panics.Add(1)
-	if c != nil {
-		c.closeWith(ErrPanic)
-	}
 	l.log.Error("loop: callback panicked", "in", where, "panic", p, "stack", string(debug.Stack()))
 }
 
