@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -31,14 +32,14 @@ func hogServer() {
 	var log bytes.Buffer
 	var mu sync.Mutex
 	logger := slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil))
-	var e *loop.Engine
-	var err error
-	e, err = loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, Logger: logger}, func(*loop.Conn) loop.Handler {
-		return &mover{&e}
+	var engine atomic.Pointer[loop.Engine]
+	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, Logger: logger}, func(*loop.Conn) loop.Handler {
+		return &mover{&engine}
 	})
 	if err != nil {
 		panic(err)
 	}
+	engine.Store(e)
 	fmt.Println(e.Addr())
 	var free chan struct{}
 	var hogs sync.WaitGroup
@@ -82,14 +83,14 @@ func hogServer() {
 }
 
 // mover echoes; at 'm' the connection moves to the other loop, and echoes an 'x' there.
-type mover struct{ e **loop.Engine }
+type mover struct{ engine *atomic.Pointer[loop.Engine] }
 
 func (h *mover) Data(c *loop.Conn, b []byte) {
 	if b[0] != 'm' {
 		c.Send(frame(b))
 		return
 	}
-	to := (*h.e).Loops()[1-c.Loop().Index()]
+	to := h.engine.Load().Loops()[1-c.Loop().Index()]
 	c.MoveTo(to, []byte("x"), func(*loop.Conn) loop.Handler { return h })
 }
 

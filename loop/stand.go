@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"iter"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -13,7 +14,8 @@ import (
 //
 // The runtime ends the process when a coroutine that is tied to a thread of the
 // operating system gives way. Therefore what a callback has locked by
-// runtime.LockOSThread is unlocked after it, once.
+// runtime.LockOSThread is unlocked after it, once; when the goroutine ends, up to
+// mostLocks times.
 type stand struct {
 	loop *Loop
 	task Task
@@ -21,6 +23,8 @@ type stand struct {
 	stop func()
 	bug  string // a panic of the task that was not recovered
 }
+
+const mostLocks = 1000
 
 func newStand(l *Loop) *stand {
 	s := &stand{loop: l}
@@ -52,6 +56,9 @@ func (s *stand) live(yield func(finished bool) bool) {
 		}
 		if p := recover(); p != nil {
 			s.bug = fmt.Sprintf("%v\n\n%s", p, debug.Stack())
+		}
+		for range mostLocks {
+			runtime.UnlockOSThread()
 		}
 		yield(false)
 	}()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 )
 
 // Wrap returns l, or the default logger when l is nil, without its panics: a record that
@@ -26,6 +27,7 @@ type handler struct{ slog.Handler }
 // Enabled implements slog.Handler, as the following methods do.
 func (h handler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	defer func() {
+		runtime.UnlockOSThread() // it may be on an event loop: see loop.Contain
 		if recover() != nil {
 			enabled = false
 		}
@@ -36,6 +38,7 @@ func (h handler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 // Handle reports a panic as an error.
 func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	defer func() {
+		runtime.UnlockOSThread()
 		if v := recover(); v != nil {
 			err = fmt.Errorf("safelog: the handler has panicked: %v", v)
 		}
