@@ -25,7 +25,8 @@ var targets = sync.Pool{New: func() any { return new(target) }}
 // checked and goes out as it is, nil as null.
 //
 // Strings, numbers, booleans, nil and json.RawMessage do not allocate when dst
-// has room. On an error dst comes back unchanged.
+// has room. On an error, which is a [*PanicError] for a panic of v's own methods,
+// dst comes back unchanged.
 func Append(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -79,12 +80,7 @@ func appendRaw(dst []byte, raw json.RawMessage) ([]byte, error) {
 }
 
 func appendSonic(dst []byte, v any) ([]byte, error) {
-	t := targets.Get().(*target)
-	t.b = dst
-	err := encoder.EncodeInto(&t.b, v, encodeOptions)
-	out := t.b
-	t.b = nil
-	targets.Put(t)
+	out, err := encodeSonic(dst, v)
 	if err != nil {
 		return dst, err
 	}
@@ -96,4 +92,17 @@ func appendSonic(dst []byte, v any) ([]byte, error) {
 		out = out[:start+len(dropZeroSigns(added))]
 	}
 	return out, nil
+}
+
+// encodeSonic appends v to dst as sonic does. On an error out is of no use; after a
+// panic of v's methods nothing that was in use is used again.
+func encodeSonic(dst []byte, v any) (out []byte, err error) {
+	defer Rescue(&err)
+	t := targets.Get().(*target)
+	t.b = dst
+	err = encoder.EncodeInto(&t.b, v, encodeOptions)
+	out = t.b
+	t.b = nil
+	targets.Put(t)
+	return out, err
 }

@@ -47,11 +47,14 @@ func IsNull(raw []byte) bool {
 // IsJSON reports whether JSON can say what b, which has passed Skip, says: whether
 // there are no binary values, dates, other extensions, NaN or infinities in it, and
 // AppendJSON loses nothing. It does not allocate.
-func IsJSON(b []byte) bool {
+func IsJSON(b []byte) bool { return isJSON(b, false) }
+
+// isJSON is IsJSON, or whether that is so but for binary values.
+func isJSON(b []byte, binary bool) bool {
 	for len(b) > 0 {
 		h, size, err := readHead(b)
 		switch {
-		case err != nil, h.kind == kindBinary, h.kind == kindTime, h.kind == kindExt:
+		case err != nil, h.kind == kindBinary && !binary, h.kind == kindTime, h.kind == kindExt:
 			return false
 		case h.kind == kindFloat && h.float()-h.float() != 0:
 			return false
