@@ -79,30 +79,24 @@ func appendRaw(dst []byte, raw json.RawMessage) ([]byte, error) {
 	return appendValid(dst, []byte(raw)), nil
 }
 
-func appendSonic(dst []byte, v any) ([]byte, error) {
-	out, err := encodeSonic(dst, v)
+func appendSonic(dst []byte, v any) (out []byte, err error) {
+	defer Rescue(&err) // then t is not used again
+	out = dst
+	t := targets.Get().(*target)
+	t.b = dst
+	err = encoder.EncodeInto(&t.b, v, encodeOptions)
+	b := t.b
+	t.b = nil
+	targets.Put(t)
 	if err != nil {
 		return dst, err
 	}
 	start := len(dst)
-	if added := out[start:]; !utf8.Valid(added) {
-		out = appendValid(dst, bytes.Clone(added))
+	if added := b[start:]; !utf8.Valid(added) {
+		b = appendValid(dst, bytes.Clone(added))
 	}
-	if added := out[start:]; bytes.Contains(added, []byte("-0")) {
-		out = out[:start+len(dropZeroSigns(added))]
+	if added := b[start:]; bytes.Contains(added, []byte("-0")) {
+		b = b[:start+len(dropZeroSigns(added))]
 	}
-	return out, nil
-}
-
-// encodeSonic appends v to dst as sonic does. On an error out is of no use; after a
-// panic of v's methods nothing that was in use is used again.
-func encodeSonic(dst []byte, v any) (out []byte, err error) {
-	defer Rescue(&err)
-	t := targets.Get().(*target)
-	t.b = dst
-	err = encoder.EncodeInto(&t.b, v, encodeOptions)
-	out = t.b
-	t.b = nil
-	targets.Put(t)
-	return out, err
+	return b, nil
 }

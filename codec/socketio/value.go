@@ -32,20 +32,24 @@ func (e *valueEncoder) append(v any) error {
 	return e.appendAny(v)
 }
 
-// appendAny appends a value of any other type. A panic of the value's own methods is
-// an error.
+// appendAny appends a value of any other type.
 func (e *valueEncoder) appendAny(v any) (err error) {
-	defer jsonenc.Rescue(&err)
 	var s survey
 	rv := reflect.ValueOf(v)
 	switch s.root(rv, 0); {
 	case s.err != nil:
 		return s.err
 	case s.binary:
-		return e.walk(rv)
+		return e.start(rv)
 	}
 	e.b, err = jsonenc.Append(e.b, v)
 	return err
+}
+
+// start is walk, except that a panic of v's own methods is an error.
+func (e *valueEncoder) start(v reflect.Value) (err error) {
+	defer jsonenc.Rescue(&err)
+	return e.walk(v)
 }
 
 func (e *valueEncoder) appendBinary(b []byte) {
