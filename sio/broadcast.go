@@ -68,8 +68,9 @@ func (o BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
 }
 
 // Emit sends an event to everybody who is addressed at this moment. It encodes
-// args once, before it returns; see [Socket.Emit] for them and for the errors.
-// It is not an error when nobody is addressed.
+// args once, before it returns; see [Socket.Emit] for them and for the errors, after
+// which nothing was sent, neither here nor to other servers. It is not an error when
+// nobody is addressed.
 func (o BroadcastOperator) Emit(event string, args ...any) error {
 	if err := checkEvent(event); err != nil {
 		return err
@@ -80,7 +81,7 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 			return o.ns.log.publish(o, nil, event, args)
 		}
 		if a := o.remote(); a != nil {
-			return a.Broadcast(adapter.Packet{Event: event, Args: args}, o.options())
+			return o.broadcastBy(a, event, args)
 		}
 		return o.emit(event, args)
 	})
@@ -88,7 +89,7 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 
 // emit broadcasts to the sockets that a namespace, which is no parent, has here.
 func (o BroadcastOperator) emit(event string, args []any) error {
-	if o.ns.log != nil && !o.volatile && o.ns.keepers() == nil {
+	if o.logsHere() {
 		return o.ns.log.broadcast(o, event, args)
 	}
 	m, err := eventMessage(o.ns, 0, false, event, args)

@@ -48,13 +48,20 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 		return nil, cause(ctx, err)
 	}
 	c := &collector{servers: 1, done: make(chan struct{})}
-	p := adapter.Packet{Event: event, Args: args}
 	err := o.eachNamespace(func(o BroadcastOperator) error {
-		c.Servers(1)
-		if a := o.remote(); a != nil {
-			return a.BroadcastAck(ctx, p, o.options(), c)
+		a := o.remote()
+		if a == nil {
+			c.Servers(1)
+			return o.emitAck(ctx, adapter.Packet{Event: event, Args: args}, c)
 		}
-		return o.emitAck(ctx, p, c)
+		p, err := o.prepare(event, true, args)
+		if err != nil {
+			return err
+		}
+		defer p.release()
+		p.packet.Prepared = &p
+		c.Servers(1)
+		return a.BroadcastAck(ctx, p.packet, o.options(), c)
 	})
 	if err != nil {
 		return nil, err
@@ -160,16 +167,19 @@ type castAck struct {
 
 // emitAck broadcasts to a namespace that is no parent and reports to acks.
 func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
-	a := &castAck{id: o.ns.ackIDs.Add(1) - 1, acks: acks}
-	m, err := eventMessage(o.ns, a.id, true, p.Event, p.Args)
-	if err != nil {
-		return err
+	own := preparedFor(o.ns, p)
+	if own == nil {
+		here, err := o.prepare(p.Event, true, p.Args)
+		if err != nil {
+			return err
+		}
+		defer here.release()
+		own = &here
 	}
-	defer m.release()
-	m.mark(o.ns.srv, o.plain, o.volatile)
+	a := &castAck{id: own.id, acks: acks}
 	a.shards.Store(1)
 	context.AfterFunc(ctx, a.cancel)
-	o.cast(m, a)
+	o.cast(own.message, a)
 	a.sent()
 	return nil
 }
@@ -209,7 +219,11 @@ func (a *castAck) cancel() {
 
 // reply implements ackSink.
 func (a *castAck) reply(args RawArgs) {
-	a.acks.Answer(adapter.Answer{Data: args.Raw(0), Attachments: args.attachments})
+	data, attachments, err := args.first()
+	if err != nil {
+		data = []byte("null") // it has no JSON form
+	}
+	a.acks.Answer(adapter.Answer{Data: data, Attachments: attachments})
 }
 
 // gone implements ackSink.

@@ -22,6 +22,9 @@ func (l local) Broadcast(p adapter.Packet, o adapter.Options) error {
 	if p.Offset != "" && l.ns.log != nil {
 		return l.ns.log.receive(p, l.operator(o))
 	}
+	if own := preparedFor(l.ns, p); own != nil {
+		return l.operator(o).emitPrepared(own)
+	}
 	return l.operator(o).emit(p.Event, p.Args)
 }
 

@@ -61,7 +61,11 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 			return err
 		}
 	}
-	if err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: args}, p.options, p.deliver); err != nil {
+	list, err := spread(args, nil)
+	if err == nil {
+		err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: list}, p.options, p.deliver)
+	}
+	if err != nil {
 		d.drop()
 		p.bare.release()
 	}

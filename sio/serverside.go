@@ -31,7 +31,7 @@ func (e *ServerEvent) Name() string { return e.name }
 // WantsAck reports whether the other server waits for an answer.
 func (e *ServerEvent) WantsAck() bool { return e.reply != nil }
 
-// Ack answers with one value. It returns [ErrAcked] when no answer is expected
+// Ack answers with one value, the first of [RawArgs]. It returns [ErrAcked] when no answer is expected
 // any more.
 func (e *ServerEvent) Ack(v any) error {
 	if e.reply == nil || e.acked.Load() {
@@ -50,6 +50,10 @@ func (e *ServerEvent) Ack(v any) error {
 
 // rawArgs encodes values as the arguments of an event.
 func rawArgs(args []any) (RawArgs, error) {
+	args, err := spread(args, nil)
+	if err != nil {
+		return RawArgs{}, err
+	}
 	b, attachments, err := socketio.AppendAck(nil, "/", 0, args)
 	if err != nil {
 		return RawArgs{}, err
@@ -84,7 +88,11 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 		ns.warnAlone()
 		return nil
 	}
-	return ns.adapter.ServerSideEmit(adapter.Packet{Event: event, Args: args})
+	list, err := spread(args, nil)
+	if err != nil {
+		return err
+	}
+	return ns.adapter.ServerSideEmit(adapter.Packet{Event: event, Args: list})
 }
 
 // ServerSideEmitAck is ServerSideEmit for an event that every other server is to
@@ -98,10 +106,15 @@ func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args .
 		ns.warnAlone()
 		return nil, nil
 	}
-	answers, err := ns.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: args})
+	list, err := spread(args, nil)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := ns.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: list})
 	responses := make([]RawArgs, len(answers))
 	for i, a := range answers {
 		responses[i] = rawAnswer(a)
+		responses[i].text = true
 	}
 	if err != nil {
 		err = &AckError{Responses: responses, Err: err}
@@ -132,6 +145,7 @@ func (ns *Namespace) serverEvent(p adapter.Packet, reply func(a adapter.Answer))
 		ns.srv.cfg.Logger.Debug("sio: invalid event from another server", "event", p.Event, "error", err)
 		return
 	}
+	args.text = true
 	e := &ServerEvent{RawArgs: args, name: p.Event, reply: reply}
 	for _, h := range ns.hooks.Load().server {
 		if h.event == p.Event {

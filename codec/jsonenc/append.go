@@ -92,6 +92,9 @@ func appendSonic(dst []byte, v any) (out []byte, err error) {
 		return dst, err
 	}
 	start := len(dst)
+	if added := b[start:]; len(added) > MaxDepth && tooDeep(added) {
+		return dst, ErrTooDeep // by what the value's own methods have returned
+	}
 	if added := b[start:]; !utf8.Valid(added) {
 		b = appendValid(dst, bytes.Clone(added))
 	}
@@ -99,4 +102,13 @@ func appendSonic(dst []byte, v any) (out []byte, err error) {
 		b = b[:start+len(dropZeroSigns(added))]
 	}
 	return b, nil
+}
+
+// tooDeep reports whether valid JSON is nested deeper than MaxDepth.
+func tooDeep(b []byte) bool {
+	if bytes.Count(b, []byte{'['})+bytes.Count(b, []byte{'{'}) <= MaxDepth {
+		return false
+	}
+	_, err := Skip(b)
+	return err == ErrTooDeep
 }

@@ -27,13 +27,16 @@ func AppendJSON(dst, b []byte) ([]byte, error) {
 	return w.b, nil
 }
 
-// Arg returns the raw value as an argument for other encoders: a socketio.RawArg when
-// JSON with attachments says all of it, else what DecodeValue makes of it, because of
-// a date, NaN, an infinity or an unknown extension. The argument refers to b. The errors are those
+// Arg returns the raw value as an argument for other encoders: a []byte for bin, a
+// socketio.RawArg when JSON with attachments says all of it, else what DecodeValue
+// makes of it, because of a date, NaN or an infinity in it. The argument refers to b. The errors are those
 // of DecodeValue.
 func Arg(b []byte) (any, error) {
 	if err := isOne(b); err != nil {
 		return nil, err
+	}
+	if h, size, _ := readHead(b); h.kind == kindBinary {
+		return b[size:], nil
 	}
 	if !isJSON(b, true) {
 		value, _, err := decodeAny(b)

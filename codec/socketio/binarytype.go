@@ -74,12 +74,13 @@ func reachesBinary(t reflect.Type, seen map[reflect.Type]bool) bool {
 // sent behind interfaces, as far as it takes to know that there are binary ones: the
 // walk goes on from there.
 type survey struct {
+	all    bool // goes on when there are binary ones
 	binary bool // there is one, or the nesting is so deep that the walk has to report it
 	err    error
 }
 
 // done reports whether there is nothing left to find out.
-func (s *survey) done() bool { return s.binary || s.err != nil }
+func (s *survey) done() bool { return s.binary && !s.all || s.err != nil }
 
 // root visits a value that was given as an interface.
 func (s *survey) root(v reflect.Value, depth int) {
@@ -99,7 +100,7 @@ func (s *survey) visit(v reflect.Value, depth int) {
 		s.root(v.Elem(), depth)
 		return
 	case isBinary(v.Type()):
-		s.binary = !v.IsNil()
+		s.binary = s.binary || !v.IsNil()
 		return
 	case depth == jsonenc.MaxDepth:
 		s.binary = true

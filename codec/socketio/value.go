@@ -46,6 +46,18 @@ func (e *valueEncoder) appendAny(v any) (err error) {
 	return err
 }
 
+// Check returns the error of a value that AppendEvent refuses because of its type, for
+// what encodes values otherwise.
+func Check(v any) error {
+	switch v.(type) {
+	case nil, []byte, string, bool, int, int64, float64, json.RawMessage, RawArg:
+		return nil
+	}
+	s := survey{all: true}
+	s.root(reflect.ValueOf(v), 0)
+	return s.err
+}
+
 // start is walk, except that a panic of v's own methods is an error.
 func (e *valueEncoder) start(v reflect.Value) (err error) {
 	defer jsonenc.Rescue(&err)

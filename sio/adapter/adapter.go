@@ -76,12 +76,17 @@ type Local interface {
 
 // Packet is an event, not encoded for any wire: values as the emitter gave
 // them, or as an adapter's codec has decoded them. []byte values, at any depth,
-// are binary; the rest is what JSON can express.
+// are binary; the rest is what JSON can express. An argument that was received and is
+// passed on is a socketio.RawArg, which marshals itself as JSON.
 type Packet struct {
 	Event string
 	Args  []any
 	// Offset names the packet among those that a [Recoverer] keeps; "" when it is not kept.
 	Offset string
+	// Prepared is what the namespace that emits the packet has made of it for its own
+	// sockets, which are sent that when the adapter hands the packet to [Local]. It is
+	// for nobody else; nil in what comes from other servers.
+	Prepared any
 }
 
 // Options say whom an operation is for: the union of Rooms, or everybody when

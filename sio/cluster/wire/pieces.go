@@ -45,7 +45,7 @@ func (v Value) Packet() (p adapter.Packet, namespace string, err error) {
 }
 
 // Event returns the event whose name and arguments are an array. Arguments are
-// json.RawMessage, or what msgpack.DecodeValue makes of those that are not JSON.
+// json.RawMessage, or what msgpack.Arg makes of those that are not JSON.
 func (v Value) Event() (p adapter.Packet, err error) {
 	items, err := v.Items()
 	if err != nil {
@@ -77,8 +77,7 @@ func (v Value) Event() (p adapter.Packet, err error) {
 
 func (v Value) argument() (arg any, err error) {
 	if v.mp && !msgpack.IsJSON(v.raw) {
-		err = msgpack.DecodeValue(v.raw, &arg)
-		return arg, err
+		return msgpack.Arg(v.raw)
 	}
 	raw, err := v.json()
 	return raw, err
@@ -126,8 +125,8 @@ func (v Value) Answer() (a adapter.Answer, err error) {
 		a.Data, err = v.json()
 		return a, err
 	}
-	var arg any
-	if err = msgpack.DecodeValue(v.raw, &arg); err != nil {
+	arg, err := msgpack.Arg(v.raw)
+	if err != nil {
 		return a, err
 	}
 	a.Data, a.Attachments, err = socketio.AppendArgs(nil, []any{arg})
