@@ -16,7 +16,8 @@ import (
 type AckError struct {
 	// Responses are the acknowledgements that have come.
 	Responses []RawArgs
-	// Missing is how many recipients, of those known, have not answered.
+	// Missing is how many recipients, of those known, have not answered. A server that
+	// has not told how many it has counts as one. It is at least 1.
 	Missing int
 	// Err is [ErrTimeout] or the error of the context, or [ErrDisconnected] when
 	// those who have not answered are all gone, or why other servers could not be asked.
@@ -145,11 +146,11 @@ func (c *collector) result(missing error) ([]RawArgs, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
-	n := c.clients - len(c.answers)
-	if c.servers <= 0 && n <= 0 {
+	servers, clients := max(c.servers, 0), max(c.clients-len(c.answers), 0)
+	if servers+clients == 0 {
 		return c.answers, nil
 	}
-	return c.answers, &AckError{Responses: c.answers, Missing: max(n, 0), Err: missing}
+	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: missing}
 }
 
 // castAck is what one broadcast waits for on this server. Its lock is held when

@@ -97,7 +97,8 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 
 // ServerSideEmitAck is ServerSideEmit for an event that every other server is to
 // answer with one value. Without others it returns none at once. When ctx ends
-// first it returns the answers that have come, and an [*AckError] with them.
+// first, or the time that the adapter gives them, it returns the answers that have
+// come, and an [*AckError] with them and the number of servers that have not answered.
 func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
 	if err := checkServerEvent(event); err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args .
 		responses[i].text = true
 	}
 	if err != nil {
-		err = &AckError{Responses: responses, Err: err}
+		err = &AckError{Responses: responses, Missing: missing(err), Err: err}
 	}
 	return responses, err
 }

@@ -62,8 +62,10 @@ func (o BroadcastOperator) here() []*Socket {
 // FetchSockets returns the connected sockets that are addressed, in no order:
 // those of this server as themselves, that is as [*Socket], those of others, if
 // there are any and the operator is not Local, as descriptions. It waits for
-// other servers until ctx or [BroadcastOperator.Timeout] ends. It returns
-// [ErrParentNamespace] for a parent.
+// other servers until ctx or [BroadcastOperator.Timeout] ends, or for the time that the
+// adapter gives them. When some don't answer, it returns the sockets of this server and
+// of those that have, and a [*ServersError]. It returns [ErrParentNamespace] for a
+// parent.
 func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	if o.ns.family != nil {
 		return nil, ErrParentNamespace
@@ -79,20 +81,17 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, er
 	ctx, cancel := deadline(ctx, o.timeout)
 	defer cancel()
 	others, err := a.FetchSockets(ctx, o.options())
-	if err != nil {
-		return nil, cause(ctx, err)
-	}
 	for _, d := range others {
 		sockets = append(sockets, newRemoteSocket(o.ns, d))
 	}
-	return sockets, nil
+	return sockets, serversError(ctx, err)
 }
 
 // CountSockets counts the sockets that are addressed, without describing them as
 // FetchSockets does: each other server answers with a number, one of the reference
 // with a list all the same. A socket that is in a middleware may be counted. When
 // other servers don't answer before ctx or [BroadcastOperator.Timeout] ends, it
-// returns the number so far and an error.
+// returns the number so far and a [*ServersError].
 func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
 	if o.ns.family != nil {
 		return 0, ErrParentNamespace
@@ -105,7 +104,7 @@ func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
 	ctx, cancel := deadline(ctx, o.timeout)
 	defer cancel()
 	others, err := a.CountSockets(ctx, o.options())
-	return n + others, cause(ctx, err)
+	return n + others, serversError(ctx, err)
 }
 
 // count is the number of addressed sockets of this server.
@@ -119,7 +118,7 @@ func (o BroadcastOperator) count() int {
 	return o.ns.Len()
 }
 
-// AllSockets returns the ids of the sockets that FetchSockets returns.
+// AllSockets returns the ids of the sockets that FetchSockets returns, with its error.
 func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 	sockets, err := o.FetchSockets(ctx)
 	ids := make([]string, len(sockets))

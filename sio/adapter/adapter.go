@@ -21,8 +21,9 @@ type Adapter interface {
 	// each of them calls the other methods as [Local]'s BroadcastAck does, and calls
 	// that. When ctx is done nobody waits for answers any more.
 	BroadcastAck(ctx context.Context, p Packet, o Options, acks Acks) error
-	// FetchSockets describes the sockets of the other servers. With an error it
-	// returns those that it knows of.
+	// FetchSockets describes the sockets of the other servers. With an error, which
+	// should be an [Incomplete], it returns those that it knows of; so do the requests
+	// below.
 	FetchSockets(ctx context.Context, o Options) ([]Details, error)
 	// CountSockets counts the sockets of the other servers. With an error it returns
 	// the number of those that it knows of.
@@ -111,6 +112,13 @@ type Details struct {
 type Answer struct {
 	Data        []byte
 	Attachments [][]byte
+}
+
+// Incomplete is an error of an [Adapter]'s requests that tells how many of the other
+// servers have answered, of how many that were asked.
+type Incomplete interface {
+	error
+	Responses() (received, expected int)
 }
 
 // Acks collects what becomes of a broadcast that is to be answered. Safe for
