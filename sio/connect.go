@@ -183,7 +183,7 @@ func (k *middlewareJob) run(s *Socket) {
 			return
 		}
 		if err := s.ns.srv.runMiddleware(s, middleware); err != nil {
-			s.client.Loop().Post(&refuseTask{s, err})
+			s.refuse(err)
 			return
 		}
 	}
@@ -197,10 +197,37 @@ func (srv *Server) runMiddleware(s *Socket, middleware func(*Socket) error) (err
 	return middleware(s)
 }
 
+// refuse has the socket refused because of a middleware's error. What that says is
+// the application's code: it runs here, not on the loop, and whatever becomes of it the
+// socket is refused.
+func (s *Socket) refuse(err error) {
+	t := &refuseTask{s: s, message: errMiddleware.Error()}
+	defer s.client.Loop().Post(t)
+	defer s.ns.srv.rescue(s, "middleware", nil)
+	var refusal *ConnectError
+	if !errors.As(err, &refusal) {
+		t.message = err.Error()
+		return
+	}
+	t.message = refusal.Message
+	if refusal.Data == nil {
+		return
+	}
+	err = socketio.Check(refusal.Data)
+	if err == nil {
+		t.data, err = jsonenc.Append(nil, refusal.Data)
+	}
+	if err != nil {
+		t.data = nil
+		s.ns.srv.reportError(s, "middleware", err)
+	}
+}
+
 // refuseTask is a socket that a middleware has refused.
 type refuseTask struct {
-	s   *Socket
-	err error
+	s       *Socket
+	message string
+	data    []byte // JSON; nil for none
 }
 
 func (t *refuseTask) Run(*loop.Loop) {
@@ -214,22 +241,10 @@ func (t *refuseTask) Run(*loop.Loop) {
 	}
 	s.release()
 	s.client.forget(s)
-	message, data := t.err.Error(), []byte(nil)
-	var refusal *ConnectError
-	if errors.As(t.err, &refusal) {
-		message = refusal.Message
-		if refusal.Data != nil {
-			var err error
-			if data, err = jsonenc.Append(nil, refusal.Data); err != nil {
-				s.ns.srv.reportError(s, "middleware", err)
-				data = nil
-			}
-		}
-	}
 	if s.client.old() && s.ns.srv.cfg.Parser == nil {
-		s.client.refuseBare(s.ns.name, message, data)
+		s.client.refuseBare(s.ns.name, t.message, t.data)
 	} else {
-		s.client.refuse(s.ns.name, message, data)
+		s.client.refuse(s.ns.name, t.message, t.data)
 	}
 }
 

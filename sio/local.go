@@ -32,11 +32,8 @@ func (l local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Opt
 	return l.operator(o).emitAck(ctx, p, acks)
 }
 
-func (l local) Sockets(o adapter.Options) (list []adapter.Details) {
-	for _, s := range l.operator(o).here() {
-		list = append(list, s.details())
-	}
-	return list
+func (l local) Sockets(o adapter.Options) []adapter.Details {
+	return l.ns.srv.details(l.operator(o).here())
 }
 
 func (l local) CountSockets(o adapter.Options) int { return l.operator(o).count() }

@@ -267,7 +267,6 @@ func (lg *recoveryLog) awaited(v *visit) bool {
 // persist ends a socket's part in its session, which the adapter keeps when the
 // client may come back.
 func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason Reason) {
-	data := s.dataJSON()
 	lg.mu.Lock()
 	ses := v.session
 	v.forget()
@@ -278,7 +277,9 @@ func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason 
 	rooms := append(ses.rooms(), s.ID())
 	lg.mu.Unlock()
 	if keep {
-		r.Persist(adapter.Session{ID: s.ID(), PID: ses.pid, Rooms: rooms, Data: data})
+		s.withData(func(data []byte) {
+			r.Persist(adapter.Session{ID: s.ID(), PID: ses.pid, Rooms: rooms, Data: data})
+		})
 	}
 }
 

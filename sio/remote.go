@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -88,25 +87,15 @@ func (s *remoteSocket) report(err error) {
 	}
 }
 
-// details describe the socket to other servers. Data that has no JSON form is left out.
-func (s *Socket) details() adapter.Details {
-	handshake, err := json.Marshal(s.Handshake())
-	if err != nil {
-		handshake = []byte("{}")
+// details describe sockets to other servers.
+func (srv *Server) details(sockets []*Socket) []adapter.Details {
+	list, data := make([]adapter.Details, len(sockets)), srv.dataJSON(sockets)
+	for i, s := range sockets {
+		handshake, err := json.Marshal(s.Handshake())
+		if err != nil {
+			handshake = []byte("{}")
+		}
+		list[i] = adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: data[i]}
 	}
-	return adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: s.dataJSON()}
-}
-
-// dataJSON is the socket's data for other servers; an empty object when it has no JSON form.
-func (s *Socket) dataJSON() []byte {
-	v := s.Data()
-	if v == nil {
-		return []byte("{}")
-	}
-	data, err := jsonenc.Append(nil, v)
-	if err != nil {
-		s.ns.srv.reportError(s, "", err)
-		return []byte("{}")
-	}
-	return data
+	return list
 }
