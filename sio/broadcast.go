@@ -24,7 +24,9 @@ type BroadcastOperator struct {
 }
 
 // To adds rooms: the broadcast reaches who is in at least one of all that were
-// added, each socket once. As long as none was added it reaches everybody.
+// added, each socket once. As long as none was added it reaches everybody. With an
+// adapter, names that are not UTF-8 are an error of what is called at last, [ErrName],
+// and so are those for Except.
 func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 	o.rooms = slices.Concat(o.rooms, rooms)
 	return o
@@ -77,10 +79,14 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	}
 	return o.ns.each(func(ns *Namespace) error {
 		o.ns = ns
+		a, err := o.remote()
+		if err != nil {
+			return err
+		}
 		if o.ns.keepers() != nil && !o.local && !o.volatile {
 			return o.ns.log.publish(o, nil, event, args)
 		}
-		if a := o.remote(); a != nil {
+		if a != nil {
 			return o.broadcastBy(a, event, args)
 		}
 		return o.emit(event, args)

@@ -50,7 +50,10 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 	}
 	c := &collector{servers: 1, done: make(chan struct{})}
 	err := o.eachNamespace(func(o BroadcastOperator) error {
-		a := o.remote()
+		a, err := o.remote()
+		if err != nil {
+			return err
+		}
 		if a == nil {
 			c.Servers(1)
 			return o.emitAck(ctx, adapter.Packet{Event: event, Args: args}, c)

@@ -9,13 +9,14 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Emit sends an event to the socket's client. It encodes args before it
 // returns: []byte values, at any depth, are sent as binary attachments,
 // everything else as JSON. [RawArgs] stand for the arguments that they are, which are
 // passed on as they came, undecoded, also beside others. It returns
-// [ErrReservedEvent], [ErrDisconnected], or the error of an argument that has no JSON
+// [ErrReservedEvent], [ErrName], [ErrDisconnected], or the error of an argument that has no JSON
 // form, or of which nothing would be sent, such as an [*Event] or an error. That it
 // returns nil does not mean that the client has received anything: see
 // [Socket.EmitAck].
@@ -127,7 +128,7 @@ func checkEvent(event string) error {
 	if socketio.Reserved(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
-	return nil
+	return adapter.CheckName(event)
 }
 
 // sendAck answers an event, once: used tells whether that was done.

@@ -27,6 +27,9 @@ var (
 	ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
 	// ErrMainNamespace: "/" can't be closed.
 	ErrMainNamespace = errors.New(`sio: the namespace "/" can't be closed`)
+	// ErrName: the name of a room, an event or a namespace is not UTF-8, and other servers
+	// or clients would have to be told it. Without an adapter names of rooms are any bytes.
+	ErrName = adapter.ErrName
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )

@@ -27,10 +27,11 @@ type RemoteSocket interface {
 	// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
 	// Of another server's only the first argument arrives.
 	EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error)
-	// Join puts the socket into rooms.
-	Join(rooms ...string)
-	// Leave takes it out of a room.
-	Leave(room string)
+	// Join puts the socket into rooms: see [Socket.Join]. For another server's the error
+	// may be that of the adapter.
+	Join(rooms ...string) error
+	// Leave takes it out of a room. The error is as for Join.
+	Leave(room string) error
 	// Disconnect takes it out of its namespace: see [Socket.Disconnect].
 	Disconnect(closeConnection bool)
 }
@@ -73,16 +74,12 @@ func (s *remoteSocket) EmitAck(ctx context.Context, event string, args ...any) (
 	return answers[0], nil
 }
 
-func (s *remoteSocket) Join(rooms ...string) { s.report(s.SocketsJoin(rooms...)) }
+func (s *remoteSocket) Join(rooms ...string) error { return s.SocketsJoin(rooms...) }
 
-func (s *remoteSocket) Leave(room string) { s.report(s.SocketsLeave(room)) }
+func (s *remoteSocket) Leave(room string) error { return s.SocketsLeave(room) }
 
 func (s *remoteSocket) Disconnect(closeConnection bool) {
-	s.report(s.DisconnectSockets(closeConnection))
-}
-
-func (s *remoteSocket) report(err error) {
-	if err != nil {
+	if err := s.DisconnectSockets(closeConnection); err != nil {
 		s.ns.srv.cfg.Logger.Warn("sio: can't reach a remote socket", "socket", s.details.ID, "error", err)
 	}
 }

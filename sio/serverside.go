@@ -69,19 +69,20 @@ func rawArgs(args []any) (RawArgs, error) {
 	return RawArgs{raw: raw, attachments: attachments}, err
 }
 
-// checkServerEvent refuses the events that a namespace has itself.
-func checkServerEvent(event string) error {
+// checkServerEvent refuses the events that a namespace has itself, and names that can't
+// be told.
+func (ns *Namespace) checkServerEvent(event string) error {
 	if socketio.ReservedServerSide(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
-	return nil
+	return adapter.CheckNames([]string{ns.name, event})
 }
 
 // ServerSideEmit sends an event to the handlers that this namespace has on the
 // other servers: see [Namespace.OnServerEvent]. Without an adapter to other
 // servers it only logs a warning.
 func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
-	if err := checkServerEvent(event); err != nil {
+	if err := ns.checkServerEvent(event); err != nil {
 		return err
 	}
 	if ns.adapter == nil {
@@ -100,7 +101,7 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 // first, or the time that the adapter gives them, it returns the answers that have
 // come, and an [*AckError] with them and the number of servers that have not answered.
 func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
-	if err := checkServerEvent(event); err != nil {
+	if err := ns.checkServerEvent(event); err != nil {
 		return nil, err
 	}
 	if ns.adapter == nil {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,8 +61,8 @@ func (v Value) Event() (p adapter.Packet, err error) {
 	} else {
 		name, _, err = socketio.SplitEvent(v.raw)
 	}
-	if err != nil {
-		return p, invalid("an event whose name is no string")
+	if err != nil || bytes.Contains(name, []byte("\uFFFD")) && !items[0].wellFormed() {
+		return p, invalid("an event whose name is no text")
 	}
 	p.Event = string(name)
 	if items = items[1:]; len(items) > 0 {
