@@ -19,9 +19,11 @@ type message struct {
 // eventMessage encodes an event.
 func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (message, error) {
 	p := ns.srv.newPacket()
-	if raw, ok := soleJSON(args); ok && ns.srv.cfg.Parser == nil {
-		p.End(socketio.AppendRawEvent(p.Begin(), ns.name, id, wantsAck, event, raw))
-		return message{head: p, outgoing: ns.observe(event, args), awaited: wantsAck}, nil
+	if len(args) == 1 && ns.srv.cfg.Parser == nil && holdRaw(args) {
+		if raw := args[0].(RawArgs); raw.parsed == nil && len(raw.attachments) == 0 {
+			p.End(socketio.AppendRawEvent(p.Begin(), ns.name, id, wantsAck, event, raw.raw))
+			return message{head: p, outgoing: ns.observe(event, args), awaited: wantsAck}, nil
+		}
 	}
 	b, attachments, err := ns.srv.appendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
 	m, err := seal(p, b, attachments, err)
@@ -39,16 +41,6 @@ func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
 	m, err := seal(p, b, attachments, err)
 	m.awaited = true
 	return m, err
-}
-
-// soleJSON returns the arguments that args pass on, if these are all that args are
-// and JSON without binary values.
-func soleJSON(args []any) (socketio.RawArgs, bool) {
-	if len(args) != 1 {
-		return socketio.RawArgs{}, false
-	}
-	a, ok := args[0].(RawArgs)
-	return a.raw, ok && a.parsed == nil && len(a.attachments) == 0
 }
 
 // rawAckMessage encodes an acknowledgement whose arguments are JSON. With a

@@ -228,9 +228,11 @@ func (srv *Server) plainMessage(encode func(b []byte) []byte) message {
 }
 
 func (srv *Server) appendEvent(dst []byte, namespace string, id uint64, wantsAck bool, event string, args []any) ([]byte, [][]byte, error) {
-	args, err := spread(args, srv.cfg.Parser)
-	if err != nil {
-		return dst, nil, err
+	if srv.cfg.Parser != nil || holdRaw(args) {
+		var err error
+		if args, err = spread(args, srv.cfg.Parser); err != nil {
+			return dst, nil, err
+		}
 	}
 	if ps := srv.cfg.Parser; ps != nil {
 		b, err := ps.AppendEvent(dst, namespace, id, wantsAck, event, args)
@@ -240,9 +242,11 @@ func (srv *Server) appendEvent(dst []byte, namespace string, id uint64, wantsAck
 }
 
 func (srv *Server) appendAck(dst []byte, namespace string, id uint64, args []any) ([]byte, [][]byte, error) {
-	args, err := spread(args, srv.cfg.Parser)
-	if err != nil {
-		return dst, nil, err
+	if srv.cfg.Parser != nil || holdRaw(args) {
+		var err error
+		if args, err = spread(args, srv.cfg.Parser); err != nil {
+			return dst, nil, err
+		}
 	}
 	if ps := srv.cfg.Parser; ps != nil {
 		b, err := ps.AppendAck(dst, namespace, id, args)

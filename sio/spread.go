@@ -5,6 +5,16 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
+// holdRaw reports whether there are RawArgs among args.
+func holdRaw(args []any) bool {
+	for _, arg := range args {
+		if _, ok := arg.(RawArgs); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // spread returns args with the arguments that each RawArgs among them stands for in
 // its place, as values for encoders: those of ps, or of JSON and of adapters when that
 // is nil. They are not decoded, but for those of a Parser that is not ours. It returns
