@@ -38,6 +38,18 @@ func passers(t *testing.T, f *fixture, opts ...sio.HandlerOption) {
 	on("inside", func(e *sio.Event) error {
 		return wantRefused(t, "sio.RawArgs", e.Socket().Emit("y", map[string]any{"args": e.RawArgs}), f.Emit("y", []sio.RawArgs{e.RawArgs}), e.Ack(&e.RawArgs))
 	})
+	f.OnServerEvent("ask", func(e *sio.ServerEvent) {
+		if err := e.Ack(e.RawArgs); err != nil {
+			t.Error(err)
+		}
+	})
+	on("ask", func(e *sio.Event) error {
+		answers, err := f.ServerSideEmitAck(t.Context(), "ask", e.RawArgs)
+		for _, a := range answers {
+			err = errors.Join(err, e.Socket().Emit("answer", a))
+		}
+		return err
+	})
 	sio.OnAck(f, "hidden", func(context.Context, *sio.Socket, sio.None) (errorLike, error) { return errorLike{"x"}, nil }, opts...)
 }
 
@@ -162,6 +174,12 @@ func TestPassOnToServers(t *testing.T) {
 			a.want(`452-["y",{"b":`+p0+`,"z":9007199254740993},`+p1+`]`, "b:0102", "b:03")
 			c.want(`452-["y",{"b":`+p0+`,"z":9007199254740993},`+p1+`]`, "b:0102", "b:03")
 			d.wantPacked(`{"type":2,"nsp":"/","data":["y",{"b":"AQI=","z":9007199254740993},"Aw=="]}`)
+
+			// From server to server, and back.
+			a.send(`42["ask",` + exact + `]`)
+			for range 2 { // two and three
+				a.want(`42["answer",` + exact + `]`)
+			}
 
 			answers := askAll(t.Context(), one.To("r"))
 			a.want(`420["q"]`)

@@ -20,7 +20,7 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// Rescue, deferred, turns a panic into a [*PanicError] in err.
+// Rescue turns a panic into a [*PanicError] in err. It must be deferred.
 func Rescue(err *error) {
 	if v := recover(); v != nil {
 		*err = &PanicError{v, debug.Stack()}

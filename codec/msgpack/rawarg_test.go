@@ -69,7 +69,7 @@ func TestRefused(t *testing.T) {
 		arg  any
 		want string
 	}{
-		"struct":          {closed{}, "msgpack.closed"},
+		"struct":          {closed{a: 1}, "msgpack.closed"},
 		"pointer":         {&closed{}, "msgpack.closed"},
 		"nil pointer":     {(*closed)(nil), "msgpack.closed"},
 		"error":           {errors.New("x"), "errors.errorString"},

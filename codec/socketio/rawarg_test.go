@@ -79,7 +79,7 @@ func TestRefused(t *testing.T) {
 		arg  any
 		want string
 	}{
-		"struct":           {closed{}, "socketio.closed"},
+		"struct":           {closed{a: 1}, "socketio.closed"},
 		"pointer":          {&closed{}, "socketio.closed"},
 		"nil pointer":      {(*closed)(nil), "socketio.closed"},
 		"error":            {errors.New("x"), "errors.errorString"},

@@ -37,11 +37,11 @@ func TestCheck(t *testing.T) {
 		v    any
 		want string // in the error; "" for none
 	}{
-		{0, ""}, {struct{}{}, ""}, {hidden{}, ""}, {embedded{}, ""}, {tree{}, ""}, {time.Time{}, ""}, {make(chan int), ""},
+		{0, ""}, {struct{}{}, ""}, {hidden{b: 1}, ""}, {embedded{}, ""}, {tree{}, ""}, {time.Time{}, ""}, {make(chan int), ""},
 		{[]any{closed{}}, ""}, // behind an interface
 		{&big.Int{}, ""}, {[]big.Int{}, ""}, {map[string]*big.Int{}, ""}, {map[bool]int{}, ""}, {map[time.Time]int{}, ""},
 
-		{closed{}, "jsontype.closed has no exported fields"}, {&closed{}, "jsontype.closed"}, {[]closed{}, "jsontype.closed"},
+		{closed{a: 1}, "jsontype.closed has no exported fields"}, {&closed{}, "jsontype.closed"}, {[]closed{}, "jsontype.closed"},
 		{map[string]closed{}, "jsontype.closed"}, {struct{ A *closed }{}, "jsontype.closed"}, {badTree{}, "jsontype.closed"},
 		{errors.New("x"), "errors.errorString"}, {&atomic.Int64{}, "atomic.Int64"}, {struct{ sync.Mutex }{}, "struct { sync.Mutex }"},
 		{big.Int{}, "nothing of a big.Int would be sent, since only a *big.Int marshals itself"},
