@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sioserver/sioserver/internal/safelog"
+	"github.com/sioserver/sioserver/loop/safelog"
 )
 
 // Config is what a [Server] is made from. The zero value is the reference

@@ -13,7 +13,7 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
-	"github.com/sioserver/sioserver/internal/safelog"
+	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 

@@ -25,6 +25,9 @@ type Server struct {
 	share   limits // of what waits on one loop
 	stats   stats
 
+	encoding   sync.Map       // the sockets whose data is being encoded for other servers
+	persisting sync.WaitGroup // sessions whose data is
+
 	namespaces registry
 	dynamic    atomic.Int64                 // children that exist or are being closed
 	parents    atomic.Pointer[[]*Namespace] // replaced under mu
