@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -50,7 +51,8 @@ type Config struct {
 	DestroyUpgradeTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted POST body and WebSocket message in
-	// bytes, told to clients as maxPayload; 1,000,000 when 0.
+	// bytes, told to clients as maxPayload; 1,000,000 when 0. A WebSocket message may
+	// have 4,096 frames, or one for every 256 bytes of this size if that is more.
 	MaxHTTPBufferSize int64
 	// MaxSessions is how many sessions may be open at a time, over polling and
 	// WebSocket together; handshakes beyond are refused. 1,000,000 when 0.
@@ -264,6 +266,13 @@ func (cfg *Config) prefix() string {
 		return path
 	}
 	return path + "/"
+}
+
+// maxFrames bounds the frames of one WebSocket message. Senders that fragment at
+// all use fragments of a kilobyte or more.
+func (cfg *Config) maxFrames() uint32 {
+	const least, bytes = 4096, 256
+	return uint32(min(max(cfg.MaxHTTPBufferSize/bytes, least), math.MaxUint32))
 }
 
 func (cfg *Config) enabled(transport string) bool {

@@ -34,7 +34,7 @@ type httpConn struct {
 	home      *shard
 	c         *loop.Conn
 	exchange  exchange    // who the current request belongs to; nil when idle or gone
-	in        *loop.Frame // bytes not consumed yet; nil when there are none
+	in        *loop.Frame // bytes not consumed yet, from its Start on; nil when there are none
 	body      *loop.Frame // the body so far, when it comes in pieces
 	ahead     *parked     // a GET that the current request came behind; nil without one
 	announced *announced  // the request that the connection has moved for; nil once it is here
@@ -86,7 +86,7 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 	}
 	if h.in != nil {
 		h.in.B = append(h.in.B, b...)
-		b = h.in.B
+		b = h.pending()
 	}
 	h.keep(h.consume(b))
 }
@@ -94,11 +94,13 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 // Run continues with what arrived behind a request that made no progress until now.
 func (h *httpConn) Run(*loop.Loop) {
 	if h.in != nil && h.phase != httpAnswering {
-		h.keep(h.consume(h.in.B))
+		h.keep(h.consume(h.pending()))
 	}
 }
 
-// keep stores what consume left, the end of what it was given, for later.
+// keep stores what consume left, the end of what it was given, for later. What is
+// in already stays where it is until half of it has been consumed, so that all
+// copies together are as long as what has arrived, whatever its pieces.
 func (h *httpConn) keep(rest []byte) {
 	switch {
 	case h.phase == httpGone || len(rest) == 0:
@@ -115,8 +117,12 @@ func (h *httpConn) keep(rest []byte) {
 		return
 	case h.in == nil:
 		h.in = loop.NewFrame()
+		h.in.B = append(h.in.B, rest...)
+	case len(rest) <= len(h.in.B)/2:
+		h.in.B, h.in.Start = append(h.in.B[:0], rest...), 0
+	default:
+		h.in.Start = len(h.in.B) - len(rest)
 	}
-	h.in.B = append(h.in.B[:0], rest...)
 }
 
 // backlog is how many bytes may wait behind a request that is still unanswered.

@@ -101,8 +101,8 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 			srv:           srv,
 			loop:          l,
 			ids:           newIDSource(srv.node()),
-			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize},
-			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, RSV1: true},
+			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames()},
+			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames(), RSV1: true},
 		}
 		p.Store(sh)
 	}
