@@ -181,6 +181,8 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{MaxPending: -1}, "MaxPending"},
 		{sio.Config{MaxPendingBytes: -1}, "MaxPendingBytes"},
 		{sio.Config{MaxHandlers: -1}, "MaxHandlers"},
+		{sio.Config{MaxSessions: -1}, "MaxSessions"},
+		{sio.Config{MaxUnjoined: -1}, "MaxUnjoined"},
 		{sio.Config{MaxConnections: -1}, "MaxConnections"},
 		{sio.Config{MaxNamespaces: -1}, "MaxNamespaces"},
 		{sio.Config{MaxDynamicNamespaces: -1}, "MaxDynamicNamespaces"},

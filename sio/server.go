@@ -51,8 +51,9 @@ type part struct {
 	counts  counters
 	cause   error // of the close that is under way; nil for none
 
-	backlog backlog
-	_       [64]byte // keeps neighbours off this cache line
+	unjoined unjoined
+	backlog  backlog
+	_        [64]byte // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.
