@@ -44,6 +44,7 @@ type httpConn struct {
 	phase     httpPhase
 	consumes  bool // what in holds is in use further up the stack
 	secure    bool // the connection is encrypted
+	counted   bool // among what holds unfinished requests
 	reply
 }
 
@@ -89,6 +90,7 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 		b = h.pending()
 	}
 	h.keep(h.consume(b))
+	h.account()
 }
 
 // Run continues with what arrived behind a request that made no progress until now.
@@ -96,6 +98,7 @@ func (h *httpConn) Run(*loop.Loop) {
 	if h.in != nil && h.phase != httpAnswering {
 		h.keep(h.consume(h.pending()))
 	}
+	h.account()
 }
 
 // keep stores what consume left, the end of what it was given, for later. What is
@@ -116,8 +119,7 @@ func (h *httpConn) keep(rest []byte) {
 		h.drop(&h.in)
 		return
 	case h.in == nil:
-		h.in = loop.NewFrame()
-		h.in.B = append(h.in.B, rest...)
+		h.in = newHeld(rest)
 	case len(rest) <= len(h.in.B)/2:
 		h.in.B, h.in.Start = append(h.in.B[:0], rest...), 0
 	default:
@@ -221,9 +223,10 @@ func (h *httpConn) consumeBody(b []byte) int {
 	}
 	if !done || h.body != nil {
 		if h.body == nil {
-			h.body = loop.NewFrame()
+			h.body = newHeld(data)
+		} else {
+			h.body.B = append(h.body.B, data...)
 		}
-		h.body.B = append(h.body.B, data...)
 	}
 	if done {
 		h.home.loop.Cancel(&h.timer)
@@ -266,10 +269,7 @@ func (h *httpConn) release() {
 	h.phase = httpGone
 	h.exchange = nil
 	h.home.loop.Cancel(&h.timer)
-	h.drop(&h.body)
-	if !h.consumes {
-		h.drop(&h.in)
-	}
+	h.shed()
 }
 
 // destroy closes the connection without an answer.
@@ -298,4 +298,5 @@ func (t *httpTimer) Expired(*loop.Timer) {
 	if x != nil {
 		x.aborted(h)
 	}
+	h.shed()
 }

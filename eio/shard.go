@@ -12,6 +12,7 @@ type shard struct {
 	srv           *Server
 	loop          *loop.Loop
 	ids           idSource
+	receiving     receiving
 	limits        wsframe.Limits // of all WebSockets
 	deflateLimits wsframe.Limits // of those that deflate
 	slots         []*Session     // by the slot number in the sid

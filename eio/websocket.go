@@ -44,8 +44,14 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 		w.take(event)
 	}
 	w.reading = false
-	if w.deaf {
+	switch held := w.reader.Held(); {
+	case w.deaf:
 		w.reader.Release(w.limits())
+	case held < minHeld && !w.s.counted:
+	case w.s.ws == w:
+		w.s.account()
+	case held >= minHeld: // no packet of a probe is as long
+		w.s.core.probeFailed(w.s)
 	}
 }
 

@@ -43,6 +43,11 @@ type Config struct {
 	MaxHTTPBufferSize int64
 	// MaxAttachments is how many binary values one packet of a client may have; 10 when 0.
 	MaxAttachments int
+	// MaxReceiving is how many bytes all connections together may hold of packets,
+	// attachments and requests that are not complete; an eighth of GOMEMLIMIT when 0, or
+	// 256 MiB if that is not set. Who holds more than others waits, and clients that
+	// have joined no namespace go first: see [eio.Config].
+	MaxReceiving int64
 	// MaxQueued is how many bytes may wait for a client that does not read them; 16
 	// MiB when 0. Each packet counts for 128 bytes more, over polling for 256. Beyond it
 	// SlowConsumer decides. One packet alone may be larger.
@@ -309,6 +314,8 @@ func (cfg *Config) engine() eio.Config {
 		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
 		MaxQueued:         cfg.MaxQueued,
 		MaxSessions:       cfg.MaxSessions,
+		MaxReceiving:      cfg.MaxReceiving,
+		Loops:             cfg.Loops,
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,
 		AllowEIO3:         cfg.AllowEIO3,

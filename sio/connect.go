@@ -258,6 +258,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 		}
 	}
 	c.stopConnectTimer()
+	c.Admit()
 	for _, m := range missed {
 		m.send(c)
 		m.release()

@@ -183,6 +183,7 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{MaxHandlers: -1}, "MaxHandlers"},
 		{sio.Config{MaxSessions: -1}, "MaxSessions"},
 		{sio.Config{MaxUnjoined: -1}, "MaxUnjoined"},
+		{sio.Config{MaxReceiving: -1}, "MaxReceiving"},
 		{sio.Config{MaxConnections: -1}, "MaxConnections"},
 		{sio.Config{MaxNamespaces: -1}, "MaxNamespaces"},
 		{sio.Config{MaxDynamicNamespaces: -1}, "MaxDynamicNamespaces"},

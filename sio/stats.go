@@ -59,6 +59,8 @@ type Stats struct {
 	// UnjoinedEvicted is how many connections were closed because Config.MaxUnjoined
 	// had joined no namespace.
 	UnjoinedEvicted uint64
+	// Receiving has the figures of Config.MaxReceiving.
+	Receiving eio.ReceivingStats
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
@@ -88,6 +90,7 @@ type counters struct {
 func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:           srv.eio.ClientsCount(),
+		Receiving:         srv.eio.ReceivingStats(),
 		Forwarding:        srv.eio.ForwardStats(),
 		DynamicNamespaces: int(srv.dynamic.Load()),
 		HandlerErrors:     srv.stats.errors.Load(),
