@@ -17,6 +17,8 @@ const (
 	// minHeld is what an unfinished message may hold without being counted, so that
 	// one which is cut by the end of a read costs nothing.
 	minHeld = 4 << 10
+	// keptHoldings is the largest list that is kept when it is empty.
+	keptHoldings = 1024
 	// readSize is the most bytes that one read brings.
 	readSize = 64 << 10
 	// receivingTick is how often the turn is judged. It passes after receivingTurn
@@ -172,6 +174,7 @@ func (r *receiving) set(x holder, n int) {
 func (r *receiving) count(n int) {
 	r.total += n
 	r.figures.bytes.Store(int64(r.total))
+	r.loop.Hold(n)
 }
 
 // fair is what each may hold when there is too much in all.
@@ -190,6 +193,9 @@ func (r *receiving) remove(h *holding) {
 	r.all[last] = nil
 	r.all = r.all[:last]
 	delete(r.of, h.holder)
+	if last == 0 && cap(r.all) > keptHoldings {
+		r.all, r.of = nil, make(map[holder]*holding) // maps don't shrink
+	}
 	r.count(-h.bytes)
 	r.figures.holders.Store(int64(last))
 	if h.waiting {

@@ -21,6 +21,10 @@ type shard struct {
 	announcements announcements
 }
 
+// sessionSize is about what a session takes, in bytes, the upper layer's part
+// included.
+const sessionSize = 1 << 10
+
 // add gives s a place in the table and an id, or the sid given. It reports false
 // when the table is full or the sid is taken.
 func (sh *shard) add(s *Session, sid string) bool {
@@ -47,6 +51,7 @@ func (sh *shard) add(s *Session, sid string) bool {
 	}
 	sh.slots[slot] = s
 	sh.srv.clients.Add(1)
+	sh.loop.Hold(sessionSize)
 	return true
 }
 
@@ -58,6 +63,7 @@ func (sh *shard) remove(s *Session) {
 	}
 	sh.free = append(sh.free, slot)
 	sh.srv.clients.Add(-1)
+	sh.loop.Hold(-sessionSize)
 }
 
 // session returns the session with the id, or nil.

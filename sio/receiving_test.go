@@ -25,7 +25,7 @@ var unfinished = func() []byte {
 // and a read of each connection, and a client with large messages beside them is
 // served.
 func TestUnfinishedMessagesAreBounded(t *testing.T) {
-	const limit, attackers, message, read = 4 << 20, 40, 1_000_000, 64 << 10
+	const limit, attackers, message, read = 4 << 20, 24, 1_000_000, 64 << 10
 	for _, tc := range []struct {
 		name string
 		open func(t *testing.T, f *fixture) net.Conn

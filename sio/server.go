@@ -53,6 +53,8 @@ type part struct {
 
 	unjoined unjoined
 	backlog  backlog
+	told     int64       // what the loop knows of the bytes in backlog; its own
+	much     atomic.Bool // that is heldMuch or more
 	_        [64]byte // keeps neighbours off this cache line
 }
 
