@@ -109,7 +109,7 @@ func (h *httpConn) unstall() {
 	if h.phase == httpGone {
 		return
 	}
-	if h.phase == httpReading || h.phase == httpIdle {
+	if h.phase == httpReading || h.phase == httpIdle && h.in != nil {
 		h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 	}
 	h.c.Resume()
