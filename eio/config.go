@@ -65,10 +65,11 @@ type Config struct {
 	// is not set. From the half of it on, connections that hold more than a fair part
 	// are not read until there is room, one at a time excepted, and while some wait
 	// those whose message takes longer than RequestTimeout are closed with
-	// [ErrReceiving], the largest first. At the bound all wait, sessions that the upper
-	// layer has not admitted ([Session.Admit]) are closed, and so is the one that is
-	// read if its message does not come to an end. One message, and of each
-	// connection one read of up to 64 KiB, may be beyond the bound.
+	// [ErrReceiving], the largest first, and before them sessions that the upper layer
+	// has not admitted ([Session.Admit]) and requests that are not for a session. At
+	// the bound all wait, and the one that is read is closed if its message does not
+	// come to an end. One message, and of each connection one read of up to 64 KiB,
+	// may be beyond the bound.
 	MaxReceiving int64
 	// Loops is how many loops the server's connections are on; GOMAXPROCS when 0.
 	Loops int

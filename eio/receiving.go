@@ -23,12 +23,15 @@ const (
 	readSize = 64 << 10
 	// receivingTick is how often the turn is judged. It passes after receivingTurn
 	// ticks, or one in which nothing came.
-	receivingTick = 20 * time.Millisecond
-	receivingTurn = 10
-	// At the limit the turn does not pass: its holder is closed after lastTurn ticks,
-	// or lastIdle in which nothing came.
-	lastTurn = 250
-	lastIdle = 10
+	receivingTick = 5 * time.Millisecond
+	receivingTurn = 40
+	// At the limit the turn does not pass, if it has brought something: its holder is
+	// closed after lastTurn ticks, or lastIdle in which nothing came.
+	lastTurn = 1000
+	lastIdle = 40
+	// stalledAfter is how long one that is read may bring nothing before it is closed
+	// at the limit.
+	stalledAfter = time.Second
 )
 
 // receiving is what the connections of one loop hold of messages and requests that
@@ -37,8 +40,7 @@ const (
 //
 //	total     0 ─────────── half of the limit ──────────── limit ──────────
 //	          all go on     those that hold more than      only the one that has
-//	                        a fair part of the half wait   the turn goes on; who
-//	                                                       was not admitted is closed
+//	                        a fair part of the half wait   the turn goes on
 //
 // A holder that waits is not read, so TCP slows its peer down, and nothing that
 // was accepted is lost. One of those that have to wait has the turn: it goes on
@@ -46,9 +48,12 @@ const (
 // turn passes when its message is complete, when it brings nothing and when it
 // takes long. At the limit, where the next one would come on top, it is closed
 // instead: so no more is held than the limit, one message, and one read of each
-// connection. While some wait, those are closed, too, that hold
-// more than a fair part, are older than RequestTimeout, and are read or have had
-// the turn; the largest first.
+// connection.
+//
+// Of those that hold more than a fair part some are closed, the largest first: who
+// was not admitted, at the limit and while one that was admitted waits; at the limit
+// who is read and brings nothing for a second; and while some wait, those that hold
+// theirs for longer than RequestTimeout and are read or have had the turn.
 //
 // The alternative, to close what brings the last byte, hurts whoever comes last
 // and not who holds most.
@@ -64,8 +69,10 @@ type receiving struct {
 
 	first, last *holding // wait, the first longest
 	turn        *holding // goes on in any case; nil for none
+	known       int      // of those that wait were admitted
 	ticks, idle int      // of its turn, and those since it has brought something
 	progress    bool     // it has brought something since the last tick
+	brought     bool     // it has brought something at all
 	timer       loop.Timer
 	posted      bool  // Run is posted
 	looked      int64 // when shed last ran
@@ -118,8 +125,10 @@ type holding struct {
 	holder
 	bytes   int
 	began   int64 // when what is unfinished began
+	touched int64 // when something came last
 	index   int   // in all
 	waiting bool
+	known   bool // it was admitted when it began to wait
 	had     bool // the turn, since it began
 
 	before, behind *holding // in the line
@@ -149,9 +158,10 @@ func (r *receiving) set(x holder, n int) {
 	}
 	// What remains of a message after its end is the beginning of the next one. A
 	// buffer that is given back while the whole goes on is a smaller step.
+	h.touched = r.loop.Now()
 	finished := n <= h.bytes/2
 	if finished || h.bytes == 0 {
-		h.began, h.had = r.loop.Now(), false
+		h.began, h.had = h.touched, false
 	}
 	r.count(n - h.bytes)
 	h.bytes = n
@@ -162,11 +172,11 @@ func (r *receiving) set(x holder, n int) {
 		}
 		r.later()
 	case h == r.turn:
-		r.progress = true
+		r.progress, r.brought = true, true
 	case !h.waiting && r.tooMuch(h):
 		r.wait(h)
 	}
-	if r.total > r.limit && r.loop.Now()-r.looked > int64(time.Millisecond) {
+	if r.total > r.limit && h.touched-r.looked > int64(time.Millisecond) {
 		r.later()
 	}
 }
@@ -221,6 +231,10 @@ func (r *receiving) wait(h *holding) {
 		r.first = h
 	}
 	r.last = h
+	if h.known = h.admitted(); h.known {
+		r.known++
+		r.later()
+	}
 	r.figures.waiting.Add(1)
 	r.figures.waits.Add(1)
 	r.log.Debug("eio: a message waits for room among those that are being received", "bytes", h.bytes, "total", r.total)
@@ -243,12 +257,15 @@ func (r *receiving) leave(h *holding) {
 		r.last = h.before
 	}
 	h.waiting, h.before, h.behind = false, nil, nil
+	if h.known {
+		r.known--
+	}
 	r.figures.waiting.Add(-1)
 }
 
 // begin gives h the turn.
 func (r *receiving) begin(h *holding) {
-	r.turn, r.ticks, r.idle, r.progress = h, 0, 0, true
+	r.turn, r.ticks, r.idle, r.progress, r.brought = h, 0, 0, false, false
 	h.had = true
 }
 

@@ -37,9 +37,11 @@ func (r *receiving) Expired(*loop.Timer) {
 			r.idle, r.progress = 0, false
 		}
 		switch full := r.total > r.limit; {
+		case r.idle > 1 && !r.brought:
+			r.turn = nil
 		case full && (r.idle >= lastIdle || r.ticks >= lastTurn):
 			r.close(h)
-		case !full && (r.idle > 0 || r.ticks >= receivingTurn):
+		case !full && (r.idle > 1 || r.ticks >= receivingTurn):
 			r.turn = nil // it is read on, and waits when it brings something
 		}
 	}
@@ -50,8 +52,15 @@ func (r *receiving) Expired(*loop.Timer) {
 func (r *receiving) shed() {
 	now := r.loop.Now()
 	r.looked = now
-	if r.total > r.limit {
-		r.shedTo(r.limit-r.limit/8, func(h *holding) bool { return !h.admitted() })
+	stranger := func(h *holding) bool { return !h.admitted() }
+	if most := r.limit - r.limit/8; r.total > r.limit {
+		r.shedTo(most, stranger)
+		r.shedTo(most, func(h *holding) bool {
+			return !h.waiting && h != r.turn && now-h.touched > int64(stalledAfter)
+		})
+	}
+	if r.known > 0 {
+		r.shedTo(r.limit/2, stranger)
 	}
 	if r.first != nil {
 		r.shedTo(r.limit/2, func(h *holding) bool {
