@@ -55,7 +55,7 @@ type part struct {
 	backlog  backlog
 	told     int64       // what the loop knows of the bytes in backlog; its own
 	much     atomic.Bool // that is heldMuch or more
-	_        [64]byte // keeps neighbours off this cache line
+	_        [64]byte    // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.
