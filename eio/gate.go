@@ -198,5 +198,5 @@ func (h *httpConn) pending() []byte {
 	if h.in == nil {
 		return nil
 	}
-	return h.in.B
+	return h.in.B[h.in.Start:]
 }

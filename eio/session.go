@@ -25,10 +25,14 @@ type Session struct {
 	polling   *pollingSide // nil over WebSocket
 	request   atomic.Pointer[Request]
 	webSocket atomic.Bool // what the core says, for other goroutines
+	pauses    pauseReason // why nothing is taken from the peer
+	known     bool        // Admit was called
+	counted   bool        // among what holds unfinished messages
 	timer     loop.Timer
 	name      *string // the sid that GenerateID gave; else nil
 	id        sessionID
 	remote    endpoint
+	upperHeld uint32 // bytes: see SetHeld
 }
 
 // pollingSide is what only a session over polling needs.
@@ -273,6 +277,7 @@ func (s *Session) ended(reason Reason, err error) {
 	s.home.remove(s)
 	s.dropLine()
 	s.dropLeft()
+	s.unaccount()
 	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)
 }

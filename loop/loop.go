@@ -28,7 +28,8 @@ type Loop struct {
 	now     int64  // 0 until Now is asked for in this burst
 	alarm   int64  // when the backend's timer goes off; 0 when it is not set
 	wheel   wheel
-	ebb     ebb
+	ebb     ebb              // of connections
+	bytes   ebb              // of what Hold tells
 	dirty   []*Conn          // have frames to write
 	parting []parting        // connections to be closed or moved
 	blocked map[uint32]*Conn // wait for a writability notice, by its id
@@ -46,7 +47,8 @@ type Loop struct {
 
 func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued int) *Loop {
 	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued}
-	l.ebb.init(l)
+	l.ebb.init(l, ebbPeak)
+	l.bytes.init(l, ebbBytes)
 	return l
 }
 

@@ -16,6 +16,7 @@ type outbox struct {
 	head   int
 	sent   int    // bytes of frames[head] that the kernel has
 	queued int    // bytes in all frames that the kernel has not
+	held   int    // what Hold was told of them, while blocked
 	groups int    // messages in frames that may be dropped, a half sent one included
 	notice uint32 // the pending writability notice, when blocked
 	first  [4]*Frame

@@ -39,6 +39,9 @@ func (c *Conn) Send(f *Frame) {
 			return
 		}
 		c.out.push(f)
+		if c.flags&isBlocked != 0 {
+			c.holdQueued(size)
+		}
 	case c.frame != nil:
 		if c.overflows(size) {
 			f.Release()

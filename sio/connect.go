@@ -285,6 +285,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	}
 	m := s.welcome() // by the parser: if it panics, the connection still has its time limit
 	c.stopConnectTimer()
+	c.Admit()
 	for _, m := range missed {
 		m.send(c)
 		m.release()

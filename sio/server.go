@@ -56,8 +56,11 @@ type part struct {
 	counts  counters
 	cause   error // of the close that is under way; nil for none
 
-	backlog backlog
-	_       [64]byte // keeps neighbours off this cache line
+	unjoined unjoined
+	backlog  backlog
+	told     int64       // what the loop knows of the bytes in backlog; its own
+	much     atomic.Bool // that is heldMuch or more
+	_        [64]byte    // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.

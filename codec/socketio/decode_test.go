@@ -205,6 +205,9 @@ func TestReconstructor(t *testing.T) {
 		if done, err := r.Add(message); done || err != nil || !r.Pending() {
 			t.Fatalf("first: %v, %v", done, err)
 		}
+		if want := len("/a"+`["m",`+p0+`,`+p1+`]`) + 3; r.Held() != want {
+			t.Errorf("%d bytes are held, want %d", r.Held(), want)
+		}
 		message[0] = 9
 		if done, err := r.Add(nil); !done || err != nil || r.Pending() {
 			t.Fatalf("second: %v, %v", done, err)
@@ -219,8 +222,8 @@ func TestReconstructor(t *testing.T) {
 		if !reflect.DeepEqual(attachments, [][]byte{{1, 2, 3}, {}}) {
 			t.Errorf("attachments %v", attachments)
 		}
-		if r.Pending() {
-			t.Error("pending after Take")
+		if r.Pending() || r.Held() != 0 {
+			t.Errorf("pending after Take, or %d bytes are held", r.Held())
 		}
 	})
 
