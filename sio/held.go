@@ -8,11 +8,14 @@ const (
 	// heldMuch is from how many bytes on it is of interest to the loop that they
 	// were let go of.
 	heldMuch = 8 << 20
+	// jobCost is about what a job that waits takes beside its bytes.
+	jobCost = 256
 )
 
-// bytes is how much waits, or is held for clients that have left.
+// bytes is how much memory is held by what waits, for clients that have left, too.
 func (b *backlog) bytes() int64 {
-	return b.waiting.load().bytes() + b.stranded.load().bytes()
+	waiting, stranded := b.waiting.load(), b.stranded.load()
+	return waiting.bytes() + stranded.bytes() + jobCost*int64(waiting.jobs()+stranded.jobs())
 }
 
 // tellHeld tells the loop l what waits on it (see [loop.Loop.Hold]), when that has
