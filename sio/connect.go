@@ -293,10 +293,23 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m.send(c)
 	m.release()
 	s.logConnected()
-	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
+	if k := s.ns.hooks.Load(); len(k.connection) > 0 {
 		s.enqueue((*connectionJob)(k), true)
 	} else {
 		s.settled()
+	}
+	s.begin()
+}
+
+// begin queues the disconnect handlers of a socket that was disconnected, by
+// another goroutine, before its connection handlers were queued.
+func (s *Socket) begin() {
+	s.mu.Lock()
+	s.begun = true
+	owed := s.owed
+	s.mu.Unlock()
+	if owed {
+		s.enqueue(&disconnectJob{ServerNamespaceDisconnect}, true)
 	}
 }
 

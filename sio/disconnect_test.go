@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -216,4 +218,47 @@ func TestShutdownGivesUp(t *testing.T) {
 	if err := f.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Shutdown gave %v", err)
 	}
+}
+
+// TestDisconnectionFollowsConnection disconnects sockets while they connect: the
+// connection handlers are called first, and once, the disconnect handlers too.
+func TestDisconnectionFollowsConnection(t *testing.T) {
+	const clients, joins = 4, 500
+	var connected sync.Map
+	var ended atomic.Int64
+	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {
+		z := f.Of("/z")
+		z.OnConnection(func(s *sio.Socket) {
+			if _, twice := connected.LoadOrStore(s, true); twice {
+				t.Error("connected twice")
+			}
+		})
+		z.OnDisconnect(func(s *sio.Socket, reason sio.Reason) {
+			ended.Add(1)
+			if _, ok := connected.LoadAndDelete(s); !ok || reason != sio.ServerNamespaceDisconnect {
+				t.Errorf("disconnected with %q; connected before: %t", reason, ok)
+			}
+		})
+	})
+	var joined sync.WaitGroup
+	for range clients {
+		w := f.dial(t)
+		joined.Go(func() {
+			for range joins {
+				w.connect("/z")
+				w.want("41/z,")
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { joined.Wait(); close(done) }()
+	for joining := true; joining; {
+		select {
+		case <-done:
+			joining = false
+		default:
+			f.Of("/z").DisconnectSockets(false)
+		}
+	}
+	eventually(t, "all disconnections", func() bool { return ended.Load() == clients*joins })
 }
