@@ -262,3 +262,21 @@ func TestDisconnectionFollowsConnection(t *testing.T) {
 	}
 	eventually(t, "all disconnections", func() bool { return ended.Load() == clients*joins })
 }
+
+// TestUnhandled counts the events that come behind one whose handler has
+// disconnected the socket.
+func TestUnhandled(t *testing.T) {
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		sio.On(f, "bye", func(_ context.Context, s *sio.Socket, _ sio.None) error {
+			s.Disconnect(false)
+			return nil
+		}, sio.Inline())
+		sio.On(f, "more", func(context.Context, *sio.Socket, sio.None) error { return nil })
+	})
+	w := f.join(t)
+	w.send(`42["bye"]`, `42["more"]`, `42["more"]`)
+	w.want("41")
+	if n := f.Stats().Unhandled; n != 2 {
+		t.Errorf("%d events were not handled, want 2", n)
+	}
+}

@@ -100,6 +100,7 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 	}
 	p.counts.eventsIn.Add(1)
 	if s.state.Load() != stateConnected {
+		s.ns.srv.stats.unhandled.Add(1)
 		return
 	}
 	t := s.ns.table.Load()
