@@ -250,6 +250,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 	if s.ns.log != nil {
 		s.ns.log.refused(s)
 	}
+	s.ns.depart()
 	s.release()
 	s.client.forget(s)
 	if s.client.old() && s.ns.srv.cfg.Parser == nil {

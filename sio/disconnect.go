@@ -66,6 +66,7 @@ func (s *Socket) close(reason Reason, cause error) bool {
 	if s.ns.log != nil {
 		s.ns.log.part(s, reason)
 	}
+	s.ns.depart()
 	busy := s.release()
 	if !connected {
 		return false
