@@ -83,7 +83,7 @@ func (srv *Server) encodeData(sockets []*Socket, list [][]byte, start int) (next
 			return r.at + 1
 		case <-tick.C:
 			r.mu.Lock()
-			stuck := r.at == seen
+			stuck := r.at == seen && r.at < len(sockets)
 			r.givenUp, seen = stuck, r.at
 			r.mu.Unlock()
 			if stuck {

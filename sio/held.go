@@ -26,13 +26,14 @@ func (p *part) tellHeld(l *loop.Loop) {
 		p.told = n
 		l.Hold(int(d))
 		p.much.Store(n >= heldMuch)
+		p.ebbed() // it may all have been dealt with since
 	}
 }
 
 // ebbed has the loop told that little waits any more, which is not noticed there
 // when handlers have dealt with it and nothing new comes. Safe for concurrent use.
 func (p *part) ebbed() {
-	if p.backlog.bytes() < heldStep && p.much.CompareAndSwap(true, false) {
+	if p.much.Load() && p.backlog.bytes() < heldStep && p.much.CompareAndSwap(true, false) {
 		p.loop.Load().Post((*tellHeldTask)(p))
 	}
 }

@@ -1,6 +1,8 @@
 package sio
 
 import (
+	"math"
+
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
@@ -20,7 +22,9 @@ func (c *client) receive(data []byte) {
 		if !c.expects(h) {
 			return
 		}
-		if err := c.extra().binary.Start(h, int(c.srv.cfg.MaxHTTPBufferSize)*(1+h.Attachments)); err != nil {
+		messages := 1 + h.Attachments
+		most := int(min(c.srv.cfg.MaxHTTPBufferSize, int64(math.MaxInt/messages))) * messages
+		if err := c.extra().binary.Start(h, most); err != nil {
 			c.invalid(err)
 		}
 		return
