@@ -22,7 +22,9 @@ func (c *client) receive(data []byte) {
 		}
 		if err := c.extra().binary.Start(h, int(c.srv.cfg.MaxHTTPBufferSize)*(1+h.Attachments)); err != nil {
 			c.invalid(err)
+			return
 		}
+		c.SetHeld(c.more.binary.Held())
 		return
 	}
 	c.dispatch(h, nil)
