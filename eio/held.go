@@ -29,6 +29,9 @@ func (s *Session) account() {
 	if s.polling != nil && s.polling.left != nil {
 		n += cap(s.polling.left.B)
 	}
+	if n < minHeld && !s.counted {
+		return
+	}
 	s.counted = n >= minHeld
 	s.home.receiving.set(s, n)
 }
@@ -48,6 +51,9 @@ func (s *Session) unstall() { s.resume(forRoom) }
 func (s *Session) admitted() bool { return s.known }
 
 func (s *Session) delayed() bool { return s.pauses&forUpper != 0 }
+
+// partway: the upper layer awaits the rest of what it holds.
+func (s *Session) partway() bool { return s.upperHeld > 0 }
 
 func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 
@@ -123,6 +129,8 @@ func (h *httpConn) admitted() bool {
 }
 
 func (h *httpConn) delayed() bool { return false }
+
+func (h *httpConn) partway() bool { return false }
 
 func (h *httpConn) giveUp() {
 	x, s := h.exchange, h.poster()

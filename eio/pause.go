@@ -18,9 +18,10 @@ func (s *Session) Pause() { s.pause(forUpper) }
 type pauseReason uint8
 
 const (
-	forUpper pauseReason = 1 << iota // Pause was called
-	forRoom                          // there is no room for what it is receiving
-	forPost                          // there is none for its POST
+	forUpper  pauseReason = 1 << iota // Pause was called
+	forRoom                           // there is no room for what it is receiving
+	forPost                           // there is none for its POST
+	forOthers                         // it was read enough for this turn
 )
 
 func (s *Session) pause(why pauseReason) {

@@ -118,6 +118,7 @@ type holder interface {
 	unstall()       // is read again, if it is not gone
 	admitted() bool // the upper layer knows it
 	delayed() bool  // it waits for the upper layer, not for the peer
+	partway() bool  // more of the same whole must come, whatever has just ended
 	giveUp()        // closes it with ErrReceiving
 }
 
@@ -158,9 +159,10 @@ func (r *receiving) set(x holder, n int) {
 		r.figures.holders.Store(int64(len(r.all)))
 	}
 	// What remains of a message after its end is the beginning of the next one. A
-	// buffer that is given back while the whole goes on is a smaller step.
+	// buffer that is given back while the whole goes on is a smaller step, or the
+	// upper layer has what was in it.
 	h.touched = r.loop.Now()
-	finished := n <= h.bytes/2
+	finished := n <= h.bytes/2 && !x.partway()
 	if finished || h.bytes == 0 {
 		h.began, h.had = h.touched, false
 	}

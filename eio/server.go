@@ -104,6 +104,7 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames()},
 			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames(), RSV1: true},
 		}
+		sh.yielding.timer.Init(&sh.yielding)
 		sh.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
 		p.Store(sh)
 	}

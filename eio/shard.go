@@ -13,6 +13,7 @@ type shard struct {
 	loop          *loop.Loop
 	ids           idSource
 	receiving     receiving
+	yielding      yielding
 	limits        wsframe.Limits // of all WebSockets
 	deflateLimits wsframe.Limits // of those that deflate
 	slots         []*Session     // by the slot number in the sid
