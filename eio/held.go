@@ -49,6 +49,8 @@ func (s *Session) admitted() bool { return s.known }
 
 func (s *Session) delayed() bool { return s.pauses&forUpper != 0 }
 
+func (s *Session) futile() bool { return s.delayed() }
+
 func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 
 // newHeld returns a frame that holds b for longer, hence in no larger a buffer than
@@ -108,9 +110,6 @@ func (h *httpConn) unstall() {
 	if s := h.poster(); s != nil {
 		s.resume(forPost)
 	}
-	if h.phase == httpGone {
-		return
-	}
 	if h.phase == httpReading || h.phase == httpIdle && h.in != nil {
 		h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 	}
@@ -122,7 +121,13 @@ func (h *httpConn) admitted() bool {
 	return s != nil && s.known
 }
 
-func (h *httpConn) delayed() bool { return false }
+// delayed is false while the body is read: then it is for the peer to finish it.
+func (h *httpConn) delayed() bool { return h.futile() && h.c.Paused() }
+
+func (h *httpConn) futile() bool {
+	s := h.poster()
+	return s != nil && s.delayed()
+}
 
 func (h *httpConn) giveUp() {
 	x, s := h.exchange, h.poster()

@@ -47,8 +47,8 @@ const (
 // whatever the others hold, so that there is always one that comes to its end. The
 // turn passes when its message is complete, when it brings nothing and when it
 // takes long. At the limit, where the next one would come on top, it is closed
-// instead: so no more is held than the limit, one message, and one read of each
-// connection.
+// instead, and a POST of a session that the upper layer has paused does not get it: so
+// no more is held than the limit, one message, and one read of each connection.
 //
 // Of those that hold more than a fair part some are closed, the largest first: who
 // was not admitted, at the limit and while one that was admitted waits; at the limit
@@ -118,6 +118,7 @@ type holder interface {
 	unstall()       // is read again, if it is not gone
 	admitted() bool // the upper layer knows it
 	delayed() bool  // it waits for the upper layer, not for the peer
+	futile() bool   // its end makes no room, as the upper layer takes nothing from it
 	giveUp()        // closes it with ErrReceiving
 }
 
@@ -221,17 +222,12 @@ func (r *receiving) remove(h *holding) {
 
 // wait puts h into the line, unless the turn is free.
 func (r *receiving) wait(h *holding) {
-	if r.turn == nil && r.first == nil {
+	if r.turn == nil && r.first == nil && r.mayBegin(h) {
 		r.begin(h)
 		return
 	}
-	h.waiting, h.before = true, r.last
-	if r.last != nil {
-		r.last.behind = h
-	} else {
-		r.first = h
-	}
-	r.last = h
+	h.waiting = true
+	r.link(h)
 	if h.known = h.admitted(); h.known {
 		r.known++
 		r.later()
@@ -247,6 +243,26 @@ func (r *receiving) wait(h *holding) {
 
 // leave takes h out of the line.
 func (r *receiving) leave(h *holding) {
+	r.unlink(h)
+	h.waiting = false
+	if h.known {
+		r.known--
+	}
+	r.figures.waiting.Add(-1)
+}
+
+// link puts h at the end of the line.
+func (r *receiving) link(h *holding) {
+	h.before = r.last
+	if r.last != nil {
+		r.last.behind = h
+	} else {
+		r.first = h
+	}
+	r.last = h
+}
+
+func (r *receiving) unlink(h *holding) {
 	if h.before != nil {
 		h.before.behind = h.behind
 	} else {
@@ -257,12 +273,13 @@ func (r *receiving) leave(h *holding) {
 	} else {
 		r.last = h.before
 	}
-	h.waiting, h.before, h.behind = false, nil, nil
-	if h.known {
-		r.known--
-	}
-	r.figures.waiting.Add(-1)
+	h.before, h.behind = nil, nil
 }
+
+// mayBegin reports whether h may have the turn. At the limit one whose session the
+// upper layer has paused may not: what it brings to its end would be held as before,
+// and the next one would come on top.
+func (r *receiving) mayBegin(h *holding) bool { return r.total <= r.limit || !h.futile() }
 
 // begin gives h the turn.
 func (r *receiving) begin(h *holding) {

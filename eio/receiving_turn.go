@@ -14,13 +14,33 @@ func (r *receiving) Run(*loop.Loop) {
 	for room := r.limit/2 - r.total; r.first != nil && room > 0; room -= readSize {
 		r.goOn(r.first)
 	}
-	if r.turn == nil && r.first != nil {
-		r.begin(r.first)
-		r.goOn(r.first)
+	if h := r.next(); h != nil {
+		r.begin(h)
+		r.goOn(h)
 	}
 	if r.first != nil && !r.timer.Armed() {
 		r.loop.Arm(&r.timer, receivingTick)
 	}
+}
+
+// maxPassed bounds how many of the line next looks at.
+const maxPassed = 64
+
+// next is who gets the turn; nil when it is not free. Those that may not have it go
+// to the end of the line.
+func (r *receiving) next() *holding {
+	if r.turn != nil {
+		return nil
+	}
+	for range maxPassed {
+		h := r.first
+		if h == nil || r.mayBegin(h) {
+			return h
+		}
+		r.unlink(h)
+		r.link(h)
+	}
+	return nil
 }
 
 // goOn lets h be read again.
