@@ -181,15 +181,17 @@ func (g *gate) Run(*loop.Loop) {
 		return
 	}
 	h.exchange = nil
+	finished := false
+	defer h.closeUnless(&finished)
 	req := &h.home.req
 	var parser http1.Parser
 	if _, err := parser.Head(g.head, http1.MaxHead, req); err != nil {
-		h.destroy() // it was parsed before
-		return
+		return // it was parsed before
 	}
 	h.consumes = true // what has arrived since is in use until resume returns
 	g.resume(g, req)
 	h.consumes = false
+	finished = true
 	h.Run(nil)
 }
 

@@ -95,10 +95,21 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 
 // Run continues with what arrived behind a request that made no progress until now.
 func (h *httpConn) Run(*loop.Loop) {
+	finished := false
+	defer h.closeUnless(&finished)
 	if h.in != nil && h.phase != httpAnswering {
 		h.keep(h.consume(h.pending()))
 	}
 	h.account()
+	finished = true
+}
+
+// closeUnless is deferred by tasks that may call the upper layer, which may panic or
+// end the goroutine: that costs the connection, as it does in Data.
+func (h *httpConn) closeUnless(finished *bool) {
+	if !*finished {
+		h.c.Close()
+	}
 }
 
 // keep stores what consume left, the end of what it was given, for later. What is

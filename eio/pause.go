@@ -81,6 +81,8 @@ func (s *Session) proceedPost() {
 	side := s.polling
 	f := side.left
 	side.left = nil
+	finished := false
+	defer side.post.closeUnless(&finished)
 	left, done := s.core.posted(s, s.home.srv.timing, s.now(), f.B[f.Start:], side.octets)
 	if done {
 		f.Release()
@@ -93,6 +95,7 @@ func (s *Session) proceedPost() {
 	if s.counted {
 		s.account()
 	}
+	finished = true
 }
 
 // proceedLater goes on when others had the loop, unless the session is paused.

@@ -129,6 +129,12 @@ func (srv *Server) Close() {
 }
 
 func (sh *shard) closeAll() {
+	finished := false
+	defer func() {
+		if !finished { // Upper.Closed has panicked, say: go on with the others
+			sh.loop.PostFunc(sh.closeAll)
+		}
+	}()
 	for _, s := range sh.slots {
 		if s == nil {
 			continue
@@ -138,4 +144,5 @@ func (sh *shard) closeAll() {
 			w.c.Close() // the close frame would wait behind what is dropped
 		}
 	}
+	finished = true
 }
