@@ -178,7 +178,7 @@ func (r *receiving) set(x holder, n int) {
 	case !h.waiting && r.tooMuch(h):
 		r.wait(h)
 	}
-	if r.total > r.limit && h.touched-r.looked > int64(time.Millisecond) {
+	if r.total > r.limit && r.mayLook(h.touched) {
 		r.later()
 	}
 }

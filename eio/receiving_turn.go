@@ -3,6 +3,7 @@ package eio
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/sioserver/sioserver/loop"
 )
@@ -68,9 +69,22 @@ func (r *receiving) Expired(*loop.Timer) {
 	r.Run(nil)
 }
 
+// mayLook reports whether shed may look at all holders again. The more there are, the
+// more rarely it does, so that looking takes a small part of the loop's time.
+func (r *receiving) mayLook(now int64) bool {
+	return now-r.looked >= int64(max(time.Millisecond, time.Duration(len(r.all))*lookPause))
+}
+
+// lookPause is how long a loop leaves alone what it holds, for each holder. A look at
+// one takes some ten nanoseconds.
+const lookPause = time.Microsecond
+
 // shed closes holders where waiting does not help.
 func (r *receiving) shed() {
 	now := r.loop.Now()
+	if !r.mayLook(now) {
+		return
+	}
 	r.looked = now
 	stranger := func(h *holding) bool { return !h.admitted() }
 	if most := r.limit - r.limit/8; r.total > r.limit {
