@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // ticket is what accompanies a stream into a loop.
@@ -35,14 +36,25 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
 		return false
 	}
 	if l == c.loop {
-		l.callAccept(c, next)
-		if len(unread) > 0 {
-			c.data(unread)
-		}
+		c.succeed(unread, next)
 		return true
 	}
 	c.departWith(l, &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
 	return true
+}
+
+// succeed is a move to c's own loop. A pause ends, as it does on another loop.
+func (c *Conn) succeed(unread []byte, next func(c *Conn) Handler) {
+	if c.held != nil {
+		unread = append(slices.Clip(unread), c.held.payload()...)
+		c.dropHeld()
+	}
+	c.flags &^= isPaused
+	c.loop.callAccept(c, next)
+	if len(unread) > 0 {
+		c.data(unread)
+	}
+	c.poll()
 }
 
 // departWith puts c on the parting list, to leave for loop to, or for t.next.

@@ -39,6 +39,11 @@ func (c *Conn) Resume() {
 		c.data(f.payload())
 		f.Release()
 	}
+	c.poll()
+}
+
+// poll has the backend read from c again, unless c is paused.
+func (c *Conn) poll() {
 	if c.flags&(isPaused|isUnpolled|parts) != isUnpolled {
 		return
 	}
