@@ -98,6 +98,14 @@ func (h *httpConn) poster() *Session {
 	return nil
 }
 
+// session is whose request is being received, or waits at a gate; nil for none.
+func (h *httpConn) session() *Session {
+	if g, ok := h.exchange.(*gate); ok {
+		return g.session
+	}
+	return h.poster()
+}
+
 func (h *httpConn) stall() {
 	h.home.loop.Cancel(&h.timer) // it is not the peer that takes its time
 	h.c.Pause(nil)
@@ -117,7 +125,7 @@ func (h *httpConn) unstall() {
 }
 
 func (h *httpConn) admitted() bool {
-	s := h.poster()
+	s := h.session()
 	return s != nil && s.known
 }
 
@@ -125,7 +133,7 @@ func (h *httpConn) admitted() bool {
 func (h *httpConn) delayed() bool { return h.futile() && h.c.Paused() }
 
 func (h *httpConn) futile() bool {
-	s := h.poster()
+	s := h.session()
 	return s != nil && s.delayed()
 }
 

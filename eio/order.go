@@ -129,7 +129,7 @@ func (h *httpConn) standInLine(req *http1.Request, s *Session) bool {
 	if at == 0 || at < 0 && len(l.places) == maxPlaces {
 		return false
 	}
-	g := &gate{h: h, head: slices.Clone(req.Head()), resume: (*gate).afterLine}
+	g := &gate{h: h, session: s, head: slices.Clone(req.Head()), resume: (*gate).afterLine}
 	g.cancel = func() { s.leaveLine(g.stands) }
 	h.exchange = g
 	if at < 0 {
