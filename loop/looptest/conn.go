@@ -197,7 +197,10 @@ func (m *member) CloseWrite(fd int) error {
 func (c *Conn) HangUp() { c.hungUp = true }
 
 // HungUp implements the backend.
-func (m *member) HungUp(fd int) bool { return m.conns[fd].hungUp }
+func (m *member) HungUp(fd int) bool {
+	c := m.conns[fd]
+	return c.hungUp || c.unended != nil
+}
 
 // Unacknowledged implements the backend: a peer in memory acknowledges at once.
 func (m *member) Unacknowledged(int) time.Duration { return 0 }
