@@ -2,12 +2,12 @@ package eio
 
 import "github.com/sioserver/sioserver/loop"
 
-// Admit tells that the upper layer knows the peer. Of those that it does not know,
-// what is unfinished goes first when Config.MaxReceiving is reached.
+// Admit tells that the upper layer knows the peer. Of those that it does not
+// know, what is unfinished goes first when Config.MaxReceiving is reached.
 func (s *Session) Admit() { s.known = true }
 
-// SetHeld tells how many bytes the upper layer holds of messages that belong to a
-// whole which is not complete. They count for Config.MaxReceiving like an
+// SetHeld tells how many bytes the upper layer holds of messages that belong to
+// a whole which is not complete. They count for Config.MaxReceiving like an
 // unfinished message; the session may be paused for it.
 func (s *Session) SetHeld(n int) {
 	if n == 0 && s.upperHeld == 0 || s.core.state == StateClosed {
@@ -47,14 +47,14 @@ func (s *Session) unstall() { s.resume(forRoom) }
 
 func (s *Session) admitted() bool { return s.known }
 
-func (s *Session) delayed() bool { return s.pauses&forUpper != 0 }
+func (s *Session) delayed() bool { return s.core.state == StateOpen && s.pauses&forUpper != 0 }
 
 func (s *Session) futile() bool { return s.delayed() }
 
 func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 
-// newHeld returns a frame that holds b for longer, hence in no larger a buffer than
-// b needs.
+// newHeld returns a frame that holds b for longer, hence in no larger a buffer
+// than b needs.
 func newHeld(b []byte) *loop.Frame {
 	f := loop.NewFrame()
 	f.B = append(f.B, b...)
@@ -64,8 +64,8 @@ func newHeld(b []byte) *loop.Frame {
 	return f
 }
 
-// account counts what the connection holds of requests that are not complete, or
-// wait.
+// account counts what the connection holds of requests that are not complete,
+// or wait.
 func (h *httpConn) account() {
 	n := 0
 	if h.phase == httpGone {
@@ -129,7 +129,8 @@ func (h *httpConn) admitted() bool {
 	return s != nil && s.known
 }
 
-// delayed is false while the body is read: then it is for the peer to finish it.
+// delayed is false while the body is read: then it is for the peer to finish
+// it.
 func (h *httpConn) delayed() bool { return h.futile() && h.c.Paused() }
 
 func (h *httpConn) futile() bool {

@@ -60,6 +60,36 @@ func TestTheBoundHoldsAgainstPausedSessions(t *testing.T) {
 	}
 }
 
+// TestPausedSessionsEnd: what waits for room goes on when its session, which was
+// paused, has ended.
+func TestPausedSessionsEnd(t *testing.T) {
+	const size, n = 900_000, 10
+	r := newReceivers(t, eio.Config{MaxReceiving: 1 << 20, PingInterval: time.Hour})
+	var all []*sender
+	for i := range n {
+		all = append(all, r.post(size))
+		r.sessions[i].Pause()
+	}
+	for range 4 {
+		for _, s := range all {
+			s.send(300_000)
+		}
+		r.loops.Advance(20 * time.Millisecond)
+	}
+	if st := r.ReceivingStats(); st.Waiting == 0 || st.Bytes < 1<<20 {
+		t.Fatalf("the bound is not reached: %+v", st)
+	}
+	for _, s := range r.sessions {
+		s.Close(true)
+	}
+	for range n * 50 {
+		r.loops.Advance(20 * time.Millisecond)
+	}
+	if st := r.ReceivingStats(); st.Waiting > 0 || st.Bytes > 0 {
+		t.Errorf("when all have ended: %+v", st)
+	}
+}
+
 // TestUpgradeOfOneThatWaits: a connection that becomes a WebSocket while it waits for
 // room is read again.
 func TestUpgradeOfOneThatWaits(t *testing.T) {
