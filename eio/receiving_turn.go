@@ -27,8 +27,8 @@ func (r *receiving) Run(*loop.Loop) {
 // maxPassed bounds how many of the line next looks at.
 const maxPassed = 64
 
-// next is who gets the turn; nil when it is not free. Those that may not have it go
-// to the end of the line.
+// next is who gets the turn; nil when it is not free. Those that may not have
+// it go to the end of the line.
 func (r *receiving) next() *holding {
 	if r.turn != nil {
 		return nil
@@ -69,14 +69,15 @@ func (r *receiving) Expired(*loop.Timer) {
 	r.Run(nil)
 }
 
-// mayLook reports whether shed may look at all holders again. The more there are, the
-// more rarely it does, so that looking takes a small part of the loop's time.
+// mayLook reports whether shed may look at all holders again. The more there
+// are, the more rarely it does, so that looking takes a small part of the
+// loop's time.
 func (r *receiving) mayLook(now int64) bool {
 	return now-r.looked >= int64(max(time.Millisecond, time.Duration(len(r.all))*lookPause))
 }
 
-// lookPause is how long a loop leaves alone what it holds, for each holder. A look at
-// one takes some ten nanoseconds.
+// lookPause is how long a loop leaves alone what it holds, for each holder. A
+// look at one takes some ten nanoseconds.
 const lookPause = time.Microsecond
 
 // shed closes holders where waiting does not help.
@@ -103,9 +104,9 @@ func (r *receiving) shed() {
 	}
 }
 
-// shedTo closes those that hold more than a fair part and are chosen, the largest
-// first, until no more than most bytes are held. Those that wait for the upper layer
-// stay: what they hold is complete.
+// shedTo closes those that hold more than a fair part and are chosen, the
+// largest first, until no more than most bytes are held. Those that wait for
+// the upper layer stay: their peers are not to blame.
 func (r *receiving) shedTo(most int, chosen func(*holding) bool) {
 	if r.total <= most {
 		return

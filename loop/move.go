@@ -23,14 +23,13 @@ type ticket struct {
 // handler that next returns; then what was still queued is written. Bytes that
 // arrive in between wait in the kernel.
 //
-// Where descriptors are lacking the move waits for them, up to 30 s, for up to 16
-// connections of the engine. If it fails (no descriptor left, the engine stops, the peer
-// is gone)
-// next is called all the same, unless l has ended, but with a Conn that is
-// closed already; the handler that it returns gets Closed at once, with
-// ErrLostMove or the peer's end, and Stats.LostMoves counts it. If l is c's own
-// loop, next takes over c itself at once. When c is closing or leaving otherwise,
-// MoveTo reports false and does nothing.
+// Where descriptors are lacking the move waits for them, up to 30 s, for up to
+// 16 connections of the engine. If it fails (no descriptor left, the engine
+// stops, the peer is gone) next is called all the same, unless l has ended, but
+// with a Conn that is closed already; the handler that it returns gets Closed
+// at once, with ErrLostMove or the peer's end, and Stats.LostMoves counts it.
+// If l is c's own loop, next takes over c itself at once. When c is closing or
+// leaving otherwise, MoveTo reports false and does nothing.
 func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
 	if c.flags&(parts|lingers) != 0 {
 		return false

@@ -1,5 +1,5 @@
-// Package safelog makes the application's logger safe to call from anywhere: its handler
-// is user code, and may panic where a panic would end the process.
+// Package safelog makes the application's logger safe to call from anywhere:
+// its handler is user code, and may panic where a panic would end the process.
 package safelog
 
 import (
@@ -10,9 +10,9 @@ import (
 	"runtime"
 )
 
-// Wrap returns l, or the default logger when l is nil, without its panics: a record that
-// its handler panics at is lost. A handler that ends its goroutine by runtime.Goexit
-// still does.
+// Wrap returns l, or the default logger when l is nil, without its panics: a
+// record that its handler panics at is lost. A handler that ends its goroutine
+// by runtime.Goexit still does.
 func Wrap(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		l = slog.Default()
@@ -35,8 +35,8 @@ func (h handler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	return h.Handler.Enabled(ctx, level)
 }
 
-// Handle reports a panic as an error. If the handler locks the thread, it is unlocked:
-// it may be that of an event loop (see loop.Contain).
+// Handle reports a panic as an error. If the handler locks the thread, it is
+// unlocked: it may be that of an event loop (see loop.Contain).
 func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	locked := threadLocked()
 	defer func() {
@@ -50,8 +50,8 @@ func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	return h.Handler.Handle(ctx, r)
 }
 
-// threadLocked reports whether the calling goroutine has locked its thread. It costs a
-// microsecond.
+// threadLocked reports whether the calling goroutine has locked its thread. It
+// costs a microsecond.
 func threadLocked() bool {
 	var b [128]byte
 	header, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte("]:"))
