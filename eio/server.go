@@ -130,6 +130,12 @@ func (srv *Server) Close() {
 }
 
 func (sh *shard) closeAll() {
+	finished := false
+	defer func() {
+		if !finished { // Upper.Closed has panicked, say: go on with the others
+			sh.loop.PostFunc(sh.closeAll)
+		}
+	}()
 	for _, s := range sh.slots {
 		if s == nil {
 			continue
@@ -139,4 +145,5 @@ func (sh *shard) closeAll() {
 			w.c.Close() // the close frame would wait behind what is dropped
 		}
 	}
+	finished = true
 }
