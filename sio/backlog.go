@@ -81,9 +81,9 @@ type backlog struct {
 // together stay within the limits, and a client for which nothing waits can always
 // bring an event.
 
-// hold counts a job that waits, with the bytes that it holds. Safe for concurrent use.
-func (c *client) hold(bytes int) {
-	b, l := &c.part().backlog, loadOf(1, bytes)
+// hold counts what waits. Safe for concurrent use.
+func (c *client) hold(l load) {
+	b := &c.part().backlog
 	if c.left.Load() {
 		b.stranded.add(l)
 		return
@@ -92,10 +92,10 @@ func (c *client) hold(bytes int) {
 	b.waiting.add(l)
 }
 
-// unhold counts a job that does not wait any more. Safe for concurrent use.
-func (c *client) unhold(bytes int) {
+// unhold takes out what does not wait any more. Safe for concurrent use.
+func (c *client) unhold(l load) {
 	p := c.part()
-	b, l := &p.backlog, loadOf(1, bytes)
+	b := &p.backlog
 	rest, ok := c.waiting.take(l)
 	if ok {
 		b.waiting.sub(l)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,6 +104,27 @@ func TestBackPressure(t *testing.T) {
 		large := `42["echo","` + strings.Repeat("x", 70_000) + `"]`
 		w.send(large, large)
 		w.want(large, large)
+	})
+	t.Run("the event that is handled", func(t *testing.T) {
+		// Its arguments are held until the handler returns, which may end its goroutine.
+		c := newCounter(t)
+		f := serve(t, sio.Config{MaxPendingBytes: 100_000}, func(f *fixture) {
+			c.register(f)
+			echo(f)
+			sio.On(f, "exit", func(context.Context, *sio.Socket, string) error { runtime.Goexit(); return nil })
+		})
+		w := f.join(t)
+		take(t, "connection", f.connected)
+		w.send(flood(1, 200_000)...)
+		eventually(t, "the event", func() bool { return c.begun.Load() == 1 && f.Stats().Pending == 0 })
+		if st := f.Stats(); st.PendingBytes < 200_000 || st.Pauses != 1 {
+			t.Errorf("%d bytes are held, %d pauses", st.PendingBytes, st.Pauses)
+		}
+		c.free()
+		w.alive()
+		w.send(`42["exit","` + strings.Repeat("x", 200_000) + `"]`)
+		w.alive()
+		eventually(t, "the end", func() bool { return f.Stats().PendingBytes == 0 })
 	})
 	t.Run("polling", func(t *testing.T) {
 		c := newCounter(t)

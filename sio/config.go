@@ -79,10 +79,10 @@ type Config struct {
 	// 262,144 events and 256 MiB when 0. Each loop has its equal share. A connection for
 	// which as much waits as is left of that share is not read either, so those for
 	// which most waits have to wait first. One for which nothing waits can always bring
-	// an event. They bound what waits, not the handlers that run: an event does not wait
-	// any more once its own does. Nor do the connection and disconnect handlers count
-	// that wait for clients that have left; when those are as many, new clients are
-	// refused.
+	// an event. An event does not wait any more once its handler runs, but its arguments
+	// count until that returns, for the connection's MaxPendingBytes, too. The connection
+	// and disconnect handlers that wait for clients that have left don't count; when
+	// those are as many, new clients are refused.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
 	// MaxHandlers is for how many sockets handlers may run at the same time, on a

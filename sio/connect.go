@@ -18,7 +18,7 @@ func (c *client) join(h socketio.Header) {
 		c.refuse(string(h.Namespace), tooManyNamespaces, nil)
 		return
 	}
-	if c.srv.share.reached(c.part().backlog.stranded.load()) {
+	if c.part().backlog.stranded.load().jobs() >= c.srv.share.jobs {
 		c.part().counts.overflows.Add(1)
 		c.refuse(string(h.Namespace), overloaded, nil)
 		return

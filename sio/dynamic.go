@@ -196,7 +196,7 @@ func (c *client) ask(name string, auth []byte) {
 		auth = []byte("{}")
 	}
 	// It waits until it is decided about, not only until a worker has it.
-	c.hold(len(name) + len(auth))
+	c.hold(loadOf(1, len(name)+len(auth)))
 	c.limbo(name).enqueue(&askJob{slices.Clone(auth)}, true)
 }
 
@@ -229,7 +229,7 @@ type askJob struct{ auth json.RawMessage }
 
 func (j *askJob) size() int      { return 0 } // counted by ask
 func (j *askJob) lapses() bool   { return true }
-func (j *askJob) drop(s *Socket) { s.client.unhold(len(s.ns.name) + len(j.auth)) }
+func (j *askJob) drop(s *Socket) { s.client.unhold(loadOf(1, len(s.ns.name)+len(j.auth))) }
 
 func (j *askJob) run(s *Socket) {
 	t := &admitTask{s: s, auth: j.auth, refusal: invalidNamespace}
@@ -306,7 +306,7 @@ func (s *Socket) left() bool { return s.state.Load() != stateConnecting }
 
 func (t *admitTask) Run(*loop.Loop) {
 	s, c := t.s, t.s.client
-	c.unhold(len(s.ns.name) + len(t.auth))
+	c.unhold(loadOf(1, len(s.ns.name)+len(t.auth)))
 	if t.ns != nil {
 		defer t.ns.depart()
 	}

@@ -20,8 +20,11 @@ type job interface {
 }
 
 // queue is what waits for a socket's worker. A socket has one only while a worker
-// runs for it or is about to. Guarded by Socket.mu.
-type queue struct{ jobs fifo.Queue[job] }
+// runs for it or is about to.
+type queue struct {
+	jobs    fifo.Queue[job] // guarded by Socket.mu
+	running int             // bytes of the job that runs; the worker's own
+}
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
 
@@ -29,7 +32,7 @@ var queues = sync.Pool{New: func() any { return new(queue) }}
 // then what the same burst brings is known, such as that the client is gone,
 // and one start serves it all.
 func (s *Socket) enqueue(j job, onLoop bool) {
-	s.client.hold(j.size())
+	s.client.hold(loadOf(1, j.size()))
 	s.mu.Lock()
 	idle := s.queue == nil
 	if idle {
@@ -58,20 +61,31 @@ func (t *startTask) Run(*loop.Loop) {
 // it reports with false. A job that ends the goroutine leaves the queue so that
 // another drain can go on.
 func (s *Socket) drain() (done bool) {
+	s.finishJob() // which has ended its goroutine
 	for n := s.queued(); n > 0; {
 		for ; n > 0; n-- {
 			j := s.nextJob()
 			if j == nil {
 				break // the rest has lapsed
 			}
-			s.client.unhold(j.size())
+			s.queue.running = j.size()
+			s.client.unhold(loadOf(1, 0))
 			j.run(s)
+			s.finishJob()
 		}
 		if n = s.queued(); n > 0 && s.ns.srv.workers.crowded() {
 			return false
 		}
 	}
 	return true
+}
+
+// finishJob takes out the bytes of the job that ran: they are held until it returns.
+func (s *Socket) finishJob() {
+	if n := s.queue.running; n > 0 {
+		s.queue.running = 0
+		s.client.unhold(loadOf(0, n))
+	}
 }
 
 // queued is how many jobs the socket has. It takes the queue from a socket that has
@@ -115,7 +129,7 @@ func (s *Socket) lapseLocked() (lapsed []job) {
 
 func (s *Socket) dropJobs(lapsed []job) {
 	for _, j := range lapsed {
-		s.client.unhold(j.size())
+		s.client.unhold(loadOf(1, j.size()))
 		j.drop(s)
 	}
 }

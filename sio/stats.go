@@ -27,8 +27,9 @@ type Stats struct {
 	EventsIn, AcksIn uint64
 	// Pending and PendingBytes are what waits for handlers now and counts against the
 	// limits: events, middlewares, and connection and disconnect handlers, and the size
-	// of the events' arguments. PendingStranded are the connection and disconnect
-	// handlers that wait for clients that have left.
+	// of the events' arguments, which count until their handlers return.
+	// PendingStranded are the connection and disconnect handlers that wait for clients
+	// that have left.
 	Pending, PendingBytes, PendingStranded int
 	// Pauses is how often a client was not read any more because too much of it waited:
 	// see Config.MaxPending.
