@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"sync"
@@ -17,6 +18,9 @@ import (
 // afterwards, its Addr is srv's. Shutdown of other ends other alone; that of srv
 // ends other before.
 func (srv *Server) Attach(other *Server) error {
+	if other == nil {
+		return errors.New("sio: Attach: the server is nil")
+	}
 	if other == srv {
 		return fmt.Errorf("sio: Attach: a server can't be attached to itself")
 	}

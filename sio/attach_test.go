@@ -239,6 +239,7 @@ func TestAttachErrors(t *testing.T) {
 		}
 	}
 	refused(a, a, "itself")
+	refused(a, nil, "nil")
 	refused(a, server("/a/", 2), `Config.Path is "/a/" for two servers`)
 	refused(a, server("/c/", 3), "Config.Loops is 3; it must be 2")
 	if err := a.Attach(b); err != nil {
