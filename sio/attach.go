@@ -1,8 +1,8 @@
 package sio
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
