@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,11 +46,18 @@ type Config struct {
 	// MaxSessions is how many sessions may be open at a time, over polling and
 	// WebSocket together; handshakes beyond are refused. 1,000,000 when 0.
 	MaxSessions int64
-	// MaxQueued is how many bytes a polling session may hold for a peer that does
-	// not fetch them before the session is closed; 16 MiB when 0. Binary data counts
-	// as base64 if it would be sent so. One packet alone may be larger. Over WebSocket
-	// the loop's own bound applies (loop.Config.MaxQueued).
+	// MaxQueued is how many bytes may wait for a peer that does not take them; 16 MiB
+	// when 0. Binary data counts as base64 if it would be sent so. Before it is passed
+	// a GET that is parked is answered, or the WebSocket written to. When it is passed
+	// all the same, the peer is too slow, and the session ends, if it takes nothing
+	// for SlowTimeout, or four times MaxQueued waits behind the first packet, which may
+	// have any size.
+	// Over WebSocket loop.Config.MaxQueued, which should be the same, takes its place.
 	MaxQueued int
+	// SlowTimeout is how long a peer for which more than MaxQueued waits may take
+	// nothing of it; PingTimeout when 0. Over polling it takes something when it
+	// fetches an answer, or reads of one.
+	SlowTimeout time.Duration
 
 	// Transports are the transports that clients may use, of "polling" and
 	// "websocket"; both when nil.
@@ -143,6 +151,7 @@ func (cfg *Config) withDefaults() error {
 		{"UpgradeTimeout", &cfg.UpgradeTimeout, 10 * time.Second},
 		{"RequestTimeout", &cfg.RequestTimeout, 30 * time.Second},
 		{"IdleTimeout", &cfg.IdleTimeout, 75 * time.Second},
+		{"SlowTimeout", &cfg.SlowTimeout, cmp.Or(cfg.PingTimeout, 20*time.Second)},
 	} {
 		if *d.value == 0 {
 			*d.value = d.unset

@@ -37,7 +37,7 @@ const packetCost = 256
 // Invariants:
 //   - the queue is empty over WebSocket: packets go to the connection's outbox;
 //   - a GET is parked only while the queue is empty or a flush is requested;
-//   - after closed was called nothing else is, whatever comes in.
+//   - after ended and over were called nothing else is, whatever comes in.
 //
 // effects may call back into the core (a handler that sends or closes from
 // deliver), so every method re-reads the state after a call.
@@ -51,6 +51,7 @@ type core struct {
 	webSocket bool // the current transport; false is polling
 	poll      bool // a GET is parked and unanswered
 	post      bool // a POST body is being received
+	told      bool // the end was told while what is queued may still be fetched
 	pinged    bool // a ping is unanswered
 	extended  bool // the ping's timeout was restarted once by another packet
 	upgrade   upgradePhase
@@ -95,6 +96,7 @@ type sideTimers struct {
 	upgradeBy time.Duration // the probe must have become an upgrade
 	noopAt    time.Duration // next check for a parked GET that hinders the upgrade
 	closeBy   time.Duration // a graceful close gives up
+	slowAt    time.Duration // the peer must have taken something of too much that waits
 }
 
 // timing are the durations that a core works with.
@@ -115,17 +117,24 @@ const (
 
 // effects is what a core makes happen.
 type effects interface {
-	maxQueued() int                   // the bound of the queue in bytes
+	maxQueued() int                   // how many bytes may wait before the peer is watched
+	crowded() bool                    // more than that waits on the current WebSocket
+	slowTimeout() time.Duration       // how long a watched peer may take nothing
+	idle() time.Duration              // how long it has taken nothing; a long time when that is not known
+	clock() time.Duration             // the time, for what begins without a tick
+	rearm()                           // a deadline has come nearer without a tick
+	held(weight int)                  // so much more waits for a GET, or less
 	deliver(data []byte, binary bool) // a message for the application; data is borrowed
 	wantFlush()                       // call flush soon: a GET is parked and the queue is not empty
 	answerPoll(packets []*Packet)     // answers the parked GET; packets are borrowed
 	dropPost()                        // destroys the connection of the POST in progress
-	sendWebSocket(p *Packet)          // on the current WebSocket; p is borrowed
-	closeWebSocket()                  // closes the current WebSocket, after what was sent
+	sendWebSocket(p *Packet) bool     // on the current WebSocket; p is borrowed; reports crowded
+	closeWebSocket(slow bool)         // closes the current WebSocket, after what was sent
 	replyProbe(data []byte)           // sends a pong with data on the probing WebSocket
 	closeProbe()                      // closes the probing WebSocket
 	promoteProbe()                    // the probing WebSocket becomes the current one
-	ended(reason Reason, err error)   // the session is over; called once
+	ended()                           // nothing more can come of the session; called once
+	over(reason Reason, err error)    // it is over for the application; called once
 }
 
 func (c *core) open(t timing, now time.Duration, f form, webSocket bool) {
@@ -148,12 +157,14 @@ func (c *core) send(fx effects, p *Packet) bool {
 
 func (c *core) put(fx effects, p *Packet) {
 	if c.webSocket {
-		fx.sendWebSocket(p)
+		if fx.sendWebSocket(p) {
+			c.watch(fx)
+		}
 		return
 	}
 	size := c.form.size(p, false)
-	if n := len(c.queue()); n > 0 && c.queued()+size+n*packetCost > fx.maxQueued() {
-		c.end(fx, TransportError, ErrQueueOverflow)
+	if !c.fits(fx, size) {
+		c.overflow(fx)
 		return
 	}
 	if c.held == nil {
@@ -161,6 +172,7 @@ func (c *core) put(fx effects, p *Packet) {
 	}
 	c.held.packets = append(c.held.packets, p.Retain())
 	c.held.bytes += size
+	fx.held(size + packetCost)
 	if c.poll {
 		fx.wantFlush()
 	}
@@ -168,11 +180,17 @@ func (c *core) put(fx effects, p *Packet) {
 
 // makeRoom reports whether size more bytes in n packets fit into the queue. If
 // they don't, messages that may be dropped are, the oldest first.
-func (c *core) makeRoom(limit, size, n int) (dropped int, ok bool) {
-	excess := c.queued() + size + (len(c.queue())+n)*packetCost - limit
+func (c *core) makeRoom(fx effects, limit, size, n int) (dropped int, ok bool) {
+	excess := c.weight() + size + n*packetCost - limit
+	if excess > 0 && c.poll && len(c.queue()) > 0 {
+		c.flush(fx)
+		excess = size + n*packetCost - limit
+	}
 	if excess <= 0 || c.held == nil {
 		return 0, excess <= 0
 	}
+	before := c.weight()
+	defer func() { fx.held(c.weight() - before) }()
 	kept := c.held.packets[:0]
 	for rest := c.held.packets; len(rest) > 0; {
 		group := int(rest[0].frame.Group)
@@ -200,15 +218,16 @@ func (c *core) flush(fx effects) {
 		return
 	}
 	c.poll = false
-	queue := c.takeQueue()
+	queue := c.takeQueue(fx)
 	fx.answerPoll(queue)
 	releaseAll(queue)
 }
 
-func (c *core) takeQueue() []*Packet {
-	queue := c.queue()
+func (c *core) takeQueue(fx effects) []*Packet {
+	queue, weight := c.queue(), c.weight()
 	if queue != nil {
 		*c.held = backlog{}
+		fx.held(-weight)
 	}
 	return queue
 }
@@ -245,17 +264,20 @@ func (c *core) end(fx effects, reason Reason, err error) {
 		return
 	}
 	c.state = StateClosed
-	releaseAll(c.takeQueue())
+	releaseAll(c.takeQueue(fx))
 	if c.poll {
 		c.poll = false
 		fx.answerPoll([]*Packet{packetClose})
 	}
 	c.probeFailed(fx)
 	if c.webSocket {
-		fx.closeWebSocket()
+		fx.closeWebSocket(err == ErrQueueOverflow)
 	}
 	c.side = nil
-	fx.ended(reason, err)
+	fx.ended()
+	if !c.told {
+		fx.over(reason, err)
+	}
 }
 
 // tick does what is due at now.
@@ -274,6 +296,10 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 		}
 		if due(s.closeBy, now) {
 			c.end(fx, ForcedClose, nil)
+		}
+		if due(s.slowAt, now) {
+			s.slowAt = 0
+			c.judge(fx, now)
 		}
 		if *s == (sideTimers{}) {
 			c.side = nil
@@ -306,7 +332,7 @@ func (c *core) deadline() time.Duration {
 		next = c.heartbeat
 	}
 	if s := c.side; s != nil {
-		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy} {
+		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy, s.slowAt} {
 			if at != 0 && (next == 0 || at < next) {
 				next = at
 			}

@@ -192,7 +192,8 @@ func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
 	}
 	s.polling = new(pollingSide)
 	if j, ok := http1.QueryValue(req.RawQuery, "j"); ok {
-		s.polling.jsonp, s.polling.callback = true, string(j)
+		callback := string(j)
+		s.polling.callback = &callback
 	}
 	h.beginAnswer(req)
 	if cookie := h.home.srv.cfg.Cookie; cookie != nil {

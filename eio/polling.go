@@ -35,7 +35,7 @@ var okBody = []byte("ok")
 // posted takes in the body of a POST.
 func (s *Session) posted(body []byte) {
 	side := s.polling
-	if side.jsonp {
+	if side.callback != nil {
 		payload, ok := jsonpPayload(body)
 		if !ok {
 			s.core.postRefused()

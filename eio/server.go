@@ -99,6 +99,7 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, RSV1: true},
 		}
 		p.Store(sh)
+		l.OnFull(sh.relieve)
 	}
 	return sh
 }

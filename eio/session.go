@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"math"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,8 @@ type Session struct {
 	ws        *wsConn      // the current WebSocket; nil over polling
 	polling   *pollingSide // nil over WebSocket
 	request   atomic.Pointer[Request]
-	webSocket atomic.Bool // what the core says, for other goroutines
+	webSocket atomic.Bool   // what the core says, for other goroutines
+	unsent    atomic.Uint32 // bytes that the peer has not taken, for other goroutines
 	timer     loop.Timer
 	name      *string // the sid that GenerateID gave; else nil
 	id        sessionID
@@ -34,9 +36,10 @@ type Session struct {
 // pollingSide is what only a session over polling needs.
 type pollingSide struct {
 	get, post   *httpConn // the parked GET, the POST in progress
+	answered    *httpConn // the last GET that was answered
 	probe       *wsConn   // the WebSocket that may replace polling
-	callback    string    // the index of the JSONP callback
-	jsonp       bool      // payloads are wrapped in scripts
+	callback    *string   // the index of the JSONP callback; nil without JSONP
+	unseen      bool      // idle was not asked since a GET was answered
 	octets      bool      // the POST in progress has the binary payload of protocol 3
 	flushPosted bool
 }
@@ -111,9 +114,9 @@ func (s *Session) SizeOf(p *Packet) int {
 }
 
 // MakeRoom reports whether a message of n packets with size bytes in all can be
-// sent without passing Config.MaxQueued; if it can't, [Session.Send] ends the
-// session unless it is one packet and nothing waits. Before it gives up it drops messages that wait and may be dropped
-// ([Packet.SetDroppable]), the oldest first; dropped is their number.
+// sent without passing Config.MaxQueued. What waits is offered to the peer first.
+// If that does not suffice, messages that wait and may be dropped
+// ([Packet.SetDroppable]) are, the oldest first; dropped is their number.
 func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	switch {
 	case s.core.state != StateOpen:
@@ -121,7 +124,7 @@ func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	case s.core.webSocket:
 		return s.ws.c.MakeRoom(size+n*headroom, n)
 	default:
-		return s.core.makeRoom(s.maxQueued(), size, n)
+		return s.core.makeRoom(s, s.maxQueued(), size, n)
 	}
 }
 
@@ -205,9 +208,13 @@ func (s *Session) wantFlush() {
 }
 
 func (s *Session) answerPoll(packets []*Packet) {
-	get := s.polling.get
-	s.polling.get = nil
+	side := s.polling
+	get := side.get
+	side.get, side.answered, side.unseen = nil, get, true
 	get.respondPackets(s, packets)
+	if len(s.home.waiters) > 0 && len(s.core.queue()) == 0 {
+		s.home.settle(s, math.MaxInt)
+	}
 }
 
 func (s *Session) dropPost() {
@@ -216,12 +223,27 @@ func (s *Session) dropPost() {
 	post.destroy()
 }
 
-func (s *Session) sendWebSocket(p *Packet) { s.ws.c.Send(s.ws.frame(p)) }
+func (s *Session) sendWebSocket(p *Packet) bool {
+	c := s.ws.c
+	crowded := c.Send(s.ws.frame(p))
+	if c.Blocked() {
+		s.publish(c.Queued())
+	}
+	return crowded
+}
 
-func (s *Session) closeWebSocket() {
-	if s.ws != nil { // nil when the WebSocket is what ended the session
-		s.ws.close(0)
-		s.ws = nil
+func (s *Session) closeWebSocket(slow bool) {
+	w := s.ws
+	switch s.ws = nil; {
+	case w == nil: // the WebSocket is what ended the session
+	case !slow:
+		w.close(0)
+	case w.c.Idle() >= stalled:
+		w.s = nil
+		w.c.Close()
+	default:
+		w.s = nil
+		w.c.Overflow()
 	}
 }
 
@@ -241,13 +263,24 @@ func (s *Session) promoteProbe() {
 	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
 	s.webSocket.Store(true)
 	s.polling = nil
+	for _, w := range s.home.waiters[s] {
+		w.position = math.MaxInt // until remark knows it
+		s.home.loop.PostFunc(s.remark)
+	}
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
 		hook(s)
 	}
 }
 
-func (s *Session) ended(reason Reason, err error) {
+func (s *Session) ended() {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
+	s.publish(0)
+}
+
+func (s *Session) over(reason Reason, err error) {
+	if len(s.home.waiters) > 0 {
+		s.home.abandon(s)
+	}
 	s.home.srv.upper.Closed(s, reason, err)
 }

@@ -12,11 +12,12 @@ type shard struct {
 	srv           *Server
 	loop          *loop.Loop
 	ids           idSource
-	limits        wsframe.Limits // of all WebSockets
-	deflateLimits wsframe.Limits // of those that deflate
-	slots         []*Session     // by the slot number in the sid
-	free          []uint32       // slots that are empty
-	req           http1.Request  // the request being parsed; valid until the next head
+	limits        wsframe.Limits              // of all WebSockets
+	deflateLimits wsframe.Limits              // of those that deflate
+	waiters       map[*Session][]*flushWaiter // of Session.Flush
+	slots         []*Session                  // by the slot number in the sid
+	free          []uint32                    // slots that are empty
+	req           http1.Request               // the request being parsed; valid until the next head
 }
 
 // add gives s a place in the table and an id, or the sid given. It reports false

@@ -17,6 +17,7 @@ func (c *Conn) block() {
 	l.blocked[l.notice] = c
 	c.out.notice = l.notice
 	c.flags |= isBlocked | isWatched
+	c.account()
 }
 
 // unblock forgets the notice that c waits for.
@@ -24,6 +25,8 @@ func (c *Conn) unblock() {
 	if c.flags&isBlocked != 0 {
 		delete(c.loop.blocked, c.out.notice)
 		c.flags &^= isBlocked
+		c.loop.Hold(-c.out.counted)
+		c.out.counted = 0
 	}
 }
 

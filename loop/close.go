@@ -11,6 +11,7 @@ import (
 type parting struct {
 	c      *Conn
 	err    error
+	rest   bool // what is queued is still to be written
 	to     *Loop
 	ticket *ticket
 }
@@ -20,13 +21,15 @@ type linger struct {
 	Timer
 	c      *Conn
 	d      time.Duration
-	queued int // when it was last armed
+	queued int   // when it was last armed
+	until  int64 // when it must end; 0 for no such time
 }
 
 // Expired closes the connection although the peer has not, unless the peer is
 // still taking what is queued.
 func (g *linger) Expired(*Timer) {
-	if n := g.c.Queued(); 0 < n && n < g.queued {
+	late := g.until != 0 && g.c.loop.Now() >= g.until
+	if n := g.c.Queued(); 0 < n && n < g.queued && !late {
 		g.queued = n
 		g.c.loop.Arm(&g.Timer, g.d)
 		return
@@ -107,6 +110,8 @@ func (l *Loop) part(only *Conn) {
 			kept++
 		case p.ticket != nil:
 			l.depart(p)
+		case p.rest:
+			l.leaveRest(p.c, p.err)
 		default:
 			l.unwatch(p.c)
 			p.c.wire().Close(p.c.sock)
@@ -136,6 +141,7 @@ func (l *Loop) lost(c *Conn, err error) {
 		c.discard()
 	} else {
 		err = l.overtaken(c, err)
+		c.discard()
 	}
 	l.unwatch(c)
 	l.gone(c, err)

@@ -26,7 +26,7 @@ type tide struct {
 
 func newTide() *tide {
 	td := &tide{be: &clockSink{now: 1}}
-	td.loop = newLoop(0, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued)
+	td.loop = newLoop(0, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 	td.loop.ebb.reclaim = func() { td.reclaimed++ }
 	return td
 }

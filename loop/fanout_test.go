@@ -55,7 +55,7 @@ func (f *fanOut) Run(*Loop) {
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, size := range []int{100, 2 * joinLimit} {
 		be := &sink{}
-		l := newLoop(0, be, slog.New(slog.DiscardHandler), defaultMaxQueued)
+		l := newLoop(0, be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 		f := &fanOut{frame: NewFrame()}
 		f.frame.B = append(f.frame.B, make([]byte, size)...)
 		for i := range 100 {

@@ -35,6 +35,7 @@ type Loop struct {
 	spare   []*outbox
 	scratch []byte   // where small frames are joined
 	iov     [][]byte // one send's pieces
+	waiting waiting  // for peers that don't take it
 	idle    chan<- struct{}
 	relays  map[*relay]struct{} // the connections that are not the backend's
 
@@ -42,8 +43,8 @@ type Loop struct {
 	draining atomic.Bool  // their ends matter
 }
 
-func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued int) *Loop {
-	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued}
+func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) *Loop {
+	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
 	l.ebb.init(l)
 	return l
 }

@@ -52,6 +52,15 @@ func (l *Loop) callFlushed(c *Conn) {
 	c.handler.Flushed(c)
 }
 
+func (l *Loop) callBlocked(c *Conn) {
+	h, ok := c.handler.(BlockedHandler)
+	if !ok || c.flags&parts != 0 {
+		return
+	}
+	defer l.rescue(c, "BlockedHandler.Blocked")
+	h.Blocked(c)
+}
+
 func (l *Loop) callClosed(c *Conn, err error) {
 	defer l.rescue(nil, "Handler.Closed")
 	c.handler.Closed(c, err)

@@ -71,6 +71,7 @@ func (srv *Server) loopConfig(addr string) loop.Config {
 		Loops:          srv.cfg.Loops,
 		MaxConnections: srv.cfg.MaxConnections,
 		MaxQueued:      srv.cfg.MaxQueued,
+		MaxQueuedTotal: srv.cfg.MaxQueuedTotal,
 		Logger:         srv.cfg.Logger,
 	}
 }
