@@ -142,7 +142,7 @@ func (h *httpConn) admit(req *http1.Request, rest []byte) {
 func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
 	s := h.home.find(q.sid)
 	if s != nil {
-		s.tick()
+		s.punctual()
 	}
 	switch {
 	case s == nil || s.core.state == StateClosed:

@@ -171,8 +171,16 @@ type sessionTimer Session
 
 func (t *sessionTimer) Expired(*loop.Timer) { (*Session)(t).tick() }
 
-// tick does what is due. A request does it too before it is judged, so that the
-// clock decides and not the precision of the timer.
+// punctual is tick before a request of the session is served, so that the clock
+// decides and not the precision of the timer. When the loop is late the request
+// may have come in time, and the timer decides when all was read that has come.
+func (s *Session) punctual() {
+	if !s.home.loop.Late(s.core.deadline()) {
+		s.tick()
+	}
+}
+
+// tick does what is due.
 func (s *Session) tick() {
 	if at := s.core.deadline(); due(at, s.now()) {
 		s.core.tick(s, s.home.srv.timing, s.now())

@@ -10,11 +10,11 @@ import (
 // clockSink is a sink with a clock that the test sets.
 type clockSink struct {
 	sink
-	now int64
+	now, alarm int64
 }
 
-func (s *clockSink) Now() int64     { return s.now }
-func (s *clockSink) SetTimer(int64) {}
+func (s *clockSink) Now() int64        { return s.now }
+func (s *clockSink) SetTimer(at int64) { s.alarm = at }
 
 // tide is a loop with connections that come and go.
 type tide struct {
@@ -43,9 +43,15 @@ func (td *tide) to(n int) {
 	}
 }
 
-// wait lets time pass.
+// wait lets time pass; the loop wakes when it has asked to.
 func (td *tide) wait(d time.Duration) {
-	td.be.now += int64(d)
+	end := td.be.now + int64(d)
+	for at := td.be.alarm; at != 0 && at < end; at = td.be.alarm {
+		td.be.now, td.be.alarm = max(at, td.be.now), 0
+		tick{}.Run(td.loop)
+		td.loop.turn()
+	}
+	td.be.now = end
 	td.loop.turn()
 }
 

@@ -29,8 +29,9 @@ func (s *sink) Sendv(fd int, bufs [][]byte) (n int, err error) {
 	return n, nil
 }
 
-func (s *sink) Wake()      {}
-func (s *sink) Now() int64 { return 1 }
+func (s *sink) Wake()        {}
+func (s *sink) Unread() bool { return false }
+func (s *sink) Now() int64   { return 1 }
 
 type sinkSocket int
 

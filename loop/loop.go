@@ -27,6 +27,7 @@ type Loop struct {
 	now     int64  // 0 until Now is asked for in this burst
 	alarm   int64  // when the backend's timer goes off; 0 when it is not set
 	wheel   wheel
+	lag     lag
 	ebb     ebb
 	dirty   []*Conn          // have frames to write
 	parting []parting        // connections to be closed or moved
@@ -110,7 +111,7 @@ func (l *Loop) turn() {
 // leave ends the burst and arranges a turn for what is left to do.
 func (l *Loop) leave() {
 	l.setTimer()
-	rest := len(l.dirty) > 0 || len(l.parting) > 0
+	rest := len(l.dirty) > 0 || len(l.parting) > 0 || l.lag.since != 0 && l.be.Unread()
 	if l.idle != nil && !rest && len(l.blocked) == 0 && l.writers.Load() == 0 {
 		close(l.idle)
 		l.idle = nil

@@ -37,7 +37,8 @@ type member struct {
 	mu   sync.Mutex
 	wake bool
 
-	alarm int64 // 0 when not set
+	alarm  int64 // 0 when not set
+	unread bool
 }
 
 // Option changes what New makes.
@@ -94,6 +95,13 @@ func (ls *Loops) Loops() []*loop.Loop {
 	}
 	return all
 }
+
+// Stop moves the clock as if the process were stopped meanwhile: no loop runs.
+func (ls *Loops) Stop(d time.Duration) { ls.now += int64(d) }
+
+// SetUnread says whether the first loop's kernel has events that the loop was
+// not told of.
+func (ls *Loops) SetUnread(on bool) { ls.members[0].unread = on }
 
 // Stats sums up the loops' counters.
 func (ls *Loops) Stats() loop.Stats {
