@@ -62,6 +62,7 @@ func (c *client) forget(s *Socket) {
 	if s.gone {
 		return
 	}
+	s.dropHeld()
 	s.gone = true
 	if s == &c.main {
 		c.hasMain = false
@@ -85,6 +86,7 @@ func (c *client) sockets() (list []*Socket) {
 // closeAll disconnects all sockets of the client.
 func (c *client) closeAll(reason Reason) {
 	for _, s := range c.sockets() {
+		s.dropHeld() // the session must know before it can be claimed
 		s.close(reason)
 		c.forget(s)
 	}

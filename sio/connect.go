@@ -218,6 +218,9 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m.send(c)
 	m.release()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
+		if s.ns.keepers() == nil {
+			s.beginGreeting()
+		}
 		s.enqueue((*connectionJob)(k), true)
 	} else {
 		s.settled()
@@ -250,9 +253,11 @@ type connectionJob hooks
 func (k *connectionJob) size() int { return 0 }
 
 func (k *connectionJob) run(s *Socket) {
-	for _, h := range k.connection {
-		s.ns.srv.runConnection(s, h)
-	}
+	s.worker().greet(s, func() {
+		for _, h := range k.connection {
+			s.ns.srv.runConnection(s, h)
+		}
+	})
 	s.settled()
 }
 

@@ -89,8 +89,9 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 
 // post hands m, whose reference it takes over, to the socket's loop.
 func (o SocketEmitter) post(m message) error {
-	m.mark(o.socket.ns.srv, o.plain, o.volatile)
-	return o.socket.post(m, o.volatile)
+	s := o.socket
+	m.mark(s.ns.srv, o.plain, o.volatile)
+	return s.post(m, o.volatile, s.ns.srv.workers.greeted() == s)
 }
 
 func checkEvent(event string) error {
@@ -109,13 +110,14 @@ func (s *Socket) sendAck(id uint64, args []any) error {
 	if err != nil {
 		return err
 	}
-	return s.post(m, false)
+	return s.post(m, false, true)
 }
 
-// post hands m, whose reference it takes over, to the socket's loop.
-func (s *Socket) post(m message, volatile bool) error {
+// post hands m, whose reference it takes over, to the socket's loop. atOnce says
+// that it is not held while connection handlers run.
+func (s *Socket) post(m message, volatile, atOnce bool) error {
 	t := emitTasks.Get().(*emitTask)
-	*t = emitTask{socket: s, message: m, volatile: volatile}
+	*t = emitTask{socket: s, message: m, volatile: volatile, atOnce: atOnce}
 	if !s.client.Loop().Post(t) {
 		t.recycle()
 		return ErrDisconnected
@@ -128,12 +130,17 @@ type emitTask struct {
 	socket   *Socket
 	message  message
 	volatile bool
+	atOnce   bool
 } // fills a cache line, so tasks of different loops do not share one
 
 var emitTasks = sync.Pool{New: func() any { return new(emitTask) }}
 
 func (t *emitTask) Run(*loop.Loop) {
-	t.socket.deliver(t.message, t.volatile)
+	if s := t.socket; s.holds && !t.atOnce && !s.gone {
+		s.hold(t.message, t.volatile, nil)
+	} else {
+		s.deliver(t.message, t.volatile)
+	}
 	t.recycle()
 }
 

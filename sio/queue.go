@@ -18,6 +18,8 @@ type queue struct {
 	jobs  []job // guarded by Socket.mu
 	batch []job // what the worker has taken; the worker's own
 	next  int   // index in batch
+
+	worker *worker // the worker's own
 }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
@@ -56,10 +58,11 @@ func (t *startTask) Run(*loop.Loop) {
 // other sockets need the worker it stops after what it has taken, which it reports
 // with false. A job that ends the goroutine leaves the queue so that another drain
 // can go on.
-func (s *Socket) drain() (done bool) {
+func (s *Socket) drain(w *worker) (done bool) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
+	q.worker = w
 	for first := true; s.refill(q); first = false {
 		if !first && s.ns.srv.workers.crowded() {
 			return false
@@ -75,8 +78,16 @@ func (s *Socket) drain() (done bool) {
 	if cap(q.jobs) > keepJobs || cap(q.batch) > keepJobs {
 		*q = queue{}
 	}
+	q.worker = nil
 	queues.Put(q)
 	return true
+}
+
+// worker is what runs the socket's jobs, for one of these.
+func (s *Socket) worker() *worker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.worker
 }
 
 // refill gives the worker the jobs that have come, or takes the queue from the

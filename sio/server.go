@@ -46,6 +46,7 @@ type part struct {
 	scratch *Event // for inline handlers; nil while in use
 	event   Event  // what scratch points to
 	counts  counters
+	held    map[*Socket]*held // what is held for sockets
 
 	pending      atomic.Int32 // jobs that wait, all clients of the loop together
 	pendingBytes atomic.Int64

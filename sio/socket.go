@@ -17,6 +17,9 @@ type Socket struct {
 	id     socketID
 	state  atomic.Uint32
 	gone   bool // the client has forgotten the socket: nothing is sent any more; loop-owned
+	holds  bool // broadcasts are held: see greetState; loop-owned
+
+	greeting greetState // guarded by mu
 
 	mu    sync.Mutex // guards what follows
 	queue *queue     // nil while there is nothing to run

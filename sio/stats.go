@@ -27,6 +27,9 @@ type Stats struct {
 	// PacketsOut is what was handed to sessions: events and acknowledgements, each
 	// recipient of a broadcast counted.
 	PacketsOut uint64
+	// Held is how many packets wait for the end of connection handlers: see
+	// [Namespace.OnConnection].
+	Held int
 	// VolatileDropped is how many volatile packets met a connection that was not writable.
 	VolatileDropped uint64
 	// SlowDisconnects is how many connections were closed because their clients read
@@ -60,6 +63,7 @@ type counters struct {
 	refused, invalid, outOfOrder                  atomic.Uint64
 	connectTimeouts, overflows                    atomic.Uint64
 	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
+	held                                          atomic.Int64
 }
 
 // Stats returns the server's figures. Each is exact; together they are not of
@@ -89,6 +93,7 @@ func (srv *Server) Stats() Stats {
 		st.PendingBytes += int(srv.parts[i].pendingBytes.Load())
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
+		st.Held += int(c.held.Load())
 		st.PacketsOut += c.packetsOut.Load()
 		st.VolatileDropped += c.volatileDropped.Load()
 		st.SlowDisconnects += c.slowClosed.Load()

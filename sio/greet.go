@@ -1,0 +1,210 @@
+package sio
+
+import (
+	"time"
+
+	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/goroutine"
+)
+
+// While the connection handlers of a socket run, what is emitted to it from
+// elsewhere is held, so that what they emit comes first: a state, then what
+// changes it. What the handlers emit goes out at once, by a broadcast too. Which
+// is which the goroutine tells.
+//
+//	            held              returned
+//	greetRuns ────────► greetHolds ────────► greetReleases ──► release on the loop
+//	    │ returned                  held           ▲
+//	    └─────────────► greetOver ─────────────────┘
+//
+// The release is posted when the handlers have returned, so it runs behind all
+// that they have emitted. Nothing is posted for a socket for which nothing is
+// held: the first packet that it is sent later is, for a moment.
+type greetState uint8
+
+const (
+	greetNone greetState = iota
+	greetRuns
+	greetHolds
+	greetOver
+	greetReleases
+)
+
+const (
+	// maxHeld and maxHeldBytes are how much is held for one socket, and
+	// maxHeldTime for how long. Beyond, it is sent, and holding ends.
+	maxHeld      = 1024
+	maxHeldBytes = 1 << 20
+	maxHeldTime  = 10 * time.Second
+)
+
+// held is what is held for a socket. Loop-owned.
+type held struct {
+	messages []heldMessage
+	bytes    int
+	passed   []*eio.Packet // with recovery, the heads of what was sent meanwhile
+	timer    *loop.Timer
+}
+
+// heldMessage is a message with a reference.
+type heldMessage struct {
+	message
+	volatile bool
+	acks     *castAck // nil when none is asked for
+}
+
+// end ends the holding of m, which was sent or not.
+func (m heldMessage) end() {
+	m.release()
+	if m.acks != nil {
+		m.acks.sent()
+	}
+}
+
+// beginGreeting lets what comes from elsewhere be held. It is called on the loop.
+func (s *Socket) beginGreeting() {
+	s.holds = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.greeting = greetRuns
+}
+
+// endGreeting tells that the connection handlers have returned.
+func (s *Socket) endGreeting() {
+	s.mu.Lock()
+	posts := s.greeting == greetHolds
+	if posts {
+		s.greeting = greetReleases
+	} else {
+		s.greeting = greetOver
+	}
+	s.mu.Unlock()
+	if posts {
+		s.client.Loop().Post((*releaseTask)(s))
+	}
+}
+
+// hold holds what comes from elsewhere for s, on its loop. acks, unless nil, gets
+// its acknowledgement.
+func (s *Socket) hold(m message, volatile bool, acks *castAck) {
+	p := s.client.part()
+	if acks != nil {
+		acks.shards.Add(1)
+	}
+	h := p.held[s]
+	if h == nil {
+		h = &held{timer: s.client.Loop().AfterFunc(maxHeldTime, s.unhold)}
+		if p.held == nil {
+			p.held = make(map[*Socket]*held)
+		}
+		p.held[s] = h
+	}
+	size := packetCost + m.size()
+	h.messages = append(h.messages, heldMessage{m.retain(), volatile, acks})
+	h.bytes += size
+	p.counts.held.Add(1)
+	s.client.Loop().Hold(size)
+	s.mu.Lock()
+	posts := s.greeting == greetOver
+	switch s.greeting {
+	case greetRuns:
+		s.greeting = greetHolds
+	case greetOver:
+		s.greeting = greetReleases
+	}
+	s.mu.Unlock()
+	if posts {
+		s.client.Loop().Post((*releaseTask)(s))
+	}
+	if len(h.messages) >= maxHeld || len(h.passed) >= maxHeld || h.bytes >= maxHeldBytes || s.client.Loop().Excess() > 0 {
+		s.unhold()
+	}
+}
+
+// releaseTask is a socket whose connection handlers have returned.
+type releaseTask Socket
+
+func (t *releaseTask) Run(*loop.Loop) { (*Socket)(t).unhold() }
+
+// unhold sends what is held and holds nothing more.
+func (s *Socket) unhold() {
+	for _, m := range s.takeHeld() {
+		if s.deliver(m.message, m.volatile) && m.acks != nil {
+			m.acks.asked(s)
+		}
+		m.end()
+	}
+}
+
+// takeHeld ends the holding and returns what was held.
+func (s *Socket) takeHeld() []heldMessage {
+	if !s.holds {
+		return nil
+	}
+	s.holds = false
+	p := s.client.part()
+	h := p.held[s]
+	if h == nil {
+		return nil
+	}
+	delete(p.held, s)
+	s.client.Loop().Cancel(h.timer)
+	s.client.Loop().Hold(-h.bytes)
+	p.counts.held.Add(-int64(len(h.messages)))
+	if s.ns.log != nil {
+		s.ns.log.reorder(s, h.passed, h.messages)
+	}
+	for _, p := range h.passed {
+		p.Release()
+	}
+	return h.messages
+}
+
+// pass notes that m was sent before what is held.
+func (s *Socket) pass(m message) {
+	if h := s.client.part().held[s]; h != nil && s.ns.log != nil {
+		h.passed = append(h.passed, m.head.Retain())
+	}
+}
+
+// dropHeld ends the holding for a socket that is sent nothing more.
+func (s *Socket) dropHeld() {
+	for _, m := range s.takeHeld() {
+		m.end()
+	}
+}
+
+// worker is a goroutine that runs handlers.
+type worker struct {
+	id     uintptr // of the goroutine; 0 until it is needed
+	greets *Socket // whose connection handlers it runs; its own
+}
+
+// greet runs the connection handlers of s by run, which may end the goroutine.
+func (w *worker) greet(s *Socket, run func()) {
+	workers := &s.ns.srv.workers
+	if w.id == 0 {
+		w.id = goroutine.Current()
+		workers.greeters.Store(w.id, w)
+	}
+	w.greets = s
+	workers.greeting.Add(1)
+	defer func() {
+		w.greets = nil
+		workers.greeting.Add(-1)
+		s.endGreeting()
+	}()
+	run()
+}
+
+// greeted is the socket whose connection handler has called, or nil.
+func (w *workers) greeted() *Socket {
+	if w.greeting.Load() == 0 {
+		return nil
+	}
+	if v, ok := w.greeters.Load(goroutine.Current()); ok {
+		return v.(*worker).greets
+	}
+	return nil
+}
