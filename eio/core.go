@@ -184,7 +184,7 @@ func (c *core) makeRoom(fx effects, limit, size, n int) (dropped int, ok bool) {
 	excess := c.weight() + size + n*packetCost - limit
 	if excess > 0 && c.poll && len(c.queue()) > 0 {
 		c.flush(fx)
-		excess = size + n*packetCost - limit
+		excess = c.weight() + size + n*packetCost - limit
 	}
 	if excess <= 0 || c.held == nil {
 		return 0, excess <= 0
@@ -212,15 +212,28 @@ func (c *core) makeRoom(fx effects, limit, size, n int) (dropped int, ok bool) {
 	return dropped, excess <= 0
 }
 
-// flush answers a parked GET with everything that is queued.
+// flush answers a parked GET with what is queued, but with no more than maxQueued
+// bytes unless one packet has more: a peer shows by each GET that it is there.
 func (c *core) flush(fx effects) {
 	if !c.poll || len(c.queue()) == 0 {
 		return
 	}
 	c.poll = false
 	queue := c.takeQueue(fx)
-	fx.answerPoll(queue)
-	releaseAll(queue)
+	n, bytes := 0, 0
+	for n < len(queue) && (n == 0 || bytes+c.form.size(queue[n], false) <= fx.maxQueued()) {
+		bytes += c.form.size(queue[n], false)
+		n++
+	}
+	if rest := queue[n:]; len(rest) > 0 {
+		for _, p := range rest {
+			c.held.bytes += c.form.size(p, false)
+		}
+		c.held.packets = append([]*Packet(nil), rest...)
+		fx.held(c.weight())
+	}
+	fx.answerPoll(queue[:n])
+	releaseAll(queue[:n])
 }
 
 func (c *core) takeQueue(fx effects) []*Packet {

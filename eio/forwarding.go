@@ -111,7 +111,7 @@ func newForwarder(cfg *Config) *forwarder {
 		client: forward.New(forward.Config{
 			MaxRequests: f.MaxRequests,
 			MaxTunnels:  f.MaxTunnels,
-			MaxAnswer:   2*hardBound*int64(cfg.MaxQueued) + cfg.MaxHTTPBufferSize, // binary as base64, and framing
+			MaxAnswer:   2*int64(cfg.MaxQueued) + cfg.MaxHTTPBufferSize, // binary as base64, and framing
 			DialTimeout: f.DialTimeout,
 			KeepIdle:    min(30*time.Second, cfg.IdleTimeout/2),
 			TunnelIdle:  silence,

@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"context"
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
@@ -43,7 +44,8 @@ const (
 type held struct {
 	messages []heldMessage
 	bytes    int
-	passed   []*eio.Packet // with recovery, the heads of what was sent meanwhile
+	waiters  []chan<- struct{} // closed when it is sent
+	passed   []*eio.Packet     // with recovery, the heads of what was sent meanwhile
 	timer    *loop.Timer
 }
 
@@ -74,10 +76,11 @@ func (s *Socket) beginGreeting() {
 func (s *Socket) endGreeting() {
 	s.mu.Lock()
 	posts := s.greeting == greetHolds
-	if posts {
-		s.greeting = greetReleases
-	} else {
+	switch s.greeting {
+	case greetRuns:
 		s.greeting = greetOver
+	case greetHolds:
+		s.greeting = greetReleases
 	}
 	s.mu.Unlock()
 	if posts {
@@ -143,6 +146,9 @@ func (s *Socket) takeHeld() []heldMessage {
 		return nil
 	}
 	s.holds = false
+	s.mu.Lock()
+	s.greeting = greetNone
+	s.mu.Unlock()
 	p := s.client.part()
 	h := p.held[s]
 	if h == nil {
@@ -152,6 +158,9 @@ func (s *Socket) takeHeld() []heldMessage {
 	s.client.Loop().Cancel(h.timer)
 	s.client.Loop().Hold(-h.bytes)
 	p.counts.held.Add(-int64(len(h.messages)))
+	for _, released := range h.waiters {
+		close(released)
+	}
 	if s.ns.log != nil {
 		s.ns.log.reorder(s, h.passed, h.messages)
 	}
@@ -159,6 +168,31 @@ func (s *Socket) takeHeld() []heldMessage {
 		p.Release()
 	}
 	return h.messages
+}
+
+// awaitRelease waits until what is held for s by now is sent, or ctx is done. The
+// connection handlers do not wait.
+func (s *Socket) awaitRelease(ctx context.Context) {
+	s.mu.Lock()
+	none := s.greeting == greetNone
+	s.mu.Unlock()
+	if none || s.ns.srv.workers.greeted() == s {
+		return
+	}
+	released := make(chan struct{})
+	if !s.client.Loop().PostFunc(func() {
+		if h := s.client.part().held[s]; h != nil {
+			h.waiters = append(h.waiters, released)
+		} else {
+			close(released)
+		}
+	}) {
+		return
+	}
+	select {
+	case <-released:
+	case <-ctx.Done():
+	}
 }
 
 // pass notes that m was sent before what is held.
