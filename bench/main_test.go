@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { benchtest.Main(m) }
 func files(t *testing.T, profile string) (dir string, args []string) {
 	dir = t.TempDir()
 	server := benchtest.Peer(benchtest.Floor)
-	toml := "command = ['" + server.Command[0] + "']\n[env]\n"
+	toml := "command = ['" + server.Command[0] + "']\nstats = true\ntransports = ['websocket']\nfeatures = { files = [] }\n[env]\n"
 	for name, value := range server.Env {
 		toml += name + " = '" + value + "'\n"
 	}
@@ -107,6 +107,27 @@ func TestAFailedRunIsAFailure(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(filepath.Join(dir, "results")); len(left) > 0 {
 		t.Errorf("a run that measured nothing left %v", left)
+	}
+}
+
+func TestAnAttackThatSucceedsIsAFailureAndAResult(t *testing.T) {
+	dir, args := files(t, "title = 'Range'\nkind = 'attack'\nruns = 1\nclients = 3\nrate = 100\nsettle = '1ms'\nwindow = '50ms'\nduration = '200ms'\n"+
+		"after = '60ms'\npeak_mb = 1\nattacks = ['descriptors']\npeers = ['floor']\n")
+	var out, log bytes.Buffer
+	if code := command(t.Context(), args, &out, &log); code != 1 || !strings.Contains(log.String(), "FAILED: test, floor, run 1: the attack succeeds: the server held") {
+		t.Errorf("exit status %d: %s", code, &log)
+	}
+	table, err := os.ReadFile(filepath.Join(dir, "results", "attacks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{out.String(), string(table)} {
+		if !strings.Contains(text, "Range (test)") || !strings.Contains(text, "| descriptors | floor |") || !strings.Contains(text, "more than 1 |") {
+			t.Errorf("table:\n%s", text)
+		}
+	}
+	if records := results(t, dir); len(records) != 3 || records[1].Attack != "descriptors" || records[1].Figures["p99_before_us"] <= 0 {
+		t.Errorf("%+v", records)
 	}
 }
 

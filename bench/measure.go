@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -98,6 +99,9 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 		if err := replaceResults(o.out, records); err != nil {
 			return err
 		}
+		if err := writeAttacks(o.out, records); err != nil {
+			return err
+		}
 		if err := drawCharts(o, records, peers, out); err != nil {
 			return err
 		}
@@ -137,6 +141,18 @@ func loadFiles(o options) ([]*scenario.Profile, map[string]*peer.Peer, error) {
 	return profiles, peers, nil
 }
 
+// attacksFile has the tables of attacks, as Markdown.
+const attacksFile = "attacks.md"
+
+// writeAttacks writes the tables of attacks next to the results, when there are any.
+func writeAttacks(dir string, records []result.Record) error {
+	var b bytes.Buffer
+	if err := report.WriteAttacks(&b, records, ""); err != nil || b.Len() == 0 {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, attacksFile), bytes.TrimLeft(b.Bytes(), "\n"), 0o644)
+}
+
 // writeTables prints the table of one profile, or of all when name is empty.
 func writeTables(out io.Writer, records []result.Record, name string) error {
 	for _, table := range report.Tables(records) {
@@ -147,7 +163,7 @@ func writeTables(out io.Writer, records []result.Record, name string) error {
 			return err
 		}
 	}
-	return nil
+	return report.WriteAttacks(out, records, name)
 }
 
 // list prints what could be measured.

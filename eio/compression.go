@@ -15,14 +15,39 @@ import (
 // offer it, always without context takeover: no connection owns memory for it,
 // and a broadcast is compressed once for all who share a window.
 type PerMessageDeflate struct {
-	// Threshold is the smallest message, in bytes, that is compressed: 1,024 when 0.
+	// Threshold is the smallest message, in bytes, that is compressed: 1,024 when 0,
+	// whatever its size with [CompressAll].
 	Threshold int
 	// Level is the effort, from 1, which 0 means too, to 9.
 	Level int
 }
 
+// CompressAll as a threshold has everything compressed that is not empty.
+const CompressAll = 1
+
 // defaultThreshold is what smaller bodies and messages do not gain from compression.
 const defaultThreshold = 1024
+
+// coding is a content coding of polling responses.
+type coding uint8
+
+const (
+	codingNone coding = iota
+	codingGzip
+	codingDeflate
+)
+
+func (c coding) String() string { return [...]string{"", deflate.Gzip, deflate.Deflate}[c] }
+
+func codingOf(name string) coding {
+	switch name {
+	case deflate.Gzip:
+		return codingGzip
+	case deflate.Deflate:
+		return codingDeflate
+	}
+	return codingNone
+}
 
 // SetCompress says whether a polling response that holds only this packet, or
 // others like it, may be compressed; it is at first. Call it before the packet is
@@ -67,18 +92,22 @@ func releaseCached(p *atomic.Pointer[loop.Frame]) {
 // packets let it, and returns it with its header. It takes over body's reference.
 func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame) (*loop.Frame, []http1.Field) {
 	srv := h.home.srv
-	if h.encoding == "" || len(body.B) < srv.cfg.HTTPCompression || !slices.ContainsFunc(packets, mayCompress) {
+	if srv.cfg.HTTPCompression < 0 || len(body.B) < srv.cfg.HTTPCompression || !slices.ContainsFunc(packets, mayCompress) {
 		return body, nil
+	}
+	vary := http1.Field{Name: "Vary", Value: "Accept-Encoding"}
+	if h.coding == codingNone {
+		return body, []http1.Field{vary}
 	}
 	build := func() *loop.Frame {
 		f := loop.NewFrame()
-		f.B = srv.compressor.AppendBody(f.B, h.encoding, body.B)
+		f.B = srv.compressor.AppendBody(f.B, h.coding.String(), body.B)
 		return f
 	}
 	var frame *loop.Frame
 	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.form == (form{}) && s.polling.callback == nil {
 		// A broadcast looks the same to all: it is compressed once.
-		if h.encoding == deflate.Gzip {
+		if h.coding == codingGzip {
 			frame = cached(&p.compressed.gzip, build)
 		} else {
 			frame = cached(&p.compressed.zlib, build)
@@ -87,7 +116,7 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 		frame = build()
 	}
 	body.Release()
-	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.encoding}}
+	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.coding.String()}, vary}
 }
 
 // mayCompress leaves out what was asked to be and the engine's own packets

@@ -23,6 +23,7 @@ func TestHTTPCompression(t *testing.T) {
 	t.Run("E56", func(t *testing.T) {
 		r := get(t, eio.Config{}, big, "gzip, deflate")
 		wantHeader(t, r, "Content-Encoding", "gzip")
+		wantHeader(t, r, "Vary", "Accept-Encoding")
 		z, err := gzip.NewReader(strings.NewReader(r.Body))
 		if err != nil {
 			t.Fatal(err)
@@ -52,6 +53,11 @@ func TestHTTPCompression(t *testing.T) {
 			if r.Header.Get("Content-Encoding") != "" || r.Header.Get("Content-Length") == "" || r.Body[0] != '4' {
 				t.Errorf("%s: %+v", name, r)
 			}
+			vary := "Accept-Encoding" // it would have been another answer
+			if name == "small" || name == "off" {
+				vary = ""
+			}
+			wantHeader(t, r, "Vary", vary)
 		}
 		s := start(t, eio.Config{}, func(x *eio.Session) {
 			p := eio.NewPacket(false)
@@ -63,7 +69,7 @@ func TestHTTPCompression(t *testing.T) {
 		wantHeader(t, eiotest.Get(t, s.polling(t), "Accept-Encoding", "gzip"), "Content-Encoding", "")
 	})
 	t.Run("O5", func(t *testing.T) {
-		s := start(t, eio.Config{HTTPCompression: 1})
+		s := start(t, eio.Config{HTTPCompression: eio.CompressAll})
 		wantHeader(t, eiotest.Get(t, s.url+handshake, "Accept-Encoding", "gzip"), "Content-Encoding", "gzip")
 	})
 }
@@ -96,7 +102,7 @@ func TestPerMessageDeflate(t *testing.T) {
 		return string(b)
 	}
 	t.Run("E74", func(t *testing.T) {
-		c := dial(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: 1}})
+		c := dial(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: eio.CompressAll}})
 		for _, want := range []string{`0{"sid":`, "4hello", "4" + strings.Repeat("x", 100_000)} {
 			if want[0] == '4' {
 				c.WriteFrame(0xc1, deflated(want))
@@ -141,7 +147,7 @@ func TestPerMessageDeflate(t *testing.T) {
 		})
 	}
 	t.Run("not offered", func(t *testing.T) {
-		s := start(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: 1}})
+		s := start(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: eio.CompressAll}})
 		c := s.webSocket(t)
 		c.Text("4hello")
 		c.Expect("4hello")

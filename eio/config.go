@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -13,9 +14,18 @@ import (
 
 // Config is what a [Server] is made from. The zero value is the reference
 // server's defaults. It is read once, by NewServer.
+//
+// Its functions may panic or end their goroutine (runtime.Goexit): that is logged
+// and counted ([Server.CallbackFailures]). A request that waits for one is then
+// refused, with code 3, or with status 500 by Fallback and Static; what the others
+// only hear of or change goes on without them.
+//
+// A loop waits for the functions that "run on the loop": they may use what the
+// loop owns, and must not block. Each call costs about a microsecond.
 type Config struct {
-	// Path is the prefix of the raw request targets that belong to the engine:
-	// "/engine.io/" when empty. A missing slash at its end is added.
+	// Path is the prefix of the paths that belong to the engine, as clients send
+	// them: "/engine.io/" when empty. A missing slash at its end is added. What a URL
+	// does not have as it is must be escaped, a space as "%20".
 	Path string
 	// NoTrailingSlash leaves Path without a slash at its end, so that targets
 	// without one belong to the engine too.
@@ -35,9 +45,9 @@ type Config struct {
 	RequestTimeout time.Duration
 	// IdleTimeout is how long a connection is kept between two HTTP requests; 75 s when 0.
 	IdleTimeout time.Duration
-	// DestroyUpgradeTimeout is how long an upgrade outside Path is kept before its
-	// connection is ended without an answer; 1 s when 0. Negative hands such requests
-	// to Fallback like any other.
+	// DestroyUpgradeTimeout is how long the connection of an upgrade outside Path, which
+	// is answered with status 404, is kept for the peer to take the answer and close
+	// it; 1 s when 0. Negative hands such requests to Fallback like any other.
 	DestroyUpgradeTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted POST body and WebSocket message in
@@ -59,12 +69,24 @@ type Config struct {
 	// fetches an answer, or reads of one.
 	SlowTimeout time.Duration
 
+	// MaxCallbacks is how many requests may be with AllowRequest, GenerateID, a
+	// Middleware, Fallback or a handler of Static at a time, each on a goroutine;
+	// 65,536 when 0. Those beyond wait.
+	MaxCallbacks int
+
 	// Transports are the transports that clients may use, of "polling" and
 	// "websocket"; both when nil.
 	Transports []string
 	// NoUpgrades stops the server from offering an upgrade to WebSocket. A client
 	// that tries nevertheless is still upgraded.
 	NoUpgrades bool
+
+	// TrustedProxies are the addresses of proxies that end TLS in front of the server.
+	// A request that comes from one of them came encrypted if its X-Forwarded-Proto or
+	// Forwarded field says so, the last element of a list being the proxy's own: see
+	// [Request.Secure]. The proxy must set one of the fields, or add to it, in every
+	// request. None is trusted when nil.
+	TrustedProxies []netip.Prefix
 
 	// AllowEIO3 serves clients of protocol 3 too, such as Socket.IO 2.
 	AllowEIO3 bool
@@ -106,8 +128,8 @@ type Config struct {
 	InitialPacketBinary bool
 
 	// HTTPCompression is the size in bytes from which the bodies of polling responses
-	// are compressed for clients that accept gzip or deflate: 1,024 when 0. Negative
-	// turns compression off.
+	// are compressed for clients that accept gzip or deflate: 1,024 when 0, all with
+	// [CompressAll]. Negative turns compression off.
 	HTTPCompression int
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *PerMessageDeflate
@@ -116,16 +138,19 @@ type Config struct {
 	// cluster: by those nodes.
 	Forwarding *Forwarding
 
-	// Static, when set, is asked with each raw request target under Path; a non-nil
-	// handler serves the request instead of the engine.
-	Static func(target string) http.Handler
+	// Static has the handlers that serve what lies under Path, instead of the engine,
+	// by what follows Path and a slash: "socket.io.js". Escapes are not resolved. A
+	// handler is called as Fallback is.
+	Static map[string]http.Handler
 	// Fallback serves the requests outside Path, each on a goroutine of its own;
 	// http.NotFoundHandler() when nil. Request bodies are limited to
 	// MaxHTTPBufferSize and read before it is called; its response is buffered and
 	// sent when it returns. Hijacking and upgrades are not supported.
 	Fallback http.Handler
 
-	// Logger receives what an operator should know; slog.Default() when nil.
+	// Logger receives what an operator should know; slog.Default() when nil. At debug
+	// level it also gets what becomes of each connection. It is called on loops too
+	// and must not block.
 	Logger *slog.Logger
 }
 
@@ -138,8 +163,8 @@ func (cfg *Config) withDefaults() error {
 	if cfg.Path == "" {
 		cfg.Path = "/engine.io/"
 	}
-	if !strings.HasPrefix(cfg.Path, "/") {
-		return fmt.Errorf("eio: Config.Path is %q; it must begin with a slash", cfg.Path)
+	if err := checkPath(cfg.Path); err != nil {
+		return err
 	}
 	for _, d := range []struct {
 		name  string
@@ -172,6 +197,10 @@ func (cfg *Config) withDefaults() error {
 		if copied.Threshold == 0 {
 			cfg.PerMessageDeflate.Threshold = defaultThreshold
 		}
+		if copied.Threshold < 0 {
+			return fmt.Errorf("eio: Config.PerMessageDeflate.Threshold is %d; it must be positive, CompressAll for all messages, or 0 for %d",
+				copied.Threshold, defaultThreshold)
+		}
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
 		cfg.MaxHTTPBufferSize = 1_000_000
@@ -191,6 +220,12 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxQueued < 0 {
 		return fmt.Errorf("eio: Config.MaxQueued is %d; it must be positive, or 0 for 16 MiB", cfg.MaxQueued)
 	}
+	if cfg.MaxCallbacks == 0 {
+		cfg.MaxCallbacks = 1 << 16
+	}
+	if cfg.MaxCallbacks < 0 {
+		return fmt.Errorf("eio: Config.MaxCallbacks is %d; it must be positive, or 0 for 65536", cfg.MaxCallbacks)
+	}
 	if cfg.Transports == nil {
 		cfg.Transports = []string{polling, webSocket}
 	}
@@ -201,6 +236,16 @@ func (cfg *Config) withDefaults() error {
 	}
 	if len(cfg.Transports) == 0 {
 		return fmt.Errorf("eio: Config.Transports is empty; leave it nil for %q and %q", polling, webSocket)
+	}
+	for _, p := range cfg.TrustedProxies {
+		if !p.IsValid() || p.Addr().Is4In6() {
+			return fmt.Errorf("eio: Config.TrustedProxies has %v; it must be a range of IPv4 or IPv6 addresses", p)
+		}
+	}
+	if c := cfg.CORS; c != nil {
+		if err := c.check(); err != nil {
+			return err
+		}
 	}
 	if f := cfg.Forwarding; f != nil {
 		own := *f

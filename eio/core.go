@@ -55,6 +55,10 @@ type core struct {
 	pinged    bool // a ping is unanswered
 	extended  bool // the ping's timeout was restarted once by another packet
 	upgrade   upgradePhase
+	paused    bool // nothing is received: see pause
+	lost      bool // the peer of a paused session was found to be gone, once
+	excused   bool // a pong was not waited for: those that nobody waits for mean nothing
+	deaf      bool // the session is about to end: nothing is received any more
 
 	heartbeat time.Duration // when to ping, or when the peer is late
 	held      *backlog      // waits for a GET; nil while nothing has, and over WebSocket
@@ -97,6 +101,7 @@ type sideTimers struct {
 	noopAt    time.Duration // next check for a parked GET that hinders the upgrade
 	closeBy   time.Duration // a graceful close gives up
 	slowAt    time.Duration // the peer must have taken something of too much that waits
+	pongAt    time.Duration // the next pong to a peer of protocol 3 that is paused
 }
 
 // timing are the durations that a core works with.
@@ -117,24 +122,26 @@ const (
 
 // effects is what a core makes happen.
 type effects interface {
-	maxQueued() int                   // how many bytes may wait before the peer is watched
-	crowded() bool                    // more than that waits on the current WebSocket
-	slowTimeout() time.Duration       // how long a watched peer may take nothing
-	idle() time.Duration              // how long it has taken nothing; a long time when that is not known
-	clock() time.Duration             // the time, for what begins without a tick
-	rearm()                           // a deadline has come nearer without a tick
-	held(weight int)                  // so much more waits for a GET, or less
-	deliver(data []byte, binary bool) // a message for the application; data is borrowed
-	wantFlush()                       // call flush soon: a GET is parked and the queue is not empty
-	answerPoll(packets []*Packet)     // answers the parked GET; packets are borrowed
-	dropPost()                        // destroys the connection of the POST in progress
-	sendWebSocket(p *Packet) bool     // on the current WebSocket; p is borrowed; reports crowded
-	closeWebSocket(slow bool)         // closes the current WebSocket, after what was sent
-	replyProbe(data []byte)           // sends a pong with data on the probing WebSocket
-	closeProbe()                      // closes the probing WebSocket
-	promoteProbe()                    // the probing WebSocket becomes the current one
-	ended()                           // nothing more can come of the session; called once
-	over(reason Reason, err error)    // it is over for the application; called once
+	maxQueued() int                          // how many bytes may wait before the peer is watched
+	crowded() bool                           // more than that waits on the current WebSocket
+	slowTimeout() time.Duration              // how long a watched peer may take nothing
+	idle() time.Duration                     // how long it has taken nothing; a long time when that is not known
+	clock() time.Duration                    // the time, for what begins without a tick
+	rearm()                                  // a deadline has come nearer without a tick
+	held(weight int)                         // so much more waits for a GET, or less
+	deliver(data []byte, binary bool)        // a message for the application; data is borrowed
+	wantFlush()                              // call flush soon: a GET is parked and the queue is not empty
+	answerPoll(packets []*Packet)            // answers the parked GET; packets are borrowed
+	dropPost()                               // destroys the connection of the POST in progress
+	sendWebSocket(p *Packet) bool            // on the current WebSocket; p is borrowed; reports crowded
+	closeWebSocket(slow bool)                // closes the current WebSocket, after what was sent
+	replyProbe(data []byte)                  // sends a pong with data on the probing WebSocket
+	closeProbe()                             // closes the probing WebSocket
+	promoteProbe()                           // the probing WebSocket becomes the current one
+	unreachable(patience time.Duration) bool // the peer of a paused session is gone
+	endSoon(reason Reason, err error)        // call end after what was sent before on other ways
+	ended()                                  // nothing more can come of the session; called once
+	over(reason Reason, err error)           // it is over for the application; called once
 }
 
 func (c *core) open(t timing, now time.Duration, f form, webSocket bool) {
@@ -260,6 +267,9 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 	c.state = StateClosing
 	switch {
 	case c.webSocket, discard:
+		if discard {
+			releaseAll(c.takeQueue(fx))
+		}
 		c.end(fx, ForcedClose, nil)
 	case c.poll && len(c.queue()) == 0:
 		c.poll = false
@@ -271,17 +281,28 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 	}
 }
 
-// end is the one way into StateClosed.
+// doom ends the session because of what the peer sent. Nothing more is received,
+// but what the application has sent because of earlier packets still leaves.
+func (c *core) doom(fx effects, reason Reason, err error) {
+	if c.state != StateClosed && !c.deaf {
+		c.deaf = true
+		fx.endSoon(reason, err)
+	}
+}
+
+// end is the one way into StateClosed. What waits for a GET leaves with the parked
+// one.
 func (c *core) end(fx effects, reason Reason, err error) {
 	if c.state == StateClosed {
 		return
 	}
 	c.state = StateClosed
-	releaseAll(c.takeQueue(fx))
+	queue := c.takeQueue(fx)
 	if c.poll {
 		c.poll = false
-		fx.answerPoll([]*Packet{packetClose})
+		fx.answerPoll(append(queue, packetClose))
 	}
+	releaseAll(queue)
 	c.probeFailed(fx)
 	if c.webSocket {
 		fx.closeWebSocket(err == ErrQueueOverflow)
@@ -297,7 +318,11 @@ func (c *core) end(fx effects, reason Reason, err error) {
 func (c *core) tick(fx effects, t timing, now time.Duration) {
 	if s := c.side; s != nil {
 		if due(s.upgradeBy, now) {
-			c.probeFailed(fx)
+			if c.paused {
+				s.upgradeBy = now + t.upgradeTimeout
+			} else {
+				c.probeFailed(fx)
+			}
 		}
 		if due(s.noopAt, now) {
 			s.noopAt = now + noopInterval
@@ -306,6 +331,9 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 				c.poll = false
 				fx.answerPoll([]*Packet{packetNoop})
 			}
+		}
+		if due(s.pongAt, now) {
+			c.pongUnasked(fx, t, now)
 		}
 		if due(s.closeBy, now) {
 			c.end(fx, ForcedClose, nil)
@@ -319,6 +347,10 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 		}
 	}
 	if c.state != StateOpen || !due(c.heartbeat, now) {
+		return
+	}
+	if c.paused {
+		c.beatPaused(fx, t, now)
 		return
 	}
 	if c.pinged || c.form.v3 {
@@ -345,7 +377,7 @@ func (c *core) deadline() time.Duration {
 		next = c.heartbeat
 	}
 	if s := c.side; s != nil {
-		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy, s.slowAt} {
+		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy, s.slowAt, s.pongAt} {
 			if at != 0 && (next == 0 || at < next) {
 				next = at
 			}

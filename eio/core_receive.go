@@ -54,24 +54,33 @@ func (c *core) postAborted(fx effects) {
 // postRefused tells that the POST was refused for its size or framing; the session lives on.
 func (c *core) postRefused() { c.post = false }
 
+// postBurst is how many packets of one POST are handled in one go.
+const postBurst = 1024
+
 // posted handles the complete body of a POST; octets tells the binary payload
-// of protocol 3.
-func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octets bool) {
-	c.post = false
-	for more := true; more && c.state == StateOpen; {
+// of protocol 3. It stops when the session is paused, and after postBurst packets
+// to let others have the loop: then it reports false, and is to be called again
+// with what is left. The POST is in progress until it reports true.
+func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octets bool) (left []byte, done bool) {
+	for n, more := 0, true; more && c.state == StateOpen && !c.deaf; n++ {
+		if c.paused || n == postBurst {
+			return body, false
+		}
 		var p engineio.Packet
 		var err error
 		if p, body, more, err = c.form.next(body, octets); err != nil {
-			c.end(fx, ParseError, err)
-			return
+			c.doom(fx, ParseError, err)
+			break
 		}
 		c.receive(fx, t, now, p)
 	}
+	c.post = false
+	return nil, true
 }
 
 // receive handles one packet of the current transport.
 func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packet) {
-	if c.state != StateOpen {
+	if c.state != StateOpen || c.deaf {
 		return
 	}
 	switch p.Type {
@@ -100,12 +109,14 @@ func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packe
 func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.PacketType) {
 	switch {
 	case !c.form.v3 && kind == engineio.Pong:
+		if c.pinged || !c.excused {
+			c.heartbeat = now + t.pingInterval
+		}
 		c.pinged = false
-		c.heartbeat = now + t.pingInterval
 	case c.form.v3 && kind == engineio.Ping:
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 		c.put(fx, packetPong)
 	default:
-		c.end(fx, TransportError, ErrHeartbeatDirection)
+		c.doom(fx, TransportError, ErrHeartbeatDirection)
 	}
 }

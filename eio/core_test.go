@@ -80,9 +80,11 @@ type player struct {
 	core  core
 	now   time.Duration
 	log   []string
-	takes bool // the peer has taken something since it was last asked
-	queue int  // bytes that wait on the WebSocket, which takes none
-	weigh int  // what was told to wait for a GET
+	takes bool   // the peer has taken something since it was last asked
+	queue int    // bytes that wait on the WebSocket, which takes none
+	weigh int    // what was told to wait for a GET
+	left  []byte // of a POST
+	gone  bool   // the peer
 }
 
 var testTiming = timing{pingInterval: 300 * time.Millisecond, pingTimeout: 200 * time.Millisecond, upgradeTimeout: 900 * time.Millisecond}
@@ -142,7 +144,16 @@ func (p *player) play(t *testing.T, line string) {
 			p.note("refuse the POST")
 			return
 		}
-		p.core.posted(p, testTiming, p.now, []byte(strings.ReplaceAll(arg, "␞", "\x1e")), false)
+		p.posted([]byte(strings.ReplaceAll(arg, "␞", "\x1e")))
+	case "pause":
+		p.core.pause(testTiming, p.now)
+	case "resume":
+		p.core.resume(testTiming, p.now)
+		if p.left != nil {
+			p.posted(p.left)
+		}
+	case "gone":
+		p.gone = true
 	case "message":
 		p.core.receive(p, testTiming, p.now, parse(t, arg))
 	case "probe-open":
@@ -161,6 +172,16 @@ func (p *player) play(t *testing.T, line string) {
 		p.core.close(p, p.now, true)
 	default:
 		t.Fatalf("unknown command %q", line)
+	}
+}
+
+func (p *player) posted(body []byte) {
+	waited := p.left != nil
+	left, done := p.core.posted(p, testTiming, p.now, body, false)
+	if p.left = left; !done {
+		p.note("left of the POST: %s", bytes.ReplaceAll(left, []byte{0x1e}, []byte("␞")))
+	} else if waited {
+		p.note("accept the POST")
 	}
 }
 
@@ -225,8 +246,19 @@ func (p *player) deliver(data []byte, binary bool) {
 		p.core.close(p, p.now, false)
 	case "echo":
 		p.core.send(p, textPacket("echo"))
+	case "full": // it takes no more
+		p.core.pause(testTiming, p.now)
 	}
 }
+
+func (p *player) unreachable(patience time.Duration) bool {
+	if patience != testTiming.pingInterval+testTiming.pingTimeout {
+		p.note("unreachable after %v?", patience)
+	}
+	return p.gone
+}
+
+func (p *player) endSoon(reason Reason, err error) { p.core.end(p, reason, err) }
 
 func (p *player) wantFlush() { p.note("want flush") }
 

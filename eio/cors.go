@@ -1,6 +1,8 @@
 package eio
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,9 +17,10 @@ import (
 // [Config.AllowRequest] for that. A request from an origin that is not allowed
 // is still served: it is the browser that keeps the answer from the page.
 type CORS struct {
-	// Origins are the allowed origins, such as "https://example.com". "*", which nil
-	// means too, allows all. One origin alone is told to everybody; of several, and
-	// with AllowOrigin, the request's own is repeated when it is allowed.
+	// Origins are the allowed origins as browsers write them, such as
+	// "https://example.com": in lower case and without a path. "*", which nil means
+	// too, allows all. Otherwise the request's own origin is repeated if it is among
+	// them, or AllowOrigin allows it; other origins are told no Access-Control-Allow-Origin.
 	Origins []string
 	// AllowOrigin, when set, decides instead of Origins. It runs on the loop and must
 	// not block. An error refuses the request with code 3.
@@ -40,12 +43,29 @@ type CORS struct {
 	OptionsSuccessStatus int
 }
 
+// check refuses origins that no browser would send.
+func (c *CORS) check() error {
+	if c.Origins != nil && len(c.Origins) == 0 {
+		return errors.New(`eio: CORS.Origins is empty; leave it nil, or "*", for all origins`)
+	}
+	for _, o := range c.Origins {
+		if o == "*" || o == "null" {
+			continue
+		}
+		scheme, host, ok := strings.Cut(o, "://")
+		if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "/?#@*, ") || o != strings.ToLower(o) {
+			return fmt.Errorf(`eio: CORS.Origins has %q; it must be "*", "null" or a scheme, a host and perhaps a port in lower case, such as "https://example.com"`, o)
+		}
+	}
+	return nil
+}
+
 // cors adds the headers of cfg.CORS to the answer. It reports true when the
 // request was a preflight, or failed, and is answered.
 func (h *httpConn) cors(req *http1.Request) bool {
 	c := h.home.srv.cfg.CORS
 	preflight := string(req.Method) == http.MethodOptions
-	fields, err := c.origin(string(req.Header("Origin")))
+	fields, err := c.origin(string(req.Header("Origin")), &h.home.srv.hooks)
 	if err != nil {
 		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "MIDDLEWARE_FAILURE", Err: err})
 		return true
@@ -73,20 +93,21 @@ func (h *httpConn) cors(req *http1.Request) bool {
 }
 
 // origin is what the answer says of the request's origin.
-func (c *CORS) origin(origin string) ([]http1.Field, error) {
+func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
 	const allow = "Access-Control-Allow-Origin"
 	vary := http1.Field{Name: "Vary", Value: "Origin"}
 	allowed := false
 	switch {
 	case c.AllowOrigin != nil:
 		var err error
-		if allowed, err = c.AllowOrigin(origin); err != nil {
+		if failure := hooks.await("CORS.AllowOrigin", func() { allowed, err = c.AllowOrigin(origin) }); failure != nil {
+			err = failure
+		}
+		if err != nil {
 			return nil, err
 		}
 	case len(c.Origins) == 0 || slices.Contains(c.Origins, "*"):
 		return []http1.Field{{Name: allow, Value: "*"}}, nil
-	case len(c.Origins) == 1:
-		return []http1.Field{{Name: allow, Value: c.Origins[0]}, vary}, nil
 	default:
 		allowed = slices.Contains(c.Origins, origin)
 	}

@@ -10,9 +10,12 @@ import (
 // route finds out who serves a request. b[:n] is its head, and b all that has
 // arrived.
 func (h *httpConn) route(req *http1.Request, b []byte, n int) {
-	srv := h.home.srv
+	srv := h.home.srv.site(req.Path)
+	if srv != h.home.srv {
+		h.home = srv.shard(h.c.Loop())
+	}
 	h.extra, h.request = h.extra[:0], nil
-	if !bytes.HasPrefix(req.Target, []byte(srv.prefix)) {
+	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
 		h.callForeign(srv.cfg.Fallback, req)
 		return
 	}
@@ -22,28 +25,36 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		return
 	}
 	if home := srv.homeOf(q.sid); home != nil && home != h.home {
-		h.phase = httpGone
-		if h.secure {
-			h.c.MoveTo(home.loop, b, srv.acceptSecure)
-		} else {
-			h.c.MoveTo(home.loop, b, srv.Accept)
-		}
+		h.moveHome(home, q.sid, b)
 		return
 	}
 	if srv.cfg.CORS != nil && h.cors(req) {
 		return
 	}
-	if srv.cfg.Static != nil {
-		if handler := srv.cfg.Static(string(req.Target)); handler != nil {
-			h.callForeign(handler, req)
-			return
-		}
+	if handler := srv.static(req.Path); handler != nil {
+		h.callForeign(handler, req)
+		return
 	}
 	if srv.middleware != nil {
 		h.askMiddleware(req)
 		return
 	}
 	h.admit(req, b[n:])
+}
+
+// static is the handler of Config.Static for a path under the prefix; nil without one.
+func (srv *Server) static(path []byte) http.Handler {
+	if len(srv.cfg.Static) == 0 {
+		return nil
+	}
+	name := path[len(srv.prefix):]
+	if srv.cfg.NoTrailingSlash {
+		if len(name) == 0 || name[0] != '/' {
+			return nil
+		}
+		name = name[1:]
+	}
+	return srv.cfg.Static[string(name)]
 }
 
 // homeOf is the loop's part of the server that owns the session named sid, as
@@ -138,8 +149,16 @@ func (h *httpConn) admit(req *http1.Request, rest []byte) {
 	}
 }
 
-// admitToSession serves a request that names a session.
+// admitToSession serves a request that names a session, in its turn.
 func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
+	if s := h.home.find(q.sid); s != nil && s.polling != nil && h.standInLine(req, s) {
+		return
+	}
+	h.serve(req, q, rest)
+}
+
+// serve serves a request that names a session.
+func (h *httpConn) serve(req *http1.Request, q query, rest []byte) {
 	s := h.home.find(q.sid)
 	if s != nil {
 		s.punctual()
@@ -201,7 +220,7 @@ func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
 	}
 	h.initial = true
 	packets := s.openPackets(h.home.srv.offered)
-	h.respondPackets(s, packets)
+	h.send(h.composePackets(s, packets))
 	releaseAll(packets)
 	s.start()
 }
@@ -217,6 +236,9 @@ func (h *httpConn) poll(req *http1.Request, s *Session) {
 	h.exchange = (*getExchange)(s)
 	s.polling.get = h
 	s.core.pollArrived(s)
+	if s.polling.get == h && !h.last {
+		h.phase = httpParked
+	}
 }
 
 // receive reads a POST of s.

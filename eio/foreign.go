@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"time"
 
 	"github.com/sioserver/sioserver/eio/http1"
@@ -18,17 +17,18 @@ import (
 // shared between the two at a time.
 type foreignCall struct {
 	h       *httpConn
+	turn    turn
 	handler http.Handler
 	request *http.Request
 	cancel  context.CancelFunc
 	answer  recorder
+	aborts  bool // the handler wants the connection closed without an answer
 }
 
 // callForeign serves req by handler.
 func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
 	if d := h.home.srv.cfg.DestroyUpgradeTimeout; d > 0 && h.isUpgrade(req) {
-		h.phase = httpGone
-		h.home.loop.Arm(&h.timer, d)
+		h.refuseForeign(d)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -40,6 +40,15 @@ func (h *httpConn) callForeign(handler http.Handler, req *http1.Request) {
 		return
 	}
 	h.readBody(req, &foreignCall{h: h, handler: handler, request: request, cancel: cancel})
+}
+
+// refuseForeign answers an upgrade that nothing here serves: there is no such thing
+// as its target, whatever the protocol. The peer has d to take the answer.
+func (h *httpConn) refuseForeign(d time.Duration) {
+	h.last = true
+	h.c.Send(h.compose(http.StatusNotFound, textPlain, []byte("404 page not found\n")))
+	h.phase = httpGone
+	h.c.CloseAfterFlush(d)
 }
 
 // httpRequest makes a net/http request of req, without its body.
@@ -74,34 +83,34 @@ func (h *httpConn) httpRequest(ctx context.Context, req *http1.Request) (*http.R
 func (call *foreignCall) complete(_ *httpConn, body []byte) {
 	call.request.Body = io.NopCloser(bytes.NewReader(bytes.Clone(body)))
 	call.request.ContentLength = int64(len(body))
-	go call.serve()
+	call.answer.header = make(http.Header)
+	srv := call.h.home.srv
+	srv.turns.start(&call.turn, func() {
+		srv.hooks.run("an HTTP handler", call.run, call.ran, "target", call.request.RequestURI)
+	})
 }
 
 func (call *foreignCall) refused(*httpConn, error) { call.cancel() }
 
-func (call *foreignCall) aborted(*httpConn) { call.cancel() }
-
-// serve runs the handler, on a goroutine.
-func (call *foreignCall) serve() {
-	call.answer.header = make(http.Header)
-	call.run()
-	call.h.home.loop.Post(call)
+func (call *foreignCall) aborted(h *httpConn) {
+	call.cancel()
+	h.home.srv.turns.withdraw(&call.turn)
 }
 
-func (call *foreignCall) run() {
-	defer call.cancel()
-	defer func() {
-		switch p := recover(); p {
-		case nil:
-		case http.ErrAbortHandler:
-			call.answer.aborted = true
-		default:
-			call.answer = recorder{header: make(http.Header), status: http.StatusInternalServerError}
-			call.h.home.srv.cfg.Logger.Error("eio: an HTTP handler panicked",
-				"target", call.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	call.handler.ServeHTTP(&call.answer, call.request)
+// run calls the handler, on a goroutine.
+func (call *foreignCall) run() { call.handler.ServeHTTP(&call.answer, call.request) }
+
+// ran goes back to the loop, whichever way the handler ended.
+func (call *foreignCall) ran(failure error) {
+	switch failure {
+	case nil:
+	case http.ErrAbortHandler:
+		call.aborts = true
+	default:
+		call.answer = recorder{header: make(http.Header), status: http.StatusInternalServerError}
+	}
+	call.cancel()
+	call.h.home.loop.Post(call)
 }
 
 // Run sends the response, back on the loop, unless the connection is gone.
@@ -110,7 +119,7 @@ func (call *foreignCall) Run(*loop.Loop) {
 	if h.exchange != exchange(call) {
 		return
 	}
-	if call.answer.aborted {
+	if call.aborts {
 		h.destroy()
 		return
 	}
@@ -121,10 +130,9 @@ func (call *foreignCall) Run(*loop.Loop) {
 
 // recorder is the http.ResponseWriter of a foreign call.
 type recorder struct {
-	header  http.Header
-	status  int
-	body    []byte
-	aborted bool
+	header http.Header
+	status int
+	body   []byte
 }
 
 func (r *recorder) Header() http.Header { return r.header }
@@ -176,8 +184,10 @@ func (r *recorder) appendTo(dst []byte, h *httpConn) []byte {
 	}
 	switch length := r.header.Get("Content-Length"); {
 	case !bodyAllowed(status):
-	case h.noBody && len(r.body) == 0 && length != "":
-		dst = http1.AppendHeader(dst, "Content-Length", length)
+	case h.noBody && len(r.body) == 0: // what a GET would get is only known if the handler says it
+		if length != "" {
+			dst = http1.AppendHeader(dst, "Content-Length", length)
+		}
 	default:
 		dst = http1.AppendLength(dst, len(r.body))
 	}

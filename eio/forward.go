@@ -43,7 +43,7 @@ func (h *httpConn) forward(req *http1.Request, node uint32) {
 		cancel: cancel,
 	}
 	upgrade := h.isUpgrade(req)
-	call.sent = appendForwarded(nil, req, upgrade, h.c.RemoteAddr().Addr().String())
+	call.sent = appendForwarded(nil, req, upgrade, h.c.RemoteAddr().Addr().String(), h.encrypted(req))
 	if !upgrade {
 		call.ask = (*forwardCall).exchange
 		h.readBody(req, call)
@@ -105,16 +105,20 @@ func (call *forwardCall) open(addr string) (err error) {
 
 // ask calls do with the node's address and counts what comes of it.
 func (f *forwarder) ask(ctx context.Context, node uint32, do func(addr string) error) error {
-	addr, ok := f.directory.Lookup(ctx, node)
-	err := errNoNode
-	if ok {
-		err = do(addr)
+	var addr string
+	var ok bool
+	err := f.hooks.await("Directory.Lookup", func() { addr, ok = f.directory.Lookup(ctx, node) })
+	if err == nil {
+		err = errNoNode
+		if ok {
+			err = do(addr)
+		}
 	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		f.aborted.Add(1)
-	case !ok:
+	case err == errNoNode:
 		f.unknown.Add(1)
 	case errors.Is(err, forward.ErrBusy), errors.Is(err, forward.ErrDescriptors):
 		f.refused.Add(1)
@@ -189,7 +193,7 @@ func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel, refused 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), srv.cfg.RequestTimeout)
 	defer cancel()
-	head := appendForwardedFields(openHead(appendHead(nil, r, "Upgrade, close")), hostOf(r.RemoteAddr))
+	head := appendForwardedFields(openHead(appendHead(nil, r, "Upgrade, close")), hostOf(r.RemoteAddr), srv.encryptedHTTP(r))
 	head = append(head, "\r\n"...)
 	f := srv.forwarder
 	err := f.ask(ctx, node, func(addr string) (err error) {

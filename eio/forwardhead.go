@@ -21,7 +21,7 @@ func forwardable(req *http1.Request) bool {
 // appendForwarded appends the head of req as another node gets it, up to the length
 // of the body and the blank line: without what concerned only the connection that
 // it came by (RFC 9110 section 7.6.1), whose peer it tells.
-func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string) []byte {
+func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string, encrypted bool) []byte {
 	dst = append(dst, req.Method...)
 	dst = append(dst, ' ')
 	dst = append(dst, req.Target...)
@@ -39,14 +39,20 @@ func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string) 
 	if upgrade { // whatever the answer is, nothing else may follow through the tunnel
 		dst = http1.AppendHeader(dst, "Connection", "Upgrade, close")
 	}
-	return appendForwardedFields(dst, peer)
+	return appendForwardedFields(dst, peer, encrypted)
 }
 
 // openHead is a whole head without the blank line.
 func openHead(head []byte) []byte { return head[:len(head)-len("\r\n")] }
 
-func appendForwardedFields(dst []byte, peer string) []byte {
+// appendForwardedFields tells the other node of the peer, and how it came.
+func appendForwardedFields(dst []byte, peer string, encrypted bool) []byte {
 	dst = http1.AppendHeader(dst, forwardedField, "1")
+	proto := "http"
+	if encrypted {
+		proto = "https"
+	}
+	dst = http1.AppendHeader(dst, "X-Forwarded-Proto", proto)
 	return http1.AppendHeader(dst, "X-Forwarded-For", peer)
 }
 

@@ -23,11 +23,11 @@ func TestForwardedHead(t *testing.T) {
 		"connection: Upgrade, , X-Dropped\r\nx-dRoPPed: 1\r\nConnection:\tkeep-alive,X-Forwarded-For\r\n"+
 		"Upgrade: websocket\r\nX-Forwarded-For: 9.9.9.9\r\nKeep-Alive: 5\r\nTE: trailers\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
 	const line = "GET http://a.example/engine.io/?sid=x HTTP/1.1\r\nHost: a.example\r\nX-Kept: 1\r\n"
-	const fields = "Sioserver-Forwarded: 1\r\nX-Forwarded-For: 1.2.3.4\r\n"
-	if got := string(appendForwarded(nil, req, false, "1.2.3.4")); got != line+fields {
+	const fields = "Sioserver-Forwarded: 1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 1.2.3.4\r\n"
+	if got := string(appendForwarded(nil, req, false, "1.2.3.4", true)); got != line+fields {
 		t.Errorf("got %q", got)
 	}
-	if got := string(appendForwarded(nil, req, true, "1.2.3.4")); got != line+"Upgrade: websocket\r\nConnection: Upgrade, close\r\n"+fields {
+	if got := string(appendForwarded(nil, req, true, "1.2.3.4", true)); got != line+"Upgrade: websocket\r\nConnection: Upgrade, close\r\n"+fields {
 		t.Errorf("an upgrade becomes %q", got)
 	}
 }
@@ -48,7 +48,7 @@ func TestForwardedHeadOfManyOptions(t *testing.T) {
 		return least
 	}
 	reading := shortest(func() { parseHead(t, head) })
-	if took := shortest(func() { appendForwarded(nil, req, false, "1.2.3.4") }); took > 10*reading {
+	if took := shortest(func() { appendForwarded(nil, req, false, "1.2.3.4", true) }); took > 10*reading {
 		t.Errorf("it takes %v, reading the head %v", took, reading)
 	}
 }

@@ -93,6 +93,7 @@ type forwarder struct {
 	node      uint32
 	directory Directory
 	client    *forward.Client
+	hooks     *hooks
 	poll      time.Duration // how long the answer to a GET may take
 	answer    time.Duration // and to any other request
 
@@ -102,12 +103,13 @@ type forwarder struct {
 // answerSlack is what an answer may take beyond the node's own timeouts.
 const answerSlack = 5 * time.Second
 
-func newForwarder(cfg *Config) *forwarder {
+func newForwarder(cfg *Config, hooks *hooks) *forwarder {
 	f := cfg.Forwarding
 	silence := cfg.PingInterval + cfg.PingTimeout + answerSlack
 	return &forwarder{
 		node:      f.Directory.Node(),
 		directory: f.Directory,
+		hooks:     hooks,
 		client: forward.New(forward.Config{
 			MaxRequests: f.MaxRequests,
 			MaxTunnels:  f.MaxTunnels,

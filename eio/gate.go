@@ -3,9 +3,8 @@ package eio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/sioserver/sioserver/eio/http1"
 	"github.com/sioserver/sioserver/loop"
@@ -17,12 +16,14 @@ import (
 // the two.
 type gate struct {
 	h       *httpConn
+	turn    turn
 	request *http.Request
 	cancel  context.CancelFunc
 	ask     func(*gate)                 // runs on the goroutine
 	resume  func(*gate, *http1.Request) // goes on, on the loop
 	head    []byte                      // a copy of the request's head, to be parsed again
 	answer  recorder                    // what a middleware has written
+	verdict atomic.Int32                // of the middleware; decided once
 	passed  bool                        // the middleware let the request through
 	speaks  bool                        // the client's protocol is served, so it needs a sid
 	sid     string                      // from GenerateID
@@ -30,6 +31,14 @@ type gate struct {
 	context ErrorContext
 	err     error
 }
+
+// The verdicts of a middleware. It may call the next handler from another
+// goroutine, also too late, as http.TimeoutHandler does.
+const (
+	undecided int32 = iota
+	letThrough
+	returned // without having let the request through
+)
 
 // pass is the gate's place in the request's context.
 type pass struct{}
@@ -40,7 +49,7 @@ func chain(middleware []func(http.Handler) http.Handler) http.Handler {
 		return nil
 	}
 	var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		r.Context().Value(pass{}).(*gate).passed = true
+		r.Context().Value(pass{}).(*gate).verdict.CompareAndSwap(undecided, letThrough)
 	})
 	for i := len(middleware) - 1; i >= 0; i-- {
 		handler = middleware[i](handler)
@@ -50,15 +59,15 @@ func chain(middleware []func(http.Handler) http.Handler) http.Handler {
 
 // askMiddleware runs the engine's middleware.
 func (h *httpConn) askMiddleware(req *http1.Request) {
-	h.pass(req, (*gate).runMiddleware, (*gate).afterMiddleware)
+	h.pass(req, "Config.Middleware", (*gate).runMiddleware, (*gate).afterMiddleware)
 }
 
 // askPermission asks the application whether a handshake is welcome, and for its sid.
 func (h *httpConn) askPermission(req *http1.Request) {
-	h.pass(req, (*gate).runPermission, (*gate).afterPermission)
+	h.pass(req, "Config.AllowRequest or GenerateID", (*gate).runPermission, (*gate).afterPermission)
 }
 
-func (h *httpConn) pass(req *http1.Request, ask func(*gate), resume func(*gate, *http1.Request)) {
+func (h *httpConn) pass(req *http1.Request, name string, ask func(*gate), resume func(*gate, *http1.Request)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &gate{
 		h:      h,
@@ -76,44 +85,47 @@ func (h *httpConn) pass(req *http1.Request, ask func(*gate), resume func(*gate, 
 		return
 	}
 	h.exchange = g
-	go func() {
-		defer cancel()
-		g.answer.header = make(http.Header)
-		g.ask(g)
-		h.home.loop.Post(g)
-	}()
+	g.answer.header = make(http.Header)
+	srv := h.home.srv
+	srv.turns.start(&g.turn, func() {
+		srv.hooks.run(name, func() { g.ask(g) }, g.asked, "target", g.request.RequestURI)
+	})
+}
+
+// asked goes back to the loop, whichever way the application's function ended.
+func (g *gate) asked(failure error) {
+	g.passed = !g.verdict.CompareAndSwap(undecided, returned) && failure == nil
+	if failure != nil {
+		g.err, g.refusal, g.context = failure, refuseRequest, ErrorContext{}
+	}
+	g.cancel()
+	g.h.home.loop.Post(g)
 }
 
 func (g *gate) complete(*httpConn, []byte) {}
 
 func (g *gate) refused(*httpConn, error) {}
 
-func (g *gate) aborted(*httpConn) { g.cancel() }
+func (g *gate) aborted(h *httpConn) {
+	g.cancel()
+	h.home.srv.turns.withdraw(&g.turn)
+}
 
 func (g *gate) runMiddleware() {
-	defer func() {
-		switch p := recover(); p {
-		case nil:
-		case http.ErrAbortHandler:
-			g.passed, g.answer.aborted = false, true
-		default:
-			g.passed, g.err = false, fmt.Errorf("eio: middleware panicked: %v", p)
-			g.h.home.srv.cfg.Logger.Error("eio: a middleware panicked",
-				"target", g.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
 	g.h.home.srv.middleware.ServeHTTP(&g.answer, g.request)
 }
 
 func (g *gate) afterMiddleware(req *http1.Request) {
 	h := g.h
 	switch {
+	case g.err == http.ErrAbortHandler:
+		h.destroy()
 	case g.err != nil:
 		h.refuseAny(req, refuseRequest, ErrorContext{Name: "MIDDLEWARE_FAILURE", Err: g.err})
 	case g.passed:
 		h.addHeaders(g.answer.header)
 		h.admit(req, h.pending())
-	case g.answer.aborted || h.isUpgrade(req):
+	case h.isUpgrade(req):
 		h.destroy()
 	default:
 		h.last = h.last || req.HasBody()
@@ -125,13 +137,6 @@ func (g *gate) afterMiddleware(req *http1.Request) {
 
 func (g *gate) runPermission() {
 	cfg := &g.h.home.srv.cfg
-	defer func() {
-		if p := recover(); p != nil {
-			g.refusal, g.err = refuseRequest, fmt.Errorf("eio: a handshake's callback panicked: %v", p)
-			cfg.Logger.Error("eio: a handshake's callback panicked",
-				"target", g.request.RequestURI, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
 	if cfg.AllowRequest != nil {
 		if g.err = cfg.AllowRequest(g.request); g.err != nil {
 			g.refusal = refuseForbidden

@@ -1,16 +1,12 @@
 package eio
 
 import (
-	"bufio"
 	"bytes"
-	"context"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sioserver/sioserver/eio/http1"
 	"github.com/sioserver/sioserver/loop"
@@ -19,14 +15,20 @@ import (
 // Handler returns an http.Handler that serves srv among the other routes of a
 // net/http server, HTTPS and HTTP/2 included; e has the loops that the sessions
 // live on. Mount it so that it gets the requests under Config.Path with their
-// RequestURI as the client sent it; the others go to Config.Fallback.
+// RequestURI as the client sent it, in whichever form; the others go to Config.Fallback.
 //
 // The costs differ. A WebSocket over plain TCP is taken out of net/http and
 // given to e, where it is like any other. Over TLS it is taken out too, but
 // driven by goroutines (loop.Engine.AdoptWith says at what price). A polling
 // request stays in net/http: while a GET is parked it costs net/http's
-// connection and goroutine, and a pipe with two more. Polls outlive the
-// server's ReadTimeout and WriteTimeout. HTTP/2 carries polling only.
+// connection and goroutine, and a pipe with two more. HTTP/2 carries polling
+// only. What a peer pipelines waits until net/http takes it up.
+//
+// Polls outlive the server's ReadTimeout and WriteTimeout. When an answer is
+// written, a peer that takes no 4 KiB of it for Config.RequestTimeout, or for the
+// WriteTimeout if that is shorter, loses its connection, and by HTTP/2 its stream.
+// An HTTP/2 connection that takes nothing at all is ended by
+// http.HTTP2Config.WriteByteTimeout alone: set it.
 func (srv *Server) Handler(e *loop.Engine) http.Handler {
 	return &netHandler{srv, e}
 }
@@ -37,13 +39,15 @@ type netHandler struct {
 }
 
 func (n *netHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target := originForm(r.RequestURI)
+	site := netHandler{n.srv.site([]byte(target)), n.engine}
 	switch {
-	case !strings.HasPrefix(r.RequestURI, n.srv.prefix):
-		n.srv.cfg.Fallback.ServeHTTP(w, r)
+	case !strings.HasPrefix(target, site.srv.prefix):
+		site.srv.cfg.Fallback.ServeHTTP(w, r)
 	case asksForWebSocket(r):
-		n.handOver(w, r)
+		site.handOver(w, r)
 	default:
-		n.relay(w, r)
+		site.relay(w, r)
 	}
 }
 
@@ -107,80 +111,10 @@ func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error 
 	return n.engine.AdoptWith(conn, options, accept)
 }
 
-// relay serves r over a pipe to the engine.
-func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // where there is none to lift, none bounds the poll
-	_ = control.SetWriteDeadline(time.Time{})
-	mine, theirs := net.Pipe()
-	defer mine.Close()
-	if err := n.adopt(theirs, r, appendHead(nil, r, "")); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	stop := context.AfterFunc(r.Context(), func() { mine.Close() })
-	defer stop()
-	sent := make(chan struct{})
-	defer func() {
-		mine.Close()
-		<-sent
-	}()
-	go func() {
-		defer close(sent)
-		if err := copyBody(mine, r); err != nil {
-			mine.Close() // the engine sees the request end in the middle
-		}
-	}()
-	response, err := http.ReadResponse(bufio.NewReader(mine), r)
-	if err != nil {
-		_ = control.SetReadDeadline(time.Now())
-		panic(http.ErrAbortHandler) // the engine has dropped the connection: so does net/http
-	}
-	defer response.Body.Close()
-	if response.Close { // the engine does not want the rest of the body: nobody waits for it
-		if r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close")
-		}
-		_ = control.SetReadDeadline(time.Now())
-	}
-	for name, values := range response.Header {
-		if name != "Connection" {
-			w.Header()[name] = values
-		}
-	}
-	w.WriteHeader(response.StatusCode)
-	_, _ = io.Copy(w, response.Body) // an error is the client's end
-}
-
-// copyBody writes the body of r as appendHead has announced it.
-func copyBody(w io.Writer, r *http.Request) error {
-	if r.ContentLength >= 0 {
-		_, err := io.Copy(w, r.Body)
-		return err
-	}
-	chunk := make([]byte, 4096)
-	for {
-		k, err := r.Body.Read(chunk)
-		if k > 0 {
-			if _, err := w.Write(http1.AppendChunk(nil, chunk[:k])); err != nil {
-				return err
-			}
-		}
-		switch err {
-		case nil:
-		case io.EOF:
-			_, err = io.WriteString(w, http1.LastChunk)
-			return err
-		default:
-			return err
-		}
-	}
-}
-
 // appendHead appends the head of r as HTTP/1.1 sends it, without what concerned
 // only the connection that it came by.
 func appendHead(dst []byte, r *http.Request, connection string) []byte {
-	dst = append(dst, r.Method+" "+r.RequestURI+" HTTP/1.1\r\n"...)
+	dst = append(dst, r.Method+" "+originForm(r.RequestURI)+" HTTP/1.1\r\n"...)
 	dst = http1.AppendHeader(dst, "Host", r.Host)
 	for name, values := range r.Header {
 		switch name {

@@ -20,18 +20,25 @@ import (
 // mounted is an engine inside a net/http server.
 type mounted struct {
 	*echo
-	srv  *eio.Server
-	http *httptest.Server
-	url  string
+	srv    *eio.Server
+	engine *loop.Engine
+	http   *httptest.Server
+	url    string
 }
 
 func mount(t *testing.T, startHTTP func(*httptest.Server), forwarding ...*eio.Forwarding) *mounted {
 	t.Helper()
-	up := &echo{opened: make(chan *eio.Session, 100), closed: make(chan closing, 100)}
-	cfg := eio.Config{Logger: slog.New(slog.DiscardHandler), MaxHTTPBufferSize: 1000}
+	cfg := eio.Config{MaxHTTPBufferSize: 1000}
 	if len(forwarding) > 0 {
 		cfg.Forwarding = forwarding[0]
 	}
+	return mountWith(t, startHTTP, cfg)
+}
+
+func mountWith(t *testing.T, startHTTP func(*httptest.Server), cfg eio.Config) *mounted {
+	t.Helper()
+	up := &echo{opened: make(chan *eio.Session, 100), closed: make(chan closing, 100)}
+	cfg.Logger = slog.New(slog.DiscardHandler)
 	srv, err := eio.NewServer(cfg, up)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +57,11 @@ func mount(t *testing.T, startHTTP func(*httptest.Server), forwarding ...*eio.Fo
 		}
 		handler.ServeHTTP(w, r)
 	})
-	mux.HandleFunc("/other", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "other") })
+	if cfg.Fallback != nil {
+		mux.Handle("/", handler)
+	} else {
+		mux.HandleFunc("/other", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "other") })
+	}
 	h := httptest.NewUnstartedServer(mux)
 	h.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	startHTTP(h)
@@ -65,7 +76,7 @@ func mount(t *testing.T, startHTTP func(*httptest.Server), forwarding ...*eio.Fo
 			t.Errorf("%d callbacks panicked", n)
 		}
 	})
-	return &mounted{up, srv, h, h.URL + "/engine.io/"}
+	return &mounted{up, srv, engine, h, h.URL + "/engine.io/"}
 }
 
 func (m *mounted) do(t *testing.T, method, url, body string) eiotest.Response {

@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -19,36 +20,41 @@ const (
 )
 
 // httpConn is a connection that speaks HTTP/1.1. It handles one request at a
-// time: what a peer pipelines behind an unanswered one waits, unparsed.
-// Loop-owned.
+// time: what a peer pipelines behind an unanswered one waits, unparsed, but for
+// POSTs behind a parked GET of their session (type parked). Loop-owned.
 //
 //	        head             body complete           answered
 //	idle ──────────► reading ─────────────► answering ────────► idle
-//	  └─────────── without a body ─────────────▲
+//	  └─────────── without a body ─────────────▲ └─► parked ─────▲
 //
 // It ends in one of three ways: the connection is closed, it becomes a wsConn,
 // or it moves to the loop of the session that a request names and starts there
 // as a new httpConn.
 type httpConn struct {
-	home     *shard
-	c        *loop.Conn
-	exchange exchange    // who the current request belongs to; nil when idle or gone
-	in       *loop.Frame // bytes not consumed yet; nil when there are none
-	body     *loop.Frame // the body so far, when it comes in pieces
-	parser   http1.Parser
-	decoder  http1.Body
-	timer    loop.Timer
-	phase    httpPhase
-	consumes bool // what in holds is in use further up the stack
-	last     bool // the connection ends with the current answer
-	noBody   bool // the current request is a HEAD
-	initial  bool // the current request opens a session
-	secure   bool // the connection is encrypted
+	home      *shard
+	c         *loop.Conn
+	exchange  exchange    // who the current request belongs to; nil when idle or gone
+	in        *loop.Frame // bytes not consumed yet; nil when there are none
+	body      *loop.Frame // the body so far, when it comes in pieces
+	ahead     *parked     // a GET that the current request came behind; nil without one
+	announced *announced  // the request that the connection has moved for; nil once it is here
+	timer     loop.Timer
+	decoder   http1.Body
+	parser    http1.Parser
+	phase     httpPhase
+	consumes  bool // what in holds is in use further up the stack
+	secure    bool // the connection is encrypted
+	reply
+}
 
-	// Of the current request, for its answer.
-	extra    []http1.Field // headers that every answer gets
-	request  *Request      // for the header hooks; nil without them
-	encoding string        // the content coding that the peer prefers; "" for none
+// reply is what the answer to one request depends on.
+type reply struct {
+	extra   []http1.Field // headers that every answer gets
+	request *Request      // for the header hooks; nil without them
+	coding  coding        // the content coding that the peer prefers
+	last    bool          // the connection ends with the answer
+	noBody  bool          // the request is a HEAD
+	initial bool          // the request opens a session
 }
 
 type httpPhase uint8
@@ -57,6 +63,8 @@ const (
 	httpIdle      httpPhase = iota // between requests, or inside a head
 	httpReading                    // inside a body
 	httpAnswering                  // the request is complete, its answer is not
+	httpParked                     // the same for a GET that a POST behind it may overtake
+	httpHeld                       // the same for a GET that what is behind it waits for
 	httpGone                       // closing, upgraded or moved: nothing more is parsed
 )
 
@@ -96,7 +104,7 @@ func (h *httpConn) keep(rest []byte) {
 	case h.phase == httpGone || len(rest) == 0:
 		h.drop(&h.in)
 		return
-	case (h.phase == httpAnswering || h.c.Queued() > maxUnsent) && len(rest) > h.backlog():
+	case (h.phase >= httpAnswering || h.c.Queued() > maxUnsent) && len(rest) > h.backlog():
 		h.home.srv.cfg.Logger.Debug("eio: closing a connection that pipelines too much", "remote", h.c.RemoteAddr())
 		x := h.exchange
 		h.destroy()
@@ -141,6 +149,8 @@ func (h *httpConn) consume(b []byte) []byte {
 			n = h.consumeHead(b)
 		case httpReading:
 			n = h.consumeBody(b)
+		case httpParked:
+			n = h.consumeBehind(b)
 		}
 		if n == 0 {
 			break
@@ -162,13 +172,19 @@ func (h *httpConn) consumeHead(b []byte) int {
 			h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 		}
 	default:
-		h.home.loop.Cancel(&h.timer)
-		h.last = !req.KeepAlive
-		h.noBody = string(req.Method) == "HEAD"
-		h.phase = httpAnswering
-		h.route(req, b, n)
+		h.takeUp(req, b, n)
 	}
 	return n
+}
+
+// takeUp begins with the request req, whose head is b[:n].
+func (h *httpConn) takeUp(req *http1.Request, b []byte, n int) {
+	h.home.loop.Cancel(&h.timer)
+	h.last = !req.KeepAlive
+	h.noBody = string(req.Method) == "HEAD"
+	h.phase = httpAnswering
+	h.route(req, b, n)
+	h.arrive()
 }
 
 // readBody reads the body behind req's head, if any, on behalf of x.
@@ -227,10 +243,15 @@ func (h *httpConn) Flushed(*loop.Conn) { h.Run(nil) }
 
 // Closed tells the request in progress that its connection is gone.
 func (h *httpConn) Closed(*loop.Conn, error) {
+	h.arrive()
 	x := h.exchange
 	h.release()
 	if x != nil {
 		x.aborted(h)
+	}
+	if a := h.ahead; a != nil { // x has not ended the session
+		h.ahead = nil
+		a.aborted(h)
 	}
 }
 
@@ -252,6 +273,9 @@ func (h *httpConn) destroy() {
 	h.c.Close()
 }
 
+// errRequestTimeout is why a request is refused that Config.RequestTimeout ends.
+var errRequestTimeout = errors.New("eio: the request did not arrive in time")
+
 // httpTimer closes a connection whose request, or whose next request, took too long.
 type httpTimer httpConn
 
@@ -267,6 +291,7 @@ func (t *httpTimer) Expired(*loop.Timer) {
 	}
 	x := h.exchange
 	h.last = true
+	h.logInvalid(errRequestTimeout)
 	h.respond(408, "", nil)
 	if x != nil {
 		x.aborted(h)

@@ -23,6 +23,7 @@ func (sh *shard) open(r *Request, c *loop.Conn, sid string, f form) *Session {
 // start tells the upper layer, once the open packet is on its way.
 func (s *Session) start() {
 	s.rearm()
+	s.logOpened()
 	s.home.srv.upper.Opened(s)
 }
 

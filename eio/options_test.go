@@ -207,6 +207,40 @@ func TestHTTPExtras(t *testing.T) {
 		sidOf(t, r)
 		wantHeader(t, r, "Access-Control-Allow-Origin", "")
 	})
+	t.Run("one origin", func(t *testing.T) {
+		s := start(t, eio.Config{CORS: &eio.CORS{Origins: []string{"https://a.example"}}})
+		for origin, want := range map[string]string{
+			"https://a.example":      "https://a.example",
+			"https://b.example":      "",
+			"https://a.example.evil": "",
+			"":                       "",
+		} {
+			var fields []string
+			if origin != "" {
+				fields = []string{"Origin", origin}
+			}
+			for _, method := range []string{"GET", "OPTIONS"} {
+				r := eiotest.Do(t, method, s.url+handshake, "", fields...)
+				wantHeader(t, r, "Access-Control-Allow-Origin", want)
+				if v := r.Header.Values("Vary"); len(v) == 0 || v[0] != "Origin" {
+					t.Errorf("%s from %q: Vary %q", method, origin, v)
+				}
+			}
+		}
+	})
+	t.Run("origins that no browser sends", func(t *testing.T) {
+		for _, origins := range [][]string{{}, {""}, {"example.com"}, {"https://example.com/"}, {"https://Example.com"}, {"https://*.example.com"}, {"https://a, https://b"}} {
+			_, err := eio.NewServer(eio.Config{CORS: &eio.CORS{Origins: origins}}, &echo{})
+			if err == nil || !strings.Contains(err.Error(), "CORS.Origins") {
+				t.Errorf("%q: %v", origins, err)
+			}
+		}
+		for _, origins := range [][]string{nil, {"*"}, {"null"}, {"http://localhost:3000", "capacitor://localhost"}} {
+			if _, err := eio.NewServer(eio.Config{CORS: &eio.CORS{Origins: origins}}, &echo{}); err != nil {
+				t.Errorf("%q: %v", origins, err)
+			}
+		}
+	})
 	t.Run("E113", func(t *testing.T) {
 		s := start(t, eio.Config{CORS: &eio.CORS{AllowOrigin: func(string) (bool, error) { return false, errors.New("broken") }}})
 		wantResponse(t, eiotest.Get(t, s.url+handshake), 400, `{"code":3,"message":"Bad request"}`)

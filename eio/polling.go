@@ -3,6 +3,7 @@ package eio
 import (
 	"github.com/sioserver/sioserver/codec/engineio"
 	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/loop"
 )
 
 // getExchange is a parked GET.
@@ -23,30 +24,43 @@ type postExchange Session
 
 func (x *postExchange) complete(h *httpConn, body []byte) {
 	s := (*Session)(x)
-	if s.detachPost(h) {
-		s.posted(body)
+	if s.polling == nil || s.polling.post != h {
+		h.acceptPost() // the session has ended
+	} else if s.posted(body) {
+		s.acceptPost()
 	}
+}
+
+// acceptPost answers a POST.
+func (h *httpConn) acceptPost() {
 	h.callHooks()
 	h.respond(200, textHTML, okBody, noStore)
 }
 
 var okBody = []byte("ok")
 
-// posted takes in the body of a POST.
-func (s *Session) posted(body []byte) {
+// posted takes in the body of a POST, which is borrowed. It reports false when some
+// of it is left, and the answer waits.
+func (s *Session) posted(body []byte) (done bool) {
 	side := s.polling
 	if side.callback != nil {
 		payload, ok := jsonpPayload(body)
 		if !ok {
 			s.core.postRefused()
-			return
+			return true
 		}
 		body = payload
 	}
 	if !side.octets {
 		body = engineio.ToValidText(body)
 	}
-	s.core.posted(s, s.home.srv.timing, s.now(), body, side.octets)
+	left, done := s.core.posted(s, s.home.srv.timing, s.now(), body, side.octets)
+	if !done {
+		side.left = loop.NewFrame()
+		side.left.B = append(side.left.B, left...)
+		s.proceedLater()
+	}
+	return done
 }
 
 // jsonpPayload takes the payload out of the form that a JSONP client posts. It

@@ -42,12 +42,17 @@ type ConnectionError struct {
 
 // Error gives the code, the message and what the context knows.
 func (e *ConnectionError) Error() string {
-	s := fmt.Sprintf("eio: request refused with code %d: %s", e.Code, e.Message)
+	return fmt.Sprintf("eio: request refused with code %d: %s", e.Code, e.reason())
+}
+
+// reason is the message and what the context knows beside it.
+func (e *ConnectionError) reason() string {
+	s := e.Message
 	if e.Context.Name != "" {
 		s += ": " + e.Context.Name
 	}
-	if e.Context.Err != nil {
-		s += ": " + e.Context.Err.Error()
+	if err := e.Context.Err; err != nil && err.Error() != e.Message {
+		s += ": " + err.Error()
 	}
 	return s
 }
@@ -89,7 +94,9 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 }
 
 func (h *httpConn) tell(req *http1.Request, r refusal, context ErrorContext) {
+	h.logRefused(req, r, context)
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
-		hook(&ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context})
+		e := &ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context}
+		_ = h.home.srv.hooks.await("Config.OnConnectionError", func() { hook(e) })
 	}
 }

@@ -18,7 +18,7 @@ type Request struct {
 }
 
 func (h *httpConn) newRequest(r *http1.Request) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: h.secure}
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: h.encrypted(r)}
 }
 
 func (r *Request) parse() *http1.Request {
@@ -31,8 +31,8 @@ func (r *Request) parse() *http1.Request {
 	return parsed
 }
 
-// Secure reports whether the request came encrypted, which only a [Server.Handler]
-// can tell.
+// Secure reports whether the request came encrypted: to a [Server.Handler] of an
+// HTTPS server, or to one of Config.TrustedProxies.
 func (r *Request) Secure() bool { return r.secure }
 
 // Issued is when the request arrived.

@@ -26,9 +26,9 @@ func (h *httpConn) beginAnswer(req *http1.Request) {
 	cfg := &h.home.srv.cfg
 	h.initial = false
 	h.last = h.last || req.HasBody() && string(req.Method) != http.MethodPost // the body stays unread
-	h.encoding = ""
+	h.coding = codingNone
 	if cfg.HTTPCompression > 0 {
-		h.encoding = http1.Encoding(req.Header("Accept-Encoding"), deflate.Gzip, deflate.Deflate)
+		h.coding = codingOf(http1.Encoding(req.Header("Accept-Encoding"), deflate.Gzip, deflate.Deflate))
 	}
 	if cfg.InitialHeaders != nil || cfg.Headers != nil {
 		h.request = h.newRequest(req)
@@ -48,14 +48,24 @@ func (h *httpConn) callHooks() {
 	for _, f := range h.extra {
 		header.Add(f.Name, f.Value)
 	}
-	if h.initial && cfg.InitialHeaders != nil {
-		cfg.InitialHeaders(header, h.request)
+	if h.initial {
+		header = h.callHook("Config.InitialHeaders", cfg.InitialHeaders, header)
 	}
-	if cfg.Headers != nil {
-		cfg.Headers(header, h.request)
-	}
+	header = h.callHook("Config.Headers", cfg.Headers, header)
 	h.extra = h.extra[:0]
 	h.addHeaders(header)
+}
+
+// callHook returns what hook makes of header; header itself if it fails.
+func (h *httpConn) callHook(name string, hook func(http.Header, *Request), header http.Header) http.Header {
+	if hook == nil {
+		return header
+	}
+	changed := header.Clone()
+	if err := h.home.srv.hooks.await(name, func() { hook(changed, h.request) }); err != nil {
+		return header
+	}
+	return changed
 }
 
 // addHeaders adds the application's headers to the answer, but for those that
@@ -74,16 +84,21 @@ func (h *httpConn) addHeaders(header http.Header) {
 
 // respond answers the current request.
 func (h *httpConn) respond(status int, contentType string, body []byte, extra ...http1.Field) {
+	h.send(h.compose(status, contentType, body, extra...))
+}
+
+// compose makes an answer to the current request.
+func (h *httpConn) compose(status int, contentType string, body []byte, extra ...http1.Field) *loop.Frame {
 	f := loop.NewFrame()
 	f.B = http1.AppendResponse(f.B, status, contentType, body, !h.last, append(extra, h.extra...)...)
 	if h.noBody {
 		f.B = f.B[:len(f.B)-len(body)]
 	}
-	h.send(f)
+	return f
 }
 
-// respondPackets answers a GET of s with a payload.
-func (h *httpConn) respondPackets(s *Session, packets []*Packet) {
+// composePackets makes an answer with a payload to a GET of s.
+func (h *httpConn) composePackets(s *Session, packets []*Packet) *loop.Frame {
 	contentType := textPlain
 	if s.core.form.binaryPayload(packets) {
 		contentType = octetStream
@@ -96,14 +111,24 @@ func (h *httpConn) respondPackets(s *Session, packets []*Packet) {
 	}
 	body, encoding := h.compressBody(s, packets, body)
 	h.callHooks()
-	h.respond(200, contentType, body.B, append(encoding, noStore)...)
+	f := h.compose(200, contentType, body.B, append(encoding, noStore)...)
 	body.Release()
+	return f
 }
 
 // send sends the complete answer f and goes on to the next request.
 func (h *httpConn) send(f *loop.Frame) {
 	h.exchange = nil
+	if h.ahead != nil {
+		h.sendBehind(f)
+		return
+	}
 	h.c.Send(f)
+	h.next()
+}
+
+// next goes on after an answer.
+func (h *httpConn) next() {
 	switch {
 	case h.last:
 		h.phase = httpGone
@@ -119,6 +144,7 @@ func (h *httpConn) send(f *loop.Frame) {
 
 // refuse answers a request that HTTP itself rules out and ends the connection.
 func (h *httpConn) refuse(err error) {
+	h.logInvalid(err)
 	status := 400
 	if e := (*http1.Error)(nil); errors.As(err, &e) {
 		status = e.Status

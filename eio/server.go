@@ -38,9 +38,13 @@ type Server struct {
 	compressor *deflate.Compressor // of polling responses
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
+	hooks      hooks
+	turns      turns
 	shards     [maxLoops]atomic.Pointer[shard]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
+	root       *Server                   // which this one is mounted on; nil for none
+	sites      atomic.Pointer[[]*Server] // with those mounted, the longest prefix first; nil for none
 	closing    atomic.Bool
 }
 
@@ -57,6 +61,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		offered:    cfg.upgrades(),
 		middleware: chain(cfg.Middleware),
 	}
+	srv.hooks.log = cfg.Logger
+	srv.turns.limit = cfg.MaxCallbacks
 	var err error
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err
@@ -67,7 +73,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		}
 	}
 	if cfg.Forwarding != nil {
-		srv.forwarder = newForwarder(&srv.cfg)
+		srv.forwarder = newForwarder(&srv.cfg, &srv.hooks)
 	}
 	return srv, nil
 }
@@ -79,7 +85,7 @@ func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, fals
 // acceptSecure is Accept for a connection that is encrypted further out.
 func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
 
-func (srv *Server) accept(c *loop.Conn, secure bool) loop.Handler {
+func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
 	h := &httpConn{home: srv.shard(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))
 	c.Loop().Arm(&h.timer, srv.cfg.RequestTimeout)

@@ -16,7 +16,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// echo is an upper layer that sends every message back.
+// echo is an upper layer that sends every message back, and pauses after "full".
 type echo struct {
 	opened chan *eio.Session
 	closed chan closing
@@ -45,6 +45,9 @@ func (e *echo) Message(s *eio.Session, data []byte, binary bool) {
 	e.messages = append(e.messages, string(data))
 	e.mu.Unlock()
 	send(s, string(data), binary)
+	if string(data) == "full" {
+		s.Pause()
+	}
 }
 
 func (e *echo) Closed(_ *eio.Session, reason eio.Reason, err error) {
@@ -79,7 +82,9 @@ func start(t *testing.T, cfg eio.Config, onOpen ...func(*eio.Session)) *server {
 	if len(onOpen) > 0 {
 		up.onOpen = onOpen[0]
 	}
-	cfg.Logger = slog.New(slog.DiscardHandler)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	srv, err := eio.NewServer(cfg, up)
 	if err != nil {
 		t.Fatal(err)
@@ -269,8 +274,33 @@ func TestUpgradeRefusals(t *testing.T) {
 	}
 	t.Run("E31", func(t *testing.T) {
 		conn := eiotest.DialTCP(t, s.addr)
-		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
+		conn.WriteString(eiotest.UpgradeRequest("/elsewhere") + "whatever follows")
+		wantResponse(t, conn.ReadResponse(), 404, "404 page not found\n")
 		conn.ExpectEOF()
+	})
+	t.Run("E31 kept", func(t *testing.T) { // no longer than that by a peer that stays
+		const kept = 50 * time.Millisecond
+		s := start(t, eio.Config{DestroyUpgradeTimeout: kept})
+		conn := eiotest.DialTCP(t, s.addr)
+		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
+		wantResponse(t, conn.ReadResponse(), 404, "404 page not found\n")
+		conn.ExpectEOF() // of the server's half
+		for deadline := time.Now().Add(eiotest.Timeout); ; time.Sleep(kept) {
+			if _, err := conn.Write([]byte("x")); err != nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the connection is kept")
+			}
+		}
+	})
+	t.Run("E31 handed on", func(t *testing.T) {
+		s := start(t, eio.Config{DestroyUpgradeTimeout: -1, Fallback: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, "not here", http.StatusUpgradeRequired)
+		})})
+		conn := eiotest.DialTCP(t, s.addr)
+		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
+		wantResponse(t, conn.ReadResponse(), http.StatusUpgradeRequired, "not here\n")
 	})
 	t.Run("E32", func(t *testing.T) {
 		eiotest.Dial(t, s.addr, "/engine.io/?EIO=4&transport=polling").ExpectClose(0)
@@ -308,11 +338,8 @@ func TestForeign(t *testing.T) {
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("the handler's own fault") })
 	s := start(t, eio.Config{
 		Fallback: mux,
-		Static: func(target string) http.Handler {
-			if target != "/engine.io/client.js" {
-				return nil
-			}
-			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("js")) })
+		Static: map[string]http.Handler{
+			"client.js": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("js")) }),
 		},
 	})
 	base := "http://" + s.addr
@@ -322,6 +349,10 @@ func TestForeign(t *testing.T) {
 	wantResponse(t, eiotest.Get(t, base+"/none"), 404, "404 page not found\n")
 	wantResponse(t, eiotest.Get(t, base+"/panic"), 500, "")
 	wantResponse(t, eiotest.Get(t, s.url+"client.js"), 200, "js")
+	wantResponse(t, eiotest.Get(t, s.url+"client.js?v=1"), 200, "js")
+	for _, other := range []string{"Client.js", "client%2Ejs", "a/client.js", "client.jsx"} {
+		wantResponse(t, eiotest.Get(t, s.url+other), 400, `{"code":0,"message":"Transport unknown"}`)
+	}
 	r = eiotest.Do(t, "HEAD", base+"/hello", "")
 	if r.Body != "" || r.Header.Get("Content-Length") == "0" {
 		t.Errorf("HEAD: %+v", r)
@@ -364,8 +395,8 @@ func TestPipelined(t *testing.T) {
 	c.WriteString(post + "a" + get + get + post + "b" + get)
 	wantResponse(t, c.ReadResponse(), 200, "ok")
 	wantResponse(t, c.ReadResponse(), 200, "4a")
-	eiotest.Post(t, url, "4x") // the second GET is parked until now
-	wantResponse(t, c.ReadResponse(), 200, "4x")
+	wantResponse(t, c.ReadResponse(), 200, "4b") // the second GET is parked until the POST behind it is handled
 	wantResponse(t, c.ReadResponse(), 200, "ok")
-	wantResponse(t, c.ReadResponse(), 200, "4b")
+	eiotest.Post(t, url, "4x")
+	wantResponse(t, c.ReadResponse(), 200, "4x")
 }

@@ -35,12 +35,14 @@ type Session struct {
 
 // pollingSide is what only a session over polling needs.
 type pollingSide struct {
-	get, post   *httpConn // the parked GET, the POST in progress
-	answered    *httpConn // the last GET that was answered
-	probe       *wsConn   // the WebSocket that may replace polling
-	callback    *string   // the index of the JSONP callback; nil without JSONP
-	unseen      bool      // idle was not asked since a GET was answered
-	octets      bool      // the POST in progress has the binary payload of protocol 3
+	get, post   *httpConn   // the parked GET, the POST in progress
+	answered    *httpConn   // the last GET that was answered
+	probe       *wsConn     // the WebSocket that may replace polling
+	callback    *string     // the index of the JSONP callback; nil without JSONP
+	left        *loop.Frame // of the body of the POST in progress; nil when nothing waits
+	line        *line       // nil until a request was announced
+	unseen      bool        // idle was not asked since a GET was answered
+	octets      bool        // the POST in progress has the binary payload of protocol 3
 	flushPosted bool
 }
 
@@ -134,6 +136,10 @@ func (s *Session) Send(p *Packet) bool {
 	return s.core.send(s, p)
 }
 
+// StopReceiving has nothing more received, because the session is about to be
+// closed: by a task, say, behind those that send what is still due.
+func (s *Session) StopReceiving() { s.core.deaf = true }
+
 // Close ends the session from this side with [ForcedClose]: after what was sent
 // before has been delivered, for which a polling peer has 30 seconds, or at
 // once when discard is set.
@@ -219,7 +225,7 @@ func (s *Session) answerPoll(packets []*Packet) {
 	side := s.polling
 	get := side.get
 	side.get, side.answered, side.unseen = nil, get, true
-	get.respondPackets(s, packets)
+	get.answerGet(s, packets)
 	if len(s.home.waiters) > 0 && len(s.core.queue()) == 0 {
 		s.home.settle(s, math.MaxInt)
 	}
@@ -262,6 +268,7 @@ func (s *Session) replyProbe(data []byte) {
 }
 
 func (s *Session) closeProbe() {
+	s.logProbeClosed()
 	s.polling.probe.close(0)
 	s.polling.probe = nil
 }
@@ -270,19 +277,36 @@ func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
 	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
 	s.webSocket.Store(true)
+	s.dropLine()
 	s.polling = nil
 	for _, w := range s.home.waiters[s] {
 		w.position = math.MaxInt // until remark knows it
 		s.home.loop.PostFunc(s.remark)
 	}
+	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
-		hook(s)
+		_ = s.home.srv.hooks.await("Config.OnUpgrade", func() { hook(s) })
 	}
 }
+
+// endSoon calls end behind what was posted to the loop: an inline handler's packets
+// are.
+func (s *Session) endSoon(reason Reason, err error) { s.home.loop.Post(&endTask{s, reason, err}) }
+
+// endTask is a session to be ended.
+type endTask struct {
+	s      *Session
+	reason Reason
+	err    error
+}
+
+func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 
 func (s *Session) ended() {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
+	s.dropLine()
+	s.dropLeft()
 	s.publish(0)
 }
 
@@ -290,5 +314,6 @@ func (s *Session) over(reason Reason, err error) {
 	if len(s.home.waiters) > 0 {
 		s.home.abandon(s)
 	}
+	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)
 }

@@ -18,6 +18,7 @@ type shard struct {
 	slots         []*Session                  // by the slot number in the sid
 	free          []uint32                    // slots that are empty
 	req           http1.Request               // the request being parsed; valid until the next head
+	announcements announcements
 }
 
 // add gives s a place in the table and an id, or the sid given. It reports false

@@ -46,8 +46,8 @@ func (h *httpConn) upgradeNew(req *http1.Request, sid string, q query, rest []by
 // acceptWebSocket hands the connection over to a wsConn. The response is left
 // to be sent in f. It returns nil when the request is no handshake and refused.
 func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.Frame) {
-	key := req.Header("Sec-WebSocket-Key")
-	err := wsframe.CheckUpgrade(req.Method, req.Header("Upgrade"), key, req.Header("Sec-WebSocket-Version"))
+	key := req.Single("Sec-WebSocket-Key")
+	err := wsframe.CheckUpgrade(req.Method, req.Single("Upgrade"), key, req.Single("Sec-WebSocket-Version"))
 	if err != nil {
 		h.refuseHandshake(err)
 		return nil, nil
@@ -80,6 +80,7 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.F
 
 // refuseHandshake answers an upgrade that is no WebSocket handshake.
 func (h *httpConn) refuseHandshake(err error) {
+	h.logInvalid(err)
 	refused := err.(*wsframe.HandshakeError)
 	var extra []http1.Field
 	if refused == wsframe.ErrVersion {

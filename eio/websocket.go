@@ -31,6 +31,10 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 		return
 	}
 	for {
+		if w.s != nil && w.s.waits() {
+			w.pause(b)
+			return
+		}
 		event, n, err := w.reader.Next(b, w.limits())
 		if err != nil {
 			w.violated(err)
@@ -58,6 +62,12 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 			}
 		}
 	}
+}
+
+// pause keeps b, what is left of a read, until the session takes it.
+func (w *wsConn) pause(b []byte) {
+	_, _, _ = w.reader.Next(b[:0], w.limits()) // it gives back the last message's buffer
+	w.c.Pause(b)
 }
 
 // limits are what the reader accepts.
@@ -120,15 +130,27 @@ func (w *wsConn) message(data []byte, binary bool) {
 func (w *wsConn) undecodable(err error) {
 	s := w.s
 	if s.ws == w {
-		s.core.end(s, ParseError, err)
+		s.core.doom(s, ParseError, err)
 	} else {
 		s.core.probeFailed(s)
 	}
 }
 
-// violated ends a connection whose peer breaks the WebSocket protocol.
+// violated ends a connection whose peer breaks the WebSocket protocol, after what
+// the application has sent because of earlier messages.
 func (w *wsConn) violated(err error) {
 	w.deaf = true
+	w.home.loop.Post(&violationTask{w, err})
+}
+
+// violationTask is the end of a connection whose peer broke the protocol.
+type violationTask struct {
+	w   *wsConn
+	err error
+}
+
+func (t *violationTask) Run(*loop.Loop) {
+	w, err := t.w, t.err
 	s := w.s
 	if s != nil {
 		w.sendClose(violation(err))
@@ -172,6 +194,7 @@ func (w *wsConn) close(code uint16) {
 // from the session.
 func (w *wsConn) sendClose(code uint16) {
 	w.s = nil
+	w.c.Resume() // the peer's answer is waited for
 	f := loop.NewFrame()
 	f.B = wsframe.AppendClose(f.B, code, "")
 	w.c.Send(f)

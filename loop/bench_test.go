@@ -135,3 +135,22 @@ func BenchmarkBroadcast(b *testing.B) {
 	after := e.Stats()
 	b.ReportMetric(float64(after.BytesOut-before.BytesOut)/size/float64(after.Sends-before.Sends), "frames/send")
 }
+
+// BenchmarkPause pauses a connection and resumes it, which leaves and enters gnet's
+// epoll instance.
+func BenchmarkPause(b *testing.B) {
+	conns := make(chan *loop.Conn, 1)
+	e := start(b, loop.Config{Loops: 1}, func(c *loop.Conn) loop.Handler { conns <- c; return echo{} })
+	rawDials(b, e, 1)
+	c := <-conns
+	done := make(chan struct{})
+	c.Loop().PostFunc(func() {
+		defer close(done)
+		b.ReportAllocs()
+		for b.Loop() {
+			c.Pause(nil)
+			c.Resume()
+		}
+	})
+	<-done
+}

@@ -57,6 +57,8 @@ func (c *Conn) CloseAfterFlush(d time.Duration) {
 	c.linger = &linger{c: c, d: d, queued: c.Queued()}
 	c.linger.Init(c.linger)
 	c.loop.Arm(&c.linger.Timer, d)
+	c.dropHeld()
+	c.Resume() // to see the peer's end
 	if c.Queued() == 0 {
 		c.shut()
 	}
@@ -113,7 +115,7 @@ func (l *Loop) part(only *Conn) {
 		case p.rest:
 			l.leaveRest(p.c, p.err)
 		default:
-			l.unwatch(p.c)
+			l.forget(p.c)
 			p.c.wire().Close(p.c.sock)
 			l.gone(p.c, p.err)
 		}
@@ -122,10 +124,16 @@ func (l *Loop) part(only *Conn) {
 	l.parting = l.parting[:kept]
 }
 
-func (l *Loop) unwatch(c *Conn) {
+// forget puts the socket into the state in which the backend gives it away: not
+// watched, and not paused.
+func (l *Loop) forget(c *Conn) {
 	if c.flags&isWatched != 0 {
 		c.flags &^= isWatched
 		c.wire().Unwatch(int(c.fd))
+	}
+	if c.flags&isUnpolled != 0 {
+		c.flags &^= isUnpolled
+		_ = c.wire().Resume(c.sock) // it is given away all the same
 	}
 }
 
@@ -143,7 +151,7 @@ func (l *Loop) lost(c *Conn, err error) {
 		err = l.overtaken(c, err)
 		c.discard()
 	}
-	l.unwatch(c)
+	l.forget(c)
 	l.gone(c, err)
 	l.end(nil)
 }
@@ -204,6 +212,7 @@ func (l *Loop) gone(c *Conn, err error) {
 		l.Cancel(&c.linger.Timer)
 		c.linger = nil
 	}
+	c.dropHeld()
 	c.flags |= isGone
 	c.sock = nil
 	l.ebb.fell(l.counters.connections.Add(-1))

@@ -30,16 +30,18 @@ type BlockedHandler interface {
 	Blocked(c *Conn)
 }
 
-type connFlags uint8
+type connFlags uint16
 
 const (
-	isDirty   connFlags = 1 << iota // on the loop's dirty list
-	isBlocked                       // on the loop's blocked list
-	isWatched                       // known to the backend's watcher
-	lingers                         // CloseAfterFlush was called
-	moves                           // MoveTo was called
-	parts                           // on the loop's parting list, or gone
-	isGone                          // closed or moved away
+	isDirty    connFlags = 1 << iota // on the loop's dirty list
+	isBlocked                        // on the loop's blocked list
+	isWatched                        // known to the backend's watcher
+	lingers                          // CloseAfterFlush was called
+	moves                            // MoveTo was called
+	parts                            // on the loop's parting list, or gone
+	isGone                           // closed or moved away
+	isPaused                         // Pause was called
+	isUnpolled                       // the backend does not read from it
 )
 
 // Conn is one TCP connection of a Loop. It is loop-owned, as are all its
@@ -51,6 +53,7 @@ type Conn struct {
 	frame   *Frame  // the only queued frame, when out is nil
 	out     *outbox // nil unless more is queued, or part of a frame was sent
 	linger  *linger // nil unless lingering
+	held    *Frame  // what is delivered first by Resume; nil when there is nothing
 	ip      [16]byte
 	fd      int32
 	port    uint16
@@ -121,6 +124,8 @@ func (c *Conn) data(b []byte) {
 	switch {
 	case c.flags&moves != 0:
 		c.loop.follow(c, b)
+	case c.flags&isPaused != 0: // read together with what made the handler pause
+		c.hold(b)
 	case c.flags&(parts|lingers) == 0:
 		c.loop.callData(c, b)
 	}

@@ -39,7 +39,7 @@ func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 
 // release carries out a Detach.
 func (l *Loop) release(p parting) {
-	l.unwatch(p.c)
+	l.forget(p.c)
 	t := p.ticket
 	sock := p.c.sock
 	l.gone(p.c, nil)

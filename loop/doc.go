@@ -34,6 +34,13 @@
 // A loop that has nothing to do waits in the runtime's poller, not in gnet's system
 // call, which Go's scheduler makes dear: see type rest.
 //
+// # Pausing
+//
+// A connection whose handler has enough is paused (Conn.Pause): its socket leaves
+// gnet's epoll instance, so the kernel's buffers fill and TCP slows the peer down,
+// and comes back with Conn.Resume. What was read but not used waits in a pooled
+// Frame. A connection that is never paused pays nothing for it.
+//
 // # Ways in
 //
 // Listen's own listeners (an engine of Start has none), and Engine.Adopt for connections that were accepted

@@ -48,11 +48,7 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	t := ev.e.door
 	switch ctx := gc.Context().(type) {
 	case probe:
-		if restable {
-			if err := r.rest.init(gc.Fd(), ev.e.maxFD); err != nil {
-				r.loop.log.Debug("loop: waiting in gnet alone", "error", err)
-			}
-		}
+		r.unbound = r.rest.init(gc.Fd(), ev.e.maxFD)
 		r.loop.turn() // what was posted before the loop was bound
 		return nil, gnet.None
 	case *ticket:

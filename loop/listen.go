@@ -130,6 +130,9 @@ func (e *Engine) bindLoops() error {
 		}
 	}
 	for _, r := range e.reactor {
+		if r.unbound != nil {
+			return fmt.Errorf("gnet's epoll instance is not found: %w", r.unbound)
+		}
 		r.rest.leave()
 	}
 	close(e.ready)

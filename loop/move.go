@@ -26,19 +26,21 @@ type ticket struct {
 // next is called all the same, unless l has ended, but with a Conn that is
 // closed already; the handler that it returns gets Closed at once, with
 // ErrLostMove or the peer's end, and Stats.LostMoves counts it. If l is c's own
-// loop, next takes over c itself at once.
-func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) {
+// loop, next takes over c itself at once. When c is closing or leaving otherwise,
+// MoveTo reports false and does nothing.
+func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
 	if c.flags&(parts|lingers) != 0 {
-		return
+		return false
 	}
 	if l == c.loop {
 		l.callAccept(c, next)
 		if len(unread) > 0 {
 			c.data(unread)
 		}
-		return
+		return true
 	}
 	c.departWith(l, &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
+	return true
 }
 
 // departWith puts c on the parting list, to leave for loop to, or for t.next.
@@ -48,6 +50,9 @@ func (c *Conn) departWith(to *Loop, t *ticket) {
 		c.makeOutbox()
 	}
 	t.out, c.out = c.out, nil
+	if c.held != nil {
+		t.unread = append(t.unread, c.held.payload()...)
+	}
 	c.leave(parting{c: c, to: to, ticket: t})
 	c.flags |= moves
 	c.handler = quiet{}
@@ -69,7 +74,7 @@ func (l *Loop) depart(p parting) {
 		l.release(p)
 		return
 	}
-	l.unwatch(p.c)
+	l.forget(p.c)
 	if r, ok := p.c.sock.(*relay); ok {
 		l.gone(p.c, nil)
 		if !r.moveTo(p.to, p.ticket) {

@@ -120,7 +120,9 @@ func TestPeerClosesBeforeTheMove(t *testing.T) {
 		before.conn.MoveTo(lt.Loops()[1], []byte("unread"), func(c *loop.Conn) loop.Handler {
 			c.Send(frame("y"))
 			c.CloseAfterFlush(time.Second)
-			c.MoveTo(lt.Loop(), nil, nil)
+			if c.MoveTo(lt.Loop(), nil, nil) {
+				t.Error("a lost connection moves")
+			}
 			c.Close()
 			return after.accept(c)
 		})

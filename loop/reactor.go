@@ -18,6 +18,7 @@ type reactor struct {
 	e       *Engine
 	loop    *Loop
 	el      atomic.Pointer[gnet.EventLoop] // nil until bound
+	unbound error                          // gnet's epoll instance was not found; known to bindLoops
 	current gnet.Conn                      // whose event gnet is handling
 	closing bool                           // current is to be closed
 	timer   *time.Timer

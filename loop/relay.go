@@ -34,7 +34,7 @@ type relay struct {
 	e    *Engine
 	nc   net.Conn
 	conn *Conn // nil before its arrival and when it has gone; of the home loop
-	held bool  // the chunk waits for a move; of the home loop
+	held bool  // the chunk waits for a move or Resume; of the home loop
 
 	// The reader's, and the home loop's from post to taken.
 	chunk    []byte

@@ -71,8 +71,8 @@ func (in *inbound) Run(l *Loop) {
 	}
 	switch c := r.conn; {
 	case c == nil:
-	case c.flags&moves != 0:
-		r.held = true // moveTo takes it along
+	case c.flags&(moves|isPaused) != 0:
+		r.held = true // moveTo takes it along, Resume delivers it
 		return
 	case r.chunkErr != nil:
 		c.ended(r.chunkErr)

@@ -79,6 +79,28 @@ func (r *relay) CloseWrite(int) error {
 // HungUp is false: only the reading goroutine can tell, and it does at once.
 func (r *relay) HungUp(int) bool { return false }
 
+// Unacknowledged is 0: what is underneath is not known.
+func (r *relay) Unacknowledged(int) time.Duration { return 0 }
+
+// Pause has nothing to do: the reading goroutine waits with the next chunk until
+// the loop has taken it.
+func (r *relay) Pause(backend.Socket) error { return nil }
+
+// Resume delivers the chunk that has waited.
+func (r *relay) Resume(backend.Socket) error {
+	if !r.held {
+		return nil
+	}
+	r.held = false
+	r.mu.Lock()
+	posted := r.home.Post((*inbound)(r))
+	r.mu.Unlock()
+	if !posted {
+		r.taken <- struct{}{}
+	}
+	return nil
+}
+
 // Watch gives the notice when the writing goroutine has taken the buffer, which
 // may have happened.
 func (r *relay) Watch(_ int, id uint32, _ bool) error {

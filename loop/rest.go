@@ -40,7 +40,7 @@ import (
 // queue behind the others, and the runtime looks at its poller every 10 ms only. A loop
 // that finds it so stays with gnet for a while.
 type rest struct {
-	file  *os.File // outer; nil when gnet's epoll is not known, and the loop never rests
+	file  *os.File // outer; nil before init
 	conn  syscall.RawConn
 	outer int // file's descriptor
 	inner int // gnet's epoll

@@ -161,9 +161,6 @@ func TestRestNotInACrowd(t *testing.T) {
 // TestLoopRests: whatever an idle loop is wanted for, it wakes up, and then rests
 // again.
 func TestLoopRests(t *testing.T) {
-	if !restable {
-		t.Skip("loops don't rest over gnet's other poller")
-	}
 	e, err := Listen(Config{Addr: "127.0.0.1:0", Loops: 2, Logger: slog.New(slog.DiscardHandler)}, func(*Conn) Handler { return back{} })
 	if err != nil {
 		t.Fatal(err)

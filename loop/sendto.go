@@ -2,9 +2,12 @@ package loop
 
 import (
 	"os"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
 const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
@@ -48,6 +51,27 @@ func (r *reactor) HungUp(fd int) bool {
 	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	n, err := unix.Poll(p, 0)
 	return err == nil && n > 0
+}
+
+func (r *reactor) Unacknowledged(fd int) time.Duration {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil || info.Unacked == 0 { // a unix socket's peer is on this host
+		return 0
+	}
+	return time.Duration(info.Last_ack_recv) * time.Millisecond
+}
+
+// Pause takes the socket out of gnet's epoll instance, which gnet does not notice.
+// An interest in no events would not do: the kernel reports a reset all the same,
+// and gnet then closes without reading what has come before.
+func (r *reactor) Pause(s backend.Socket) error {
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(r.rest.inner, unix.EPOLL_CTL_DEL, s.Fd(), nil))
+}
+
+// Resume registers the socket as gnet has done.
+func (r *reactor) Resume(s backend.Socket) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLPRI, Fd: int32(s.Fd())}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(r.rest.inner, unix.EPOLL_CTL_ADD, s.Fd(), &event))
 }
 
 func sent(n uintptr, e unix.Errno) (int, error) {

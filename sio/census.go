@@ -45,5 +45,23 @@ func (ns *Namespace) Count(room string) int {
 	return n
 }
 
+// Rooms returns the rooms of this server's part of the namespace, with the number
+// of sockets that each has, those in a middleware included; of a parent those of
+// its children, added up. The rooms of the sockets' own ids are not among them.
+//
+// It is no picture of one moment: a room that exists throughout the call is
+// returned with the sockets that it had at some moment of it, on each loop; one that
+// is made or deleted meanwhile may be missing. It takes about half a microsecond and
+// 200 bytes for each room, and holds up joins, leaves and broadcasts of one loop for
+// 1,024 rooms at a time. To learn of changes use OnRoom, for one room Count.
+func (ns *Namespace) Rooms() map[string]int {
+	rooms := make(map[string]int)
+	_ = ns.each(func(ns *Namespace) error {
+		ns.rooms.Sizes(rooms)
+		return nil
+	})
+	return rooms
+}
+
 // Len is the number of connected sockets of this server.
 func (ns *Namespace) Len() int { return ns.rooms.Len() }

@@ -185,6 +185,26 @@ func ExampleSocket_Timeout() {
 	// Output: sio: operation has timed out
 }
 
+// Options and addresses in any order.
+func ExampleSocketEmitter_To() {
+	server := serveExample(func(server *sio.Server) {
+		sio.On(server, "enter", func(ctx context.Context, s *sio.Socket, _ sio.None) error {
+			// The same as s.To("lobby").Volatile().
+			return s.Volatile().To("lobby").Emit("entered")
+		})
+		server.Use(func(s *sio.Socket) error {
+			s.Join("lobby")
+			return nil
+		})
+	})
+	defer server.Close()
+	guests := invite(server, 2)
+	defer leave(guests)
+	guests[0].send(`42["enter"]`)
+	fmt.Println(guests[1].recv())
+	// Output: 42["entered"]
+}
+
 // A broadcast that every recipient acknowledges.
 func ExampleEmitAckAll() {
 	server := serveExample(func(*sio.Server) {})

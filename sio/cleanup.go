@@ -1,25 +1,25 @@
 package sio
 
-import (
-	"maps"
-	"slices"
-)
+import "math"
 
-// The end of dynamic namespaces: with Config.CleanupEmptyChildNamespaces a child
-// counts its sockets, those in a middleware included, and dies with the last.
+// The end of namespaces. A namespace ends when it is closed, when a hook of its
+// creation has panicked, and, if it is a child and
+// Config.CleanupEmptyChildNamespaces is set, with its last socket: such a child
+// counts its sockets, those in a middleware included.
 
-// gone is the count of a namespace that has died.
-const gone = -1
+// gone is added to the count of a namespace that has ended, which stays negative
+// whoever departs later.
+const gone = math.MinInt64 / 2
 
-// arrive counts a socket. It reports false when the namespace has died: then
-// there is, or can be, another one of its name.
+// arrive counts a socket. It returns false if the namespace has ended; look it up
+// again.
 func (ns *Namespace) arrive() bool {
 	if !ns.mortal {
 		return !ns.dead()
 	}
 	for {
 		n := ns.users.Load()
-		if n == gone {
+		if n < 0 {
 			return false
 		}
 		if ns.users.CompareAndSwap(n, n+1) {
@@ -31,50 +31,60 @@ func (ns *Namespace) arrive() bool {
 // depart takes back an arrive.
 func (ns *Namespace) depart() {
 	if ns.mortal && ns.users.Add(-1) == 0 && ns.users.CompareAndSwap(0, gone) {
-		ns.srv.bury(ns)
+		ns.unlist()
+		ns.retire()
 	}
 }
 
-func (ns *Namespace) dead() bool { return ns.users.Load() == gone }
+func (ns *Namespace) dead() bool { return ns.users.Load() < 0 }
 
-// bury forgets a namespace that has died.
-func (srv *Server) bury(ns *Namespace) {
-	if ns.adapter != nil {
-		srv.burials.Go(ns.closeAdapter) // it may block
+// end makes the namespace end and takes it out of the server. It reports false
+// when it had ended before. The caller retires it.
+func (ns *Namespace) end() bool {
+	for {
+		n := ns.users.Load()
+		if n < 0 {
+			return false
+		}
+		if ns.users.CompareAndSwap(n, n+gone) {
+			ns.unlist()
+			return true
+		}
 	}
+}
+
+// discard ends a namespace that no client could enter.
+func (ns *Namespace) discard() {
+	if ns.end() {
+		ns.retire()
+	}
+}
+
+// unlist takes a namespace that has ended out of the server: another one of its
+// name can be made.
+func (ns *Namespace) unlist() {
+	ns.srv.namespaces.remove(ns)
+	if ns.parent != nil {
+		ns.parent.family.children.remove(ns)
+	}
+}
+
+// retire lets go of what a namespace that is not listed has beside its sockets. It
+// is called once. The adapter's error can be received when that is closed, which
+// may take time.
+func (ns *Namespace) retire() <-chan error {
 	if ns.log != nil {
 		ns.log.stop()
 	}
-	srv.graves.Lock()
-	defer srv.graves.Unlock()
-	if srv.dead = append(srv.dead, ns); len(srv.dead) == 1 {
-		srv.burials.Go(srv.buryAll) // a loop would be kept too long by many
+	if ns.adapter == nil {
+		ns.forgotten()
 	}
+	return ns.srv.closer.close(ns)
 }
 
-// buryAll takes out all that have died, with one copy of each table.
-func (srv *Server) buryAll() {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	srv.graves.Lock()
-	srv.dead = nil
-	srv.graves.Unlock()
-	for _, p := range *srv.parents.Load() {
-		children := slices.DeleteFunc(slices.Clone(*p.family.children.Load()), (*Namespace).dead)
-		p.family.children.Store(&children)
+// forgotten is called when nothing is left of a namespace.
+func (ns *Namespace) forgotten() {
+	if ns.parent != nil {
+		ns.srv.dynamic.Add(-1)
 	}
-	next := maps.Clone(*srv.namespaces.Load())
-	maps.DeleteFunc(next, func(_ string, ns *Namespace) bool { return ns.dead() })
-	srv.namespaces.Store(&next)
-}
-
-// replaceLocked changes the table of namespaces; a nil ns is taken out.
-func (srv *Server) replaceLocked(name string, ns *Namespace) {
-	next := maps.Clone(*srv.namespaces.Load())
-	if ns != nil {
-		next[name] = ns
-	} else {
-		delete(next, name)
-	}
-	srv.namespaces.Store(&next)
 }

@@ -13,7 +13,7 @@ import (
 
 // client is one connection and its sockets. Session and the first socket of
 // the main namespace live inside it: an idle client is one allocation.
-// Loop-owned but for the pending counts.
+// Loop-owned but for what is counted in its backlog.
 type client struct {
 	eio.Session
 	srv     *Server
@@ -22,8 +22,9 @@ type client struct {
 	hasMain bool          // main is among the sockets
 	main    Socket
 
-	pending      atomic.Int32 // jobs queued by all sockets
-	pendingBytes atomic.Int64
+	waiting   gauge       // the jobs of all sockets
+	throttled atomic.Bool // the session is paused until waiting has shrunk
+	left      atomic.Bool // the session is over
 }
 
 // clientMore is what the simplest client never needs.
@@ -83,27 +84,58 @@ func (c *client) sockets() (list []*Socket) {
 	return list
 }
 
-// closeAll disconnects all sockets of the client.
-func (c *client) closeAll(reason Reason) {
+// closeAll disconnects all sockets of the client. cause, which may be nil, is for
+// the log.
+func (c *client) closeAll(reason Reason, cause error) {
 	for _, s := range c.sockets() {
 		s.dropHeld() // the session must know before it can be claimed
-		s.close(reason)
+		s.close(reason, cause)
 		c.forget(s)
 	}
 }
 
 // outOfOrder closes the connection because of a packet that the client may not
 // send now.
-func (c *client) outOfOrder() {
+func (c *client) outOfOrder(h socketio.Header, s *Socket) {
 	c.part().counts.outOfOrder.Add(1)
-	c.shut()
+	c.logOutOfOrder(h, s)
+	c.closeSoon(errOutOfOrder, func() { c.shut(errOutOfOrder) })
+}
+
+// Why the server closes a connection, for the log.
+var (
+	errOutOfOrder     = errors.New("sio: packet out of order")
+	errConnectTimeout = errors.New("sio: no namespace was joined in time")
+	errMissed         = errors.New("sio: what the client has missed is no longer kept")
+)
+
+// closeSoon closes the connection, by close, behind what inline handlers have sent.
+// The client is not heard any more, and what has not connected yet does not.
+func (c *client) closeSoon(cause error, close func()) {
+	c.StopReceiving()
+	for _, s := range c.sockets() {
+		if s.state.Load() == stateConnecting {
+			s.close(ForcedServerClose, cause)
+			c.forget(s)
+		}
+	}
+	c.Loop().PostFunc(close)
 }
 
 // shut closes the connection after what was sent has been delivered. The
 // sockets end at once, with another reason when that takes time.
-func (c *client) shut() {
-	c.Session.Close(false)
-	c.closeAll(ForcedServerClose)
+func (c *client) shut(cause error) {
+	c.end(cause, false)
+	c.closeAll(ForcedServerClose, cause)
+}
+
+// end closes the connection like [eio.Session.Close]. If that happens at once,
+// cause is logged as the cause of the sockets' ends too.
+func (c *client) end(cause error, discard bool) {
+	p := c.part()
+	p.cause = cause
+	c.Session.Close(discard)
+	p.cause = nil
 }
 
 // invalid closes the connection because of a packet that can't be decoded. Its
@@ -111,66 +143,14 @@ func (c *client) shut() {
 func (c *client) invalid(err error) {
 	c.part().counts.invalid.Add(1)
 	problem := &PacketError{err}
-	c.srv.cfg.Logger.Debug("sio: invalid packet", "client", c.Session.ID(), "error", err)
+	c.logInvalid(err)
 	for _, s := range c.sockets() {
 		if s.Connected() {
-			s.fail("", problem, true)
+			c.srv.tellError(s, "", problem)
+			s.fail(problem, true)
 		}
 	}
-	c.Session.Close(false)
-}
-
-// errPending is why a connection is closed that has passed Config.MaxPending.
-var errPending = errors.New("sio: too many events wait for handlers")
-
-// overflows reports whether one more job of the size would be too much; then the
-// connection is closed. One alone is never too large.
-func (c *client) overflows(size int) bool {
-	cfg := &c.srv.cfg
-	if !full(c.pending.Load(), cfg.MaxPending, c.pendingBytes.Load(), cfg.MaxPendingBytes, size) &&
-		!c.part().full(&c.srv.share, size) {
-		return false
-	}
-	c.overflowed()
-	return true
-}
-
-// hold counts a job that waits, unhold one that does not any more. Safe for
-// concurrent use.
-func (c *client) hold(size int) { c.holdJobs(1, size) }
-
-func (c *client) unhold(size int) { c.holdJobs(-1, -size) }
-
-func (c *client) holdJobs(n int32, size int) {
-	c.pending.Add(n)
-	c.pendingBytes.Add(int64(size))
-	p := c.part()
-	p.pending.Add(n)
-	p.pendingBytes.Add(int64(size))
-}
-
-// full reports whether one more job of the size passes a limit of pending work;
-// one alone never does.
-func full(jobs int32, maxJobs int, bytes, maxBytes int64, size int) bool {
-	return int(jobs) >= maxJobs || bytes > 0 && bytes+int64(size) > maxBytes
-}
-
-// pendingShare is each loop's part of what may wait in all. Immutable after New.
-type pendingShare struct {
-	jobs  int
-	bytes int64
-}
-
-// full reports whether the loop's share of what may wait in all is taken.
-func (p *part) full(share *pendingShare, size int) bool {
-	return full(p.pending.Load(), share.jobs, p.pendingBytes.Load(), share.bytes, size)
-}
-
-// overflowed closes the connection because a limit is passed.
-func (c *client) overflowed() {
-	c.part().counts.overflows.Add(1)
-	c.srv.cfg.Logger.Debug(errPending.Error(), "client", c.Session.ID())
-	c.Session.Close(true)
+	c.closeSoon(problem, func() { c.end(problem, false) })
 }
 
 // upper is the server as the engine sees it.
@@ -211,7 +191,11 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
 	reason := c.srv.reasonOf(cause, err)
-	c.closeAll(reason)
+	if err == nil {
+		err = c.part().cause
+	}
+	c.closeAll(reason, err)
+	c.leave()
 	if reason == SlowConsumer {
 		c.part().counts.slowClosed.Add(1)
 		c.srv.tellSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
@@ -253,5 +237,6 @@ func (t *connectTimer) Expired(*loop.Timer) {
 	c := t.client
 	c.stopConnectTimer()
 	c.part().counts.connectTimeouts.Add(1)
-	c.shut()
+	c.logEnded(errConnectTimeout)
+	c.shut(errConnectTimeout)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -18,8 +19,9 @@ import (
 // Config is what a [Server] is made from. The zero value is the reference
 // server's defaults. It is read once, by New.
 type Config struct {
-	// Path is the prefix of the request targets that belong to the server:
-	// "/socket.io/" when empty. A missing slash at its end is added.
+	// Path is the prefix of the paths that belong to the server, as clients send them:
+	// "/socket.io/" when empty. A missing slash at its end is added. What a URL does
+	// not have as it is must be escaped, a space as "%20".
 	Path string
 	// Loops is the number of event loops; GOMAXPROCS when 0, at most 256.
 	Loops int
@@ -34,7 +36,9 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
-	// body in bytes; 1,000,000 when 0.
+	// body in bytes; 1,000,000 when 0. It also bounds what the sockets of one
+	// connection keep as [Handshake.Auth], all together: a namespace that would keep
+	// more is refused.
 	MaxHTTPBufferSize int64
 	// MaxAttachments is how many binary values one packet of a client may have; 10 when 0.
 	MaxAttachments int
@@ -59,20 +63,31 @@ type Config struct {
 	SlowConsumer SlowPolicy
 	// OnSlowConsumer is told what was done. It runs on the loop and must not block.
 	OnSlowConsumer func(SlowEvent)
-	// MaxPending is how many events of one connection may wait for handlers;
-	// 1,024 when 0. The connection of a client that passes it is closed with
-	// [ForcedClose] and counted in [Stats].
-	MaxPending int
 	// MaxNamespaces is how many namespaces beside "/" one connection may be in, or
-	// wait for; 128 when 0. A connection that exceeds it is closed.
+	// wait for; 128 when 0. Further ones are refused.
 	MaxNamespaces int
-	// MaxPendingBytes is the same for the size of their arguments; 4 MiB when 0.
+	// MaxDynamicNamespaces is how many dynamic namespaces (see [Server.OfPattern]) may
+	// exist; 10,000 when 0. At the bound a client that asks for a new one is refused
+	// and counted in [Stats]; those that exist can be joined, and [Server.Of] still
+	// makes some. Each costs about 1,250 bytes with two loops while it is empty.
+	MaxDynamicNamespaces int
+	// MaxPending is how many events of one connection may wait for handlers, with its
+	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
+	// MaxPendingBytes is the same for the size of the events' arguments; 4 MiB when 0.
+	// When either is reached, which one event may pass, the connection is not read until
+	// half of it is gone: TCP slows the client down, over polling the answer to its POST
+	// waits, and nothing is lost. Heartbeats to it go on, and its silence is not held
+	// against it. [Stats] counts the pauses.
+	MaxPending      int
 	MaxPendingBytes int64
 	// MaxPendingTotal and MaxPendingTotalBytes bound the same over all connections:
-	// 262,144 events and 256 MiB when 0. Each loop has its equal share. While it is
-	// taken, a connection that brings an event for a handler that is not inline is
-	// closed in the same way. They bound what waits, not the handlers that run: an
-	// event does not wait any more once its own does.
+	// 262,144 events and 256 MiB when 0. Each loop has its equal share. A connection for
+	// which as much waits as is left of that share is not read either, so those for
+	// which most waits have to wait first. One for which nothing waits can always bring
+	// an event. They bound what waits, not the handlers that run: an event does not wait
+	// any more once its own does. Nor do the connection and disconnect handlers count
+	// that wait for clients that have left; when those are as many, new clients are
+	// refused.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
 	// MaxHandlers is for how many sockets handlers may run at the same time, on a
@@ -81,7 +96,8 @@ type Config struct {
 	// wait for one to end, first come, first served, within the limits above. What a
 	// handler waits for must therefore not come from that many others: an
 	// acknowledgement ([EmitAck]) and the end of a context do not, as they need no
-	// handler here.
+	// handler here. Beside them as many HTTP requests may be with AllowRequest,
+	// GenerateID, Middleware and Handler.
 	MaxHandlers int
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
@@ -94,9 +110,9 @@ type Config struct {
 	// NoTrailingSlash leaves Path without a slash at its end, so that targets without
 	// one belong to the server too.
 	NoTrailingSlash bool
-	// DestroyUpgradeTimeout is how long an upgrade outside Path is kept before its
-	// connection is ended without an answer; 1 s when 0. Negative hands such requests
-	// to Handler like any other.
+	// DestroyUpgradeTimeout is how long the connection of an upgrade outside Path, which
+	// is answered with status 404, is kept for the client to take the answer and close
+	// it; 1 s when 0. Negative hands such requests to Handler like any other.
 	DestroyUpgradeTimeout time.Duration
 
 	// Transports are the transports that clients may use, of "polling" and
@@ -115,6 +131,10 @@ type Config struct {
 	AllowRequest func(*http.Request) error
 	// Middleware runs before every HTTP request of the engine: see [eio.Config].
 	Middleware []func(http.Handler) http.Handler
+	// TrustedProxies are the addresses of proxies that end TLS in front of the server
+	// and say so in X-Forwarded-Proto or Forwarded: see [eio.Config] and
+	// [Handshake].Secure. None is trusted when nil.
+	TrustedProxies []netip.Prefix
 	// GenerateID, when set, makes the ids of connections; see [eio.Config]. Ids of
 	// sockets are always the server's own.
 	GenerateID func(*http.Request) (string, error)
@@ -138,7 +158,8 @@ type Config struct {
 	// loop and must not block.
 	OnConnectionError func(*eio.ConnectionError)
 	// HTTPCompression is the size in bytes from which the bodies of polling responses
-	// are compressed: 1,024 when 0. Negative turns compression off.
+	// are compressed: 1,024 when 0, all with [eio.CompressAll]. Negative turns
+	// compression off.
 	HTTPCompression int
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *eio.PerMessageDeflate
@@ -191,9 +212,11 @@ type Config struct {
 	// an [*ArgumentError] when the event's arguments did not fit the handler, and
 	// with a [*PacketError] (event is "") for each of the client's sockets when
 	// its connection is closed because of an invalid packet. Errors are also
-	// logged at debug level and counted. It may be called on a loop: it must not block.
+	// logged at debug level and counted in [Stats]. It may be called on a loop: it must not block.
 	OnError func(s *Socket, event string, err error)
-	// Logger receives what an operator should know; slog.Default() when nil.
+	// Logger receives what an operator should know; slog.Default() when nil. At debug
+	// level it also gets what becomes of each connection and socket: see the package
+	// comment. It is called on loops too and must not block.
 	Logger *slog.Logger
 }
 
@@ -237,10 +260,15 @@ func (cfg *Config) withDefaults() error {
 	if err := cmp.Or(
 		limit("Config.MaxPending", &cfg.MaxPending, 1024, "1024"),
 		limit("Config.MaxNamespaces", &cfg.MaxNamespaces, 128, "128"),
+		limit("Config.MaxDynamicNamespaces", &cfg.MaxDynamicNamespaces, 10_000, "10000"),
 		limit("Config.MaxPendingBytes", &cfg.MaxPendingBytes, 4<<20, "4 MiB"),
 		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
+		atMost("Config.MaxPending", cfg.MaxPending, maxJobs),
+		atMost("Config.MaxPendingTotal", cfg.MaxPendingTotal, maxJobs),
+		atMost("Config.MaxPendingBytes", cfg.MaxPendingBytes, maxJobBytes),
+		atMost("Config.MaxPendingTotalBytes", cfg.MaxPendingTotalBytes, maxJobBytes),
 	); err != nil {
 		return err
 	}
@@ -270,6 +298,14 @@ func limit[N int | int64 | time.Duration](field string, value *N, unset N, text 
 	return nil
 }
 
+// atMost refuses a value beyond a maximum.
+func atMost[N int | int64](field string, value, most N) error {
+	if value > most {
+		return fmt.Errorf("sio: %s is %v; it must be at most %v", field, value, most)
+	}
+	return nil
+}
+
 // engine is the part of cfg that the engine checks and uses.
 func (cfg *Config) engine() eio.Config {
 	return eio.Config{
@@ -292,6 +328,8 @@ func (cfg *Config) engine() eio.Config {
 		IdleTimeout:       cfg.IdleTimeout,
 		NoTrailingSlash:   cfg.NoTrailingSlash,
 		GenerateID:        cfg.GenerateID,
+		MaxCallbacks:      cfg.MaxHandlers,
+		TrustedProxies:    cfg.TrustedProxies,
 		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
 		Headers:           cfg.Headers,

@@ -15,7 +15,12 @@ import (
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
 	if c.more != nil && len(c.more.sockets) >= c.srv.cfg.MaxNamespaces {
-		c.overflowed()
+		c.refuse(string(h.Namespace), tooManyNamespaces, nil)
+		return
+	}
+	if c.srv.share.reached(c.part().backlog.stranded.load()) {
+		c.part().counts.overflows.Add(1)
+		c.refuse(string(h.Namespace), overloaded, nil)
 		return
 	}
 	ns := c.srv.known(string(h.Namespace))
@@ -29,12 +34,19 @@ func (c *client) join(h socketio.Header) {
 	}
 }
 
-const invalidNamespace = "Invalid namespace"
+// What a client is told that is refused.
+const (
+	invalidNamespace  = "Invalid namespace"
+	tooManyNamespaces = "Too many namespaces"
+	tooManyDynamic    = "Too many dynamic namespaces"
+	overloaded        = "Server overloaded"
+	tooMuchAuth       = "Too much authentication data"
+)
 
 // enter makes a socket for the client in a namespace. auth is borrowed.
 func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	back := a.back
-	if c.overflows(0) {
+	if !c.keepsAuth(ns, auth) {
 		if back != nil {
 			ns.log.unclaim(back)
 		}
@@ -70,8 +82,12 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		if back != nil {
 			ns.log.unclaim(back)
 		}
+		message := ErrFull.Error()
+		if ns.dead() {
+			message = invalidNamespace
+		}
 		ns.depart()
-		c.refuse(ns.name, ErrFull.Error(), nil)
+		c.refuse(ns.name, message, nil)
 		return
 	}
 	if c.old() || back != nil {
@@ -83,7 +99,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	case ns.log != nil && !c.old():
 		ns.log.begin(s)
 	}
-	if len(auth) > 0 && string(auth) != "{}" {
+	if hasAuth(auth) {
 		s.mu.Lock()
 		s.rareLocked().auth = append([]byte(nil), auth...)
 		s.mu.Unlock()
@@ -103,6 +119,35 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	}
 }
 
+// keepsAuth reports whether the client's sockets may keep auth too. Together they
+// keep as much as one message can hold, so that alone is never too much; beyond it
+// the client is refused.
+func (c *client) keepsAuth(ns *Namespace, auth []byte) bool {
+	held := 0
+	if hasAuth(auth) {
+		for _, s := range c.sockets() {
+			held += s.authSize()
+		}
+	}
+	if held == 0 || int64(held+len(auth)) <= c.srv.cfg.MaxHTTPBufferSize {
+		return true
+	}
+	c.refuse(ns.name, tooMuchAuth, nil)
+	return false
+}
+
+// hasAuth reports whether auth differs from the default.
+func hasAuth(auth []byte) bool { return len(auth) > 0 && string(auth) != "{}" }
+
+func (s *Socket) authSize() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cold == nil {
+		return 0
+	}
+	return len(s.cold.auth)
+}
+
 // newID makes the id of a socket with the slot in its namespace's rooms. Those of
 // an old client all have that of the connection, one that is back has its old one.
 func (c *client) newID(slot uint32, back *visit) (id socketID) {
@@ -119,6 +164,7 @@ func (c *client) newID(slot uint32, back *visit) (id socketID) {
 // refuse answers a CONNECT packet with an error.
 func (c *client) refuse(namespace, message string, data []byte) {
 	c.part().counts.refused.Add(1)
+	c.logRefused(namespace, message)
 	m := c.srv.refusalMessage(namespace, message, data)
 	m.send(c)
 	m.release()
@@ -127,7 +173,9 @@ func (c *client) refuse(namespace, message string, data []byte) {
 // middlewareJob runs the middlewares for a socket.
 type middlewareJob hooks
 
-func (k *middlewareJob) size() int { return 0 }
+func (k *middlewareJob) size() int    { return 0 }
+func (k *middlewareJob) lapses() bool { return true }
+func (k *middlewareJob) drop(*Socket) {}
 
 func (k *middlewareJob) run(s *Socket) {
 	for _, middleware := range k.middlewares {
@@ -204,7 +252,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 			case s.ns.keepers() != nil:
 				s.enqueue(catchUpJob{}, true)
 			default:
-				c.Session.Close(true) // what it has missed is no longer kept
+				c.end(errMissed, true)
 			}
 			return
 		}
@@ -217,6 +265,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m := s.welcome()
 	m.send(c)
 	m.release()
+	s.logConnected()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
 		if s.ns.keepers() == nil {
 			s.beginGreeting()
@@ -250,7 +299,9 @@ func (s *Socket) welcome() message {
 // disconnected again by now: the disconnect handlers follow.
 type connectionJob hooks
 
-func (k *connectionJob) size() int { return 0 }
+func (k *connectionJob) size() int    { return 0 }
+func (k *connectionJob) lapses() bool { return false }
+func (k *connectionJob) drop(*Socket) {}
 
 func (k *connectionJob) run(s *Socket) {
 	s.worker().greet(s, func() {
@@ -278,6 +329,7 @@ func (s *Socket) Handshake() *Handshake {
 	h := &Handshake{Address: s.client.RemoteAddr()}
 	if r := s.client.Request(); r != nil {
 		h.Issued = r.Issued()
+		h.Secure = r.Secure()
 		h.URL = r.Target()
 		h.Headers = r.Headers()
 		h.Query = r.Query()

@@ -122,8 +122,25 @@ func TestOutOfOrder(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) {
-	f := serve(t, sio.Config{ConnectTimeout: 50 * time.Millisecond}, echo)
-	t.Run("S7", func(t *testing.T) { f.dial(t).wantClosed() })
+	closed := make(chan sio.Reason, 10)
+	f := serve(t, sio.Config{
+		ConnectTimeout: 50 * time.Millisecond,
+		OnClose:        func(_ *sio.Conn, reason sio.Reason) { closed <- reason },
+	}, echo)
+	wantForced := func(t *testing.T) {
+		t.Helper()
+		if reason := take(t, "end", closed); reason != sio.ForcedClose {
+			t.Errorf("closed with %q", reason)
+		}
+	}
+	t.Run("S7", func(t *testing.T) {
+		f.dial(t).wantClosed()
+		wantForced(t)
+	})
+	t.Run("polling", func(t *testing.T) {
+		f.polling(t).want("1")
+		wantForced(t)
+	})
 	t.Run("S8", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/nope")
@@ -136,8 +153,8 @@ func TestConnectTimeout(t *testing.T) {
 		other.wantClosed()
 		w.alive()
 	})
-	if n := f.Stats().ConnectTimeouts; n != 3 {
-		t.Errorf("%d timeouts were counted, want 3", n)
+	if n := f.Stats().ConnectTimeouts; n != 4 {
+		t.Errorf("%d timeouts were counted, want 4", n)
 	}
 }
 

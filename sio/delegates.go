@@ -46,6 +46,15 @@ func (srv *Server) Off(events ...string) { srv.main.Off(events...) }
 // Events are the names of the events that the main namespace has handlers for, sorted.
 func (srv *Server) Events() []string { return srv.main.Events() }
 
+// Listeners is the number of handlers that the main namespace has for an event.
+func (srv *Server) Listeners(event string) int { return srv.main.Listeners(event) }
+
+// ListenersAny is the number of the main namespace's catch-all handlers.
+func (srv *Server) ListenersAny() int { return srv.main.ListenersAny() }
+
+// ListenersAnyOutgoing is the number of the main namespace's outgoing listeners.
+func (srv *Server) ListenersAnyOutgoing() int { return srv.main.ListenersAnyOutgoing() }
+
 // OnAny adds a catch-all handler to the main namespace: see [Namespace.OnAny].
 func (srv *Server) OnAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
 	return srv.main.OnAny(h, opts...)
@@ -101,6 +110,10 @@ func (srv *Server) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return srv.main.FetchSockets(ctx)
 }
 
+// CountSockets counts the sockets of the main namespace: see
+// [BroadcastOperator.CountSockets].
+func (srv *Server) CountSockets(ctx context.Context) (int, error) { return srv.main.CountSockets(ctx) }
+
 // AllSockets returns the ids of the sockets of the main namespace: see
 // [BroadcastOperator.AllSockets].
 func (srv *Server) AllSockets(ctx context.Context) ([]string, error) { return srv.main.AllSockets(ctx) }
@@ -136,6 +149,9 @@ func (srv *Server) OnServerEvent(event string, h func(e *ServerEvent)) (off func
 
 // OnRoom adds a hook for the rooms of the main namespace: see [Namespace.OnRoom].
 func (srv *Server) OnRoom(h func(e RoomEvent)) { srv.main.OnRoom(h) }
+
+// Rooms returns the rooms of the main namespace: see [Namespace.Rooms].
+func (srv *Server) Rooms() map[string]int { return srv.main.Rooms() }
 
 // Count is the number of sockets in a room of the main namespace: see [Namespace.Count].
 func (srv *Server) Count(room string) int { return srv.main.Count(room) }

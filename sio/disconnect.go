@@ -10,7 +10,7 @@ import (
 // closeConnection all sockets of the client are disconnected and the connection
 // is closed. It does nothing for a socket that is not connected.
 func (s *Socket) Disconnect(closeConnection bool) {
-	if !s.Connected() || !s.close(ServerNamespaceDisconnect) {
+	if !s.Connected() || !s.close(ServerNamespaceDisconnect, nil) {
 		return
 	}
 	if closeConnection {
@@ -44,11 +44,11 @@ func (t *expelTask) Run(*loop.Loop) {
 	c := (*Socket)(t).client
 	for _, s := range c.sockets() {
 		if s.state.Load() == stateConnecting {
-			s.close(ServerNamespaceDisconnect)
+			s.close(ServerNamespaceDisconnect, nil)
 			c.forget(s)
 			continue
 		}
-		s.close(ServerNamespaceDisconnect)
+		s.close(ServerNamespaceDisconnect, nil)
 		s.sayGoodbye()
 	}
 	c.Session.Close(false)
@@ -56,8 +56,9 @@ func (t *expelTask) Run(*loop.Loop) {
 
 // close ends the socket for everybody but the peer: the first caller wins and
 // gets true. It is called on any goroutine. A socket that was only about to
-// connect ends silently, and false is returned.
-func (s *Socket) close(reason Reason) bool {
+// connect ends silently, and false is returned. cause, which may be nil, is for the
+// log.
+func (s *Socket) close(reason Reason, cause error) bool {
 	connected := s.state.CompareAndSwap(stateConnected, stateDisconnected)
 	if !connected && !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
 		return false
@@ -70,6 +71,7 @@ func (s *Socket) close(reason Reason) bool {
 	if !connected {
 		return false
 	}
+	s.logDisconnected(reason, cause)
 	k := s.ns.hooks.Load()
 	if !busy && len(k.disconnecting)+len(k.disconnect) == 0 {
 		return true
@@ -85,6 +87,7 @@ func (s *Socket) close(reason Reason) bool {
 // may still get, handlers of its own.
 func (s *Socket) release() (busy bool) {
 	s.mu.Lock()
+	lapsed := s.lapseLocked()
 	busy = s.queue != nil
 	var waiting contextState
 	var acks []pendingAck
@@ -96,6 +99,7 @@ func (s *Socket) release() (busy bool) {
 		c.context, c.acks = contextState{}, nil
 	}
 	s.mu.Unlock()
+	s.dropJobs(lapsed)
 	waiting.end()
 	for _, a := range acks {
 		a.sink.gone()
@@ -106,7 +110,9 @@ func (s *Socket) release() (busy bool) {
 // disconnectJob runs the disconnect handlers of a socket.
 type disconnectJob struct{ reason Reason }
 
-func (j *disconnectJob) size() int { return 0 }
+func (j *disconnectJob) size() int    { return 0 }
+func (j *disconnectJob) lapses() bool { return false }
+func (j *disconnectJob) drop(*Socket) {}
 
 func (j *disconnectJob) run(s *Socket) {
 	k := s.ns.hooks.Load()

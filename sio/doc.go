@@ -49,6 +49,31 @@
 // does not allow closes the connection ([*PacketError]). [Stats] has the counts,
 // and a [Reason] says why a socket was disconnected.
 //
+// # The log
+//
+// [Config.Logger] gets panics at error level and, at debug level, what becomes of
+// each client, with the attributes client (the id of its connection), socket,
+// namespace and remote (the peer's address) where they apply:
+//
+//	eio: connection opened        transport, protocol
+//	eio: connection upgraded      from polling to WebSocket
+//	eio: upgrade given up         the connection stays on polling
+//	eio: connection closed        reason, and error: what was wrong
+//	eio: request refused          code, reason, method, target
+//	eio: invalid request          error: not HTTP, or no WebSocket handshake
+//	sio: socket connected         recovered
+//	sio: socket disconnected      reason, and error: what was wrong
+//	sio: namespace refused        reason: by a middleware or a limit
+//	sio: unknown namespace        nor does a parent allow it
+//	sio: invalid packet           error: what can't be decoded
+//	sio: packet out of order      packet, and the state of the socket
+//	sio: closing a connection     error: no namespace was joined in time
+//	sio: handler failed           event, error
+//	sio: event rejected           event, error: by a packet middleware
+//
+// Where the logger does not take that level this costs one call of its handler's
+// Enabled method a line.
+//
 // # Starting and ending
 //
 // [Server.ListenAndServe] blocks; [Server.Listen] returns once clients can
@@ -86,8 +111,9 @@
 //
 // # Inside: locks
 //
-// Namespaces and handlers are read without locks and replaced as a whole under
-// Server.mu or Namespace.mu. Socket.mu guards a socket's queue and its rarely
+// Namespaces are found without locks; handlers are read without locks and replaced
+// as a whole under Namespace.mu, parents and hooks of the server under Server.mu,
+// which making and closing namespaces does not take otherwise. Socket.mu guards a socket's queue and its rarely
 // needed parts; adapter shards have their own locks. None is held while another
 // one is taken, nor while calling out, with two exceptions: that of a broadcast
 // which waits for acknowledgements is held when Socket.mu is taken, and that of a

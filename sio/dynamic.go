@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -18,7 +17,7 @@ import (
 type family struct {
 	pattern  *regexp.Regexp // nil for OfFunc
 	match    func(name string, auth json.RawMessage) bool
-	children atomic.Pointer[[]*Namespace] // replaced under Server.mu
+	children children
 }
 
 // OfPattern returns a parent namespace: clients, and [Server.Of], can connect to
@@ -27,6 +26,7 @@ type family struct {
 // the handlers and middlewares that the parent has at that moment. What is
 // emitted to the parent reaches the sockets of all children. Parents are asked in
 // the order of their registration, after the namespaces that exist.
+// [Config.MaxDynamicNamespaces] bounds how many clients can make.
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	return srv.addParent(&family{
 		pattern: pattern,
@@ -44,9 +44,9 @@ func (srv *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *N
 func (srv *Server) addParent(f *family) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	f.children.Store(new([]*Namespace))
 	parents := *srv.parents.Load()
-	p := newNamespace(srv, "/_"+strconv.Itoa(len(parents)))
+	p := newNamespace(srv, "/_"+strconv.Itoa(srv.made))
+	srv.made++
 	p.family = f
 	close(p.born)
 	parents = with(parents, p)
@@ -57,16 +57,21 @@ func (srv *Server) addParent(f *family) *Namespace {
 // OnNamespace adds a hook that is called with every namespace that is made from
 // now on, by [Server.Of] or by a client that asks for a dynamic one, before
 // clients can connect to it: the place to add handlers to it. It is called on the
-// goroutine that makes the namespace and may block.
+// goroutine that makes the namespace and may block; only clients that want to
+// connect to that namespace wait for it. They are refused if it closes the namespace.
 func (srv *Server) OnNamespace(h func(ns *Namespace)) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	srv.onNamespace = with(srv.onNamespace, h)
+	hooks := with(*srv.onNamespace.Load(), h)
+	srv.onNamespace.Store(&hooks)
 }
 
 // known returns the namespace called name, or nil.
 func (srv *Server) known(name string) *Namespace {
-	if ns := (*srv.namespaces.Load())[name]; ns != nil && !ns.dead() {
+	if name == "/" {
+		return srv.main
+	}
+	if ns := srv.namespaces.find(name); ns != nil && !ns.dead() {
 		return ns
 	}
 	return nil
@@ -82,58 +87,73 @@ func (srv *Server) patternParent(name string) *Namespace {
 	return nil
 }
 
+// claimDynamic counts a dynamic namespace that a client is about to make. It
+// reports false when there are too many.
+func (srv *Server) claimDynamic() bool {
+	if srv.dynamic.Add(1) > int64(srv.cfg.MaxDynamicNamespaces) {
+		srv.dynamic.Add(-1)
+		return false
+	}
+	return true
+}
+
 // create returns the namespace called name, made as a child of parent, unless
-// that is nil, when it does not exist.
+// that is nil, when it does not exist. The child is counted by the caller.
 func (srv *Server) create(name string, parent *Namespace) *Namespace {
 	made := newNamespace(srv, name)
-	if srv.cfg.Adapter != nil {
-		made.adapter = srv.cfg.Adapter(local{made})
-		if made.log != nil {
-			if r, ok := made.adapter.(adapter.Recoverer); ok {
-				made.log.recoverer.Store(&r)
-			}
-		}
-	}
-	srv.mu.Lock()
-	if ns := srv.known(name); ns != nil {
-		srv.mu.Unlock()
-		made.closeAdapter() // somebody else was faster
-		return ns
-	}
-	if parent != nil {
-		made.inherit(parent)
-	}
-	srv.replaceLocked(name, made)
-	hooks := srv.onNamespace
-	srv.mu.Unlock()
+	made.parent = parent
 	complete := false
 	defer func() {
-		if !complete { // a hook has panicked: what it was to add, such as a middleware, may be missing
-			made.users.Store(gone)
-			srv.bury(made)
+		if !complete { // the adapter's function or a hook has not returned: what it was to add may be missing
+			made.discard()
 		}
 		close(made.born)
 	}()
-	for _, h := range hooks {
+	made.attach()
+	if parent != nil {
+		made.inherit()
+	}
+	if have := srv.namespaces.add(made); have != nil { // another goroutine was faster
+		complete = true
+		made.discard()
+		return have
+	}
+	if parent != nil {
+		parent.family.children.add(made)
+		if parent.dead() { // perhaps before it knew its child
+			made.shut()
+		}
+	}
+	for _, h := range *srv.onNamespace.Load() {
 		h(made)
 	}
 	complete = true
+	if made.dead() {
+		made.unopened = true
+		made.unlist() // its parent may not have known it when it was closed
+	}
+	if srv.ended.Load() { // Shutdown may not have seen it
+		srv.closer.close(made)
+	}
 	return made
 }
 
-// closeAdapter leaves the other servers.
-func (ns *Namespace) closeAdapter() {
-	if ns.adapter == nil {
+// attach connects a new namespace with those of its name on other servers.
+func (ns *Namespace) attach() {
+	if ns.srv.cfg.Adapter == nil {
 		return
 	}
-	if err := ns.adapter.Close(); err != nil {
-		ns.srv.cfg.Logger.Warn("sio: can't close the adapter", "namespace", ns.name, "error", err)
+	ns.adapter = ns.srv.cfg.Adapter(local{ns})
+	if ns.log != nil {
+		if r, ok := ns.adapter.(adapter.Recoverer); ok {
+			ns.log.recoverer.Store(&r)
+		}
 	}
 }
 
-// inherit makes ns a child. Server.mu must be held.
-func (ns *Namespace) inherit(parent *Namespace) {
-	ns.parent = parent
+// inherit gives a new child what its parent has.
+func (ns *Namespace) inherit() {
+	parent := ns.parent
 	ns.mortal = ns.srv.cfg.CleanupEmptyChildNamespaces
 	ns.table.Store(parent.table.Load())
 	k := *parent.hooks.Load()
@@ -143,8 +163,6 @@ func (ns *Namespace) inherit(parent *Namespace) {
 		ns.observeRooms()
 	}
 	ns.listeners.Store(int32(len(k.outgoing)))
-	children := with(*parent.family.children.Load(), ns)
-	parent.family.children.Store(&children)
 }
 
 // ready reports whether the hooks of OnNamespace have seen the namespace.
@@ -163,7 +181,7 @@ func (ns *Namespace) each(f func(ns *Namespace) error) (err error) {
 	if ns.family == nil {
 		return f(ns)
 	}
-	for _, child := range *ns.family.children.Load() {
+	for child := range ns.family.children.all() {
 		if e := f(child); err == nil {
 			err = e
 		}
@@ -177,12 +195,8 @@ func (c *client) ask(name string, auth []byte) {
 	if len(auth) == 0 {
 		auth = []byte("{}")
 	}
-	held := len(name) + len(auth)
-	if c.overflows(held) {
-		return
-	}
 	// It waits until it is decided about, not only until a worker has it.
-	c.hold(held)
+	c.hold(len(name) + len(auth))
 	c.limbo(name).enqueue(&askJob{slices.Clone(auth)}, true)
 }
 
@@ -191,7 +205,7 @@ func (c *client) ask(name string, auth []byte) {
 // out of order.
 func (c *client) limbo(name string) *Socket {
 	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
-	ns.hooks.Store(new(hooks))
+	ns.hooks.Store(&noHooks)
 	s := &Socket{client: c, ns: ns}
 	s.state.Store(stateConnecting)
 	more := c.extra()
@@ -213,47 +227,76 @@ func (s *Socket) leaveLimbo() bool {
 // askJob asks the parents.
 type askJob struct{ auth json.RawMessage }
 
-func (j *askJob) size() int { return 0 } // counted by ask
+func (j *askJob) size() int      { return 0 } // counted by ask
+func (j *askJob) lapses() bool   { return true }
+func (j *askJob) drop(s *Socket) { s.client.unhold(len(s.ns.name) + len(j.auth)) }
 
 func (j *askJob) run(s *Socket) {
-	s.client.Loop().Post(&admitTask{s, s.ns.srv.admitted(s, j.auth), j.auth})
-}
-
-// admitted returns the namespace that s waits for, or nil. It has arrived there:
-// a namespace that nobody enters dies like one that everybody has left.
-func (srv *Server) admitted(s *Socket, auth json.RawMessage) (ns *Namespace) {
-	defer srv.rescue(s, "namespace", func() { ns = nil })
-	for {
-		if ns = srv.decided(s, auth); ns == nil || ns.arrive() {
-			return ns
-		}
-	}
-}
-
-// decided is admitted but for the arrival.
-func (srv *Server) decided(s *Socket, auth json.RawMessage) (ns *Namespace) {
-	name := s.ns.name
-	ns = srv.known(name)
-	for _, p := range *srv.parents.Load() {
-		if ns != nil || s.state.Load() != stateConnecting {
-			break
-		}
-		if p.family.match(name, auth) {
-			ns = srv.create(name, p)
-		}
-	}
-	if ns != nil {
-		<-ns.born
-	}
-	return ns
+	t := &admitTask{s: s, auth: j.auth, refusal: invalidNamespace}
+	defer s.client.Loop().Post(t) // also when a parent's function ends the goroutine
+	t.decide()
 }
 
 // admitTask is a client whose wish was decided about.
 type admitTask struct {
-	s    *Socket
-	ns   *Namespace // nil: refused
-	auth json.RawMessage
+	s       *Socket
+	ns      *Namespace // nil: refused
+	auth    json.RawMessage
+	refusal string
 }
+
+// decide finds or makes the namespace that the client waits for. The client has
+// arrived there: a namespace that no client enters ends like one that all have left.
+func (t *admitTask) decide() {
+	defer t.s.ns.srv.rescue(t.s, "namespace", nil)
+	for !t.s.left() {
+		ns := t.look()
+		if ns == nil {
+			return
+		}
+		if !ns.ready() {
+			select {
+			case <-ns.born:
+			case <-t.s.Context().Done():
+				return
+			}
+		}
+		if ns.arrive() {
+			t.ns = ns
+			return
+		}
+		if ns.unopened {
+			return
+		}
+	}
+}
+
+// look returns the namespace of the name. If there is none, the first parent that
+// allows the name makes it. It returns nil if the client is refused or has left.
+func (t *admitTask) look() *Namespace {
+	srv, name := t.s.ns.srv, t.s.ns.name
+	if ns := srv.known(name); ns != nil {
+		return ns
+	}
+	for _, p := range *srv.parents.Load() {
+		allowed := p.family.match(name, t.auth)
+		switch {
+		case t.s.left(): // nothing is made for a client that has left
+			return nil
+		case !allowed:
+		case srv.claimDynamic():
+			return srv.create(name, p)
+		default:
+			t.s.client.part().counts.crowded.Add(1)
+			t.refusal = tooManyDynamic
+			return nil
+		}
+	}
+	return nil
+}
+
+// left reports whether the client of a socket in limbo does not wait any more.
+func (s *Socket) left() bool { return s.state.Load() != stateConnecting }
 
 func (t *admitTask) Run(*loop.Loop) {
 	s, c := t.s, t.s.client
@@ -264,7 +307,7 @@ func (t *admitTask) Run(*loop.Loop) {
 	switch {
 	case !s.leaveLimbo():
 	case t.ns == nil:
-		c.refuse(s.ns.name, invalidNamespace, nil)
+		c.refuse(s.ns.name, t.refusal, nil)
 	default:
 		c.enter(t.ns, t.auth, arrival{})
 	}

@@ -40,7 +40,9 @@ func (s *Socket) Compress(on bool) SocketEmitter { return SocketEmitter{socket: 
 func (s *Socket) Timeout(d time.Duration) SocketEmitter { return SocketEmitter{socket: s}.Timeout(d) }
 
 // SocketEmitter emits to one socket with options. It is an immutable value: its
-// methods return changed copies.
+// methods return changed copies. Those that address other sockets (To and its
+// like) return a [BroadcastOperator] with the same options, so that options and
+// addresses can be given in any order.
 type SocketEmitter struct {
 	socket   *Socket
 	volatile bool
@@ -67,6 +69,30 @@ func (o SocketEmitter) Timeout(d time.Duration) SocketEmitter {
 	o.timeout = d
 	return o
 }
+
+// Broadcast addresses all sockets of the namespace but the emitter's: see
+// [Socket.Broadcast].
+func (o SocketEmitter) Broadcast() BroadcastOperator {
+	b := o.socket.Broadcast()
+	b.volatile, b.plain, b.timeout = o.volatile, o.plain, o.timeout
+	return b
+}
+
+// To addresses the sockets in at least one of rooms, except the emitter's: see
+// [Socket.To].
+func (o SocketEmitter) To(rooms ...string) BroadcastOperator { return o.Broadcast().To(rooms...) }
+
+// In is To.
+func (o SocketEmitter) In(rooms ...string) BroadcastOperator { return o.To(rooms...) }
+
+// Except addresses the sockets that are in none of rooms, except the emitter's: see
+// [Socket.Except].
+func (o SocketEmitter) Except(rooms ...string) BroadcastOperator {
+	return o.Broadcast().Except(rooms...)
+}
+
+// Local addresses all sockets of this server but the emitter's: see [Socket.Local].
+func (o SocketEmitter) Local() BroadcastOperator { return o.Broadcast().Local() }
 
 // Emit sends an event: see [Socket.Emit].
 func (o SocketEmitter) Emit(event string, args ...any) error {
@@ -136,9 +162,8 @@ type emitTask struct {
 var emitTasks = sync.Pool{New: func() any { return new(emitTask) }}
 
 func (t *emitTask) Run(*loop.Loop) {
-	if s := t.socket; s.holds && !t.atOnce && !s.gone {
-		s.hold(t.message, t.volatile, nil)
-	} else {
+	s := t.socket
+	if !s.holds || t.atOnce || s.gone || !s.hold(t.message, t.volatile, nil) {
 		s.deliver(t.message, t.volatile)
 	}
 	t.recycle()

@@ -21,6 +21,8 @@ var (
 	ErrNotListening = errors.New("sio: server is not listening")
 	// ErrParentNamespace: the operation is for one namespace, and this is a parent.
 	ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
+	// ErrMainNamespace: "/" can't be closed.
+	ErrMainNamespace = errors.New(`sio: the namespace "/" can't be closed`)
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )

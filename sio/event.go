@@ -120,7 +120,7 @@ func (r *Reply) Ack(args ...any) error {
 // called, and of the socket, on the socket's queue. It implements job.
 func (e *Event) run(s *Socket) {
 	if s.state.Load() != stateConnected {
-		e.recycle()
+		e.drop(s)
 		return
 	}
 	var data []byte // nil when the packet had none
@@ -199,7 +199,8 @@ func (e *Event) runUse(t *table, onLoop bool) bool {
 	}
 	for _, h := range t.use {
 		if err := e.socket.ns.srv.runPacketMiddleware(h, e); err != nil {
-			e.socket.fail(e.name, err, onLoop)
+			e.socket.ns.srv.countError(e.socket, "sio: event rejected", e.name, err)
+			e.socket.fail(err, onLoop)
 			return false
 		}
 	}
@@ -209,6 +210,15 @@ func (e *Event) runUse(t *table, onLoop bool) bool {
 func (e *Event) recycle() {
 	e.reset()
 	events.Put(e)
+}
+
+// lapses implements job: handlers are not called for a socket that has ended.
+func (e *Event) lapses() bool { return true }
+
+// drop implements job.
+func (e *Event) drop(s *Socket) {
+	s.ns.srv.stats.unhandled.Add(1)
+	e.recycle()
 }
 
 // size implements job.

@@ -1,13 +1,11 @@
 package sio
 
-// fail reports an error of the socket that no handler has returned: see
-// [Namespace.OnError].
-func (s *Socket) fail(event string, err error, onLoop bool) {
-	s.ns.srv.reportError(s, event, err)
+// fail gives an error of the socket to its error handlers: see [Namespace.OnError].
+func (s *Socket) fail(err error, onLoop bool) {
 	s.mu.Lock()
 	listens := s.cold != nil && len(s.cold.errors) > 0
 	s.mu.Unlock()
-	if !listens && len(s.ns.hooks.Load().errors) == 0 || onLoop && s.client.overflows(0) {
+	if !listens && len(s.ns.hooks.Load().errors) == 0 {
 		return
 	}
 	s.enqueue(&errorJob{err}, onLoop)
@@ -16,7 +14,9 @@ func (s *Socket) fail(event string, err error, onLoop bool) {
 // errorJob runs the error handlers of a socket.
 type errorJob struct{ err error }
 
-func (j *errorJob) size() int { return 0 }
+func (j *errorJob) size() int    { return 0 }
+func (j *errorJob) lapses() bool { return false }
+func (j *errorJob) drop(*Socket) {}
 
 func (j *errorJob) run(s *Socket) {
 	srv := s.ns.srv

@@ -14,14 +14,15 @@ import (
 // changes it. What the handlers emit goes out at once, by a broadcast too. Which
 // is which the goroutine tells.
 //
-//	            held              returned
-//	greetRuns ────────► greetHolds ────────► greetReleases ──► release on the loop
-//	    │ returned                  held           ▲
-//	    └─────────────► greetOver ─────────────────┘
+//	              held                returned
+//	greetRuns ────────────► greetHolds ────────► greetReleases ──► release on the loop
+//	    │ returned, having emitted                    ▲
+//	    ├─────────────────────────────────────────────┘
+//	    └──► greetOver
+//	         returned, without
 //
 // The release is posted when the handlers have returned, so it runs behind all
-// that they have emitted. Nothing is posted for a socket for which nothing is
-// held: the first packet that it is sent later is, for a moment.
+// that they have emitted.
 type greetState uint8
 
 const (
@@ -72,15 +73,16 @@ func (s *Socket) beginGreeting() {
 	s.greeting = greetRuns
 }
 
-// endGreeting tells that the connection handlers have returned.
-func (s *Socket) endGreeting() {
+// endGreeting tells that the connection handlers have returned, and whether they
+// have emitted something to s.
+func (s *Socket) endGreeting(emitted bool) {
 	s.mu.Lock()
-	posts := s.greeting == greetHolds
-	switch s.greeting {
-	case greetRuns:
-		s.greeting = greetOver
-	case greetHolds:
+	posts := s.greeting == greetHolds || s.greeting == greetRuns && emitted
+	switch {
+	case posts:
 		s.greeting = greetReleases
+	case s.greeting == greetRuns:
+		s.greeting = greetOver
 	}
 	s.mu.Unlock()
 	if posts {
@@ -88,9 +90,19 @@ func (s *Socket) endGreeting() {
 	}
 }
 
-// hold holds what comes from elsewhere for s, on its loop. acks, unless nil, gets
-// its acknowledgement.
-func (s *Socket) hold(m message, volatile bool, acks *castAck) {
+// hold holds what comes from elsewhere for s, on its loop, unless there is no reason
+// any more, which it reports with false. acks, unless nil, gets its acknowledgement.
+func (s *Socket) hold(m message, volatile bool, acks *castAck) bool {
+	s.mu.Lock()
+	over := s.greeting == greetOver
+	if s.greeting == greetRuns {
+		s.greeting = greetHolds
+	}
+	s.mu.Unlock()
+	if over {
+		s.holds = false
+		return false
+	}
 	p := s.client.part()
 	if acks != nil {
 		acks.shards.Add(1)
@@ -108,21 +120,10 @@ func (s *Socket) hold(m message, volatile bool, acks *castAck) {
 	h.bytes += size
 	p.counts.held.Add(1)
 	s.client.Loop().Hold(size)
-	s.mu.Lock()
-	posts := s.greeting == greetOver
-	switch s.greeting {
-	case greetRuns:
-		s.greeting = greetHolds
-	case greetOver:
-		s.greeting = greetReleases
-	}
-	s.mu.Unlock()
-	if posts {
-		s.client.Loop().Post((*releaseTask)(s))
-	}
 	if len(h.messages) >= maxHeld || len(h.passed) >= maxHeld || h.bytes >= maxHeldBytes || s.client.Loop().Excess() > 0 {
 		s.unhold()
 	}
+	return true
 }
 
 // releaseTask is a socket whose connection handlers have returned.
@@ -174,7 +175,7 @@ func (s *Socket) takeHeld() []heldMessage {
 // connection handlers do not wait.
 func (s *Socket) awaitRelease(ctx context.Context) {
 	s.mu.Lock()
-	none := s.greeting == greetNone
+	none := s.greeting == greetNone || s.greeting == greetOver
 	s.mu.Unlock()
 	if none || s.ns.srv.workers.greeted() == s {
 		return
@@ -211,8 +212,11 @@ func (s *Socket) dropHeld() {
 
 // worker is a goroutine that runs handlers.
 type worker struct {
-	id     uintptr // of the goroutine; 0 until it is needed
-	greets *Socket // whose connection handlers it runs; its own
+	id uintptr // of the goroutine; 0 until it is needed
+	// Its own: whose connection handlers it runs, and whether these have emitted
+	// something to the socket.
+	greets  *Socket
+	emitted bool
 }
 
 // greet runs the connection handlers of s by run, which may end the goroutine.
@@ -222,23 +226,25 @@ func (w *worker) greet(s *Socket, run func()) {
 		w.id = goroutine.Current()
 		workers.greeters.Store(w.id, w)
 	}
-	w.greets = s
+	w.greets, w.emitted = s, false
 	workers.greeting.Add(1)
 	defer func() {
 		w.greets = nil
 		workers.greeting.Add(-1)
-		s.endGreeting()
+		s.endGreeting(w.emitted)
 	}()
 	run()
 }
 
-// greeted is the socket whose connection handler has called, or nil.
+// greeted is the socket whose connection handler emits something, or nil.
 func (w *workers) greeted() *Socket {
 	if w.greeting.Load() == 0 {
 		return nil
 	}
-	if v, ok := w.greeters.Load(goroutine.Current()); ok {
-		return v.(*worker).greets
+	v, ok := w.greeters.Load(goroutine.Current())
+	if !ok {
+		return nil
 	}
-	return nil
+	v.(*worker).emitted = true
+	return v.(*worker).greets
 }

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -162,89 +163,6 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-func TestPendingIsBounded(t *testing.T) {
-	for name, cfg := range map[string]sio.Config{
-		"events": {MaxPending: 10},
-		"bytes":  {MaxPendingBytes: 100},
-	} {
-		t.Run(name, func(t *testing.T) {
-			release := make(chan struct{})
-			f := serve(t, cfg, func(f *fixture) {
-				sio.On(f, "slow", func(context.Context, *sio.Socket, string) error { <-release; return nil })
-			})
-			defer close(release)
-			w := f.join(t)
-			var flood []string
-			for range 20 {
-				flood = append(flood, `42["slow","`+strings.Repeat("x", 20)+`"]`)
-			}
-			w.send(flood...)
-			w.wantClosed()
-			if n := f.Stats().PendingOverflows; n != 1 {
-				t.Errorf("%d overflows were counted, want 1", n)
-			}
-		})
-	}
-	for name, cfg := range map[string]sio.Config{
-		"events in all": {MaxPendingTotal: 10, Loops: 1},
-		"bytes in all":  {MaxPendingTotalBytes: 300, Loops: 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			release := make(chan struct{})
-			f := serve(t, cfg, func(f *fixture) {
-				echo(f)
-				sio.On(f, "slow", func(context.Context, *sio.Socket, string) error { <-release; return nil })
-			})
-			var closeOnce sync.Once
-			defer closeOnce.Do(func() { close(release) })
-			event := `42["slow","` + strings.Repeat("x", 40) + `"]`
-			// Each client has some events waiting, none too many of its own.
-			var waiting []*ws
-			for f.Stats().PendingOverflows == 0 && len(waiting) < 20 {
-				w := f.join(t)
-				take(t, "connection", f.connected)
-				before := f.Stats().EventsIn
-				w.send(event, event)
-				eventually(t, "the events", func() bool { return f.Stats().EventsIn > before+1 || f.Stats().PendingOverflows > 0 })
-				waiting = append(waiting, w)
-			}
-			last := waiting[len(waiting)-1]
-			last.wantClosed()
-			if st := f.Stats(); st.PendingOverflows == 0 || st.PendingOverflows > 2 || len(waiting) < 3 || st.Pending == 0 || st.Pending > 12 || // the ends of the closed are told, too
-				st.PendingBytes > 600 {
-				t.Errorf("client %d was closed: %+v", len(waiting), st)
-			}
-			closeOnce.Do(func() { close(release) })
-			eventually(t, "the events", func() bool { return f.Stats().Pending == 0 })
-			waiting[0].alive()
-		})
-	}
-	t.Run("one large event", func(t *testing.T) {
-		f := serve(t, sio.Config{MaxPendingBytes: 100}, echo)
-		w := f.join(t)
-		take(t, "connection", f.connected)
-		large := `42["echo","` + strings.Repeat("x", 70_000) + `"]`
-		w.send(large)
-		w.want(large)
-	})
-	t.Run("blocked connection handlers", func(t *testing.T) {
-		release, entered := make(chan struct{}), make(chan struct{}, 20)
-		f := serve(t, sio.Config{MaxPending: 10}, func(f *fixture) {
-			f.Of("/slow").OnConnection(func(*sio.Socket) { entered <- struct{}{}; <-release })
-			f.Of("/slow").OnDisconnect(func(*sio.Socket, sio.Reason) {})
-		})
-		defer close(release)
-		w := f.dial(t)
-		for range 10 {
-			w.connect("/slow")
-			take(t, "connection handler", entered) // which does not wait any more: the disconnect handler will
-			w.send("41/slow")
-		}
-		w.send("40/slow")
-		w.wantClosed()
-	})
-}
-
 func TestConfigErrors(t *testing.T) {
 	for _, tc := range []struct {
 		cfg   sio.Config
@@ -264,7 +182,14 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{MaxPendingBytes: -1}, "MaxPendingBytes"},
 		{sio.Config{MaxHandlers: -1}, "MaxHandlers"},
 		{sio.Config{MaxConnections: -1}, "MaxConnections"},
+		{sio.Config{MaxNamespaces: -1}, "MaxNamespaces"},
+		{sio.Config{MaxDynamicNamespaces: -1}, "MaxDynamicNamespaces"},
 		{sio.Config{Transports: []string{"carrier pigeon"}}, "Transports"},
+		{sio.Config{Transports: []string{"websocket", "webtransport"}}, "Transports"},
+		{sio.Config{Path: "/my path"}, "Path"},
+		{sio.Config{TrustedProxies: make([]netip.Prefix, 1)}, "TrustedProxies"},
+		{sio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: -1}}, "PerMessageDeflate.Threshold"},
+		{sio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Level: 10}}, "PerMessageDeflate.Level"},
 	} {
 		if _, err := sio.New(tc.cfg); err == nil || !strings.Contains(err.Error(), "Config."+tc.field) {
 			t.Errorf("%+v: the error is %v", tc.cfg, err)

@@ -26,8 +26,8 @@ type Handshake struct {
 	Issued time.Time
 	// CrossDomain reports whether the request had an Origin field.
 	CrossDomain bool
-	// Secure reports whether the connection is encrypted up to the server. A proxy
-	// that ends TLS in front of it may say so in Headers.
+	// Secure reports whether the connection is encrypted: up to the server, behind
+	// [Server.Handler], or up to one of [Config.TrustedProxies].
 	Secure bool
 	// Auth is the JSON object that the client has sent along; "{}" when none.
 	Auth json.RawMessage

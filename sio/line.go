@@ -1,6 +1,10 @@
 package sio
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/sioserver/sioserver/sio/internal/fifo"
+)
 
 // line is where sockets stand that have something to run but no worker, because
 // [Config.MaxHandlers] of them run. Each stands in it once at most: while it has a
@@ -10,9 +14,8 @@ import "sync"
 // themselves before they take the lock. Then the place is kept free for who comes.
 type line struct {
 	mu      sync.Mutex
-	sockets []*Socket // sockets[head:] wait, the first longest
-	head    int
-	free    int // places given up that nobody was there to take
+	sockets fifo.Queue[*Socket] // the first waits longest
+	free    int                 // places given up that nobody was there to take
 }
 
 // join makes s wait for a place. It reports false when it got one at once.
@@ -23,7 +26,7 @@ func (l *line) join(s *Socket) (waits bool) {
 		l.free--
 		return false
 	}
-	l.push(s)
+	l.sockets.Push(s)
 	return true
 }
 
@@ -31,11 +34,11 @@ func (l *line) join(s *Socket) (waits bool) {
 func (l *line) next() *Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.head == len(l.sockets) {
+	if l.sockets.Len() == 0 {
 		l.free++
 		return nil
 	}
-	return l.pop()
+	return l.sockets.Pop()
 }
 
 // turn gives the place of s to who waits longest, behind whom s waits from now on.
@@ -43,28 +46,9 @@ func (l *line) next() *Socket {
 func (l *line) turn(s *Socket) *Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.head == len(l.sockets) {
+	if l.sockets.Len() == 0 {
 		return s
 	}
-	l.push(s)
-	return l.pop()
-}
-
-func (l *line) push(s *Socket) {
-	if len(l.sockets) == cap(l.sockets) && l.head > len(l.sockets)/2 {
-		n := copy(l.sockets, l.sockets[l.head:])
-		clear(l.sockets[n:])
-		l.sockets, l.head = l.sockets[:n], 0
-	}
-	l.sockets = append(l.sockets, s)
-}
-
-func (l *line) pop() *Socket {
-	s := l.sockets[l.head]
-	l.sockets[l.head] = nil
-	l.head++
-	if l.head == len(l.sockets) {
-		l.sockets, l.head = nil, 0 // it is seldom that somebody waits
-	}
-	return s
+	l.sockets.Push(s)
+	return l.sockets.Pop()
 }

@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -27,15 +28,26 @@ func (srv *Server) Listen(addr string) error {
 	switch {
 	case srv.closing.Load():
 		return ErrServerClosed
-	case srv.engine != nil:
+	case srv.engine != nil || srv.host != nil:
 		return ErrListening
 	}
 	engine, err := loop.Listen(srv.loopConfig(addr), srv.eio.Accept)
 	if err != nil {
 		return err
 	}
-	srv.engine = engine
+	srv.runOn(engine)
 	return nil
+}
+
+// runOn makes engine the server's, and that of the servers attached to it. mu is
+// held.
+func (srv *Server) runOn(engine *loop.Engine) {
+	srv.engine = engine
+	for _, other := range srv.attached {
+		other.mu.Lock()
+		other.engine = engine
+		other.mu.Unlock()
+	}
 }
 
 // Handler returns an http.Handler that serves this server among the other
@@ -55,12 +67,15 @@ func (srv *Server) Handler() (http.Handler, error) {
 	if srv.closing.Load() {
 		return nil, ErrServerClosed
 	}
+	if srv.host != nil {
+		return nil, ErrListening
+	}
 	if srv.engine == nil {
 		engine, err := loop.Start(srv.loopConfig(""))
 		if err != nil {
 			return nil, err
 		}
-		srv.engine = engine
+		srv.runOn(engine)
 	}
 	return srv.eio.Handler(srv.engine), nil
 }
@@ -110,12 +125,13 @@ func (srv *Server) Addr() net.Addr {
 // socket with [ServerShuttingDown] (clients see their connection close, and
 // will reconnect if they can), waits for running and pending handlers, and
 // stops the loops. Packets that a polling client has not fetched are lost. When
-// ctx ends first, handlers are no longer waited for and its error is returned;
-// everything else has still been done. Further calls wait for the first. It
-// must not be called by a handler that the server would wait for.
+// ctx ends first, handlers are no longer waited for, adapters to other servers for
+// three seconds more, and its error is returned; everything else has still been
+// done. Further calls wait for the first. It must not be called by a handler that
+// the server would wait for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Lock()
-	engine := srv.engine
+	engine, host, attached := srv.engine, srv.host, srv.attached
 	first := !srv.closing.Swap(true)
 	srv.mu.Unlock()
 	if !first {
@@ -128,12 +144,20 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 	defer close(srv.done)
 	var err error
-	if engine != nil {
-		engine.StopAccepting()
+	switch {
+	case engine == nil:
+	case host != nil:
 		srv.eio.Close()
-		err = engine.Shutdown(ctx)
+		err = passed(ctx, engine)
+	default:
+		engine.StopAccepting()
+		for _, other := range attached {
+			err = cmp.Or(err, other.Shutdown(ctx))
+		}
+		srv.eio.Close()
+		err = cmp.Or(err, engine.Shutdown(ctx))
 	}
-	for _, ns := range *srv.namespaces.Load() {
+	for ns := range srv.namespaces.all() {
 		if ns.log != nil {
 			ns.log.stop()
 		}
@@ -141,10 +165,13 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	if e := srv.workers.stop(ctx); err == nil {
 		err = e
 	}
-	for _, ns := range *srv.namespaces.Load() {
-		ns.closeAdapter()
+	srv.ended.Store(true)
+	for ns := range srv.namespaces.all() {
+		srv.closer.close(ns)
 	}
-	srv.burials.Wait()
+	if e := srv.closer.wait(ctx); err == nil {
+		err = e
+	}
 	return err
 }
 

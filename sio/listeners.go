@@ -42,6 +42,13 @@ func (ns *Namespace) Off(events ...string) { editor(ns.edit).off(events) }
 // Events are the names of the events that the namespace has handlers for, sorted.
 func (ns *Namespace) Events() []string { return ns.table.Load().events() }
 
+// Listeners is the number of handlers that the namespace has for an event; those
+// of catch-all handlers and of single sockets are not counted.
+func (ns *Namespace) Listeners(event string) int { return ns.table.Load().count(event) }
+
+// ListenersAny is the number of the namespace's catch-all handlers.
+func (ns *Namespace) ListenersAny() int { return len(ns.table.Load().any) }
+
 // OnAny adds a catch-all handler: it is called for every event of the
 // namespace's sockets, before the event's own handlers and whether or not there
 // are any; also for an event packet without content, which has no name and no
@@ -96,6 +103,17 @@ func (s *Socket) Off(events ...string) { editor(s.edit).off(events) }
 // Events are the names of the events that this socket has handlers of its own
 // for, sorted.
 func (s *Socket) Events() []string { return s.own().events() }
+
+// Listeners is the number of handlers of its own that this socket has for an event.
+func (s *Socket) Listeners(event string) int { return s.own().count(event) }
+
+// ListenersAny is the number of this socket's own catch-all handlers.
+func (s *Socket) ListenersAny() int {
+	if t := s.own(); t != nil {
+		return len(t.any)
+	}
+	return 0
+}
 
 // OnAny adds a catch-all handler for this socket alone: see [Namespace.OnAny].
 func (s *Socket) OnAny(h HandlerFunc, opts ...HandlerOption) (off func()) {

@@ -229,3 +229,58 @@ func TestOutgoing(t *testing.T) {
 	clients[0].alive()
 	seen.want(t)
 }
+
+// TestListenerCounts counts handlers, in and out, of a namespace and a socket.
+func TestListenerCounts(t *testing.T) {
+	handle := func(context.Context, *sio.Event) error { return nil }
+	f := serve(t, sio.Config{}, echo)
+	f.join(t)
+	s := take(t, "socket", f.connected)
+	for name, r := range map[string]interface {
+		sio.Registrar
+		Listeners(event string) int
+		ListenersAny() int
+		ListenersAnyOutgoing() int
+		OnAny(h sio.HandlerFunc, opts ...sio.HandlerOption) (off func())
+		OffAny()
+		OffAnyOutgoing()
+	}{"server": f, "namespace": f.Of("/other"), "socket": s} {
+		t.Run(name, func(t *testing.T) {
+			want := func(event, catching, outgoing int) {
+				t.Helper()
+				if n := r.Listeners("x"); n != event {
+					t.Errorf("%d handlers of the event, want %d", n, event)
+				}
+				if n := r.ListenersAny(); n != catching {
+					t.Errorf("%d catch-all handlers, want %d", n, catching)
+				}
+				if n := r.ListenersAnyOutgoing(); n != outgoing {
+					t.Errorf("%d outgoing listeners, want %d", n, outgoing)
+				}
+			}
+			outgoing := func() (off func()) {
+				switch r := r.(type) {
+				case *sio.Socket:
+					return r.OnAnyOutgoing(func(string, sio.RawArgs) {})
+				case *sio.Namespace:
+					return r.OnAnyOutgoing(func(*sio.Socket, string, sio.RawArgs) {})
+				}
+				return f.OnAnyOutgoing(func(*sio.Socket, string, sio.RawArgs) {})
+			}
+			want(0, 0, 0)
+			off := r.On("x", handle)
+			r.On("x", handle, sio.Inline())
+			r.On("y", handle)
+			r.OnAny(handle)
+			offOut := outgoing()
+			outgoing()
+			want(2, 1, 2)
+			off()
+			offOut()
+			want(1, 1, 1)
+			r.OffAny()
+			r.OffAnyOutgoing()
+			want(1, 0, 0)
+		})
+	}
+}

@@ -39,8 +39,7 @@ func frame(op byte, payload string) []byte {
 func (m *memory) join(t testing.TB) *looptest.Conn {
 	t.Helper()
 	c := m.loops.Connect(m.eio.Accept)
-	c.Feed([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" +
-		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
+	c.Feed([]byte(upgradeRequest))
 	m.loops.Run()
 	c.Feed(frame(1, "40"))
 	m.loops.Run()

@@ -27,10 +27,13 @@ type Namespace struct {
 
 	observed sync.Once // the rooms are: see OnRoom
 
-	parent *Namespace    // nil unless it is a child
-	born   chan struct{} // closed when the hooks of OnNamespace have returned
-	mortal bool          // it dies with its last socket
-	users  atomic.Int64  // its sockets, if it is mortal
+	parent   *Namespace    // nil unless it is a child
+	born     chan struct{} // closed when the hooks of OnNamespace have returned
+	mortal   bool          // it ends with its last socket
+	unopened bool          // it was closed before it was born; set before that
+	users    atomic.Int64  // its sockets, if it is mortal; negative once it has ended
+
+	closing atomic.Bool // the adapter is being closed, or is
 
 	mu    sync.Mutex // held to replace what follows; reading needs no lock
 	table atomic.Pointer[table]
@@ -49,6 +52,12 @@ type hooks struct {
 	server        []*serverHandler
 }
 
+// A namespace begins with these; what changes them replaces them.
+var (
+	noHandlers table
+	noHooks    hooks
+)
+
 func newNamespace(srv *Server, name string) *Namespace {
 	ns := &Namespace{
 		srv:   srv,
@@ -59,8 +68,8 @@ func newNamespace(srv *Server, name string) *Namespace {
 	if srv.cfg.ConnectionStateRecovery != nil {
 		ns.log = newRecoveryLog(ns, srv.cfg.ConnectionStateRecovery)
 	}
-	ns.table.Store(new(table))
-	ns.hooks.Store(&hooks{})
+	ns.table.Store(&noHandlers)
+	ns.hooks.Store(&noHooks)
 	return ns
 }
 
@@ -159,6 +168,11 @@ func (ns *Namespace) EmitAck(ctx context.Context, event string, args ...any) ([]
 // FetchSockets returns all sockets: see [BroadcastOperator.FetchSockets].
 func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return BroadcastOperator{ns: ns}.FetchSockets(ctx)
+}
+
+// CountSockets counts all sockets: see [BroadcastOperator.CountSockets].
+func (ns *Namespace) CountSockets(ctx context.Context) (int, error) {
+	return BroadcastOperator{ns: ns}.CountSockets(ctx)
 }
 
 // AllSockets returns the ids of all sockets: see [BroadcastOperator.AllSockets].

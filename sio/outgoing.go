@@ -88,6 +88,21 @@ func (ns *Namespace) OffAnyOutgoing() {
 	})
 }
 
+// ListenersAnyOutgoing is the number of the namespace's listeners of
+// OnAnyOutgoing; those of single sockets are not counted.
+func (ns *Namespace) ListenersAnyOutgoing() int { return len(ns.hooks.Load().outgoing) }
+
+// ListenersAnyOutgoing is the number of this socket's own listeners of
+// OnAnyOutgoing.
+func (s *Socket) ListenersAnyOutgoing() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cold == nil {
+		return 0
+	}
+	return len(s.cold.outgoing)
+}
+
 // OnAnyOutgoing adds a listener for what this socket is sent: see
 // [Namespace.OnAnyOutgoing].
 func (s *Socket) OnAnyOutgoing(h func(event string, args RawArgs)) (off func()) {

@@ -25,8 +25,18 @@ func (srv *Server) runHook(s *Socket, event string, call func()) {
 
 // reportError tells the operator and the application of a handler's error.
 func (srv *Server) reportError(s *Socket, event string, err error) {
+	srv.countError(s, "sio: handler failed", event, err)
+}
+
+// countError is reportError with the text for the log.
+func (srv *Server) countError(s *Socket, message, event string, err error) {
 	srv.stats.errors.Add(1)
-	srv.cfg.Logger.Debug("sio: handler failed", "namespace", s.ns.name, "socket", s.ID(), "event", event, "error", err)
+	s.logFailed(message, event, err)
+	srv.tellError(s, event, err)
+}
+
+// tellError tells the application of an error.
+func (srv *Server) tellError(s *Socket, event string, err error) {
 	if srv.cfg.OnError != nil {
 		srv.protect(event, func() { srv.cfg.OnError(s, event, err) })
 	}

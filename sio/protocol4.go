@@ -76,6 +76,7 @@ func (c *client) refuseBare(namespace, message string, data []byte) {
 		data = jsonenc.AppendString(nil, message)
 	}
 	c.part().counts.refused.Add(1)
+	c.logRefused(namespace, message)
 	m := c.srv.plainMessage(func(b []byte) []byte {
 		return socketio.AppendHeader(b, socketio.Header{Type: socketio.ConnectError, Namespace: []byte(namespace), Data: data})
 	})

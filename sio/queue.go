@@ -4,28 +4,29 @@ import (
 	"sync"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/fifo"
 )
 
 // job is something to run on a socket's queue.
 type job interface {
 	run(s *Socket)
-	size() int // bytes, counted against Config.MaxPendingBytes
+	// size is how many bytes it holds, counted against Config.MaxPendingBytes.
+	size() int
+	// lapses reports whether it has nothing to do any more when its socket has ended
+	// before it was run.
+	lapses() bool
+	// drop lets go of what it holds, when it has lapsed.
+	drop(s *Socket)
 }
 
-// queue is what waits for a socket's worker. A socket has one only while a
-// worker runs for it or is about to.
+// queue is what waits for a socket's worker. A socket has one only while a worker
+// runs for it or is about to. Guarded by Socket.mu.
 type queue struct {
-	jobs  []job // guarded by Socket.mu
-	batch []job // what the worker has taken; the worker's own
-	next  int   // index in batch
-
-	worker *worker // the worker's own
+	jobs   fifo.Queue[job]
+	worker *worker // nil before there is one
 }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
-
-// keepJobs is the longest list that a recycled queue holds on to.
-const keepJobs = 64
 
 // enqueue adds a job. On the loop the worker starts at the end of the burst:
 // then what the same burst brings is known, such as that the client is gone,
@@ -33,16 +34,17 @@ const keepJobs = 64
 func (s *Socket) enqueue(j job, onLoop bool) {
 	s.client.hold(j.size())
 	s.mu.Lock()
-	q := s.queue
-	idle := q == nil
+	idle := s.queue == nil
 	if idle {
-		q = queues.Get().(*queue)
-		s.queue = q
+		s.queue = queues.Get().(*queue)
 	}
-	q.jobs = append(q.jobs, j)
+	s.queue.jobs.Push(j)
 	s.mu.Unlock()
 	if idle && !(onLoop && s.client.Loop().Post((*startTask)(s))) {
 		s.ns.srv.workers.start(s)
+	}
+	if onLoop {
+		s.client.throttle()
 	}
 }
 
@@ -55,31 +57,26 @@ func (t *startTask) Run(*loop.Loop) {
 }
 
 // drain runs the socket's jobs until there are none, and gives up the queue. When
-// other sockets need the worker it stops after what it has taken, which it reports
-// with false. A job that ends the goroutine leaves the queue so that another drain
-// can go on.
+// other sockets need the worker it stops after those that were there first, which
+// it reports with false. A job that ends the goroutine leaves the queue so that
+// another drain can go on.
 func (s *Socket) drain(w *worker) (done bool) {
 	s.mu.Lock()
-	q := s.queue
+	s.queue.worker = w
 	s.mu.Unlock()
-	q.worker = w
-	for first := true; s.refill(q); first = false {
-		if !first && s.ns.srv.workers.crowded() {
-			return false
-		}
-		for q.next < len(q.batch) {
-			j := q.batch[q.next]
-			q.batch[q.next] = nil
-			q.next++
+	for n := s.queued(); n > 0; {
+		for ; n > 0; n-- {
+			j := s.nextJob()
+			if j == nil {
+				break // the rest has lapsed
+			}
 			s.client.unhold(j.size())
 			j.run(s)
 		}
+		if n = s.queued(); n > 0 && s.ns.srv.workers.crowded() {
+			return false
+		}
 	}
-	if cap(q.jobs) > keepJobs || cap(q.batch) > keepJobs {
-		*q = queue{}
-	}
-	q.worker = nil
-	queues.Put(q)
 	return true
 }
 
@@ -90,17 +87,49 @@ func (s *Socket) worker() *worker {
 	return s.queue.worker
 }
 
-// refill gives the worker the jobs that have come, or takes the queue from the
-// socket when there are none.
-func (s *Socket) refill(q *queue) bool {
-	if q.next < len(q.batch) {
-		return true
-	}
+// queued is how many jobs the socket has. It takes the queue from a socket that has
+// none.
+func (s *Socket) queued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q.jobs, q.batch, q.next = q.batch[:0], q.jobs, 0
-	if len(q.batch) == 0 {
+	n := s.queue.jobs.Len()
+	if n == 0 {
+		s.queue.worker = nil
+		queues.Put(s.queue)
 		s.queue = nil
 	}
-	return s.queue != nil
+	return n
+}
+
+// nextJob takes the next job from the queue; nil when there is none.
+func (s *Socket) nextJob() job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queue.jobs.Len() == 0 {
+		return nil
+	}
+	return s.queue.jobs.Pop()
+}
+
+// lapseLocked takes out the jobs that have nothing to do any more as the socket has
+// ended. s.mu is held; they are dropped by dropJobs when it is not.
+func (s *Socket) lapseLocked() (lapsed []job) {
+	if s.queue == nil {
+		return nil
+	}
+	s.queue.jobs.Filter(func(j job) bool {
+		if j.lapses() {
+			lapsed = append(lapsed, j)
+			return false
+		}
+		return true
+	})
+	return lapsed
+}
+
+func (s *Socket) dropJobs(lapsed []job) {
+	for _, j := range lapsed {
+		s.client.unhold(j.size())
+		j.drop(s)
+	}
 }

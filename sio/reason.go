@@ -30,11 +30,12 @@ const (
 	// ParseError: the client sent an Engine.IO packet that can't be decoded.
 	ParseError Reason = "parse error"
 	// ForcedClose: the server closed the connection, for example because of a
-	// Socket.IO packet that can't be decoded or is out of order, or because more
-	// events waited for handlers than [Config.MaxPending] allows.
+	// Socket.IO packet that can't be decoded or is out of order.
 	ForcedClose Reason = "forced close"
 	// ForcedServerClose is ForcedClose of a polling client that could not be told
-	// at once.
+	// at once. The reference's documents have it for a client that joins no namespace
+	// in time; such a client has no socket, and its connection ends with ForcedClose
+	// ([Config.OnClose]), here and there.
 	ForcedServerClose Reason = "forced server close"
 )
 

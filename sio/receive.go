@@ -53,7 +53,7 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 		return
 	}
 	if s == nil || s.state.Load() == stateConnecting {
-		c.outOfOrder()
+		c.outOfOrder(h, s)
 		return
 	}
 	switch h.Type {
@@ -62,10 +62,10 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	case socketio.Ack, socketio.BinaryAck:
 		s.receiveAck(h, attachments)
 	case socketio.Disconnect:
-		s.close(ClientNamespaceDisconnect)
+		s.close(ClientNamespaceDisconnect, nil)
 		c.forget(s)
 	default:
-		c.outOfOrder()
+		c.outOfOrder(h, s)
 	}
 }
 
@@ -135,14 +135,6 @@ func (s *Socket) ownHandlers() (busy, first bool) {
 // queueEvent copies an event to the socket's queue; begun tells that the loop
 // has done its part of the namespace's handlers.
 func (s *Socket) queueEvent(h socketio.Header, attachments [][]byte, t *table, r *route, begun bool) {
-	c := s.client
-	size := len(h.Data)
-	for _, a := range attachments {
-		size += len(a)
-	}
-	if c.overflows(size) {
-		return
-	}
 	e := events.Get().(*Event)
 	e.begin(s, h, t, r)
 	e.begun = begun

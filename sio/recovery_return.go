@@ -69,10 +69,6 @@ func (lg *recoveryLog) caughtUp(h *history) bool {
 // the session that it wants. Meanwhile it is in limbo, and counts as one who has
 // arrived in the namespace.
 func (c *client) restore(ns *Namespace, auth []byte, w wish) {
-	if c.overflows(len(auth)) {
-		ns.depart()
-		return
-	}
 	c.limbo(ns.name).enqueue(&restoreJob{ns, slices.Clone(auth), w}, true)
 }
 
@@ -82,7 +78,9 @@ type restoreJob struct {
 	wish wish
 }
 
-func (j *restoreJob) size() int { return len(j.auth) }
+func (j *restoreJob) size() int    { return len(j.auth) }
+func (j *restoreJob) lapses() bool { return true }
+func (j *restoreJob) drop(*Socket) { j.ns.depart() }
 
 func (j *restoreJob) run(s *Socket) {
 	lg := j.ns.log
@@ -258,7 +256,9 @@ func (lg *recoveryLog) occupy(v *visit, s *Socket) {
 // that can't be had the connection ends, and the client may try again.
 type catchUpJob struct{}
 
-func (catchUpJob) size() int { return 0 }
+func (catchUpJob) size() int    { return 0 }
+func (catchUpJob) lapses() bool { return true }
+func (catchUpJob) drop(*Socket) {}
 
 func (catchUpJob) run(s *Socket) {
 	lg := s.ns.log
@@ -268,5 +268,5 @@ func (catchUpJob) run(s *Socket) {
 		s.client.Loop().Post((*welcomeTask)(s))
 		return
 	}
-	s.client.Loop().PostFunc(func() { s.client.Session.Close(true) })
+	s.client.Loop().PostFunc(func() { s.client.end(errMissed, true) })
 }

@@ -3,8 +3,12 @@ package sio_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sioserver/sioserver/sio"
 )
@@ -165,4 +169,95 @@ func TestVolatile(t *testing.T) {
 		take(t, "socket", f.connected).Volatile().Emit("bin", []byte{1}, []byte{2})
 		w.want(`452-["bin",`+p0+`,`+p1+`]`, "b:01", "b:02")
 	})
+}
+
+// TestRoomList lists the rooms of a namespace, of a parent, and counts sockets.
+func TestRoomList(t *testing.T) {
+	var parent *sio.Namespace
+	f := serve(t, sio.Config{Loops: 3}, func(f *fixture) {
+		echo(f)
+		parent = f.OfPattern(regexp.MustCompile(`^/p`))
+		parent.OnConnection(func(s *sio.Socket) {
+			s.Join("both", s.Namespace().Name())
+			f.connected <- s
+		})
+	})
+	_, s := crowd(t, f, 3)
+	want := func(what string, got map[string]int, want string) {
+		t.Helper()
+		if text := fmt.Sprint(got); text != "map["+want+"]" {
+			t.Errorf("%s: the rooms are %s, want %s", what, text, want)
+		}
+	}
+	want("at first", f.Rooms(), "")
+	s[0].Join("a", "b")
+	s[1].Join("b")
+	want("joined", f.Rooms(), "a:1 b:2")
+	s[0].Leave("a")
+	s[1].Disconnect(false)
+	want("left", f.Rooms(), "b:1")
+	f.join(t, "/p1", "/p2")
+	f.join(t, "/p2")
+	for range 3 {
+		take(t, "socket", f.connected)
+	}
+	want("child", f.Of("/p2").Rooms(), "/p2:2 both:2")
+	want("main", f.Rooms(), "b:1")
+	want("parent", parent.Rooms(), "/p1:1 /p2:2 both:3")
+	for what, count := range map[string]func(context.Context) (int, error){
+		"server": f.CountSockets, "namespace": f.Of("/p2").CountSockets, "room": f.Of("/p2").To("both").CountSockets,
+	} {
+		if n, err := count(t.Context()); n != 2 || err != nil {
+			t.Errorf("%s: %d sockets, %v", what, n, err)
+		}
+	}
+	if _, err := parent.CountSockets(t.Context()); !errors.Is(err, sio.ErrParentNamespace) {
+		t.Errorf("counting a parent's sockets: %v", err)
+	}
+}
+
+// TestModifierOrder gives options of a socket and addresses in any order: they mean
+// the same.
+func TestModifierOrder(t *testing.T) {
+	f := serve(t, sio.Config{Loops: 2}, echo)
+	clients, s := crowd(t, f, 4)
+	for _, in := range s[:3] {
+		in.Join("r")
+	}
+	s[2].Join("mute")
+	for name, to := range map[string]sio.BroadcastOperator{
+		"To Except":          s[0].To("r").Except("mute"),
+		"Timeout To":         s[0].Timeout(time.Minute).To("r").Except("mute"),
+		"Timeout In":         s[0].Timeout(time.Minute).In("r").Except("mute"),
+		"Compress To":        s[0].Compress(false).To("r").Except("mute"),
+		"Volatile Except To": s[0].Volatile().Except("mute").To("r"),
+		"Broadcast To":       s[0].Compress(true).Broadcast().To("r").Except("mute"),
+		"Local To":           s[0].Compress(true).Local().To("r").Except("mute"),
+		"To Local":           s[0].To("r").Local().Except("mute"),
+	} {
+		t.Run(name, func(t *testing.T) { wantReached(t, to, clients, 1) })
+	}
+	for name, to := range map[string]sio.BroadcastOperator{
+		"Timeout first": s[0].Timeout(time.Millisecond).Compress(false).To("r"),
+		"Timeout last":  s[0].Compress(false).To("r").Timeout(time.Millisecond),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := to.EmitAck(t.Context(), "cast"); !errors.Is(err, sio.ErrTimeout) {
+				t.Errorf("the error is %v", err)
+			}
+			for _, w := range clients[1:3] {
+				if got := w.recv(); !strings.HasSuffix(got, `["cast"]`) {
+					t.Errorf("got %s", got)
+				}
+			}
+		})
+	}
+	stalled := f.polling(t)
+	stalled.connect() // no GET waits: a volatile event does not arrive
+	take(t, "socket", f.connected).Join("stalled")
+	dropped := f.Stats().VolatileDropped
+	if err := s[0].Timeout(time.Minute).Volatile().To("stalled").Emit("x"); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the event is dropped", func() bool { return f.Stats().VolatileDropped == dropped+1 })
 }

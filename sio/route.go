@@ -163,6 +163,14 @@ func (t *table) events() []string {
 	return slices.Sorted(maps.Keys(t.routes))
 }
 
+// count is the number of handlers of an event.
+func (t *table) count(event string) int {
+	if t == nil || t.routes[event] == nil {
+		return 0
+	}
+	return len(t.routes[event].inline) + len(t.routes[event].queued)
+}
+
 // first reports whether something has to run before the routes.
 func (t *table) first() bool { return t != nil && len(t.any)+len(t.use) > 0 }
 

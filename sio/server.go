@@ -2,7 +2,6 @@ package sio
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,21 +21,25 @@ type Server struct {
 	main    *Namespace
 	workers workers
 	parts   []part // one a loop
-	share   pendingShare
+	each    limits // of what waits for one client
+	share   limits // of what waits on one loop
 	stats   stats
 
-	namespaces atomic.Pointer[map[string]*Namespace] // replaced under mu
-	parents    atomic.Pointer[[]*Namespace]          // replaced under mu
+	namespaces registry
+	dynamic    atomic.Int64                 // children that exist or are being closed
+	parents    atomic.Pointer[[]*Namespace] // replaced under mu
 	closing    atomic.Bool
+	ended      atomic.Bool // Shutdown closes the adapters, or has
+	closer     closer
 
-	graves  sync.Mutex     // taken after mu
-	dead    []*Namespace   // not buried yet; guarded by graves
-	burials sync.WaitGroup // adapters of namespaces that have died, being closed
+	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
-	mu          sync.Mutex // guards the writes of namespaces and what follows
-	onNamespace []func(ns *Namespace)
-	engine      *loop.Engine
-	done        chan struct{} // closed when the server has ended
+	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
+	made     int        // parents so far
+	engine   *loop.Engine
+	host     *Server       // which this one is attached to; nil for none
+	attached []*Server     // to this one
+	done     chan struct{} // closed when the server has ended
 }
 
 // part is what one loop owns of a server.
@@ -47,10 +50,10 @@ type part struct {
 	event   Event  // what scratch points to
 	counts  counters
 	held    map[*Socket]*held // what is held for sockets
+	cause   error             // of the close that is under way; nil for none
 
-	pending      atomic.Int32 // jobs that wait, all clients of the loop together
-	pendingBytes atomic.Int64
-	_            [64]byte // keeps neighbours off this cache line
+	backlog backlog
+	_       [64]byte // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.
@@ -61,7 +64,8 @@ func New(cfg Config) (*Server, error) {
 	srv := &Server{
 		cfg:   cfg,
 		parts: make([]part, cfg.Loops),
-		share: pendingShare{max(cfg.MaxPendingTotal/cfg.Loops, 1), cfg.MaxPendingTotalBytes / int64(cfg.Loops)},
+		each:  limits{cfg.MaxPending, cfg.MaxPendingBytes},
+		share: limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
 		done:  make(chan struct{}),
 	}
 	for i := range srv.parts {
@@ -74,11 +78,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if !cfg.NoClient {
 		bundle := clientbundle.New(cfg.Client)
-		engine.Static = func(target string) http.Handler {
-			if clientbundle.Match(target, cfg.Path) {
-				return bundle
-			}
-			return nil
+		engine.Static = make(map[string]http.Handler)
+		for _, name := range clientbundle.Names() {
+			engine.Static[name] = bundle
 		}
 	}
 	var err error
@@ -86,9 +88,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	srv.workers.init(cfg.MaxHandlers)
-	srv.namespaces.Store(&map[string]*Namespace{})
 	srv.parents.Store(new([]*Namespace))
-	srv.main = srv.Of("/")
+	srv.onNamespace.Store(new([]func(*Namespace)))
+	srv.main = srv.create("/", nil)
 	return srv, nil
 }
 
@@ -102,15 +104,18 @@ func (srv *Server) Of(name string) *Namespace {
 	if ns := srv.known(name); ns != nil {
 		return ns
 	}
-	return srv.create(name, srv.patternParent(name))
+	parent := srv.patternParent(name)
+	if parent != nil {
+		srv.dynamic.Add(1)
+	}
+	return srv.create(name, parent)
 }
 
 // Namespaces returns the namespaces that exist, parents left out, by name.
 func (srv *Server) Namespaces() []*Namespace {
-	all := slices.SortedFunc(maps.Values(*srv.namespaces.Load()), func(a, b *Namespace) int {
+	return slices.SortedFunc(srv.namespaces.all(), func(a, b *Namespace) int {
 		return strings.Compare(a.name, b.name)
 	})
-	return slices.DeleteFunc(all, (*Namespace).dead)
 }
 
 // part returns what the loop owns. Loop-owned.

@@ -188,7 +188,11 @@ func TestSlowDisconnect(t *testing.T) {
 			t.Errorf("%d bytes waited", f.most)
 		}
 		// What was queued before can still be read.
-		if got := f.numbers(f.read()); len(got) != want || got[want-1] != 3*want-2 {
+		got := f.numbers(f.read())
+		for polling && len(got) < want && len(got)%16 == 0 { // an answer has MaxQueued at most
+			got = append(got, f.numbers(f.read())...)
+		}
+		if len(got) != want || got[want-1] != 3*want-2 {
 			t.Errorf("%v were read, want %d", got, want)
 		}
 		if polling {

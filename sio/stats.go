@@ -13,14 +13,27 @@ type Stats struct {
 	Clients int
 	// Sockets is the number of connected sockets in all namespaces.
 	Sockets int
-	// Loop has the figures of the connections.
+	// DynamicNamespaces is the number of namespaces that Config.MaxDynamicNamespaces
+	// bounds, and DynamicRefused how often a client was refused one because of it.
+	DynamicNamespaces int
+	DynamicRefused    uint64
+	// Loop has the figures of the connections, of all servers that share the port
+	// ([Server.Attach]).
 	Loop loop.Stats
 
 	// EventsIn and AcksIn are what clients have sent.
 	EventsIn, AcksIn uint64
-	// Pending and PendingBytes are the events that wait for handlers now, and the
-	// size of their arguments.
-	Pending, PendingBytes int
+	// Pending and PendingBytes are what waits for handlers now and counts against the
+	// limits: events, middlewares, and connection and disconnect handlers, and the size
+	// of the events' arguments. PendingStranded are the connection and disconnect
+	// handlers that wait for clients that have left.
+	Pending, PendingBytes, PendingStranded int
+	// Pauses is how often a client was not read any more because too much of it waited:
+	// see Config.MaxPending.
+	Pauses uint64
+	// Unhandled is how many events came but were dropped before their handlers were
+	// called, because their sockets had ended.
+	Unhandled uint64
 	// HandlersRunning is for how many sockets handlers run now, on a goroutine each,
 	// and HandlersWaiting how many wait for one of Config.MaxHandlers.
 	HandlersRunning, HandlersWaiting int
@@ -40,28 +53,30 @@ type Stats struct {
 	Refused uint64
 	// InvalidPackets is how many connections were closed because of a packet that
 	// can't be decoded, OutOfOrder because of one that the client may not send now,
-	// ConnectTimeouts for not joining a namespace, PendingOverflows for passing
-	// Config.MaxPending, MaxPendingBytes, MaxNamespaces or a loop's share of
-	// MaxPendingTotal and MaxPendingTotalBytes.
+	// ConnectTimeouts for not joining a namespace. PendingOverflows is how many
+	// namespace connections were refused because as many handlers as
+	// Config.MaxPendingTotal allows wait for clients that have left.
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
 	Forwarding eio.ForwardStats
-	// HandlerErrors and HandlerPanics are what came of handlers.
+	// HandlerErrors is how many errors handlers and packet middlewares have returned,
+	// and arguments that did not fit a handler; HandlerPanics how often user code has
+	// panicked.
 	HandlerErrors, HandlerPanics uint64
 }
 
 // stats are the counters that any goroutine moves.
 type stats struct {
-	errors, panics atomic.Uint64
+	errors, panics, unhandled atomic.Uint64
 }
 
 // counters are moved by one loop and read by any goroutine.
 type counters struct {
 	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
 	refused, invalid, outOfOrder                  atomic.Uint64
-	connectTimeouts, overflows                    atomic.Uint64
+	connectTimeouts, overflows, pauses, crowded   atomic.Uint64
 	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
 	held                                          atomic.Int64
 }
@@ -70,12 +85,14 @@ type counters struct {
 // one moment.
 func (srv *Server) Stats() Stats {
 	st := Stats{
-		Clients:       srv.eio.ClientsCount(),
-		Forwarding:    srv.eio.ForwardStats(),
-		HandlerErrors: srv.stats.errors.Load(),
-		HandlerPanics: srv.stats.panics.Load(),
+		Clients:           srv.eio.ClientsCount(),
+		Forwarding:        srv.eio.ForwardStats(),
+		DynamicNamespaces: int(srv.dynamic.Load()),
+		HandlerErrors:     srv.stats.errors.Load(),
+		HandlerPanics:     srv.stats.panics.Load() + srv.eio.CallbackFailures(),
+		Unhandled:         srv.stats.unhandled.Load(),
 	}
-	for _, ns := range *srv.namespaces.Load() {
+	for ns := range srv.namespaces.all() {
 		st.Sockets += ns.rooms.Len()
 		if ns.log != nil {
 			st.Recovery.add(ns.log.figures())
@@ -89,8 +106,10 @@ func (srv *Server) Stats() Stats {
 	srv.mu.Unlock()
 	for i := range srv.parts {
 		c := &srv.parts[i].counts
-		st.Pending += int(srv.parts[i].pending.Load())
-		st.PendingBytes += int(srv.parts[i].pendingBytes.Load())
+		waiting := srv.parts[i].backlog.waiting.load()
+		st.Pending += waiting.jobs()
+		st.PendingBytes += int(waiting.bytes())
+		st.PendingStranded += srv.parts[i].backlog.stranded.load().jobs()
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
 		st.Held += int(c.held.Load())
@@ -100,10 +119,12 @@ func (srv *Server) Stats() Stats {
 		st.SlowDroppedNewest += c.droppedNewest.Load()
 		st.SlowDroppedOldest += c.droppedOldest.Load()
 		st.Refused += c.refused.Load()
+		st.DynamicRefused += c.crowded.Load()
 		st.InvalidPackets += c.invalid.Load()
 		st.OutOfOrder += c.outOfOrder.Load()
 		st.ConnectTimeouts += c.connectTimeouts.Load()
 		st.PendingOverflows += c.overflows.Load()
+		st.Pauses += c.pauses.Load()
 	}
 	return st
 }

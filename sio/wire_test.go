@@ -147,6 +147,12 @@ func (f *fixture) rawDial(t testing.TB, query string) *ws {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return f.upgrade(t, conn, query)
+}
+
+// upgrade makes a WebSocket of a connection.
+func (f *fixture) upgrade(t testing.TB, conn net.Conn, query string) *ws {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	w := &ws{t: t, conn: conn, r: bufio.NewReader(conn)}
 	fmt.Fprintf(conn, "GET /socket.io/?%s&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+

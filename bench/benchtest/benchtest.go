@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sioserver/sioserver/bench/floor"
@@ -15,12 +17,19 @@ import (
 
 const variable = "BENCH_TEST_SERVER"
 
+// Taken is the environment variable that Late reads.
+const Taken = "BENCH_TEST_TAKEN"
+
 // Mode is how the server behaves.
 type Mode string
 
 const (
-	Floor Mode = "floor" // serves, and answers questions about its heap with 12345
+	Floor Mode = "floor" // serves, and answers questions: its heap is 12345, its one counter grows by 1 each time
 	Dies  Mode = "dies"  // writes an error and ends before it listens
+	// Late finds its first port taken: while the file exists that Taken names, it is removed and the port not used. Then it serves as Floor does.
+	Late Mode = "late"
+	// Fragile serves as Floor does, and ends when it should run out of descriptors.
+	Fragile Mode = "fragile"
 )
 
 // Main is a TestMain that serves when the process was started as a server.
@@ -37,7 +46,12 @@ func Main(m *testing.M) {
 
 func serve(mode Mode) error {
 	switch mode {
-	case Floor:
+	case Late:
+		if os.Remove(os.Getenv(Taken)) == nil {
+			return fmt.Errorf("listen tcp 127.0.0.1:%s: bind: %w", os.Getenv("PORT"), syscall.EADDRINUSE)
+		}
+		return serve(Floor)
+	case Floor, Fragile:
 		port, err := strconv.Atoi(os.Getenv("PORT"))
 		if err != nil {
 			return err
@@ -47,9 +61,23 @@ func serve(mode Mode) error {
 			return err
 		}
 		go func() {
+			asked := 0
 			for questions := bufio.NewScanner(os.Stdin); questions.Scan(); {
 				fmt.Println("a line that is no answer")
-				fmt.Println(`{"heap_used":12345}`)
+				question, _, _ := strings.Cut(questions.Text(), " ")
+				switch question {
+				case "stats":
+					asked++
+					fmt.Printf("{\"goroutines\":7,\"stats\":{\"Inner\":{\"Asked\":%d}}}\n", asked)
+				case "exhaust":
+					if mode == Fragile {
+						fmt.Fprintln(os.Stderr, "Error: too many open files")
+						os.Exit(1)
+					}
+					fmt.Println(`{"opened":1}`)
+				default:
+					fmt.Println(`{"heap_used":12345}`)
+				}
 			}
 		}()
 		return server.Serve()
@@ -66,7 +94,7 @@ func Peer(mode Mode) *peer.Peer {
 		Name: string(mode), Label: "the " + string(mode), Command: []string{os.Args[0]},
 		// The floor keeps its processor in system calls, so that answering questions needs a second one.
 		Env:     map[string]string{variable: string(mode), "GOMAXPROCS": "2"},
-		Figures: true,
+		Figures: true, Stats: true, Transports: []string{"websocket"}, Features: map[string][]string{"files": {}},
 	}
 }
 

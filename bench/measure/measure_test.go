@@ -1,6 +1,7 @@
 package measure_test
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -53,6 +54,49 @@ func TestMemoryOfThisProcess(t *testing.T) {
 	defer file.Close()
 	if after, _ := measure.OpenFiles(os.Getpid()); after != before+1 {
 		t.Errorf("%d files open, want %d", after, before+1)
+	}
+}
+
+func TestListeners(t *testing.T) {
+	mine, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mine.Close()
+	other := exec.Command("sleep", "10")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	}()
+	port := uint16(mine.Addr().(*net.TCPAddr).Port)
+	count := func(pid int) [2]int {
+		own, others, err := measure.Listeners(pid, port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [2]int{own, others}
+	}
+	if got := count(os.Getpid()); got != [2]int{1, 0} {
+		t.Errorf("of this process and of others: %v, want 1 and 0", got)
+	}
+	if got := count(other.Process.Pid); got != [2]int{0, 1} {
+		t.Errorf("seen from another process: %v, want 0 and 1", got)
+	}
+	mine.Close()
+	if got := count(os.Getpid()); got != [2]int{} {
+		t.Errorf("when it is closed: %v", got)
+	}
+	everywhere, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer everywhere.Close()
+	port = uint16(everywhere.Addr().(*net.TCPAddr).Port)
+	if got := count(os.Getpid()); got != [2]int{1, 0} {
+		t.Errorf("at every address: %v, want 1 and 0", got)
 	}
 }
 

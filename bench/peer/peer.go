@@ -35,11 +35,24 @@ type Peer struct {
 	// Cluster says that the server joins others through the Redis of its environment: it is started twice, and takes part
 	// in scenarios of the kind "cluster" only.
 	Cluster bool `toml:"cluster"`
-	// Figures says that the server answers questions about its heap on its standard input.
+	// Figures says that the server answers questions about its heap on its standard input, Stats about its counters.
 	Figures bool `toml:"figures"`
+	Stats   bool `toml:"stats"`
+	// Features are what the server offers beyond the events of every server, by name, each with the arguments that Command
+	// then gets.
+	Features map[string][]string `toml:"features"`
+	// Clients are stock clients that flood the server in scenarios of the kind "flood", which it does not offer without.
+	Clients Clients `toml:"clients"`
 
 	dir string
 	rgb [3]uint8
+}
+
+// Clients is a program with stock clients in it, run in the folder of the file. Prepare and Needs are as those of a Peer.
+type Clients struct {
+	Command []string `toml:"command"`
+	Prepare []string `toml:"prepare"`
+	Needs   string   `toml:"needs"`
 }
 
 // RGBA is the peer's color.
@@ -101,29 +114,54 @@ func load(file string) (*Peer, error) {
 	return p, nil
 }
 
+// With returns the peer as it is started for a scenario that needs the feature; the empty name is none. ok is false if the
+// server does not offer it.
+func (p *Peer) With(feature string) (with *Peer, ok bool) {
+	if feature == "" {
+		return p, true
+	}
+	args, ok := p.Features[feature]
+	if !ok {
+		return nil, false
+	}
+	copied := *p
+	copied.Command = append(slices.Clip(p.Command), args...)
+	return &copied, true
+}
+
 // Offers says whether the server can take part in a scenario of the kind over the transport.
 func (p *Peer) Offers(kind, transport string) bool {
-	return p.Cluster == (kind == "cluster") && !slices.Contains(p.Without, kind) && (len(p.Transports) == 0 || slices.Contains(p.Transports, transport))
+	return p.Cluster == (kind == "cluster") && (kind != "flood" || len(p.Clients.Command) > 0) && !slices.Contains(p.Without, kind) && p.Speaks(transport)
+}
+
+// Speaks reports whether the server speaks the transport.
+func (p *Peer) Speaks(transport string) bool {
+	return len(p.Transports) == 0 || slices.Contains(p.Transports, transport)
 }
 
 // Ready runs the peer's preparation when that is necessary. Its output is in the error when it fails.
-func (p *Peer) Ready() error {
-	if len(p.Prepare) == 0 {
+func (p *Peer) Ready() error { return p.ready(p.Prepare, p.Needs) }
+
+// ReadyClients does the same for the peer's clients.
+func (p *Peer) ReadyClients() error { return p.ready(p.Clients.Prepare, p.Clients.Needs) }
+
+func (p *Peer) ready(prepare []string, needs string) error {
+	if len(prepare) == 0 {
 		return nil
 	}
-	if p.Needs != "" {
-		if _, err := os.Stat(p.expand(p.Needs)); err == nil {
+	if needs != "" {
+		if _, err := os.Stat(p.expand(needs)); err == nil {
 			return nil
 		}
 	}
 	if err := os.MkdirAll(p.bin(), 0o755); err != nil {
 		return err
 	}
-	cmd := exec.Command(p.Prepare[0], p.expandAll(p.Prepare[1:])...)
+	cmd := exec.Command(prepare[0], p.expandAll(prepare[1:])...)
 	cmd.Dir = p.dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(p.Prepare, " "), err, lastLine(out))
+		return fmt.Errorf("%s: %w: %s", strings.Join(prepare, " "), err, lastLine(out))
 	}
 	return nil
 }

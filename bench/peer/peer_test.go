@@ -3,11 +3,13 @@ package peer_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sioserver/sioserver/bench/benchtest"
 	"github.com/sioserver/sioserver/bench/measure"
@@ -42,6 +44,15 @@ func TestStartAskStop(t *testing.T) {
 		if heap, err := proc.AskHeap(collect); err != nil || heap.Used != 12345 {
 			t.Errorf("heap %+v, %v", heap, err)
 		}
+	}
+	for want := range 2 {
+		stats, err := proc.AskStats()
+		if err != nil || stats.Goroutines != 7 || stats.Counters["Inner.Asked"] != float64(want+1) {
+			t.Errorf("stats %+v, %v", stats, err)
+		}
+	}
+	if err := proc.Exhaust(time.Second); err != nil {
+		t.Error(err)
 	}
 	if memory, err := measure.ReadMemory(proc.PID()); err != nil || memory.RSS == 0 {
 		t.Errorf("memory %+v, %v", memory, err)
@@ -114,8 +125,12 @@ func TestANodeThatDiesEndsItsRedis(t *testing.T) {
 
 func TestNoFiguresOffered(t *testing.T) {
 	p := benchtest.Peer(benchtest.Floor)
-	p.Figures = false
-	if _, err := start(t, p).AskHeap(false); !errors.Is(err, peer.ErrNoFigures) {
+	p.Figures, p.Stats = false, false
+	proc := start(t, p)
+	if _, err := proc.AskHeap(false); !errors.Is(err, peer.ErrNoFigures) {
+		t.Errorf("%v", err)
+	}
+	if _, err := proc.AskStats(); !errors.Is(err, peer.ErrNoFigures) {
 		t.Errorf("%v", err)
 	}
 }
@@ -131,6 +146,61 @@ func TestAKilledServerSaysSo(t *testing.T) {
 	}
 	if _, err := proc.AskHeap(false); err == nil {
 		t.Error("a dead server tells its heap")
+	}
+}
+
+func TestAPortThatWasTakenIsReplaced(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "taken")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := benchtest.Peer(benchtest.Late)
+	p.Env[benchtest.Taken] = file
+	start(t, p)
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no port was refused, this test shows nothing: %v", err)
+	}
+}
+
+func TestAPortThatIsAlwaysTakenIsAnError(t *testing.T) {
+	p := &peer.Peer{Name: "unlucky", Command: []string{"sh", "-c", "echo listen EADDRINUSE 127.0.0.1:$PORT >&2; exit 1"}}
+	_, err := p.Start(cores(t))
+	if err == nil || !strings.Contains(err.Error(), "another process has taken the port") || !strings.Contains(err.Error(), "as were 4 others") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The first server is slow to listen, and another process is faster: what accepts connections there is not the server.
+func TestAPortOfAnotherProcessIsReplaced(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "port")
+	p := benchtest.Peer(benchtest.Floor)
+	p.Command = []string{"sh", "-c", fmt.Sprintf("test -e %[1]s && exec %[2]s; echo $PORT >%[1]s; exec sleep 100", file, p.Command[0])}
+	taken := make(chan string)
+	go func() {
+		defer close(taken)
+		for t.Context().Err() == nil {
+			b, _ := os.ReadFile(file)
+			if port, whole := strings.CutSuffix(string(b), "\n"); whole {
+				l, err := net.Listen("tcp4", "127.0.0.1:"+port)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer l.Close()
+				taken <- port
+				<-t.Context().Done()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	t.Cleanup(func() { <-taken })
+	proc := start(t, p)
+	if foreign := <-taken; fmt.Sprint(proc.Addr.Port()) == foreign {
+		t.Errorf("port %s is another process's", foreign)
+	}
+	if heap, err := proc.AskHeap(false); err != nil || heap.Used != 12345 {
+		t.Errorf("heap %+v, %v", heap, err)
 	}
 }
 
@@ -157,6 +227,17 @@ func TestLoadDir(t *testing.T) {
 	p := peers["it"]
 	if c := p.RGBA(); p.Label != "it" || c.R != 10 || c.G != 20 || c.B != 30 || c.A != 255 {
 		t.Errorf("%+v", p)
+	}
+	if _, ok := p.With("compression"); ok {
+		t.Error("a feature that the file does not name is offered")
+	}
+	p.Features = map[string][]string{"compression": {"-deflate"}}
+	with, ok := p.With("compression")
+	if !ok || strings.Join(with.Command, " ") != "it -deflate" || len(p.Command) != 1 {
+		t.Errorf("with compression: %v, without: %v", with, p)
+	}
+	if same, ok := p.With(""); !ok || same != p {
+		t.Error("no feature is not offered")
 	}
 	joined := &peer.Peer{Cluster: true}
 	if !joined.Offers("cluster", "websocket") || joined.Offers("echo", "websocket") {

@@ -2,11 +2,9 @@ package peer
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -20,10 +18,9 @@ import (
 )
 
 const (
-	readyTimeout = 20 * time.Second
-	stopTimeout  = 5 * time.Second
-	askTimeout   = 10 * time.Second
-	keptStderr   = 4 << 10
+	stopTimeout = 5 * time.Second
+	keptStderr  = 4 << 10
+	keptLines   = 1024 // that nobody has read
 )
 
 // Process is a running server.
@@ -31,6 +28,7 @@ type Process struct {
 	Peer *Peer
 	Addr netip.AddrPort // where clients reach it, on the loopback interface
 
+	asking  sync.Mutex // held while a question is not answered
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
 	lines   chan string
@@ -39,13 +37,27 @@ type Process struct {
 	waitErr error // valid once exited is closed
 }
 
-// start runs one process of the server on the given cores, with further environment variables, and waits until it accepts
-// connections. GOMAXPROCS is set to the number of cores.
-func (p *Peer) start(cores []int, env ...string) (*Process, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
+// startAttempts is how many ports are tried for one process.
+const startAttempts = 5
+
+// start runs one process of the server on the given cores, with further environment variables, and waits until it
+// accepts connections. GOMAXPROCS is set to the number of cores. A port that another process takes before the server
+// listens on it is replaced by another one.
+func (p *Peer) start(cores []int, env ...string) (proc *Process, err error) {
+	for range startAttempts {
+		var port uint16
+		if port, err = freePort(); err != nil {
+			return nil, err
+		}
+		if proc, err = p.startAt(port, cores, env); !errors.Is(err, errPortTaken) {
+			return proc, err
+		}
 	}
+	return nil, fmt.Errorf("%w, as were %d others before it", err, startAttempts-1)
+}
+
+// startAt starts the process for one port. The error is errPortTaken if another process listens there.
+func (p *Peer) startAt(port uint16, cores []int, env []string) (*Process, error) {
 	args := p.expandAll(p.Command[1:])
 	for i, arg := range args {
 		args[i] = strings.ReplaceAll(arg, "{port}", fmt.Sprint(port))
@@ -57,12 +69,23 @@ func (p *Peer) start(cores []int, env ...string) (*Process, error) {
 	for name, value := range p.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
+	proc, err := p.launch(cmd, cores)
+	if err != nil {
+		return nil, err
+	}
+	proc.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
+	if err := proc.awaitReady(); err != nil {
+		proc.Stop()
+		return nil, err
+	}
+	return proc, nil
+}
+
+// launch starts a command on the cores.
+func (p *Peer) launch(cmd *exec.Cmd, cores []int) (proc *Process, err error) {
 	// An interrupt at the terminal is for the harness, which then stops its servers itself; if it dies, so do they.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	proc := &Process{
-		Peer: p, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port),
-		cmd: cmd, stderr: &tail{}, lines: make(chan string, 16), exited: make(chan struct{}),
-	}
+	proc = &Process{Peer: p, cmd: cmd, stderr: &tail{}, lines: make(chan string, keptLines), exited: make(chan struct{})}
 	cmd.Stderr = proc.stderr
 	if proc.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -85,10 +108,6 @@ func (p *Peer) start(cores []int, env ...string) (*Process, error) {
 		proc.waitErr = cmd.Wait()
 		close(proc.exited)
 	}()
-	if err := proc.awaitReady(); err != nil {
-		proc.Stop()
-		return nil, err
-	}
 	return proc, nil
 }
 
@@ -102,24 +121,6 @@ func startOn(cmd *exec.Cmd, cores []int) error {
 	}
 	defer undo()
 	return cmd.Start()
-}
-
-func (p *Process) awaitReady() error {
-	deadline := time.Now().Add(readyTimeout)
-	for {
-		conn, err := net.DialTimeout("tcp", p.Addr.String(), time.Second)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-p.exited:
-			return p.Ended()
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%s did not listen on %s within %s: %s", p.Peer.Name, p.Addr, readyTimeout, lastLine(p.stderr.bytes()))
-		}
-	}
 }
 
 // PID is the process id.
@@ -146,41 +147,6 @@ func (p *Process) Ended() error {
 // Exited is closed when the server has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Heap is what a server says of its own heap, in bytes.
-type Heap struct {
-	Used int64 `json:"heap_used"` // objects that are reachable or not collected yet
-}
-
-// ErrNoFigures says that the server does not know its heap.
-var ErrNoFigures = errors.New("the server offers no heap figures")
-
-// AskHeap asks the server for its heap, after a full garbage collection when collect is set.
-func (p *Process) AskHeap(collect bool) (h Heap, err error) {
-	if !p.Peer.Figures {
-		return h, ErrNoFigures
-	}
-	question := "heap\n"
-	if collect {
-		question = "live\n"
-	}
-	if _, err := io.WriteString(p.stdin, question); err != nil {
-		return h, err
-	}
-	timeout := time.After(askTimeout)
-	for {
-		select {
-		case line := <-p.lines:
-			if strings.HasPrefix(line, "{") {
-				return h, json.Unmarshal([]byte(line), &h)
-			}
-		case <-p.exited:
-			return h, p.Ended()
-		case <-timeout:
-			return h, fmt.Errorf("%s did not answer %q within %s", p.Peer.Name, strings.TrimSpace(question), askTimeout)
-		}
-	}
-}
-
 // Stop ends the server: it is asked with SIGTERM first and killed when that does not help.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -190,15 +156,6 @@ func (p *Process) Stop() {
 		_ = p.cmd.Process.Kill()
 		<-p.exited
 	}
-}
-
-func freePort() (uint16, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
 }
 
 // tail keeps the end of what is written to it. It is safe for concurrent use.

@@ -68,5 +68,13 @@ var columns = map[string][]column{
 		{"max_us", "max ms", scaled(milli, 1)},
 		{"server_cores", "cores, Redis too", plain(2)},
 	},
+	"flood": {
+		{"rate_per_s", "event/s", plain(0)},
+		{"rss_before_B", "RSS before MB", scaled(mega, 1)},
+		{"rss_peak_B", "RSS peak MB", scaled(mega, 1)},
+		{"p99_before_us", "others' p99 ms without", scaled(milli, 2)},
+		{"p99_during_us", "with", scaled(milli, 2)},
+		{"server_cores", "server cores", plain(2)},
+	},
 	"storm": append(work("handshake"), column{"files_left", "files left", plain(0)}),
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sioserver/sioserver/bench/result"
+	"github.com/sioserver/sioserver/bench/scenario"
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
@@ -25,7 +26,8 @@ type Table struct {
 	Rows                 []Row
 }
 
-// Tables groups the records by profile and server, in the order in which they first appear.
+// Tables groups the records by profile and server, in the order in which they first appear. Attacks are left to
+// WriteAttacks.
 func Tables(records []result.Record) []Table {
 	type place struct{ table, row int }
 	var tables []Table
@@ -33,7 +35,7 @@ func Tables(records []result.Record) []Table {
 	tableAt := map[string]int{}
 	values := map[[3]string][]float64{}
 	for _, r := range records {
-		if r.Type != result.Run {
+		if r.Type != result.Run || r.Kind == string(scenario.Attack) {
 			continue
 		}
 		t, found := tableAt[r.Profile]

@@ -38,6 +38,11 @@ type Record struct {
 	Figures   map[string]float64 `json:"figures,omitempty"` // the unit is the end of the name
 	Series    []Sample           `json:"series,omitempty"`  // memory readings
 	Disturbed bool               `json:"disturbed,omitempty"`
+	// Of an attack: its name, what it has counted itself, and by how much the server's counters have moved that do not move
+	// without it.
+	Attack string             `json:"attack,omitempty"`
+	Seen   map[string]float64 `json:"seen,omitempty"`
+	Moved  map[string]float64 `json:"moved,omitempty"`
 	// Error says why the run failed or the server was left out; figures of a failed run are not to be used.
 	Error string `json:"error,omitempty"`
 

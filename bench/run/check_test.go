@@ -198,3 +198,75 @@ func TestSlopes(t *testing.T) {
 		t.Error("a slope of a heap that was never told")
 	}
 }
+
+// newHonestOf makes honest clients without connections, of which two requests each are open.
+func newHonestOf(t *testing.T, clients int) *honest {
+	gen, err := load.New(load.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { gen.Close() })
+	s := &session{gen: gen, clients: make([]*load.Client, clients), profile: &scenario.Profile{Rate: 1000, Payload: 4}, record: &result.Record{Figures: map[string]float64{}}}
+	h := s.newHonest()
+	h.latency[before] = stats.NewHistogram()
+	for range 2 * clients {
+		h.requests = append(h.requests, honestRequest{before, true})
+	}
+	h.open = 2 * clients
+	for i := range h.openBy {
+		h.openBy[i] = 2
+	}
+	return h
+}
+
+func TestHonestClientsCheckEveryAcknowledgement(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		packets []string // of client 1 of 3
+		want    string
+	}{
+		{"another payload", []string{`31["xxxy"]`}, "want an acknowledgement"},
+		{"of another client", []string{`32["xxxx"]`}, "want an acknowledgement"},
+		{"never sent", []string{`37["xxxx"]`}, "want an acknowledgement"},
+		{"twice", []string{`34["xxxx"]`, `34["xxxx"]`}, "acknowledgement 4 came twice"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHonestOf(t, 3)
+			for _, packet := range tc.packets {
+				h.receive(&load.Client{Index: 1}, []byte(packet))
+			}
+			if h.s.failure == nil || !strings.Contains(h.s.failure.Error(), tc.want) {
+				t.Errorf("%v", h.s.failure)
+			}
+		})
+	}
+}
+
+func TestHonestClientsCountDisconnects(t *testing.T) {
+	h := newHonestOf(t, 3)
+	h.receive(&load.Client{Index: 2}, []byte(`32["xxxx"]`))
+	h.closed(&load.Client{Index: 2}, fmt.Errorf("the first"))
+	h.closed(&load.Client{Index: 0}, fmt.Errorf("the second"))
+	if h.lost != 2 || h.open != 2 || h.s.failure != nil || !strings.Contains(h.firstWhy.Error(), "client 2: the first") {
+		t.Errorf("%d lost, %d requests open, first %v, failure %v", h.lost, h.open, h.firstWhy, h.s.failure)
+	}
+	h.part = before
+	h.send() // the turn of client 0, which is gone
+	if h.open != 2 || h.requests[6].open {
+		t.Error("a request of a client that is gone is waited for")
+	}
+	h.write()
+	if f := h.s.record.Figures; f["disconnects"] != 2 || f["p99_before_us"] <= 0 {
+		t.Errorf("figures %v", f)
+	}
+}
+
+func TestProbesAreNotHonestClients(t *testing.T) {
+	h := newHonestOf(t, 3)
+	h.probes = []*probe{{}, {}}
+	h.receive(&load.Client{Index: 3}, []byte(`30["xxxx"]`))
+	h.closed(&load.Client{Index: 4}, fmt.Errorf("refused"))
+	if !h.probes[0].answered || h.probes[1].failed == nil || h.lost != 0 || h.open != 6 {
+		t.Errorf("probes %+v and %+v, %d lost, %d requests open", *h.probes[0], *h.probes[1], h.lost, h.open)
+	}
+}

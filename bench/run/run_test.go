@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/bench/benchtest"
 	"github.com/sioserver/sioserver/bench/measure"
@@ -117,11 +116,16 @@ func TestAServerKilledMidRunIsNamed(t *testing.T) {
 }
 
 // series runs profiles over peers and returns the records.
-func series(t *testing.T, ctx context.Context, p *scenario.Profile, peers ...*peer.Peer) (records []result.Record, err error) {
+func series(t *testing.T, p *scenario.Profile, peers ...*peer.Peer) ([]result.Record, error) {
+	return watched(t, t.Context(), func(string, int, int) {}, p, peers...)
+}
+
+// watched is series with a function that learns of the progress.
+func watched(t *testing.T, ctx context.Context, progress func(what string, done, total int), p *scenario.Profile, peers ...*peer.Peer) (records []result.Record, err error) {
 	s := run.Series{
 		Cores: result.Cores{Server: cores(t)}, Peers: map[string]*peer.Peer{}, Attempts: 1,
 		Record:   func(r result.Record) error { records = append(records, r); return nil },
-		Progress: func(string, string, int, int) {},
+		Progress: func(_, what string, done, total int) { progress(what, done, total) },
 	}
 	for _, pr := range peers {
 		s.Peers[pr.Name] = pr
@@ -135,7 +139,7 @@ func TestSeriesAlternatesAndLeavesOutWhatDoesNotStart(t *testing.T) {
 	other := benchtest.Peer(benchtest.Floor)
 	other.Name = "other"
 	p := profile(t, "kind = \"idle\"\nruns = 2\nsteps = [0, 1]\n")
-	records, err := series(t, t.Context(), p, benchtest.Peer(benchtest.Floor), benchtest.Peer(benchtest.Dies), other)
+	records, err := series(t, p, benchtest.Peer(benchtest.Floor), benchtest.Peer(benchtest.Dies), other)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,8 +158,12 @@ func TestSeriesAlternatesAndLeavesOutWhatDoesNotStart(t *testing.T) {
 func TestSeriesInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	p := profile(t, "kind = \"waves\"\nsteps = [5, 1]\nhold = \"20s\"\nsample = \"5ms\"\n")
-	time.AfterFunc(300*time.Millisecond, func() { cancel(run.Interrupted()) })
-	records, err := series(t, ctx, p, benchtest.Peer(benchtest.Floor))
+	interrupt := func(what string, done, total int) {
+		if what == "clients" && done == total {
+			cancel(run.Interrupted())
+		}
+	}
+	records, err := watched(t, ctx, interrupt, p, benchtest.Peer(benchtest.Floor))
 	if !errors.Is(err, run.Interrupted()) {
 		t.Errorf("%v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sioserver/sioserver/bench/attack"
 	"github.com/sioserver/sioserver/bench/peer"
 	"github.com/sioserver/sioserver/bench/result"
 	"github.com/sioserver/sioserver/bench/scenario"
@@ -43,19 +44,23 @@ func (s *Series) Do(ctx context.Context, p *scenario.Profile) error {
 	if err != nil {
 		return err
 	}
+	jobs, err := jobsOf(p, peers)
+	if err != nil {
+		return err
+	}
 	runs := p.Runs
 	if s.Runs > 0 {
 		runs = s.Runs
 	}
 	failed := false
 	for number := 1; number <= runs; number++ {
-		for i := range peers {
+		for i := range jobs {
 			// Every other round goes backwards, so that no server always runs after the same one.
-			pr := peers[i]
+			j := jobs[i]
 			if number%2 == 0 {
-				pr = peers[len(peers)-1-i]
+				j = jobs[len(jobs)-1-i]
 			}
-			ok, err := s.one(ctx, p, pr, number)
+			ok, err := s.one(ctx, j.profile, j.peer, number)
 			if err != nil {
 				return err
 			}
@@ -68,12 +73,51 @@ func (s *Series) Do(ctx context.Context, p *scenario.Profile) error {
 	return nil
 }
 
+// job is what one server is measured with.
+type job struct {
+	profile *scenario.Profile
+	peer    *peer.Peer
+}
+
+// jobsOf combines the profile with each server. Of a profile of attacks each is a job of its own, for the servers that offer
+// what it needs.
+func jobsOf(p *scenario.Profile, peers []*peer.Peer) (jobs []job, err error) {
+	if p.Kind != scenario.Attack {
+		for _, pr := range peers {
+			jobs = append(jobs, job{p, pr})
+		}
+		return jobs, nil
+	}
+	for _, name := range p.Attacks {
+		a, err := attack.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		one := *p
+		one.Attacks = []string{name}
+		for _, pr := range peers {
+			if with, ok := pr.With(a.Needs); ok {
+				jobs = append(jobs, job{&one, with})
+			}
+		}
+	}
+	if len(jobs) == 0 {
+		return nil, fmt.Errorf("profile %s: no server offers what the attacks need", p.Name)
+	}
+	return jobs, nil
+}
+
 // ErrFailed says that a run failed; its record says why.
 var ErrFailed = errors.New("a run failed")
 
 // one measures one server once, again when the machine was disturbed.
 func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, number int) (ok bool, err error) {
 	name := fmt.Sprintf("%s  %s  run %d", p.Name, pr.Name, number)
+	attacked := ""
+	if p.Kind == scenario.Attack {
+		attacked = p.Attacks[0]
+		name = fmt.Sprintf("%s %s  %s  run %d", p.Name, attacked, pr.Name, number)
+	}
 	for attempt := 1; ; attempt++ {
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
@@ -82,7 +126,7 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 		if err != nil {
 			s.unusable[pr.Name] = err
 			return false, s.Record(result.Record{Type: result.Run, Profile: p.Name, Title: p.Title, Kind: string(p.Kind),
-				Peer: pr.Name, Label: pr.Label, Run: number, Error: err.Error()})
+				Peer: pr.Name, Label: pr.Label, Run: number, Attack: attacked, Error: err.Error()})
 		}
 		record, err := Run(ctx, p, servers, func(what string, done, total int) { s.Progress(name, what, done, total) })
 		servers.Stop()
@@ -105,11 +149,13 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 	}
 }
 
-// usable picks the servers for a profile. Those that cannot be made ready or started are recorded once and left out.
+// usable picks the servers for a profile. Those that cannot be made ready or started are recorded once and left out, and so
+// are, for a flood, those without stock clients: there may be no Node.
 func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 	if s.unusable == nil {
 		s.unusable = map[string]error{}
 	}
+	leftOut := false
 	names := s.Names
 	if len(names) == 0 {
 		names = p.Peers
@@ -131,11 +177,21 @@ func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 				}
 			}
 		}
-		if s.unusable[name] == nil {
-			peers = append(peers, pr)
+		if s.unusable[name] != nil {
+			continue
 		}
+		if p.Kind == scenario.Flood {
+			if err := pr.ReadyClients(); err != nil {
+				if err := s.leaveOut(result.Record{Profile: p.Name, Title: p.Title, Kind: string(p.Kind), Peer: name, Label: pr.Label}, err); err != nil {
+					return nil, err
+				}
+				leftOut = true
+				continue
+			}
+		}
+		peers = append(peers, pr)
 	}
-	if len(peers) == 0 {
+	if len(peers) == 0 && !leftOut {
 		return nil, fmt.Errorf("profile %s: no server to measure", p.Name)
 	}
 	return peers, nil

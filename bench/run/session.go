@@ -55,6 +55,10 @@ func Run(ctx context.Context, p *scenario.Profile, servers *peer.Servers, progre
 		err = s.storm()
 	case scenario.Cluster:
 		err = s.fanOut(max(p.Rooms, 1))
+	case scenario.Attack:
+		err = s.attack()
+	case scenario.Flood:
+		err = s.flood()
 	default:
 		err = fmt.Errorf("run: unknown kind %q", p.Kind)
 	}
@@ -79,6 +83,7 @@ type session struct {
 	onOpened func(c *load.Client)
 	onPacket func(c *load.Client, packet []byte)
 	onBinary func(c *load.Client, data []byte)
+	onClosed func(c *load.Client, err error)
 	onTurn   func() error // called in every turn of the loop, when set
 }
 
@@ -113,6 +118,10 @@ func (s *session) Attachment(c *load.Client, data []byte) {
 
 // Closed is called by the generator.
 func (s *session) Closed(c *load.Client, err error) {
+	if s.onClosed != nil {
+		s.onClosed(c, err)
+		return
+	}
 	s.fail(fmt.Errorf("client %d of %d: %w", c.Index, len(s.clients), err))
 }
 

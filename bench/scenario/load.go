@@ -69,10 +69,23 @@ func Parse(name string, b []byte) (*Profile, error) {
 	if err := toml.Unmarshal(b, &given); err != nil {
 		return nil, err
 	}
-	if err := p.validate(given); err != nil {
+	if err := p.validate(given, lines(b)); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// lines finds the line of each setting of a file, in which all are at the top.
+func lines(b []byte) map[string]int {
+	found := map[string]int{}
+	number := 0
+	for line := range strings.Lines(string(b)) {
+		number++
+		if name, _, ok := strings.Cut(line, "="); ok {
+			found[strings.TrimSpace(name)] = number
+		}
+	}
+	return found
 }
 
 func unknownSetting(err *toml.StrictMissingError) error {

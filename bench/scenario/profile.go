@@ -16,6 +16,8 @@ const (
 	Latency   Kind = "latency"   // acknowledged events at a fixed rate, open loop
 	Storm     Kind = "storm"     // connect, then leave
 	Cluster   Kind = "cluster"   // one emit to every client, or to a room, of another server
+	Attack    Kind = "attack"    // what a server does for honest clients while others attack it
+	Flood     Kind = "flood"     // stock clients that emit more at once than their handlers can take
 )
 
 // Transport is how the clients of a scenario connect.
@@ -59,6 +61,21 @@ type Profile struct {
 	Warmup   Duration `toml:"warmup"`    // load before the measurement begins
 	Duration Duration `toml:"duration"`  // of the measurement
 	Total    int      `toml:"total"`     // storm: connections to make
+
+	// Attacks are the attacks to make, by name, each against a fresh server.
+	Attacks []string `toml:"attacks"`
+	// Window is how long the honest clients are measured before the attack or flood.
+	Window Duration `toml:"window"`
+	// After is when the memory is read for the last time, counted from the end of the attack; with Early as soon as it is
+	// no more than AfterMB above what it was before, when that is sooner.
+	After Duration `toml:"after"`
+	Early bool     `toml:"early"`
+	// PeakMB is what the server may hold at most, AfterMB by how much more than before it may hold in the end, in
+	// megabytes; 0 for no bound.
+	PeakMB   int `toml:"peak_mb"`
+	AfterMB  int `toml:"after_mb"`
+	Flooders int `toml:"flooders"` // flood: stock clients
+	Events   int `toml:"events"`   // flood: events that each of them emits in one go
 }
 
 // Duration is a time.Duration that files write as "1.5s".

@@ -3,10 +3,12 @@ package scenario_test
 import (
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/bench/attack"
 	"github.com/sioserver/sioserver/bench/scenario"
 )
 
@@ -25,13 +27,25 @@ func TestParseFillsInDefaults(t *testing.T) {
 	}
 }
 
+func TestParseMakesEveryAttack(t *testing.T) {
+	p, err := scenario.Parse("all", []byte("kind = \"attack\"\nclients = 1\nrate = 1\nwindow = \"2s\"\npeak_mb = 1\nduration = \"1s\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(p.Attacks, attack.Names()) || p.After.Std() != time.Minute {
+		t.Errorf("attacks %q, after %s", p.Attacks, p.After.Std())
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	const echo = "kind = \"echo\"\nclients = 1\nin_flight = 1\nduration = \"1s\"\n"
+	const attack = "kind = \"attack\"\nclients = 1\nrate = 1\nwindow = \"2s\"\npeak_mb = 100\nduration = \"1s\"\n"
+	const flood = "kind = \"flood\"\nclients = 1\nrate = 1\nwindow = \"2s\"\nflooders = 2\nevents = 100\n"
 	for _, tc := range []struct{ name, file, want string }{
-		{"no kind", `title = "x"`, `kind = "": must be one of broadcast, cluster, echo, idle, latency, rooms, storm, waves`},
-		{"an unknown kind", `kind = "eho"`, `kind = "eho": must be one of`},
+		{"no kind", `title = "x"`, `kind = "": must be one of attack, broadcast, cluster, echo, flood, idle, latency, rooms, storm, waves`},
+		{"an unknown kind", "\n" + `kind = "eho"`, `line 2: kind = "eho": must be one of`},
 		{"a setting that no kind has", echo + `client = 5`, `line 5: there is no setting "client"`},
-		{"a setting of another kind", echo + `rooms = 5`, `rooms: kind "echo" has no such setting`},
+		{"a setting of another kind", echo + `rooms = 5`, `line 5: rooms: kind "echo" has no such setting`},
 		{"a missing setting", `kind = "idle"`, `kind "idle" needs the setting "steps"`},
 		{"a wrong type", "kind = \"echo\"\nclients = \"many\"", "line 2: clients"},
 		{"a wrong duration", echo + `warmup = "3 parsecs"`, "line 5: warmup"},
@@ -39,7 +53,7 @@ func TestParseRefuses(t *testing.T) {
 		{"an unknown transport", echo + `transport = "smoke"`, `transport = "smoke": must be websocket, polling or upgrade`},
 		{"a share without upgrade", echo + `stay_polling = 0.5`, `only the transport "upgrade"`},
 		{"a share above one", echo + "transport = \"upgrade\"\nstay_polling = 1.5", "must be between 0 and 1"},
-		{"a payload that is too small", echo + `payload = 4`, "payload = 4: must be at least 16"},
+		{"a payload that is too small", echo + `payload = 4`, "line 5: payload = 4: must be at least 16"},
 		{"a payload that is too large", echo + `payload = 100000`, "must be at most 60000"},
 		{"too much in flight", "kind = \"echo\"\nclients = 1\nduration = \"1s\"\nin_flight = 100", "in_flight = 100: must be at most 64"},
 		{"too many dials", echo + `concurrency = 1000`, "must be at most 400"},
@@ -51,6 +65,16 @@ func TestParseRefuses(t *testing.T) {
 		{"one step", "kind = \"idle\"\nsteps = [5]", "at least two"},
 		{"steps that fall", "kind = \"idle\"\nsteps = [5, 4]", "4 does not rise"},
 		{"a negative step", "kind = \"waves\"\nhold = \"1s\"\nsteps = [5, -4]", "-4 is negative"},
+		{"an unknown attack", attack + `attacks = ["fragments", "smoke"]`, `line 7: attacks = "smoke": must be among fragments, unfinished,`},
+		{"an attack twice", attack + "attacks = [\"stalled\",\n\"stalled\"]", `line 7: attacks = "stalled": is there twice`},
+		{"no attack", attack + "attacks = []", `line 7: attacks = []: needs one of fragments`},
+		{"no bound for an early end", attack + "early = true", `line 7: early = true: needs the setting "after_mb"`},
+		{"a bound of nothing", attack + "after_mb = 0", `line 7: after_mb = 0: must be at least 1`},
+		{"no window", strings.Replace(attack, "2s", "0s", 1), `line 4: window = "0s": must be more than 0`},
+		{"no bound of the memory", strings.Replace(attack, "peak_mb", "after_mb", 1), `kind "attack" needs the setting "peak_mb"`},
+		{"a flood of nothing", strings.Replace(flood, "100", "0", 1), `line 6: events = 0: must be at least 1`},
+		{"a flood that compresses", flood + "deflate = true", `line 7: deflate: kind "flood" has no such setting`},
+		{"attacks of a flood", flood + `attacks = ["stalled"]`, `line 7: attacks: kind "flood" has no such setting`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p, err := scenario.Parse("x", []byte(tc.file))
@@ -65,7 +89,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestCommittedProfilesAreValid(t *testing.T) {
-	for _, dir := range []string{"", "quick"} {
+	for _, dir := range []string{"", "quick", "range"} {
 		profiles, err := scenario.LoadDir(filepath.Join("..", "..", "profiles", dir))
 		if err != nil {
 			t.Error(err)

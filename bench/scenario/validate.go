@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sioserver/sioserver/bench/attack"
 )
 
-// common are the settings of every kind; optional and required those of each.
+// common are the settings of every kind but those in without; optional and required those of each.
 var (
 	common = []string{"title", "kind", "transport", "stay_polling", "deflate", "runs", "peers", "concurrency", "settle"}
 
@@ -22,6 +24,11 @@ var (
 		Latency:   {"clients", "rate", "duration"},
 		Storm:     {"total"},
 		Cluster:   {"clients", "in_flight", "duration"},
+		Attack:    {"clients", "rate", "duration", "window", "peak_mb"},
+		Flood:     {"clients", "rate", "window", "flooders", "events"},
+	}
+	without = map[Kind][]string{
+		Flood: {"deflate", "stay_polling"}, // its clients do what stock clients do
 	}
 	optional = map[Kind][]string{
 		Waves:     {"sample"},
@@ -30,6 +37,8 @@ var (
 		Echo:      {"payload", "warmup"},
 		Latency:   {"payload", "warmup"},
 		Cluster:   {"rooms", "payload", "warmup"},
+		Attack:    {"payload", "attacks", "after", "after_mb", "early"},
+		Flood:     {"payload", "peak_mb"},
 	}
 )
 
@@ -40,24 +49,31 @@ const (
 	maxInFlight        = 64
 	defaultConcurrency = 64
 	maxConcurrency     = 400 // below the listen backlog of every peer
+	defaultAfter       = Duration(time.Minute)
 )
 
-// validate checks p against the settings that its file gave and fills in the defaults.
-func (p *Profile) validate(given map[string]any) error {
+// validate checks p against the settings that its file gave, whose lines are known, and fills in the defaults.
+func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 	need, known := required[p.Kind]
 	if !known {
 		kinds := slices.Sorted(maps.Keys(required))
-		return fmt.Errorf("kind = %q: must be one of %s", p.Kind, joinKinds(kinds))
+		return at(lines["kind"], fmt.Errorf("kind = %q: must be one of %s", p.Kind, joinKinds(kinds)))
 	}
 	var errs []error
-	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, name := range need {
 		if _, ok := given[name]; !ok {
-			refuse("kind %q needs the setting %q", p.Kind, name)
+			errs = append(errs, fmt.Errorf("kind %q needs the setting %q", p.Kind, name))
 		}
 	}
+	// Each refusal begins with the name of its setting.
+	refuse := func(format string, args ...any) {
+		err := fmt.Errorf(format, args...)
+		name, _, _ := strings.Cut(err.Error(), " ")
+		errs = append(errs, at(lines[strings.TrimSuffix(name, ":")], err))
+	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if !slices.Contains(common, name) && !slices.Contains(need, name) && !slices.Contains(optional[p.Kind], name) {
+		has := slices.Contains(common, name) && !slices.Contains(without[p.Kind], name) || slices.Contains(need, name) || slices.Contains(optional[p.Kind], name)
+		if !has {
 			refuse("%s: kind %q has no such setting", name, p.Kind)
 		}
 	}
@@ -82,6 +98,12 @@ func (p *Profile) validate(given map[string]any) error {
 	positive("duration", p.Duration)
 	positive("hold", p.Hold)
 	positive("sample", p.Sample)
+	positive("window", p.Window)
+	positive("after", p.After)
+	atLeast("peak_mb", p.PeakMB, 1)
+	atLeast("after_mb", p.AfterMB, 1)
+	atLeast("flooders", p.Flooders, 1)
+	atLeast("events", p.Events, 1)
 	p.fill(given)
 
 	switch p.Transport {
@@ -116,8 +138,31 @@ func (p *Profile) validate(given map[string]any) error {
 	if p.Warmup < 0 {
 		refuse("warmup = %q: must not be negative", p.Warmup.Std())
 	}
-	errs = append(errs, p.validateSteps(given)...)
+	if p.Early && p.AfterMB == 0 {
+		refuse("early = true: needs the setting \"after_mb\", which ends the wait")
+	}
+	for i, name := range p.Attacks {
+		if _, err := attack.Find(name); err != nil {
+			refuse("attacks = %q: must be among %s", name, strings.Join(attack.Names(), ", "))
+		} else if slices.Contains(p.Attacks[:i], name) {
+			refuse("attacks = %q: is there twice", name)
+		}
+	}
+	if _, ok := given["attacks"]; ok && len(p.Attacks) == 0 {
+		refuse("attacks = []: needs one of %s", strings.Join(attack.Names(), ", "))
+	}
+	for _, err := range p.validateSteps(given) {
+		refuse("%w", err)
+	}
 	return errors.Join(errs...)
+}
+
+// at names the line of an error; 0 is none.
+func at(line int, err error) error {
+	if line == 0 {
+		return err
+	}
+	return fmt.Errorf("line %d: %w", line, err)
 }
 
 func (p *Profile) validateSteps(given map[string]any) (errs []error) {
@@ -152,6 +197,10 @@ func (p *Profile) fill(given map[string]any) {
 	setDefault("sample", func() { p.Sample = Duration(500 * time.Millisecond) })
 	setDefault("settle", func() { p.Settle = Duration(time.Second) })
 	setDefault("warmup", func() { p.Warmup = Duration(500 * time.Millisecond) })
+	if p.Kind == Attack {
+		setDefault("attacks", func() { p.Attacks = attack.Names() })
+		setDefault("after", func() { p.After = defaultAfter })
+	}
 }
 
 func joinKinds(kinds []Kind) string {

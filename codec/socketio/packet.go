@@ -16,6 +16,14 @@ const (
 	BinaryAck
 )
 
+// String returns the name of the type as the protocol has it.
+func (t PacketType) String() string {
+	if t > BinaryAck {
+		return "unknown"
+	}
+	return [...]string{"CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK"}[t]
+}
+
 // DefaultMaxAttachments is how many attachments of one packet the reference accepts.
 const DefaultMaxAttachments = 10
 

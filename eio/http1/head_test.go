@@ -256,6 +256,12 @@ func TestHeader(t *testing.T) {
 	if got := req.Header("nothing"); got != nil {
 		t.Errorf("missing field: %q", got)
 	}
+	for name, want := range map[string]string{"host": "a", "Origin": "", "X": "", "nothing": ""} {
+		got := req.Single(name)
+		if string(got) != want || (got == nil) != (name == "X" || name == "nothing") {
+			t.Errorf("Single(%q) is %#v", name, got)
+		}
+	}
 	if !bytes.Equal(req.Head(), in) {
 		t.Errorf("Head %q", req.Head())
 	}

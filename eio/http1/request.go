@@ -63,6 +63,20 @@ func (r *Request) Header(name string) []byte {
 	return nil
 }
 
+// Single is [Request.Header] for a field that a request may have only once: nil when it has more.
+func (r *Request) Single(name string) (value []byte) {
+	for i := range r.count {
+		f := &r.fields[i]
+		if int(f.nameEnd-f.name) == len(name) && equalFold(r.head[f.name:f.nameEnd], name) {
+			if value != nil {
+				return nil
+			}
+			value = r.head[f.value:f.valueEnd]
+		}
+	}
+	return value
+}
+
 // Headers yields every field, in the order sent, repeated ones each time. Borrowed.
 func (r *Request) Headers() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {

@@ -35,7 +35,7 @@ var (
 )
 
 // CheckUpgrade judges an upgrade request by its method and the values of Upgrade, Sec-WebSocket-Key and
-// Sec-WebSocket-Version, nil where a header is missing (RFC 6455 section 4.2.1). The error is a *HandshakeError. The
+// Sec-WebSocket-Version, nil where a header is missing or repeated (RFC 6455 section 4.2.1). The error is a *HandshakeError. The
 // values are borrowed.
 func CheckUpgrade(method, upgrade, key, version []byte) error {
 	switch {

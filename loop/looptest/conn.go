@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/internal/backend"
@@ -22,10 +23,13 @@ type Conn struct {
 	room    int // bytes taken before the sends block; negative without limit
 	failure error
 	notice  uint32
-	watched bool // by the loop's watcher
-	waiting bool // for a notice
-	ended   bool // the server has closed its sending half
-	hungUp  bool // the peer's end waits for PeerClose
+	watched bool   // by the loop's watcher
+	waiting bool   // for a notice
+	ended   bool   // the server has closed its sending half
+	hungUp  bool   // the peer's end waits for PeerClose
+	paused  bool   // the loop does not read
+	unread  []byte // fed while paused
+	unended error  // the peer's end while paused
 	closed  bool
 	early   []byte // fed while on the way between loops
 	end     error  // the peer's end while on the way between loops
@@ -61,6 +65,10 @@ func (c *Conn) Conn() *loop.Conn { return c.conn }
 func (c *Conn) Feed(b []byte) {
 	if c.attach != nil {
 		c.early = append(c.early, b...)
+		return
+	}
+	if c.paused {
+		c.unread = append(c.unread, b...)
 		return
 	}
 	c.m.driver.Receive(c.conn, append([]byte(nil), b...))
@@ -121,6 +129,8 @@ func (c *Conn) PeerFail(err error) {
 	case c.closed:
 	case c.attach != nil:
 		c.end = err
+	case c.paused:
+		c.unended = err
 	default:
 		c.m.driver.Lose(c.conn, err)
 		c.drop()
@@ -184,6 +194,45 @@ func (c *Conn) HangUp() { c.hungUp = true }
 // HungUp implements the backend.
 func (m *member) HungUp(fd int) bool { return m.conns[fd].hungUp }
 
+// Unacknowledged implements the backend: a peer in memory acknowledges at once.
+func (m *member) Unacknowledged(int) time.Duration { return 0 }
+
+// Pause implements the backend.
+func (m *member) Pause(s backend.Socket) error {
+	c := s.(*Conn)
+	if c.paused {
+		m.tb.Error("looptest: a connection is paused twice")
+	}
+	c.paused = true
+	return nil
+}
+
+// Resume implements the backend: what has come meanwhile is read by Run.
+func (m *member) Resume(s backend.Socket) error {
+	c := s.(*Conn)
+	if !c.paused {
+		m.tb.Error("looptest: a connection is resumed that is not paused")
+	}
+	c.paused = false
+	m.resumed = append(m.resumed, c)
+	return nil
+}
+
+// read delivers what has come while the connection was paused.
+func (c *Conn) read() {
+	if b := c.unread; len(b) > 0 && !c.paused {
+		c.unread = nil
+		c.Feed(b)
+	}
+	if err := c.unended; err != nil && !c.paused {
+		c.unended = nil
+		c.PeerFail(err)
+	}
+}
+
+// Unread is how many bytes wait in the kernel because the connection is paused.
+func (c *Conn) Unread() int { return len(c.unread) }
+
 func (c *Conn) take(b []byte) int {
 	if c.ended {
 		c.m.tb.Errorf("looptest: %d bytes are sent after the end", len(b))
@@ -227,8 +276,8 @@ func (m *member) Unread() bool { return m.unread }
 // Close implements the backend.
 func (m *member) Close(s backend.Socket) {
 	c := s.(*Conn)
-	if c.watched {
-		m.tb.Error("looptest: a watched connection is closed")
+	if c.watched || c.paused {
+		m.tb.Error("looptest: a watched or paused connection is closed")
 	}
 	c.drop()
 }

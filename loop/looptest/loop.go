@@ -27,6 +27,7 @@ type Loops struct {
 	lastFD  int
 
 	arrivals []*Conn // between two loops
+	resumed  []*Conn // not read since
 }
 
 // member is one loop and its backend.
@@ -130,6 +131,12 @@ func (ls *Loops) Run() {
 		again = len(arrivals) > 0
 		for _, c := range arrivals {
 			c.attach()
+		}
+		resumed := ls.resumed
+		ls.resumed = nil
+		again = again || len(resumed) > 0
+		for _, c := range resumed {
+			c.read()
 		}
 		for _, m := range ls.members {
 			if m.takeWake() {

@@ -39,7 +39,8 @@ type Adapter interface {
 	ServerSideEmitAck(ctx context.Context, p Packet) ([]Answer, error)
 	// ServerCount is the number of servers, this one included.
 	ServerCount(ctx context.Context) (int, error)
-	// Close leaves the other servers. No other method is called afterwards.
+	// Close leaves the other servers; it is called once, and may block. Other methods
+	// that still run then, or are called later, return errors.
 	Close() error
 }
 

@@ -205,8 +205,8 @@ func playModel(t *testing.T, seed uint64, steps int) {
 			step(shard, 2)
 		}
 		s := &r.shards[shard]
-		if s.pending.len() != 0 || s.tombs.len() != 0 {
-			t.Fatalf("seed %d: %d pending and %d tombs are left", seed, s.pending.len(), s.tombs.len())
+		if s.pending.Len() != 0 || s.tombs.Len() != 0 {
+			t.Fatalf("seed %d: %d pending and %d tombs are left", seed, s.pending.Len(), s.tombs.Len())
 		}
 	}
 	if got, want := names(r.All()), names(slices.Collect(maps.Keys(m.present))); !slices.Equal(got, want) {

@@ -16,11 +16,7 @@ type Rooms[M any] struct {
 
 // New returns empty rooms with the given number of shards, one a loop.
 func New[M any](shards int) *Rooms[M] {
-	r := &Rooms[M]{shards: make([]shard[M], shards)}
-	for i := range r.shards {
-		r.shards[i].rooms = make(map[string]*room[M])
-	}
-	return r
+	return &Rooms[M]{shards: make([]shard[M], shards)}
 }
 
 // Shards is the number of shards.
@@ -33,7 +29,8 @@ func (r *Rooms[M]) lock(m *Member[M]) *shard[M] {
 }
 
 // Reserve gives m a slot in the shard. From then on it may join rooms, but no
-// broadcast reaches it until Add. It reports false when the shard is full.
+// broadcast reaches it until Add. It reports false when the shard is full or the
+// rooms are closed.
 // placed, unless nil, is called once m has its slot and before [Rooms.Find] can
 // find it, with the shard's lock held. m must not have been reserved before;
 // Remove ends the reservation.
@@ -41,7 +38,9 @@ func (r *Rooms[M]) Reserve(m *Member[M], shard int, placed func()) bool {
 	m.shard = uint16(shard)
 	s := r.lock(m)
 	defer s.mu.Unlock()
-	if n := len(s.free); n > 0 {
+	if s.closed {
+		return false
+	} else if n := len(s.free); n > 0 {
 		m.slot = s.free[n-1]
 		s.free = s.free[:n-1]
 	} else if len(s.list) < MaxSlots {
@@ -174,6 +173,23 @@ func (r *Rooms[M]) RoomsOf(m *Member[M]) []string {
 	return m.names()
 }
 
+// Close makes every later Reserve fail and returns the owners of the members that
+// there are, reserved or present, in no order.
+func (r *Rooms[M]) Close() (owners []M) {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		s.closed = true
+		for _, m := range s.list {
+			if m != nil && m.state != removed {
+				owners = append(owners, m.Owner)
+			}
+		}
+		s.mu.Unlock()
+	}
+	return owners
+}
+
 // In reports whether m is in the room.
 func (r *Rooms[M]) In(m *Member[M], name string) bool {
 	s := r.lock(m)
@@ -239,6 +255,35 @@ func (r *Rooms[M]) Count(name string) (n int) {
 		s.mu.Unlock()
 	}
 	return n
+}
+
+// listBatch is how many rooms Sizes looks at before it gives its lock up for a moment.
+const listBatch = 1024
+
+// Sizes adds the numbers of members of all rooms, reserved ones included, to sizes.
+// It holds a shard's lock for up to 1,024 rooms at a time. A room that exists all
+// the while is counted as it is at some moment on each shard; one that is made or
+// deleted meanwhile may be missing.
+func (r *Rooms[M]) Sizes(sizes map[string]int) {
+	for i := range r.shards {
+		for name, members := range r.shards[i].sizes() {
+			sizes[name] += members
+		}
+	}
+}
+
+func (s *shard[M]) sizes() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sizes := make(map[string]int, len(s.rooms))
+	for name, in := range s.rooms {
+		sizes[name] = in.members // may come twice: the map may change in between
+		if len(sizes)%listBatch == 0 {
+			s.mu.Unlock()
+			s.mu.Lock()
+		}
+	}
+	return sizes
 }
 
 // Len is the number of members that are present.

@@ -255,9 +255,9 @@ func TestConcurrent(t *testing.T) {
 	}
 	for i := range r.shards {
 		s := &r.shards[i]
-		if s.pending.len() != 0 || s.tombs.len() != 0 || len(s.rooms) != 0 || len(s.free) != len(s.list) {
+		if s.pending.Len() != 0 || s.tombs.Len() != 0 || len(s.rooms) != 0 || len(s.free) != len(s.list) {
 			t.Errorf("shard %d: %d pending, %d tombs, %d rooms, %d of %d slots free",
-				i, s.pending.len(), s.tombs.len(), len(s.rooms), len(s.free), len(s.list))
+				i, s.pending.Len(), s.tombs.Len(), len(s.rooms), len(s.free), len(s.list))
 		}
 	}
 }
@@ -293,5 +293,78 @@ func TestAllocs(t *testing.T) {
 		c.Done()
 	}); n != 0 {
 		t.Errorf("a broadcast without changes allocates %v times", n)
+	}
+}
+
+// TestSizes lists many rooms, while some come and go: those that stay are all
+// there, with what they have.
+func TestSizes(t *testing.T) {
+	const stay = 3 * listBatch
+	r := New[*peer](2)
+	for i := range stay {
+		a, b := newPeer(t, r, 0, "a"), newPeer(t, r, 1, "b")
+		r.Join(&a.member, strconv.Itoa(i))
+		if i%2 == 0 {
+			r.Join(&b.member, strconv.Itoa(i), "all")
+		}
+	}
+	mover := newPeer(t, r, 0, "mover")
+	stop := make(chan struct{})
+	var moving sync.WaitGroup
+	moving.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			name := "x" + strconv.Itoa(n%100)
+			r.Join(&mover.member, name)
+			r.Leave(&mover.member, name)
+		}
+	})
+	for range 20 {
+		sizes := make(map[string]int)
+		r.Sizes(sizes)
+		if n := sizes["all"]; n != stay/2 {
+			t.Errorf("all has %d members", n)
+		}
+		for i := range stay {
+			if want := 2 - i%2; sizes[strconv.Itoa(i)] != want {
+				t.Fatalf("room %d has %d members, want %d", i, sizes[strconv.Itoa(i)], want)
+			}
+		}
+		for name, n := range sizes {
+			if name[0] == 'x' && n != 1 {
+				t.Errorf("%s has %d members", name, n)
+			}
+		}
+	}
+	close(stop)
+	moving.Wait()
+}
+
+func BenchmarkSizes(b *testing.B) {
+	r := New[*peer](1)
+	for i := range 100_000 {
+		r.Join(&newPeer(b, r, 0, "p").member, "room "+strconv.Itoa(i))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Sizes(make(map[string]int))
+	}
+}
+
+// TestClosedRooms: closed rooms take no members, and give all that they have.
+func TestClosedRooms(t *testing.T) {
+	r := New[*peer](2)
+	newPeer(t, r, 0, "present")
+	reserve(t, r, 1, "reserved")
+	r.Remove(&newPeer(t, r, 1, "removed").member)
+	wantNames(t, "closed with", r.Close(), "present", "reserved")
+	late := &peer{name: "late"}
+	late.member.Owner = late
+	if r.Reserve(&late.member, 0, nil) {
+		t.Error("closed rooms took a member")
 	}
 }

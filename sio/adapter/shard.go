@@ -4,18 +4,19 @@ import "sync"
 
 // shard is the part of the rooms that belongs to one loop.
 type shard[M any] struct {
-	mu    sync.Mutex
-	rooms map[string]*room[M]
-	list  []*Member[M] // everybody, by slot; nil where free
-	free  []uint32
-	live  int // members that are present
+	mu     sync.Mutex
+	rooms  map[string]*room[M] // nil until the first is made
+	list   []*Member[M]        // all members, by slot; nil where free
+	free   []uint32
+	live   int  // members that are present
+	closed bool // takes no more members
 
 	observer *observer[M] // nil unless Observe was called
 
-	seq     uint64        // the number of the last broadcast
-	pending fifo[bool]    // the broadcasts from number seq-len+1 to seq: done or not
-	tombs   fifo[tomb[M]] // what ended while broadcasts were pending, oldest first
-	_       [64]byte      // keeps neighbours off this cache line
+	seq     uint64           // the number of the last broadcast
+	pending serials[bool]    // the broadcasts from number seq-len+1 to seq: done or not
+	tombs   serials[tomb[M]] // what ended while broadcasts were pending, oldest first
+	_       [64]byte         // keeps neighbours off this cache line
 }
 
 // tomb is a membership, or a place in the list when room is nil, that ended
@@ -30,6 +31,9 @@ func (s *shard[M]) join(m *Member[M], name string) {
 	r := s.rooms[name]
 	if r == nil {
 		r = &room[M]{name: name}
+		if s.rooms == nil {
+			s.rooms = make(map[string]*room[M])
+		}
 		s.rooms[name] = r
 	} else if m.find(r) >= 0 {
 		return
@@ -72,7 +76,7 @@ func (s *shard[M]) leave(m *Member[M], i int) {
 	if r.members--; r.members == 0 {
 		delete(s.rooms, r.name)
 	}
-	if s.pending.len() == 0 {
+	if s.pending.Len() == 0 {
 		s.drop(r, pos)
 		return
 	}
@@ -113,7 +117,7 @@ func (s *shard[M]) remove(m *Member[M]) {
 	}
 	m.state = removed
 	m.left = s.seq
-	if s.pending.len() > 0 {
+	if s.pending.Len() > 0 {
 		s.tombs.push(tomb[M]{pos: m.slot, left: s.seq})
 		return
 	}
@@ -127,13 +131,13 @@ func (s *shard[M]) release(slot uint32) {
 
 // settle notes that broadcast n is done and buries what no pending one needs.
 func (s *shard[M]) settle(n uint64) {
-	oldest := s.seq + 1 - uint64(s.pending.len())
-	s.pending.items()[n-oldest] = true
-	for s.pending.len() > 0 && s.pending.items()[0] {
+	oldest := s.seq + 1 - uint64(s.pending.Len())
+	s.pending.Items()[n-oldest] = true
+	for s.pending.Len() > 0 && s.pending.Items()[0] {
 		s.pending.pop()
 		oldest++
 	}
-	for s.tombs.len() > 0 && s.tombs.items()[0].left < oldest {
+	for s.tombs.Len() > 0 && s.tombs.Items()[0].left < oldest {
 		t := s.tombs.pop()
 		if t.room != nil {
 			s.drop(t.room, t.pos)

@@ -1,9 +1,8 @@
 // Package clientbundle serves the browser client's files, such as
 // /socket.io/socket.io.js, the way the reference server does.
 //
-// sio creates one Handler from the file system it was configured with and
-// asks Match for each request target under its path; what matches goes to the
-// Handler, everything else to the engine. Handlers are immutable after New and
+// sio creates one Handler from the file system it was configured with, and has
+// it serve Names under its path; everything else goes to the engine. Handlers are immutable after New and
 // safe for concurrent use. They must not run on an event loop: the first
 // request for a file compresses it.
 //

@@ -17,15 +17,13 @@ var names = [...]string{
 	"socket.io.msgpack.min.js",
 }
 
-// isFile reports whether name is that of a bundle's file or of its source map.
-func isFile(name string) bool {
-	name = strings.TrimSuffix(name, ".map")
+// Names are the names of all files that a bundle may have.
+func Names() []string {
+	var all []string
 	for _, n := range names {
-		if n == name {
-			return true
-		}
+		all = append(all, n, n+".map")
 	}
-	return false
+	return all
 }
 
 // contentType gives the media type for the file called name.
@@ -34,17 +32,4 @@ func contentType(name string) string {
 		return mapType
 	}
 	return scriptType
-}
-
-// Match reports whether target, the raw request target, asks for a file of
-// the client bundle of a server mounted at path. Slashes at the end of path do
-// not matter, a query in target is ignored, case counts and escapes are not
-// resolved. It allocates nothing and is safe for concurrent use.
-func Match(target, path string) bool {
-	rest, ok := strings.CutPrefix(target, strings.TrimRight(path, "/"))
-	if !ok || !strings.HasPrefix(rest, "/") {
-		return false
-	}
-	rest, _, _ = strings.Cut(rest[1:], "?")
-	return isFile(rest)
 }

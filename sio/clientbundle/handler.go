@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 
 	"github.com/sioserver/sioserver/eio/http1"
 )
@@ -28,11 +29,9 @@ func New(fsys fs.FS) *Handler {
 	if fsys == nil {
 		return h
 	}
-	for _, n := range names {
-		for _, name := range [...]string{n, n + ".map"} {
-			if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
-				h.files[name] = &file{fsys: fsys, name: name}
-			}
+	for _, name := range Names() {
+		if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
+			h.files[name] = &file{fsys: fsys, name: name}
 		}
 	}
 	if v := version(fsys); v != "" {
@@ -54,6 +53,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, missing, http.StatusNotFound)
 		return
 	}
+	w.Header().Set("Vary", "Accept-Encoding")
 	if h.fresh(r.Header.Get("If-None-Match")) {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -73,11 +73,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if encoding != identity {
 		header.Set("Content-Encoding", encoding)
 	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		// Without this flush net/http may add a Content-Length; the reference
-		// streams. A writer that can't flush is free to choose.
-		_ = http.NewResponseController(w).Flush()
 		_, _ = w.Write(body) // the peer is gone when this fails
 	}
 }

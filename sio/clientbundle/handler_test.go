@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -76,7 +77,8 @@ func TestFiles(t *testing.T) {
 				"Content-Type":     "application/javascript; charset=utf-8",
 				"ETag":             `"4.8.4"`,
 				"Content-Encoding": "",
-				"Content-Length":   "",
+				"Content-Length":   strconv.Itoa(len(content(name))),
+				"Vary":             "Accept-Encoding",
 			}
 			if strings.HasSuffix(name, ".map") {
 				want["Content-Type"] = "application/json; charset=utf-8"
@@ -108,6 +110,9 @@ func TestNotModified(t *testing.T) {
 			response, body := get(t, h, "GET", "/socket.io/socket.io.js", "If-None-Match", c.match)
 			if response.StatusCode != c.status {
 				t.Fatalf("status %d, want %d", response.StatusCode, c.status)
+			}
+			if got := response.Header.Get("Vary"); got != "Accept-Encoding" {
+				t.Errorf("Vary %q", got)
 			}
 			if c.status != http.StatusNotModified {
 				return
@@ -145,6 +150,13 @@ func TestEncoding(t *testing.T) {
 				response, body := get(t, h, "GET", "/socket.io/socket.io.min.js", "Accept-Encoding", c.accept)
 				if got := response.Header.Get("Content-Encoding"); got != c.want {
 					t.Fatalf("Content-Encoding %q, want %q", got, c.want)
+				}
+				if got := response.Header.Get("Vary"); got != "Accept-Encoding" {
+					t.Errorf("Vary %q", got)
+				}
+				head, _ := get(t, h, "HEAD", "/socket.io/socket.io.min.js", "Accept-Encoding", c.accept)
+				if got := head.ContentLength; got != int64(len(body)) {
+					t.Errorf("HEAD has Content-Length %d, GET %d bytes", got, len(body))
 				}
 				if got := decode(t, c.want, body); got != content("socket.io.min.js") {
 					t.Fatalf("decodes to %d bytes that are not the file", len(got))

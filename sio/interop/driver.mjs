@@ -1,8 +1,9 @@
 // Real socket.io-client instances, driven and reporting as lines.mjs says. Among a
 // client's options may be the npm packages to use: package is the client itself,
 // parser its parser; answer, what it acknowledges events with, null for never; brief,
-// that it reports the lengths of arguments; and over, the client whose connection it
-// shares.
+// that it reports the lengths of arguments; over, the client whose connection it
+// shares; flood, how many events "n" it emits at once before it is connected, each with
+// its number and size bytes or characters.
 import { obey, pack, report, unpack } from "./lines.mjs";
 
 const clients = new Map();
@@ -16,7 +17,7 @@ function onAny(socket, listener) {
   socket.onevent = ({ id, data }) => listener(...data, ...(id === undefined ? [] : [socket.ack(id)]));
 }
 
-async function open({ client, url, options: { package: name = "socket.io-client", parser, answer = "answer", brief, over, ...options } = {} }) {
+async function open({ client, url, options: { package: name = "socket.io-client", parser, answer = "answer", brief, over, flood, ...options } = {} }) {
   const { io, default: connect } = await import(name);
   if (parser) options.parser = (await import(parser)).default;
   const socket = over
@@ -38,6 +39,10 @@ async function open({ client, url, options: { package: name = "socket.io-client"
     report(client, "event", { text: event, args: pack(brief ? args.map((a) => a.length ?? a) : args) });
     if (answer !== null) acknowledge?.(unpack(answer), ...args);
   });
+  if (flood) {
+    const padding = flood.binary ? Buffer.alloc(flood.size) : "x".repeat(flood.size);
+    for (let i = 0; i < flood.n; i++) socket.emit("n", i, padding);
+  }
 }
 
 const actions = {

@@ -2,13 +2,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
-	"runtime"
-	"runtime/metrics"
+	"regexp"
+	"syscall"
+	"time"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
@@ -19,7 +20,18 @@ func main() {
 	keep := flag.Bool("keep-request", false, "keep each client's handshake request")
 	by := flag.String("adapter", "", "join other servers through the Redis of the environment variable REDIS_URL: pubsub, sharded or streams")
 	deflate := flag.Bool("deflate", false, "compress WebSocket messages of 64 bytes and more")
+	var with features
+	flag.BoolVar(&with.dynamic, "dynamic", false, "serve every namespace whose name begins with /dynamic-")
+	flag.BoolVar(&with.nethttp, "nethttp", false, "serve through a server of net/http")
+	files := flag.Uint64("files", 0, "how many files may be open, if not 0")
 	flag.Parse()
+	if *files > 0 {
+		limit := syscall.Rlimit{Cur: *files, Max: *files}
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			fmt.Fprintln(os.Stderr, "Error:", err)
+			os.Exit(1)
+		}
+	}
 	cfg := sio.Config{DiscardRequest: !*keep, NoClient: true}
 	if *deflate {
 		cfg.PerMessageDeflate = &eio.PerMessageDeflate{Threshold: 64}
@@ -32,13 +44,16 @@ func main() {
 		}
 		cfg.Adapter = joined
 	}
-	if err := serve(cfg, *inline); err != nil {
+	if err := serve(cfg, *inline, with); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(cfg sio.Config, inline bool) error {
+// features are what a scenario can need beyond the events of every server.
+type features struct{ dynamic, nethttp bool }
+
+func serve(cfg sio.Config, inline bool, with features) error {
 	server, err := sio.New(cfg)
 	if err != nil {
 		return err
@@ -63,21 +78,27 @@ func serve(cfg sio.Config, inline bool) error {
 	sio.On(server, "room", func(_ context.Context, s *sio.Socket, to sio.Args2[string, string]) error {
 		return server.To(to.A).Emit("message", to.B)
 	}, options...)
-	if err := server.Listen("127.0.0.1:" + os.Getenv("PORT")); err != nil {
+	registerSlow(server)
+	if with.dynamic {
+		server.OfPattern(regexp.MustCompile("^/dynamic-"))
+	}
+	go answer(server, os.Stdin)
+	address := "127.0.0.1:" + os.Getenv("PORT")
+	if with.nethttp {
+		return serveHTTP(server, address)
+	}
+	if err := server.Listen(address); err != nil {
 		return err
 	}
-	go answerFigures()
 	return server.Serve()
 }
 
-// answerFigures answers the harness's questions about the heap.
-func answerFigures() {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	for questions := bufio.NewScanner(os.Stdin); questions.Scan(); {
-		if questions.Text() == "live" {
-			runtime.GC()
-		}
-		metrics.Read(sample)
-		fmt.Printf("{\"heap_used\":%d}\n", sample[0].Value.Uint64())
+// serveHTTP serves through net/http, with the time-out that every such server should have.
+func serveHTTP(server *sio.Server, address string) error {
+	handler, err := server.Handler()
+	if err != nil {
+		return err
 	}
+	outer := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	return outer.ListenAndServe()
 }

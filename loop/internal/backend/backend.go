@@ -2,7 +2,10 @@
 // sockets under gnet, goroutines over a net.Conn, or memory in tests.
 package backend
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // Socket is one connection's transport. Only its identity and descriptor matter
 // to the loop.
@@ -25,6 +28,14 @@ type Wire interface {
 	// HungUp reports whether the peer's end of the stream has come, though not yet
 	// to the loop.
 	HungUp(fd int) bool
+	// Unacknowledged is for how long the peer's host has acknowledged nothing, though
+	// there was something to acknowledge; 0 when that is not known.
+	Unacknowledged(fd int) time.Duration
+	// Pause stops reading from s. Bytes and the end of the stream wait until Resume;
+	// what was read before may still be reported.
+	Pause(s Socket) error
+	// Resume reads from a paused s again. It precedes Close and Detach, too.
+	Resume(s Socket) error
 	// Watch asks for one notice, carrying id, when fd takes bytes again.
 	// again tells that fd was watched before and not unwatched since.
 	Watch(fd int, id uint32, again bool) error

@@ -1,0 +1,171 @@
+package attack_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/bench/attack"
+	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/sio"
+)
+
+// patience is how long a test waits for what must come; only failures take it.
+const patience = 30 * time.Second
+
+// target serves everything that the attacks need and returns its address: a server of the feature's kind.
+func target(t *testing.T, feature string) string {
+	cfg := sio.Config{NoClient: true}
+	if feature == "deflate" {
+		cfg.PerMessageDeflate = &eio.PerMessageDeflate{}
+	}
+	srv, err := sio.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	srv.OfPattern(regexp.MustCompile("^/dynamic-"))
+	sio.OnAck(srv, "echo", func(_ context.Context, _ *sio.Socket, text string) (string, error) { return text, nil })
+	sio.OnAck(srv, "join", func(_ context.Context, s *sio.Socket, room string) (sio.None, error) {
+		s.Join(room)
+		return sio.None{}, nil
+	})
+	sio.On(srv, "room", func(_ context.Context, _ *sio.Socket, to sio.Args2[string, string]) error {
+		return srv.To(to.A).Emit("message", to.B)
+	})
+	blocks := func(ctx context.Context, s *sio.Socket, _ sio.RawArgs) error {
+		err := s.Emit("started")
+		<-ctx.Done()
+		return err
+	}
+	sio.On(srv, "block", blocks)
+	sio.On(srv, "ignore", blocks)
+	if feature != "nethttp" {
+		if err := srv.Listen("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		return srv.Addr().String()
+	}
+	handler, err := srv.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer := &http.Server{Handler: handler}
+	go outer.Serve(l)
+	t.Cleanup(func() { outer.Close() })
+	return l.Addr().String()
+}
+
+// reached is what each attack has counted when the server has got what it is made of.
+var reached = map[string]map[string]float64{
+	"fragments":      {"connections": 1, "fragments": 1000},
+	"unfinished":     {"connections": 3, "bytes": 3_000_000},
+	"namespaces":     {"namespaces": 64, "abandoned": 128},
+	"sessions":       {"sessions": 64},
+	"unread-polls":   {"unread": 1},
+	"closed":         {"connections": 1, "bytes": 1},
+	"closed-deflate": {"connections": 1, "bytes": 1},
+	"descriptors":    {"exhausted": 1, "joined": 1},
+	"blocked":        {"events": 1024},
+	"departed":       {"departed": 1, "events": 1000},
+	"stalled":        {"stalled": 1, "broadcasts": 2},
+}
+
+func TestEveryAttackReachesAServer(t *testing.T) {
+	for _, a := range attack.All() {
+		t.Run(a.Name, func(t *testing.T) {
+			want := reached[a.Name]
+			if want == nil {
+				t.Fatal("this test does not know what the attack counts")
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			exhaust := func(time.Duration) error { return nil }
+			f := attack.Begin(ctx, a, attack.Target{Addr: target(t, a.Needs), Exhaust: exhaust})
+			defer func() {
+				cancel()
+				f.Leave()
+			}()
+			for {
+				counts, all := f.Outcome().Counts, true
+				for name, least := range want {
+					all = all && counts[name] >= least
+				}
+				if all {
+					return
+				}
+				select {
+				case <-f.Done():
+					t.Fatalf("counted %v, want at least %v", counts, want)
+				case <-time.After(time.Millisecond):
+				}
+			}
+		})
+	}
+}
+
+// A server that is not there is no reason for an attack to spin, or not to end.
+func TestAnAttackOnNothingEnds(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	for _, a := range attack.All() {
+		ctx, cancel := context.WithCancel(t.Context())
+		f := attack.Begin(ctx, a, attack.Target{Addr: addr, Exhaust: func(time.Duration) error { return nil }})
+		for f.Outcome().Counts["cut"] == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		f.Leave()
+		if o := f.Outcome(); o.Counts["connections"] > 0 {
+			t.Errorf("%s: counted %v", a.Name, o.Counts)
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	minute := time.Minute
+	for _, tc := range []struct {
+		name    string
+		outcome attack.Outcome
+		want    string // "" for nothing wrong
+	}{
+		{"unread-polls", attack.Outcome{Lasted: minute, Held: 50}, "50 of 50 connections that read no answer are still held after 60 s"},
+		{"unread-polls", attack.Outcome{Lasted: time.Second, Held: 50}, ""},
+		{"unread-polls", attack.Outcome{Lasted: minute, Held: 3}, ""},
+		{"closed", attack.Outcome{Lasted: minute, Counts: map[string]float64{"longest_s": 30}}, "could send for 30 s after the server's close frame"},
+		{"closed-deflate", attack.Outcome{Lasted: minute, Counts: map[string]float64{"longest_s": 5}}, ""},
+		{"sessions", attack.Outcome{Lasted: minute, Held: 50}, ""},
+	} {
+		a, err := attack.Find(tc.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch err := a.Judge(tc.outcome); {
+		case tc.want == "" && err != nil:
+			t.Errorf("%s, %+v: %v", tc.name, tc.outcome, err)
+		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+			t.Errorf("%s, %+v: %v, want %q", tc.name, tc.outcome, err, tc.want)
+		}
+	}
+	if _, err := attack.Find("smoke"); err == nil {
+		t.Error("an unknown attack is found")
+	}
+}

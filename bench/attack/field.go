@@ -1,0 +1,142 @@
+package attack
+
+import (
+	"context"
+	"maps"
+	"net"
+	"sync"
+	"time"
+)
+
+// pause is the wait before a connection that was refused or cut is replaced.
+const pause = 50 * time.Millisecond
+
+// Target is the server that is attacked.
+type Target struct {
+	Addr string // host and port
+	// Exhaust makes the server's process open files until it has no descriptors left, and keep them for the time.
+	Exhaust func(time.Duration) error
+}
+
+// Field is an attack that goes on, or is over and has not left. It is safe for concurrent use.
+type Field struct {
+	ctx    context.Context
+	target Target
+	begun  time.Time
+	done   chan struct{}
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	counts map[string]float64
+	left   bool
+}
+
+// Begin starts the attack. It ends when the context is done.
+func Begin(ctx context.Context, a Attack, t Target) *Field {
+	f := &Field{
+		ctx: ctx, target: t, begun: time.Now(), done: make(chan struct{}),
+		conns: map[net.Conn]struct{}{}, counts: map[string]float64{},
+	}
+	go func() {
+		defer close(f.done)
+		a.run(f)
+		f.wg.Wait()
+	}()
+	return f
+}
+
+// Done is closed when the attack is over.
+func (f *Field) Done() <-chan struct{} { return f.done }
+
+// Leave waits for the end of the attack and closes its connections.
+func (f *Field) Leave() {
+	<-f.done
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left = true
+	for c := range f.conns {
+		c.Close()
+	}
+	clear(f.conns)
+}
+
+// Outcome is what is known now.
+func (f *Field) Outcome() Outcome {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Outcome{Lasted: time.Since(f.begun), Counts: maps.Clone(f.counts)}
+}
+
+func (f *Field) count(name string, n int) {
+	f.mu.Lock()
+	f.counts[name] += float64(n)
+	f.mu.Unlock()
+}
+
+// atLeast raises a figure to the value.
+func (f *Field) atLeast(name string, value float64) {
+	f.mu.Lock()
+	f.counts[name] = max(f.counts[name], value)
+	f.mu.Unlock()
+}
+
+// remaining is the time until the attack's end.
+func (f *Field) remaining() time.Duration {
+	end, ok := f.ctx.Deadline()
+	if !ok {
+		return time.Minute
+	}
+	return time.Until(end)
+}
+
+// sleep waits, but not beyond the attack's end.
+func (f *Field) sleep(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.ctx.Done():
+	}
+}
+
+// repeat does the work on n goroutines, again and again until the end. Work that fails is counted as cut, and done again
+// after a pause.
+func (f *Field) repeat(n int, work func() error) {
+	for range n {
+		f.wg.Go(func() {
+			for f.ctx.Err() == nil {
+				if err := work(); err != nil && f.ctx.Err() == nil {
+					f.count("cut", 1)
+					f.sleep(pause)
+				}
+			}
+		})
+	}
+}
+
+// dial opens a connection. Its reads and writes fail from the attack's end on. receive is the size of the kernel's
+// receive buffer, 0 for what is usual.
+func (f *Field) dial(receive int) (*raw, error) {
+	conn, err := (&net.Dialer{Control: receiveBuffer(receive)}).DialContext(f.ctx, "tcp4", f.target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.left {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	f.conns[conn] = struct{}{}
+	context.AfterFunc(f.ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	f.counts["connections"]++
+	return newRaw(f, conn), nil
+}
+
+func (f *Field) drop(conn net.Conn) {
+	f.mu.Lock()
+	delete(f.conns, conn)
+	f.mu.Unlock()
+	conn.Close()
+}

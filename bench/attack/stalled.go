@@ -1,0 +1,51 @@
+package attack
+
+import "time"
+
+// stalled lets one connection ask for broadcasts to connections that do not read.
+func stalled(f *Field) {
+	const broadcasts = 5 * time.Millisecond // between two of them
+	f.repeat(10, func() error {
+		c, err := f.dial(4 << 10)
+		if err != nil {
+			return err
+		}
+		defer c.lost()
+		if err := c.join(); err != nil {
+			return err
+		}
+		if err := c.say(`420["join","stalled"]`); err != nil {
+			return err
+		}
+		if _, err := c.next(); err != nil {
+			return err
+		}
+		f.count("stalled", 1)
+		for f.ctx.Err() == nil { // alive, but deaf; the write fails when the server has cut the connection
+			if err := c.say("3"); err != nil {
+				return err
+			}
+			f.sleep(time.Second)
+		}
+		return nil
+	})
+	f.repeat(1, func() error {
+		c, err := f.dial(0)
+		if err != nil {
+			return err
+		}
+		defer c.leave()
+		if err := c.join(); err != nil {
+			return err
+		}
+		go func() { _ = c.chatter() }()
+		message := `42["room","stalled","` + string(filler[:50_000]) + `"]`
+		for {
+			if err := c.say(message); err != nil {
+				return err
+			}
+			f.count("broadcasts", 1)
+			f.sleep(broadcasts)
+		}
+	})
+}

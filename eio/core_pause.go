@@ -1,0 +1,72 @@
+package eio
+
+import "time"
+
+// A session is paused while the upper layer takes no more messages. The peer is
+// not read then, so its silence is not held against it: pongs, probes and upgrades
+// may wait among what is unread. Writing goes on, heartbeats included, for the peer
+// judges by them whether the server is there.
+
+// pause begins a pause. A pong that is owed is no longer waited for: the next ping
+// is due an interval after the last one, however often the session is paused and
+// resumed until then.
+func (c *core) pause(t timing, now time.Duration) {
+	c.paused = true
+	switch {
+	case c.form.v3:
+		if s := c.timers(); s.pongAt == 0 {
+			s.pongAt = now + t.pingTimeout/2
+		}
+	case c.pinged:
+		c.pinged, c.excused = false, true
+		if c.heartbeat += t.pingInterval - t.pingTimeout; c.extended {
+			c.heartbeat = now // the last ping may be long ago
+		}
+	}
+}
+
+// resume ends a pause. What the peer has sent meanwhile is still to be read, so its
+// time starts anew where it is not the server that asks.
+func (c *core) resume(t timing, now time.Duration) {
+	c.paused, c.lost = false, false
+	if c.form.v3 {
+		c.heartbeat = now + t.pingInterval + t.pingTimeout
+	}
+	if s := c.side; s != nil && s.upgradeBy != 0 {
+		s.upgradeBy = now + t.upgradeTimeout
+	}
+}
+
+// beatPaused is the heartbeat of a paused session. A peer that is found to be gone
+// twice in a row, so that nothing of it was taken in between, has left for good.
+func (c *core) beatPaused(fx effects, t timing, now time.Duration) {
+	if fx.unreachable(t.pingInterval + t.pingTimeout) {
+		if c.lost {
+			c.end(fx, TransportClose, nil)
+			return
+		}
+		c.lost = true
+	}
+	c.heartbeat = now + t.pingInterval
+	if !c.form.v3 {
+		c.excused = true
+		c.putBeat(fx, packetPing)
+	}
+}
+
+// pongUnasked answers a ping of protocol 3 that may be unread: the peer does not
+// wait for longer than a timeout. It goes on for one more time after the pause.
+func (c *core) pongUnasked(fx effects, t timing, now time.Duration) {
+	c.side.pongAt = 0
+	if c.paused {
+		c.side.pongAt = now + t.pingTimeout/2
+	}
+	c.putBeat(fx, packetPong)
+}
+
+// putBeat sends a heartbeat, unless a GET fetches something anyway.
+func (c *core) putBeat(fx effects, p *Packet) {
+	if c.state == StateOpen && len(c.queue()) == 0 {
+		c.put(fx, p)
+	}
+}

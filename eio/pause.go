@@ -1,0 +1,118 @@
+package eio
+
+import (
+	"time"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Pause stops taking messages from the peer until Resume, because the upper layer
+// has enough of them: a WebSocket is not read, the answer to a POST waits, and TCP
+// slows the peer down. Messages are not lost and none is delivered meanwhile;
+// those of the read in progress wait in memory. Sending goes on, and so do
+// heartbeats, but what the peer does not say is not held against it. That the peer
+// is gone is found at the second heartbeat that finds it so.
+func (s *Session) Pause() {
+	if s.core.state != StateOpen || s.core.paused {
+		return
+	}
+	s.core.pause(s.home.srv.timing, s.now())
+	if s.core.form.v3 {
+		s.rearm()
+	}
+	if s.ws != nil {
+		s.ws.c.Pause(nil)
+	}
+}
+
+// Resume goes on with what has waited during a pause. It must not be called by
+// [Upper.Message].
+func (s *Session) Resume() {
+	if !s.core.paused {
+		return
+	}
+	s.core.resume(s.home.srv.timing, s.now())
+	s.proceed()
+	s.rearm()
+}
+
+// Paused reports whether the session is paused.
+func (s *Session) Paused() bool { return s.core.paused }
+
+// proceed takes up what waits, in the order in which it was sent, until the session
+// is paused again.
+func (s *Session) proceed() {
+	if side := s.polling; side != nil && side.left != nil {
+		s.proceedPost()
+	}
+	if !s.waits() && s.ws != nil {
+		s.ws.c.Resume()
+	}
+	if !s.waits() && s.polling != nil && s.polling.probe != nil {
+		s.polling.probe.c.Resume()
+	}
+}
+
+// waits reports whether what a WebSocket brings has to wait.
+func (s *Session) waits() bool {
+	return s.core.paused || s.polling != nil && s.polling.left != nil
+}
+
+// proceedPost handles what is left of a POST's body, and answers the POST when
+// that is all.
+func (s *Session) proceedPost() {
+	side := s.polling
+	f := side.left
+	side.left = nil
+	left, done := s.core.posted(s, s.home.srv.timing, s.now(), f.B[f.Start:], side.octets)
+	if done {
+		f.Release()
+		s.acceptPost()
+		return
+	}
+	f.Start = len(f.B) - len(left)
+	side.left = f
+	s.proceedLater()
+}
+
+// proceedLater goes on when others had the loop, unless the session is paused.
+func (s *Session) proceedLater() {
+	if !s.core.paused {
+		s.home.loop.Post((*proceedTask)(s))
+	}
+}
+
+// proceedTask is a session that goes on with a POST's body.
+type proceedTask Session
+
+func (t *proceedTask) Run(*loop.Loop) {
+	s := (*Session)(t)
+	s.proceed()
+	s.rearm()
+}
+
+// acceptPost answers the POST in progress, unless it is gone.
+func (s *Session) acceptPost() {
+	if h := s.polling.post; h != nil {
+		s.polling.post = nil
+		h.acceptPost()
+	}
+}
+
+// dropLeft answers the POST of a session that has ended before all of it was handled.
+func (s *Session) dropLeft() {
+	if side := s.polling; side != nil && side.left != nil {
+		side.left.Release()
+		side.left = nil
+		s.acceptPost()
+	}
+}
+
+// unreachable implements effects. Over polling a peer that is there fetches its
+// heartbeats.
+func (s *Session) unreachable(patience time.Duration) bool {
+	if s.core.webSocket {
+		return s.ws.c.Unreachable(patience)
+	}
+	return !s.core.poll && len(s.core.queue()) > 0
+}

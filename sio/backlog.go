@@ -1,0 +1,151 @@
+package sio
+
+import (
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// load is work that waits: a number of jobs, and the bytes that they hold. Both are
+// one word, so that they change together.
+//
+//	63      40 39                0
+//	|  jobs   |      bytes       |
+type load uint64
+
+const (
+	loadBytes = 40
+	// maxJobs and maxJobBytes are the largest limits of what waits; what passes a
+	// limit before it takes effect fits into a load, too.
+	maxJobs     = 1 << 22
+	maxJobBytes = 1 << 38
+)
+
+func loadOf(jobs, bytes int) load { return load(jobs)<<loadBytes | load(bytes) }
+
+func (l load) jobs() int { return int(l >> loadBytes) }
+
+func (l load) bytes() int64 { return int64(l & (1<<loadBytes - 1)) }
+
+// gauge is a load that changes. It is safe for concurrent use.
+type gauge struct{ v atomic.Uint64 }
+
+func (g *gauge) load() load { return load(g.v.Load()) }
+
+// add returns the load with l in it.
+func (g *gauge) add(l load) load { return load(g.v.Add(uint64(l))) }
+
+func (g *gauge) sub(l load) { g.v.Add(-uint64(l)) }
+
+// take takes l out and returns what is left. It reports false when not all of l is
+// there.
+func (g *gauge) take(l load) (left load, ok bool) {
+	for {
+		have := g.load()
+		if have.jobs() < l.jobs() || have.bytes() < l.bytes() {
+			return have, false
+		}
+		if g.v.CompareAndSwap(uint64(have), uint64(have-l)) {
+			return have - l, true
+		}
+	}
+}
+
+// clear takes everything out.
+func (g *gauge) clear() load { return load(g.v.Swap(0)) }
+
+// limits are how much may wait.
+type limits struct {
+	jobs  int
+	bytes int64
+}
+
+// reached reports whether a load is as large as may be.
+func (m limits) reached(l load) bool { return l.jobs() >= m.jobs || l.bytes() >= m.bytes }
+
+// of returns each of n equal parts; a part is never nothing.
+func (m limits) of(n int) limits {
+	return limits{max(m.jobs/n, 1), max(m.bytes/int64(n), 1)}
+}
+
+// backlog is what waits on one loop. It is safe for concurrent use.
+type backlog struct {
+	waiting  gauge // for all clients of the loop together
+	stranded gauge // for clients that have left: what has to run all the same
+}
+
+// A client that sends faster than its handlers run is paused: its connection is not
+// read, so TCP slows it down, until about half of its backlog is gone. This happens
+// when its own limits are reached, and when its backlog is as large as what is left
+// of the loop's limits. So the larger a backlog, the sooner it has to wait, all
+// together stay within the limits, and a client for which nothing waits can always
+// bring an event.
+
+// hold counts a job that waits, with the bytes that it holds. Safe for concurrent use.
+func (c *client) hold(bytes int) {
+	b, l := &c.part().backlog, loadOf(1, bytes)
+	if c.left.Load() {
+		b.stranded.add(l)
+		return
+	}
+	c.waiting.add(l)
+	b.waiting.add(l)
+}
+
+// unhold counts a job that does not wait any more. Safe for concurrent use.
+func (c *client) unhold(bytes int) {
+	b, l := &c.part().backlog, loadOf(1, bytes)
+	rest, ok := c.waiting.take(l)
+	if !ok {
+		b.stranded.sub(l) // it was held before the client left
+		return
+	}
+	b.waiting.sub(l)
+	if c.throttled.Load() && c.relieved(rest) && c.throttled.CompareAndSwap(true, false) {
+		c.Loop().Post((*resumeTask)(c))
+	}
+}
+
+// leave stops counting what waits for the client against the limits of the others.
+func (c *client) leave() {
+	c.left.Store(true)
+	rest := c.waiting.clear()
+	b := &c.part().backlog
+	b.waiting.sub(rest)
+	b.stranded.add(rest)
+}
+
+// throttle pauses the client when its backlog is too large. It is called, on the
+// loop, when something was added to it.
+func (c *client) throttle() {
+	if !c.congested(c.waiting.load()) {
+		return
+	}
+	c.throttled.Store(true)
+	if c.relieved(c.waiting.load()) && c.throttled.CompareAndSwap(true, false) {
+		return // meanwhile
+	}
+	if !c.Session.Paused() {
+		c.part().counts.pauses.Add(1)
+		c.Session.Pause()
+	}
+}
+
+// congested reports whether a backlog is as large as may be.
+func (c *client) congested(l load) bool { return c.srv.each.reached(l) || c.unspent().reached(l) }
+
+// relieved reports whether a backlog that was too large is small enough to go on.
+func (c *client) relieved(l load) bool {
+	return l == 0 || !c.srv.each.of(2).reached(l) && !c.unspent().of(2).reached(l)
+}
+
+// unspent is what is left of the loop's limits.
+func (c *client) unspent() limits {
+	all, waiting := c.srv.share, c.part().backlog.waiting.load()
+	return limits{all.jobs - waiting.jobs(), all.bytes - waiting.bytes()}
+}
+
+// resumeTask is a client whose backlog has shrunk.
+type resumeTask client
+
+func (t *resumeTask) Run(*loop.Loop) { (*client)(t).Session.Resume() }

@@ -1,0 +1,346 @@
+package sio_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+// flood is events "n" with the numbers from 0 to n-1, each with padding.
+func flood(n, padding int) (events []string) {
+	for i := range n {
+		events = append(events, fmt.Sprintf(`42["n",%d,"%s"]`, i, strings.Repeat("x", padding)))
+	}
+	return events
+}
+
+// counter handles "n": it blocks until it is released, and checks the order.
+type counter struct {
+	t       *testing.T
+	release chan struct{}
+	free    func()
+	begun   atomic.Int64
+	handled atomic.Int64
+}
+
+func newCounter(t *testing.T) *counter {
+	c := &counter{t: t, release: make(chan struct{})}
+	c.free = sync.OnceFunc(func() { close(c.release) })
+	t.Cleanup(c.free)
+	return c
+}
+
+func (c *counter) register(r sio.Registrar) {
+	sio.On(r, "n", func(_ context.Context, s *sio.Socket, a sio.Args2[int64, string]) error {
+		c.begun.Add(1)
+		<-c.release
+		next, _ := s.Data().(int64)
+		if a.A != next {
+			c.t.Errorf("event %d is handled, want %d", a.A, next)
+		}
+		s.SetData(next + 1)
+		c.handled.Add(1)
+		return nil
+	})
+}
+
+// TestBackPressure: a client that sends more than may wait is not read until its
+// handlers have caught up. It loses nothing, is not closed, and is sent to.
+func TestBackPressure(t *testing.T) {
+	const events, padding = 3000, 500
+	for name, cfg := range map[string]sio.Config{
+		"events":        {MaxPending: 10},
+		"bytes":         {MaxPendingBytes: 10_000},
+		"events in all": {MaxPendingTotal: 10, Loops: 1},
+		"bytes in all":  {MaxPendingTotalBytes: 10_000, Loops: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCounter(t)
+			f := serve(t, cfg, func(f *fixture) { c.register(f); echo(f) })
+			w := f.join(t)
+			socket := take(t, "connection", f.connected)
+			sent := make(chan error, 1)
+			go func() {
+				var b []byte
+				for _, e := range flood(events, padding) {
+					b = appendFrame(b, opText, e)
+				}
+				_, err := w.conn.Write(b)
+				sent <- err
+			}()
+			eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+			if st := f.Stats(); st.Pending > 21 || st.PendingBytes > 11_000 {
+				t.Errorf("%d events with %d bytes wait", st.Pending, st.PendingBytes)
+			}
+			if err := socket.Emit("still", "there"); err != nil {
+				t.Fatal(err)
+			}
+			w.want(`42["still","there"]`)
+			c.free()
+			eventually(t, "the events", func() bool { return c.handled.Load() == events })
+			if err := <-sent; err != nil {
+				t.Error(err)
+			}
+			w.alive()
+			if st := f.Stats(); st.Pending != 0 || st.PendingBytes != 0 || st.Unhandled != 0 {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+	t.Run("one large event", func(t *testing.T) {
+		f := serve(t, sio.Config{MaxPendingBytes: 100}, echo)
+		w := f.join(t)
+		take(t, "connection", f.connected)
+		large := `42["echo","` + strings.Repeat("x", 70_000) + `"]`
+		w.send(large, large)
+		w.want(large, large)
+	})
+	t.Run("polling", func(t *testing.T) {
+		c := newCounter(t)
+		f := serve(t, sio.Config{MaxPending: 10}, func(f *fixture) { c.register(f) })
+		p := f.polling(t)
+		p.post("40")
+		take(t, "connection", f.connected)
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			p.post(strings.Join(flood(events, 10), "\x1e"))
+		}()
+		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		select {
+		case <-answered:
+			t.Error("the POST is answered before its events are handled")
+		default:
+		}
+		c.free()
+		take(t, "answer", answered)
+		eventually(t, "the events", func() bool { return c.handled.Load() == events })
+	})
+	t.Run("large events", func(t *testing.T) {
+		// What has come is not all taken in at once.
+		c := newCounter(t)
+		f := serve(t, sio.Config{MaxPending: 1000, MaxPendingBytes: 5_000_000}, func(f *fixture) { c.register(f) })
+		w := f.join(t)
+		take(t, "connection", f.connected)
+		go w.send(flood(20, 900_000)...)
+		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		if st := f.Stats(); st.PendingBytes > 6_000_000 {
+			t.Errorf("%d bytes wait", st.PendingBytes)
+		}
+		c.free()
+		eventually(t, "the events", func() bool { return c.handled.Load() == 20 })
+	})
+	t.Run("TLS through Handler", func(t *testing.T) {
+		c := newCounter(t)
+		f := serve(t, sio.Config{MaxPending: 10}, func(f *fixture) { c.register(f); echo(f) })
+		handler, err := f.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		outer := httptest.NewTLSServer(handler)
+		t.Cleanup(outer.Close)
+		conn, err := tls.Dial("tcp", outer.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := f.upgrade(t, conn, "EIO=4")
+		openPacket(t, w.recv())
+		w.connect("/")
+		take(t, "connection", f.connected)
+		go w.send(flood(events, padding)...)
+		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		c.free()
+		eventually(t, "the events", func() bool { return c.handled.Load() == events })
+		w.alive()
+	})
+	t.Run("connection handlers", func(t *testing.T) {
+		release, entered := make(chan struct{}), make(chan struct{}, 20)
+		free := sync.OnceFunc(func() { close(release) })
+		defer free()
+		f := serve(t, sio.Config{MaxPending: 10}, func(f *fixture) {
+			f.Of("/slow").OnConnection(func(*sio.Socket) { entered <- struct{}{}; <-release })
+			f.Of("/slow").OnDisconnect(func(*sio.Socket, sio.Reason) {})
+			echo(f)
+		})
+		w := f.join(t)
+		for range 10 {
+			w.connect("/slow")
+			take(t, "connection handler", entered) // which does not wait any more: the disconnect handler will
+			w.send("41/slow")
+		}
+		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		w.send("40/slow")
+		free()
+		connectReply(t, "/slow", w.recv())
+		w.alive()
+	})
+	t.Run("middlewares", func(t *testing.T) {
+		c := newCounter(t)
+		f := serve(t, sio.Config{MaxPending: 10, MaxNamespaces: 100}, func(f *fixture) {
+			f.OfPattern(regexp.MustCompile(`^/n\d+$`)).Use(func(*sio.Socket) error { <-c.release; return nil })
+		})
+		w := f.dial(t)
+		for i := range 50 {
+			w.send(fmt.Sprintf("40/n%d", i))
+		}
+		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		c.free()
+		for range 50 {
+			if m := w.recv(); !strings.HasPrefix(m, "40/n") {
+				t.Fatalf("got %q", m)
+			}
+		}
+	})
+}
+
+// TestFairBackPressure: connections for which much waits take the whole total, and
+// one for which nothing waits is served all the same.
+func TestFairBackPressure(t *testing.T) {
+	c := newCounter(t)
+	f := serve(t, sio.Config{MaxPendingTotal: 100, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })
+	const greedy, events = 5, 200
+	for range greedy {
+		w := f.join(t)
+		take(t, "connection", f.connected)
+		w.send(flood(events, 0)...)
+	}
+	eventually(t, "the pauses", func() bool { return f.Stats().Pauses >= greedy })
+	if st := f.Stats(); st.Pending > 100 {
+		t.Errorf("%d events wait", st.Pending)
+	}
+	for range 10 {
+		w := f.join(t)
+		take(t, "connection", f.connected)
+		w.alive()
+		w.alive()
+	}
+	c.free()
+	eventually(t, "the events", func() bool { return c.handled.Load() == greedy*events })
+	if st := f.Stats(); st.Clients != greedy+10 || st.Pending != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestTheGoneDontCount: what waits for clients that have left is dropped, and
+// neither it nor what has to run for them all the same keeps others out.
+func TestTheGoneDontCount(t *testing.T) {
+	c := newCounter(t)
+	f := serve(t, sio.Config{MaxPendingTotal: 100, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })
+	for i := range 10 {
+		w := f.join(t)
+		take(t, "connection", f.connected)
+		w.send(flood(10, 1000)...)
+		eventually(t, "the events", func() bool { return f.Stats().EventsIn == uint64(10*(i+1)) && c.begun.Load() == int64(i+1) })
+		w.conn.Close()
+		eventually(t, "the end", func() bool { return f.Stats().Clients == 0 })
+	}
+	eventually(t, "the drop of what waits", func() bool {
+		st := f.Stats()
+		return st.Pending == 0 && st.PendingBytes == 0 && st.PendingStranded == 10 && st.Unhandled == 90
+	})
+	f.join(t).alive()
+	c.free()
+	eventually(t, "the disconnect handlers", func() bool { return f.Stats().PendingStranded == 0 })
+	if n := c.handled.Load(); n != 10 {
+		t.Errorf("%d events were handled, want those that were begun", n)
+	}
+}
+
+// TestRefusesWhenHandlersNeverEnd: when as many handlers as may wait in all wait
+// for clients that have left, further clients are refused instead of piling up.
+func TestRefusesWhenHandlersNeverEnd(t *testing.T) {
+	c := newCounter(t)
+	f := serve(t, sio.Config{MaxPendingTotal: 3, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })
+	for i := range 3 {
+		w := f.join(t)
+		take(t, "connection", f.connected)
+		w.send(flood(1, 0)...)
+		eventually(t, "the event", func() bool { return c.begun.Load() == int64(i+1) })
+		w.conn.Close()
+		eventually(t, "the end", func() bool { return f.Stats().PendingStranded == i+1 })
+	}
+	w := f.dial(t)
+	w.send("40")
+	w.want(`44{"message":"Server overloaded"}`)
+	if n := f.Stats().PendingOverflows; n != 1 {
+		t.Errorf("%d were counted", n)
+	}
+	c.free()
+	eventually(t, "the disconnect handlers", func() bool { return f.Stats().PendingStranded == 0 })
+	w.send("40")
+	connectReply(t, "/", w.recv())
+	w.alive()
+}
+
+// TestMaxNamespaces: a namespace beyond the limit is refused, the others stay.
+func TestMaxNamespaces(t *testing.T) {
+	f := serve(t, sio.Config{MaxNamespaces: 2}, func(f *fixture) { f.Of("/a"); f.Of("/b"); f.Of("/c"); echo(f) })
+	w := f.join(t, "/", "/a", "/b")
+	w.send("40/c")
+	w.want(`44/c,{"message":"Too many namespaces"}`)
+	w.alive()
+	w.send("41/a", "40/c")
+	connectReply(t, "/c", w.recv())
+	w.alive()
+}
+
+// TestBackPressureEnds: that a client has vanished is noticed though it is not
+// read, also while its handlers block.
+func TestBackPressureEnds(t *testing.T) {
+	c := newCounter(t)
+	f := serve(t, sio.Config{MaxPending: 10, PingInterval: 50e6, PingTimeout: 50e6}, func(f *fixture) { c.register(f) })
+	w := f.join(t)
+	take(t, "connection", f.connected)
+	w.send(flood(100, 0)...)
+	eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+	w.conn.Close()
+	wantReason := func(want string) {
+		t.Helper()
+		if got := take(t, "disconnection", f.disconnected); got != want {
+			t.Errorf("disconnected with %q, want %q", got, want)
+		}
+	}
+	eventually(t, "the end", func() bool { return f.Stats().Clients == 0 })
+	c.free()
+	wantReason("/ transport close")
+}
+
+// TestPausedIsNotTimedOut: the silence of a client that is not read is not held
+// against it, by neither side.
+func TestPausedIsNotTimedOut(t *testing.T) {
+	c := newCounter(t)
+	f := serve(t, sio.Config{MaxPending: 10, PingInterval: 100e6, PingTimeout: 2e9}, func(f *fixture) { c.register(f); echo(f) })
+	w := f.join(t)
+	take(t, "connection", f.connected)
+	w.send(flood(100, 0)...)
+	pings := 0
+	for pings < 24 { // unanswered, for longer than the timeout
+		if w.recv() == "2" {
+			pings++
+		}
+	}
+	w.send("3") // behind the events
+	c.free()
+	eventually(t, "the events", func() bool { return c.handled.Load() == 100 })
+	w.send(`42["echo","alive"]`)
+	for {
+		m := w.recv()
+		if m == "2" {
+			w.send("3")
+			continue
+		}
+		if !bytes.Equal([]byte(m), []byte(`42["echo","alive"]`)) {
+			t.Fatalf("got %q", m)
+		}
+		return
+	}
+}
