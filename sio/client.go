@@ -9,6 +9,7 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/goroutine"
 )
 
 // client is one connection and its sockets. Session and the first socket of
@@ -166,6 +167,7 @@ func (u upper) Opened(s *eio.Session) {
 	c := s.App.(*client)
 	if p := c.part(); p.loop.Load() == nil {
 		p.loop.Store(c.Loop())
+		p.goroutine.Store(goroutine.Current())
 	}
 	if open := c.srv.cfg.OnOpen; open != nil {
 		c.srv.protect("open", func() { open((*Conn)(c)) })

@@ -117,7 +117,7 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 func (o SocketEmitter) post(m message) error {
 	s := o.socket
 	m.mark(s.ns.srv, o.plain, o.volatile)
-	return s.post(m, o.volatile, s.ns.srv.workers.greeted() == s)
+	return s.post(m, o.volatile, s.passes())
 }
 
 func checkEvent(event string) error {

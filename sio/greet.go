@@ -236,6 +236,13 @@ func (w *worker) greet(s *Socket, run func()) {
 	run()
 }
 
+// passes reports whether what the calling goroutine emits to s is not held: it runs
+// the connection handlers of s, or it is the loop, whose inline handlers need not
+// wait for them.
+func (s *Socket) passes() bool {
+	return s.ns.srv.workers.greeted() == s || s.client.part().goroutine.Load() == goroutine.Current()
+}
+
 // greeted is the socket whose connection handler emits something, or nil.
 func (w *workers) greeted() *Socket {
 	if w.greeting.Load() == 0 {

@@ -50,7 +50,9 @@ type part struct {
 	event   Event  // what scratch points to
 	counts  counters
 	held    map[*Socket]*held // what is held for sockets
-	cause   error             // of the close that is under way; nil for none
+	// goroutine is the loop's own: see goroutine.Current.
+	goroutine atomic.Uintptr
+	cause     error // of the close that is under way; nil for none
 
 	backlog backlog
 	_       [64]byte // keeps neighbours off this cache line

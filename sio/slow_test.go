@@ -3,6 +3,7 @@ package sio
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,6 +86,9 @@ func (f *slowClient) connect(polling bool, query ...string) {
 		}
 	})
 	f.lt.Run()
+	for f.Stats().HandlersRunning > 0 {
+		runtime.Gosched() // what is emitted until then is held
+	}
 	f.read() // the CONNECT packet
 	if !polling {
 		f.conn.Block()
