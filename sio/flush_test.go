@@ -54,7 +54,7 @@ func TestFlushWaits(t *testing.T) {
 		if err := s.Flush(t.Context()); err != sio.ErrDisconnected {
 			t.Error(err)
 		}
-		w = f.join(t)
+		f.join(t)
 		s = take(t, "connection", f.connected)
 	}
 }
