@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sioserver/sioserver/internal/safelog"
 )
 
 // Config is what a [Server] is made from. The zero value is the reference
@@ -260,9 +262,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.Fallback == nil {
 		cfg.Fallback = http.NotFoundHandler()
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	return nil
 }
 

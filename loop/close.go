@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -101,15 +102,16 @@ func (c *Conn) discard() {
 }
 
 // part carries out what is on the parting list: all of it, or only what
-// concerns one connection.
+// concerns one connection. What is carried out leaves an empty place until the end,
+// which may not come if a callback ends the goroutine.
 func (l *Loop) part(only *Conn) {
-	kept := 0
 	for i := 0; i < len(l.parting); i++ { // Closed may add to the list
 		p := l.parting[i]
+		if p.c == nil || only != nil && p.c != only {
+			continue
+		}
+		l.parting[i] = parting{}
 		switch {
-		case only != nil && p.c != only:
-			l.parting[kept] = p
-			kept++
 		case p.ticket != nil:
 			l.depart(p)
 		case p.rest:
@@ -120,8 +122,7 @@ func (l *Loop) part(only *Conn) {
 			l.gone(p.c, p.err)
 		}
 	}
-	clear(l.parting[kept:])
-	l.parting = l.parting[:kept]
+	l.parting = slices.DeleteFunc(l.parting, func(p parting) bool { return p.c == nil })
 }
 
 // forget puts the socket into the state in which the backend gives it away: not
@@ -216,6 +217,7 @@ func (l *Loop) gone(c *Conn, err error) {
 	c.flags |= isGone
 	c.sock = nil
 	l.ebb.fell(l.counters.connections.Add(-1))
-	l.callClosed(c, err)
+	h := c.handler
 	c.handler = quiet{}
+	l.callClosed(h, c, err)
 }

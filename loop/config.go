@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+
+	"github.com/sioserver/sioserver/internal/safelog"
 )
 
 const (
@@ -68,8 +70,6 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxQueuedTotal == 0 {
 		c.MaxQueuedTotal = defaultMaxQueuedTotal
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger = safelog.Wrap(c.Logger)
 	return c, nil
 }

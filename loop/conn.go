@@ -8,8 +8,9 @@ import (
 
 // Handler is what a connection calls, on its loop's goroutine. Callbacks may
 // use every method of the connection; what they send or close takes effect
-// when they have returned. A panic in a callback closes the connection with
-// ErrPanic.
+// when they have returned. A callback that panics or ends its goroutine by
+// runtime.Goexit closes the connection with ErrPanic. It must unlock what it locks by
+// runtime.LockOSThread.
 type Handler interface {
 	// Data delivers bytes in the order of the stream, all that one read
 	// gave, at most 64 KiB. b is borrowed until return and may be written to.
@@ -86,21 +87,25 @@ func (c *Conn) wire() backend.Wire {
 func (c *Conn) HungUp() bool { return c.flags&parts == 0 && c.wire().HungUp(int(c.fd)) }
 
 // opened is the burst of a connection having come.
-func (l *Loop) opened(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
+func (l *Loop) opened(c *Conn, t *ticket) {
 	l.begin()
-	c := l.admit(s, remote, t)
+	l.admit(c, t)
 	l.end(c)
-	return c
 }
 
-// admit makes s a connection of l and delivers what its ticket carries.
-func (l *Loop) admit(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
+// newConn makes s a connection, to be admitted.
+func (l *Loop) newConn(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
 	if t.remote.IsValid() {
 		remote = t.remote
 	}
 	c := &Conn{loop: l, handler: quiet{}, sock: s, fd: int32(s.Fd()), ip: remote.Addr().As16(), port: remote.Port()}
 	l.ebb.rose(l.counters.connections.Add(1))
 	l.counters.accepted.Add(1)
+	return c
+}
+
+// admit begins c's life on l and delivers what its ticket carries.
+func (l *Loop) admit(c *Conn, t *ticket) {
 	if t.out != nil {
 		c.out = t.out
 		c.setDirty()
@@ -109,7 +114,6 @@ func (l *Loop) admit(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
 	if len(t.unread) > 0 {
 		c.data(t.unread)
 	}
-	return c
 }
 
 // received is the burst of bytes having arrived for c.

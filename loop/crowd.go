@@ -68,7 +68,7 @@ func (c *Conn) Overflow() {
 // leaveRest ends the life of c for its handler and writes what is queued.
 func (l *Loop) leaveRest(c *Conn, err error) {
 	c.flags &^= parts
-	l.callClosed(c, err)
+	l.callClosed(c.handler, c, err)
 	c.handler = quiet{}
 	c.CloseAfterFlush(overflowLinger)
 	if c.linger != nil {

@@ -24,6 +24,15 @@
 // loop runs after the events that the poller reported together, so that what
 // arrives close together shares one send.
 //
+// # Ends of callbacks
+//
+// A callback or task may return, panic or call runtime.Goexit, as a test's FailNow
+// does; it costs its connection at most. gnet's goroutine must not end, so bursts run
+// on a coroutine (type stand), 60 ns a burst, which is replaced when a callback has
+// ended it. What is left of the burst runs on the next one, which is why all lists of a
+// Loop are complete whenever a callback is on the stack. A callback that blocks stops its
+// loop, and nothing can be done about it.
+//
 // # gnet
 //
 // gnet accepts, reads and closes. The write side is this package's own, because
@@ -53,10 +62,15 @@
 //
 // # Descriptors
 //
-// gnet ends when accept fails, so accept must not run out of descriptors. The
-// kernel hands out the lowest free number, therefore a new connection whose
-// number is close to RLIMIT_NOFILE shows that the process, whoever holds them,
-// is about to run out; it is closed at once and counted as rejected.
+// The kernel hands out the lowest free number, therefore a new connection whose
+// number is close to RLIMIT_NOFILE shows that the process, whatever part of it holds
+// them, is about to run out; it is closed at once and counted as rejected. When accept
+// itself fails, because other parts of the process have taken the last descriptors or
+// the system is short of memory, the loop goes on with its connections and accepts
+// again after a pause; until then new ones wait in the kernel's queue. The log has the
+// first failure, and Stats.AcceptFailures counts them. Connections that move between
+// loops wait for descriptors too; an engine holds 16 in reserve, by which they leave
+// their loops. See type acceptError for how gnet, which would end, is kept from it.
 //
 // # Memory
 //

@@ -28,7 +28,9 @@ func (d Driver) Open(s backend.Socket, remote netip.AddrPort, accept func(*Conn)
 	if !ok {
 		t = &ticket{accept: accept}
 	}
-	return d.l.opened(s, remote, t)
+	c := d.l.newConn(s, remote, t)
+	d.l.opened(c, t)
+	return c
 }
 
 // Receive delivers b to c, unless c is closed.
@@ -63,7 +65,10 @@ func (d Driver) Tick() { d.l.Post(tick{}) }
 func (d Driver) Writable(notice uint32) { d.l.Post(writable(notice)) }
 
 // Shut ends the loop's mailbox after running what is in it.
-func (d Driver) Shut() { d.l.shut() }
+func (d Driver) Shut() {
+	d.l.shut()
+	d.l.stopStands()
+}
 
 // Stats returns the loop's counters.
 func (d Driver) Stats() Stats {

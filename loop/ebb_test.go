@@ -2,7 +2,6 @@ package loop
 
 import (
 	"log/slog"
-	"net/netip"
 	"testing"
 	"time"
 )
@@ -34,7 +33,7 @@ func newTide() *tide {
 // to brings the number of connections to n.
 func (td *tide) to(n int) {
 	for len(td.conns) < n {
-		td.conns = append(td.conns, td.loop.opened(sinkSocket(len(td.conns)), netip.AddrPort{}, &ticket{accept: func(*Conn) Handler { return quiet{} }}))
+		td.conns = append(td.conns, openSink(td.loop, len(td.conns)))
 	}
 	for len(td.conns) > n {
 		last := len(td.conns) - 1

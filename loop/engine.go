@@ -18,6 +18,7 @@ type Engine struct {
 	watcher *watcher
 	maxFD   int           // a connection with a higher descriptor is rejected
 	moves   chan struct{} // has room for the moves that may be under way at once
+	spares  spares        // for as many
 
 	host    host
 	started chan struct{} // gnet has all its loops
@@ -25,9 +26,9 @@ type Engine struct {
 	done    chan struct{} // everything has ended; err is set
 	err     error
 
-	binding   sync.Mutex  // held while a loop is bound
-	refusing  atomic.Bool // StopAccepting
-	listeners []int       // gnet's listening descriptors
+	binding  sync.Mutex  // held while a loop is bound
+	refusing atomic.Bool // StopAccepting
+	doors    doors
 
 	mu        sync.Mutex // guards what follows
 	stopping  bool
@@ -44,8 +45,8 @@ func (e *Engine) Addr() net.Addr { return e.addr }
 // Loops returns the engine's loops. The slice must not be changed.
 func (e *Engine) Loops() []*Loop { return e.loops }
 
-// Done is closed when the engine has ended: after Shutdown, or by itself when
-// accepting a connection failed for good.
+// Done is closed when the engine has ended: after Shutdown, or by itself when the
+// system does not let it wait for events.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
 // Err is nil until Done is closed, and after a Shutdown; otherwise it tells why
@@ -66,6 +67,7 @@ func (e *Engine) Stats() Stats {
 	for _, l := range e.loops {
 		s.add(&l.counters)
 	}
+	s.AcceptFailures = e.doors.failures.Load()
 	return s
 }
 
@@ -79,10 +81,10 @@ func (e *Engine) connections() (n int64) {
 // refuses tells whether the connection that has descriptor fd is not let in.
 // A moved one was let in before.
 func (e *Engine) refuses(fd int, t *ticket) bool {
-	if t.moved || fd > e.maxFD {
-		return fd > e.maxFD
+	if t.moved {
+		return false
 	}
-	return e.refusing.Load() || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
+	return fd > e.maxFD || e.refusing.Load() || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
 }
 
 // addrPortOf is a's address without a zone, and [::]:0 when it has none.

@@ -7,13 +7,13 @@ var (
 	// ErrOverflow closes a connection whose peer is too slow: see
 	// Conn.Overflow.
 	ErrOverflow = errors.New("loop: outbound queue overflow")
-	// ErrPanic closes a connection whose callback panicked.
+	// ErrPanic closes a connection whose callback panicked, or ended its goroutine.
 	ErrPanic = errors.New("loop: callback panicked")
 	// ErrShutdown closes the connections that are open when the engine stops,
 	// and is returned by calls that come too late.
 	ErrShutdown = errors.New("loop: engine is shut down")
 	// ErrStopped is Engine.Err's value when the engine ended without having
-	// been asked to, which means that accepting a connection failed.
+	// been asked to.
 	ErrStopped = errors.New("loop: engine stopped unexpectedly")
 	// ErrLostMove closes a connection that was lost while it moved to another
 	// loop, for the reason that it wraps.

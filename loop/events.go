@@ -34,6 +34,7 @@ func (ev *events) OnTick() (time.Duration, gnet.Action) {
 // OnShutdown runs before gnet's loops end and close the descriptors that wake
 // them.
 func (ev *events) OnShutdown(gnet.Engine) {
+	ev.e.doors.end()
 	for _, r := range ev.e.reactor {
 		r.rest.mu.Lock()
 		r.ended = true
@@ -48,8 +49,10 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	t := ev.e.door
 	switch ctx := gc.Context().(type) {
 	case probe:
+		r.goroutine = goroutine()
+		accepting.Store(r.goroutine, r)
 		r.unbound = r.rest.init(gc.Fd(), ev.e.maxFD)
-		r.loop.turn() // what was posted before the loop was bound
+		r.do(burst{kind: aTurn}) // what was posted before the loop was bound
 		return nil, gnet.None
 	case *ticket:
 		t = ctx
@@ -64,8 +67,9 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		t.opened = true
 	}
 	r.current = gc
-	c := r.loop.opened(gc, addrPortOf(gc.RemoteAddr()), t)
+	c := r.loop.newConn(gc, addrPortOf(gc.RemoteAddr()), t)
 	gc.SetContext(c)
+	r.do(burst{kind: anOpening, c: c, ticket: t})
 	return nil, r.settle(gc)
 }
 
@@ -78,8 +82,7 @@ func (ev *events) OnTraffic(gc gnet.Conn) gnet.Action {
 	}
 	r := c.loop.be.(*reactor)
 	r.current = gc
-	c.loop.received(c, b)
-	r.idle(c)
+	r.do(burst{kind: anArrival, c: c, data: b})
 	return r.settle(gc)
 }
 
@@ -93,6 +96,6 @@ func (ev *events) OnClose(gc gnet.Conn, err error) gnet.Action {
 	if err == nil {
 		err = ErrShutdown
 	}
-	c.loop.lost(c, err)
+	c.loop.be.(*reactor).do(burst{kind: aLoss, c: c, err: err})
 	return gnet.None
 }

@@ -53,6 +53,13 @@ func (f *fanOut) Run(*Loop) {
 }
 
 // TestFanOutAllocatesNothing pins the way from a posted task to the sends.
+func openSink(l *Loop, i int) *Conn {
+	t := &ticket{accept: func(*Conn) Handler { return quiet{} }}
+	c := l.newConn(sinkSocket(i), netip.AddrPort{}, t)
+	l.opened(c, t)
+	return c
+}
+
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, size := range []int{100, 2 * joinLimit} {
 		be := &sink{}
@@ -60,7 +67,7 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 		f := &fanOut{frame: NewFrame()}
 		f.frame.B = append(f.frame.B, make([]byte, size)...)
 		for i := range 100 {
-			f.conns = append(f.conns, l.opened(sinkSocket(i), netip.AddrPort{}, &ticket{accept: func(*Conn) Handler { return quiet{} }}))
+			f.conns = append(f.conns, openSink(l, i))
 		}
 		for _, times := range []int{1, 3} {
 			f.times = times

@@ -29,7 +29,7 @@ type probe struct{}
 func (e *Engine) gnetOptions() []gnet.Option {
 	return []gnet.Option{
 		gnet.WithNumEventLoop(e.cfg.Loops), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
-		gnet.WithTicker(true), gnet.WithLogger(quietLogger{e.cfg.Logger}),
+		gnet.WithTicker(true), gnet.WithLogger(quietLogger{log: e.cfg.Logger, failed: e.doors.because}),
 		gnet.WithSocketRecvBuffer(e.cfg.SocketRecvBuffer), gnet.WithSocketSendBuffer(e.cfg.SocketSendBuffer),
 	}
 }

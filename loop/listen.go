@@ -9,8 +9,8 @@ import (
 )
 
 // fdReserve is the number of descriptors, or an eighth of all if that is less,
-// that are kept free for the rest of the process: gnet ends for good when it
-// can't accept. A move needs up to three for itself while it lasts.
+// that are kept free for the rest of the process. A move needs up to three for
+// itself while it lasts.
 const (
 	fdReserve = 4096
 	maxMoves  = 16
@@ -43,7 +43,11 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
 	}
-	e.listeners = findListeners(port.addr, cfg.Loops, e.maxFD)
+	if err := e.doors.learn(port.addr, e.reactor, e.maxFD); err != nil {
+		e.stop()
+		<-e.done
+		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
+	}
 	return e, nil
 }
 
@@ -72,10 +76,12 @@ func newEngine(cfg Config) (*Engine, error) {
 		cfg:     cfg,
 		maxFD:   maxDescriptor(cfg.Loops),
 		moves:   make(chan struct{}, maxMoves),
+		spares:  make(spares, maxMoves),
 		started: make(chan struct{}),
 		ready:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	e.doors.log = cfg.Logger
 	for i := range cfg.Loops {
 		r := &reactor{e: e}
 		r.rest.visit() // until all loops are bound
@@ -84,7 +90,9 @@ func newEngine(cfg Config) (*Engine, error) {
 		e.loops = append(e.loops, r.loop)
 	}
 	var err error
-	e.watcher, err = newWatcher(e.loops)
+	if e.watcher, err = newWatcher(e.loops); err == nil {
+		e.spares.fill()
+	}
 	return e, err
 }
 

@@ -23,6 +23,7 @@ type Loop struct {
 	closed bool
 
 	batch   []Task // the inbox's twin, being run
+	ran     int    // how many of batch have been
 	armed   bool   // a wake-up is outstanding
 	now     int64  // 0 until Now is asked for in this burst
 	alarm   int64  // when the backend's timer goes off; 0 when it is not set
@@ -39,6 +40,7 @@ type Loop struct {
 	waiting waiting  // for peers that don't take it
 	idle    chan<- struct{}
 	relays  map[*relay]struct{} // the connections that are not the backend's
+	stands  []*stand            // for Contain; as many as calls were nested
 
 	writers  atomic.Int64 // the relays' writing goroutines
 	draining atomic.Bool  // their ends matter

@@ -14,9 +14,11 @@ type Task interface {
 	Run(l *Loop)
 }
 
-type taskFunc func()
+// TaskFunc is a function as a Task.
+type TaskFunc func()
 
-func (f taskFunc) Run(*Loop) { f() }
+// Run implements Task.
+func (f TaskFunc) Run(*Loop) { f() }
 
 // Post hands t to the loop. Tasks run in the order in which they were posted.
 // It reports false, and will not run t, when the loop has ended. It is safe
@@ -39,20 +41,23 @@ func (l *Loop) Post(t Task) bool {
 }
 
 // PostFunc is Post for a function.
-func (l *Loop) PostFunc(f func()) bool { return l.Post(taskFunc(f)) }
+func (l *Loop) PostFunc(f func()) bool { return l.Post(TaskFunc(f)) }
 
 // runMail runs what is in the mailbox and what that posts.
 func (l *Loop) runMail() {
 	for range mailPasses {
-		l.mu.Lock()
-		l.inbox, l.batch = l.batch, l.inbox
-		l.mu.Unlock()
+		if len(l.batch) == 0 {
+			l.mu.Lock()
+			l.inbox, l.batch = l.batch, l.inbox
+			l.mu.Unlock()
+		}
 		if len(l.batch) == 0 {
 			return
 		}
-		for i := 0; i < len(l.batch); {
-			i = l.runTasks(i)
+		for l.ran < len(l.batch) {
+			l.runTasks()
 		}
+		l.ran = 0
 		clear(l.batch)
 		if l.batch = l.batch[:0]; cap(l.batch) > mailKeep {
 			l.batch = nil

@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 		floodServer()
 		return
 	}
+	if os.Getenv(hogEnv) != "" {
+		hogServer()
+		return
+	}
 	warm, err := net.Listen("tcp", "127.0.0.1:0") // the runtime's own poller
 	if err != nil {
 		panic(err)

@@ -22,7 +22,9 @@ type ticket struct {
 // handler that next returns; then what was still queued is written. Bytes that
 // arrive in between wait in the kernel.
 //
-// If the move fails (no descriptor left, the engine stops, the peer is gone)
+// Where descriptors are lacking the move waits for them, up to 30 s, for up to 16
+// connections of the engine. If it fails (no descriptor left, the engine stops, the peer
+// is gone)
 // next is called all the same, unless l has ended, but with a Conn that is
 // closed already; the handler that it returns gets Closed at once, with
 // ErrLostMove or the peer's end, and Stats.LostMoves counts it. If l is c's own
@@ -115,6 +117,7 @@ func (m *lostMove) Run(l *Loop) {
 	remote := m.t.remote
 	c := &Conn{loop: l, handler: quiet{}, ip: remote.Addr().As16(), port: remote.Port(), flags: parts | isGone}
 	l.callAccept(c, m.t.accept)
-	l.callClosed(c, m.err)
+	h := c.handler
 	c.handler = quiet{}
+	l.callClosed(h, c, m.err)
 }

@@ -15,16 +15,19 @@ import (
 
 // reactor is a loop's backend over gnet and the kernel.
 type reactor struct {
-	e       *Engine
-	loop    *Loop
-	el      atomic.Pointer[gnet.EventLoop] // nil until bound
-	unbound error                          // gnet's epoll instance was not found; known to bindLoops
-	current gnet.Conn                      // whose event gnet is handling
-	closing bool                           // current is to be closed
-	timer   *time.Timer
-	iovecs  []unix.Iovec
-	rest    rest
-	turns   atomic.Int32 // that may have kept gnet from its events; only the loop changes it
+	e         *Engine
+	loop      *Loop
+	el        atomic.Pointer[gnet.EventLoop] // nil until bound
+	unbound   error                          // gnet's epoll instance was not found; known to bindLoops
+	goroutine string                         // which gnet runs the loop on
+	current   gnet.Conn                      // whose event gnet is handling
+	closing   bool                           // current is to be closed
+	timer     *time.Timer
+	iovecs    []unix.Iovec
+	rest      rest
+	stand     *stand // runs burst; nil until there is one to run
+	burst     burst
+	turns     atomic.Int32 // that may have kept gnet from its events; only the loop changes it
 
 	// Guarded by rest.mu.
 	turning bool // gnet is running a turn
@@ -75,8 +78,7 @@ func (r *reactor) Run(context.Context) error {
 	r.rest.mu.Lock()
 	r.rest.summoned, r.turning = false, true
 	r.rest.mu.Unlock()
-	r.loop.turn()
-	r.idle(nil)
+	r.do(burst{kind: aTurn})
 	r.rest.mu.Lock()
 	defer r.rest.mu.Unlock()
 	r.turning = false
@@ -193,7 +195,7 @@ func (r *reactor) Close(s backend.Socket) {
 // Detach duplicates the descriptor, so that the original's close does not end
 // the stream.
 func (r *reactor) Detach(s backend.Socket) (any, error) {
-	fd, err := unix.FcntlInt(uintptr(s.Fd()), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := r.e.spares.dup(s.Fd())
 	r.Close(s)
 	return fd, os.NewSyscallError("fcntl", err)
 }
@@ -234,16 +236,27 @@ func (r *reactor) Attach(stream, attached any, failed func(error)) {
 		defer r.e.attaching.Done()
 		r.e.moves <- struct{}{} // a move needs descriptors of its own: few at a time
 		defer func() { <-r.e.moves }()
-		f := os.NewFile(uintptr(stream.(int)), "")
-		nc, err := net.FileConn(f)
-		_ = f.Close()
-		if err == nil {
-			err = r.enroll(nc, attached.(*ticket))
-		}
-		if err != nil {
+		if err := r.enter(stream.(int), attached.(*ticket)); err != nil {
 			failed(err)
 		}
 	}()
+}
+
+// enter opens the stream with descriptor fd, which is consumed, on the loop.
+func (r *reactor) enter(fd int, t *ticket) error {
+	f := os.NewFile(uintptr(fd), "")
+	defer r.e.spares.fill()
+	defer f.Close()
+	for try := 1; ; try++ {
+		nc, err := net.FileConn(f)
+		if err == nil {
+			err = r.enroll(nc, t)
+		}
+		if !scarce(err) || try == moveTries || r.e.isStopping() {
+			return err
+		}
+		time.Sleep(moveRetry)
+	}
 }
 
 // enroll opens nc on the loop and waits for it. nc is consumed.

@@ -91,11 +91,12 @@ func (a *arrival) Run(l *Loop) {
 		l.relays = make(map[*relay]struct{})
 	}
 	l.relays[r] = struct{}{}
-	r.conn = l.admit(r, addrPortOf(r.nc.RemoteAddr()), a.t)
+	r.conn = l.newConn(r, addrPortOf(r.nc.RemoteAddr()), a.t)
 	if !a.t.moved {
 		r.e.relaying.Add(1)
-		go r.read()
+		go r.read() // what it posts comes after this task
 	}
+	l.admit(r.conn, a.t)
 	r.mu.Lock()
 	err := r.err
 	r.mu.Unlock()

@@ -15,6 +15,11 @@ var busyChunks = sync.Pool{New: func() any { return new([busyChunk]byte) }}
 // read is the reading goroutine.
 func (r *relay) read() {
 	defer r.e.relaying.Done()
+	finished := false
+	defer r.survive("Read", &finished, func() {
+		r.chunk, r.chunkErr = nil, ErrPanic
+		r.post()
+	})
 	resting := make([]byte, restingChunk)
 	var busy *[busyChunk]byte
 	defer func() {
@@ -31,6 +36,7 @@ func (r *relay) read() {
 		if n > 0 {
 			r.chunk = b[:n]
 			if !r.post() {
+				finished = true
 				return
 			}
 			<-r.taken
@@ -38,6 +44,7 @@ func (r *relay) read() {
 		if err != nil {
 			r.chunk, r.chunkErr = nil, err
 			r.post()
+			finished = true
 			return
 		}
 		switch {
@@ -48,6 +55,20 @@ func (r *relay) read() {
 			busy = nil
 		}
 	}
+}
+
+// survive is deferred around the calls of the connection's methods, which are not this
+// module's: the connection ends, in whatever way they have ended.
+func (r *relay) survive(where string, finished *bool, otherwise func()) {
+	if *finished {
+		return
+	}
+	p := recover()
+	otherwise()
+	r.mu.Lock()
+	l := r.home
+	r.mu.Unlock()
+	l.report("net.Conn."+where, p)
 }
 
 // post gives the home loop what was read. It is false when nobody wants it.
@@ -69,16 +90,18 @@ func (in *inbound) Run(l *Loop) {
 		}
 		return
 	}
-	switch c := r.conn; {
-	case c == nil:
-	case c.flags&(moves|isPaused) != 0:
+	c := r.conn
+	if c != nil && c.flags&(moves|isPaused) != 0 {
 		r.held = true // moveTo takes it along, Resume delivers it
 		return
+	}
+	defer func() { r.taken <- struct{}{} }()
+	switch {
+	case c == nil:
 	case r.chunkErr != nil:
 		c.ended(r.chunkErr)
 	default:
 		l.counters.bytesIn.Add(int64(len(r.chunk)))
 		c.data(r.chunk)
 	}
-	r.taken <- struct{}{}
 }

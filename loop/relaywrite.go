@@ -140,8 +140,18 @@ func (r *relay) Close(backend.Socket) {
 	r.mu.Unlock()
 }
 
+// close closes the connection.
+func (r *relay) close() {
+	finished := false
+	defer r.survive("Close", &finished, func() {})
+	_ = r.nc.Close()
+	finished = true
+}
+
 // cut closes the connection underneath, which does not wait for the peer.
 func (r *relay) cut() {
+	finished := false
+	defer r.survive("Close", &finished, func() {})
 	nc := r.nc
 	for {
 		over, ok := nc.(interface{ NetConn() net.Conn })
@@ -151,12 +161,22 @@ func (r *relay) cut() {
 		nc = over.NetConn()
 	}
 	_ = nc.Close()
+	finished = true
 }
 
 // write is the writing goroutine, started by l.
 func (r *relay) write(l *Loop) {
-	defer r.e.relaying.Done()
-	defer l.writerEnds()
+	over := false
+	defer func() {
+		if over {
+			l.writerEnds()
+			r.e.relaying.Done()
+		}
+	}()
+	defer r.survive("Write", &over, func() {
+		r.fail(ErrPanic)
+		go r.write(l) // for what else is to be done
+	})
 	for {
 		r.mu.Lock()
 		out, ending := r.out, r.ending
@@ -173,8 +193,9 @@ func (r *relay) write(l *Loop) {
 			bufferPool.Put(out)
 		case r.end:
 			r.mu.Unlock()
-			_ = r.nc.Close()
-			ending.Stop()
+			over = true
+			defer ending.Stop()
+			r.close()
 			return
 		case r.fin:
 			r.fin = false
@@ -183,6 +204,7 @@ func (r *relay) write(l *Loop) {
 		default:
 			r.writing = false
 			r.mu.Unlock()
+			over = true
 			return
 		}
 	}

@@ -1,41 +1,62 @@
 package loop
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+)
 
 // rescue is deferred around every call out of the loop: a panic there costs
-// the connection c (if there is one), not the process.
-func (l *Loop) rescue(c *Conn, where string) {
-	p := recover()
-	if p == nil {
+// the connection c (if there is one), not the process. So does runtime.Goexit, of
+// which finished being false tells: then the burst goes on elsewhere (type burst).
+func (l *Loop) rescue(c *Conn, where string, finished *bool) {
+	runtime.UnlockOSThread() // see type stand
+	if *finished {
 		return
 	}
-	l.counters.panics.Add(1)
-	l.log.Error("loop: callback panicked", "in", where, "panic", p, "stack", string(debug.Stack()))
+	p := recover()
 	if c != nil {
 		c.closeWith(ErrPanic)
 	}
+	l.report(where, p)
 }
 
-// runTasks runs the batch from i on, up to its end or the first task that
-// panics, and returns where to go on.
-func (l *Loop) runTasks(i int) (next int) {
-	defer l.rescue(nil, "Task.Run")
-	for next = i; next < len(l.batch); {
-		t := l.batch[next]
-		next++
-		t.Run(l)
+// report accounts for a call that has not returned. p is what recover has returned. It is
+// safe for concurrent use.
+func (l *Loop) report(where string, p any) {
+	if p == nil {
+		p = "runtime.Goexit"
 	}
-	return next
+	l.counters.panics.Add(1)
+	l.log.Error("loop: callback panicked", "in", where, "panic", p, "stack", string(debug.Stack()))
+}
+
+// runTasks runs what has not been run of the batch, up to its end or the first
+// task that panics.
+func (l *Loop) runTasks() {
+	finished := false
+	defer l.rescue(nil, "Task.Run", &finished)
+	for l.ran < len(l.batch) {
+		t := l.batch[l.ran]
+		l.ran++
+		t.Run(l)
+		runtime.UnlockOSThread() // see type stand
+	}
+	finished = true
 }
 
 func (l *Loop) callExpired(t *Timer) {
-	defer l.rescue(nil, "TimerHandler.Expired")
+	finished := false
+	defer l.rescue(nil, "TimerHandler.Expired", &finished)
 	t.handler.Expired(t)
+	finished = true
 }
 
 func (l *Loop) callAccept(c *Conn, accept func(*Conn) Handler) {
-	defer l.rescue(c, "accept")
-	if h := accept(c); h != nil {
+	finished := false
+	defer l.rescue(c, "accept", &finished)
+	h := accept(c)
+	finished = true
+	if h != nil {
 		c.handler = h
 		return
 	}
@@ -43,13 +64,17 @@ func (l *Loop) callAccept(c *Conn, accept func(*Conn) Handler) {
 }
 
 func (l *Loop) callData(c *Conn, b []byte) {
-	defer l.rescue(c, "Handler.Data")
+	finished := false
+	defer l.rescue(c, "Handler.Data", &finished)
 	c.handler.Data(c, b)
+	finished = true
 }
 
 func (l *Loop) callFlushed(c *Conn) {
-	defer l.rescue(c, "Handler.Flushed")
+	finished := false
+	defer l.rescue(c, "Handler.Flushed", &finished)
 	c.handler.Flushed(c)
+	finished = true
 }
 
 func (l *Loop) callBlocked(c *Conn) {
@@ -57,11 +82,15 @@ func (l *Loop) callBlocked(c *Conn) {
 	if !ok || c.flags&parts != 0 {
 		return
 	}
-	defer l.rescue(c, "BlockedHandler.Blocked")
+	finished := false
+	defer l.rescue(c, "BlockedHandler.Blocked", &finished)
 	h.Blocked(c)
+	finished = true
 }
 
-func (l *Loop) callClosed(c *Conn, err error) {
-	defer l.rescue(nil, "Handler.Closed")
-	c.handler.Closed(c, err)
+func (l *Loop) callClosed(h Handler, c *Conn, err error) {
+	finished := false
+	defer l.rescue(nil, "Handler.Closed", &finished)
+	h.Closed(c, err)
+	finished = true
 }

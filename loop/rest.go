@@ -80,7 +80,7 @@ var past = time.Unix(1, 0)
 // added, among the descriptors up to maxFD: gnet does not tell it. Only where the
 // socket is, its registration can be set to what it is.
 func (r *rest) init(probe, maxFD int) error {
-	for fd := 0; fd <= maxFD; fd++ {
+	for _, fd := range descriptors(maxFD) {
 		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLPRI, Fd: int32(probe)}
 		if fd == probe || unix.EpollCtl(fd, unix.EPOLL_CTL_MOD, probe, &event) != nil {
 			continue

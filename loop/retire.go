@@ -26,11 +26,14 @@ func localAddr(fd int) (netip.AddrPort, error) {
 	return netip.AddrPort{}, fmt.Errorf("loop: unexpected socket address %T", sa)
 }
 
-// findListeners returns the n descriptors that listen on addr. gnet does not
-// tell them; they are among the lowest, being opened at start.
-func findListeners(addr netip.AddrPort, n, maxFD int) []int {
+// findListeners returns the n descriptors up to highest that listen on addr. gnet
+// does not report them.
+func findListeners(addr netip.AddrPort, n, highest int) []int {
 	var found []int
-	for fd := 0; fd <= maxFD && len(found) < n; fd++ {
+	for _, fd := range descriptors(highest) {
+		if len(found) == n {
+			break
+		}
 		if v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || v == 0 {
 			continue
 		}
@@ -44,7 +47,10 @@ func findListeners(addr netip.AddrPort, n, maxFD int) []int {
 // retire closes listening sockets that gnet goes on owning, by putting another
 // socket in their place: one that listens too, so that gnet's accept finds
 // nothing rather than an error, but where nobody can connect to.
-func retire(listeners []int) error {
+func retire(listeners []door) error {
+	if len(listeners) == 0 {
+		return nil
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
@@ -57,7 +63,7 @@ func retire(listeners []int) error {
 		return os.NewSyscallError("listen", err)
 	}
 	for _, ln := range listeners {
-		if err := unix.Dup3(fd, ln, unix.O_CLOEXEC); err != nil {
+		if err := unix.Dup3(fd, ln.fd, unix.O_CLOEXEC); err != nil {
 			return os.NewSyscallError("dup3", err)
 		}
 	}

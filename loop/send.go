@@ -126,11 +126,15 @@ func (c *Conn) setDirty() {
 }
 
 // flush writes the connections that are dirty now; those that become dirty
-// meanwhile wait for the turn.
+// meanwhile wait for the turn. The list may have some twice if a callback has ended the
+// goroutine of the last flush.
 func (l *Loop) flush() {
 	n := len(l.dirty)
 	for i := range n {
 		c := l.dirty[i]
+		if c.flags&isDirty == 0 {
+			continue
+		}
 		c.flags &^= isDirty
 		if c.flags&parts == 0 {
 			c.write()

@@ -19,7 +19,7 @@ func (e *Engine) StopAccepting() {
 	if e.refusing.Swap(true) {
 		return
 	}
-	if err := retire(e.listeners); err != nil {
+	if err := e.doors.close(); err != nil {
 		e.cfg.Logger.Warn("loop: listening sockets stay open until shutdown", "error", err)
 	}
 }
@@ -102,6 +102,12 @@ func (e *Engine) stop() {
 	}
 }
 
+func (e *Engine) isStopping() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopping
+}
+
 // finish ends what gnet's end leaves behind. gnet's loops have ended, so this
 // goroutine may act in their place.
 func (e *Engine) finish(err error) {
@@ -112,19 +118,23 @@ func (e *Engine) finish(err error) {
 	e.stopping = true
 	e.mu.Unlock()
 	e.refusing.Store(true)
-	for _, l := range e.loops {
-		l.closeRelays()
+	for _, r := range e.reactor {
+		r.do(burst{kind: relays})
 	}
 	for _, r := range e.reactor {
-		r.loop.shut()
+		accepting.Delete(r.goroutine)
+		r.do(burst{kind: theEnd})
 		r.stopTimer()
 		r.rest.close()
 	}
-	for _, l := range e.loops {
-		l.closeRelays() // those that the mailboxes brought
+	for _, r := range e.reactor {
+		r.do(burst{kind: relays}) // those that the mailboxes brought
+		r.stand.stop()
+		r.loop.stopStands()
 	}
 	e.relaying.Wait()
 	e.watcher.close()
+	e.spares.close()
 	e.err = err
 	close(e.done)
 }

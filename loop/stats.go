@@ -8,12 +8,16 @@ type Stats struct {
 	Accepted    int64 // ever opened, adopted and moved ones included
 	Rejected    int64 // closed on arrival: over a limit, or stopping
 	Overflows   int64 // given up because their peers were too slow: see Conn.Overflow
-	Panics      int64 // recovered from callbacks and tasks
+	Panics      int64 // callbacks and tasks that ended by a panic or Goexit
 	Discarded   int64 // frames sent to closed connections, or queued when one closed
 	LostMoves   int64 // connections lost on the way to another loop
 	Sends       int64 // send system calls
 	BytesIn     int64
 	BytesOut    int64
+
+	// AcceptFailures is how often accept failed, mostly for lack of descriptors:
+	// then connections wait in the kernel's queue.
+	AcceptFailures int64
 }
 
 type counters struct {

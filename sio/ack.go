@@ -3,6 +3,7 @@ package sio
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -133,11 +134,19 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 	if sink == nil {
 		return
 	}
-	args, err := s.ns.srv.splitAck(append([]byte(nil), h.Data...), attachments)
+	var args RawArgs
+	err := errNoAnswer // if the parser does not return
+	defer func() {
+		if err != nil {
+			sink.gone()
+		}
+	}()
+	args, err = s.ns.srv.splitAck(append([]byte(nil), h.Data...), attachments)
 	if err != nil {
-		sink.gone()
 		s.client.invalid(err)
 		return
 	}
 	sink.reply(args)
 }
+
+var errNoAnswer = errors.New("sio: the parser has not returned")

@@ -16,11 +16,19 @@ const (
 
 // OnRoom adds a hook that is called for each change of a room on this server, one
 // after the other, in order: a room is created, sockets join and leave it, it is
-// deleted. A socket's id is a room that it joins when it connects. The hook runs
-// on the goroutine that makes a change, which may be a loop: it must not block. It
-// makes joining and leaving somewhat slower. Best added before the server listens:
-// what was before is not reported, except that rooms which it knew are deleted.
+// deleted. A socket's id is a room that it joins when it connects. The hook runs on a
+// goroutine of its own, soon after the change, and may block; up to 65,536 changes wait
+// for it, and what comes while so many do is dropped and counted by
+// [Stats.RoomEventsDropped]. It makes joining and leaving somewhat slower. Best added
+// before the server listens: what was before is not reported, except that rooms which
+// it knew are deleted.
 func (ns *Namespace) OnRoom(h func(e RoomEvent)) {
+	q := &roomQueue{srv: ns.srv, hook: h}
+	ns.onRoom(q.add)
+}
+
+// onRoom has h called on the goroutine that makes a change, which may be a loop.
+func (ns *Namespace) onRoom(h func(e RoomEvent)) {
 	ns.updateHooks(func(k *hooks) { k.room = with(k.room, h) })
 	ns.observeRooms()
 }

@@ -147,7 +147,7 @@ func (c *client) invalid(err error) {
 	c.logInvalid(err)
 	for _, s := range c.sockets() {
 		if s.Connected() {
-			c.srv.tellError(s, "", problem)
+			c.Loop().Contain(loop.TaskFunc(func() { c.srv.tellError(s, "", problem) }))
 			s.fail(problem, true)
 		}
 	}
@@ -170,7 +170,7 @@ func (u upper) Opened(s *eio.Session) {
 		p.goroutine.Store(goroutine.Current())
 	}
 	if open := c.srv.cfg.OnOpen; open != nil {
-		c.srv.protect("open", func() { open((*Conn)(c)) })
+		c.srv.protectOn(c.Loop(), "open", func() { open((*Conn)(c)) })
 	}
 	c.startConnectTimer()
 	if c.old() {
@@ -203,7 +203,7 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 		c.srv.tellSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
 	}
 	if over := c.srv.cfg.OnClose; over != nil {
-		c.srv.protect("close", func() { over((*Conn)(c), reason) })
+		c.srv.protectOn(c.Loop(), "close", func() { over((*Conn)(c), reason) })
 	}
 }
 

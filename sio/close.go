@@ -63,10 +63,8 @@ type ousterTask Socket
 func (t *ousterTask) Run(*loop.Loop) {
 	s := (*Socket)(t)
 	if s.state.Load() == stateConnecting {
-		(&refuseTask{s, errClosed}).Run(nil)
+		(&refuseTask{s: s, message: invalidNamespace}).Run(nil)
 	} else {
 		s.Disconnect(false)
 	}
 }
-
-var errClosed = &ConnectError{Message: invalidNamespace}

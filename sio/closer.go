@@ -85,7 +85,7 @@ func (c *closer) next() (job closing, ok bool) {
 func (job closing) run() {
 	defer close(job.err)
 	defer job.ns.forgotten()
-	job.ns.srv.protect("close", func() {
+	job.ns.srv.apart("close", func() {
 		if err := job.ns.adapter.Close(); err != nil {
 			job.ns.srv.cfg.Logger.Warn("sio: can't close the adapter", "namespace", job.ns.name, "error", err)
 			job.err <- err

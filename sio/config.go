@@ -13,6 +13,7 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/internal/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -202,8 +203,8 @@ type Config struct {
 	// Handler serves the requests outside Path; they get a 404 when it is nil.
 	Handler http.Handler
 
-	// OnPanic, when set, is called after a handler has panicked with v; the panic
-	// is also logged and counted. event is its event, or "connection",
+	// OnPanic, when set, is called after a handler has panicked with v, or, v being
+	// [ErrGoexit], has ended its goroutine; this is also logged and counted. event is its event, or "connection",
 	// "middleware", "disconnecting" or "disconnect". s keeps its connection,
 	// except that it is refused when a middleware, and disconnected when a
 	// connection handler has panicked. Called on the goroutine of the handler.
@@ -275,9 +276,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxConnections < 0 {
 		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	if r := cfg.ConnectionStateRecovery; r != nil {
 		own := *r
 		cfg.ConnectionStateRecovery = &own

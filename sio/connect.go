@@ -178,29 +178,65 @@ func (k *middlewareJob) lapses() bool { return true }
 func (k *middlewareJob) drop(*Socket) {}
 
 func (k *middlewareJob) run(s *Socket) {
+	passed, refusal := false, (*refuseTask)(nil)
+	defer func() {
+		switch l := s.client.Loop(); {
+		case passed:
+			l.Post((*welcomeTask)(s))
+		case refusal != nil:
+			l.Post(refusal)
+		default: // user code has not returned
+			l.Post(&refuseTask{s: s, message: errMiddleware.Error()})
+		}
+	}()
 	for _, middleware := range k.middlewares {
 		if s.state.Load() != stateConnecting {
 			return
 		}
 		if err := s.ns.srv.runMiddleware(s, middleware); err != nil {
-			s.client.Loop().Post(&refuseTask{s, err})
+			refusal = s.refusal(err)
 			return
 		}
 	}
-	s.client.Loop().Post((*welcomeTask)(s))
+	passed = true
 }
 
 var errMiddleware = errors.New("internal server error")
 
 func (srv *Server) runMiddleware(s *Socket, middleware func(*Socket) error) (err error) {
-	defer srv.rescue(s, "middleware", func() { err = errMiddleware })
-	return middleware(s)
+	finished := false
+	defer srv.rescue(s, "middleware", &finished, func() { err = errMiddleware })
+	err = middleware(s)
+	finished = true
+	return err
+}
+
+// refusal is what the client is told of a middleware's error. nil, when the error
+// panics in being asked.
+func (s *Socket) refusal(refused error) (t *refuseTask) {
+	finished := false
+	defer s.ns.srv.rescue(s, "middleware", &finished, func() { t = nil })
+	t = &refuseTask{s: s, message: refused.Error()}
+	var refusal *ConnectError
+	if errors.As(refused, &refusal) {
+		t.message = refusal.Message
+		if refusal.Data != nil {
+			var err error
+			if t.data, err = jsonenc.Append(nil, refusal.Data); err != nil {
+				s.ns.srv.reportError(s, "middleware", err)
+				t.data = nil
+			}
+		}
+	}
+	finished = true
+	return t
 }
 
 // refuseTask is a socket that a middleware has refused.
 type refuseTask struct {
-	s   *Socket
-	err error
+	s       *Socket
+	message string
+	data    []byte // JSON, or nil
 }
 
 func (t *refuseTask) Run(*loop.Loop) {
@@ -214,22 +250,10 @@ func (t *refuseTask) Run(*loop.Loop) {
 	}
 	s.release()
 	s.client.forget(s)
-	message, data := t.err.Error(), []byte(nil)
-	var refusal *ConnectError
-	if errors.As(t.err, &refusal) {
-		message = refusal.Message
-		if refusal.Data != nil {
-			var err error
-			if data, err = jsonenc.Append(nil, refusal.Data); err != nil {
-				s.ns.srv.reportError(s, "middleware", err)
-				data = nil
-			}
-		}
-	}
 	if s.client.old() && s.ns.srv.cfg.Parser == nil {
-		s.client.refuseBare(s.ns.name, message, data)
+		s.client.refuseBare(s.ns.name, t.message, t.data)
 	} else {
-		s.client.refuse(s.ns.name, message, data)
+		s.client.refuse(s.ns.name, t.message, t.data)
 	}
 }
 
@@ -257,12 +281,12 @@ func (t *welcomeTask) Run(*loop.Loop) {
 			return
 		}
 	}
+	m := s.welcome() // by the parser: if it panics, the connection still has its time limit
 	c.stopConnectTimer()
 	for _, m := range missed {
 		m.send(c)
 		m.release()
 	}
-	m := s.welcome()
 	m.send(c)
 	m.release()
 	s.logConnected()
@@ -304,12 +328,10 @@ func (k *connectionJob) lapses() bool { return false }
 func (k *connectionJob) drop(*Socket) {}
 
 func (k *connectionJob) run(s *Socket) {
+	defer s.settled()
 	s.worker().greet(s, func() {
-		for _, h := range k.connection {
-			s.ns.srv.runConnection(s, h)
-		}
+		inTurn(k.connection, func(h func(*Socket)) { s.ns.srv.runConnection(s, h) })
 	})
-	s.settled()
 }
 
 // settled drops what only the connecting needed, if asked to.
@@ -320,8 +342,10 @@ func (s *Socket) settled() {
 }
 
 func (srv *Server) runConnection(s *Socket, h func(*Socket)) {
-	defer srv.rescue(s, "connection", func() { s.Disconnect(false) })
+	finished := false
+	defer srv.rescue(s, "connection", &finished, func() { s.Disconnect(false) })
 	h(s)
+	finished = true
 }
 
 // Handshake tells how the socket's client has connected.

@@ -116,23 +116,26 @@ func (j *disconnectJob) drop(*Socket) {}
 
 func (j *disconnectJob) run(s *Socket) {
 	k := s.ns.hooks.Load()
-	srv := s.ns.srv
 	s.mu.Lock()
 	disconnecting, disconnect := s.cold.disconnecting, s.cold.disconnect
 	s.mu.Unlock()
-	for _, h := range k.disconnecting {
-		srv.runHook(s, "disconnecting", func() { h(s, j.reason) })
-	}
-	for _, h := range disconnecting {
-		srv.runHook(s, "disconnecting", func() { h(j.reason) })
-	}
-	s.mu.Lock()
-	s.cold.rooms = nil
-	s.mu.Unlock()
-	for _, h := range k.disconnect {
-		srv.runHook(s, "disconnect", func() { h(s, j.reason) })
-	}
-	for _, h := range disconnect {
-		srv.runHook(s, "disconnect", func() { h(j.reason) })
-	}
+	inTurn([]func(){
+		func() { s.parting("disconnecting", k.disconnecting, j.reason) },
+		func() { s.partingOwn("disconnecting", disconnecting, j.reason) },
+		func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.cold.rooms = nil
+		},
+		func() { s.parting("disconnect", k.disconnect, j.reason) },
+		func() { s.partingOwn("disconnect", disconnect, j.reason) },
+	}, func(step func()) { step() })
+}
+
+func (s *Socket) parting(event string, list []func(*Socket, Reason), reason Reason) {
+	inTurn(list, func(h func(*Socket, Reason)) { s.ns.srv.runHook(s, event, func() { h(s, reason) }) })
+}
+
+func (s *Socket) partingOwn(event string, list []func(Reason), reason Reason) {
+	inTurn(list, func(h func(Reason)) { s.ns.srv.runHook(s, event, func() { h(reason) }) })
 }

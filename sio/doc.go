@@ -45,7 +45,10 @@
 // acknowledgement. An argument that does not fit the handler's type is an
 // [*ArgumentError], and the handler is not called. What a middleware returns
 // refuses the client, with more than a text if it is a [*ConnectError]. A panic is
-// caught, counted, logged and given to [Config.OnPanic]. A packet that the protocol
+// caught, counted, logged and given to [Config.OnPanic]; a handler or hook that ends its
+// goroutine by [runtime.Goexit], as a test's FailNow does, is treated like one that
+// panics, except that an [Inline] handler or packet middleware costs its client the
+// connection. A packet that the protocol
 // does not allow closes the connection ([*PacketError]). [Stats] has the counts,
 // and a [Reason] says why a socket was disconnected.
 //

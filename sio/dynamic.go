@@ -248,7 +248,13 @@ type admitTask struct {
 // decide finds or makes the namespace that the client waits for. The client has
 // arrived there: a namespace that no client enters ends like one that all have left.
 func (t *admitTask) decide() {
-	defer t.s.ns.srv.rescue(t.s, "namespace", nil)
+	finished := false
+	defer t.s.ns.srv.rescue(t.s, "namespace", &finished, nil)
+	t.seek()
+	finished = true
+}
+
+func (t *admitTask) seek() {
 	for !t.s.left() {
 		ns := t.look()
 		if ns == nil {

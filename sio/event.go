@@ -152,43 +152,48 @@ func (e *Event) run(s *Socket) {
 // runAll calls the handlers in their order. It reports whether none of them may
 // have kept the event.
 func (e *Event) runAll(own *table, ownRoute *route) (done bool) {
-	s, srv, whole := e.socket, e.socket.ns.srv, !e.begun
+	whole := !e.begun
 	done = !(whole && e.table.first()) && !own.first()
 	for _, r := range [...]*route{e.route, ownRoute} {
 		done = done && (r == nil || !r.keeps && (e.begun || len(r.inline) == 0))
 	}
+	tables := [...]*table{nil, own}
 	if whole {
-		e.runAny(e.table)
+		tables[0] = e.table
 	}
-	e.runAny(own)
-	if whole && !e.runUse(e.table, false) || !e.runUse(own, false) {
-		return done
-	}
-	for _, r := range [...]*route{e.route, ownRoute} {
+	defer func() {
+		if e.runUse(tables[0], false) && e.runUse(own, false) {
+			e.runRoutes(ownRoute)
+		}
+	}()
+	inTurn(tables[:], e.runAny)
+	return done
+}
+
+// runRoutes calls the handlers of the event's name.
+func (e *Event) runRoutes(ownRoute *route) {
+	var lists [4][]*handler
+	for i, r := range [...]*route{e.route, ownRoute} {
 		if r == nil {
 			continue
 		}
-		lists := [...][]*handler{r.inline, r.queued}
-		if e.begun {
-			lists[0] = nil
+		if !e.begun {
+			lists[2*i] = r.inline
 		}
-		for _, list := range lists {
-			for _, h := range list {
-				if s.state.Load() != stateConnected {
-					return done
-				}
-				srv.runHandler(h, e)
-			}
-		}
+		lists[2*i+1] = r.queued
 	}
-	return done
+	inTurn(lists[:], func(list []*handler) {
+		inTurn(list, func(h *handler) {
+			if e.socket.state.Load() == stateConnected {
+				e.socket.ns.srv.runHandler(h, e)
+			}
+		})
+	})
 }
 
 func (e *Event) runAny(t *table) {
 	if t != nil {
-		for _, h := range t.any {
-			e.socket.ns.srv.runHandler(h, e)
-		}
+		inTurn(t.any, func(h *handler) { e.socket.ns.srv.runHandler(h, e) })
 	}
 }
 
@@ -198,13 +203,24 @@ func (e *Event) runUse(t *table, onLoop bool) bool {
 		return true
 	}
 	for _, h := range t.use {
-		if err := e.socket.ns.srv.runPacketMiddleware(h, e); err != nil {
-			e.socket.ns.srv.countError(e.socket, "sio: event rejected", e.name, err)
-			e.socket.fail(err, onLoop)
+		if !e.passes(h, onLoop) {
 			return false
 		}
 	}
 	return true
+}
+
+// passes calls a packet middleware. One that ends its goroutine rejects the event.
+func (e *Event) passes(h *handler, onLoop bool) bool {
+	err := errMiddleware
+	defer func() {
+		if err != nil {
+			e.socket.ns.srv.countError(e.socket, "sio: event rejected", e.name, err)
+			e.socket.fail(err, onLoop)
+		}
+	}()
+	err = e.socket.ns.srv.runPacketMiddleware(h, e)
+	return err == nil
 }
 
 func (e *Event) recycle() {

@@ -20,16 +20,16 @@ func (j *errorJob) drop(*Socket) {}
 
 func (j *errorJob) run(s *Socket) {
 	srv := s.ns.srv
-	for _, h := range s.ns.hooks.Load().errors {
+	defer func() {
+		s.mu.Lock()
+		var own []func(err error)
+		if s.cold != nil {
+			own = s.cold.errors
+		}
+		s.mu.Unlock()
+		inTurn(own, func(h func(error)) { srv.runHook(s, "error", func() { h(j.err) }) })
+	}()
+	inTurn(s.ns.hooks.Load().errors, func(h func(*Socket, error)) {
 		srv.runHook(s, "error", func() { h(s, j.err) })
-	}
-	s.mu.Lock()
-	var own []func(err error)
-	if s.cold != nil {
-		own = s.cold.errors
-	}
-	s.mu.Unlock()
-	for _, h := range own {
-		srv.runHook(s, "error", func() { h(j.err) })
-	}
+	})
 }

@@ -146,20 +146,24 @@ func TestPanics(t *testing.T) {
 	w.connect("/fragile")
 	w.want("41/fragile,")
 	seen := map[string]bool{}
-	for range 4 {
+	for range 5 {
 		r := take(t, "panic", panics)
-		if r.v != "boom" {
+		want := any("boom")
+		if r.event == "exit" {
+			want = sio.ErrGoexit
+		}
+		if r.v != want {
 			t.Errorf("%s: %v", r.event, r.v)
 		}
 		seen[r.event] = true
 	}
-	if len(seen) != 4 || !seen["boom"] || !seen["inline boom"] || !seen["connection"] || !seen["disconnect"] {
+	if len(seen) != 5 || !seen["exit"] || !seen["boom"] || !seen["inline boom"] || !seen["connection"] || !seen["disconnect"] {
 		t.Errorf("panics were reported for %v", seen)
 	}
 	wantReason(t, f, "/fragile server namespace disconnect")
 	w.alive()
-	if n := f.Stats().HandlerPanics; n != 4 {
-		t.Errorf("%d panics were counted, want 4", n)
+	if n := f.Stats().HandlerPanics; n != 5 {
+		t.Errorf("%d panics were counted, want 5", n)
 	}
 }
 

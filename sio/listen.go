@@ -165,6 +165,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	if e := srv.workers.stop(ctx); err == nil {
 		err = e
 	}
+	if e := srv.roomHooks.wait(ctx); err == nil {
+		err = e
+	}
 	srv.ended.Store(true)
 	for ns := range srv.namespaces.all() {
 		srv.closer.close(ns)

@@ -56,6 +56,6 @@ func (l local) ServerSideEvent(p adapter.Packet, reply func(a adapter.Answer)) {
 	l.ns.serverEvent(p, reply)
 }
 
-func (l local) OnRoom(h func(e adapter.RoomEvent)) { l.ns.OnRoom(h) }
+func (l local) OnRoom(h func(e adapter.RoomEvent)) { l.ns.onRoom(h) }
 
 func (l local) HasRoom(room string) bool { return l.ns.Count(room) > 0 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/loop"
 )
 
 // outgoingFunc is a registered listener for what is sent, known by its address.
@@ -39,19 +40,29 @@ func (ns *Namespace) observe(event string, args []any) *outgoing {
 }
 
 // tell calls the listeners for what the socket is about to be sent, on its loop.
-func (s *Socket) tell(o *outgoing) {
-	for _, l := range s.ns.hooks.Load().outgoing {
-		s.ns.srv.runHook(s, "outgoing", func() { l.call(s, o.event, o.args) })
+func (s *Socket) tell(o *outgoing) { s.client.Loop().Contain(&tellTask{s, o}) }
+
+type tellTask struct {
+	s *Socket
+	o *outgoing
+}
+
+// Run implements loop.Task.
+func (t *tellTask) Run(*loop.Loop) {
+	s := t.s
+	call := func(l *outgoingFunc) {
+		s.ns.srv.runHook(s, "outgoing", func() { l.call(s, t.o.event, t.o.args) })
 	}
-	s.mu.Lock()
-	var own []*outgoingFunc
-	if s.cold != nil {
-		own = s.cold.outgoing
-	}
-	s.mu.Unlock()
-	for _, l := range own {
-		s.ns.srv.runHook(s, "outgoing", func() { l.call(s, o.event, o.args) })
-	}
+	defer func() {
+		s.mu.Lock()
+		var own []*outgoingFunc
+		if s.cold != nil {
+			own = s.cold.outgoing
+		}
+		s.mu.Unlock()
+		inTurn(own, call)
+	}()
+	inTurn(s.ns.hooks.Load().outgoing, call)
 }
 
 // OnAnyOutgoing adds a listener that is called with every event that one of the

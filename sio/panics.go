@@ -1,26 +1,50 @@
 package sio
 
-import "runtime/debug"
+import (
+	"errors"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// User code may end in three ways: it returns, it panics, or it ends its goroutine
+// by runtime.Goexit, as a test's FailNow does. Goexit cannot be prevented: deferred
+// functions run, and nothing else. Therefore what has to follow user code is deferred,
+// or the code runs where the end does no harm: on the socket's worker, which is
+// replaced (type workers), within [loop.Loop.Contain], or apart. A loop survives it
+// anywhere, but what the loop is about, the bytes of one connection, ends with that
+// connection: so it is with an inline handler, the fastest of all.
+
+// ErrGoexit is what [Config.OnPanic] is given for a handler that has called
+// runtime.Goexit.
+var ErrGoexit = errors.New("sio: the handler has ended its goroutine")
 
 // runHandler calls a handler of an event and reports what comes of it.
 func (srv *Server) runHandler(h *handler, e *Event) {
-	s, name := e.socket, e.name
-	defer srv.rescue(s, name, nil)
+	s, name, finished := e.socket, e.name, false
+	defer srv.rescue(s, name, &finished, nil)
 	if err := h.call((*socketContext)(s), e); err != nil {
 		srv.reportError(s, name, err)
 	}
+	finished = true
 }
 
 // runPacketMiddleware calls a packet middleware.
 func (srv *Server) runPacketMiddleware(h *handler, e *Event) (err error) {
-	defer srv.rescue(e.socket, e.name, func() { err = errMiddleware })
-	return h.call((*socketContext)(e.socket), e)
+	finished := false
+	defer srv.rescue(e.socket, e.name, &finished, func() { err = errMiddleware })
+	err = h.call((*socketContext)(e.socket), e)
+	finished = true
+	return err
 }
 
 // runHook calls a handler that is not of an event.
 func (srv *Server) runHook(s *Socket, event string, call func()) {
-	defer srv.rescue(s, event, nil)
+	finished := false
+	defer srv.rescue(s, event, &finished, nil)
 	call()
+	finished = true
 }
 
 // reportError tells the operator and the application of a handler's error.
@@ -44,30 +68,71 @@ func (srv *Server) tellError(s *Socket, event string, err error) {
 
 // protect calls a hook that belongs to no socket: its panic is logged and counted.
 func (srv *Server) protect(event string, call func()) {
+	finished := false
 	defer func() {
-		if v := recover(); v != nil {
+		runtime.UnlockOSThread() // see loop.Contain
+		if !finished {
+			v := ended(recover())
 			srv.stats.panics.Add(1)
 			srv.cfg.Logger.Error("sio: hook panicked", "event", event, "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	call()
+	finished = true
 }
 
-// rescue is deferred around every handler: its panic is logged, counted and
-// reported, and after, which may be nil, limits the damage.
-func (srv *Server) rescue(s *Socket, event string, after func()) {
-	v := recover()
-	if v == nil {
+// protectOn is protect on loop l, whose burst goes on however the hook ends.
+func (srv *Server) protectOn(l *loop.Loop, event string, call func()) {
+	l.Contain(loop.TaskFunc(func() { srv.protect(event, call) }))
+}
+
+// apart is protect for a caller whose goroutine must not end.
+func (srv *Server) apart(event string, call func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		srv.protect(event, call)
+	}()
+	<-done
+}
+
+// rescue is deferred around every handler: one that has not finished is logged, counted
+// and reported, and after, which may be nil, limits the damage.
+func (srv *Server) rescue(s *Socket, event string, finished *bool, after func()) {
+	runtime.UnlockOSThread() // see loop.Contain
+	if *finished {
 		return
 	}
-	stack := debug.Stack()
+	v, stack := ended(recover()), debug.Stack()
 	srv.stats.panics.Add(1)
-	srv.cfg.Logger.Error("sio: handler panicked",
-		"namespace", s.ns.name, "socket", s.ID(), "event", event, "panic", v, "stack", string(stack))
 	if after != nil {
 		after()
 	}
+	srv.cfg.Logger.Error("sio: handler panicked",
+		"namespace", s.ns.name, "socket", s.ID(), "event", event, "panic", v, "stack", string(stack))
 	if srv.cfg.OnPanic != nil {
 		srv.protect(event, func() { srv.cfg.OnPanic(s, event, v, stack) })
+	}
+}
+
+// ended is why user code has not returned, as seen by recover.
+func ended(v any) any {
+	if v == nil {
+		return ErrGoexit
+	}
+	return v
+}
+
+// inTurn calls call with each of list, also when one of the calls ends the goroutine:
+// then the others happen in a deferred function. They must not panic.
+func inTurn[T any](list []T, call func(T)) {
+	i := 0
+	defer func() {
+		if i < len(list) {
+			inTurn(list[i+1:], call)
+		}
+	}()
+	for ; i < len(list); i++ {
+		call(list[i])
 	}
 }

@@ -236,7 +236,7 @@ func (lg *recoveryLog) sweep() {
 			break
 		}
 		lg.mu.Unlock()
-		lg.ns.srv.protect("expire", func() { lg.cfg.OnExpire(e) })
+		lg.ns.srv.apart("expire", func() { lg.cfg.OnExpire(e) })
 		lg.mu.Lock()
 	}
 	defer lg.mu.Unlock()

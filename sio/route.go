@@ -13,7 +13,9 @@ type HandlerOption func(h *handler)
 // Inline makes a handler of a namespace run on the loop of the socket, where it
 // costs least. It promises not to block, not even for [Socket.EmitAck]: all
 // connections of the loop wait for it. The event and its arguments are borrowed
-// until the handler returns; for a later answer see [Event.Reply]. Inline
+// until the handler returns; for a later answer see [Event.Reply]. A handler that ends
+// its goroutine ([runtime.Goexit]) costs its client the connection; one that locks its
+// thread ([runtime.LockOSThread]) must unlock it. Inline
 // handlers see the events of one socket in order, but may overtake earlier
 // events that still wait for their handlers, and the connection handlers. For
 // handlers of a single socket, which always run on its queue, it has no effect,

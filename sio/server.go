@@ -34,6 +34,8 @@ type Server struct {
 
 	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
+	roomHooks tally // hooks of OnRoom that run
+
 	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
 	made     int        // parents so far
 	engine   *loop.Engine
@@ -76,7 +78,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	engine := cfg.engine()
 	if cfg.OnUpgrade != nil {
-		engine.OnUpgrade = func(s *eio.Session) { srv.protect("upgrade", func() { cfg.OnUpgrade(connOf(s)) }) }
+		engine.OnUpgrade = func(s *eio.Session) {
+			srv.protectOn(s.Loop(), "upgrade", func() { cfg.OnUpgrade(connOf(s)) })
+		}
 	}
 	if !cfg.NoClient {
 		bundle := clientbundle.New(cfg.Client)

@@ -135,7 +135,7 @@ func (ns *Namespace) serverEvent(p adapter.Packet, reply func(a adapter.Answer))
 	e := &ServerEvent{RawArgs: args, name: p.Event, reply: reply}
 	for _, h := range ns.hooks.Load().server {
 		if h.event == p.Event {
-			ns.srv.protect(p.Event, func() { h.call(e) })
+			ns.srv.apart(p.Event, func() { h.call(e) })
 		}
 	}
 }

@@ -92,6 +92,6 @@ func (s *Socket) fits(m message, volatile bool) bool {
 
 func (srv *Server) tellSlow(e SlowEvent) {
 	if tell := srv.cfg.OnSlowConsumer; tell != nil {
-		srv.protect("slow consumer", func() { tell(e) })
+		srv.protectOn((*client)(e.Conn).Loop(), "slow consumer", func() { tell(e) })
 	}
 }

@@ -63,13 +63,16 @@ type Stats struct {
 	Forwarding eio.ForwardStats
 	// HandlerErrors is how many errors handlers and packet middlewares have returned,
 	// and arguments that did not fit a handler; HandlerPanics how often user code has
-	// panicked.
+	// panicked or ended its goroutine.
 	HandlerErrors, HandlerPanics uint64
+	// RoomEventsDropped is how many changes of rooms a hook of OnRoom was not told,
+	// because 65,536 waited for it.
+	RoomEventsDropped uint64
 }
 
 // stats are the counters that any goroutine moves.
 type stats struct {
-	errors, panics, unhandled atomic.Uint64
+	errors, panics, unhandled, roomEventsDropped atomic.Uint64
 }
 
 // counters are moved by one loop and read by any goroutine.
@@ -91,6 +94,7 @@ func (srv *Server) Stats() Stats {
 		HandlerErrors:     srv.stats.errors.Load(),
 		HandlerPanics:     srv.stats.panics.Load() + srv.eio.CallbackFailures(),
 		Unhandled:         srv.stats.unhandled.Load(),
+		RoomEventsDropped: srv.stats.roomEventsDropped.Load(),
 	}
 	for ns := range srv.namespaces.all() {
 		st.Sockets += ns.rooms.Len()

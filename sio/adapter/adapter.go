@@ -67,8 +67,9 @@ type Local interface {
 	// ServerSideEvent calls the namespace's handlers for what another server has
 	// emitted. reply, unless nil, is called at most once.
 	ServerSideEvent(p Packet, reply func(a Answer))
-	// OnRoom adds a hook for changes of rooms: see [Rooms.Observe]. The room named
-	// by a socket's own id is a room like any other for it.
+	// OnRoom adds a hook for changes of rooms: see [Rooms.Observe]. It may be called on
+	// a loop: it must return, and not block. The room named by a socket's own id is a
+	// room like any other for it.
 	OnRoom(h func(e RoomEvent))
 	// HasRoom reports whether a socket of this server is in the room.
 	HasRoom(room string) bool

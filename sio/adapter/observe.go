@@ -35,7 +35,7 @@ type observer[M any] struct {
 	mu     sync.Mutex
 	counts map[string]int
 	queue  []RoomEvent
-	busy   bool // somebody hands on the queue
+	busy   bool // a goroutine hands on the queue
 }
 
 // Observe makes call be called for each change of a room from now on, one after
@@ -97,19 +97,36 @@ func (o *observer[M]) left(room string, owner M) {
 // flush hands on the queue, unless somebody else is at it.
 func (o *observer[M]) flush() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.busy {
-		return
+	idle := !o.busy && len(o.queue) > 0
+	o.busy = o.busy || idle
+	o.mu.Unlock()
+	if idle {
+		o.handOn(nil)
 	}
-	o.busy = true
-	defer func() { o.busy = false }()
-	for len(o.queue) > 0 {
-		batch := o.queue
-		o.queue = nil
-		o.mu.Unlock()
-		for _, e := range batch {
+}
+
+// handOn calls for the batch and then for what is in the queue. When a call ends the
+// goroutine another one goes on.
+func (o *observer[M]) handOn(batch []RoomEvent) {
+	finished := false
+	defer func() {
+		if !finished {
+			go o.handOn(batch)
+		}
+	}()
+	for {
+		for len(batch) > 0 {
+			e := batch[0]
+			batch = batch[1:]
 			o.call(e)
 		}
 		o.mu.Lock()
+		batch, o.queue = o.queue, nil
+		o.busy = len(batch) > 0
+		o.mu.Unlock()
+		if len(batch) == 0 {
+			finished = true
+			return
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/sioserver/sioserver/internal/safelog"
 )
 
 // Config says how a [Node] behaves. The zero value is that of the reference's
@@ -91,9 +93,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.UID == nil {
 		c.UID = NewUID
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger = safelog.Wrap(c.Logger)
 	return c, nil
 }
 

@@ -14,13 +14,14 @@ const module = "github.com/sioserver/sioserver/"
 // from itself; the longest match counts.
 var layers = map[string][]string{
 	"codec":            {},
-	"loop":             {},
-	"eio":              {"codec", "loop"},
+	"internal":         {},
+	"loop":             {"internal"},
+	"eio":              {"codec", "internal", "loop"},
 	"sio/internal":     {},
 	"sio/adapter":      {"codec", "sio/internal"},
 	"sio/clientbundle": {"eio/http1"},
-	"sio":              {"codec", "loop", "eio", "sio/internal", "sio/adapter", "sio/clientbundle"},
-	"sio/cluster":      {"codec", "sio/adapter"},
+	"sio":              {"codec", "internal", "loop", "eio", "sio/internal", "sio/adapter", "sio/clientbundle"},
+	"sio/cluster":      {"codec", "internal", "sio/adapter"},
 	"sio/emitter":      {"codec", "sio/adapter", "sio/cluster"},
 	"sio/interop":      {"codec", "loop", "eio", "sio"},
 	"cmd/sioserver":    {"eio", "sio"},

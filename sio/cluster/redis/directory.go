@@ -14,6 +14,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/internal/safelog"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
@@ -43,9 +44,7 @@ func (cfg *DirectoryConfig) withDefaults() error {
 	if cfg.Life < 10*time.Millisecond {
 		return fmt.Errorf("redis: DirectoryConfig.Life is %v; it must be at least 10ms, or 0 for 15s", cfg.Life)
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	return nil
 }
 
