@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/sioserver/sioserver/internal/safelog"
+	"github.com/sioserver/sioserver/loop/safelog"
 )
 
 // Config is what a [Server] is made from. The zero value is the reference
@@ -53,11 +56,26 @@ type Config struct {
 	DestroyUpgradeTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted POST body and WebSocket message in
-	// bytes, told to clients as maxPayload; 1,000,000 when 0.
+	// bytes, told to clients as maxPayload; 1,000,000 when 0. A WebSocket message may
+	// have 4,096 frames, or one for every 256 bytes of this size if that is more.
 	MaxHTTPBufferSize int64
 	// MaxSessions is how many sessions may be open at a time, over polling and
 	// WebSocket together; handshakes beyond are refused. 1,000,000 when 0.
 	MaxSessions int64
+	// MaxReceiving is how many bytes all connections together may hold of messages and
+	// requests that are not complete, each loop having its equal share, unfinished ones
+	// of less than 4 KiB left out; an eighth of GOMEMLIMIT when 0, or 256 MiB if that
+	// is not set. From the half of it on, connections that hold more than a fair part
+	// are not read until there is room, one at a time excepted, and while some wait
+	// those whose message takes longer than RequestTimeout are closed with
+	// [ErrReceiving], the largest first, and before them sessions that the upper layer
+	// has not admitted ([Session.Admit]) and requests that are not for a session. At
+	// the bound all wait, and the one that is read is closed if its message does not
+	// come to an end. One message, and of each connection one read of up to 64 KiB,
+	// may be beyond the bound.
+	MaxReceiving int64
+	// Loops is how many loops the server's connections are on; GOMAXPROCS when 0.
+	Loops int
 	// MaxQueued is how many bytes may wait for a peer that does not take them; 16 MiB
 	// when 0. Binary data counts as base64 if it would be sent so. Before it is passed
 	// a GET that is parked is answered, or the WebSocket written to. When it is passed
@@ -216,6 +234,18 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxSessions < 0 {
 		return fmt.Errorf("eio: Config.MaxSessions is %d; it must be positive, or 0 for 1000000", cfg.MaxSessions)
 	}
+	if cfg.MaxReceiving == 0 {
+		cfg.MaxReceiving = defaultReceiving(debug.SetMemoryLimit(-1))
+	}
+	if cfg.MaxReceiving < 0 {
+		return fmt.Errorf("eio: Config.MaxReceiving is %d; it must be positive, or 0 for an eighth of GOMEMLIMIT or 256 MiB", cfg.MaxReceiving)
+	}
+	if cfg.Loops == 0 {
+		cfg.Loops = min(runtime.GOMAXPROCS(0), maxLoops)
+	}
+	if cfg.Loops < 0 || cfg.Loops > maxLoops {
+		return fmt.Errorf("eio: Config.Loops is %d; it must be between 1 and %d, or 0 for GOMAXPROCS", cfg.Loops, maxLoops)
+	}
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20
 	}
@@ -273,6 +303,22 @@ func (cfg *Config) prefix() string {
 		return path
 	}
 	return path + "/"
+}
+
+// defaultReceiving is what MaxReceiving is with a memory limit, math.MaxInt64 for
+// none.
+func defaultReceiving(memoryLimit int64) int64 {
+	if memoryLimit == math.MaxInt64 {
+		return 256 << 20
+	}
+	return max(memoryLimit/8, 1<<20)
+}
+
+// maxFrames bounds the frames of one WebSocket message. Senders that fragment at
+// all use fragments of a kilobyte or more.
+func (cfg *Config) maxFrames() uint32 {
+	const least, bytes = 4096, 256
+	return uint32(min(max(cfg.MaxHTTPBufferSize/bytes, least), math.MaxUint32))
 }
 
 func (cfg *Config) enabled(transport string) bool {

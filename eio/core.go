@@ -116,7 +116,7 @@ const (
 	// the timer's imprecision must not add up, but a stall of the loop is not the
 	// peer's fault.
 	maxLateness = 20 * time.Millisecond
-	// closeTimeout bounds a graceful close without a GET, and a WebSocket's closing handshake.
+	// closeTimeout bounds a graceful close without a GET.
 	closeTimeout = 30 * time.Second
 )
 

@@ -22,6 +22,9 @@
 // request for a session elsewhere is moved there before the request acts. So
 // nothing here is locked, and everything is loop-owned unless it says otherwise.
 //
+// What connections hold of messages and requests that are not complete is bounded
+// for each loop: see type receiving.
+//
 // With [Forwarding] a sid names its node of a cluster too. What belongs to another
 // node is handed to package forward, on a goroutine.
 package eio

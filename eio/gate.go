@@ -3,8 +3,10 @@ package eio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/sioserver/sioserver/eio/http1"
 	"github.com/sioserver/sioserver/loop"
@@ -150,8 +152,12 @@ func (g *gate) runPermission() {
 		return
 	}
 	g.sid, g.err = cfg.GenerateID(g.request)
-	if g.err == nil && g.sid == "" {
+	switch {
+	case g.err != nil:
+	case g.sid == "":
 		g.err = errors.New("eio: GenerateID gave an empty id")
+	case !utf8.ValidString(g.sid):
+		g.err = fmt.Errorf("eio: GenerateID gave %q, which is not UTF-8: clients could not be told it", g.sid)
 	}
 	if g.err != nil {
 		g.refusal = refuseRequest
@@ -192,5 +198,5 @@ func (h *httpConn) pending() []byte {
 	if h.in == nil {
 		return nil
 	}
-	return h.in.B
+	return h.in.B[h.in.Start:]
 }

@@ -34,7 +34,7 @@ type httpConn struct {
 	home      *shard
 	c         *loop.Conn
 	exchange  exchange    // who the current request belongs to; nil when idle or gone
-	in        *loop.Frame // bytes not consumed yet; nil when there are none
+	in        *loop.Frame // bytes not consumed yet, from its Start on; nil when there are none
 	body      *loop.Frame // the body so far, when it comes in pieces
 	ahead     *parked     // a GET that the current request came behind; nil without one
 	announced *announced  // the request that the connection has moved for; nil once it is here
@@ -44,6 +44,7 @@ type httpConn struct {
 	phase     httpPhase
 	consumes  bool // what in holds is in use further up the stack
 	secure    bool // the connection is encrypted
+	counted   bool // among what holds unfinished requests
 	reply
 }
 
@@ -86,19 +87,23 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 	}
 	if h.in != nil {
 		h.in.B = append(h.in.B, b...)
-		b = h.in.B
+		b = h.pending()
 	}
 	h.keep(h.consume(b))
+	h.account()
 }
 
 // Run continues with what arrived behind a request that made no progress until now.
 func (h *httpConn) Run(*loop.Loop) {
 	if h.in != nil && h.phase != httpAnswering {
-		h.keep(h.consume(h.in.B))
+		h.keep(h.consume(h.pending()))
 	}
+	h.account()
 }
 
-// keep stores what consume left, the end of what it was given, for later.
+// keep stores what consume left, the end of what it was given, for later. What is
+// in already stays where it is until half of it has been consumed, so that all
+// copies together are as long as what has arrived, whatever its pieces.
 func (h *httpConn) keep(rest []byte) {
 	switch {
 	case h.phase == httpGone || len(rest) == 0:
@@ -114,9 +119,12 @@ func (h *httpConn) keep(rest []byte) {
 		h.drop(&h.in)
 		return
 	case h.in == nil:
-		h.in = loop.NewFrame()
+		h.in = newHeld(rest)
+	case len(rest) <= len(h.in.B)/2:
+		h.in.B, h.in.Start = append(h.in.B[:0], rest...), 0
+	default:
+		h.in.Start = len(h.in.B) - len(rest)
 	}
-	h.in.B = append(h.in.B[:0], rest...)
 }
 
 // backlog is how many bytes may wait behind a request that is still unanswered.
@@ -215,9 +223,10 @@ func (h *httpConn) consumeBody(b []byte) int {
 	}
 	if !done || h.body != nil {
 		if h.body == nil {
-			h.body = loop.NewFrame()
+			h.body = newHeld(data)
+		} else {
+			h.body.B = append(h.body.B, data...)
 		}
-		h.body.B = append(h.body.B, data...)
 	}
 	if done {
 		h.home.loop.Cancel(&h.timer)
@@ -260,10 +269,7 @@ func (h *httpConn) release() {
 	h.phase = httpGone
 	h.exchange = nil
 	h.home.loop.Cancel(&h.timer)
-	h.drop(&h.body)
-	if !h.consumes {
-		h.drop(&h.in)
-	}
+	h.shed()
 }
 
 // destroy closes the connection without an answer.
@@ -296,4 +302,5 @@ func (t *httpTimer) Expired(*loop.Timer) {
 	if x != nil {
 		x.aborted(h)
 	}
+	h.shed()
 }

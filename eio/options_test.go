@@ -62,13 +62,16 @@ func TestAllowRequest(t *testing.T) {
 }
 
 func TestGenerateID(t *testing.T) {
-	var fails atomic.Bool
+	var fails, odd atomic.Bool
 	var n atomic.Int32
 	var seen atomic.Pointer[eio.ConnectionError]
 	s := start(t, eio.Config{
 		GenerateID: func(*http.Request) (string, error) {
 			if fails.Load() {
 				return "", errors.New("no ids left")
+			}
+			if odd.Load() {
+				return "a\xff", nil
 			}
 			return fmt.Sprintf("my id %d", n.Add(1)), nil
 		},
@@ -93,6 +96,14 @@ func TestGenerateID(t *testing.T) {
 		wantResponse(t, eiotest.Get(t, s.url+handshake), 400, `{"code":3,"message":"Bad request"}`)
 		e := seen.Load()
 		if e == nil || e.Code != 3 || e.Context.Name != "ID_GENERATION_ERROR" || e.Unwrap().Error() != "no ids left" {
+			t.Errorf("connection error %v", e)
+		}
+	})
+	t.Run("not UTF-8", func(t *testing.T) {
+		fails.Store(false)
+		odd.Store(true)
+		wantResponse(t, eiotest.Get(t, s.url+handshake), 400, `{"code":3,"message":"Bad request"}`)
+		if e := seen.Load(); e == nil || !strings.Contains(e.Unwrap().Error(), "is not UTF-8") {
 			t.Errorf("connection error %v", e)
 		}
 	})

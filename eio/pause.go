@@ -12,8 +12,23 @@ import (
 // those of the read in progress wait in memory. Sending goes on, and so do
 // heartbeats, but what the peer does not say is not held against it. That the peer
 // is gone is found at the second heartbeat that finds it so.
-func (s *Session) Pause() {
-	if s.core.state != StateOpen || s.core.paused {
+func (s *Session) Pause() { s.pause(forUpper) }
+
+// pauseReason is why a session is paused; there may be several reasons at a time.
+type pauseReason uint8
+
+const (
+	forUpper pauseReason = 1 << iota // Pause was called
+	forRoom                          // there is no room for what it is receiving
+	forPost                          // there is none for its POST
+)
+
+func (s *Session) pause(why pauseReason) {
+	if s.core.state != StateOpen {
+		return
+	}
+	s.pauses |= why
+	if s.core.paused {
 		return
 	}
 	s.core.pause(s.home.srv.timing, s.now())
@@ -27,8 +42,10 @@ func (s *Session) Pause() {
 
 // Resume goes on with what has waited during a pause. It must not be called by
 // [Upper.Message].
-func (s *Session) Resume() {
-	if !s.core.paused {
+func (s *Session) Resume() { s.resume(forUpper) }
+
+func (s *Session) resume(why pauseReason) {
+	if s.pauses &^= why; s.pauses != 0 || !s.core.paused {
 		return
 	}
 	s.core.resume(s.home.srv.timing, s.now())
@@ -36,8 +53,8 @@ func (s *Session) Resume() {
 	s.rearm()
 }
 
-// Paused reports whether the session is paused.
-func (s *Session) Paused() bool { return s.core.paused }
+// Paused reports whether Pause was called, and Resume was not since.
+func (s *Session) Paused() bool { return s.pauses&forUpper != 0 }
 
 // proceed takes up what waits, in the order in which it was sent, until the session
 // is paused again.
@@ -68,11 +85,14 @@ func (s *Session) proceedPost() {
 	if done {
 		f.Release()
 		s.acceptPost()
-		return
+	} else {
+		f.Start = len(f.B) - len(left)
+		side.left = f
+		s.proceedLater()
 	}
-	f.Start = len(f.B) - len(left)
-	side.left = f
-	s.proceedLater()
+	if s.counted {
+		s.account()
+	}
 }
 
 // proceedLater goes on when others had the loop, unless the session is paused.

@@ -72,6 +72,9 @@ func (h *httpConn) sendBehind(f *loop.Frame) {
 	if h.in != nil && !h.consumes {
 		h.home.loop.Post(h)
 	}
+	if h.counted && !h.consumes {
+		h.account()
+	}
 }
 
 // answerGet answers the parked GET of s, and whatever was served behind it.

@@ -3,7 +3,6 @@ package eio
 import (
 	"github.com/sioserver/sioserver/codec/engineio"
 	"github.com/sioserver/sioserver/eio/http1"
-	"github.com/sioserver/sioserver/loop"
 )
 
 // getExchange is a parked GET.
@@ -56,8 +55,8 @@ func (s *Session) posted(body []byte) (done bool) {
 	}
 	left, done := s.core.posted(s, s.home.srv.timing, s.now(), body, side.octets)
 	if !done {
-		side.left = loop.NewFrame()
-		side.left.B = append(side.left.B, left...)
+		side.left = newHeld(left)
+		s.account()
 		s.proceedLater()
 	}
 	return done

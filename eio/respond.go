@@ -140,6 +140,9 @@ func (h *httpConn) next() {
 			h.home.loop.Post(h)
 		}
 	}
+	if h.counted && !h.consumes {
+		h.account()
+	}
 }
 
 // refuse answers a request that HTTP itself rules out and ends the connection.

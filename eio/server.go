@@ -101,9 +101,10 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 			srv:           srv,
 			loop:          l,
 			ids:           newIDSource(srv.node()),
-			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize},
-			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, RSV1: true},
+			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames()},
+			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames(), RSV1: true},
 		}
+		sh.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
 		p.Store(sh)
 		l.OnFull(sh.relieve)
 	}

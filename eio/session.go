@@ -27,10 +27,14 @@ type Session struct {
 	request   atomic.Pointer[Request]
 	webSocket atomic.Bool   // what the core says, for other goroutines
 	unsent    atomic.Uint32 // bytes that the peer has not taken, for other goroutines
+	pauses    pauseReason   // why nothing is taken from the peer
+	known     bool          // Admit was called
+	counted   bool          // among what holds unfinished messages
 	timer     loop.Timer
 	name      *string // the sid that GenerateID gave; else nil
 	id        sessionID
 	remote    endpoint
+	upperHeld uint32 // bytes: see SetHeld
 }
 
 // pollingSide is what only a session over polling needs.
@@ -308,6 +312,7 @@ func (s *Session) ended() {
 	s.dropLine()
 	s.dropLeft()
 	s.publish(0)
+	s.unaccount()
 }
 
 func (s *Session) over(reason Reason, err error) {

@@ -12,6 +12,7 @@ type shard struct {
 	srv           *Server
 	loop          *loop.Loop
 	ids           idSource
+	receiving     receiving
 	limits        wsframe.Limits              // of all WebSockets
 	deflateLimits wsframe.Limits              // of those that deflate
 	waiters       map[*Session][]*flushWaiter // of Session.Flush
@@ -20,6 +21,10 @@ type shard struct {
 	req           http1.Request               // the request being parsed; valid until the next head
 	announcements announcements
 }
+
+// sessionSize is about what a session takes, in bytes, the upper layer's part
+// included.
+const sessionSize = 1 << 10
 
 // add gives s a place in the table and an id, or the sid given. It reports false
 // when the table is full or the sid is taken.
@@ -47,6 +52,7 @@ func (sh *shard) add(s *Session, sid string) bool {
 	}
 	sh.slots[slot] = s
 	sh.srv.clients.Add(1)
+	sh.loop.Hold(sessionSize)
 	return true
 }
 
@@ -58,6 +64,7 @@ func (sh *shard) remove(s *Session) {
 	}
 	sh.free = append(sh.free, slot)
 	sh.srv.clients.Add(-1)
+	sh.loop.Hold(-sessionSize)
 }
 
 // session returns the session with the id, or nil.

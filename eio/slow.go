@@ -28,7 +28,7 @@ func (s *Session) clock() time.Duration { return s.now() }
 
 // held counts what waits for a GET, with what waits in connections.
 func (s *Session) held(weight int) {
-	s.home.loop.Hold(weight)
+	s.home.loop.HoldQueued(weight)
 	s.publish(s.core.queued())
 }
 

@@ -16,50 +16,60 @@ import (
 type wsConn struct {
 	home     *shard
 	c        *loop.Conn
-	s        *Session    // nil once the connection is closing
-	linger   *loop.Timer // bounds the closing; nil before
+	s        *Session // nil once the connection is closing
 	reader   wsframe.Reader
 	form     form
 	params   deflate.Params // of permessage-deflate, if it deflates
 	deflates bool
-	deaf     bool // the peer broke the protocol: what it sends is discarded
+	deaf     bool // the connection is closing: what the peer sends is discarded
+	reading  bool // Data is on the stack
 }
 
 // Data takes in what the peer sent.
 func (w *wsConn) Data(_ *loop.Conn, b []byte) {
-	if w.deaf {
-		return
-	}
-	for {
-		if w.s != nil && w.s.waits() {
+	w.reading = true
+	for !w.deaf {
+		if w.s.waits() {
 			w.pause(b)
-			return
+			break
 		}
 		event, n, err := w.reader.Next(b, w.limits())
 		if err != nil {
 			w.violated(err)
-			return
+			break
 		}
 		b = b[n:]
-		switch event.Type {
-		case wsframe.None:
-			return
-		case wsframe.Ping:
-			if w.s != nil && !w.c.Blocked() { // one in arrears may go unanswered (RFC 6455 section 5.5.3)
-				w.send(wsframe.AppendPong, event.Payload)
-			}
-		case wsframe.Close:
-			w.closedByPeer(event)
-			return
-		case wsframe.Text, wsframe.Binary:
-			if event.Compressed {
-				w.inflate(event)
-				if w.deaf {
-					return
-				}
-			} else {
-				w.message(event.Payload, event.Type == wsframe.Binary)
-			}
+		if event.Type == wsframe.None {
+			break
+		}
+		w.take(event)
+	}
+	w.reading = false
+	switch held := w.reader.Held(); {
+	case w.deaf:
+		w.reader.Release(w.limits())
+	case held < minHeld && !w.s.counted:
+	case w.s.ws == w:
+		w.s.account()
+	case held >= minHeld: // no packet of a probe is as long
+		w.s.core.probeFailed(w.s)
+	}
+}
+
+// take deals with what the reader has found.
+func (w *wsConn) take(event wsframe.Event) {
+	switch event.Type {
+	case wsframe.Ping:
+		if !w.c.Blocked() { // one in arrears may go unanswered (RFC 6455 section 5.5.3)
+			w.send(wsframe.AppendPong, event.Payload)
+		}
+	case wsframe.Close:
+		w.closedByPeer(event)
+	case wsframe.Text, wsframe.Binary:
+		if event.Compressed {
+			w.inflate(event)
+		} else {
+			w.message(event.Payload, event.Type == wsframe.Binary)
 		}
 	}
 }
@@ -110,9 +120,6 @@ func violation(err error) uint16 {
 // message hands one WebSocket message to the session.
 func (w *wsConn) message(data []byte, binary bool) {
 	s := w.s
-	if s == nil {
-		return
-	}
 	p, err := w.form.parse(data, binary)
 	if err != nil {
 		w.undecodable(err)
@@ -152,25 +159,18 @@ type violationTask struct {
 func (t *violationTask) Run(*loop.Loop) {
 	w, err := t.w, t.err
 	s := w.s
-	if s != nil {
-		w.sendClose(violation(err))
+	if s == nil {
+		return // it has ended meanwhile
 	}
-	w.c.CloseAfterFlush(lingerTimeout)
-	if s != nil {
-		w.lost(s, TransportError, err)
-	}
+	w.close(violation(err))
+	w.lost(s, TransportError, err)
 }
 
 // closedByPeer answers the peer's close frame and ends the connection.
 func (w *wsConn) closedByPeer(event wsframe.Event) {
 	s := w.s
-	if s != nil {
-		w.sendClose(event.Code)
-	}
-	w.c.CloseAfterFlush(lingerTimeout)
-	if s != nil {
-		w.lost(s, TransportClose, nil)
-	}
+	w.close(event.Code)
+	w.lost(s, TransportClose, nil)
 }
 
 // lost tells the session that w, which was its transport or its probe, is gone.
@@ -184,20 +184,18 @@ func (w *wsConn) lost(s *Session, reason Reason, err error) {
 	}
 }
 
-// close sends a close frame and waits for the peer's, but not for ever.
+// close sends a close frame, without a status when code is 0, parts from the
+// session and ends the connection once what was sent has left. The peer's own close
+// frame is not waited for: nothing that it sends is looked at any more.
 func (w *wsConn) close(code uint16) {
-	w.sendClose(code)
-	w.linger = w.home.loop.AfterFunc(closeTimeout, w.c.Close)
-}
-
-// sendClose sends a close frame, without a status when code is 0, and parts
-// from the session.
-func (w *wsConn) sendClose(code uint16) {
-	w.s = nil
-	w.c.Resume() // the peer's answer is waited for
+	w.s, w.deaf = nil, true
 	f := loop.NewFrame()
 	f.B = wsframe.AppendClose(f.B, code, "")
 	w.c.Send(f)
+	w.c.CloseAfterFlush(lingerTimeout)
+	if !w.reading {
+		w.reader.Release(w.limits())
+	}
 }
 
 // send sends a frame that appendFrame makes of payload.
@@ -236,9 +234,6 @@ func (w *wsConn) Blocked(c *loop.Conn) {
 // Closed tells the session that the connection is gone.
 func (w *wsConn) Closed(_ *loop.Conn, err error) {
 	w.reader.Release(w.limits())
-	if w.linger != nil {
-		w.home.loop.Cancel(w.linger)
-	}
 	if s := w.s; s != nil {
 		w.s = nil
 		if errors.Is(err, loop.ErrOverflow) {

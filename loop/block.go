@@ -25,7 +25,7 @@ func (c *Conn) unblock() {
 	if c.flags&isBlocked != 0 {
 		delete(c.loop.blocked, c.out.notice)
 		c.flags &^= isBlocked
-		c.loop.Hold(-c.out.counted)
+		c.loop.HoldQueued(-c.out.counted)
 		c.out.counted = 0
 	}
 }

@@ -17,13 +17,27 @@ type parting struct {
 	ticket *ticket
 }
 
+// maxIgnored is how many bytes of a peer are read and ignored after
+// CloseAfterFlush: more than an honest one has on its way when it learns of the
+// end.
+const maxIgnored = 16 << 20
+
 // linger is the deadline of CloseAfterFlush.
 type linger struct {
 	Timer
-	c      *Conn
-	d      time.Duration
-	queued int   // when it was last armed
-	until  int64 // when it must end; 0 for no such time
+	c       *Conn
+	d       time.Duration
+	queued  int   // when it was last armed
+	until   int64 // when it must end
+	ignored int   // bytes read since CloseAfterFlush
+}
+
+// ignore takes n bytes that the peer has sent too late. A peer that floods is no
+// longer read.
+func (g *linger) ignore(n int) {
+	if g.ignored += n; g.ignored > maxIgnored {
+		g.c.Pause(nil)
+	}
 }
 
 // Expired closes the connection although the peer has not, unless the peer is
@@ -47,7 +61,8 @@ func (c *Conn) Close() { c.closeWith(nil) }
 // closed its half too, or d from now; d starts anew when it ends while the peer
 // is still taking what is queued. Until then what the peer sends is read and
 // ignored: to close over unread bytes would reset the connection, and the peer
-// could lose what it was sent last. Later calls of Send are discarded, no Data
+// could lose what it was sent last. After 16 MiB it is not read any more, as by
+// Pause. Later calls of Send are discarded, no Data
 // or Flushed follows, and Closed is called with a nil error however the
 // connection ends.
 func (c *Conn) CloseAfterFlush(d time.Duration) {

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 
-	"github.com/sioserver/sioserver/internal/safelog"
+	"github.com/sioserver/sioserver/loop/safelog"
 )
 
 const (

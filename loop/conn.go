@@ -128,9 +128,13 @@ func (c *Conn) data(b []byte) {
 	switch {
 	case c.flags&moves != 0:
 		c.loop.follow(c, b)
+	case c.flags&lingers != 0:
+		if c.flags&parts == 0 {
+			c.linger.ignore(len(b))
+		}
 	case c.flags&isPaused != 0: // read together with what made the handler pause
 		c.hold(b)
-	case c.flags&(parts|lingers) == 0:
+	case c.flags&parts == 0:
 		c.loop.callData(c, b)
 	}
 }

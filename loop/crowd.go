@@ -122,7 +122,7 @@ func (c *Conn) account() {
 		return
 	}
 	w := c.out.weight()
-	c.loop.Hold(w - c.out.counted)
+	c.loop.HoldQueued(w - c.out.counted)
 	c.out.counted = w
 }
 
@@ -135,9 +135,10 @@ type waiting struct {
 	onFull []func()
 }
 
-// Hold counts n more bytes that wait for a peer outside of its connection, or
-// fewer when n is negative. Loop-owned.
-func (l *Loop) Hold(n int) {
+// HoldQueued is Hold for bytes that wait for a peer outside of its connection,
+// which count against Config.MaxQueuedTotal. Loop-owned.
+func (l *Loop) HoldQueued(n int) {
+	l.Hold(n)
 	w := &l.waiting
 	w.bytes += n
 	switch {
@@ -150,7 +151,7 @@ func (l *Loop) Hold(n int) {
 
 // Excess is how many bytes more wait than the loop's share of
 // Config.MaxQueuedTotal allows, negative when there is room. What counts is what
-// blocked connections have queued, and what is held. Loop-owned.
+// blocked connections have queued, and what HoldQueued was told. Loop-owned.
 func (l *Loop) Excess() int { return l.waiting.bytes - l.waiting.share }
 
 // Share is the loop's part of Config.MaxQueuedTotal.

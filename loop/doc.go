@@ -77,6 +77,7 @@
 // When more than half of a loop's connections have left, 1,024 at least having
 // been there, and are not becoming fewer between two looks, the engine has the
 // runtime collect garbage, twice in a row, off the loops and at most every
-// thirty seconds. The runtime then returns the memory to the system at its own
+// thirty seconds. The same goes for bytes that are held for peers (Loop.Hold, and
+// what waits for peers that do not read), 16 MiB at least. The runtime then returns the memory to the system at its own
 // pace.
 package loop

@@ -10,7 +10,25 @@ import (
 type clockSink struct {
 	sink
 	now, alarm int64
+	full       bool // takes nothing
 }
+
+func (s *clockSink) Send(fd int, b []byte) (int, error) {
+	if s.full {
+		return 0, nil
+	}
+	return s.sink.Send(fd, b)
+}
+
+func (s *clockSink) Sendv(fd int, bufs [][]byte) (int, error) {
+	if s.full {
+		return 0, nil
+	}
+	return s.sink.Sendv(fd, bufs)
+}
+
+func (s *clockSink) Watch(int, uint32, bool) error { return nil }
+func (s *clockSink) Unwatch(int)                   {}
 
 func (s *clockSink) Now() int64        { return s.now }
 func (s *clockSink) SetTimer(at int64) { s.alarm = at }
@@ -27,6 +45,7 @@ func newTide() *tide {
 	td := &tide{be: &clockSink{now: 1}}
 	td.loop = newLoop(0, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 	td.loop.ebb.reclaim = func() { td.reclaimed++ }
+	td.loop.bytes.reclaim = td.loop.ebb.reclaim
 	return td
 }
 
@@ -62,7 +81,7 @@ func (td *tide) want(t *testing.T, reclaimed int, when string) {
 }
 
 // look is how long the next look takes at most, with the wheel's imprecision.
-const look = ebbRest + 10*time.Millisecond
+var look = ebbRest + 10*time.Millisecond
 
 // waitLooks lets time pass in which the loop looks n times.
 func (td *tide) waitLooks(n int) {
@@ -140,5 +159,67 @@ func TestEbbDropsSpares(t *testing.T) {
 	td.waitLooks(2)
 	if len(td.loop.spare) != 0 {
 		t.Errorf("%d spare outboxes are kept", len(td.loop.spare))
+	}
+}
+
+func TestEbbOfBytesReclaims(t *testing.T) {
+	td := newTide()
+	for wave := range 3 {
+		for range 64 {
+			td.loop.Hold(1 << 20)
+		}
+		td.waitLooks(3)
+		td.want(t, wave, "high water")
+		td.loop.Hold(-16 << 20)
+		td.waitLooks(3)
+		td.want(t, wave, "a quarter was let go of")
+		for range 48 {
+			td.loop.Hold(-1 << 20)
+			td.wait(ebbRest / 20)
+			td.want(t, wave, "still falling")
+		}
+		td.waitLooks(2)
+		td.want(t, wave+1, "low water")
+		td.waitLooks(3)
+		td.want(t, wave+1, "still low water")
+		if n := td.loop.wheel.count; n != 0 {
+			t.Fatalf("%d timers are armed", n)
+		}
+	}
+	td.loop.Hold(ebbBytes - 1)
+	td.loop.Hold(1 - ebbBytes)
+	td.waitLooks(3)
+	td.want(t, 3, "few bytes")
+}
+
+// TestUnreadOutboxesAreHeld: what waits for peers that don't read counts, until they
+// read it or are gone.
+func TestUnreadOutboxesAreHeld(t *testing.T) {
+	td := newTide()
+	td.to(1)
+	c := td.conns[0]
+	send := func(size int) {
+		f := NewFrame()
+		f.B = append(f.B, make([]byte, size)...)
+		c.Send(f)
+		td.loop.turn()
+	}
+	td.be.full = true
+	send(1000)
+	send(500)
+	if n := td.loop.bytes.n; n != 1500+2*frameCost {
+		t.Fatalf("%d bytes are held, want 1500 and two frames", n)
+	}
+	td.be.full = false
+	writable(c.out.notice).Run(td.loop)
+	td.loop.turn()
+	if n := td.loop.bytes.n; n != 0 || c.Queued() != 0 {
+		t.Fatalf("%d bytes are held, %d queued, after the peer has read", n, c.Queued())
+	}
+	td.be.full = true
+	send(1000)
+	td.to(0)
+	if n := td.loop.bytes.n; n != 0 {
+		t.Errorf("%d bytes are held after the peer has gone", n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest"
 )
 
 // lingering starts an engine that says bye at the first bytes of a connection,
@@ -82,5 +83,37 @@ func TestLingeringEndsAtItsDeadline(t *testing.T) {
 			}
 			return // the peer is told that nobody reads
 		}
+	}
+}
+
+// TestFloodAfterTheEndIsNotRead: a peer that goes on sending is read for a while,
+// then not any more, and the connection ends at its deadline all the same.
+func TestFloodAfterTheEndIsNotRead(t *testing.T) {
+	loops := looptest.New(t)
+	var closed error = errors.New("not closed")
+	c := loops.Connect(func(*loop.Conn) loop.Handler {
+		return &recorder{
+			data:   func(c *loop.Conn, _ []byte) { c.Send(frame("bye")); c.CloseAfterFlush(time.Second) },
+			closed: func(_ *loop.Conn, err error) { closed = err },
+		}
+	})
+	c.Feed([]byte("x"))
+	chunk := make([]byte, 64<<10)
+	const most = 16 << 20
+	for range most/len(chunk) + 100 {
+		c.Feed(chunk)
+	}
+	if got := string(c.Sent()); got != "bye" || !c.SentEOF() || c.Closed() {
+		t.Fatalf("sent %q, end %v, closed %v", got, c.SentEOF(), c.Closed())
+	}
+	if read := most + 100*len(chunk) - c.Unread(); read < most || read > most+len(chunk) {
+		t.Errorf("%d bytes were read, want %d", read, most)
+	}
+	if n := c.Conn().Held(); n != 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+	loops.Advance(2 * time.Second)
+	if closed != nil || !c.Closed() {
+		t.Errorf("closed with %v", closed)
 	}
 }

@@ -29,7 +29,8 @@ type Loop struct {
 	alarm   int64  // when the backend's timer goes off; 0 when it is not set
 	wheel   wheel
 	lag     lag
-	ebb     ebb
+	ebb     ebb              // of connections
+	bytes   ebb              // of what Hold tells
 	dirty   []*Conn          // have frames to write
 	parting []parting        // connections to be closed or moved
 	blocked map[uint32]*Conn // wait for a writability notice, by its id
@@ -48,7 +49,8 @@ type Loop struct {
 
 func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) *Loop {
 	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
-	l.ebb.init(l)
+	l.ebb.init(l, ebbPeak)
+	l.bytes.init(l, ebbBytes)
 	return l
 }
 

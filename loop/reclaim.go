@@ -2,13 +2,9 @@ package loop
 
 import (
 	"runtime"
+	"runtime/metrics"
 	"sync"
 	"time"
-)
-
-const (
-	reclaimDelay    = time.Second // so that loops which ask together share a collection
-	reclaimInterval = 30 * time.Second
 )
 
 // reclaimer collects garbage when loops ask for it, at most once an interval. It
@@ -19,39 +15,68 @@ const (
 // pools keep their buffers for one more. The collections here come sooner, no
 // more: what goes back to the system, and how fast, is left to the runtime's
 // scavenger and so to GOGC and GOMEMLIMIT. debug.FreeOSMemory would also return
-// the pages that the rest of the program is about to use.
+// the pages that the rest of the program is about to use. Where there is no
+// silence, and the runtime has collected often enough meanwhile, there is nothing
+// left to do.
 type reclaimer struct {
-	collect func()
+	collect  func()
+	cycles   func() uint64 // collections so far
+	delay    time.Duration // so that loops which ask together share a collection
+	interval time.Duration
 
 	mu    sync.Mutex // guards what follows
 	asked bool       // a collection is going to start
+	since uint64     // collections when it was last asked for
 	last  time.Time  // when one last started
 }
 
 // processMemory is shared by all engines, because the heap is.
-var processMemory = reclaimer{collect: func() {
-	runtime.GC()
-	runtime.GC() // empties the pools, which survive one
-}}
+var processMemory = reclaimer{
+	collect: func() {
+		runtime.GC()
+		runtime.GC() // empties the pools, which survive one
+	},
+	cycles:   collections,
+	delay:    time.Second,
+	interval: 30 * time.Second,
+}
+
+// enoughCycles is how many collections of the runtime's own are as good as ours: one
+// may have been under way already, and pools survive one.
+const enoughCycles = 3
+
+// collections is how many collections the runtime has completed.
+func collections() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
 
 // reclaim makes sure that a collection starts after now. It does not wait for it.
 func (r *reclaimer) reclaim() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.since = r.cycles()
 	if r.asked {
 		return
 	}
 	r.asked = true
-	delay := reclaimDelay
+	delay := r.delay
 	if !r.last.IsZero() {
-		delay = max(delay, reclaimInterval-time.Since(r.last))
+		delay = max(delay, r.interval-time.Since(r.last))
 	}
 	time.AfterFunc(delay, r.run)
 }
 
 func (r *reclaimer) run() {
 	r.mu.Lock()
-	r.asked, r.last = false, time.Now()
+	enough := r.cycles()-r.since >= enoughCycles
+	r.asked = false
+	if !enough {
+		r.last = time.Now()
+	}
 	r.mu.Unlock()
-	r.collect()
+	if !enough {
+		r.collect()
+	}
 }

@@ -94,14 +94,18 @@ func (c *client) hold(bytes int) {
 
 // unhold counts a job that does not wait any more. Safe for concurrent use.
 func (c *client) unhold(bytes int) {
-	b, l := &c.part().backlog, loadOf(1, bytes)
+	p := c.part()
+	b, l := &p.backlog, loadOf(1, bytes)
 	rest, ok := c.waiting.take(l)
-	if !ok {
+	if ok {
+		b.waiting.sub(l)
+	} else {
 		b.stranded.sub(l) // it was held before the client left
-		return
 	}
-	b.waiting.sub(l)
-	if c.throttled.Load() && c.relieved(rest) && c.throttled.CompareAndSwap(true, false) {
+	if p.much.Load() {
+		p.ebbed()
+	}
+	if ok && c.throttled.Load() && c.relieved(rest) && c.throttled.CompareAndSwap(true, false) {
 		c.Loop().Post((*resumeTask)(c))
 	}
 }
@@ -113,11 +117,13 @@ func (c *client) leave() {
 	b := &c.part().backlog
 	b.waiting.sub(rest)
 	b.stranded.add(rest)
+	c.part().tellHeld(c.Loop())
 }
 
 // throttle pauses the client when its backlog is too large. It is called, on the
 // loop, when something was added to it.
 func (c *client) throttle() {
+	c.part().tellHeld(c.Loop())
 	if !c.congested(c.waiting.load()) {
 		return
 	}

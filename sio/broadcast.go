@@ -24,7 +24,9 @@ type BroadcastOperator struct {
 }
 
 // To adds rooms: the broadcast reaches who is in at least one of all that were
-// added, each socket once. As long as none was added it reaches everybody.
+// added, each socket once. As long as none was added it reaches everybody. With an
+// adapter, names that are not UTF-8 are an error of what is called at last, [ErrName],
+// and so are those for Except.
 func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 	o.rooms = slices.Concat(o.rooms, rooms)
 	return o
@@ -68,19 +70,24 @@ func (o BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
 }
 
 // Emit sends an event to everybody who is addressed at this moment. It encodes
-// args once, before it returns; see [Socket.Emit] for them and for the errors.
-// It is not an error when nobody is addressed.
+// args once, before it returns; see [Socket.Emit] for them and for the errors, after
+// which nothing was sent, neither here nor to other servers. It is not an error when
+// nobody is addressed.
 func (o BroadcastOperator) Emit(event string, args ...any) error {
 	if err := checkEvent(event); err != nil {
 		return err
 	}
 	return o.ns.each(func(ns *Namespace) error {
 		o.ns = ns
+		a, err := o.remote()
+		if err != nil {
+			return err
+		}
 		if o.ns.keepers() != nil && !o.local && !o.volatile {
 			return o.ns.log.publish(o, nil, event, args)
 		}
-		if a := o.remote(); a != nil {
-			return a.Broadcast(adapter.Packet{Event: event, Args: args}, o.options())
+		if a != nil {
+			return o.broadcastBy(a, event, args)
 		}
 		return o.emit(event, args)
 	})
@@ -88,7 +95,7 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 
 // emit broadcasts to the sockets that a namespace, which is no parent, has here.
 func (o BroadcastOperator) emit(event string, args []any) error {
-	if o.ns.log != nil && !o.volatile && o.ns.keepers() == nil {
+	if o.logsHere() {
 		return o.ns.log.broadcast(o, event, args)
 	}
 	m, err := eventMessage(o.ns, 0, false, event, args)

@@ -16,7 +16,8 @@ import (
 type AckError struct {
 	// Responses are the acknowledgements that have come.
 	Responses []RawArgs
-	// Missing is how many recipients, of those known, have not answered.
+	// Missing is how many recipients, of those known, have not answered. A server that
+	// has not told how many it has counts as one. It is at least 1.
 	Missing int
 	// Err is [ErrTimeout] or the error of the context, or [ErrDisconnected] when
 	// those who have not answered are all gone, or why other servers could not be asked.
@@ -48,13 +49,23 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 		return nil, cause(ctx, err)
 	}
 	c := &collector{servers: 1, done: make(chan struct{})}
-	p := adapter.Packet{Event: event, Args: args}
 	err := o.eachNamespace(func(o BroadcastOperator) error {
-		c.Servers(1)
-		if a := o.remote(); a != nil {
-			return a.BroadcastAck(ctx, p, o.options(), c)
+		a, err := o.remote()
+		if err != nil {
+			return err
 		}
-		return o.emitAck(ctx, p, c)
+		if a == nil {
+			c.Servers(1)
+			return o.emitAck(ctx, adapter.Packet{Event: event, Args: args}, c)
+		}
+		p, err := o.prepare(event, true, args)
+		if err != nil {
+			return err
+		}
+		defer p.release()
+		p.packet.Prepared = &p
+		c.Servers(1)
+		return a.BroadcastAck(ctx, p.packet, o.options(), c)
 	})
 	if err != nil {
 		return nil, err
@@ -138,11 +149,11 @@ func (c *collector) result(missing error) ([]RawArgs, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
-	n := c.clients - len(c.answers)
-	if c.servers <= 0 && n <= 0 {
+	servers, clients := max(c.servers, 0), max(c.clients-len(c.answers), 0)
+	if servers+clients == 0 {
 		return c.answers, nil
 	}
-	return c.answers, &AckError{Responses: c.answers, Missing: max(n, 0), Err: missing}
+	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: missing}
 }
 
 // castAck is what one broadcast waits for on this server. Its lock is held when
@@ -160,16 +171,19 @@ type castAck struct {
 
 // emitAck broadcasts to a namespace that is no parent and reports to acks.
 func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
-	a := &castAck{id: o.ns.ackIDs.Add(1) - 1, acks: acks}
-	m, err := eventMessage(o.ns, a.id, true, p.Event, p.Args)
-	if err != nil {
-		return err
+	own := preparedFor(o.ns, p)
+	if own == nil {
+		here, err := o.prepare(p.Event, true, p.Args)
+		if err != nil {
+			return err
+		}
+		defer here.release()
+		own = &here
 	}
-	defer m.release()
-	m.mark(o.ns.srv, o.plain, o.volatile)
+	a := &castAck{id: own.id, acks: acks}
 	a.shards.Store(1)
 	context.AfterFunc(ctx, a.cancel)
-	o.cast(m, a)
+	o.cast(own.message, a)
 	a.sent()
 	return nil
 }
@@ -209,7 +223,11 @@ func (a *castAck) cancel() {
 
 // reply implements ackSink.
 func (a *castAck) reply(args RawArgs) {
-	a.acks.Answer(adapter.Answer{Data: args.Raw(0), Attachments: args.attachments})
+	data, attachments, err := args.first()
+	if err != nil {
+		data = []byte("null") // it has no JSON form
+	}
+	a.acks.Answer(adapter.Answer{Data: data, Attachments: attachments})
 }
 
 // gone implements ackSink.

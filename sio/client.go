@@ -3,7 +3,6 @@ package sio
 import (
 	"errors"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/codec/socketio"
@@ -107,6 +106,7 @@ func (c *client) outOfOrder(h socketio.Header, s *Socket) {
 var (
 	errOutOfOrder     = errors.New("sio: packet out of order")
 	errConnectTimeout = errors.New("sio: no namespace was joined in time")
+	errUnjoined       = errors.New("sio: too many clients have joined no namespace")
 	errMissed         = errors.New("sio: what the client has missed is no longer kept")
 )
 
@@ -205,40 +205,4 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	if over := c.srv.cfg.OnClose; over != nil {
 		c.srv.protectOn(c.Loop(), "close", func() { over((*Conn)(c), reason) })
 	}
-}
-
-// connectTimer closes a client that joins no namespace in time.
-type connectTimer struct {
-	loop.Timer
-	client *client
-}
-
-var connectTimers = sync.Pool{New: func() any {
-	t := new(connectTimer)
-	t.Init(t)
-	return t
-}}
-
-func (c *client) startConnectTimer() {
-	t := connectTimers.Get().(*connectTimer)
-	t.client = c
-	c.connect = t
-	c.Loop().Arm(&t.Timer, c.srv.cfg.ConnectTimeout)
-}
-
-func (c *client) stopConnectTimer() {
-	if t := c.connect; t != nil {
-		c.Loop().Cancel(&t.Timer)
-		c.connect, t.client = nil, nil
-		connectTimers.Put(t)
-	}
-}
-
-// Expired implements loop.TimerHandler.
-func (t *connectTimer) Expired(*loop.Timer) {
-	c := t.client
-	c.stopConnectTimer()
-	c.part().counts.connectTimeouts.Add(1)
-	c.logEnded(errConnectTimeout)
-	c.shut(errConnectTimeout)
 }

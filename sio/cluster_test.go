@@ -261,11 +261,11 @@ func testAdapter(t *testing.T, b medium) {
 	t.Run("silent", func(t *testing.T) {
 		b.silence(true)
 		defer b.silence(false)
-		if _, err := one.Timeout(time.Millisecond).FetchSockets(ctx); !errors.Is(err, sio.ErrTimeout) {
-			t.Errorf("FetchSockets: %v", err)
+		if sockets, err := one.Timeout(time.Millisecond).FetchSockets(ctx); !errors.Is(err, sio.ErrTimeout) || len(sockets) != 1 || sockets[0] != sio.RemoteSocket(s[0]) {
+			t.Errorf("FetchSockets: %v, %v", sockets, err)
 		}
 		var partial *sio.AckError
-		if _, err := one.ServerSideEmitAck(ctx, "sum"); !errors.As(err, &partial) {
+		if _, err := one.ServerSideEmitAck(ctx, "sum"); !errors.As(err, &partial) || partial.Missing != 1 {
 			t.Errorf("ServerSideEmitAck: %v", err)
 		}
 		waiting, cancel := context.WithCancel(ctx)

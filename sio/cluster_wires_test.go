@@ -34,9 +34,17 @@ func (w *wires) silence(on bool) { w.silent.Store(on) }
 
 func (w *wires) closes() int { return int(w.closed.Load()) }
 
-func (w *wires) connect(local adapter.Local) adapter.Adapter {
+func (w *wires) connect(local adapter.Local) adapter.Adapter { return w.join(local, false) }
+
+// deaf connects a server that counts and answers nothing.
+func (w *wires) deaf(local adapter.Local) adapter.Adapter { return w.join(local, true) }
+
+func (w *wires) join(local adapter.Local, deaf bool) adapter.Adapter {
 	n, err := cluster.New(local, cluster.Config{RequestTimeout: 100 * time.Millisecond},
 		func(_ string, receive func(m *cluster.Message)) (cluster.Bus, error) {
+			if deaf {
+				receive = func(*cluster.Message) {}
+			}
 			e := &wireEnd{w, local.Namespace(), receive}
 			w.mu.Lock()
 			defer w.mu.Unlock()

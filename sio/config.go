@@ -13,7 +13,7 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
-	"github.com/sioserver/sioserver/internal/safelog"
+	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -33,7 +33,8 @@ type Config struct {
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade from polling to WebSocket may take; 10 s when 0.
 	UpgradeTimeout time.Duration
-	// ConnectTimeout is how long a client may stay without having joined a namespace; 45 s when 0.
+	// ConnectTimeout is how long a client may stay without having joined a namespace;
+	// 45 s when 0. Then its connection is closed at once, and its session is gone.
 	ConnectTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
@@ -43,6 +44,11 @@ type Config struct {
 	MaxHTTPBufferSize int64
 	// MaxAttachments is how many binary values one packet of a client may have; 10 when 0.
 	MaxAttachments int
+	// MaxReceiving is how many bytes all connections together may hold of packets,
+	// attachments and requests that are not complete; an eighth of GOMEMLIMIT when 0, or
+	// 256 MiB if that is not set. Who holds more than others waits, and clients that
+	// have joined no namespace go first: see [eio.Config].
+	MaxReceiving int64
 	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each packet
 	// counts for 128 bytes more, over polling for 256. Before it is passed, what waits
 	// is offered to the client: a parked poll is answered, a WebSocket written to. When
@@ -103,6 +109,14 @@ type Config struct {
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
 	MaxConnections int
+	// MaxSessions is how many Engine.IO sessions may be open at a time, over polling
+	// and WebSocket together; handshakes beyond are refused. 1,000,000 when 0.
+	MaxSessions int64
+	// MaxUnjoined is how many clients that have joined no namespace yet may be
+	// connected; 32,768 when 0. One more is let in all the same: another is closed for
+	// it at once, the oldest one of the address that has the most (of IPv6 its first 64
+	// bits count), and counted in [Stats]. Behind a proxy all clients have one address.
+	MaxUnjoined int
 
 	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s when 0.
 	RequestTimeout time.Duration
@@ -265,6 +279,8 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxPendingBytes", &cfg.MaxPendingBytes, 4<<20, "4 MiB"),
 		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
+		limit("Config.MaxSessions", &cfg.MaxSessions, 1_000_000, "1000000"),
+		limit("Config.MaxUnjoined", &cfg.MaxUnjoined, 1<<15, "32768"),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
 		atMost("Config.MaxPending", cfg.MaxPending, maxJobs),
 		atMost("Config.MaxPendingTotal", cfg.MaxPendingTotal, maxJobs),
@@ -315,6 +331,9 @@ func (cfg *Config) engine() eio.Config {
 		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
 		MaxQueued:         cfg.MaxQueued,
 		SlowTimeout:       cfg.SlowTimeout,
+		MaxSessions:       cfg.MaxSessions,
+		MaxReceiving:      cfg.MaxReceiving,
+		Loops:             cfg.Loops,
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,
 		AllowEIO3:         cfg.AllowEIO3,

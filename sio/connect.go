@@ -194,7 +194,8 @@ func (k *middlewareJob) run(s *Socket) {
 			return
 		}
 		if err := s.ns.srv.runMiddleware(s, middleware); err != nil {
-			refusal = s.refusal(err)
+			refusal = &refuseTask{s: s, message: errMiddleware.Error()}
+			refusal.describe(err)
 			return
 		}
 	}
@@ -211,32 +212,33 @@ func (srv *Server) runMiddleware(s *Socket, middleware func(*Socket) error) (err
 	return err
 }
 
-// refusal is what the client is told of a middleware's error. nil, when the error
-// panics in being asked.
-func (s *Socket) refusal(refused error) (t *refuseTask) {
+// describe says what the client is told of a middleware's error. Asking the error is
+// user code, which may not return: then the client is told what is known until then.
+func (t *refuseTask) describe(refused error) {
 	finished := false
-	defer s.ns.srv.rescue(s, "middleware", &finished, func() { t = nil })
-	t = &refuseTask{s: s, message: refused.Error()}
+	srv := t.s.ns.srv
+	defer srv.rescue(t.s, "middleware", &finished, nil)
 	var refusal *ConnectError
-	if errors.As(refused, &refusal) {
-		t.message = refusal.Message
-		if refusal.Data != nil {
-			var err error
-			if t.data, err = jsonenc.Append(nil, refusal.Data); err != nil {
-				s.ns.srv.reportError(s, "middleware", err)
-				t.data = nil
-			}
+	if !errors.As(refused, &refusal) {
+		t.message = refused.Error()
+	} else if t.message = refusal.Message; refusal.Data != nil {
+		err := socketio.Check(refusal.Data)
+		if err == nil {
+			t.data, err = jsonenc.Append(nil, refusal.Data)
+		}
+		if err != nil {
+			t.data = nil
+			srv.reportError(t.s, "middleware", err)
 		}
 	}
 	finished = true
-	return t
 }
 
 // refuseTask is a socket that a middleware has refused.
 type refuseTask struct {
 	s       *Socket
 	message string
-	data    []byte // JSON, or nil
+	data    []byte // JSON; nil for none
 }
 
 func (t *refuseTask) Run(*loop.Loop) {
@@ -283,6 +285,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	}
 	m := s.welcome() // by the parser: if it panics, the connection still has its time limit
 	c.stopConnectTimer()
+	c.Admit()
 	for _, m := range missed {
 		m.send(c)
 		m.release()

@@ -17,7 +17,8 @@
 // [On] registers a handler that gets an event's argument as a Go value, [OnAck]
 // one whose result is the acknowledgement; [Args2], [Args3], [None] and [RawArgs]
 // stand for other numbers of arguments. Values are JSON by the rules of
-// encoding/json, and []byte is binary. Handlers registered on the server or a
+// encoding/json, and []byte is binary. [RawArgs] can be emitted and acknowledged
+// with: what has come is passed on as it came. Handlers registered on the server or a
 // namespace cost nothing for each connection; those registered on a socket do.
 // [Socket.Emit] sends, and [EmitAck] sends and waits for the client's answer, as
 // long as its context allows.

@@ -4,17 +4,22 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Emit sends an event to the socket's client. It encodes args before it
 // returns: []byte values, at any depth, are sent as binary attachments,
-// everything else as JSON. It returns [ErrReservedEvent], [ErrDisconnected], or
-// the error of an argument that has no JSON form. That it returns nil does not
-// mean that the client has received anything: see [Socket.EmitAck].
+// everything else as JSON. [RawArgs] stand for the arguments that they are, which are
+// passed on as they came, undecoded, also beside others. It returns
+// [ErrReservedEvent], [ErrName], [ErrDisconnected], or the error of an argument that has no JSON
+// form, or of which nothing would be sent, such as an [*Event] or an error. That it
+// returns nil does not mean that the client has received anything: see
+// [Socket.EmitAck].
 func (s *Socket) Emit(event string, args ...any) error {
 	return SocketEmitter{socket: s}.Emit(event, args...)
 }
@@ -124,17 +129,25 @@ func checkEvent(event string) error {
 	if socketio.Reserved(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
-	return nil
+	return adapter.CheckName(event)
 }
 
-// sendAck answers an event.
-func (s *Socket) sendAck(id uint64, args []any) error {
-	if !s.open() {
+// sendAck answers an event, once: used tells whether that was done.
+func (s *Socket) sendAck(id uint64, used *atomic.Bool, args []any) error {
+	switch {
+	case used.Load():
+		return ErrAcked
+	case !s.open():
+		used.Store(true)
 		return ErrDisconnected
 	}
 	m, err := ackMessage(s.ns, id, args)
 	if err != nil {
 		return err
+	}
+	if used.Swap(true) {
+		m.release()
+		return ErrAcked
 	}
 	return s.post(m, false, true)
 }

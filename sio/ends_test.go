@@ -118,12 +118,12 @@ func packetMiddleware(opts ...sio.HandlerOption) place {
 	}
 }
 
-func refused(by func(tr *trap) error) place {
+func refused(message string, by func(tr *trap) error) place {
 	return place{
 		setup: func(tr *trap, f *fixture) { f.Of("/m").Use(func(*sio.Socket) error { return by(tr) }) },
 		run: func(_ *testing.T, _ *fixture, w *ws) {
 			w.send("40/m,")
-			w.want(`44/m,{"message":"internal server error"}`)
+			w.want(`44/m,{"message":"` + message + `"}`)
 			w.alive()
 		},
 	}
@@ -141,9 +141,9 @@ var places = map[string]place{
 	"inline catch-all":         inline(catchAll(sio.Inline())),
 	"packet middleware":        packetMiddleware(),
 	"inline packet middleware": inline(packetMiddleware(sio.Inline())),
-	"middleware":               refused(func(tr *trap) error { tr.spring(); return errors.New("not sprung") }),
-	"refusal's text":           refused(func(tr *trap) error { return trappedError{tr} }),
-	"refusal's data": refused(func(tr *trap) error {
+	"middleware":               refused("internal server error", func(tr *trap) error { tr.spring(); return errors.New("not sprung") }),
+	"refusal's text":           refused("internal server error", func(tr *trap) error { return trappedError{tr} }),
+	"refusal's data": refused("no", func(tr *trap) error {
 		return &sio.ConnectError{Message: "no", Data: trappedValue{tr}}
 	}),
 	"own handler": {

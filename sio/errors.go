@@ -1,8 +1,12 @@
 package sio
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Errors that callers can match with errors.Is.
@@ -23,9 +27,57 @@ var (
 	ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
 	// ErrMainNamespace: "/" can't be closed.
 	ErrMainNamespace = errors.New(`sio: the namespace "/" can't be closed`)
+	// ErrName: the name of a room, an event or a namespace is not UTF-8, and other servers
+	// or clients would have to be told it. Without an adapter names of rooms are any bytes.
+	ErrName = adapter.ErrName
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )
+
+// ServersError reports that not all other servers have answered. What came with it
+// lacks the part of those that have not.
+type ServersError struct {
+	// Answered and Asked are how many have, and how many were asked; both are 0 when
+	// that is not known.
+	Answered, Asked int
+	// Err is [ErrTimeout] or the error of the context, or why they could not be asked.
+	Err error
+}
+
+func (e *ServersError) Error() string {
+	if e.Asked == 0 {
+		return fmt.Sprintf("sio: the other servers have not answered: %v", e.Err)
+	}
+	return fmt.Sprintf("sio: %d of %d other servers have answered: %v", e.Answered, e.Asked, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *ServersError) Unwrap() error { return e.Err }
+
+// serversError is the error of an adapter's request; nil for nil.
+func serversError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &ServersError{Err: err}
+	var counts adapter.Incomplete
+	if errors.As(err, &counts) {
+		e.Answered, e.Asked = counts.Responses()
+		e.Err = cmp.Or(errors.Unwrap(counts), err)
+	}
+	e.Err = cause(ctx, e.Err)
+	return e
+}
+
+// missing is how many servers have not answered: one at least.
+func missing(err error) int {
+	var counts adapter.Incomplete
+	if errors.As(err, &counts) {
+		received, expected := counts.Responses()
+		return max(expected-received, 1)
+	}
+	return 1
+}
 
 // ConnectError is what a middleware returns to refuse a connection and to tell
 // the client more than a message: its connect_error event carries both.

@@ -19,11 +19,11 @@ type Event struct {
 	name   string
 	id     uint64
 	wants  bool
+	begun  bool // what the namespace runs inline has been run
 	acked  atomic.Bool
 
 	table *table // the namespace's, as of the event's arrival
 	route *route // of table; nil for none
-	begun bool   // what the namespace runs inline has been run
 	buf   []byte // the packet's data, for a queued event
 }
 
@@ -65,24 +65,21 @@ func (e *Event) WantsAck() bool { return e.wants }
 // the client has passed to its emit. It may be called from any goroutine, also
 // after the handler has returned (see [Event.Reply] for inline handlers). Only
 // the first call counts: later ones, and those for an event that asked for
-// none, do nothing and return [ErrAcked].
+// none, do nothing and return [ErrAcked]. Args that can't be encoded are an error
+// that does not count. [RawArgs] are passed on as for [Socket.Emit].
 func (e *Event) Ack(args ...any) error {
-	if !e.wants || !e.acked.CompareAndSwap(false, true) {
+	if !e.wants {
 		return ErrAcked
 	}
-	return e.socket.sendAck(e.id, args)
+	return e.socket.sendAck(e.id, &e.acked, args)
 }
 
-// AckArgs is Ack for arguments that are not decoded, such as the event's own:
-// they are passed on as they are, for which nothing is allocated unless they have
-// binary values or the server has a [Parser]. They may be borrowed.
+// AckArgs is Ack for arguments that are not decoded, such as the event's own, which
+// are passed on as they are. Ack does the same; nothing is allocated by AckArgs unless
+// they have binary values or the server has a [Parser]. They may be borrowed.
 func (e *Event) AckArgs(args RawArgs) error {
-	if e.socket.ns.srv.cfg.Parser != nil || len(args.attachments) > 0 {
-		list, err := args.values()
-		if err != nil {
-			return err
-		}
-		return e.Ack(list...)
+	if e.socket.ns.srv.cfg.Parser != nil || args.parsed != nil || len(args.attachments) > 0 {
+		return e.Ack(args)
 	}
 	if !e.wants || !e.acked.CompareAndSwap(false, true) {
 		return ErrAcked
@@ -110,10 +107,7 @@ type Reply struct {
 
 // Ack gives the acknowledgement: see [Event.Ack].
 func (r *Reply) Ack(args ...any) error {
-	if r.used.Swap(true) {
-		return ErrAcked
-	}
-	return r.socket.sendAck(r.id, args)
+	return r.socket.sendAck(r.id, &r.used, args)
 }
 
 // run calls the handlers of the namespace, except those that the loop has

@@ -185,6 +185,9 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{MaxPending: -1}, "MaxPending"},
 		{sio.Config{MaxPendingBytes: -1}, "MaxPendingBytes"},
 		{sio.Config{MaxHandlers: -1}, "MaxHandlers"},
+		{sio.Config{MaxSessions: -1}, "MaxSessions"},
+		{sio.Config{MaxUnjoined: -1}, "MaxUnjoined"},
+		{sio.Config{MaxReceiving: -1}, "MaxReceiving"},
 		{sio.Config{MaxConnections: -1}, "MaxConnections"},
 		{sio.Config{MaxNamespaces: -1}, "MaxNamespaces"},
 		{sio.Config{MaxDynamicNamespaces: -1}, "MaxDynamicNamespaces"},
@@ -267,8 +270,8 @@ type bomb struct{}
 
 func (bomb) MarshalJSON() ([]byte, error) { panic("bomb") }
 
-// TestEmitAckPanics: an argument that panics while it is encoded costs its
-// caller only.
+// TestEmitAckPanics: an argument that panics while it is encoded is an error of its
+// caller.
 func TestEmitAckPanics(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.join(t)
@@ -276,11 +279,9 @@ func TestEmitAckPanics(t *testing.T) {
 	f.join(t)
 	other := take(t, "socket", f.connected)
 	for range 20 {
-		func() {
-			defer func() { recover() }()
-			_, err := one.EmitAck(context.Background(), "q", bomb{})
-			t.Errorf("it returned %v", err)
-		}()
+		if _, err := one.EmitAck(context.Background(), "q", bomb{}); err == nil || !strings.Contains(err.Error(), "panic while encoding: bomb") {
+			t.Fatalf("it returned %v", err)
+		}
 	}
 	w.conn.Close()
 	take(t, "disconnection", f.disconnected)

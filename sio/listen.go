@@ -168,6 +168,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	if e := srv.roomHooks.wait(ctx); err == nil {
 		err = e
 	}
+	srv.persisting.Wait() // no longer than some dataPatience
 	srv.ended.Store(true)
 	for ns := range srv.namespaces.all() {
 		srv.closer.close(ns)

@@ -22,6 +22,9 @@ func (l local) Broadcast(p adapter.Packet, o adapter.Options) error {
 	if p.Offset != "" && l.ns.log != nil {
 		return l.ns.log.receive(p, l.operator(o))
 	}
+	if own := preparedFor(l.ns, p); own != nil {
+		return l.operator(o).emitPrepared(own)
+	}
 	return l.operator(o).emit(p.Event, p.Args)
 }
 
@@ -29,11 +32,8 @@ func (l local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Opt
 	return l.operator(o).emitAck(ctx, p, acks)
 }
 
-func (l local) Sockets(o adapter.Options) (list []adapter.Details) {
-	for _, s := range l.operator(o).here() {
-		list = append(list, s.details())
-	}
-	return list
+func (l local) Sockets(o adapter.Options) []adapter.Details {
+	return l.ns.srv.details(l.operator(o).here())
 }
 
 func (l local) CountSockets(o adapter.Options) int { return l.operator(o).count() }

@@ -19,6 +19,12 @@ type message struct {
 // eventMessage encodes an event.
 func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (message, error) {
 	p := ns.srv.newPacket()
+	if len(args) == 1 && ns.srv.cfg.Parser == nil && holdRaw(args) {
+		if raw := args[0].(RawArgs); raw.parsed == nil && len(raw.attachments) == 0 {
+			p.End(socketio.AppendRawEvent(p.Begin(), ns.name, id, wantsAck, event, raw.raw))
+			return message{head: p, outgoing: ns.observe(event, args), awaited: wantsAck}, nil
+		}
+	}
 	b, attachments, err := ns.srv.appendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
 	m, err := seal(p, b, attachments, err)
 	if err == nil {

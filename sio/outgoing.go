@@ -3,7 +3,6 @@ package sio
 import (
 	"slices"
 
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -24,19 +23,11 @@ func (ns *Namespace) observe(event string, args []any) *outgoing {
 	if ns.listeners.Load() == 0 {
 		return nil
 	}
-	b, attachments, err := socketio.AppendEvent(nil, "/", 0, false, event, args)
+	raw, err := rawArgs(args)
 	if err != nil {
 		return nil // the caller has noticed
 	}
-	h, err := socketio.ParseHeader(b, len(attachments))
-	if err != nil {
-		return nil
-	}
-	_, raw, _ := socketio.SplitEvent(h.Data)
-	for i, a := range attachments {
-		attachments[i] = slices.Clone(a) // the emitter may change it
-	}
-	return &outgoing{event, RawArgs{raw: raw, attachments: attachments}}
+	return &outgoing{event, raw}
 }
 
 // tell calls the listeners for what the socket is about to be sent, on its loop.

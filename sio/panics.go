@@ -104,10 +104,16 @@ func (srv *Server) rescue(s *Socket, event string, finished *bool, after func())
 		return
 	}
 	v, stack := ended(recover()), debug.Stack()
-	srv.stats.panics.Add(1)
 	if after != nil {
 		after()
 	}
+	srv.reportPanic(s, event, v, stack)
+}
+
+// reportPanic tells the operator and the application of a panic in the application's
+// code.
+func (srv *Server) reportPanic(s *Socket, event string, v any, stack []byte) {
+	srv.stats.panics.Add(1)
 	srv.cfg.Logger.Error("sio: handler panicked",
 		"namespace", s.ns.name, "socket", s.ID(), "event", event, "panic", v, "stack", string(stack))
 	if srv.cfg.OnPanic != nil {

@@ -37,6 +37,8 @@ type Parser interface {
 	// AppendConnectError appends a refusal; data is nil or a json.RawMessage.
 	AppendConnectError(dst []byte, namespace, message string, data any) ([]byte, error)
 	AppendDisconnect(dst []byte, namespace string) []byte
+	// AppendEvent and AppendAck append packets. args are what the application has
+	// given; [RawArgs] among them are replaced by their arguments before, decoded.
 	AppendEvent(dst []byte, namespace string, id uint64, wantsAck bool, event string, args []any) ([]byte, error)
 	AppendAck(dst []byte, namespace string, id uint64, args []any) ([]byte, error)
 	// ReplaceEmpty puts text in the place of the empty string that is the last
@@ -226,6 +228,12 @@ func (srv *Server) plainMessage(encode func(b []byte) []byte) message {
 }
 
 func (srv *Server) appendEvent(dst []byte, namespace string, id uint64, wantsAck bool, event string, args []any) ([]byte, [][]byte, error) {
+	if srv.cfg.Parser != nil || holdRaw(args) {
+		var err error
+		if args, err = spread(args, srv.cfg.Parser); err != nil {
+			return dst, nil, err
+		}
+	}
 	if ps := srv.cfg.Parser; ps != nil {
 		b, err := ps.AppendEvent(dst, namespace, id, wantsAck, event, args)
 		return b, nil, err
@@ -234,6 +242,12 @@ func (srv *Server) appendEvent(dst []byte, namespace string, id uint64, wantsAck
 }
 
 func (srv *Server) appendAck(dst []byte, namespace string, id uint64, args []any) ([]byte, [][]byte, error) {
+	if srv.cfg.Parser != nil || holdRaw(args) {
+		var err error
+		if args, err = spread(args, srv.cfg.Parser); err != nil {
+			return dst, nil, err
+		}
+	}
 	if ps := srv.cfg.Parser; ps != nil {
 		b, err := ps.AppendAck(dst, namespace, id, args)
 		return b, nil, err

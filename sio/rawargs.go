@@ -1,15 +1,21 @@
 package sio
 
 import (
+	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
 // RawArgs are the arguments of an event or an acknowledgement, not decoded
 // yet. Immutable. Those of an [Inline] handler are borrowed until it returns.
+//
+// As an argument of any emit or acknowledgement they stand for all of them, and are
+// passed on as they came: numbers keep their digits, objects their order, binary
+// values stay binary.
 type RawArgs struct {
 	raw         socketio.RawArgs
 	attachments [][]byte
 	parsed      *parsedArgs // instead of both, with a Parser
+	text        bool        // from a server that may write binary values as base64
 }
 
 // Len is the number of arguments.
@@ -46,18 +52,9 @@ func (a RawArgs) String() string {
 	return string(append(list, ']'))
 }
 
-// values decodes all arguments.
-func (a RawArgs) values() ([]any, error) {
-	list := make([]any, a.Len())
-	dst := make([]any, len(list))
-	for i := range list {
-		dst[i] = &list[i]
-	}
-	return list, a.Bind(dst...)
-}
-
 // Bind decodes the arguments into what dst points to, one after the other, as
-// encoding/json would; binary values go into []byte or any. What has no
+// encoding/json would; binary values go into []byte or any, and strings don't go into
+// []byte, unless they are base64 from another server. What has no
 // argument is left as it is, and arguments without a destination are ignored. A
 // nil destination skips one. An argument that does not fit ends it with an
 // [*ArgumentError].
@@ -74,9 +71,27 @@ func (a RawArgs) Bind(dst ...any) error {
 		if v == nil {
 			continue
 		}
-		if err := socketio.DecodeArg(arg, a.attachments, v); err != nil {
+		if err := a.decode(arg, v); err != nil {
 			return &ArgumentError{Index: i, Err: err}
 		}
 	}
 	return nil
+}
+
+// decode decodes an argument that is JSON.
+func (a RawArgs) decode(arg []byte, v any) error {
+	if a.text && len(a.attachments) == 0 {
+		return jsonenc.Unmarshal(arg, v)
+	}
+	return socketio.DecodeArg(arg, a.attachments, v)
+}
+
+// all returns all arguments, each as an any gets it.
+func (a RawArgs) all() ([]any, error) {
+	list := make([]any, a.Len())
+	dst := make([]any, len(list))
+	for i := range dst {
+		dst[i] = &list[i]
+	}
+	return list, a.Bind(dst...)
 }

@@ -17,6 +17,9 @@ func (c *client) receive(data []byte) {
 		return
 	}
 	if h.Attachments > 0 {
+		if !c.expects(h) {
+			return
+		}
 		if err := c.extra().binary.Start(h, int(c.srv.cfg.MaxHTTPBufferSize)*(1+h.Attachments)); err != nil {
 			c.invalid(err)
 		}
@@ -34,11 +37,29 @@ func (c *client) receiveBinary(data []byte) {
 	done, err := c.more.binary.Add(data)
 	switch {
 	case err != nil:
+		c.SetHeld(0)
 		c.invalid(err)
 	case done:
 		h, attachments := c.more.binary.Take()
+		c.SetHeld(0)
 		c.dispatch(h, attachments)
+	default:
+		c.SetHeld(c.more.binary.Held())
 	}
+}
+
+// expects reports whether the packet that h begins may be for one of the client's
+// sockets. If not, the connection is closed: its attachments are not waited for.
+func (c *client) expects(h socketio.Header) bool {
+	if c.old() {
+		h = cutQuery(h)
+	}
+	s := c.find(h.Namespace)
+	if s == nil || s.state.Load() == stateConnecting {
+		c.outOfOrder(h, s)
+		return false
+	}
+	return true
 }
 
 // dispatch handles a complete packet. h is borrowed; the attachments are the

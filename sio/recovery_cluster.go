@@ -61,7 +61,11 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 			return err
 		}
 	}
-	if err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: args}, p.options, p.deliver); err != nil {
+	list, err := spread(args, nil)
+	if err == nil {
+		err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: list}, p.options, p.deliver)
+	}
+	if err != nil {
 		d.drop()
 		p.bare.release()
 	}
@@ -263,7 +267,6 @@ func (lg *recoveryLog) awaited(v *visit) bool {
 // persist ends a socket's part in its session, which the adapter keeps when the
 // client may come back.
 func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason Reason) {
-	data := s.dataJSON()
 	lg.mu.Lock()
 	ses := v.session
 	v.forget()
@@ -274,7 +277,9 @@ func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason 
 	rooms := append(ses.rooms(), s.ID())
 	lg.mu.Unlock()
 	if keep {
-		r.Persist(adapter.Session{ID: s.ID(), PID: ses.pid, Rooms: rooms, Data: data})
+		s.withData(func(data []byte) {
+			r.Persist(adapter.Session{ID: s.ID(), PID: ses.pid, Rooms: rooms, Data: data})
+		})
 	}
 }
 

@@ -87,6 +87,12 @@ func (lg *recoveryLog) broadcast(o BroadcastOperator, event string, args []any) 
 	if err != nil {
 		return err
 	}
+	lg.broadcastDraft(o, d)
+	return nil
+}
+
+// broadcastDraft is broadcast for an event that is encoded.
+func (lg *recoveryLog) broadcastDraft(o BroadcastOperator, d draft) {
 	except := o.except
 	if o.self != nil {
 		except = append(slices.Clip(except), o.self.ID())
@@ -96,7 +102,6 @@ func (lg *recoveryLog) broadcast(o BroadcastOperator, event string, args []any) 
 	m := lg.keep(d, o.rooms, except)
 	o.cast(m, nil)
 	m.release()
-	return nil
 }
 
 // emit is broadcast for one socket, or for who has taken its place since.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -28,10 +27,11 @@ type RemoteSocket interface {
 	// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
 	// Of another server's only the first argument arrives.
 	EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error)
-	// Join puts the socket into rooms.
-	Join(rooms ...string)
-	// Leave takes it out of a room.
-	Leave(room string)
+	// Join puts the socket into rooms: see [Socket.Join]. For another server's the error
+	// may be that of the adapter.
+	Join(rooms ...string) error
+	// Leave takes it out of a room. The error is as for Join.
+	Leave(room string) error
 	// Disconnect takes it out of its namespace: see [Socket.Disconnect].
 	Disconnect(closeConnection bool)
 }
@@ -74,39 +74,25 @@ func (s *remoteSocket) EmitAck(ctx context.Context, event string, args ...any) (
 	return answers[0], nil
 }
 
-func (s *remoteSocket) Join(rooms ...string) { s.report(s.SocketsJoin(rooms...)) }
+func (s *remoteSocket) Join(rooms ...string) error { return s.SocketsJoin(rooms...) }
 
-func (s *remoteSocket) Leave(room string) { s.report(s.SocketsLeave(room)) }
+func (s *remoteSocket) Leave(room string) error { return s.SocketsLeave(room) }
 
 func (s *remoteSocket) Disconnect(closeConnection bool) {
-	s.report(s.DisconnectSockets(closeConnection))
-}
-
-func (s *remoteSocket) report(err error) {
-	if err != nil {
+	if err := s.DisconnectSockets(closeConnection); err != nil {
 		s.ns.srv.cfg.Logger.Warn("sio: can't reach a remote socket", "socket", s.details.ID, "error", err)
 	}
 }
 
-// details describe the socket to other servers. Data that has no JSON form is left out.
-func (s *Socket) details() adapter.Details {
-	handshake, err := json.Marshal(s.Handshake())
-	if err != nil {
-		handshake = []byte("{}")
+// details describe sockets to other servers.
+func (srv *Server) details(sockets []*Socket) []adapter.Details {
+	list, data := make([]adapter.Details, len(sockets)), srv.dataJSON(sockets)
+	for i, s := range sockets {
+		handshake, err := json.Marshal(s.Handshake())
+		if err != nil {
+			handshake = []byte("{}")
+		}
+		list[i] = adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: data[i]}
 	}
-	return adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: s.dataJSON()}
-}
-
-// dataJSON is the socket's data for other servers; an empty object when it has no JSON form.
-func (s *Socket) dataJSON() []byte {
-	v := s.Data()
-	if v == nil {
-		return []byte("{}")
-	}
-	data, err := jsonenc.Append(nil, v)
-	if err != nil {
-		s.ns.srv.reportError(s, "", err)
-		return []byte("{}")
-	}
-	return data
+	return list
 }

@@ -25,6 +25,9 @@ type Server struct {
 	share   limits // of what waits on one loop
 	stats   stats
 
+	encoding   sync.Map       // the sockets whose data is being encoded for other servers
+	persisting sync.WaitGroup // sessions whose data is
+
 	namespaces registry
 	dynamic    atomic.Int64                 // children that exist or are being closed
 	parents    atomic.Pointer[[]*Namespace] // replaced under mu
@@ -56,8 +59,11 @@ type part struct {
 	goroutine atomic.Uintptr
 	cause     error // of the close that is under way; nil for none
 
-	backlog backlog
-	_       [64]byte // keeps neighbours off this cache line
+	unjoined unjoined
+	backlog  backlog
+	told     int64       // what the loop knows of the bytes in backlog; its own
+	much     atomic.Bool // that is heldMuch or more
+	_        [64]byte    // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.

@@ -31,7 +31,7 @@ func (e *ServerEvent) Name() string { return e.name }
 // WantsAck reports whether the other server waits for an answer.
 func (e *ServerEvent) WantsAck() bool { return e.reply != nil }
 
-// Ack answers with one value. It returns [ErrAcked] when no answer is expected
+// Ack answers with one value, the first of [RawArgs]. It returns [ErrAcked] when no answer is expected
 // any more.
 func (e *ServerEvent) Ack(v any) error {
 	if e.reply == nil || e.acked.Load() {
@@ -50,6 +50,10 @@ func (e *ServerEvent) Ack(v any) error {
 
 // rawArgs encodes values as the arguments of an event.
 func rawArgs(args []any) (RawArgs, error) {
+	args, err := spread(args, nil)
+	if err != nil {
+		return RawArgs{}, err
+	}
 	b, attachments, err := socketio.AppendAck(nil, "/", 0, args)
 	if err != nil {
 		return RawArgs{}, err
@@ -65,46 +69,57 @@ func rawArgs(args []any) (RawArgs, error) {
 	return RawArgs{raw: raw, attachments: attachments}, err
 }
 
-// checkServerEvent refuses the events that a namespace has itself.
-func checkServerEvent(event string) error {
+// checkServerEvent refuses the events that a namespace has itself, and names that can't
+// be told.
+func (ns *Namespace) checkServerEvent(event string) error {
 	if socketio.ReservedServerSide(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
-	return nil
+	return adapter.CheckNames([]string{ns.name, event})
 }
 
 // ServerSideEmit sends an event to the handlers that this namespace has on the
 // other servers: see [Namespace.OnServerEvent]. Without an adapter to other
 // servers it only logs a warning.
 func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
-	if err := checkServerEvent(event); err != nil {
+	if err := ns.checkServerEvent(event); err != nil {
 		return err
 	}
 	if ns.adapter == nil {
 		ns.warnAlone()
 		return nil
 	}
-	return ns.adapter.ServerSideEmit(adapter.Packet{Event: event, Args: args})
+	list, err := spread(args, nil)
+	if err != nil {
+		return err
+	}
+	return ns.adapter.ServerSideEmit(adapter.Packet{Event: event, Args: list})
 }
 
 // ServerSideEmitAck is ServerSideEmit for an event that every other server is to
 // answer with one value. Without others it returns none at once. When ctx ends
-// first it returns the answers that have come, and an [*AckError] with them.
+// first, or the time that the adapter gives them, it returns the answers that have
+// come, and an [*AckError] with them and the number of servers that have not answered.
 func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
-	if err := checkServerEvent(event); err != nil {
+	if err := ns.checkServerEvent(event); err != nil {
 		return nil, err
 	}
 	if ns.adapter == nil {
 		ns.warnAlone()
 		return nil, nil
 	}
-	answers, err := ns.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: args})
+	list, err := spread(args, nil)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := ns.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: list})
 	responses := make([]RawArgs, len(answers))
 	for i, a := range answers {
 		responses[i] = rawAnswer(a)
+		responses[i].text = true
 	}
 	if err != nil {
-		err = &AckError{Responses: responses, Err: err}
+		err = &AckError{Responses: responses, Missing: missing(err), Err: err}
 	}
 	return responses, err
 }
@@ -132,6 +147,7 @@ func (ns *Namespace) serverEvent(p adapter.Packet, reply func(a adapter.Answer))
 		ns.srv.cfg.Logger.Debug("sio: invalid event from another server", "event", p.Event, "error", err)
 		return
 	}
+	args.text = true
 	e := &ServerEvent{RawArgs: args, name: p.Event, reply: reply}
 	for _, h := range ns.hooks.Load().server {
 		if h.event == p.Event {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -315,7 +316,7 @@ func TestSlowDropNewest(t *testing.T) {
 			f.emit(n, false)
 		}
 		// An answer, and what wants one, still have their place.
-		if err := f.socket.sendAck(7, []any{"answer"}); err != nil {
+		if err := f.socket.sendAck(7, new(atomic.Bool), []any{"answer"}); err != nil {
 			t.Fatal(err)
 		}
 		f.lt.Run()

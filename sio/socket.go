@@ -104,8 +104,19 @@ func (s *Socket) SetData(v any) {
 }
 
 // Join puts the socket into rooms, at once for all goroutines. It does nothing
-// after the disconnection.
-func (s *Socket) Join(rooms ...string) {
+// after the disconnection. The error is [ErrName], and it joins none, if there is an
+// adapter and a name is not UTF-8; without an adapter it is always nil.
+func (s *Socket) Join(rooms ...string) error {
+	if s.ns.adapter != nil {
+		if err := adapter.CheckNames(rooms); err != nil {
+			return err
+		}
+	}
+	s.join(rooms)
+	return nil
+}
+
+func (s *Socket) join(rooms []string) {
 	for _, room := range rooms {
 		if room != s.ID() {
 			s.ns.join(s, room)
@@ -114,8 +125,17 @@ func (s *Socket) Join(rooms ...string) {
 }
 
 // Leave takes the socket out of a room, at once for all goroutines; broadcasts
-// that were emitted before still arrive. The room of its own id can't be left.
-func (s *Socket) Leave(room string) { s.ns.leave(s, room) }
+// that were emitted before still arrive. The room of its own id can't be left. The
+// error is as for Join.
+func (s *Socket) Leave(room string) error {
+	if s.ns.adapter != nil {
+		if err := adapter.CheckName(room); err != nil {
+			return err
+		}
+	}
+	s.ns.leave(s, room)
+	return nil
+}
 
 // Rooms returns the rooms that the socket is in, its own id first, then in no
 // order. After the disconnection there are none, except that disconnecting

@@ -11,6 +11,8 @@ import (
 type Stats struct {
 	// Clients is the number of open Engine.IO sessions.
 	Clients int
+	// Unjoined is how many of them have joined no namespace yet.
+	Unjoined int
 	// Sockets is the number of connected sockets in all namespaces.
 	Sockets int
 	// DynamicNamespaces is the number of namespaces that Config.MaxDynamicNamespaces
@@ -57,6 +59,11 @@ type Stats struct {
 	// namespace connections were refused because as many handlers as
 	// Config.MaxPendingTotal allows wait for clients that have left.
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
+	// UnjoinedEvicted is how many connections were closed because Config.MaxUnjoined
+	// had joined no namespace.
+	UnjoinedEvicted uint64
+	// Receiving has the figures of Config.MaxReceiving.
+	Receiving eio.ReceivingStats
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
@@ -80,6 +87,7 @@ type counters struct {
 	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
 	refused, invalid, outOfOrder                  atomic.Uint64
 	connectTimeouts, overflows, pauses, crowded   atomic.Uint64
+	unjoinedEvicted                               atomic.Uint64
 	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
 	held                                          atomic.Int64
 }
@@ -89,6 +97,7 @@ type counters struct {
 func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:           srv.eio.ClientsCount(),
+		Receiving:         srv.eio.ReceivingStats(),
 		Forwarding:        srv.eio.ForwardStats(),
 		DynamicNamespaces: int(srv.dynamic.Load()),
 		HandlerErrors:     srv.stats.errors.Load(),
@@ -126,6 +135,8 @@ func (srv *Server) Stats() Stats {
 		st.DynamicRefused += c.crowded.Load()
 		st.InvalidPackets += c.invalid.Load()
 		st.OutOfOrder += c.outOfOrder.Load()
+		st.Unjoined += int(srv.parts[i].unjoined.count.Load())
+		st.UnjoinedEvicted += c.unjoinedEvicted.Load()
 		st.ConnectTimeouts += c.connectTimeouts.Load()
 		st.PendingOverflows += c.overflows.Load()
 		st.Pauses += c.pauses.Load()

@@ -16,12 +16,13 @@ func (o BroadcastOperator) options() adapter.Options {
 }
 
 // remote is the adapter that the operator has to go by way of; nil when it is
-// for this server alone.
-func (o BroadcastOperator) remote() adapter.Adapter {
-	if o.local {
-		return nil
+// for this server alone. The error is [ErrName]; rooms are names that the call is about,
+// besides those that the operator has.
+func (o BroadcastOperator) remote(rooms ...string) (adapter.Adapter, error) {
+	if o.local || o.ns.adapter == nil {
+		return nil, nil
 	}
-	return o.ns.adapter
+	return o.ns.adapter, adapter.CheckNames(o.rooms, o.except, rooms)
 }
 
 // eachNamespace calls f with the operator for each namespace that it is for.
@@ -62,50 +63,55 @@ func (o BroadcastOperator) here() []*Socket {
 // FetchSockets returns the connected sockets that are addressed, in no order:
 // those of this server as themselves, that is as [*Socket], those of others, if
 // there are any and the operator is not Local, as descriptions. It waits for
-// other servers until ctx or [BroadcastOperator.Timeout] ends. It returns
-// [ErrParentNamespace] for a parent.
+// other servers until ctx or [BroadcastOperator.Timeout] ends, or for the time that the
+// adapter gives them. When some don't answer, it returns the sockets of this server and
+// of those that have, and a [*ServersError]. It returns [ErrParentNamespace] for a
+// parent.
 func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	if o.ns.family != nil {
 		return nil, ErrParentNamespace
+	}
+	a, err := o.remote()
+	if err != nil {
+		return nil, err
 	}
 	var sockets []RemoteSocket
 	for _, s := range o.here() {
 		sockets = append(sockets, s)
 	}
-	a := o.remote()
 	if a == nil {
 		return sockets, nil
 	}
 	ctx, cancel := deadline(ctx, o.timeout)
 	defer cancel()
 	others, err := a.FetchSockets(ctx, o.options())
-	if err != nil {
-		return nil, cause(ctx, err)
-	}
 	for _, d := range others {
 		sockets = append(sockets, newRemoteSocket(o.ns, d))
 	}
-	return sockets, nil
+	return sockets, serversError(ctx, err)
 }
 
 // CountSockets counts the sockets that are addressed, without describing them as
 // FetchSockets does: each other server answers with a number, one of the reference
 // with a list all the same. A socket that is in a middleware may be counted. When
 // other servers don't answer before ctx or [BroadcastOperator.Timeout] ends, it
-// returns the number so far and an error.
+// returns the number so far and a [*ServersError].
 func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
 	if o.ns.family != nil {
 		return 0, ErrParentNamespace
 	}
+	a, err := o.remote()
+	if err != nil {
+		return 0, err
+	}
 	n := o.count()
-	a := o.remote()
 	if a == nil {
 		return n, nil
 	}
 	ctx, cancel := deadline(ctx, o.timeout)
 	defer cancel()
 	others, err := a.CountSockets(ctx, o.options())
-	return n + others, cause(ctx, err)
+	return n + others, serversError(ctx, err)
 }
 
 // count is the number of addressed sockets of this server.
@@ -119,7 +125,7 @@ func (o BroadcastOperator) count() int {
 	return o.ns.Len()
 }
 
-// AllSockets returns the ids of the sockets that FetchSockets returns.
+// AllSockets returns the ids of the sockets that FetchSockets returns, with its error.
 func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 	sockets, err := o.FetchSockets(ctx)
 	ids := make([]string, len(sockets))
@@ -129,30 +135,34 @@ func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// SocketsJoin puts the addressed sockets into rooms. An error is that of the
-// adapter to other servers.
+// SocketsJoin puts the addressed sockets into rooms. An error is [ErrName], and
+// nothing was done, or that of the adapter to other servers.
 func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a := o.remote(); a != nil {
+		if a, err := o.remote(rooms...); err != nil {
+			return err
+		} else if a != nil {
 			return a.AddSockets(o.options(), rooms)
 		}
 		for _, s := range o.here() {
-			s.Join(rooms...)
+			s.join(rooms)
 		}
 		return nil
 	})
 }
 
-// SocketsLeave takes the addressed sockets out of rooms. An error is that of the
-// adapter to other servers.
+// SocketsLeave takes the addressed sockets out of rooms. An error is as for
+// SocketsJoin.
 func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a := o.remote(); a != nil {
+		if a, err := o.remote(rooms...); err != nil {
+			return err
+		} else if a != nil {
 			return a.DelSockets(o.options(), rooms)
 		}
 		for _, s := range o.here() {
 			for _, room := range rooms {
-				s.Leave(room)
+				s.ns.leave(s, room)
 			}
 		}
 		return nil
@@ -160,10 +170,12 @@ func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 }
 
 // DisconnectSockets disconnects the addressed sockets: see [Socket.Disconnect].
-// An error is that of the adapter to other servers.
+// An error is as for SocketsJoin.
 func (o BroadcastOperator) DisconnectSockets(closeConnections bool) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a := o.remote(); a != nil {
+		if a, err := o.remote(); err != nil {
+			return err
+		} else if a != nil {
 			return a.DisconnectSockets(o.options(), closeConnections)
 		}
 		for _, s := range o.here() {

@@ -6,13 +6,14 @@ import (
 	"reflect"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
-	"github.com/sioserver/sioserver/codec/socketio"
 )
 
 // On registers a handler that gets the event's first argument as a T: a struct,
 // a string, []byte for a binary value, whatever encoding/json can fill. T may
-// also be [Args2] or [Args3] for several arguments, [None] for none, [RawArgs] or
-// []json.RawMessage for all. An argument that is missing leaves its zero value;
+// also be [Args2] or [Args3] for several arguments, [None] for none, and [RawArgs],
+// []json.RawMessage or []any for all. These two slices are never one argument: for an
+// argument that is an array take any other type, such as any or []T, or a named one.
+// A []byte takes binary values, not strings. An argument that is missing leaves its zero value;
 // one that does not fit keeps the handler from being called and is given to
 // [Config.OnError]. See [HandlerFunc] for ctx and the returned error. off removes
 // the handler.
@@ -28,8 +29,8 @@ func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket,
 }
 
 // OnAck is On for an event that is acknowledged: what h returns is the
-// acknowledgement's argument, or its arguments when R is [Args2] or [Args3];
-// none when R is [None]. When h returns an error, or the client did not ask for
+// acknowledgement's argument, or its arguments when R is [Args2], [Args3], [RawArgs],
+// []json.RawMessage or []any; none when R is [None]. When h returns an error, or the client did not ask for
 // an acknowledgement, none is sent.
 func OnAck[T, R any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) (R, error), opts ...HandlerOption) (off func()) {
 	pretouch[T]()
@@ -113,6 +114,10 @@ func bind[T any](args RawArgs, v *T) error {
 			*v = append(*v, append(json.RawMessage(nil), arg...))
 		}
 		return nil
+	case *[]any:
+		all, err := args.all()
+		*v = all
+		return err
 	case tuple:
 		return args.Bind(v.pointers()...)
 	}
@@ -123,7 +128,7 @@ func bind[T any](args RawArgs, v *T) error {
 	if !ok {
 		return nil
 	}
-	if err := socketio.DecodeArg(arg, args.attachments, v); err != nil {
+	if err := args.decode(arg, v); err != nil {
 		return &ArgumentError{Index: 0, Err: err}
 	}
 	return nil
@@ -139,6 +144,8 @@ func results[R any](v R) []any {
 			list[i] = raw
 		}
 		return list
+	case *[]any:
+		return *p
 	case tuple:
 		return p.values()
 	default:
@@ -159,7 +166,7 @@ func lending[T any](opts []HandlerOption) []HandlerOption {
 // worker is not slow.
 func pretouch[T any]() {
 	switch v := any(new(T)).(type) {
-	case *None, *RawArgs, *[]json.RawMessage:
+	case *None, *RawArgs, *[]json.RawMessage, *[]any:
 	case tuple:
 		for _, p := range v.pointers() {
 			pretouchType(reflect.TypeOf(p).Elem())

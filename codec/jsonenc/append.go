@@ -25,7 +25,8 @@ var targets = sync.Pool{New: func() any { return new(target) }}
 // checked and goes out as it is, nil as null.
 //
 // Strings, numbers, booleans, nil and json.RawMessage do not allocate when dst
-// has room. On an error dst comes back unchanged.
+// has room. On an error, which is a [*PanicError] for a panic of v's own methods,
+// dst comes back unchanged.
 func Append(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -78,22 +79,36 @@ func appendRaw(dst []byte, raw json.RawMessage) ([]byte, error) {
 	return appendValid(dst, []byte(raw)), nil
 }
 
-func appendSonic(dst []byte, v any) ([]byte, error) {
+func appendSonic(dst []byte, v any) (out []byte, err error) {
+	defer Rescue(&err) // then t is not used again
+	out = dst
 	t := targets.Get().(*target)
 	t.b = dst
-	err := encoder.EncodeInto(&t.b, v, encodeOptions)
-	out := t.b
+	err = encoder.EncodeInto(&t.b, v, encodeOptions)
+	b := t.b
 	t.b = nil
 	targets.Put(t)
 	if err != nil {
 		return dst, err
 	}
 	start := len(dst)
-	if added := out[start:]; !utf8.Valid(added) {
-		out = appendValid(dst, bytes.Clone(added))
+	if added := b[start:]; len(added) > MaxDepth && tooDeep(added) {
+		return dst, ErrTooDeep // by what the value's own methods have returned
 	}
-	if added := out[start:]; bytes.Contains(added, []byte("-0")) {
-		out = out[:start+len(dropZeroSigns(added))]
+	if added := b[start:]; !utf8.Valid(added) {
+		b = appendValid(dst, bytes.Clone(added))
 	}
-	return out, nil
+	if added := b[start:]; bytes.Contains(added, []byte("-0")) {
+		b = b[:start+len(dropZeroSigns(added))]
+	}
+	return b, nil
+}
+
+// tooDeep reports whether valid JSON is nested deeper than MaxDepth.
+func tooDeep(b []byte) bool {
+	if bytes.Count(b, []byte{'['})+bytes.Count(b, []byte{'{'}) <= MaxDepth {
+		return false
+	}
+	_, err := Skip(b)
+	return err == ErrTooDeep
 }

@@ -169,3 +169,15 @@ func BenchmarkSkip(b *testing.B) {
 		})
 	}
 }
+
+func TestWellFormed(t *testing.T) {
+	for text, want := range map[string]bool{
+		`"a\\ud800\n\ufffd"`: true, `{"\ud83d\ude00":"\u0041"}`: true, "\"\ufffd\"": true, `1`: true, ``: true,
+		`"\ud800"`: false, `["x","\udc00"]`: false, `"\ud800\u0041"`: false, `"\ud800\ud83d\ude00"`: false, "\"\xff\"": false,
+		`"\uD83D\uDE00\uDe00"`: false,
+	} {
+		if got := WellFormed([]byte(text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

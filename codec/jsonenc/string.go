@@ -1,6 +1,7 @@
 package jsonenc
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -130,4 +131,30 @@ func hexRune(b []byte) rune {
 		r = r<<4 | rune(d)
 	}
 	return r
+}
+
+// WellFormed reports whether the text of valid JSON is what it says: whether all is
+// UTF-8 and no escape is a lone surrogate. What decodes others puts U+FFFD there.
+func WellFormed(b []byte) bool {
+	if !utf8.Valid(b) {
+		return false
+	}
+	for {
+		i := bytes.IndexByte(b, '\\')
+		if i < 0 {
+			return true
+		}
+		b = b[i:]
+		r := hexRune(b)
+		switch {
+		case r < 0:
+			b = b[2:]
+			continue
+		case utf16.IsSurrogate(r) && utf16.DecodeRune(r, hexRune(b[6:])) == utf8.RuneError:
+			return false
+		case utf16.IsSurrogate(r):
+			b = b[6:]
+		}
+		b = b[6:]
+	}
 }

@@ -19,7 +19,7 @@ import (
 //     []byte, time.Time, []any and map[string]any.
 //   - nil is JSON's null. So is undefined, but as a member of a map it is absent.
 //   - Bin and notepack's ArrayBuffer go into slices of bytes, as do strings of
-//     base64; all forms of dates go into a time.Time, which is in UTC, as do ISO
+//     base64 inside of other values, not b itself; all forms of dates go into a time.Time, which is in UTC, as do ISO
 //     strings.
 //   - Floats without a fraction fit into integers.
 //   - A json.RawMessage and what has an UnmarshalJSON gets the JSON of
@@ -50,6 +50,15 @@ func DecodeValue(b []byte, v any) error {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
 		return errors.New("msgpack: DecodeValue needs a pointer that is not nil")
+	}
+	if h, _, _ := readHead(b); h.kind == kindString {
+		t := rv.Type()
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if formsOf(t).decode == formBinary {
+			return fmt.Errorf("%w: %s into %s", ErrMismatch, h.kind, t)
+		}
 	}
 	_, err := decode(b, rv.Elem())
 	return err

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/internal/jsontype"
+	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/codec/socketio"
 )
 
 // AppendValue appends v to dst, as encoding/json reads v: "json" tags, sorted
@@ -25,10 +27,15 @@ import (
 //   - A json.RawMessage and what a MarshalJSON returns is transcoded, a
 //     MarshalText gives a string.
 //   - Bytes of strings that are not UTF-8 become U+FFFD.
+//   - A socketio.RawArg is transcoded, its attachments are bin.
+//   - A number of JSON that no 64 bits hold is the nearest float64, as in JavaScript;
+//     one beyond those is refused.
 //
 // Strings, numbers, booleans, nil, []byte and time.Time do not allocate when dst
 // has room. On an error dst comes back unchanged; the errors are ErrUnsupported,
-// ErrTooDeep and those of v's own methods.
+// ErrTooDeep, those of v's own methods, and a [*jsonenc.PanicError] for their panics.
+// The same values are refused as by AppendEvent of package socketio, but for numbers
+// beyond float64.
 func AppendValue(dst []byte, v any) ([]byte, error) {
 	e := encoder{b: dst, dates: timestampDates}
 	if err := e.append(v); err != nil {
@@ -69,7 +76,7 @@ func (e *encoder) append(v any) (err error) {
 	case []byte:
 		e.appendBinary(v)
 	case time.Time:
-		e.b = appendTime(e.b, v, e.dates)
+		return e.appendTime(v)
 	case json.RawMessage:
 		return e.appendJSON(v)
 	case Raw:
@@ -78,10 +85,38 @@ func (e *encoder) append(v any) (err error) {
 		return e.appendSlice(v)
 	case map[string]any:
 		return e.appendMap(v)
+	case socketio.RawArg:
+		return e.appendRawArg(v)
 	default:
-		return e.walk(reflect.ValueOf(v))
+		return e.appendAny(v)
 	}
 	return err
+}
+
+// appendAny appends a value of any other type. A panic of the value's own methods is
+// an error.
+func (e *encoder) appendAny(v any) (err error) {
+	defer jsonenc.Rescue(&err)
+	return e.root(reflect.ValueOf(v))
+}
+
+// root appends a value that was given as an interface.
+func (e *encoder) root(v reflect.Value) error {
+	if v.IsValid() {
+		if err := formsOf(v.Type()).refused; err != nil {
+			return err
+		}
+	}
+	return e.walk(v)
+}
+
+// appendTime appends a date, unless JSON has no form for its year.
+func (e *encoder) appendTime(t time.Time) error {
+	if year := t.Year(); year < 0 || year > 9999 {
+		return fmt.Errorf("%w: a date in the year %d", ErrUnsupported, year)
+	}
+	e.b = appendTime(e.b, t, e.dates)
+	return nil
 }
 
 func (e *encoder) appendBinary(b []byte) {
@@ -142,7 +177,7 @@ func (e *encoder) enter() error {
 // walk appends v by its type.
 func (e *encoder) walk(v reflect.Value) (err error) {
 	if v.Kind() == reflect.Interface {
-		v = v.Elem()
+		return e.root(v.Elem())
 	}
 	if !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		e.b = append(e.b, codeNil)
@@ -158,8 +193,7 @@ func (e *encoder) walk(v reflect.Value) (err error) {
 		e.b, err = appendRaw(e.b, v.Bytes())
 		return err
 	case formTime:
-		e.b = appendTime(e.b, v.Interface().(time.Time), e.dates)
-		return nil
+		return e.appendTime(v.Interface().(time.Time))
 	case formNumber:
 		return e.appendNumber(v.String())
 	case formBinary:
@@ -285,6 +319,7 @@ func (e *encoder) appendNumber(literal string) error {
 	if !isNumberLiteral(literal) {
 		return fmt.Errorf("%w: number literal %q", ErrUnsupported, literal)
 	}
-	e.b = appendNumberLiteral(e.b, literal)
-	return nil
+	var err error
+	e.b, err = appendNumberLiteral(e.b, literal)
+	return err
 }

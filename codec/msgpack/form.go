@@ -3,9 +3,12 @@ package msgpack
 import (
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"sync"
 	"time"
+
+	"github.com/sioserver/sioserver/codec/internal/jsontype"
 )
 
 // form is how values of a type are written or read.
@@ -30,7 +33,10 @@ var (
 
 // forms are how a type is written as a value, how through a pointer to it, and
 // how it is read.
-type forms struct{ encode, encodeAddr, decode form }
+type forms struct {
+	encode, encodeAddr, decode form
+	refused                    error // why no value of the type can be written; nil if it can
+}
 
 // formCache holds the forms of each reflect.Type that was asked for.
 var formCache sync.Map
@@ -40,6 +46,9 @@ func formsOf(t reflect.Type) forms {
 		return known.(forms)
 	}
 	fs := newForms(t)
+	if err := jsontype.Check(t); err != nil {
+		fs.refused = fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
 	formCache.Store(t, fs)
 	return fs
 }
@@ -50,11 +59,11 @@ func newForms(t reflect.Type) forms {
 	}
 	switch t {
 	case reflect.TypeFor[Raw]():
-		return forms{formRaw, formRaw, formRaw}
+		return forms{encode: formRaw, encodeAddr: formRaw, decode: formRaw}
 	case reflect.TypeFor[time.Time]():
-		return forms{formTime, formTime, formTime}
+		return forms{encode: formTime, encodeAddr: formTime, decode: formTime}
 	case reflect.TypeFor[json.Number]():
-		return forms{formNumber, formNumber, formNumber}
+		return forms{encode: formNumber, encodeAddr: formNumber, decode: formNumber}
 	}
 	pointer := reflect.PointerTo(t)
 	own := func(of reflect.Type, asJSON, asText reflect.Type) form {

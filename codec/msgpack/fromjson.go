@@ -1,12 +1,15 @@
 package msgpack
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/codec/socketio"
 )
 
 // appendJSON transcodes a JSON value, nil to nil.
@@ -20,7 +23,23 @@ func (e *encoder) appendJSON(json []byte) error {
 	} else if len(jsonenc.TrimSpace(json[n:])) > 0 {
 		return jsonenc.ErrSyntax
 	}
-	t := transcoder{b: e.b, rest: json}
+	return e.transcode(json, nil)
+}
+
+// appendRawArg transcodes an argument.
+func (e *encoder) appendRawArg(a socketio.RawArg) error {
+	binary, err := a.Placeholders()
+	if err != nil {
+		return err
+	}
+	return e.transcode(a.JSON(), binary)
+}
+
+// transcode appends valid JSON, with binary values for its placeholders.
+func (e *encoder) transcode(json []byte, binary []socketio.Placeholder) error {
+	rest := jsonenc.TrimSpace(json) // its end stays: what is left tells the offset
+	lead := len(json) - len(bytes.TrimLeft(json, " \t\r\n"))
+	t := transcoder{b: e.b, rest: rest, end: lead + len(rest), binary: binary}
 	if err := t.value(); err != nil {
 		return err
 	}
@@ -38,10 +57,19 @@ type transcoder struct {
 	b       []byte
 	rest    []byte
 	headers []int // where containers begin in b, in ascending order
+
+	end    int                    // the offset of rest's end in the JSON
+	binary []socketio.Placeholder // those in rest
 }
 
 func (t *transcoder) value() error {
 	t.rest = jsonenc.TrimSpace(t.rest)
+	if at := t.end - len(t.rest); len(t.binary) > 0 && t.binary[0].Start == at {
+		t.b = AppendBinary(t.b, t.binary[0].Attachment)
+		t.rest = t.rest[t.binary[0].End-at:]
+		t.binary = t.binary[1:]
+		return nil
+	}
 	switch t.rest[0] {
 	case '{':
 		return t.container(codeMap32, '}')
@@ -62,9 +90,9 @@ func (t *transcoder) value() error {
 	case "true", "false":
 		t.b = appendBool(t.b, literal == "true")
 	default:
-		t.b = appendNumberLiteral(t.b, literal)
+		t.b, err = appendNumberLiteral(t.b, literal)
 	}
-	return nil
+	return err
 }
 
 func (t *transcoder) container(code, end byte) error {
@@ -139,16 +167,20 @@ func isNumberLiteral(s string) bool {
 	return err == nil && n == len(s)
 }
 
-// appendNumberLiteral appends the number of a JSON literal.
-func appendNumberLiteral(dst []byte, literal string) []byte {
+// appendNumberLiteral appends the number of a JSON literal. The error is
+// ErrUnsupported for one that float64 can't hold.
+func appendNumberLiteral(dst []byte, literal string) ([]byte, error) {
 	if !strings.ContainsAny(literal, ".eE") {
 		if i, err := strconv.ParseInt(literal, 10, 64); err == nil {
-			return AppendInt(dst, i)
+			return AppendInt(dst, i), nil
 		}
 		if u, err := strconv.ParseUint(literal, 10, 64); err == nil {
-			return AppendUint(dst, u)
+			return AppendUint(dst, u), nil
 		}
 	}
-	f, _ := strconv.ParseFloat(literal, 64) // infinite if out of range, as in JavaScript
-	return AppendFloat(dst, f)
+	f, err := strconv.ParseFloat(literal, 64)
+	if err != nil {
+		return dst, fmt.Errorf("%w: a number of %d characters beyond float64", ErrUnsupported, len(literal))
+	}
+	return AppendFloat(dst, f), nil
 }

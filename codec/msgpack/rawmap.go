@@ -1,5 +1,7 @@
 package msgpack
 
+import "unicode/utf8"
+
 // RawMap are the members of a map, still raw. It borrows from the map. The zero
 // value has none. Nothing here allocates.
 type RawMap struct {
@@ -47,13 +49,32 @@ func IsNull(raw []byte) bool {
 // IsJSON reports whether JSON can say what b, which has passed Skip, says: whether
 // there are no binary values, dates, other extensions, NaN or infinities in it, and
 // AppendJSON loses nothing. It does not allocate.
-func IsJSON(b []byte) bool {
+func IsJSON(b []byte) bool { return isJSON(b, false) }
+
+// isJSON is IsJSON, or whether that is so but for binary values.
+func isJSON(b []byte, binary bool) bool {
 	for len(b) > 0 {
 		h, size, err := readHead(b)
 		switch {
-		case err != nil, h.kind == kindBinary, h.kind == kindTime, h.kind == kindExt:
+		case err != nil, h.kind == kindBinary && !binary, h.kind == kindTime, h.kind == kindExt:
 			return false
 		case h.kind == kindFloat && h.float()-h.float() != 0:
+			return false
+		case h.kind < kindArray:
+			size += h.n
+		}
+		b = b[size:]
+	}
+	return true
+}
+
+// WellFormed reports whether all strings of b, which has passed Skip, are UTF-8. What
+// decodes others puts U+FFFD there.
+func WellFormed(b []byte) bool {
+	for len(b) > 0 {
+		h, size, err := readHead(b)
+		switch {
+		case err != nil, h.kind == kindString && !utf8.Valid(b[size:size+h.n]):
 			return false
 		case h.kind < kindArray:
 			size += h.n

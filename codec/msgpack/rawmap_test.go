@@ -69,3 +69,14 @@ func TestIsJSON(t *testing.T) {
 		t.Error("what is not null is")
 	}
 }
+
+func TestWellFormed(t *testing.T) {
+	for raw, want := range map[string]bool{
+		"\xa3\xef\xbf\xbd": true, "\x81\xa1a\x92\xc4\x01\xff\xa1b": true, "\xcb\xff\xff\xff\xff\xff\xff\xff\xff": true,
+		"\xa3\xed\xa0\x80": false, "\x81\xa1\xff\x01": false, "\x92\x01\x91\xa1\xff": false,
+	} {
+		if got := WellFormed([]byte(raw)); got != want {
+			t.Errorf("% x: %v", raw, got)
+		}
+	}
+}

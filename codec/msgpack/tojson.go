@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/codec/socketio"
 )
 
 // AppendJSON appends the JSON of the MessagePack value b to dst: bin as base64,
@@ -19,75 +20,114 @@ func AppendJSON(dst, b []byte) ([]byte, error) {
 	if err := isOne(b); err != nil {
 		return dst, err
 	}
-	out, _, err := appendJSON(dst, b)
-	if err != nil {
+	w := jsonWriter{b: dst}
+	if _, err := w.value(b); err != nil {
 		return dst, err
 	}
-	return out, nil
+	return w.b, nil
 }
 
-// appendJSON appends the value at the head of b, which Skip has passed, and
-// returns what follows.
-func appendJSON(dst, b []byte) (out, rest []byte, err error) {
+// Arg returns the raw value as an argument for other encoders: a []byte for bin, a
+// socketio.RawArg when JSON with attachments says all of it, else what DecodeValue
+// makes of it, because of a date, NaN or an infinity in it. The argument refers to b. The errors are those
+// of DecodeValue.
+func Arg(b []byte) (any, error) {
+	if err := isOne(b); err != nil {
+		return nil, err
+	}
+	if h, size, _ := readHead(b); h.kind == kindBinary {
+		return b[size:], nil
+	}
+	if !isJSON(b, true) {
+		value, _, err := decodeAny(b)
+		return value, err
+	}
+	w := jsonWriter{attach: true}
+	if _, err := w.value(b); err != nil {
+		return nil, err
+	}
+	return socketio.NewRawArg(w.b, w.attachments), nil
+}
+
+// jsonWriter appends JSON to b.
+type jsonWriter struct {
+	b           []byte
+	attach      bool // binary values go to attachments, else they are base64
+	attachments [][]byte
+}
+
+// value appends the value at the head of b, which Skip has passed, and returns what
+// follows.
+func (w *jsonWriter) value(b []byte) (rest []byte, err error) {
 	h, size, err := readHead(b)
 	if err != nil {
-		return dst, b, err
+		return b, err
 	}
 	b = b[size:]
 	switch h.kind {
 	case kindArray:
-		return appendJSONArray(dst, b, h.n)
+		return w.array(b, h.n)
 	case kindMap:
-		return appendJSONMap(dst, b, h.n)
+		return w.mapping(b, h.n)
 	}
-	content, rest := b[:h.n], b[h.n:]
+	content, rest := b[:h.n:h.n], b[h.n:]
 	switch h.kind {
 	case kindNil, kindUndefined:
-		dst = append(dst, "null"...)
+		w.b = append(w.b, "null"...)
 	case kindBool:
-		dst = strconv.AppendBool(dst, h.bits != 0)
+		w.b = strconv.AppendBool(w.b, h.bits != 0)
 	case kindUint:
-		dst = strconv.AppendUint(dst, h.bits, 10)
+		w.b = strconv.AppendUint(w.b, h.bits, 10)
 	case kindInt:
-		dst = strconv.AppendInt(dst, int64(h.bits), 10)
+		w.b = strconv.AppendInt(w.b, int64(h.bits), 10)
 	case kindFloat:
-		dst = jsonenc.AppendFloat(dst, h.float())
+		w.b = jsonenc.AppendFloat(w.b, h.float())
 	case kindString:
-		dst = jsonenc.AppendString(dst, content)
+		w.b = jsonenc.AppendString(w.b, content)
 	case kindBinary:
-		dst = append(base64.StdEncoding.AppendEncode(append(dst, '"'), content), '"')
+		w.binary(content)
 	case kindTime:
 		t, err := readTime(h, content)
 		if err != nil {
-			return dst, rest, err
+			return rest, err
 		}
-		dst = append(appendISO(append(dst, '"'), t), '"')
+		w.b = append(appendISO(append(w.b, '"'), t), '"')
 	default:
-		return dst, rest, unknownExt(h)
+		return rest, unknownExt(h)
 	}
-	return dst, rest, nil
+	return rest, nil
 }
 
-func appendJSONArray(dst, b []byte, n int) (out, rest []byte, err error) {
-	dst = append(dst, '[')
+func (w *jsonWriter) binary(content []byte) {
+	if w.attach {
+		w.b = socketio.AppendPlaceholder(w.b, len(w.attachments))
+		w.attachments = append(w.attachments, content)
+		return
+	}
+	w.b = append(base64.StdEncoding.AppendEncode(append(w.b, '"'), content), '"')
+}
+
+func (w *jsonWriter) array(b []byte, n int) (rest []byte, err error) {
+	w.b = append(w.b, '[')
 	for i := range n {
 		if i > 0 {
-			dst = append(dst, ',')
+			w.b = append(w.b, ',')
 		}
-		if dst, b, err = appendJSON(dst, b); err != nil {
-			return dst, b, err
+		if b, err = w.value(b); err != nil {
+			return b, err
 		}
 	}
-	return append(dst, ']'), b, nil
+	w.b = append(w.b, ']')
+	return b, nil
 }
 
-func appendJSONMap(dst, b []byte, n int) (out, rest []byte, err error) {
-	dst = append(dst, '{')
+func (w *jsonWriter) mapping(b []byte, n int) (rest []byte, err error) {
+	w.b = append(w.b, '{')
 	first := true
 	for range n {
 		key, size, err := readKey(b)
 		if err != nil {
-			return dst, b, err
+			return b, err
 		}
 		b = b[size:]
 		if h, size, _ := readHead(b); h.kind == kindUndefined {
@@ -95,15 +135,16 @@ func appendJSONMap(dst, b []byte, n int) (out, rest []byte, err error) {
 			continue
 		}
 		if !first {
-			dst = append(dst, ',')
+			w.b = append(w.b, ',')
 		}
 		first = false
-		dst = append(jsonenc.AppendString(dst, key), ':')
-		if dst, b, err = appendJSON(dst, b); err != nil {
-			return dst, b, err
+		w.b = append(jsonenc.AppendString(w.b, key), ':')
+		if b, err = w.value(b); err != nil {
+			return b, err
 		}
 	}
-	return append(dst, '}'), b, nil
+	w.b = append(w.b, '}')
+	return b, nil
 }
 
 // readKey returns the text that JavaScript makes of the map key at the head of

@@ -103,18 +103,31 @@ func (e *valueEncoder) appendAll(args []any) error {
 	return nil
 }
 
+// AppendRawEvent appends an EVENT packet whose arguments are JSON already: see
+// AppendRawAck.
+func AppendRawEvent(dst []byte, nsp string, id uint64, hasID bool, event string, args RawArgs) []byte {
+	dst = append(appendPrefix(dst, Event, nsp, id, hasID), '[')
+	return append(args.appendTo(jsonenc.AppendString(dst, event), true), ']')
+}
+
 // AppendRawAck appends an ACK packet whose arguments are JSON already, without
 // placeholders, as those of a packet that has been received.
 func AppendRawAck(dst []byte, nsp string, id uint64, args RawArgs) []byte {
 	dst = append(appendPrefix(dst, Ack, nsp, id, true), '[')
-	start := len(dst)
-	for arg, ok := args.Next(); ok; arg, ok = args.Next() {
-		if len(dst) > start {
+	return append(args.appendTo(dst, false), ']')
+}
+
+// appendTo appends the arguments with commas between them, and before them if more is
+// set.
+func (a RawArgs) appendTo(dst []byte, more bool) []byte {
+	for arg, ok := a.Next(); ok; arg, ok = a.Next() {
+		if more {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, arg...)
+		more = true
 	}
-	return append(dst, ']')
+	return dst
 }
 
 // seal turns the packet that starts at e.b[start] into one of type binary if

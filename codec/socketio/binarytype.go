@@ -27,20 +27,28 @@ func isBinary(t reflect.Type) bool {
 		!hasOwnForm(t) && !hasOwnForm(t.Elem()) && !hasOwnForm(reflect.PointerTo(t.Elem()))
 }
 
-// binaryTypes caches mayHoldBinary: reflect.Type to bool.
-var binaryTypes sync.Map
+// typeFacts is what is known of a type. Immutable.
+type typeFacts struct {
+	binary  bool  // a value can lead to a binary value
+	refused error // why no value of the type can be sent; nil if it can
+}
 
-// mayHoldBinary reports whether a value of t can lead to a binary value.
-func mayHoldBinary(t reflect.Type) bool {
-	if known, ok := binaryTypes.Load(t); ok {
-		return known.(bool)
+// knownTypes caches factsOf: reflect.Type to *typeFacts.
+var knownTypes sync.Map
+
+func factsOf(t reflect.Type) *typeFacts {
+	if known, ok := knownTypes.Load(t); ok {
+		return known.(*typeFacts)
 	}
 	// Only the answer for t is kept: those for types below it are not final
 	// where the types are recursive.
-	may := reachesBinary(t, map[reflect.Type]bool{})
-	binaryTypes.Store(t, may)
-	return may
+	facts := &typeFacts{reachesBinary(t, map[reflect.Type]bool{}), jsontype.Check(t)}
+	knownTypes.Store(t, facts)
+	return facts
 }
+
+// mayHoldBinary reports whether a value of t can lead to a binary value.
+func mayHoldBinary(t reflect.Type) bool { return factsOf(t).binary }
 
 func reachesBinary(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] || hasOwnForm(t) {
@@ -62,43 +70,62 @@ func reachesBinary(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// holdsBinary reports whether v leads to a binary value that is not nil, or is
-// nested so deep that the walk has to report it.
-func holdsBinary(v reflect.Value, depth int) bool {
-	if v.Kind() == reflect.Interface {
-		v = v.Elem()
+// survey looks for binary values that are not nil, and for values that can't be
+// sent behind interfaces, as far as it takes to know that there are binary ones: the
+// walk goes on from there.
+type survey struct {
+	all    bool // goes on when there are binary ones
+	binary bool // there is one, or the nesting is so deep that the walk has to report it
+	err    error
+}
+
+// done reports whether there is nothing left to find out.
+func (s *survey) done() bool { return s.binary && !s.all || s.err != nil }
+
+// root visits a value that was given as an interface.
+func (s *survey) root(v reflect.Value, depth int) {
+	if !v.IsValid() {
+		return
 	}
-	if !v.IsValid() || !mayHoldBinary(v.Type()) {
-		return false
+	facts := factsOf(v.Type())
+	if s.err = facts.refused; s.err == nil && facts.binary {
+		s.visit(v, depth)
 	}
-	if isBinary(v.Type()) {
-		return !v.IsNil()
-	}
-	if depth == jsonenc.MaxDepth {
-		return true
+}
+
+// visit visits a value whose type may hold binary ones.
+func (s *survey) visit(v reflect.Value, depth int) {
+	switch {
+	case v.Kind() == reflect.Interface:
+		s.root(v.Elem(), depth)
+		return
+	case isBinary(v.Type()):
+		s.binary = s.binary || !v.IsNil()
+		return
+	case depth == jsonenc.MaxDepth:
+		s.binary = true
+		return
 	}
 	depth++
 	switch v.Kind() {
 	case reflect.Pointer:
-		return holdsBinary(v.Elem(), depth)
+		if !v.IsNil() {
+			s.visit(v.Elem(), depth)
+		}
 	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
-			if holdsBinary(v.Index(i), depth) {
-				return true
-			}
+		for i := 0; i < v.Len() && !s.done(); i++ {
+			s.visit(v.Index(i), depth)
 		}
 	case reflect.Map:
-		for it := v.MapRange(); it.Next(); {
-			if holdsBinary(it.Value(), depth) {
-				return true
-			}
+		for it := v.MapRange(); !s.done() && it.Next(); {
+			s.visit(it.Value(), depth)
 		}
 	case reflect.Struct:
-		for _, f := range jsontype.FieldsOf(v.Type()).List {
-			if value, ok := f.Get(v); ok && holdsBinary(value, depth) {
-				return true
+		list := jsontype.FieldsOf(v.Type()).List
+		for i := 0; i < len(list) && !s.done(); i++ {
+			if value, ok := list[i].Get(v); ok && mayHoldBinary(list[i].Type) {
+				s.visit(value, depth)
 			}
 		}
 	}
-	return false
 }

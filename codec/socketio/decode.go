@@ -27,9 +27,17 @@ var (
 // them afterwards, two placeholders of one number to the same memory, so they
 // must not be pooled. Those that Reconstructor hands out are not.
 //
+// A string does not fit v if that is a slice of bytes, also if it looks like base64;
+// inside of other values such strings are decoded, as encoding/json does.
+//
 // Errors are those of jsonenc.Unmarshal, ErrInvalidPayload and
 // ErrIllegalAttachments. It is safe for concurrent use.
 func DecodeArg(raw []byte, attachments [][]byte, v any) error {
+	if len(raw) > 0 && raw[0] == '"' {
+		if err := refuseText(v); err != nil {
+			return err
+		}
+	}
 	if len(attachments) == 0 {
 		return jsonenc.Unmarshal(raw, v)
 	}
@@ -53,6 +61,25 @@ func DecodeArg(raw []byte, attachments [][]byte, v any) error {
 	d := argDecoder{scanner: scanner{raw: raw, found: found}, attachments: attachments}
 	_, err = d.value(0, target.Elem())
 	return err
+}
+
+// refuseText is the error of decoding a string into v, if v points to a slice of
+// bytes that does not unmarshal itself.
+func refuseText(v any) error {
+	if _, ok := v.(*string); ok || v == nil {
+		return nil
+	}
+	t := reflect.TypeOf(v)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Uint8 || !isBinary(t) {
+		return nil
+	}
+	if p := reflect.PointerTo(t); p.Implements(unmarshalerType) || p.Implements(textUnmarshalerType) {
+		return nil
+	}
+	return &json.UnmarshalTypeError{Value: "string", Type: t}
 }
 
 // owned cuts off the capacity, so that appending to one argument spares the others.

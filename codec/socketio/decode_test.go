@@ -78,7 +78,8 @@ func TestDecodeArg(t *testing.T) {
 		{"struct for a placeholder", `[` + p0 + `]`, new([]struct{ Num int }), []struct{ Num int }{{0}}},
 		{"map for a placeholder", `[` + p1 + `]`, new([]map[string]json.RawMessage), []map[string]json.RawMessage{{"_placeholder": json.RawMessage("true"), "num": json.RawMessage("1")}}},
 		{"plain value", `{"a":[1]}`, new(any), any(map[string]any{"a": []any{1.0}})},
-		{"base64 for bytes, as in encoding/json", `"aGk="`, new([]byte), []byte("hi")},
+		{"base64 for bytes in a list, as in encoding/json", `["aGk="]`, new([][]byte), [][]byte{[]byte("hi")}},
+		{"text for bytes with a form of their own", `"::1"`, new(net.IP), net.ParseIP("::1")},
 		{"null for bytes", `null`, new([]byte), []byte(nil)},
 		{"escaped marker", `{"\u005fplaceholder":true,"n\u0075m":1}`, new([]byte), b},
 		{"space in a placeholder", `{ "num" : 1 , "_placeholder" : true }`, new(any), any(b)},
@@ -91,6 +92,8 @@ func TestDecodeArg(t *testing.T) {
 		{"inside a placeholder nothing counts", `{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":9}}`, new(any), any(a)},
 		{"marker in a string", `["_placeholder",` + p0 + `]`, new(any), any([]any{"_placeholder", a})},
 
+		{"base64 for bytes", `"aGk="`, new([]byte), nil},
+		{"base64 for named bytes behind pointers", `"aGk="`, new(**blob), nil},
 		{"S44 number too large", `{"_placeholder":true,"num":5}`, new(any), nil},
 		{"S44 number just too large", `[{"_placeholder":true,"num":2}]`, new(any), nil},
 		{"S44 string number", `{"_placeholder":true,"num":"0"}`, new(any), nil},
@@ -202,6 +205,9 @@ func TestReconstructor(t *testing.T) {
 		if done, err := r.Add(message); done || err != nil || !r.Pending() {
 			t.Fatalf("first: %v, %v", done, err)
 		}
+		if want := len("/a"+`["m",`+p0+`,`+p1+`]`) + 3; r.Held() != want {
+			t.Errorf("%d bytes are held, want %d", r.Held(), want)
+		}
 		message[0] = 9
 		if done, err := r.Add(nil); !done || err != nil || r.Pending() {
 			t.Fatalf("second: %v, %v", done, err)
@@ -216,8 +222,8 @@ func TestReconstructor(t *testing.T) {
 		if !reflect.DeepEqual(attachments, [][]byte{{1, 2, 3}, {}}) {
 			t.Errorf("attachments %v", attachments)
 		}
-		if r.Pending() {
-			t.Error("pending after Take")
+		if r.Pending() || r.Held() != 0 {
+			t.Errorf("pending after Take, or %d bytes are held", r.Held())
 		}
 	})
 

@@ -12,6 +12,7 @@ type Reconstructor struct {
 	header      Header
 	attachments [][]byte
 	room        int // bytes that may still come; negative when there is no limit
+	held        int // bytes that were copied
 }
 
 // Start awaits the attachments of the packet h, which must be of a binary type
@@ -28,7 +29,7 @@ func (r *Reconstructor) Start(h Header, maxBytes int) error {
 		}
 	}
 	h.Namespace, h.Data = bytes.Clone(h.Namespace), bytes.Clone(h.Data)
-	r.header, r.room = h, room
+	r.header, r.room, r.held = h, room, len(h.Namespace)+len(h.Data)
 	return nil
 }
 
@@ -37,6 +38,9 @@ func (r *Reconstructor) Start(h Header, maxBytes int) error {
 func (r *Reconstructor) Pending() bool {
 	return len(r.attachments) < r.header.Attachments
 }
+
+// Held is how many bytes of an incomplete packet have been copied.
+func (r *Reconstructor) Held() int { return r.held }
 
 // Add takes the next binary message, which it copies; done tells that it was
 // the last one awaited, and Take is due. With the last one the placeholders
@@ -54,6 +58,7 @@ func (r *Reconstructor) Add(message []byte) (done bool, err error) {
 		r.room -= len(message)
 	}
 	r.attachments = append(r.attachments, append(make([]byte, 0, len(message)), message...))
+	r.held += len(message)
 	if r.Pending() {
 		return false, nil
 	}

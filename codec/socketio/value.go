@@ -3,7 +3,6 @@ package socketio
 import (
 	"encoding/json"
 	"reflect"
-	"strconv"
 
 	"github.com/sioserver/sioserver/codec/internal/jsontype"
 	"github.com/sioserver/sioserver/codec/jsonenc"
@@ -24,14 +23,45 @@ func (e *valueEncoder) append(v any) error {
 		e.appendBinary(v)
 		return nil
 	case nil, string, bool, int, int32, int64, uint, uint32, uint64, float32, float64, json.RawMessage:
-	default:
-		if rv := reflect.ValueOf(v); holdsBinary(rv, 0) {
-			return e.walk(rv)
-		}
+		var err error
+		e.b, err = jsonenc.Append(e.b, v)
+		return err
+	case RawArg:
+		return e.appendRawArg(v)
 	}
-	var err error
+	return e.appendAny(v)
+}
+
+// appendAny appends a value of any other type.
+func (e *valueEncoder) appendAny(v any) (err error) {
+	var s survey
+	rv := reflect.ValueOf(v)
+	switch s.root(rv, 0); {
+	case s.err != nil:
+		return s.err
+	case s.binary:
+		return e.start(rv)
+	}
 	e.b, err = jsonenc.Append(e.b, v)
 	return err
+}
+
+// Check returns the error of a value that AppendEvent refuses because of its type, for
+// what encodes values otherwise.
+func Check(v any) error {
+	switch v.(type) {
+	case nil, []byte, string, bool, int, int64, float64, json.RawMessage, RawArg:
+		return nil
+	}
+	s := survey{all: true}
+	s.root(reflect.ValueOf(v), 0)
+	return s.err
+}
+
+// start is walk, except that a panic of v's own methods is an error.
+func (e *valueEncoder) start(v reflect.Value) (err error) {
+	defer jsonenc.Rescue(&err)
+	return e.walk(v)
 }
 
 func (e *valueEncoder) appendBinary(b []byte) {
@@ -39,16 +69,18 @@ func (e *valueEncoder) appendBinary(b []byte) {
 		e.b = append(e.b, "null"...)
 		return
 	}
-	e.b = append(e.b, `{"_placeholder":true,"num":`...)
-	e.b = strconv.AppendInt(e.b, int64(len(e.attachments)), 10)
-	e.b = append(e.b, '}')
+	e.b = AppendPlaceholder(e.b, len(e.attachments))
 	e.attachments = append(e.attachments, b)
 }
 
 // walk appends v, which may hold binary values.
 func (e *valueEncoder) walk(v reflect.Value) error {
 	if v.Kind() == reflect.Interface {
-		v = v.Elem()
+		if v = v.Elem(); v.IsValid() {
+			if err := factsOf(v.Type()).refused; err != nil {
+				return err
+			}
+		}
 	}
 	if !v.IsValid() {
 		e.b = append(e.b, "null"...)

@@ -17,6 +17,8 @@ var (
 	ErrProtocol = &Error{1002, "protocol violation"}
 	// ErrUTF8: a text message or a close reason that is not UTF-8.
 	ErrUTF8 = &Error{1007, "invalid UTF-8"}
+	// ErrFragments: a message of more frames than the limit.
+	ErrFragments = &Error{1008, "message in too many fragments"}
 	// ErrTooBig: a message beyond the limit.
 	ErrTooBig = &Error{1009, "message too big"}
 )

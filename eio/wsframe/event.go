@@ -37,8 +37,10 @@ type Buffers interface {
 // Limits is what a Reader may accept; the same for all calls of a connection, and shareable by connections.
 type Limits struct {
 	// Message is the largest message in bytes, fragments added up and before inflation; 0 means no limit, and then a
-	// peer can make the Reader hold whatever it sends.
+	// peer can make the Reader hold whatever it sends. One in fragments has less than 4 GiB in any case.
 	Message int64
+	// Frames is the most frames that a message may take, control frames in between counted too; 0 means no limit.
+	Frames uint32
 	// RSV1 admits the bit on the first frame of a message: permessage-deflate was negotiated.
 	RSV1 bool
 	// Buffers lends the assembly buffers; nil for the garbage collector's.

@@ -51,11 +51,20 @@ func (r *Reader) parseHeader(b []byte, lim *Limits) (size int, err error) {
 		if lim.Message > 0 {
 			most = lim.Message
 		}
+		if r.message > 0 || first&finBit == 0 {
+			most = min(most, math.MaxUint32)
+		}
 		if int64(length) > most-int64(r.message) {
 			return 0, ErrTooBig
 		}
 		if r.opening == 0 {
 			r.opening = first
+		}
+	}
+	if r.opening != 0 {
+		r.frames++
+		if lim.Frames > 0 && r.frames > lim.Frames {
+			return 0, ErrFragments
 		}
 	}
 	r.first, r.left, r.mask = first, int64(length), [4]byte(b[size-4:size])

@@ -24,7 +24,7 @@ func (r *Reader) event(data []byte) (Event, error) {
 			return Event{}, ErrUTF8
 		}
 	}
-	r.opening, r.message = 0, 0
+	r.opening, r.message, r.frames = 0, 0, 0
 	return ev, nil
 }
 

@@ -6,8 +6,9 @@ type Reader struct {
 	// buf is borrowed. It holds the unmasked message so far, then what has come of a header, or of the payload of
 	// the current frame.
 	buf     []byte
-	message int   // how much of buf is from earlier frames of the message
-	left    int64 // payload bytes of the current frame still to come
+	message uint32 // how much of buf is from earlier frames of the message
+	frames  uint32 // frames since the message began, its own and control frames
+	left    int64  // payload bytes of the current frame still to come
 	mask    [4]byte
 	first   byte // first header byte of the current frame
 	opening byte // first header byte of the frame that began the message; 0 between messages
@@ -46,7 +47,7 @@ func (r *Reader) scan(b []byte, lim *Limits) (ev Event, n int, err error) {
 			return Event{}, n, nil
 		}
 		if r.first&finBit == 0 {
-			r.message = len(r.buf)
+			r.message = uint32(len(r.buf))
 			continue
 		}
 		ev, err = r.event(data)
@@ -54,6 +55,9 @@ func (r *Reader) scan(b []byte, lim *Limits) (ev Event, n int, err error) {
 	}
 	return Event{}, n, nil
 }
+
+// Held is the capacity in bytes of the buffer that an incomplete frame or message takes now; 0 for none.
+func (r *Reader) Held() int { return cap(r.buf) }
 
 // Release gives a borrowed buffer back: for a connection that ends in the middle of something. Payloads of earlier
 // events are invalid afterwards, and so is the Reader, unless it is set to its zero value.
@@ -67,7 +71,7 @@ func (r *Reader) Release(lim *Limits) {
 // header reads a header from b, or puts its first part aside. n is how much of b was used; payload is set when the
 // header is complete.
 func (r *Reader) header(b []byte, lim *Limits) (n int, err error) {
-	head, aside := b, len(r.buf)-r.message
+	head, aside := b, len(r.buf)-int(r.message)
 	if aside > 0 {
 		var joined [maxClientHeader]byte
 		copy(joined[:], r.buf[r.message:])
@@ -91,7 +95,7 @@ func (r *Reader) header(b []byte, lim *Limits) (n int, err error) {
 func (r *Reader) body(b []byte, lim *Limits) (data []byte, n int) {
 	n = int(min(r.left, int64(len(b))))
 	whole := int64(n) == r.left
-	if whole && len(r.buf) == r.message && r.first&finBit != 0 && (r.message == 0 || isControl(r.first)) {
+	if whole && len(r.buf) == int(r.message) && r.first&finBit != 0 && (r.message == 0 || isControl(r.first)) {
 		// The usual case: all of it is in b, and nothing before it belongs to it.
 		data = b[:n:n]
 		unmask(data, r.mask)
@@ -117,12 +121,19 @@ func (r *Reader) body(b []byte, lim *Limits) (data []byte, n int) {
 }
 
 // hold appends b to the buffer, which grows with what has come, never by what was announced: expected is the number
-// of bytes that would complete it, b included.
+// of bytes that would complete the current frame, b included. Growth stops at the end of a frame after which the
+// buffer is given back; inside a message it doubles, up to what the limit admits, so that all copies together are at
+// most as long as the message, however it is fragmented.
 func (r *Reader) hold(b []byte, expected int64, lim *Limits) {
 	if need := len(r.buf) + len(b); need > cap(r.buf) {
 		size := 2 * cap(r.buf)
-		if expected < int64(size-len(r.buf)) {
-			size = len(r.buf) + int(expected)
+		switch last := r.first&finBit != 0 && (r.message == 0 || !isControl(r.first)); {
+		case r.payload && last:
+			if expected < int64(size-len(r.buf)) {
+				size = len(r.buf) + int(expected)
+			}
+		case lim.Message > 0:
+			size = int(min(int64(size), lim.Message+MaxControl+maxClientHeader))
 		}
 		size = max(size, need)
 		var grown []byte

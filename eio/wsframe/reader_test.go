@@ -40,6 +40,7 @@ const (
 type ledger struct {
 	out     map[*byte]bool
 	largest int
+	copied  int // bytes that were copied out of what came back, or released in the end
 }
 
 func (l *ledger) Get(n int) []byte {
@@ -57,6 +58,7 @@ func (l *ledger) Put(b []byte) {
 		panic("a buffer that was not lent, or came back before")
 	}
 	delete(l.out, unsafe.SliceData(b))
+	l.copied += len(b)
 	b = b[:cap(b)]
 	for i := range b {
 		b[i] = 0xee
@@ -205,6 +207,10 @@ func TestReaderAccepts(t *testing.T) {
 		{"exactly the limit in fragments", join(frame(text, "123"), frame(more, "4"), frame(fin|more, "5")), Limits{Message: 5}, "1 0 \"12345\"\n"},
 		{"control frame longer than the limit", frame(ping, "123456"), Limits{Message: 5}, "3 0 \"123456\"\n"},
 		{"longest control frame", frame(ping, strings.Repeat("p", 125)), Limits{}, "3 0 \"" + strings.Repeat("p", 125) + "\"\n"},
+		{"exactly the frames that a message may have", join(frame(text, "1"), frame(ping, ""), frame(fin|more, "2"), frame(ping, ""), frame(text, "3"), frame(more, ""), frame(fin|more, "")),
+			Limits{Frames: 3}, "3 0 \"\"\n1 0 \"12\"\n3 0 \"\"\n1 0 \"3\"\n"},
+		{"frames between messages", join(frame(ping, ""), frame(fin|text, "1"), frame(ping, ""), frame(ping, ""), frame(fin|text, "2")),
+			Limits{Frames: 1}, "3 0 \"\"\n1 0 \"1\"\n3 0 \"\"\n3 0 \"\"\n1 0 \"2\"\n"},
 		{"compressed", join(frame(rsv1Bit|text, "\xff"), frame(fin|more, "\xfe"), frame(fin|text, "x")), Limits{RSV1: true}, "1z 0 \"\\xff\\xfe\"\n1 0 \"x\"\n"},
 		{"16-bit length", frame(fin|bin, long[:300]), Limits{}, fmt.Sprintf("2 0 %q\n", long[:300])},
 		{"64-bit length", frame(fin|text, long), Limits{}, fmt.Sprintf("1 0 %q\n", long)},
@@ -255,6 +261,8 @@ func TestReaderRefuses(t *testing.T) {
 		{"too big by one, told by the header alone", frame(fin|text, "123456")[:6], Limits{Message: 5}, ErrTooBig},
 		{"fragments too big", join(frame(text, "123"), frame(more, "45"), frame(fin|more, "6")[:6]), Limits{Message: 5}, ErrTooBig},
 		{"greatest length", []byte{fin | bin, maskBit | len64, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}, Limits{Message: 5}, ErrTooBig},
+		{"one fragment too many", join(frame(text, "1"), frame(ping, ""), frame(fin|more, "2")), Limits{Frames: 2}, ErrFragments},
+		{"a ping too many in a message", join(frame(text, "1"), frame(ping, ""), frame(ping, "")), Limits{Frames: 2}, ErrFragments},
 		{"fragments beyond int64", join(frame(bin, "12"), []byte{fin | more, maskBit | len64, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}), Limits{}, ErrTooBig},
 	}
 	for _, tt := range tests {
@@ -267,7 +275,7 @@ func TestReaderRefuses(t *testing.T) {
 }
 
 func TestErrorCodes(t *testing.T) {
-	for err, code := range map[*Error]uint16{ErrProtocol: 1002, ErrUTF8: 1007, ErrTooBig: 1009} {
+	for err, code := range map[*Error]uint16{ErrProtocol: 1002, ErrUTF8: 1007, ErrTooBig: 1009, ErrFragments: 1008} {
 		if err.Code != code || !strings.HasPrefix(err.Error(), "wsframe: ") {
 			t.Errorf("%v: code %d, want %d", err, err.Code, code)
 		}
@@ -322,6 +330,62 @@ func TestReaderLastBuffer(t *testing.T) {
 	r.Release(&lim)
 }
 
+// TestReaderCopiesLinearly: however a message is fragmented, and its frames are cut, with control frames in between,
+// all copies together are not longer than it, and the buffer is not longer than the limit admits.
+func TestReaderCopiesLinearly(t *testing.T) {
+	const size = 20_000
+	var bytewise, pinged []byte
+	for i := range size {
+		first := byte(more)
+		switch i {
+		case 0:
+			first = text
+		case size - 1:
+			first = fin | more
+		}
+		bytewise = append(bytewise, frame(first, "x")...)
+		pinged = append(append(pinged, frame(first, "x")...), frame(ping, "p")...)
+	}
+	pinged = pinged[:len(pinged)-len(frame(ping, "p"))]
+	growing := frame(text, "")
+	for n, i := 0, 0; n < size; n, i = n+i, i+1 {
+		growing = append(growing, frame(more, strings.Repeat("x", i))...)
+	}
+	growing = append(growing, frame(fin|more, "")...)
+	for _, tt := range []struct {
+		name string
+		wire []byte
+	}{{"fragments of a byte", bytewise}, {"pings between", pinged}, {"growing fragments", growing}} {
+		for _, cut := range []int{1, 3, 7, 1 << 20} {
+			pool := ledger{}
+			lim := Limits{Message: size + size/2, Buffers: &pool}
+			var r Reader
+			messages, rest := 0, bytes.Clone(tt.wire)
+			for len(rest) > 0 {
+				piece := rest[:min(cut, len(rest))]
+				rest = rest[len(piece):]
+				for {
+					ev, n, err := r.Next(piece, &lim)
+					if err != nil {
+						t.Fatalf("%s, cut at each %d: %v", tt.name, cut, err)
+					}
+					piece = piece[n:]
+					if ev.Type == None {
+						break
+					}
+					if ev.Type == Text {
+						messages++
+					}
+				}
+			}
+			if messages != 1 || pool.copied > 4*size || pool.largest > size+size/2+MaxControl+maxClientHeader {
+				t.Errorf("%s, cut at each %d: %d messages, %d bytes copied and a buffer of %d for %d",
+					tt.name, cut, messages, pool.copied, pool.largest, size)
+			}
+		}
+	}
+}
+
 // TestReaderZeroCopy: a whole frame's payload is a part of the input.
 func TestReaderZeroCopy(t *testing.T) {
 	wire := frame(fin|text, "hello")
@@ -333,7 +397,7 @@ func TestReaderZeroCopy(t *testing.T) {
 	if &ev.Payload[0] != &wire[len(wire)-5] || cap(ev.Payload) != 5 {
 		t.Error("copied, or open to what follows")
 	}
-	if r.buf != nil || r.message != 0 || r.left != 0 || r.opening != 0 || r.payload || r.lent {
+	if r.buf != nil || r.message != 0 || r.left != 0 || r.opening != 0 || r.frames != 0 || r.payload || r.lent {
 		t.Errorf("the Reader keeps %+v", r)
 	}
 }

@@ -37,7 +37,7 @@ type Conn struct {
 	astray  error  // fails the next move
 }
 
-// RemoteAddr is the address of every in-memory peer.
+// RemoteAddr is the address of in-memory peers, unless they are given another.
 var RemoteAddr = netip.MustParseAddrPort("192.0.2.1:4321")
 
 // Connect opens a connection on the first loop.
@@ -47,10 +47,15 @@ func (ls *Loops) Connect(accept func(*loop.Conn) loop.Handler) *Conn {
 
 // ConnectTo opens a connection on the loop with the given index.
 func (ls *Loops) ConnectTo(index int, accept func(*loop.Conn) loop.Handler) *Conn {
+	return ls.ConnectFrom(index, RemoteAddr, accept)
+}
+
+// ConnectFrom is ConnectTo for a peer with another address.
+func (ls *Loops) ConnectFrom(index int, remote netip.AddrPort, accept func(*loop.Conn) loop.Handler) *Conn {
 	ls.lastFD++
 	c := &Conn{m: ls.members[index], fd: ls.lastFD, room: -1}
 	ls.conns[c.fd] = c
-	c.conn = c.m.driver.Open(c, RemoteAddr, accept, nil)
+	c.conn = c.m.driver.Open(c, remote, accept, nil)
 	return c
 }
 

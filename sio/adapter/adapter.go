@@ -21,8 +21,9 @@ type Adapter interface {
 	// each of them calls the other methods as [Local]'s BroadcastAck does, and calls
 	// that. When ctx is done nobody waits for answers any more.
 	BroadcastAck(ctx context.Context, p Packet, o Options, acks Acks) error
-	// FetchSockets describes the sockets of the other servers. With an error it
-	// returns those that it knows of.
+	// FetchSockets describes the sockets of the other servers. With an error, which
+	// should be an [Incomplete], it returns those that it knows of; so do the requests
+	// below.
 	FetchSockets(ctx context.Context, o Options) ([]Details, error)
 	// CountSockets counts the sockets of the other servers. With an error it returns
 	// the number of those that it knows of.
@@ -77,12 +78,17 @@ type Local interface {
 
 // Packet is an event, not encoded for any wire: values as the emitter gave
 // them, or as an adapter's codec has decoded them. []byte values, at any depth,
-// are binary; the rest is what JSON can express.
+// are binary; the rest is what JSON can express. An argument that was received and is
+// passed on is a socketio.RawArg, which marshals itself as JSON.
 type Packet struct {
 	Event string
 	Args  []any
 	// Offset names the packet among those that a [Recoverer] keeps; "" when it is not kept.
 	Offset string
+	// Prepared is what the namespace that emits the packet has made of it for its own
+	// sockets, which are sent that when the adapter hands the packet to [Local]. It is
+	// for nobody else; nil in what comes from other servers.
+	Prepared any
 }
 
 // Options say whom an operation is for: the union of Rooms, or everybody when
@@ -107,6 +113,13 @@ type Details struct {
 type Answer struct {
 	Data        []byte
 	Attachments [][]byte
+}
+
+// Incomplete is an error of an [Adapter]'s requests that tells how many of the other
+// servers have answered, of how many that were asked.
+type Incomplete interface {
+	error
+	Responses() (received, expected int)
 }
 
 // Acks collects what becomes of a broadcast that is to be answered. Safe for

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 var (
@@ -30,6 +32,9 @@ func (e *ResponseError) Error() string {
 	return fmt.Sprintf("%v: only %d responses received out of %d", e.Err, e.Received, e.Expected)
 }
 
+// Responses implements [adapter.Incomplete].
+func (e *ResponseError) Responses() (received, expected int) { return e.Received, e.Expected }
+
 // Unwrap returns Err.
 func (e *ResponseError) Unwrap() error { return e.Err }
 
@@ -41,3 +46,5 @@ func (timeoutError) Error() string { return "timeout reached" }
 func (timeoutError) Timeout() bool { return true }
 
 func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+var _ adapter.Incomplete = (*ResponseError)(nil)

@@ -1,5 +1,7 @@
 package cluster
 
+import "github.com/sioserver/sioserver/sio/adapter"
+
 // receive takes a message from the bus. Nothing in it waits for anybody, but
 // for the bus being opened.
 func (n *Node) receive(m *Message) {
@@ -31,6 +33,10 @@ func (n *Node) receive(m *Message) {
 			n.refuse(m, err)
 		}
 	case SocketsJoin:
+		if err := adapter.CheckNames(m.Rooms); err != nil {
+			n.refuse(m, err)
+			return
+		}
 		n.local.AddSockets(m.Options, m.Rooms)
 	case SocketsLeave:
 		n.local.DelSockets(m.Options, m.Rooms)

@@ -51,7 +51,7 @@ func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
 }
 
 // Emit sends an event. args are anything that JSON can express, and []byte at any
-// depth, which arrives as binary. It returns [ErrReservedEvent],
+// depth, which arrives as binary. It returns [ErrReservedEvent], [ErrName],
 // [cluster.ErrUnencodable], or another error of the [Sender]; see the package's
 // documentation.
 func (o BroadcastOperator) Emit(ctx context.Context, event string, args ...any) error {
@@ -78,6 +78,9 @@ func (o BroadcastOperator) DisconnectSockets(ctx context.Context, closeConnectio
 }
 
 func (o BroadcastOperator) send(ctx context.Context, m *cluster.Message) error {
+	if err := adapter.CheckNames([]string{o.namespace, m.Packet.Event}, o.options.Rooms, o.options.Except, m.Rooms); err != nil {
+		return err
+	}
 	m.UID, m.Namespace, m.Options = cluster.EmitterUID, o.namespace, o.options
 	return o.out.Send(ctx, m)
 }

@@ -15,6 +15,10 @@ import (
 // namespaces, keep for themselves.
 var ErrReservedEvent = errors.New("emitter: reserved event name")
 
+// ErrName is returned for names of rooms, events and namespaces that are not UTF-8:
+// servers could not be told them. Nothing was sent then.
+var ErrName = adapter.ErrName
+
 // Sender takes messages to all servers of a cluster. Safe for concurrent use.
 type Sender interface {
 	// Send returns when m was sent, or with an error when it was perhaps not. It keeps

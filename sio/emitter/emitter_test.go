@@ -95,6 +95,27 @@ func TestReserved(t *testing.T) {
 	}
 }
 
+// TestNames: nothing is sent about names that servers could not be told.
+func TestNames(t *testing.T) {
+	out := new(sent)
+	e, ctx := New(out), t.Context()
+	for name, err := range map[string]error{
+		"room": e.To("a", "\xff").Emit(ctx, "e"), "except": e.Except("\xff").Emit(ctx, "e"), "event": e.Emit(ctx, "\xff"),
+		"namespace": e.Of("/\xff").Emit(ctx, "e"), "join": e.SocketsJoin(ctx, "a", "\xff"), "leave": e.SocketsLeave(ctx, "\xff"),
+		"disconnect": e.To("\xff").DisconnectSockets(ctx, true), "server-side event": e.ServerSideEmit(ctx, "\xff"),
+	} {
+		if !errors.Is(err, ErrName) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(out.list) != 0 {
+		t.Errorf("sent %+v", out.list)
+	}
+	if err := e.To("\ufffd").Emit(ctx, "é"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestImmutable derives operators of one from several goroutines; none sees what
 // another has added.
 func TestImmutable(t *testing.T) {

@@ -37,6 +37,13 @@ func (e *KeyError) Error() string {
 	return fmt.Sprintf("codec: map key %s has no form as text", e.Type)
 }
 
+// hasKeyText reports whether keys of type t have a form as text.
+func hasKeyText(t reflect.Type) bool {
+	k := t.Kind()
+	return k == reflect.String || t.Implements(textMarshalerType) || k == reflect.Bool ||
+		k >= reflect.Int && k <= reflect.Uintptr
+}
+
 func keyName(key reflect.Value) (string, error) {
 	if key.Kind() == reflect.String {
 		return key.String(), nil
@@ -49,6 +56,8 @@ func keyName(key reflect.Value) (string, error) {
 		return string(text), err
 	}
 	switch {
+	case key.Kind() == reflect.Bool:
+		return strconv.FormatBool(key.Bool()), nil
 	case key.CanInt():
 		return strconv.FormatInt(key.Int(), 10), nil
 	case key.CanUint():

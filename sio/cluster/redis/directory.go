@@ -14,7 +14,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/sioserver/sioserver/internal/safelog"
+	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 

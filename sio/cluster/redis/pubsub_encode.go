@@ -66,8 +66,9 @@ func (n pubsubNames) encode(m *cluster.Message) (channel string, payload []byte,
 	switch b := make([]byte, 0, 256); m.Type {
 	case cluster.Broadcast:
 		if m.RequestID != "" {
+			channel = n.request
 			payload, err = appendBroadcastRequest(b, m)
-			return n.request, payload, err
+			break
 		}
 		channel = n.broadcast
 		if len(m.Options.Rooms) == 1 {
@@ -83,6 +84,9 @@ func (n pubsubNames) encode(m *cluster.Message) (channel string, payload []byte,
 	default:
 		channel = n.request
 		payload, err = appendRequest(b, m)
+	}
+	if err == nil {
+		err = wire.Check(payload)
 	}
 	return channel, payload, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/msgpack"
+	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -191,7 +192,7 @@ func TestPubSubCaptured(t *testing.T) {
 
 func TestPubSubBinary(t *testing.T) {
 	names := newPubSubNames("socket.io", "/", false)
-	m := &cluster.Message{Type: cluster.Broadcast, UID: "u", Namespace: "/", Packet: adapter.Packet{Event: "e", Args: []any{[]byte{1, 2}, map[string]any{"b": []byte{3}}}}}
+	m := &cluster.Message{Type: cluster.Broadcast, UID: "u", Namespace: "/", Packet: adapter.Packet{Event: "e", Args: []any{[]byte{1, 2}, socketio.NewRawArg([]byte(`{"b":{"_placeholder":true,"num":0}}`), [][]byte{{3}})}}}
 	_, payload, err := names.encode(m)
 	if err != nil {
 		t.Fatal(err)

@@ -64,6 +64,10 @@ func TestParseSession(t *testing.T) {
 	if _, ok := parseSession([]byte("\xc1")); ok {
 		t.Error("took nonsense")
 	}
+	b = []byte("\x84\xa3sid\xa1s\xa3pid\xa1p\xa5rooms\x92\xa1s\xa3\xed\xa0\x80\xa4data\x81\xa1a\x01")
+	if s, ok := parseSession(b); ok {
+		t.Errorf("took %q for the names of rooms", s.Rooms)
+	}
 }
 
 func FuzzEntryMessage(f *testing.F) {

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -224,6 +226,9 @@ func parseSession(b []byte) (s adapter.Session, ok bool) {
 	}
 	if err := msgpack.DecodeValue(b, &w); err != nil {
 		return s, false
+	}
+	if slices.ContainsFunc(w.Rooms, func(room string) bool { return strings.Contains(room, "\uFFFD") }) && !msgpack.WellFormed(b) {
+		return s, false // JavaScript has names that can't be told here: another room must not be joined
 	}
 	data := json.RawMessage("{}")
 	if w.Data != nil {

@@ -1,8 +1,11 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 
+	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
@@ -14,12 +17,40 @@ func Append(dst []byte, m *cluster.Message) ([]byte, error) {
 	if errors.Is(err, errBinary) {
 		return AppendMessagePack(dst, m)
 	}
-	return out, err
+	return readable(dst, out, err)
+}
+
+// readable refuses what a reader of the bytes after dst would: what is nested so deep
+// that there is no room for the levels around it.
+func readable(dst, out []byte, err error) ([]byte, error) {
+	if err == nil {
+		err = Check(out[len(dst):])
+	}
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// Check returns an error, which is [cluster.ErrUnencodable], if a whole message, or
+// what DecodeData reads, is nested deeper than readers allow. It costs next to nothing.
+func Check(b []byte) error {
+	if len(b) <= jsonenc.MaxDepth {
+		return nil
+	}
+	if b[0] == '{' && bytes.Count(b, []byte{'['})+bytes.Count(b, []byte{'{'}) <= jsonenc.MaxDepth {
+		return nil
+	}
+	if _, err := Parse(b); err != nil {
+		return fmt.Errorf("%w: %w", cluster.ErrUnencodable, err)
+	}
+	return nil
 }
 
 // AppendMessagePack appends m as MessagePack. On an error dst comes back unchanged.
 func AppendMessagePack(dst []byte, m *cluster.Message) ([]byte, error) {
-	return appendMessage(dst, packed, m)
+	out, err := appendMessage(dst, packed, m)
+	return readable(dst, out, err)
 }
 
 // AppendData appends the member data of m alone, as Append does, and reports
@@ -31,11 +62,12 @@ func AppendData(dst []byte, m *cluster.Message) (out []byte, json bool, err erro
 	}
 	write := func(e *encoder) error { return e.data(m) }
 	out, err = piece(dst, text, write)
-	if errors.Is(err, errBinary) {
+	json = !errors.Is(err, errBinary)
+	if !json {
 		out, err = piece(dst, packed, write)
-		return out, false, err
 	}
-	return out, true, err
+	out, err = readable(dst, out, err)
+	return out, json, err
 }
 
 // AppendDataJSON is AppendData without MessagePack: binary values go out as base64.
@@ -43,7 +75,8 @@ func AppendDataJSON(dst []byte, m *cluster.Message) ([]byte, error) {
 	if !hasData(m.Type) {
 		return dst, nil
 	}
-	return piece(dst, plain, func(e *encoder) error { return e.data(m) })
+	out, err := piece(dst, plain, func(e *encoder) error { return e.data(m) })
+	return readable(dst, out, err)
 }
 
 // hasData reports whether messages of a type have the member data.

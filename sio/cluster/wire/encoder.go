@@ -168,6 +168,9 @@ func (e *encoder) arguments(args []any) (err error) {
 		return err
 	case plain:
 		for _, arg := range args {
+			if err := socketio.Check(arg); err != nil {
+				return err
+			}
 			if e.b, err = jsonenc.Append(append(e.b, ','), arg); err != nil {
 				return err
 			}
@@ -206,21 +209,18 @@ func (e *encoder) options(o adapter.Options, timeout time.Duration) {
 	e.close(options)
 }
 
-func (e *encoder) answer(a adapter.Answer) error {
+func (e *encoder) answer(a adapter.Answer) (err error) {
 	if len(a.Attachments) == 0 {
 		return e.raw(a.Data)
 	}
-	if e.form == text {
+	arg := socketio.NewRawArg(a.Data, a.Attachments)
+	switch e.form {
+	case text:
 		return errBinary
-	}
-	var v any
-	err := socketio.DecodeArg(a.Data, a.Attachments, &v)
-	switch {
-	case err != nil:
-	case e.form == packed:
-		e.b, err = msgpack.AppendValue(e.b, v)
+	case packed:
+		e.b, err = msgpack.AppendValue(e.b, arg)
 	default:
-		e.b, err = jsonenc.Append(e.b, v)
+		e.b, err = arg.AppendJSON(e.b)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (v Value) Packet() (p adapter.Packet, namespace string, err error) {
 }
 
 // Event returns the event whose name and arguments are an array. Arguments are
-// json.RawMessage, or what msgpack.DecodeValue makes of those that are not JSON.
+// json.RawMessage, or what msgpack.Arg makes of those that are not JSON.
 func (v Value) Event() (p adapter.Packet, err error) {
 	items, err := v.Items()
 	if err != nil {
@@ -60,8 +61,8 @@ func (v Value) Event() (p adapter.Packet, err error) {
 	} else {
 		name, _, err = socketio.SplitEvent(v.raw)
 	}
-	if err != nil {
-		return p, invalid("an event whose name is no string")
+	if err != nil || bytes.Contains(name, []byte("\uFFFD")) && !items[0].wellFormed() {
+		return p, invalid("an event whose name is no text")
 	}
 	p.Event = string(name)
 	if items = items[1:]; len(items) > 0 {
@@ -77,8 +78,7 @@ func (v Value) Event() (p adapter.Packet, err error) {
 
 func (v Value) argument() (arg any, err error) {
 	if v.mp && !msgpack.IsJSON(v.raw) {
-		err = msgpack.DecodeValue(v.raw, &arg)
-		return arg, err
+		return msgpack.Arg(v.raw)
 	}
 	raw, err := v.json()
 	return raw, err
@@ -126,8 +126,8 @@ func (v Value) Answer() (a adapter.Answer, err error) {
 		a.Data, err = v.json()
 		return a, err
 	}
-	var arg any
-	if err = msgpack.DecodeValue(v.raw, &arg); err != nil {
+	arg, err := msgpack.Arg(v.raw)
+	if err != nil {
 		return a, err
 	}
 	a.Data, a.Attachments, err = socketio.AppendArgs(nil, []any{arg})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/codec/msgpack"
@@ -178,7 +179,8 @@ func (v Value) each(f func(item Value) error) error {
 	return nil
 }
 
-// Text returns a string; "" of null.
+// Text returns a string; "" of null. One that is not Unicode, as JavaScript's can be,
+// comes as one that is not UTF-8, so that it is no other's name.
 func (v Value) Text() (s string, err error) {
 	switch {
 	case v.IsNull():
@@ -187,7 +189,17 @@ func (v Value) Text() (s string, err error) {
 	default:
 		err = jsonenc.Unmarshal(v.raw, &s)
 	}
+	if strings.Contains(s, "\uFFFD") && !v.wellFormed() {
+		s = "\xff" + s
+	}
 	return s, err
+}
+
+func (v Value) wellFormed() bool {
+	if v.mp {
+		return msgpack.WellFormed(v.raw)
+	}
+	return jsonenc.WellFormed(v.raw)
 }
 
 // Texts returns an array of strings, numbers as their text; nil of null.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sioserver/sioserver/internal/safelog"
+	"github.com/sioserver/sioserver/loop/safelog"
 )
 
 // faulty is a handler that panics where it is told to.

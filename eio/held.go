@@ -1,0 +1,144 @@
+package eio
+
+import "github.com/sioserver/sioserver/loop"
+
+// Admit tells that the upper layer knows the peer. Of those that it does not know,
+// what is unfinished goes first when Config.MaxReceiving is reached.
+func (s *Session) Admit() { s.known = true }
+
+// SetHeld tells how many bytes the upper layer holds of messages that belong to a
+// whole which is not complete. They count for Config.MaxReceiving like an
+// unfinished message; the session may be paused for it.
+func (s *Session) SetHeld(n int) {
+	if n == 0 && s.upperHeld == 0 || s.core.state == StateClosed {
+		return
+	}
+	s.upperHeld = uint32(min(n, maxUpperHeld))
+	s.account()
+}
+
+// maxUpperHeld is where upperHeld ends.
+const maxUpperHeld = 1<<32 - 1
+
+// account counts what the session holds of unfinished messages.
+func (s *Session) account() {
+	n := int(s.upperHeld)
+	if s.ws != nil {
+		n += s.ws.reader.Held()
+	}
+	if s.polling != nil && s.polling.left != nil {
+		n += cap(s.polling.left.B)
+	}
+	s.counted = n >= minHeld
+	s.home.receiving.set(s, n)
+}
+
+// unaccount ends it with the session.
+func (s *Session) unaccount() {
+	if s.counted {
+		s.counted = false
+		s.home.receiving.set(s, 0)
+	}
+}
+
+func (s *Session) stall() { s.pause(forRoom) }
+
+func (s *Session) unstall() { s.resume(forRoom) }
+
+func (s *Session) admitted() bool { return s.known }
+
+func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
+
+// newHeld returns a frame that holds b for longer, hence in no larger a buffer than
+// b needs.
+func newHeld(b []byte) *loop.Frame {
+	f := loop.NewFrame()
+	f.B = append(f.B, b...)
+	if cap(f.B) >= minHeld {
+		f.Compact()
+	}
+	return f
+}
+
+// account counts what the connection holds of requests that are not complete, or
+// wait.
+func (h *httpConn) account() {
+	n := 0
+	if h.phase == httpGone {
+		if h.counted {
+			h.counted = false
+			h.home.receiving.set(h, 0)
+		}
+		return
+	}
+	for _, f := range []*loop.Frame{h.in, h.body} {
+		if f != nil {
+			n += cap(f.B)
+		}
+	}
+	if call, ok := h.exchange.(*forwardCall); ok {
+		n += cap(call.sent)
+	}
+	if n < minHeld && !h.counted {
+		return
+	}
+	h.counted = n >= minHeld
+	h.home.receiving.set(h, n)
+}
+
+// poster is the session whose POST is being received; nil for none.
+func (h *httpConn) poster() *Session {
+	if x, ok := h.exchange.(*postExchange); ok {
+		return (*Session)(x)
+	}
+	return nil
+}
+
+func (h *httpConn) stall() {
+	h.home.loop.Cancel(&h.timer) // it is not the peer that takes its time
+	h.c.Pause(nil)
+	if s := h.poster(); s != nil {
+		s.pause(forPost)
+	}
+}
+
+func (h *httpConn) unstall() {
+	if s := h.poster(); s != nil {
+		s.resume(forPost)
+	}
+	if h.phase == httpGone {
+		return
+	}
+	if h.phase == httpReading || h.phase == httpIdle && h.in != nil {
+		h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
+	}
+	h.c.Resume()
+}
+
+func (h *httpConn) admitted() bool {
+	s := h.poster()
+	return s != nil && s.known
+}
+
+func (h *httpConn) giveUp() {
+	x, s := h.exchange, h.poster()
+	h.last = true
+	h.respond(503, "", nil)
+	switch {
+	case s != nil && s.detachPost(h):
+		s.core.post = false
+		s.core.end(s, TransportError, ErrReceiving)
+	case x != nil:
+		x.aborted(h)
+	}
+	h.shed()
+}
+
+// shed gives up what has arrived for a request that is not served.
+func (h *httpConn) shed() {
+	h.drop(&h.body)
+	if !h.consumes {
+		h.drop(&h.in)
+	}
+	h.account()
+}

@@ -1,0 +1,101 @@
+package eio
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// Run makes room, and lets those go on for whom there is some.
+func (r *receiving) Run(*loop.Loop) {
+	r.posted = false
+	r.shed()
+	for room := r.limit/2 - r.total; r.first != nil && room > 0; room -= readSize {
+		r.goOn(r.first)
+	}
+	if r.turn == nil && r.first != nil {
+		r.begin(r.first)
+		r.goOn(r.first)
+	}
+	if r.first != nil && !r.timer.Armed() {
+		r.loop.Arm(&r.timer, receivingTick)
+	}
+}
+
+// goOn lets h be read again.
+func (r *receiving) goOn(h *holding) {
+	r.leave(h)
+	h.unstall()
+}
+
+// Expired judges who has the turn.
+func (r *receiving) Expired(*loop.Timer) {
+	if h := r.turn; h != nil && r.first != nil {
+		r.ticks++
+		if r.idle++; r.progress {
+			r.idle, r.progress = 0, false
+		}
+		switch full := r.total > r.limit; {
+		case r.idle > 1 && !r.brought:
+			r.turn = nil
+		case full && (r.idle >= lastIdle || r.ticks >= lastTurn):
+			r.close(h)
+		case !full && (r.idle > 1 || r.ticks >= receivingTurn):
+			r.turn = nil // it is read on, and waits when it brings something
+		}
+	}
+	r.Run(nil)
+}
+
+// shed closes holders where waiting does not help.
+func (r *receiving) shed() {
+	now := r.loop.Now()
+	r.looked = now
+	stranger := func(h *holding) bool { return !h.admitted() }
+	if most := r.limit - r.limit/8; r.total > r.limit {
+		r.shedTo(most, stranger)
+		r.shedTo(most, func(h *holding) bool {
+			return !h.waiting && h != r.turn && now-h.touched > int64(stalledAfter)
+		})
+	}
+	if r.known > 0 {
+		r.shedTo(r.limit/2, stranger)
+	}
+	if r.first != nil {
+		r.shedTo(r.limit/2, func(h *holding) bool {
+			return now-h.began > int64(r.patience) && h != r.turn && (h.had || !h.waiting)
+		})
+	}
+}
+
+// shedTo closes those that hold more than a fair part and are chosen, the largest
+// first, until no more than most bytes are held.
+func (r *receiving) shedTo(most int, chosen func(*holding) bool) {
+	if r.total <= most {
+		return
+	}
+	var list []*holding
+	fair := r.fair()
+	for _, h := range r.all {
+		if h.bytes > fair && chosen(h) {
+			list = append(list, h)
+		}
+	}
+	slices.SortFunc(list, func(a, b *holding) int { return cmp.Compare(b.bytes, a.bytes) })
+	for _, h := range list {
+		if r.total <= most {
+			return
+		}
+		if r.of[h.holder] != h {
+			continue // it went with another one
+		}
+		r.close(h)
+	}
+}
+
+func (r *receiving) close(h *holding) {
+	r.figures.closed.Add(1)
+	r.log.Debug("eio: closing a connection because of too much that is not complete", "bytes", h.bytes, "total", r.total)
+	h.giveUp()
+}

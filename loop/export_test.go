@@ -1,0 +1,11 @@
+package loop
+
+import "time"
+
+// HastenEbb makes loops look for an ebb after d instead of seconds, until the
+// function that it returns is called. No loop may run at either time.
+func HastenEbb(d time.Duration) (restore func()) {
+	rest, delay, interval := ebbRest, processMemory.delay, processMemory.interval
+	ebbRest, processMemory.delay, processMemory.interval = d, d, d
+	return func() { ebbRest, processMemory.delay, processMemory.interval = rest, delay, interval }
+}

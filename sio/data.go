@@ -1,0 +1,179 @@
+package sio
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sioserver/sioserver/codec/jsonenc"
+)
+
+// The data of sockets is the application's, and so is the code that encodes it for
+// other servers: a MarshalJSON may panic, block, or end its goroutine. It runs on a
+// goroutine of its own, which is given up when it does not get on; then the one
+// socket's data is left out, and all others are described.
+
+// dataPatience is how long the encoding of one socket's data may take. A socket whose
+// data has taken longer is not tried again before that has ended.
+const dataPatience = time.Second
+
+var (
+	errDataSlow  = errors.New("sio: the encoding of a socket's data takes too long: it is left out")
+	errDataExits = errors.New("sio: the encoding of a socket's data has ended its goroutine: it is left out")
+)
+
+// noData stands for data that is nil or left out.
+var noData = []byte("{}")
+
+// dataJSON returns the data of sockets for other servers: an empty object for data that
+// is nil, or that can't be encoded, which is reported.
+func (srv *Server) dataJSON(sockets []*Socket) [][]byte {
+	list := make([][]byte, len(sockets))
+	for i := 0; i < len(sockets); {
+		if b, ok := plainData(sockets[i].Data()); ok {
+			list[i] = b
+			i++
+			continue
+		}
+		i = srv.encodeData(sockets, list, i)
+	}
+	return list
+}
+
+// plainData encodes data that has no methods of the application's.
+func plainData(v any) (data []byte, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return noData, true
+	case json.RawMessage:
+		if b, err := jsonenc.Append(nil, v); err == nil {
+			return b, true
+		}
+	case string, bool, int, int64, float64:
+		b, _ := jsonenc.Append(nil, v) // can't fail
+		return b, true
+	}
+	return nil, false
+}
+
+// dataRun encodes the data of sockets from one on, on its own goroutine.
+type dataRun struct {
+	mu      sync.Mutex // guards what follows, and the list as long as nobody has given up
+	at      int        // whose data is being encoded
+	givenUp bool
+	ended   chan struct{}
+}
+
+// encodeData fills in list from index start on, and returns the index where to go on:
+// after the last, or after data that does not get on.
+func (srv *Server) encodeData(sockets []*Socket, list [][]byte, start int) (next int) {
+	r := &dataRun{at: start, ended: make(chan struct{})}
+	go r.run(srv, sockets, list)
+	tick := time.NewTicker(dataPatience)
+	defer tick.Stop()
+	for seen := -1; ; {
+		select {
+		case <-r.ended:
+			if r.at < len(sockets) {
+				list[r.at] = noData
+				go sockets[r.at].reportData(errDataExits) // hooks may block, too
+			}
+			return r.at + 1
+		case <-tick.C:
+			r.mu.Lock()
+			stuck := r.at == seen
+			r.givenUp, seen = stuck, r.at
+			r.mu.Unlock()
+			if stuck {
+				list[seen] = noData
+				if e, ok := srv.encoding.Load(sockets[seen]); ok {
+					e.(*encoding).late.Store(true)
+				}
+				go sockets[seen].reportData(errDataSlow)
+				return seen + 1
+			}
+		}
+	}
+}
+
+// run is the goroutine. It ends early when it was given up.
+func (r *dataRun) run(srv *Server, sockets []*Socket, list [][]byte) {
+	defer close(r.ended)
+	for r.at < len(sockets) {
+		data := srv.socketData(sockets[r.at])
+		r.mu.Lock()
+		if r.givenUp {
+			r.mu.Unlock()
+			return
+		}
+		list[r.at] = data
+		r.at++
+		r.mu.Unlock()
+	}
+}
+
+// encoding is that of a socket's data in progress.
+type encoding struct {
+	done chan struct{} // closed at its end
+	late atomic.Bool   // it has taken too long, and is waited for no more
+}
+
+// socketData encodes one socket's data; one goroutine at a time does. It may block.
+func (srv *Server) socketData(s *Socket) []byte {
+	own := &encoding{done: make(chan struct{})}
+	for {
+		e, busy := srv.encoding.LoadOrStore(s, own)
+		if !busy {
+			break
+		}
+		other := e.(*encoding)
+		if other.late.Load() {
+			s.reportData(errDataSlow)
+			return noData
+		}
+		<-other.done
+	}
+	defer func() {
+		srv.encoding.Delete(s)
+		close(own.done)
+	}()
+	v := s.Data()
+	if b, ok := plainData(v); ok {
+		return b
+	}
+	data, err := jsonenc.Append(nil, v)
+	if err != nil {
+		s.reportData(err)
+		return noData
+	}
+	return data
+}
+
+// reportData reports data that is left out.
+func (s *Socket) reportData(err error) {
+	var p *jsonenc.PanicError
+	if errors.As(err, &p) {
+		s.ns.srv.reportPanic(s, "", p.Value, p.Stack)
+		return
+	}
+	s.ns.srv.reportError(s, "", err)
+}
+
+// withData calls f with the socket's data for other servers, perhaps later, on another
+// goroutine: it is called on loops. Shutdown waits for it.
+func (s *Socket) withData(f func(data []byte)) {
+	if b, ok := plainData(s.Data()); ok {
+		f(b)
+		return
+	}
+	srv := s.ns.srv
+	counted := s.ns.mortal && s.ns.arrive() // the namespace's adapter is needed until then
+	srv.persisting.Go(func() {
+		f(srv.dataJSON([]*Socket{s})[0])
+		if counted {
+			s.ns.depart()
+		}
+	})
+}

@@ -1,0 +1,40 @@
+package sio
+
+import "github.com/sioserver/sioserver/loop"
+
+const (
+	// heldStep is by how many bytes what waits changes before the loop is told.
+	heldStep = 1 << 20
+	// heldMuch is from how many bytes on it is of interest to the loop that they
+	// were let go of.
+	heldMuch = 8 << 20
+)
+
+// bytes is how much waits, or is held for clients that have left.
+func (b *backlog) bytes() int64 {
+	return b.waiting.load().bytes() + b.stranded.load().bytes()
+}
+
+// tellHeld tells the loop l what waits on it (see [loop.Loop.Hold]), when that has
+// changed by much. Called on the loop.
+func (p *part) tellHeld(l *loop.Loop) {
+	n := p.backlog.bytes()
+	if d := n - p.told; d >= heldStep || d <= -heldStep {
+		p.told = n
+		l.Hold(int(d))
+		p.much.Store(n >= heldMuch)
+	}
+}
+
+// ebbed has the loop told that little waits any more, which is not noticed there
+// when handlers have dealt with it and nothing new comes. Safe for concurrent use.
+func (p *part) ebbed() {
+	if p.backlog.bytes() < heldStep && p.much.CompareAndSwap(true, false) {
+		p.loop.Load().Post((*tellHeldTask)(p))
+	}
+}
+
+// tellHeldTask is a part with a loop to be told.
+type tellHeldTask part
+
+func (t *tellHeldTask) Run(l *loop.Loop) { (*part)(t).tellHeld(l) }

@@ -1,0 +1,54 @@
+package sio
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
+)
+
+// TestTheLoopKnowsWhatWaits: the loop is told of events that wait, and of their end
+// by whichever way: handlers deal with them, or the client leaves.
+func TestTheLoopKnowsWhatWaits(t *testing.T) {
+	for name, leaves := range map[string]bool{"dealt with": false, "left": true} {
+		t.Run(name, func(t *testing.T) {
+			n := newNewcomers(t, 1, Config{MaxPendingBytes: 1 << 30})
+			release, running := make(chan struct{}), make(chan struct{}, 100)
+			n.On("x", func(context.Context, *Event) error {
+				running <- struct{}{}
+				<-release
+				return nil
+			})
+			c := n.open(0, "192.0.2.1")
+			c.Feed(eiotest.AppendFrame(nil, 0x81, []byte("40")))
+			n.loops.Run()
+			event := eiotest.AppendFrame(nil, 0x81, []byte(`42["x","`+strings.Repeat("y", 900_000)+`"]`))
+			const events = 20
+			for range events {
+				c.Feed(event)
+				n.loops.Run()
+			}
+			<-running
+			p := &n.parts[0]
+			if waits := int64((events - 1) * 900_000); p.told < waits-heldStep || !p.much.Load() {
+				t.Fatalf("the loop knows of %d bytes, want %d", p.told, waits)
+			}
+			if leaves {
+				c.PeerClose()
+				n.loops.Run()
+				if p.told >= heldStep {
+					t.Errorf("the loop knows of %d bytes of a client that has left", p.told)
+				}
+			}
+			close(release)
+			n.loops.RunUntil(func() bool { return p.told < heldStep && !p.much.Load() })
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if err := n.workers.stop(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
