@@ -15,10 +15,19 @@ var ErrSessionClosed = errors.New("eio: the session is closed")
 // Unsent is how many bytes the peer had not taken when the loop last wrote, or
 // held for a GET. What was sent since then is not among them yet. Safe for
 // concurrent use.
-func (s *Session) Unsent() int { return int(s.unsent.Load()) }
+func (s *Session) Unsent() int { return int(s.shown.Load() &^ onWebSocket) }
 
-// publish sets what Unsent returns.
-func (s *Session) publish(n int) { s.unsent.Store(uint32(min(n, math.MaxUint32))) }
+// onWebSocket is the bit of Session.shown for the transport.
+const onWebSocket = 1 << 31
+
+// publish sets what Unsent and Transport return.
+func (s *Session) publish(unsent int) {
+	shown := uint32(min(unsent, onWebSocket-1))
+	if s.core.webSocket {
+		shown |= onWebSocket
+	}
+	s.shown.Store(shown)
+}
 
 // Flush waits until what was sent, or posted to the loop in order to be sent,
 // has left: over WebSocket, until the kernel has taken it, or the goroutine that

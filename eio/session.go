@@ -25,8 +25,7 @@ type Session struct {
 	ws        *wsConn      // the current WebSocket; nil over polling
 	polling   *pollingSide // nil over WebSocket
 	request   atomic.Pointer[Request]
-	webSocket atomic.Bool   // what the core says, for other goroutines
-	unsent    atomic.Uint32 // bytes that the peer has not taken, for other goroutines
+	shown     atomic.Uint32 // for other goroutines: see publish
 	pauses    pauseReason   // why nothing is taken from the peer
 	known     bool          // Admit was called
 	counted   bool          // among what holds unfinished messages
@@ -64,7 +63,7 @@ func (s *Session) Protocol() int { return form{v3: s.core.form.v3}.protocol() }
 // Transport is the current transport, "polling" or "websocket". Safe for
 // concurrent use.
 func (s *Session) Transport() string {
-	if s.webSocket.Load() {
+	if s.shown.Load()&onWebSocket != 0 {
 		return webSocket
 	}
 	return polling
@@ -280,7 +279,7 @@ func (s *Session) closeProbe() {
 func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
 	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
-	s.webSocket.Store(true)
+	s.publish(0)
 	s.dropLine()
 	s.polling = nil
 	for _, w := range s.home.waiters[s] {

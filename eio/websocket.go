@@ -211,7 +211,7 @@ func (w *wsConn) Flushed(*loop.Conn) {
 	if s == nil || s.ws != w {
 		return
 	}
-	if s.unsent.Load() != 0 {
+	if s.Unsent() != 0 {
 		s.publish(0)
 	}
 	if len(w.home.waiters) > 0 {

@@ -149,6 +149,10 @@ func (l *Loop) HoldQueued(n int) {
 	}
 }
 
+// Discard counts n packets as discarded that were queued for a peer outside of
+// its connection when that ended.
+func (l *Loop) Discard(n int) { l.counters.discarded.Add(int64(n)) }
+
 // Excess is how many bytes more wait than the loop's share of
 // Config.MaxQueuedTotal allows, negative when there is room. What counts is what
 // blocked connections have queued, and what HoldQueued was told. Loop-owned.

@@ -123,13 +123,12 @@ func (o BroadcastOperator) cast(m message, acks *castAck) {
 	if o.self != nil {
 		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
 	}
-	by := o.ns.srv.workers.greeted()
 	t := castTasks.Get().(*castTask)
 	for shard := range o.ns.rooms.Shards() {
 		if !o.ns.rooms.Take(shard, &target, &t.cast) {
 			continue
 		}
-		t.message, t.volatile, t.acks, t.by = m.retain(), o.volatile, acks, by
+		t.message, t.volatile, t.acks = m.retain(), o.volatile, acks
 		if acks != nil {
 			acks.shards.Add(1)
 		}
@@ -157,7 +156,6 @@ type castTask struct {
 	message  message
 	volatile bool
 	acks     *castAck // nil when none is asked for
-	by       *Socket  // whose connection handler it is from; nil for others
 }
 
 var castTasks = sync.Pool{New: func() any { return new(castTask) }}
@@ -166,7 +164,7 @@ func (t *castTask) Run(*loop.Loop) {
 	var room [64]*Socket
 	for batch := t.cast.Next(room[:0]); len(batch) > 0; batch = t.cast.Next(room[:0]) {
 		for _, s := range batch {
-			if s.holds && s != t.by && !s.gone && s.hold(t.message, t.volatile, t.acks) {
+			if s.holds && !t.message.awaited && s.hold(t.message, t.volatile) {
 				continue
 			}
 			if s.deliver(t.message, t.volatile) && t.acks != nil {
@@ -183,7 +181,7 @@ func (t *castTask) recycle() {
 	if t.acks != nil {
 		t.acks.sent()
 	}
-	t.message, t.acks, t.by = message{}, nil, nil
+	t.message, t.acks = message{}, nil
 	castTasks.Put(t)
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
-	"github.com/sioserver/sioserver/sio/internal/goroutine"
 )
 
 // client is one connection and its sockets. Session and the first socket of
@@ -88,7 +87,6 @@ func (c *client) sockets() (list []*Socket) {
 // the log.
 func (c *client) closeAll(reason Reason, cause error) {
 	for _, s := range c.sockets() {
-		s.dropHeld() // the session must know before it can be claimed
 		s.close(reason, cause)
 		c.forget(s)
 	}
@@ -135,6 +133,9 @@ func (c *client) shut(cause error) {
 func (c *client) end(cause error, discard bool) {
 	p := c.part()
 	p.cause = cause
+	if !discard {
+		c.sendHeld()
+	}
 	c.Session.Close(discard)
 	p.cause = nil
 }
@@ -167,7 +168,6 @@ func (u upper) Opened(s *eio.Session) {
 	c := s.App.(*client)
 	if p := c.part(); p.loop.Load() == nil {
 		p.loop.Store(c.Loop())
-		p.goroutine.Store(goroutine.Current())
 	}
 	if open := c.srv.cfg.OnOpen; open != nil {
 		c.srv.protectOn(c.Loop(), "open", func() { open((*Conn)(c)) })

@@ -294,9 +294,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m.release()
 	s.logConnected()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
-		if s.ns.keepers() == nil {
-			s.beginGreeting()
-		}
+		s.beginGreeting()
 		s.enqueue((*connectionJob)(k), true)
 	} else {
 		s.settled()
@@ -332,9 +330,8 @@ func (k *connectionJob) drop(*Socket) {}
 
 func (k *connectionJob) run(s *Socket) {
 	defer s.settled()
-	s.worker().greet(s, func() {
-		inTurn(k.connection, func(h func(*Socket)) { s.ns.srv.runConnection(s, h) })
-	})
+	defer s.endGreeting()
+	inTurn(k.connection, func(h func(*Socket)) { s.ns.srv.runConnection(s, h) })
 }
 
 // settled drops what only the connecting needed, if asked to.

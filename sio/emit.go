@@ -122,7 +122,7 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 func (o SocketEmitter) post(m message) error {
 	s := o.socket
 	m.mark(s.ns.srv, o.plain, o.volatile)
-	return s.post(m, o.volatile, s.passes())
+	return s.post(m, o.volatile)
 }
 
 func checkEvent(event string) error {
@@ -149,14 +149,14 @@ func (s *Socket) sendAck(id uint64, used *atomic.Bool, args []any) error {
 		m.release()
 		return ErrAcked
 	}
-	return s.post(m, false, true)
+	return s.post(m, false)
 }
 
-// post hands m, whose reference it takes over, to the socket's loop. atOnce says
-// that it is not held while connection handlers run.
-func (s *Socket) post(m message, volatile, atOnce bool) error {
+// post hands m, whose reference it takes over, to the socket's loop.
+func (s *Socket) post(m message, volatile bool) error {
+	s.greetTo(greetOwes)
 	t := emitTasks.Get().(*emitTask)
-	*t = emitTask{socket: s, message: m, volatile: volatile, atOnce: atOnce}
+	*t = emitTask{socket: s, message: m, volatile: volatile}
 	if !s.client.Loop().Post(t) {
 		t.recycle()
 		return ErrDisconnected
@@ -169,16 +169,12 @@ type emitTask struct {
 	socket   *Socket
 	message  message
 	volatile bool
-	atOnce   bool
 } // fills a cache line, so tasks of different loops do not share one
 
 var emitTasks = sync.Pool{New: func() any { return new(emitTask) }}
 
 func (t *emitTask) Run(*loop.Loop) {
-	s := t.socket
-	if !s.holds || t.atOnce || s.gone || !s.hold(t.message, t.volatile, nil) {
-		s.deliver(t.message, t.volatile)
-	}
+	t.socket.deliver(t.message, t.volatile)
 	t.recycle()
 }
 

@@ -87,7 +87,7 @@ func (e *Event) AckArgs(args RawArgs) error {
 	if !e.socket.open() {
 		return ErrDisconnected
 	}
-	return e.socket.post(rawAckMessage(e.socket.ns, e.id, args), false, true)
+	return e.socket.post(rawAckMessage(e.socket.ns, e.id, args), false)
 }
 
 // Reply takes the acknowledgement out of the event, for a handler whose event

@@ -31,7 +31,6 @@ func (s *Socket) Flush(ctx context.Context) error {
 	defer cancel()
 	stop := context.AfterFunc(s.Context(), cancel)
 	defer stop()
-	s.awaitRelease(either)
 	err := s.Conn().Flush(either)
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		return ErrDisconnected

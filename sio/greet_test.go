@@ -6,179 +6,188 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestStateThenUpdates has a connection handler send a state while others
-// broadcast and emit updates all the time: the state always comes first, and the
-// updates of each in order.
+// numbered reads an event with a number.
+func numbered(t *testing.T, packet string) (event string, n int) {
+	t.Helper()
+	text := strings.NewReplacer(`"`, " ", ",", " ", "]", " ").Replace(strings.TrimPrefix(packet, `42["`))
+	if _, err := fmt.Sscan(text, &event, &n); err != nil {
+		t.Fatalf("%q: %v", packet, err)
+	}
+	return event, n
+}
+
+// TestStateThenUpdates has a connection handler join a room and send a state while
+// updates are broadcast to the room all the time: the state always comes first, and
+// the updates that follow it come in order, none missing.
 func TestStateThenUpdates(t *testing.T) {
-	for name, recovery := range map[string]*sio.Recovery{"": nil, "recovery": {}} {
-		t.Run(name, func(t *testing.T) {
-			const clients = 200
-			sockets := make(chan *sio.Socket, clients)
-			f := serve(t, sio.Config{ConnectionStateRecovery: recovery}, func(f *fixture) {
-				f.OnConnection(func(s *sio.Socket) {
-					s.Join("all")
-					sockets <- s
-					runtime.Gosched() // as looking up the state may
-					s.Emit("state", "x")
-				})
-			})
-			stop := make(chan struct{})
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				var all []*sio.Socket
-				for n := 0; ; n++ {
-					select {
-					case <-stop:
-						return
-					case s := <-sockets:
-						all = append(all, s)
-					default:
-					}
-					f.To("all").Emit("update", n)
-					if len(all) > 0 {
-						all[len(all)-1].Emit("single", n)
-					}
-					time.Sleep(50 * time.Microsecond) // a rate that clients can follow
-				}
-			})
-			for range clients {
-				w := f.dial(t)
-				w.send("40")
-				for event := ""; event != "state"; {
-					packet := w.recv()
-					if strings.HasPrefix(packet, "40") {
-						continue
-					}
-					if event, _, _ = strings.Cut(strings.TrimPrefix(packet, `42["`), `"`); event != "state" {
-						t.Fatalf("before the state: %s", packet)
-					}
-				}
-				last := map[string]int{"update": -1, "single": -1}
-				for range 5 {
-					var n int
-					packet := strings.NewReplacer(`"`, " ", ",", " ", "]", " ").Replace(w.recv()[len(`42["`):])
-					var event string
-					if _, err := fmt.Sscan(packet, &event, &n); err != nil {
-						t.Fatalf("%q: %v", packet, err)
-					}
-					if last[event] >= n {
-						t.Fatalf("%s %d after %d", event, n, last[event])
-					}
-					last[event] = n
-				}
-				w.conn.Close()
-				take(t, "connection", f.connected)
-				take(t, "disconnection", f.disconnected)
-			}
-			close(stop)
-			wg.Wait()
-		})
-	}
-}
-
-// TestHandlersOwnOrder: what a connection handler emits to its socket, by
-// broadcasts and to its id too, arrives in its order and before what comes from
-// elsewhere, which waits for the handler also while that waits for an answer.
-func TestHandlersOwnOrder(t *testing.T) {
-	for name, recovery := range map[string]*sio.Recovery{"": nil, "recovery": {}} {
-		t.Run(name, func(t *testing.T) {
-			f := serve(t, sio.Config{ConnectionStateRecovery: recovery}, func(f *fixture) {
-				f.OnConnection(func(s *sio.Socket) {
-					s.Join("room")
-					elsewhere := make(chan struct{})
-					go func() {
-						defer close(elsewhere)
-						f.To("room").Emit("held", 1)
-						s.Emit("held", 2)
-						f.Volatile().Emit("held", 3)
-					}()
-					<-elsewhere
-					s.Emit("own", 1)
-					f.To("room").Emit("own", 2)
-					if _, err := sio.EmitAck[string](t.Context(), s, "own", 3); err != nil {
-						t.Error(err)
-					}
-					f.To(s.ID()).Emit("own", 4)
-					f.Local().Emit("own", 5)
-					s.Emit("own", 6)
-				})
-			})
-			w := f.dial(t)
-			w.send("40")
-			w.recv()
-			for n := 1; n <= 6; n++ {
-				packet := w.recv()
-				at := strings.Index(packet, fmt.Sprintf(`["own",%d`, n))
-				if at < 0 {
-					t.Fatalf("event %d is %s", n, packet)
-				}
-				if n == 3 {
-					w.send("43" + packet[2:at] + `["yes"]`)
-				}
-			}
-			for n := 1; n <= 2; n++ { // the third may be lost
-				if packet := w.recv(); !strings.HasPrefix(packet, fmt.Sprintf(`42["held",%d`, n)) {
-					t.Fatalf("held event %d is %s", n, packet)
-				}
-			}
-		})
-	}
-}
-
-// TestHoldingIsBounded: when too much is held it is sent, though the connection
-// handler has not returned.
-func TestHoldingIsBounded(t *testing.T) {
-	release := make(chan struct{})
+	const clients = 200
+	var updates atomic.Int64
 	f := serve(t, sio.Config{}, func(f *fixture) {
-		f.OnConnection(func(s *sio.Socket) { <-release })
+		f.OnConnection(func(s *sio.Socket) {
+			s.Join("all")
+			state := updates.Load()
+			runtime.Gosched() // as looking up the state may
+			s.Emit("state", state)
+		})
 	})
-	defer close(release)
-	w := f.join(t)
-	take(t, "connection", f.connected)
-	const events = 1500 // 1,024 are held at most
-	for n := range events {
-		if err := f.Emit("e", n); err != nil {
-			t.Fatal(err)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			f.To("all").Emit("update", updates.Add(1))
+			time.Sleep(50 * time.Microsecond) // a rate that clients can follow
+		}
+	})
+	for range clients {
+		w := f.dial(t)
+		w.send("40")
+		if packet := w.recv(); !strings.HasPrefix(packet, "40") {
+			t.Fatalf("before the connection: %s", packet)
+		}
+		event, state := numbered(t, w.recv())
+		if event != "state" {
+			t.Fatalf("before the state: %s %d", event, state)
+		}
+		for last := -1; last < state+5; {
+			event, n := numbered(t, w.recv())
+			if event != "update" || last >= 0 && n != last+1 || last < 0 && n > state+1 {
+				t.Fatalf("state %d, then %d: %s %d", state, last, event, n)
+			}
+			last = n
+		}
+		w.conn.Close()
+		take(t, "connection", f.connected)
+		take(t, "disconnection", f.disconnected)
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// TestBroadcastsWaitForConnectionHandlers: what is emitted to a socket goes out at
+// once while its connection handlers run, whoever emits it, and so do questions.
+// Broadcasts come afterwards, in order, and volatile ones are dropped.
+func TestBroadcastsWaitForConnectionHandlers(t *testing.T) {
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.OnConnection(func(s *sio.Socket) {
+			s.Join("room")
+			f.To("room").Emit("held", 1)
+			elsewhere := make(chan struct{})
+			go func() {
+				defer close(elsewhere)
+				f.To(s.ID()).Emit("held", 2)
+				s.Emit("first", 1)
+				f.Volatile().Emit("lost", 0)
+			}()
+			<-elsewhere
+			f.Local().Emit("held", 3)
+			if _, err := sio.EmitAck[string](t.Context(), s, "first", 2); err != nil {
+				t.Error(err)
+			}
+			if _, err := sio.EmitAckAll[string](t.Context(), f.To("room"), "first", 3); err != nil {
+				t.Error(err)
+			}
+			s.Emit("first", 4)
+		})
+	})
+	w := f.dial(t)
+	w.send("40")
+	w.recv()
+	for n := 1; n <= 4; n++ {
+		packet := w.recv()
+		at := strings.Index(packet, fmt.Sprintf(`["first",%d`, n))
+		if at < 0 {
+			t.Fatalf("event %d is %s", n, packet)
+		}
+		if n == 2 || n == 3 {
+			w.send("43" + packet[2:at] + `["yes"]`)
 		}
 	}
-	for n := range events {
-		w.want(fmt.Sprintf(`42["e",%d]`, n))
+	for n := 1; n <= 3; n++ {
+		if event, got := numbered(t, w.recv()); event != "held" || got != n {
+			t.Fatalf("held event %d is %s %d", n, event, got)
+		}
+	}
+	if st := f.Stats(); st.VolatileDropped != 1 || st.Held != 0 {
+		t.Errorf("%d were dropped, %d are held", st.VolatileDropped, st.Held)
+	}
+}
+
+// TestHoldingIsBounded: when too much is held, or for too long, it is sent, though
+// the connection handler has not returned, and nothing more is held.
+func TestHoldingIsBounded(t *testing.T) {
+	for name, c := range map[string]struct{ events, bytes int }{
+		"packets": {256, 1},
+		"bytes":   {9, 128 << 10},
+		"time":    {1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			release := make(chan struct{})
+			f := serve(t, sio.Config{}, func(f *fixture) {
+				f.OnConnection(func(s *sio.Socket) { <-release })
+			})
+			defer close(release)
+			w := f.join(t)
+			take(t, "connection", f.connected)
+			text := strings.Repeat("x", c.bytes)
+			for n := range c.events {
+				if err := f.Emit("e", n, text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for n := range c.events {
+				w.want(fmt.Sprintf(`42["e",%d,"%s"]`, n, text))
+			}
+			if st := f.Stats(); st.Held != 0 {
+				t.Errorf("%d are held", st.Held)
+			}
+			f.Volatile().Emit("after")
+			w.want(`42["after"]`)
+		})
 	}
 }
 
 // TestHoldingEnds: it ends also when a handler panics or ends its goroutine, and
-// what is held is sent before a client is disconnected.
+// what is held is sent before a client is disconnected, or its connection closed.
 func TestHoldingEnds(t *testing.T) {
-	for name, handler := range map[string]func(s *sio.Socket){
-		"returns": func(*sio.Socket) {},
-		"exits":   func(*sio.Socket) { runtime.Goexit() },
-		"leaves":  func(s *sio.Socket) { s.Disconnect(false) },
-		"panics":  func(*sio.Socket) { panic("handler") },
+	for name, c := range map[string]struct {
+		handler func(s *sio.Socket)
+		then    string // the next packet
+	}{
+		"returns":     {func(*sio.Socket) {}, ""},
+		"exits":       {func(*sio.Socket) { runtime.Goexit() }, "41"},
+		"leaves":      {func(s *sio.Socket) { s.Disconnect(false) }, "41"},
+		"is expelled": {func(s *sio.Socket) { s.Disconnect(true) }, "41"},
+		"panics":      {func(*sio.Socket) { panic("handler") }, "41"},
+		"closes": {func(s *sio.Socket) {
+			s.Conn().Close(false)
+			<-s.Context().Done()
+		}, "close"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serve(t, sio.Config{}, func(f *fixture) {
 				f.OnConnection(func(s *sio.Socket) {
-					done := make(chan struct{})
-					go func() {
-						defer close(done)
-						f.Emit("held")
-					}()
-					<-done
-					handler(s)
+					f.Emit("held")
+					c.handler(s)
 				})
 			})
 			w := f.join(t)
 			w.want(`42["held"]`)
-			if name == "leaves" || name == "panics" {
+			switch c.then {
+			case "41":
 				w.want("41")
-			}
-			if name == "returns" {
+			case "":
 				f.Volatile().Emit("after")
 				w.want(`42["after"]`)
 			}
@@ -186,32 +195,40 @@ func TestHoldingEnds(t *testing.T) {
 	}
 }
 
-// TestHeldBroadcastIsAcknowledged: who asks for acknowledgements gets those of
-// sockets for which the question is held, and does not wait for those that go
-// without having got it.
-func TestHeldBroadcastIsAcknowledged(t *testing.T) {
+// TestShutdownSendsWhatIsHeld: it leaves before the connection is closed.
+func TestShutdownSendsWhatIsHeld(t *testing.T) {
 	release := make(chan struct{})
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		f.OnConnection(func(s *sio.Socket) { <-release })
 	})
-	stays, goes := f.join(t), f.join(t)
+	w := f.join(t)
 	take(t, "connection", f.connected)
-	take(t, "connection", f.connected)
-	answers := make(chan []string, 1)
-	go func() {
-		list, err := sio.EmitAckAll[string](context.Background(), f.To(), "question")
-		if err != nil {
-			t.Error(err)
-		}
-		answers <- list
-	}()
-	eventually(t, "both are asked", func() bool { return f.Stats().Held == 2 })
-	goes.conn.Close()
-	eventually(t, "one has gone", func() bool { return f.Stats().Held == 1 })
+	f.Emit("held")
+	eventually(t, "it is held", func() bool { return f.Stats().Held == 1 })
+	ended := make(chan error, 1)
+	go func() { ended <- f.Shutdown(context.Background()) }()
+	w.want(`42["held"]`)
 	close(release)
-	packet := stays.recv()
-	stays.send("43" + packet[2:strings.Index(packet, "[")] + `["answer"]`)
-	if list := take(t, "answers", answers); len(list) != 1 || list[0] != "answer" {
-		t.Error(list)
+	if err := take(t, "shutdown", ended); err != nil {
+		t.Error(err)
 	}
+}
+
+// TestHeldIsCountedAsDiscarded: what is held for a client that goes.
+func TestHeldIsCountedAsDiscarded(t *testing.T) {
+	release := make(chan struct{})
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.OnConnection(func(s *sio.Socket) { <-release })
+	})
+	defer close(release)
+	w := f.join(t)
+	take(t, "connection", f.connected)
+	f.Emit("held")
+	f.Emit("held")
+	eventually(t, "both are held", func() bool { return f.Stats().Held == 2 })
+	w.conn.Close()
+	eventually(t, "both are discarded", func() bool {
+		st := f.Stats()
+		return st.Held == 0 && st.Loop.Discarded == 2
+	})
 }

@@ -143,6 +143,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	defer close(srv.done)
+	srv.sendHeld()
 	var err error
 	switch {
 	case engine == nil:

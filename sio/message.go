@@ -184,9 +184,6 @@ func (s *Socket) deliver(m message, volatile bool) bool {
 	if m.outgoing != nil {
 		s.tell(m.outgoing)
 	}
-	if s.holds {
-		s.pass(m)
-	}
 	m.send(s.client)
 	return true
 }

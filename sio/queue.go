@@ -21,10 +21,7 @@ type job interface {
 
 // queue is what waits for a socket's worker. A socket has one only while a worker
 // runs for it or is about to. Guarded by Socket.mu.
-type queue struct {
-	jobs   fifo.Queue[job]
-	worker *worker // nil before there is one
-}
+type queue struct{ jobs fifo.Queue[job] }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
 
@@ -60,10 +57,7 @@ func (t *startTask) Run(*loop.Loop) {
 // other sockets need the worker it stops after those that were there first, which
 // it reports with false. A job that ends the goroutine leaves the queue so that
 // another drain can go on.
-func (s *Socket) drain(w *worker) (done bool) {
-	s.mu.Lock()
-	s.queue.worker = w
-	s.mu.Unlock()
+func (s *Socket) drain() (done bool) {
 	for n := s.queued(); n > 0; {
 		for ; n > 0; n-- {
 			j := s.nextJob()
@@ -80,13 +74,6 @@ func (s *Socket) drain(w *worker) (done bool) {
 	return true
 }
 
-// worker is what runs the socket's jobs, for one of these.
-func (s *Socket) worker() *worker {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.queue.worker
-}
-
 // queued is how many jobs the socket has. It takes the queue from a socket that has
 // none.
 func (s *Socket) queued() int {
@@ -94,7 +81,6 @@ func (s *Socket) queued() int {
 	defer s.mu.Unlock()
 	n := s.queue.jobs.Len()
 	if n == 0 {
-		s.queue.worker = nil
 		queues.Put(s.queue)
 		s.queue = nil
 	}

@@ -44,7 +44,7 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visi
 	defer lg.mu.Unlock()
 	pos, known := lg.position(o)
 	ses := lg.sessions[asks.PID]
-	if !valid || !known || ses == nil || ses.disordered ||
+	if !valid || !known || ses == nil ||
 		ses.socket == nil && time.Since(ses.lostAt) > lg.cfg.MaxDisconnectionDuration {
 		lg.stats.Failed++
 		return nil, nil
@@ -59,9 +59,7 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visi
 	}
 	lg.lost.remove(ses)
 	ses.socket = s
-	v = &visit{session: ses, recovered: true, behind: true}
-	v.first, v.from = ses.behind(pos)
-	return v, nil
+	return &visit{session: ses, recovered: true, behind: true, from: pos + 1}, nil
 }
 
 // resume gives a socket what belongs to the session that it has claimed.

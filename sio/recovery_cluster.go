@@ -101,7 +101,7 @@ func (p *publishing) deliver(text string) {
 	if s := p.socket; s != nil && s.state.Load() == stateConnecting {
 		// No broadcast reaches it yet.
 		if v := s.visit(); v == nil || !v.behind {
-			_ = s.post(m.retain(), false, true) // an error means that it has gone
+			_ = s.post(m.retain(), false) // an error means that it has gone
 		}
 		return
 	}

@@ -134,7 +134,7 @@ func (lg *recoveryLog) emit(s *Socket, event string, args []any, plain bool) err
 		m.release() // it is sent when, and if, the client is back
 		return nil
 	}
-	return to.post(m, false, to.passes())
+	return to.post(m, false)
 }
 
 // keep gives a packet its place in the log. The message has a reference for the

@@ -15,9 +15,6 @@ type session struct {
 	born   uint64  // the position from which on what is for the socket's id is its own
 	start  uint64  // the position from which on it is a member of the namespace
 	stays  []stay
-	orders []order // oldest first
-	// disordered says that the orders are not complete: no client can come back.
-	disordered bool
 
 	lostAt     time.Time
 	data       any
@@ -39,9 +36,8 @@ const forever = math.MaxUint64
 type visit struct {
 	session   *session
 	recovered bool
-	behind    bool     // it has not been sent yet what was missed
-	first     []uint64 // positions that were missed out of order
-	from      uint64   // the first position that may have been missed
+	behind    bool   // it has not been sent yet what was missed
+	from      uint64 // the first position that may have been missed
 
 	history *history  // with a Recoverer, while behind
 	left    time.Time // with a Recoverer, when its session was persisted

@@ -77,7 +77,7 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 	if v != nil && v.history != nil && !lg.caughtUp(v.history) {
 		return nil, false
 	}
-	if v != nil && v.behind && v.history == nil && lg.forgotten(v) {
+	if v != nil && v.behind && v.history == nil && v.from < lg.first {
 		// While its middlewares ran the limits have cost what it must be sent.
 		lg.stats.Failed++
 		lg.end(v.session)
@@ -100,8 +100,6 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 			v.from = lg.after(h.upTo)
 			v.history = nil
 		}
-		missed = append(missed, lg.at(v.first)...)
-		v.first = nil
 		missed = append(missed, lg.missed(ses, v.from)...)
 		missed = append(missed, lg.anticipated(ses)...)
 		v.behind = false

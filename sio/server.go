@@ -55,9 +55,7 @@ type part struct {
 	event   Event  // what scratch points to
 	counts  counters
 	held    map[*Socket]*held // what is held for sockets
-	// goroutine is the loop's own: see goroutine.Current.
-	goroutine atomic.Uintptr
-	cause     error // of the close that is under way; nil for none
+	cause   error             // of the close that is under way; nil for none
 
 	unjoined unjoined
 	backlog  backlog

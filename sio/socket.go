@@ -17,9 +17,9 @@ type Socket struct {
 	id     socketID
 	state  atomic.Uint32
 	gone   bool // the client has forgotten the socket: nothing is sent any more; loop-owned
-	holds  bool // broadcasts are held: see greetState; loop-owned
+	holds  bool // broadcasts are held: see greet.go; loop-owned
 
-	greeting greetState // guarded by mu
+	greeting atomic.Uint32 // the state and start of the connection handlers: see greet.go
 
 	mu    sync.Mutex // guards what follows
 	queue *queue     // nil while there is nothing to run

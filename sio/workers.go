@@ -3,7 +3,6 @@ package sio
 import (
 	"context"
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -21,10 +20,6 @@ type workers struct {
 	line    line
 	stopped atomic.Bool
 	drained chan struct{} // signalled when the last active one ends after stop
-
-	_        [64]byte     // every emit looks at greeting, which moves less than the above
-	greeting atomic.Int32 // sockets whose connection handlers run
-	greeters sync.Map     // workers that have run connection handlers, by goroutine
 }
 
 func (w *workers) init(limit int) {
@@ -48,15 +43,9 @@ func (w *workers) start(s *Socket) {
 }
 
 func (w *workers) work(s *Socket) {
-	var self worker
-	defer func() {
-		if self.id != 0 {
-			w.greeters.Delete(self.id)
-		}
-	}()
 	for {
 		for s != nil {
-			s = w.serve(&self, s)
+			s = w.serve(s)
 		}
 		if w.parked.Add(1) > w.spare {
 			w.parked.Add(-1)
@@ -75,14 +64,14 @@ func (w *workers) work(s *Socket) {
 // and returns who is next in place of s; nil for nobody. A handler that ends its
 // goroutine (runtime.Goexit, for example by way of testing.T.FailNow) takes this
 // worker with it, so another one goes on.
-func (w *workers) serve(self *worker, s *Socket) (next *Socket) {
+func (w *workers) serve(s *Socket) (next *Socket) {
 	finished := false
 	defer func() {
 		if !finished {
 			go w.work(s)
 		}
 	}()
-	done := s.drain(self)
+	done := s.drain()
 	finished = true
 	if !done {
 		return w.line.turn(s)
