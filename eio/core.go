@@ -219,16 +219,22 @@ func (c *core) makeRoom(fx effects, limit, size, n int) (dropped int, ok bool) {
 	return dropped, excess <= 0
 }
 
-// flush answers a parked GET with what is queued, but with no more than maxQueued
-// bytes unless one packet has more: a peer shows by each GET that it is there.
+// maxAnswer is how many bytes of packets are put into one answer, unless the
+// first has more. Stock clients outside of browsers copy what they have of an
+// answer for each piece of 16 or 64 KiB that comes, so the time that they take
+// grows with its square, and they take nothing else meanwhile.
+const maxAnswer = 1 << 20
+
+// flush answers a parked GET with what is queued, but with no more than maxAnswer
+// or maxQueued bytes: a peer shows by each GET that it is there.
 func (c *core) flush(fx effects) {
 	if !c.poll || len(c.queue()) == 0 {
 		return
 	}
 	c.poll = false
 	queue := c.takeQueue(fx)
-	n, bytes := 0, 0
-	for n < len(queue) && (n == 0 || bytes+c.form.size(queue[n], false) <= fx.maxQueued()) {
+	n, bytes, most := 0, 0, min(maxAnswer, fx.maxQueued())
+	for n < len(queue) && (n == 0 || bytes+c.form.size(queue[n], false) <= most) {
 		bytes += c.form.size(queue[n], false)
 		n++
 	}
