@@ -129,6 +129,7 @@ type effects interface {
 	clock() time.Duration                    // the time, for what begins without a tick
 	rearm()                                  // a deadline has come nearer without a tick
 	held(weight int)                         // so much more waits for a GET, or less
+	discarded(packets int)                   // so many are never sent
 	deliver(data []byte, binary bool)        // a message for the application; data is borrowed
 	wantFlush()                              // call flush soon: a GET is parked and the queue is not empty
 	answerPoll(packets []*Packet)            // answers the parked GET; packets are borrowed
@@ -170,7 +171,8 @@ func (c *core) put(fx effects, p *Packet) {
 		return
 	}
 	size := c.form.size(p, false)
-	if !c.fits(fx, size) {
+	if !c.fits(fx, size, size) {
+		fx.discarded(1)
 		c.overflow(fx)
 		return
 	}
@@ -258,6 +260,14 @@ func (c *core) takeQueue(fx effects) []*Packet {
 	return queue
 }
 
+// discard releases packets that are not sent.
+func (c *core) discard(fx effects, queue []*Packet) {
+	if len(queue) > 0 {
+		fx.discarded(len(queue))
+		releaseAll(queue)
+	}
+}
+
 func releaseAll(queue []*Packet) {
 	for _, p := range queue {
 		p.Release()
@@ -274,7 +284,7 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 	switch {
 	case c.webSocket, discard:
 		if discard {
-			releaseAll(c.takeQueue(fx))
+			c.discard(fx, c.takeQueue(fx))
 		}
 		c.end(fx, ForcedClose, nil)
 	case c.poll && len(c.queue()) == 0:
@@ -307,8 +317,10 @@ func (c *core) end(fx effects, reason Reason, err error) {
 	if c.poll {
 		c.poll = false
 		fx.answerPoll(append(queue, packetClose))
+		releaseAll(queue)
+	} else {
+		c.discard(fx, queue)
 	}
-	releaseAll(queue)
 	c.probeFailed(fx)
 	if c.webSocket {
 		fx.closeWebSocket(err == ErrQueueOverflow)

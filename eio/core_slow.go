@@ -10,22 +10,37 @@ import "time"
 // weight is what waits for a GET as it counts against the bounds.
 func (c *core) weight() int { return c.queued() + len(c.queue())*packetCost }
 
-// fits makes room for a packet with size bytes, by a GET that is parked, and
-// watches the peer if too much waits. It reports false when there is no room for
-// it even so. One packet alone always fits, whatever its size, and the first does
-// not count against the hard bound: a heartbeat must not end what it is in front of.
-func (c *core) fits(fx effects, size int) bool {
-	if c.queued()+size+len(c.queue())*packetCost <= fx.maxQueued() {
+// fits makes room for size bytes, the first packet of which has head, by a GET that
+// is parked, and watches the peer if too much waits. It reports false when there is
+// no room even so. One packet alone always fits, whatever its size, and the first
+// that waits does not count against the hard bound: a heartbeat must not end what
+// it is in front of.
+func (c *core) fits(fx effects, head, size int) bool {
+	if c.weight()+size <= fx.maxQueued() {
 		return true
 	}
 	c.flush(fx)
 	n := c.weight()
-	if n == 0 || n+size <= fx.maxQueued() {
+	switch {
+	case n+size <= fx.maxQueued() || n == 0 && size == head:
 		return true
+	case n > 0:
+		head = c.form.size(c.queue()[0], false)
 	}
 	c.watch(fx)
-	first := c.form.size(c.queue()[0], false)
-	return n-first+size <= hardBound*fx.maxQueued()
+	return n-head+size <= hardBound*fx.maxQueued()
+}
+
+// admit judges a message of several packets, one with head bytes and n more with
+// rest bytes, before it is sent. It reports false, and ends the session, when there
+// is no room for all of it.
+func (c *core) admit(fx effects, head, rest, n int) bool {
+	if c.fits(fx, head, head+rest+n*packetCost) {
+		return true
+	}
+	fx.discarded(1 + n)
+	c.overflow(fx)
+	return false
 }
 
 // watch begins to watch the peer.

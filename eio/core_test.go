@@ -231,6 +231,8 @@ func (p *player) held(weight int) {
 	}
 }
 
+func (p *player) discarded(packets int) { p.note("never sent: %d", packets) }
+
 func (p *player) idle() time.Duration {
 	if p.takes {
 		p.takes = false

@@ -133,6 +133,21 @@ func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	}
 }
 
+// Admits judges a message of several packets as a whole before it is sent: one with
+// head bytes, as SizeOf says, and n more with rest bytes. It reports false when so
+// much is too much for the peer: then the session is ended as by Send, and nothing
+// must be sent of it.
+func (s *Session) Admits(head, rest, n int) bool {
+	switch {
+	case s.core.state != StateOpen:
+		return true // Send drops it
+	case s.core.webSocket:
+		return s.ws.c.Admit(head+headroom, rest+n*headroom, n)
+	default:
+		return s.core.admit(s, head, rest, n)
+	}
+}
+
 // Send sends p, taking a reference of its own. It reports false, and p is
 // dropped, when the session is closing or closed.
 func (s *Session) Send(p *Packet) bool {

@@ -32,6 +32,8 @@ func (s *Session) held(weight int) {
 	s.publish(s.core.queued())
 }
 
+func (s *Session) discarded(packets int) { s.home.loop.Discard(packets) }
+
 // idle is how long the peer has taken nothing. Over polling it is the longest
 // time unless an answer is on its way, or was when it was last asked.
 func (s *Session) idle() time.Duration {

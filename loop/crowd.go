@@ -2,33 +2,45 @@ package loop
 
 import "time"
 
-const (
-	// overflowLinger is how long a peer that was too slow may take nothing of
-	// what was queued for it when its connection was given up, and
-	// overflowLife how long it has in all.
-	overflowLinger = 5 * time.Second
-	overflowLife   = 30 * time.Second
-)
+// overflowLinger is how long a peer that was too slow may take nothing of what
+// was queued for it when its connection was given up.
+const overflowLinger = 5 * time.Second
 
-// fits offers the kernel what is queued and reports whether size more bytes
-// stay within Config.MaxQueued then. Within one burst the kernel is asked once,
-// and again only where the connection would be closed.
-func (c *Conn) fits(size int) bool {
-	if c.flags&isBlocked == 0 && (c.out == nil || !c.out.refused) || c.overflows(size) {
+// fits offers the kernel what is queued and reports whether size more bytes, the
+// first frame of which has head, stay within Config.MaxQueued then. Within one burst
+// the kernel is asked once, and again only where the connection would be closed.
+func (c *Conn) fits(head, size int) bool {
+	if c.flags&isBlocked == 0 && (c.out == nil || !c.out.refused) || c.overflows(head, size) {
 		c.offer()
 	}
 	return c.weight() == 0 || c.weight()+size <= c.loop.maxQueued
 }
 
-// overflows reports whether size more bytes are too much for any peer. The first
-// frame does not count: it may have any size, and what follows it must not be
-// what closes the connection.
-func (c *Conn) overflows(size int) bool {
-	if c.out == nil || len(c.out.frames) == c.out.head {
-		return false
+// overflows reports whether size more bytes, the first frame of which has head, are
+// too much for any peer. The first frame that waits does not count: it may have any
+// size, and what follows it must not be what closes the connection.
+func (c *Conn) overflows(head, size int) bool {
+	switch {
+	case c.out != nil && len(c.out.frames) > c.out.head:
+		head = len(c.out.frames[c.out.head].payload()) - c.out.sent
+	case c.frame != nil:
+		head = len(c.frame.payload())
 	}
-	first := len(c.out.frames[c.out.head].payload()) - c.out.sent
-	return c.weight()-first+size > HardBound*c.loop.maxQueued
+	return c.weight()-head+size > HardBound*c.loop.maxQueued
+}
+
+// Admit judges a message of several frames as a whole before it is sent: one with
+// head bytes, and n more with rest bytes. It reports false when that is too much
+// for the peer (see [Conn.Send]): then c is closed, and nothing must be sent of it.
+func (c *Conn) Admit(head, rest, n int) bool {
+	size := head + rest + n*frameCost
+	if c.flags&(parts|lingers) != 0 || c.weight()+size <= c.loop.maxQueued ||
+		c.fits(head, size) || !c.overflows(head, size) {
+		return true
+	}
+	c.loop.counters.discarded.Add(int64(1 + n))
+	c.Overflow()
+	return false
 }
 
 // offer writes what the kernel takes now, also while callbacks are on the
@@ -71,9 +83,6 @@ func (l *Loop) leaveRest(c *Conn, err error) {
 	l.callClosed(c.handler, c, err)
 	c.handler = quiet{}
 	c.CloseAfterFlush(overflowLinger)
-	if c.linger != nil {
-		c.linger.until = l.Now() + int64(overflowLife)
-	}
 	if c.Queued() > 0 {
 		c.setDirty()
 	}

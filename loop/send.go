@@ -26,8 +26,8 @@ const (
 // queued already and f pass Config.MaxQueued, the kernel is offered what is
 // queued. Send reports true if they pass it all the same: then the caller
 // decides how long the peer may take nothing. If what is behind the first frame
-// passes HardBound times as much, c is closed: see Overflow. After Close, CloseAfterFlush or MoveTo
-// frames are released and counted as discarded.
+// passes HardBound times as much, c is closed: see Overflow. After Close,
+// CloseAfterFlush or MoveTo frames are released and counted as discarded.
 func (c *Conn) Send(f *Frame) (crowded bool) {
 	size := len(f.payload())
 	if c.flags&(parts|lingers) != 0 || size == 0 {
@@ -38,7 +38,7 @@ func (c *Conn) Send(f *Frame) (crowded bool) {
 		return false
 	}
 	if (c.out != nil || c.frame != nil) && c.weight()+size > c.loop.maxQueued {
-		if crowded = !c.fits(size); crowded && c.overflows(size) {
+		if crowded = !c.fits(size, size); crowded && c.overflows(size, size) {
 			c.loop.counters.discarded.Add(1)
 			f.Release()
 			c.Overflow()

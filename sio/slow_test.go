@@ -212,6 +212,32 @@ func TestSlowDisconnect(t *testing.T) {
 	})
 }
 
+// TestSlowBinaryIsWhole: where a binary event does not fit, nothing of it is sent,
+// and all of it is counted, as is what is never read.
+func TestSlowBinaryIsWhole(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDisconnect, polling)
+		n := 0
+		for ; f.socket.Connected() && n < 100; n++ {
+			f.emit(3*n, false)
+		}
+		if d := f.lt.Stats().Discarded; d != 2 {
+			t.Errorf("%d packets were discarded, want 2", d)
+		}
+		messages := f.read()
+		want := int64(2)
+		if polling {
+			want += int64(2*(n-1) - len(messages)) // an answer does not have them all
+		} else if got := f.numbers(messages); len(got) != n-1 {
+			t.Errorf("%v were read, want %d", got, n-1)
+		}
+		f.lt.Advance(time.Minute)
+		if d := f.lt.Stats().Discarded; d != want {
+			t.Errorf("%d packets were discarded, want %d", d, want)
+		}
+	})
+}
+
 // TestSlowStalled: a client that takes nothing while more than MaxQueued waits is
 // disconnected when SlowTimeout is over, and one that does is not.
 func TestSlowStalled(t *testing.T) {
