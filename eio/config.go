@@ -42,7 +42,8 @@ type Config struct {
 	// PingTimeout is how long a peer may take to answer a ping; 20 s when 0.
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take from the opening of the new
-	// transport to its end; 10 s when 0.
+	// transport to its end; 10 s when 0. A peer that was answered with packets and
+	// has not asked for more is waited for: it may still be reading.
 	UpgradeTimeout time.Duration
 
 	// RequestTimeout is how long a peer may take to send one HTTP request, its body

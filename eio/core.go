@@ -50,6 +50,7 @@ type core struct {
 	form      form
 	webSocket bool // the current transport; false is polling
 	poll      bool // a GET is parked and unanswered
+	reads     bool // the last GET was answered with packets, and no other has come
 	post      bool // a POST body is being received
 	told      bool // the end was told while what is queued may still be fetched
 	pinged    bool // a ping is unanswered
@@ -247,6 +248,7 @@ func (c *core) flush(fx effects) {
 		c.held.packets = append([]*Packet(nil), rest...)
 		fx.held(c.weight())
 	}
+	c.reads = true
 	fx.answerPoll(queue[:n])
 	releaseAll(queue[:n])
 }
@@ -336,7 +338,9 @@ func (c *core) end(fx effects, reason Reason, err error) {
 func (c *core) tick(fx effects, t timing, now time.Duration) {
 	if s := c.side; s != nil {
 		if due(s.upgradeBy, now) {
-			if c.paused {
+			if c.paused || c.upgrade == upgradeProbed && c.reads {
+				// Behind the answer it upgrades. A stock client whose probe is
+				// closed before does not poll again.
 				s.upgradeBy = now + t.upgradeTimeout
 			} else {
 				c.probeFailed(fx)

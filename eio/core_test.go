@@ -322,7 +322,7 @@ func TestCoreTimes(t *testing.T) {
 		{"E100", "open websocket; wait 200ms; message 3; wait 300ms", []string{"@500ms websocket 2"}},
 		{"E101", "open polling; post 3x; post 3␞3␞3; post 4alive", []string{`deliver "alive" binary=false`}},
 		{"E106", "open polling; close; wait 29999ms; post 4x; wait 1ms", []string{"@30s ended: forced close"}},
-		{"E127", "open polling v3; wait 499ms; post 1:2; wait 499ms; wait 1ms", []string{"@999ms ended: ping timeout"}},
+		{"E127", "open polling v3; wait 499ms; post 1:2; wait 499ms; wait 1ms", []string{"@999ms never sent: 1", "@999ms ended: ping timeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var p *player
