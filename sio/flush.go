@@ -18,7 +18,9 @@ func (s *Socket) Queued() int { return s.client.Unsent() }
 // reads, and no faster. Over WebSocket it has left when the kernel has taken it,
 // with TLS or another connection that [Server.Handler] has brought but for 128 KiB;
 // over polling when it was put into the answer to the client's request. That does
-// not mean that the client has received it: see [Socket.EmitAck].
+// not mean that the client has received it: see [Socket.EmitAck]. Broadcasts that
+// are held while connection handlers run ([Namespace.OnConnection]) are not waited
+// for.
 //
 // It returns nil then, [ErrDisconnected] when the socket is disconnected before, or
 // the error of ctx. It must not be called by an [Inline] handler, nor by anything

@@ -100,14 +100,16 @@ func (ns *Namespace) Use(middleware func(s *Socket) error) {
 // OnConnection adds a handler for sockets that have connected. It runs on the
 // socket's queue, before the handlers of the socket's events.
 //
-// What it emits to the socket before it returns comes first: what others emit and
-// broadcast to the socket meanwhile is held until all connection handlers have
-// returned, then sent in order. So it can send a state that updates are to follow.
-// It is the goroutine that counts: what another one emits on the handler's behalf
-// is held too. Acknowledgements go out at once. Holding ends early for a socket
-// whose handlers take longer than 10 seconds, for which 1,024 packets or 1 MiB are
-// held, or when [Config.MaxQueuedTotal] is reached. With recovery through an
-// adapter nothing is held: there the order is that of the adapter's stream.
+// While the connection handlers of a socket run, broadcasts to it are held, and sent
+// in order when all have returned. What is emitted to the socket itself
+// ([Socket.Emit]), acknowledgements, and broadcasts that ask for some go out at once,
+// whichever goroutine sends them. So a handler can join a room and emit a state, and
+// the updates that are broadcast to the room follow it; what the handler itself
+// broadcasts to its socket follows too. Volatile broadcasts are dropped meanwhile.
+// Holding ends early, and what is held is sent, 2 seconds after the connection, when
+// 256 packets or 1 MiB (or [Config.MaxQueued], if that is less) are held for the
+// socket, or when [Config.MaxQueuedTotal] is reached. With
+// [Config.ConnectionStateRecovery] nothing is held.
 func (ns *Namespace) OnConnection(h func(s *Socket)) {
 	ns.updateHooks(func(k *hooks) { k.connection = with(k.connection, h) })
 }

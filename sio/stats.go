@@ -42,8 +42,8 @@ type Stats struct {
 	// PacketsOut is what was handed to sessions: events and acknowledgements, each
 	// recipient of a broadcast counted.
 	PacketsOut uint64
-	// Held is how many packets wait for the end of connection handlers: see
-	// [Namespace.OnConnection].
+	// Held is how many broadcasts wait for the end of their recipients' connection
+	// handlers, each recipient counted: see [Namespace.OnConnection].
 	Held int
 	// VolatileDropped is how many volatile packets met a connection that was not writable.
 	VolatileDropped uint64
