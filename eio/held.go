@@ -47,6 +47,8 @@ func (s *Session) unstall() { s.resume(forRoom) }
 
 func (s *Session) admitted() bool { return s.known }
 
+func (s *Session) delayed() bool { return s.pauses&forUpper != 0 }
+
 func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 
 // newHeld returns a frame that holds b for longer, hence in no larger a buffer than
@@ -119,6 +121,8 @@ func (h *httpConn) admitted() bool {
 	s := h.poster()
 	return s != nil && s.known
 }
+
+func (h *httpConn) delayed() bool { return false }
 
 func (h *httpConn) giveUp() {
 	x, s := h.exchange, h.poster()

@@ -117,6 +117,7 @@ type holder interface {
 	stall()         // is read no more
 	unstall()       // is read again, if it is not gone
 	admitted() bool // the upper layer knows it
+	delayed() bool  // it waits for the upper layer, not for the peer
 	giveUp()        // closes it with ErrReceiving
 }
 

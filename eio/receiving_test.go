@@ -29,8 +29,11 @@ func (u *collector) Opened(s *eio.Session) {
 		s.Admit()
 	}
 }
-func (u *collector) Message(_ *eio.Session, data []byte, _ bool) {
+func (u *collector) Message(s *eio.Session, data []byte, _ bool) {
 	u.lengths = append(u.lengths, len(data))
+	if string(data) == "full" {
+		s.Pause()
+	}
 }
 func (u *collector) Closed(_ *eio.Session, _ eio.Reason, err error) { u.ends = append(u.ends, err) }
 
@@ -210,6 +213,45 @@ func TestStalledHoldersGoWhileOthersWait(t *testing.T) {
 		if !errors.Is(err, eio.ErrReceiving) {
 			t.Errorf("closed with %v", err)
 		}
+	}
+}
+
+// TestHandlersThatTakeTimeAreNotHeldAgainstThePeer: what is left of a POST because
+// the upper layer has enough stays, however long that takes and whoever waits.
+func TestHandlersThatTakeTimeAreNotHeldAgainstThePeer(t *testing.T) {
+	const slow, size = 2, 450_000
+	r := newReceivers(t, eio.Config{MaxReceiving: 2 << 20, PingInterval: time.Hour})
+	for range slow {
+		s := r.post(size)
+		s.left = bytes.Replace(s.left, []byte("\r\n\r\n4xxxxxx"), []byte("\r\n\r\n4full\x1e4"), 1)
+		s.send(2 * size)
+	}
+	if len(r.lengths) != slow {
+		t.Fatalf("%d messages came, want the first one of each", len(r.lengths))
+	}
+	for range 5 { // these do not come to their end
+		r.webSocket(900_000).send(400_000)
+	}
+	r.loops.Advance(5 * time.Minute)
+	honest := r.webSocket(900_000)
+	for range 100 {
+		if !honest.waits() {
+			honest.send(64 << 10)
+		}
+		r.loops.Advance(20 * time.Millisecond)
+	}
+	if st := r.ReceivingStats(); st.Closed == 0 {
+		t.Errorf("none was closed that does not come to its end: %+v", st)
+	}
+	for i, s := range r.sessions[:slow] {
+		if s.State() != eio.StateOpen {
+			t.Errorf("slow session %d is %v", i, s.State())
+		}
+		s.Resume()
+		r.loops.Run()
+	}
+	if len(r.lengths) != 2*slow+1 {
+		t.Errorf("%d messages came in the end", len(r.lengths))
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *receiving) Expired(*loop.Timer) {
 			r.idle, r.progress = 0, false
 		}
 		switch full := r.total > r.limit; {
-		case r.idle > 1 && !r.brought:
+		case r.idle > 1 && (!r.brought || h.delayed()):
 			r.turn = nil
 		case full && (r.idle >= lastIdle || r.ticks >= lastTurn):
 			r.close(h)
@@ -70,7 +70,8 @@ func (r *receiving) shed() {
 }
 
 // shedTo closes those that hold more than a fair part and are chosen, the largest
-// first, until no more than most bytes are held.
+// first, until no more than most bytes are held. Those that wait for the upper layer
+// stay: what they hold is complete.
 func (r *receiving) shedTo(most int, chosen func(*holding) bool) {
 	if r.total <= most {
 		return
@@ -78,7 +79,7 @@ func (r *receiving) shedTo(most int, chosen func(*holding) bool) {
 	var list []*holding
 	fair := r.fair()
 	for _, h := range r.all {
-		if h.bytes > fair && chosen(h) {
+		if h.bytes > fair && !h.delayed() && chosen(h) {
 			list = append(list, h)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 // [Config.MaxHandlers] of them run. Each stands in it once at most: while it has a
 // queue and until a worker drains it. Safe for concurrent use.
 //
-// Who ends may look before who comes stands in line, as the two have counted
-// themselves before they take the lock. Then the place is kept free for who comes.
+// A finishing worker may look into the line before a newly counted socket is in it,
+// as both count before they take the lock. The place is then recorded in free.
 type line struct {
 	mu      sync.Mutex
 	sockets fifo.Queue[*Socket] // the first waits longest
-	free    int                 // places given up that nobody was there to take
+	free    int                 // places given up while the line was empty
 }
 
 // join makes s wait for a place. It reports false when it got one at once.
@@ -30,7 +30,8 @@ func (l *line) join(s *Socket) (waits bool) {
 	return true
 }
 
-// next gives a place to who waits longest, or keeps it free and returns nil.
+// next returns the socket that has waited longest, for a place that was given up. If
+// none waits it records the place as free and returns nil.
 func (l *line) next() *Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,8 +42,8 @@ func (l *line) next() *Socket {
 	return l.sockets.Pop()
 }
 
-// turn gives the place of s to who waits longest, behind whom s waits from now on.
-// It returns s itself when nobody waits.
+// turn gives the place of s to the socket that has waited longest, which it returns;
+// s waits as the last one. It returns s itself if none waits.
 func (l *line) turn(s *Socket) *Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,6 +1,7 @@
 // Stock clients that flood a server: node flood.js URL polling|websocket|upgrade CLIENTS EVENTS
 // It reports that it is ready, waits for a line, and then lets each client emit its events as soon as it is connected, all
-// in one go. Behind them each asks for their count. One report a client; see ../README.md.
+// in one go. The next client connects when that is done: emitting keeps this process busy, and an upgrade must be over in
+// ten seconds. Behind its events each asks for their count. One report a client; see ../README.md.
 "use strict";
 
 const { createInterface } = require("node:readline");
@@ -18,6 +19,7 @@ function report(what) {
 }
 
 function flood(client) {
+  if (client === Number(clients)) return;
   const socket = io(url, options);
   let over = false;
   function end(how) {
@@ -31,16 +33,16 @@ function flood(client) {
       socket.emit("work", number);
     }
     socket.emit("count", (handled, disordered) => end({ handled, disordered, transport: socket.io.engine.transport.name }));
+    setImmediate(flood, client + 1);
   });
-  socket.on("connect_error", (error) => end({ reason: `not connected: ${error.message}` }));
+  socket.on("connect_error", (error) => {
+    end({ reason: `not connected: ${error.message}` });
+    setImmediate(flood, client + 1);
+  });
   socket.on("disconnect", (reason) => end({ reason: `disconnected: ${reason}` }));
 }
 
 createInterface({ input: process.stdin })
-  .once("line", () => {
-    for (let client = 0; client < Number(clients); client++) {
-      flood(client);
-    }
-  })
+  .once("line", () => flood(0))
   .on("close", () => process.exit(0));
 report({ ready: true });
