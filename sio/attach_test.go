@@ -185,6 +185,43 @@ func TestAttach(t *testing.T) {
 	})
 }
 
+// TestAttachedEndsBeforeListen ends servers before the port is there: an attached
+// one serves nobody later, and one that others are attached to ends them too.
+func TestAttachedEndsBeforeListen(t *testing.T) {
+	p := newPair(t)
+	if err := p.servers[0].Attach(p.servers[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.servers[1].Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.servers[0].Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	addr := p.servers[0].Addr().String()
+	for i, want := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		res, err := http.Get("http://" + addr + p.paths[i] + "?EIO=4&transport=polling")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("a handshake with server %d: %d, want %d", i, res.StatusCode, want)
+		}
+	}
+
+	p = newPair(t)
+	if err := p.servers[0].Attach(p.servers[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.servers[0].Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.servers[1].Handler(); err != sio.ErrServerClosed {
+		t.Errorf("Handler of the attached server: %v, want %v", err, sio.ErrServerClosed)
+	}
+}
+
 func TestAttachErrors(t *testing.T) {
 	server := func(path string, loops int) *sio.Server {
 		s, err := sio.New(sio.Config{Path: path, Loops: loops, Logger: slog.New(slog.DiscardHandler)})

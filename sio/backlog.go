@@ -102,9 +102,7 @@ func (c *client) unhold(bytes int) {
 	} else {
 		b.stranded.sub(l) // it was held before the client left
 	}
-	if p.much.Load() {
-		p.ebbed()
-	}
+	p.ebbed()
 	if ok && c.throttled.Load() && c.relieved(rest) && c.throttled.CompareAndSwap(true, false) {
 		c.Loop().Post((*resumeTask)(c))
 	}

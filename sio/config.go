@@ -218,9 +218,11 @@ type Config struct {
 	Handler http.Handler
 
 	// OnPanic, when set, is called after a handler has panicked with v, or, v being
-	// [ErrGoexit], has ended its goroutine; this is also logged and counted. event is its event, or "connection",
-	// "middleware", "disconnecting" or "disconnect". s keeps its connection,
-	// except that it is refused when a middleware, and disconnected when a
+	// [ErrGoexit], has ended its goroutine; this is also logged and counted. event is its
+	// event, or "connection", "middleware", "error", "disconnecting" or "disconnect",
+	// "namespace" for a function of [Server.OfFunc] or a hook of [Server.OnNamespace],
+	// "restore" for a Recoverer, or "" for the encoding of the socket's data. s keeps its
+	// connection, except that it is refused when a middleware, and disconnected when a
 	// connection handler has panicked. Called on the goroutine of the handler.
 	OnPanic func(s *Socket, event string, v any, stack []byte)
 	// OnError, when set, is called with what a handler of an event returned, with

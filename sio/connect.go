@@ -250,6 +250,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 	if s.ns.log != nil {
 		s.ns.log.refused(s)
 	}
+	s.ns.depart()
 	s.release()
 	s.client.forget(s)
 	if s.client.old() && s.ns.srv.cfg.Parser == nil {
@@ -293,11 +294,26 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m.send(c)
 	m.release()
 	s.logConnected()
-	if k := s.ns.hooks.Load(); len(k.connection) > 0 && s.state.Load() == stateConnected {
-		s.beginGreeting()
+	if k := s.ns.hooks.Load(); len(k.connection) > 0 {
+		if s.state.Load() == stateConnected {
+			s.beginGreeting()
+		}
 		s.enqueue((*connectionJob)(k), true)
 	} else {
 		s.settled()
+	}
+	s.begin()
+}
+
+// begin queues the disconnect handlers of a socket that was disconnected, by
+// another goroutine, before its connection handlers were queued.
+func (s *Socket) begin() {
+	s.mu.Lock()
+	s.begun = true
+	owed := s.owed
+	s.mu.Unlock()
+	if owed {
+		s.enqueue(&disconnectJob{ServerNamespaceDisconnect}, true)
 	}
 }
 

@@ -83,7 +83,7 @@ func (srv *Server) encodeData(sockets []*Socket, list [][]byte, start int) (next
 			return r.at + 1
 		case <-tick.C:
 			r.mu.Lock()
-			stuck := r.at == seen
+			stuck := r.at == seen && r.at < len(sockets)
 			r.givenUp, seen = stuck, r.at
 			r.mu.Unlock()
 			if stuck {
@@ -162,18 +162,20 @@ func (s *Socket) reportData(err error) {
 }
 
 // withData calls f with the socket's data for other servers, perhaps later, on another
-// goroutine: it is called on loops. Shutdown waits for it.
-func (s *Socket) withData(f func(data []byte)) {
+// goroutine: it is called on the socket's loop, which f, a hook, must not block.
+// Shutdown waits for it.
+func (s *Socket) withData(event string, f func(data []byte)) {
+	srv := s.ns.srv
 	if b, ok := plainData(s.Data()); ok {
-		f(b)
+		srv.protectOn(s.client.Loop(), event, func() { f(b) })
 		return
 	}
-	srv := s.ns.srv
 	counted := s.ns.mortal && s.ns.arrive() // the namespace's adapter is needed until then
 	srv.persisting.Go(func() {
-		f(srv.dataJSON([]*Socket{s})[0])
 		if counted {
-			s.ns.depart()
+			defer s.ns.depart()
 		}
+		data := srv.dataJSON([]*Socket{s})[0]
+		srv.protect(event, func() { f(data) })
 	})
 }

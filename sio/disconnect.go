@@ -67,6 +67,7 @@ func (s *Socket) close(reason Reason, cause error) bool {
 	if s.ns.log != nil {
 		s.ns.log.part(s, reason)
 	}
+	s.ns.depart()
 	busy := s.release()
 	if !connected {
 		return false
@@ -78,8 +79,12 @@ func (s *Socket) close(reason Reason, cause error) bool {
 	}
 	s.mu.Lock()
 	s.rareLocked().rooms = append(rooms, s.ID())
+	s.owed = !s.begun
+	owed := s.owed
 	s.mu.Unlock()
-	s.enqueue(&disconnectJob{reason}, false)
+	if !owed {
+		s.enqueue(&disconnectJob{reason}, false)
+	}
 	return true
 }
 
@@ -88,7 +93,7 @@ func (s *Socket) close(reason Reason, cause error) bool {
 func (s *Socket) release() (busy bool) {
 	s.mu.Lock()
 	lapsed := s.lapseLocked()
-	busy = s.queue != nil
+	busy = s.queue != nil || !s.begun
 	var waiting contextState
 	var acks []pendingAck
 	if c := s.cold; c != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,5 +217,66 @@ func TestShutdownGivesUp(t *testing.T) {
 	defer cancel()
 	if err := f.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Shutdown gave %v", err)
+	}
+}
+
+// TestDisconnectionFollowsConnection disconnects sockets while they connect: the
+// connection handlers are called first, and once, the disconnect handlers too.
+func TestDisconnectionFollowsConnection(t *testing.T) {
+	const clients, joins = 4, 500
+	var connected sync.Map
+	var ended atomic.Int64
+	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {
+		z := f.Of("/z")
+		z.OnConnection(func(s *sio.Socket) {
+			if _, twice := connected.LoadOrStore(s, true); twice {
+				t.Error("connected twice")
+			}
+		})
+		z.OnDisconnect(func(s *sio.Socket, reason sio.Reason) {
+			ended.Add(1)
+			if _, ok := connected.LoadAndDelete(s); !ok || reason != sio.ServerNamespaceDisconnect {
+				t.Errorf("disconnected with %q; connected before: %t", reason, ok)
+			}
+		})
+	})
+	var joined sync.WaitGroup
+	for range clients {
+		w := f.dial(t)
+		joined.Go(func() {
+			for range joins {
+				w.connect("/z")
+				w.want("41/z,")
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { joined.Wait(); close(done) }()
+	for joining := true; joining; {
+		select {
+		case <-done:
+			joining = false
+		default:
+			f.Of("/z").DisconnectSockets(false)
+		}
+	}
+	eventually(t, "all disconnections", func() bool { return ended.Load() == clients*joins })
+}
+
+// TestUnhandled counts the events that come behind one whose handler has
+// disconnected the socket.
+func TestUnhandled(t *testing.T) {
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		sio.On(f, "bye", func(_ context.Context, s *sio.Socket, _ sio.None) error {
+			s.Disconnect(false)
+			return nil
+		}, sio.Inline())
+		sio.On(f, "more", func(context.Context, *sio.Socket, sio.None) error { return nil })
+	})
+	w := f.join(t)
+	w.send(`42["bye"]`, `42["more"]`, `42["more"]`)
+	w.want("41")
+	if n := f.Stats().Unhandled; n != 2 {
+		t.Errorf("%d events were not handled, want 2", n)
 	}
 }

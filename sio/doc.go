@@ -41,17 +41,17 @@
 //
 // # Errors
 //
-// What an event's handler returns is counted, logged at debug level and given to
-// [Config.OnError]. The client is not told: if it shall know, say so in the
-// acknowledgement. An argument that does not fit the handler's type is an
+// What an event's handler returns is counted, logged at debug level and given
+// to [Config.OnError]. The client is not told: report it in the acknowledgement
+// if the client must know. An argument that does not fit the handler's type is an
 // [*ArgumentError], and the handler is not called. What a middleware returns
-// refuses the client, with more than a text if it is a [*ConnectError]. A panic is
-// caught, counted, logged and given to [Config.OnPanic]; a handler or hook that ends its
-// goroutine by [runtime.Goexit], as a test's FailNow does, is treated like one that
-// panics, except that an [Inline] handler or packet middleware costs its client the
-// connection. A packet that the protocol
-// does not allow closes the connection ([*PacketError]). [Stats] has the counts,
-// and a [Reason] says why a socket was disconnected.
+// refuses the client, with more than a text if it is a [*ConnectError]. A panic
+// is caught, counted, logged and given to [Config.OnPanic]; a handler or hook
+// that ends its goroutine by [runtime.Goexit], as a test's FailNow does, is
+// treated like one that panics, except that an [Inline] handler or packet
+// middleware costs its client the connection. A packet that the protocol does
+// not allow closes the connection ([*PacketError]). [Stats] has the counts, and
+// a [Reason] says why a socket was disconnected.
 //
 // # The log
 //
@@ -115,14 +115,15 @@
 //
 // # Inside: locks
 //
-// Namespaces are found without locks; handlers are read without locks and replaced
-// as a whole under Namespace.mu, parents and hooks of the server under Server.mu,
-// which making and closing namespaces does not take otherwise. Socket.mu guards a socket's queue and its rarely
-// needed parts; adapter shards have their own locks. None is held while another
-// one is taken, nor while calling out, with two exceptions: that of a broadcast
-// which waits for acknowledgements is held when Socket.mu is taken, and that of a
-// recoveryLog is taken before any other and held when those of sockets, shards and
-// loops are taken.
+// Namespaces are found without locks; handlers are read without locks and
+// replaced as a whole under Namespace.mu, parents and hooks of the server under
+// Server.mu, which making and closing namespaces does not take otherwise.
+// Socket.mu guards a socket's queue and its rarely needed parts; adapter shards
+// have their own locks. None is held while another one is taken, nor while
+// calling out, with three exceptions: that of a broadcast which waits for
+// acknowledgements is held when Socket.mu is taken; that of a recoveryLog is
+// taken before any other and held when those of sockets, shards and loops are
+// taken; and Server.mu is held when that of a server attached to it is taken.
 //
 // # Other servers
 //

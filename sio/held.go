@@ -8,11 +8,14 @@ const (
 	// heldMuch is from how many bytes on it is of interest to the loop that they
 	// were let go of.
 	heldMuch = 8 << 20
+	// jobCost is about what a job that waits takes beside its bytes.
+	jobCost = 256
 )
 
-// bytes is how much waits, or is held for clients that have left.
+// bytes is how much memory is held by what waits, for clients that have left, too.
 func (b *backlog) bytes() int64 {
-	return b.waiting.load().bytes() + b.stranded.load().bytes()
+	waiting, stranded := b.waiting.load(), b.stranded.load()
+	return waiting.bytes() + stranded.bytes() + jobCost*int64(waiting.jobs()+stranded.jobs())
 }
 
 // tellHeld tells the loop l what waits on it (see [loop.Loop.Hold]), when that has
@@ -23,13 +26,14 @@ func (p *part) tellHeld(l *loop.Loop) {
 		p.told = n
 		l.Hold(int(d))
 		p.much.Store(n >= heldMuch)
+		p.ebbed() // it may all have been dealt with since
 	}
 }
 
 // ebbed has the loop told that little waits any more, which is not noticed there
 // when handlers have dealt with it and nothing new comes. Safe for concurrent use.
 func (p *part) ebbed() {
-	if p.backlog.bytes() < heldStep && p.much.CompareAndSwap(true, false) {
+	if p.much.Load() && p.backlog.bytes() < heldStep && p.much.CompareAndSwap(true, false) {
 		p.loop.Load().Post((*tellHeldTask)(p))
 	}
 }

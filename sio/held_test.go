@@ -12,10 +12,19 @@ import (
 // TestTheLoopKnowsWhatWaits: the loop is told of events that wait, and of their end
 // by whichever way: handlers deal with them, or the client leaves.
 func TestTheLoopKnowsWhatWaits(t *testing.T) {
-	for name, leaves := range map[string]bool{"dealt with": false, "left": true} {
-		t.Run(name, func(t *testing.T) {
-			n := newNewcomers(t, 1, Config{MaxPendingBytes: 1 << 30})
-			release, running := make(chan struct{}), make(chan struct{}, 100)
+	for _, tc := range []struct {
+		name         string
+		events, size int
+		leaves       bool
+	}{
+		{"large ones are dealt with", 20, 900_000, false},
+		{"large ones of a client that leaves", 20, 900_000, true},
+		{"small ones are dealt with", 50_000, 1, false},
+		{"small ones of a client that leaves", 50_000, 1, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := newNewcomers(t, 1, Config{MaxPendingBytes: 1 << 30, MaxPending: 1 << 20, MaxPendingTotal: 1 << 20, MaxPendingTotalBytes: 1 << 31})
+			release, running := make(chan struct{}), make(chan struct{}, tc.events)
 			n.On("x", func(context.Context, *Event) error {
 				running <- struct{}{}
 				<-release
@@ -24,18 +33,17 @@ func TestTheLoopKnowsWhatWaits(t *testing.T) {
 			c := n.open(0, "192.0.2.1")
 			c.Feed(eiotest.AppendFrame(nil, 0x81, []byte("40")))
 			n.loops.Run()
-			event := eiotest.AppendFrame(nil, 0x81, []byte(`42["x","`+strings.Repeat("y", 900_000)+`"]`))
-			const events = 20
-			for range events {
+			event := eiotest.AppendFrame(nil, 0x81, []byte(`42["x","`+strings.Repeat("y", tc.size)+`"]`))
+			for range tc.events {
 				c.Feed(event)
 				n.loops.Run()
 			}
 			<-running
 			p := &n.parts[0]
-			if waits := int64((events - 1) * 900_000); p.told < waits-heldStep || !p.much.Load() {
+			if waits := int64((tc.events - 1) * (tc.size + jobCost)); p.told < waits-heldStep || !p.much.Load() {
 				t.Fatalf("the loop knows of %d bytes, want %d", p.told, waits)
 			}
-			if leaves {
+			if tc.leaves {
 				c.PeerClose()
 				n.loops.Run()
 				if p.told >= heldStep {

@@ -143,19 +143,20 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	defer close(srv.done)
-	srv.sendHeld()
+	if engine != nil && host == nil {
+		engine.StopAccepting()
+	}
 	var err error
+	for _, other := range attached {
+		err = cmp.Or(err, other.Shutdown(ctx))
+	}
+	srv.sendHeld()
+	srv.eio.Close()
 	switch {
 	case engine == nil:
 	case host != nil:
-		srv.eio.Close()
-		err = passed(ctx, engine)
+		err = cmp.Or(err, passed(ctx, engine))
 	default:
-		engine.StopAccepting()
-		for _, other := range attached {
-			err = cmp.Or(err, other.Shutdown(ctx))
-		}
-		srv.eio.Close()
 		err = cmp.Or(err, engine.Shutdown(ctx))
 	}
 	for ns := range srv.namespaces.all() {

@@ -15,12 +15,11 @@ func (ns *Namespace) find(id string) *Socket {
 	return ns.strays.find(id)
 }
 
-// remove takes a socket out of the namespace and returns the rooms it was in.
+// remove takes a socket out of the namespace and returns the rooms it was in. The
+// caller lets it depart when it does not need the namespace's adapter any more.
 func (ns *Namespace) remove(s *Socket) []string {
 	ns.strays.remove(s)
-	rooms := ns.rooms.Remove(&s.member)
-	ns.depart()
-	return rooms
+	return ns.rooms.Remove(&s.member)
 }
 
 // join puts a socket into a room.

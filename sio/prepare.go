@@ -40,9 +40,10 @@ func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p p
 	return p, nil
 }
 
-// preparedFor returns what ns itself has made of a packet; nil when it has not.
+// preparedFor returns what ns itself has made of a packet; nil when it has not, and
+// for a draft that was used: the adapter hands on the packet once more.
 func preparedFor(ns *Namespace, p adapter.Packet) *prepared {
-	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns {
+	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns && (own.draft != nil || own.message.head != nil) {
 		return own
 	}
 	return nil

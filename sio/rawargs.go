@@ -10,7 +10,8 @@ import (
 //
 // As an argument of any emit or acknowledgement they stand for all of them, and are
 // passed on as they came: numbers keep their digits, objects their order, binary
-// values stay binary.
+// values stay binary. An object in them that only looks like a placeholder of a binary
+// value can't be passed on beside binary values of others: that is an error.
 type RawArgs struct {
 	raw         socketio.RawArgs
 	attachments [][]byte

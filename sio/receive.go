@@ -1,6 +1,8 @@
 package sio
 
 import (
+	"math"
+
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
@@ -20,7 +22,9 @@ func (c *client) receive(data []byte) {
 		if !c.expects(h) {
 			return
 		}
-		if err := c.extra().binary.Start(h, int(c.srv.cfg.MaxHTTPBufferSize)*(1+h.Attachments)); err != nil {
+		messages := 1 + h.Attachments
+		most := int(min(c.srv.cfg.MaxHTTPBufferSize, int64(math.MaxInt/messages))) * messages
+		if err := c.extra().binary.Start(h, most); err != nil {
 			c.invalid(err)
 		}
 		return
@@ -100,6 +104,7 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 	}
 	p.counts.eventsIn.Add(1)
 	if s.state.Load() != stateConnected {
+		s.ns.srv.stats.unhandled.Add(1)
 		return
 	}
 	t := s.ns.table.Load()

@@ -277,7 +277,7 @@ func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason 
 	rooms := append(ses.rooms(), s.ID())
 	lg.mu.Unlock()
 	if keep {
-		s.withData(func(data []byte) {
+		s.withData("persist", func(data []byte) {
 			r.Persist(adapter.Session{ID: s.ID(), PID: ses.pid, Rooms: rooms, Data: data})
 		})
 	}

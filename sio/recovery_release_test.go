@@ -43,7 +43,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 	for name, end := range map[string]func(lg *recoveryLog, s *Socket, v *visit){
 		"unclaimed":    func(lg *recoveryLog, _ *Socket, v *visit) { lg.unclaim(v) },
 		"refused":      func(lg *recoveryLog, s *Socket, _ *visit) { lg.refused(s) },
-		"disconnected": func(lg *recoveryLog, s *Socket, _ *visit) { lg.part(s, TransportClose) },
+		"disconnected": func(lg *recoveryLog, s *Socket, _ *visit) { lg.part(s, ClientNamespaceDisconnect) },
 		"no more to be had": func(lg *recoveryLog, _ *Socket, v *visit) {
 			lg.dropped = offset{1000, 3}
 			if lg.catchUp(context.Background(), v.session, v.history) {

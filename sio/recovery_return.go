@@ -83,18 +83,9 @@ func (j *restoreJob) lapses() bool { return true }
 func (j *restoreJob) drop(*Socket) { j.ns.depart() }
 
 func (j *restoreJob) run(s *Socket) {
-	lg := j.ns.log
-	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
-	defer cancel()
-	v := lg.restore(ctx, j.wish)
-	if v == nil {
-		lg.mu.Lock()
-		lg.stats.Failed++
-		lg.mu.Unlock()
-	}
-	if !s.client.Loop().Post(&restoredTask{s, j, v}) && v != nil {
-		lg.unclaim(v)
-	}
+	t := &restoredTask{s: s, job: j}
+	defer t.post() // also when the adapter ends the goroutine
+	t.restore()
 }
 
 // restoredTask is a client whose wish was answered.
@@ -102,6 +93,29 @@ type restoredTask struct {
 	s    *Socket
 	job  *restoreJob
 	back *visit // nil: it can't come back
+}
+
+// restore asks the adapter. A client whose session the adapter fails to tell can't
+// come back.
+func (t *restoredTask) restore() {
+	lg, finished := t.job.ns.log, false
+	defer lg.ns.srv.rescue(t.s, "restore", &finished, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
+	defer cancel()
+	t.back = lg.restore(ctx, t.job.wish)
+	finished = true
+}
+
+func (t *restoredTask) post() {
+	lg := t.job.ns.log
+	if t.back == nil {
+		lg.mu.Lock()
+		lg.stats.Failed++
+		lg.mu.Unlock()
+	}
+	if !t.s.client.Loop().Post(t) && t.back != nil {
+		lg.unclaim(t.back)
+	}
 }
 
 func (t *restoredTask) Run(*loop.Loop) {
@@ -261,12 +275,18 @@ func (catchUpJob) lapses() bool { return true }
 func (catchUpJob) drop(*Socket) {}
 
 func (catchUpJob) run(s *Socket) {
-	lg := s.ns.log
+	lg, caughtUp, finished := s.ns.log, false, false
+	defer func() {
+		if caughtUp {
+			s.client.Loop().Post((*welcomeTask)(s))
+		} else { // or the adapter has not returned
+			s.client.Loop().PostFunc(func() { s.client.end(errMissed, true) })
+		}
+	}()
+	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
-	if v := s.visit(); lg.catchUp(ctx, v.session, v.history) {
-		s.client.Loop().Post((*welcomeTask)(s))
-		return
-	}
-	s.client.Loop().PostFunc(func() { s.client.end(errMissed, true) })
+	v := s.visit()
+	caughtUp = lg.catchUp(ctx, v.session, v.history)
+	finished = true
 }

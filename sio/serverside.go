@@ -31,8 +31,8 @@ func (e *ServerEvent) Name() string { return e.name }
 // WantsAck reports whether the other server waits for an answer.
 func (e *ServerEvent) WantsAck() bool { return e.reply != nil }
 
-// Ack answers with one value, the first of [RawArgs]. It returns [ErrAcked] when no answer is expected
-// any more.
+// Ack answers with one value, the first of [RawArgs]. It returns [ErrAcked]
+// when no answer is expected any more.
 func (e *ServerEvent) Ack(v any) error {
 	if e.reply == nil || e.acked.Load() {
 		return ErrAcked

@@ -16,8 +16,8 @@ func (o BroadcastOperator) options() adapter.Options {
 }
 
 // remote is the adapter that the operator has to go by way of; nil when it is
-// for this server alone. The error is [ErrName]; rooms are names that the call is about,
-// besides those that the operator has.
+// for this server alone. The error is [ErrName]; rooms are names that the call
+// is about, besides those that the operator has.
 func (o BroadcastOperator) remote(rooms ...string) (adapter.Adapter, error) {
 	if o.local || o.ns.adapter == nil {
 		return nil, nil

@@ -10,13 +10,13 @@ import (
 
 // On registers a handler that gets the event's first argument as a T: a struct,
 // a string, []byte for a binary value, whatever encoding/json can fill. T may
-// also be [Args2] or [Args3] for several arguments, [None] for none, and [RawArgs],
-// []json.RawMessage or []any for all. These two slices are never one argument: for an
-// argument that is an array take any other type, such as any or []T, or a named one.
-// A []byte takes binary values, not strings. An argument that is missing leaves its zero value;
-// one that does not fit keeps the handler from being called and is given to
-// [Config.OnError]. See [HandlerFunc] for ctx and the returned error. off removes
-// the handler.
+// also be [Args2] or [Args3] for several arguments, [None] for none, and
+// [RawArgs], []json.RawMessage or []any for all. These two slices are never one
+// argument: for an argument that is an array take any other type, such as any
+// or []T, or a named one. A []byte takes binary values, not strings. An
+// argument that is missing leaves its zero value; one that does not fit keeps
+// the handler from being called and is given to [Config.OnError]. See
+// [HandlerFunc] for ctx and the returned error. off removes the handler.
 func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) error, opts ...HandlerOption) (off func()) {
 	pretouch[T]()
 	return r.On(event, func(ctx context.Context, e *Event) error {
@@ -29,9 +29,9 @@ func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket,
 }
 
 // OnAck is On for an event that is acknowledged: what h returns is the
-// acknowledgement's argument, or its arguments when R is [Args2], [Args3], [RawArgs],
-// []json.RawMessage or []any; none when R is [None]. When h returns an error, or the client did not ask for
-// an acknowledgement, none is sent.
+// acknowledgement's argument, or its arguments when R is [Args2], [Args3],
+// [RawArgs], []json.RawMessage or []any; none when R is [None]. When h returns
+// an error, or the client did not ask for an acknowledgement, none is sent.
 func OnAck[T, R any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) (R, error), opts ...HandlerOption) (off func()) {
 	pretouch[T]()
 	pretouch[R]()

@@ -19,8 +19,8 @@ import (
 //     []byte, time.Time, []any and map[string]any.
 //   - nil is JSON's null. So is undefined, but as a member of a map it is absent.
 //   - Bin and notepack's ArrayBuffer go into slices of bytes, as do strings of
-//     base64 inside of other values, not b itself; all forms of dates go into a time.Time, which is in UTC, as do ISO
-//     strings.
+//     base64 inside of other values, not b itself; all forms of dates go into a
+//     time.Time, which is in UTC, as do ISO strings.
 //   - Floats without a fraction fit into integers.
 //   - A json.RawMessage and what has an UnmarshalJSON gets the JSON of
 //     AppendJSON, what has an UnmarshalText gets strings and dates.

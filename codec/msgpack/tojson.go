@@ -27,10 +27,10 @@ func AppendJSON(dst, b []byte) ([]byte, error) {
 	return w.b, nil
 }
 
-// Arg returns the raw value as an argument for other encoders: a []byte for bin, a
-// socketio.RawArg when JSON with attachments says all of it, else what DecodeValue
-// makes of it, because of a date, NaN or an infinity in it. The argument refers to b. The errors are those
-// of DecodeValue.
+// Arg returns the raw value as an argument for other encoders: a []byte for
+// bin, a socketio.RawArg when JSON with attachments says all of it, else what
+// DecodeValue makes of it, because of a date, NaN or an infinity in it. The
+// argument refers to b. The errors are those of DecodeValue.
 func Arg(b []byte) (any, error) {
 	if err := isOne(b); err != nil {
 		return nil, err

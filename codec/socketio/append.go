@@ -88,6 +88,9 @@ func AppendArgs(dst []byte, args []any) (out []byte, attachments [][]byte, err e
 	if err := e.appendAll(args); err != nil {
 		return dst, nil, err
 	}
+	if err := e.distinct(); err != nil {
+		return dst, nil, err
+	}
 	return e.b, e.attachments, nil
 }
 
@@ -133,6 +136,9 @@ func (a RawArgs) appendTo(dst []byte, more bool) []byte {
 // seal turns the packet that starts at e.b[start] into one of type binary if
 // it has attachments.
 func (e *valueEncoder) seal(start int, binary PacketType) ([]byte, [][]byte, error) {
+	if err := e.distinct(); err != nil {
+		return e.b[:start], nil, err
+	}
 	if len(e.attachments) > 0 {
 		e.b[start] = '0' + byte(binary)
 		e.b = insertAttachments(e.b, start, len(e.attachments))

@@ -29,20 +29,24 @@ const DefaultMaxAttachments = 10
 
 // Errors of decoding. Each means that the peer broke the protocol.
 var (
-	// ErrUnknownType is returned for a packet that does not start with a digit of 0 to 6.
+	// ErrUnknownType is returned for a packet that does not start with a digit of 0
+	// to 6.
 	ErrUnknownType = errors.New("socketio: unknown packet type")
 	// ErrIllegalAttachments is returned for an attachment count that is no
 	// positive decimal number, and for a placeholder that names no attachment.
 	ErrIllegalAttachments = errors.New("socketio: illegal attachments")
 	// ErrTooManyAttachments is returned for an attachment count above the limit.
 	ErrTooManyAttachments = errors.New("socketio: too many attachments")
-	// ErrInvalidPayload is returned for a payload that is not JSON, or none that the type allows.
+	// ErrInvalidPayload is returned for a payload that is not JSON, or none that
+	// the type allows.
 	ErrInvalidPayload = errors.New("socketio: invalid payload")
 	// ErrPlaintextInReconstruction is returned for text while attachments are awaited.
 	ErrPlaintextInReconstruction = errors.New("socketio: got plaintext data when reconstructing a packet")
-	// ErrUnexpectedBinary is returned for a binary message while no attachment is awaited.
+	// ErrUnexpectedBinary is returned for a binary message while no attachment is
+	// awaited.
 	ErrUnexpectedBinary = errors.New("socketio: got binary data when not reconstructing a packet")
-	// ErrAttachmentsTooLarge is returned for a packet that exceeds the limit of bytes with its attachments.
+	// ErrAttachmentsTooLarge is returned for a packet that exceeds the limit of
+	// bytes with its attachments.
 	ErrAttachmentsTooLarge = errors.New("socketio: attachments too large")
 )
 
@@ -53,7 +57,8 @@ type Header struct {
 	// BinaryEvent and BinaryAck, else 0.
 	Attachments int
 	// Namespace is "/" when the packet names none, and never empty. Borrowed from
-	// the packet and read-only; a map lookup with string(h.Namespace) does not allocate.
+	// the packet and read-only; a map lookup with string(h.Namespace) does not
+	// allocate.
 	Namespace []byte
 	// ID is the ack id when HasID is set. Ids beyond 64 bits become the largest
 	// one, which no server assigns.

@@ -16,7 +16,8 @@ type RawArg struct {
 
 // NewRawArg returns the argument that is the JSON value json, which must be valid, as
 // those of RawArgs are. Its placeholders stand for attachments; without attachments
-// it has none, whatever is in it. Nothing is copied.
+// it has none, whatever is in it; one that looks like a placeholder can't be sent
+// beside binary values: that is ErrIllegalAttachments. Nothing is copied.
 func NewRawArg(json []byte, attachments [][]byte) RawArg { return RawArg{json, attachments} }
 
 // Placeholder is where an attachment belongs in the JSON of a RawArg.
@@ -79,6 +80,7 @@ func (a RawArg) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil) }
 func (e *valueEncoder) appendRawArg(a RawArg) error {
 	if len(a.attachments) == 0 {
 		e.b = append(e.b, a.JSON()...)
+		e.plain = append(e.plain, a.json)
 		return nil
 	}
 	found, err := findPlaceholders(a.json, len(a.attachments))
@@ -99,6 +101,21 @@ func (e *valueEncoder) appendRawArg(a RawArg) error {
 		e.b = AppendPlaceholder(e.b, number)
 	}
 	e.b = append(e.b, a.json[done:]...)
+	return nil
+}
+
+// distinct returns an error when what looks like a placeholder in an argument without
+// attachments would be one beside the attachments of others: whoever has sent it
+// would choose what the recipients get, or have them close their connections.
+func (e *valueEncoder) distinct() error {
+	if len(e.attachments) == 0 {
+		return nil
+	}
+	for _, json := range e.plain {
+		if _, err := findPlaceholders(json, 0); err == ErrIllegalAttachments {
+			return err
+		}
+	}
 	return nil
 }
 

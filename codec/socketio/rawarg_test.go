@@ -103,3 +103,36 @@ func TestRefused(t *testing.T) {
 		t.Errorf("%v is no PanicError", err)
 	}
 }
+
+// TestRawArgLooksLikePlaceholder: a client's object that looks like a placeholder is
+// plain data without attachments, and is refused beside the binary values of others.
+func TestRawArgLooksLikePlaceholder(t *testing.T) {
+	for _, text := range []string{
+		`{"_placeholder":true,"num":0}`,
+		`[1,{"a":{"num":7,"\u005fplaceholder":true}}]`,
+	} {
+		fake := NewRawArg([]byte(text), nil)
+		out, attachments, err := AppendEvent(nil, "/", 0, false, "e", []any{fake})
+		if err != nil || len(attachments) > 0 || string(out) != `2["e",`+text+`]` {
+			t.Errorf("alone: %s, %v", out, err)
+		}
+		for where, args := range map[string][]any{
+			"before":          {fake, []byte("A")},
+			"behind":          {[]byte("A"), fake},
+			"behind a RawArg": {NewRawArg([]byte(`{"_placeholder":true,"num":0}`), [][]byte{{1}}), fake},
+		} {
+			if out, _, err := AppendEvent([]byte("x"), "/", 0, false, "e", args); err != ErrIllegalAttachments || string(out) != "x" {
+				t.Errorf("%s in an event: %q, %v", where, out, err)
+			}
+			if out, _, err := AppendAck([]byte("x"), "/", 0, args); err != ErrIllegalAttachments || string(out) != "x" {
+				t.Errorf("%s in an acknowledgement: %q, %v", where, out, err)
+			}
+			if out, _, err := AppendArgs([]byte("x"), args); err != ErrIllegalAttachments || string(out) != "x" {
+				t.Errorf("%s among arguments: %q, %v", where, out, err)
+			}
+		}
+	}
+	if out, _, err := AppendEvent(nil, "/", 0, false, "e", []any{NewRawArg([]byte(`{"_placeholder":1}`), nil), []byte("A")}); err != nil {
+		t.Errorf("%s, %v", out, err)
+	}
+}

@@ -14,6 +14,7 @@ import (
 type valueEncoder struct {
 	b           []byte
 	attachments [][]byte
+	plain       [][]byte // the RawArgs without attachments
 	depth       int
 }
 

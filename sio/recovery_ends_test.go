@@ -1,0 +1,99 @@
+package sio
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// trappedReader is a Recoverer one of whose methods does not return.
+type trappedReader struct {
+	reader
+	trap  string
+	end   func()
+	ended atomic.Int32
+}
+
+func (r *trappedReader) spring(method string) {
+	if method == r.trap {
+		r.ended.Add(1)
+		r.end()
+	}
+}
+
+func (r *trappedReader) Since() (string, <-chan struct{}) { return "1000-2", nil }
+
+func (r *trappedReader) Restore(ctx context.Context, pid, offset string, seen bool) (adapter.Session, bool) {
+	r.spring("Restore")
+	return r.reader.Restore(ctx, pid, offset, seen)
+}
+
+func (r *trappedReader) History(ctx context.Context, after string) ([]adapter.Kept, string, error) {
+	r.spring("History")
+	return r.reader.History(ctx, after)
+}
+
+func (r *trappedReader) Persist(s adapter.Session) {
+	r.spring("Persist")
+	r.reader.Persist(s)
+}
+
+// TestRecovererEndsInAnyWay has the methods of a Recoverer that a client causes to
+// be called end in other ways than by returning: a client whose session can't be
+// had gets a new one, and nothing else suffers.
+func TestRecovererEndsInAnyWay(t *testing.T) {
+	const id = "abcdefghijklmnopqrst"
+	for _, method := range []string{"Restore", "History", "Persist"} {
+		for how, end := range map[string]func(){"panic": func() { panic("a bug") }, "Goexit": runtime.Goexit} {
+			t.Run(method+", "+how, func(t *testing.T) {
+				st := newStream()
+				for range 2 {
+					st.addLocked(entry{kept: adapter.Kept{Packet: adapter.Packet{Event: "e"}}})
+				}
+				st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
+				r := &trappedReader{reader: reader{stream: st}, trap: method, end: end}
+				srv, err := New(Config{
+					Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler),
+					Adapter: func(local adapter.Local) adapter.Adapter { r.local = local; return r },
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := srv.Listen("127.0.0.1:0"); err != nil {
+					t.Fatal(err)
+				}
+				defer srv.Close()
+				answer, conn := returning(t, srv, "", "p")
+				if n := srv.Stats().Recovery.Recovered; (n == 1) != (method == "Persist") {
+					t.Errorf("%d clients are recovered; the answer is %q", n, answer)
+				}
+				conn.Close()
+				for deadline := time.Now().Add(10 * time.Second); srv.Stats().Clients > 0 || r.ended.Load() != 1; time.Sleep(time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatalf("%d calls of %s; %+v", r.ended.Load(), method, srv.Stats())
+					}
+				}
+				if st := srv.Stats(); st.HandlerPanics != 1 || st.Pending+st.PendingStranded+st.Sockets+st.Unjoined != 0 {
+					t.Errorf("%+v", st)
+				}
+				again := eiotest.Dial(t, srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
+				again.Text("40")
+				for answer := ""; !strings.HasPrefix(answer, "40"); {
+					f, err := again.ReadFrame()
+					if err != nil {
+						t.Fatal(err)
+					}
+					answer = string(f.Payload)
+				}
+			})
+		}
+	}
+}
