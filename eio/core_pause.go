@@ -3,13 +3,13 @@ package eio
 import "time"
 
 // A session is paused while the upper layer takes no more messages. The peer is
-// not read then, so its silence is not held against it: pongs, probes and upgrades
-// may wait among what is unread. Writing goes on, heartbeats included, for the peer
-// judges by them whether the server is there.
+// not read then, so its silence is not held against it: pongs, probes and
+// upgrades may wait among what is unread. Writing goes on, heartbeats included,
+// for the peer judges by them whether the server is there.
 
-// pause begins a pause. A pong that is owed is no longer waited for: the next ping
-// is due an interval after the last one, however often the session is paused and
-// resumed until then.
+// pause begins a pause. A pong that is owed is no longer waited for: the next
+// ping is due an interval after the last one, however often the session is
+// paused and resumed until then.
 func (c *core) pause(t timing, now time.Duration) {
 	c.paused = true
 	switch {
@@ -25,8 +25,8 @@ func (c *core) pause(t timing, now time.Duration) {
 	}
 }
 
-// resume ends a pause. What the peer has sent meanwhile is still to be read, so its
-// time starts anew where it is not the server that asks.
+// resume ends a pause. What the peer has sent meanwhile is still to be read, so
+// its time starts anew where it is not the server that asks.
 func (c *core) resume(t timing, now time.Duration) {
 	c.paused, c.lost = false, false
 	if c.form.v3 {
@@ -37,8 +37,9 @@ func (c *core) resume(t timing, now time.Duration) {
 	}
 }
 
-// beatPaused is the heartbeat of a paused session. A peer that is found to be gone
-// twice in a row, so that nothing of it was taken in between, has left for good.
+// beatPaused is the heartbeat of a paused session. A peer that is found to be
+// gone twice in a row, so that nothing of it was taken in between, has left for
+// good.
 func (c *core) beatPaused(fx effects, t timing, now time.Duration) {
 	if fx.unreachable(t.pingInterval + t.pingTimeout) {
 		if c.lost {
@@ -54,8 +55,9 @@ func (c *core) beatPaused(fx effects, t timing, now time.Duration) {
 	}
 }
 
-// pongUnasked answers a ping of protocol 3 that may be unread: the peer does not
-// wait for longer than a timeout. It goes on for one more time after the pause.
+// pongUnasked answers a ping of protocol 3 that may be unread: the peer does
+// not wait for longer than a timeout. It goes on for one more time after the
+// pause.
 func (c *core) pongUnasked(fx effects, t timing, now time.Duration) {
 	c.side.pongAt = 0
 	if c.paused {

@@ -19,6 +19,7 @@ import (
 type gate struct {
 	h       *httpConn
 	turn    turn
+	session *Session // that the request names; nil for none
 	request *http.Request
 	cancel  context.CancelFunc
 	ask     func(*gate)                 // runs on the goroutine
@@ -71,13 +72,15 @@ func (h *httpConn) askPermission(req *http1.Request) {
 
 func (h *httpConn) pass(req *http1.Request, name string, ask func(*gate), resume func(*gate, *http1.Request)) {
 	ctx, cancel := context.WithCancel(context.Background())
+	q := parseQuery(req)
 	g := &gate{
-		h:      h,
-		cancel: cancel,
-		ask:    ask,
-		resume: resume,
-		head:   append([]byte(nil), req.Head()...),
-		speaks: parseQuery(req).v4 || h.home.srv.cfg.AllowEIO3,
+		h:       h,
+		session: h.home.find(q.sid),
+		cancel:  cancel,
+		ask:     ask,
+		resume:  resume,
+		head:    append([]byte(nil), req.Head()...),
+		speaks:  q.v4 || h.home.srv.cfg.AllowEIO3,
 	}
 	var err error
 	if g.request, err = h.httpRequest(context.WithValue(ctx, pass{}, g), req); err != nil {
@@ -181,15 +184,17 @@ func (g *gate) Run(*loop.Loop) {
 		return
 	}
 	h.exchange = nil
+	finished := false
+	defer h.closeUnless(&finished)
 	req := &h.home.req
 	var parser http1.Parser
 	if _, err := parser.Head(g.head, http1.MaxHead, req); err != nil {
-		h.destroy() // it was parsed before
-		return
+		return // it was parsed before
 	}
 	h.consumes = true // what has arrived since is in use until resume returns
 	g.resume(g, req)
 	h.consumes = false
+	finished = true
 	h.Run(nil)
 }
 

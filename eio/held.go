@@ -2,12 +2,12 @@ package eio
 
 import "github.com/sioserver/sioserver/loop"
 
-// Admit tells that the upper layer knows the peer. Of those that it does not know,
-// what is unfinished goes first when Config.MaxReceiving is reached.
+// Admit tells that the upper layer knows the peer. Of those that it does not
+// know, what is unfinished goes first when Config.MaxReceiving is reached.
 func (s *Session) Admit() { s.known = true }
 
-// SetHeld tells how many bytes the upper layer holds of messages that belong to a
-// whole which is not complete. They count for Config.MaxReceiving like an
+// SetHeld tells how many bytes the upper layer holds of messages that belong to
+// a whole which is not complete. They count for Config.MaxReceiving like an
 // unfinished message; the session may be paused for it.
 func (s *Session) SetHeld(n int) {
 	if n == 0 && s.upperHeld == 0 || s.core.state == StateClosed {
@@ -29,6 +29,9 @@ func (s *Session) account() {
 	if s.polling != nil && s.polling.left != nil {
 		n += cap(s.polling.left.B)
 	}
+	if n < minHeld && !s.counted {
+		return
+	}
 	s.counted = n >= minHeld
 	s.home.receiving.set(s, n)
 }
@@ -47,12 +50,17 @@ func (s *Session) unstall() { s.resume(forRoom) }
 
 func (s *Session) admitted() bool { return s.known }
 
-func (s *Session) delayed() bool { return s.pauses&forUpper != 0 }
+func (s *Session) delayed() bool { return s.core.state == StateOpen && s.pauses&forUpper != 0 }
+
+func (s *Session) futile() bool { return s.delayed() }
+
+// partway: the upper layer awaits the rest of what it holds.
+func (s *Session) partway() bool { return s.upperHeld > 0 }
 
 func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 
-// newHeld returns a frame that holds b for longer, hence in no larger a buffer than
-// b needs.
+// newHeld returns a frame that holds b for longer, hence in no larger a buffer
+// than b needs.
 func newHeld(b []byte) *loop.Frame {
 	f := loop.NewFrame()
 	f.B = append(f.B, b...)
@@ -62,8 +70,8 @@ func newHeld(b []byte) *loop.Frame {
 	return f
 }
 
-// account counts what the connection holds of requests that are not complete, or
-// wait.
+// account counts what the connection holds of requests that are not complete,
+// or wait.
 func (h *httpConn) account() {
 	n := 0
 	if h.phase == httpGone {
@@ -96,6 +104,14 @@ func (h *httpConn) poster() *Session {
 	return nil
 }
 
+// session is whose request is being received, or waits at a gate; nil for none.
+func (h *httpConn) session() *Session {
+	if g, ok := h.exchange.(*gate); ok {
+		return g.session
+	}
+	return h.poster()
+}
+
 func (h *httpConn) stall() {
 	h.home.loop.Cancel(&h.timer) // it is not the peer that takes its time
 	h.c.Pause(nil)
@@ -108,9 +124,6 @@ func (h *httpConn) unstall() {
 	if s := h.poster(); s != nil {
 		s.resume(forPost)
 	}
-	if h.phase == httpGone {
-		return
-	}
 	if h.phase == httpReading || h.phase == httpIdle && h.in != nil {
 		h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 	}
@@ -118,11 +131,20 @@ func (h *httpConn) unstall() {
 }
 
 func (h *httpConn) admitted() bool {
-	s := h.poster()
+	s := h.session()
 	return s != nil && s.known
 }
 
-func (h *httpConn) delayed() bool { return false }
+// delayed is false while the body is read: then it is for the peer to finish
+// it.
+func (h *httpConn) delayed() bool { return h.futile() && h.c.Paused() }
+
+func (h *httpConn) futile() bool {
+	s := h.session()
+	return s != nil && s.delayed()
+}
+
+func (h *httpConn) partway() bool { return false }
 
 func (h *httpConn) giveUp() {
 	x, s := h.exchange, h.poster()

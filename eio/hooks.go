@@ -11,7 +11,8 @@ import (
 
 // hooks is the one place where the application's functions are called. They may
 // return, panic or end their goroutine (runtime.Goexit); what waits for them
-// goes on in each case. A failure is logged and counted. Safe for concurrent use.
+// goes on in each case. A failure is logged and counted. Safe for concurrent
+// use.
 type hooks struct {
 	log      *slog.Logger
 	failures atomic.Uint64
@@ -21,8 +22,9 @@ type hooks struct {
 var errGoexit = errors.New("eio: a callback has ended its goroutine")
 
 // run calls call, and then after with nil or the failure. If call ends the
-// goroutine, after still runs, and run does not return. about are attributes for
-// the log. http.ErrAbortHandler is a failure that is neither logged nor counted.
+// goroutine, after still runs, and run does not return. about are attributes
+// for the log. http.ErrAbortHandler is a failure that is neither logged nor
+// counted.
 func (k *hooks) run(name string, call func(), after func(error), about ...any) {
 	err := errGoexit
 	defer func() {
@@ -45,7 +47,8 @@ func (k *hooks) run(name string, call func(), after func(error), about ...any) {
 
 // await calls call and returns nil or its failure. It is for loops, which no
 // callback may end: call runs on a goroutine of its own while the caller waits,
-// which costs about a microsecond. All that the caller owns is call's meanwhile.
+// which costs about a microsecond. All that the caller owns is call's
+// meanwhile.
 func (k *hooks) await(name string, call func()) error {
 	ended := make(chan error, 1)
 	go k.run(name, call, func(err error) { ended <- err })

@@ -13,9 +13,11 @@ const (
 	// lingerTimeout is how long the end of a refused connection may take: its
 	// answer has to leave, and what the peer still sends is discarded.
 	lingerTimeout = 5 * time.Second
-	// maxPipelined bounds the requests that wait behind an unanswered one, in bytes.
+	// maxPipelined bounds the requests that wait behind an unanswered one, in
+	// bytes.
 	maxPipelined = 64 << 10
-	// maxUnsent is how many bytes of earlier answers may be unsent when a request is taken up.
+	// maxUnsent is how many bytes of earlier answers may be unsent when a
+	// request is taken up.
 	maxUnsent = 64 << 10
 )
 
@@ -71,8 +73,8 @@ const (
 
 // exchange is the other end of a request whose answer, or body, takes time.
 type exchange interface {
-	// complete hands over the whole body, borrowed. The exchange answers through
-	// h.respond or a sibling, now or later.
+	// complete hands over the whole body, borrowed. The exchange answers
+	// through h.respond or a sibling, now or later.
 	complete(h *httpConn, body []byte)
 	// refused tells that the body can't be read; h has answered.
 	refused(h *httpConn, err error)
@@ -93,17 +95,29 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 	h.account()
 }
 
-// Run continues with what arrived behind a request that made no progress until now.
+// Run continues with what arrived behind a request that made no progress until
+// now.
 func (h *httpConn) Run(*loop.Loop) {
+	finished := false
+	defer h.closeUnless(&finished)
 	if h.in != nil && h.phase != httpAnswering {
 		h.keep(h.consume(h.pending()))
 	}
 	h.account()
+	finished = true
 }
 
-// keep stores what consume left, the end of what it was given, for later. What is
-// in already stays where it is until half of it has been consumed, so that all
-// copies together are as long as what has arrived, whatever its pieces.
+// closeUnless is deferred by tasks that may call the upper layer, which may
+// panic or end the goroutine: that costs the connection, as it does in Data.
+func (h *httpConn) closeUnless(finished *bool) {
+	if !*finished {
+		h.c.Close()
+	}
+}
+
+// keep stores what consume left, the end of what it was given, for later. What
+// is in already stays where it is until half of it has been consumed, so that
+// all copies together are as long as what has arrived, whatever its pieces.
 func (h *httpConn) keep(rest []byte) {
 	switch {
 	case h.phase == httpGone || len(rest) == 0:
@@ -279,10 +293,12 @@ func (h *httpConn) destroy() {
 	h.c.Close()
 }
 
-// errRequestTimeout is why a request is refused that Config.RequestTimeout ends.
+// errRequestTimeout is why a request is refused that Config.RequestTimeout
+// ends.
 var errRequestTimeout = errors.New("eio: the request did not arrive in time")
 
-// httpTimer closes a connection whose request, or whose next request, took too long.
+// httpTimer closes a connection whose request, or whose next request, took too
+// long.
 type httpTimer httpConn
 
 func (t *httpTimer) Expired(*loop.Timer) {

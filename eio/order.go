@@ -10,22 +10,23 @@ import (
 )
 
 // A request for a session of another loop takes a detour: its connection moves
-// there first, while a request that came to the right loop is handled at once. So
-// two requests that a client sends at the same time on two connections would be
-// handled in either order. Therefore the loop that reads a request announces it
-// before it moves the connection, and requests of the session that are read later
-// wait for it. Which of two loops reads first is up to the kernel. Requests that a
-// middleware has looked at are not ordered.
+// there first, while a request that came to the right loop is handled at once.
+// So two requests that a client sends at the same time on two connections would
+// be handled in either order. Therefore the loop that reads a request announces
+// it before it moves the connection, and requests of the session that are read
+// later wait for it. Which of two loops reads first is up to the kernel.
+// Requests that a middleware has looked at are not ordered.
 
-// maxPlaces bounds a session's line. What comes beyond is not ordered; clients have
-// two requests at a time, and a third for an upgrade.
+// maxPlaces bounds a session's line. What comes beyond is not ordered; clients
+// have two requests at a time, and a third for an upgrade.
 const maxPlaces = 16
 
 // line has the requests of a session in the order in which they were read, from
 // the first one that was announced and has not arrived.
 type line struct{ places []place }
 
-// place is a request that is on its way or, once waiting is set, one that waits.
+// place is a request that is on its way or, once waiting is set, one that
+// waits.
 type place struct {
 	announced *announced
 	waiting   *gate
@@ -38,8 +39,8 @@ type announced struct {
 	over bool     // it has arrived, or never will
 }
 
-// announcements are requests on their way to a shard, in the order in which they
-// were read. Safe for concurrent use.
+// announcements are requests on their way to a shard, in the order in which
+// they were read. Safe for concurrent use.
 type announcements struct {
 	some atomic.Bool // so that nothing else is looked at without any
 	mu   sync.Mutex
@@ -82,8 +83,8 @@ func (sh *shard) hear() {
 	}
 }
 
-// moveHome takes the connection, with b unread, to the loop of the session that its
-// request names.
+// moveHome takes the connection, with b unread, to the loop of the session that
+// its request names.
 func (h *httpConn) moveHome(home *shard, sid string, b []byte) {
 	h.phase = httpGone
 	a := &announced{sid: sid}
@@ -98,8 +99,8 @@ func (h *httpConn) moveHome(home *shard, sid string, b []byte) {
 	}
 }
 
-// arrive ends the announcement of h's request, if it had one, and gives back its
-// place.
+// arrive ends the announcement of h's request, if it had one, and gives back
+// its place.
 func (h *httpConn) arrive() {
 	a := h.announced
 	if a == nil {
@@ -114,8 +115,8 @@ func (h *httpConn) arrive() {
 	}
 }
 
-// standInLine has req, a request of s, wait for those that were read before it. It
-// reports false when there are none.
+// standInLine has req, a request of s, wait for those that were read before it.
+// It reports false when there are none.
 func (h *httpConn) standInLine(req *http1.Request, s *Session) bool {
 	h.home.hear()
 	l := s.polling.line
@@ -129,7 +130,7 @@ func (h *httpConn) standInLine(req *http1.Request, s *Session) bool {
 	if at == 0 || at < 0 && len(l.places) == maxPlaces {
 		return false
 	}
-	g := &gate{h: h, head: slices.Clone(req.Head()), resume: (*gate).afterLine}
+	g := &gate{h: h, session: s, head: slices.Clone(req.Head()), resume: (*gate).afterLine}
 	g.cancel = func() { s.leaveLine(g.stands) }
 	h.exchange = g
 	if at < 0 {
@@ -161,8 +162,8 @@ func (s *Session) leaveLine(is func(place) bool) {
 	}
 }
 
-// dropLine lets all who stand in line go on: the session is over, or no longer over
-// polling.
+// dropLine lets all who stand in line go on: the session is over, or no longer
+// over polling.
 func (s *Session) dropLine() {
 	if s.polling == nil || s.polling.line == nil {
 		return

@@ -6,21 +6,24 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// Pause stops taking messages from the peer until Resume, because the upper layer
-// has enough of them: a WebSocket is not read, the answer to a POST waits, and TCP
-// slows the peer down. Messages are not lost and none is delivered meanwhile;
-// those of the read in progress wait in memory. Sending goes on, and so do
-// heartbeats, but what the peer does not say is not held against it. That the peer
-// is gone is found at the second heartbeat that finds it so.
+// Pause stops taking messages from the peer until Resume, because the upper
+// layer has enough of them: a WebSocket is not read, the answer to a POST
+// waits, and TCP slows the peer down. Messages are not lost and none is
+// delivered meanwhile; those of the read in progress wait in memory. Sending
+// goes on, and so do heartbeats, but what the peer does not say is not held
+// against it. That the peer is gone is found at the second heartbeat that finds
+// it so.
 func (s *Session) Pause() { s.pause(forUpper) }
 
-// pauseReason is why a session is paused; there may be several reasons at a time.
+// pauseReason is why a session is paused; there may be several reasons at a
+// time.
 type pauseReason uint8
 
 const (
-	forUpper pauseReason = 1 << iota // Pause was called
-	forRoom                          // there is no room for what it is receiving
-	forPost                          // there is none for its POST
+	forUpper  pauseReason = 1 << iota // Pause was called
+	forRoom                           // there is no room for what it is receiving
+	forPost                           // there is none for its POST
+	forOthers                         // it was read enough for this turn
 )
 
 func (s *Session) pause(why pauseReason) {
@@ -56,8 +59,8 @@ func (s *Session) resume(why pauseReason) {
 // Paused reports whether Pause was called, and Resume was not since.
 func (s *Session) Paused() bool { return s.pauses&forUpper != 0 }
 
-// proceed takes up what waits, in the order in which it was sent, until the session
-// is paused again.
+// proceed takes up what waits, in the order in which it was sent, until the
+// session is paused again.
 func (s *Session) proceed() {
 	if side := s.polling; side != nil && side.left != nil {
 		s.proceedPost()
@@ -81,6 +84,8 @@ func (s *Session) proceedPost() {
 	side := s.polling
 	f := side.left
 	side.left = nil
+	finished := false
+	defer side.post.closeUnless(&finished)
 	left, done := s.core.posted(s, s.home.srv.timing, s.now(), f.B[f.Start:], side.octets)
 	if done {
 		f.Release()
@@ -93,6 +98,7 @@ func (s *Session) proceedPost() {
 	if s.counted {
 		s.account()
 	}
+	finished = true
 }
 
 // proceedLater goes on when others had the loop, unless the session is paused.
@@ -119,7 +125,8 @@ func (s *Session) acceptPost() {
 	}
 }
 
-// dropLeft answers the POST of a session that has ended before all of it was handled.
+// dropLeft answers the POST of a session that has ended before all of it was
+// handled.
 func (s *Session) dropLeft() {
 	if side := s.polling; side != nil && side.left != nil {
 		side.left.Release()

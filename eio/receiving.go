@@ -14,28 +14,28 @@ import (
 var ErrReceiving = errors.New("eio: too much is being received that is not complete")
 
 const (
-	// minHeld is what an unfinished message may hold without being counted, so that
-	// one which is cut by the end of a read costs nothing.
+	// minHeld is what an unfinished message may hold without being counted, so
+	// that one which is cut by the end of a read costs nothing.
 	minHeld = 4 << 10
 	// keptHoldings is the largest list that is kept when it is empty.
 	keptHoldings = 1024
 	// readSize is the most bytes that one read brings.
 	readSize = 64 << 10
-	// receivingTick is how often the turn is judged. It passes after receivingTurn
-	// ticks, or one in which nothing came.
+	// receivingTick is how often the turn is judged. It passes after
+	// receivingTurn ticks, or one in which nothing came.
 	receivingTick = 5 * time.Millisecond
 	receivingTurn = 40
-	// At the limit the turn does not pass, if it has brought something: its holder is
-	// closed after lastTurn ticks, or lastIdle in which nothing came.
+	// At the limit the turn does not pass, if it has brought something: its
+	// holder is closed after lastTurn ticks, or lastIdle in which nothing came.
 	lastTurn = 1000
 	lastIdle = 40
-	// stalledAfter is how long one that is read may bring nothing before it is closed
-	// at the limit.
+	// stalledAfter is how long one that is read may bring nothing before it is
+	// closed at the limit.
 	stalledAfter = time.Second
 )
 
-// receiving is what the connections of one loop hold of messages and requests that
-// are not complete, bounded by the loop's share of Config.MaxReceiving.
+// receiving is what the connections of one loop hold of messages and requests
+// that are not complete, bounded by the loop's share of Config.MaxReceiving.
 // Loop-owned, but for the figures.
 //
 //	total     0 ─────────── half of the limit ──────────── limit ──────────
@@ -44,16 +44,18 @@ const (
 //
 // A holder that waits is not read, so TCP slows its peer down, and nothing that
 // was accepted is lost. One of those that have to wait has the turn: it goes on
-// whatever the others hold, so that there is always one that comes to its end. The
-// turn passes when its message is complete, when it brings nothing and when it
-// takes long. At the limit, where the next one would come on top, it is closed
-// instead: so no more is held than the limit, one message, and one read of each
-// connection.
+// whatever the others hold, so that there is always one that comes to its end.
+// The turn passes when its message is complete, when it brings nothing and when
+// it takes long. At the limit, where the next one would come on top, it is
+// closed instead, and a POST of a session that the upper layer has paused does
+// not get it: so no more is held than the limit, one message, and one read of
+// each connection.
 //
-// Of those that hold more than a fair part some are closed, the largest first: who
-// was not admitted, at the limit and while one that was admitted waits; at the limit
-// who is read and brings nothing for a second; and while some wait, those that hold
-// theirs for longer than RequestTimeout and are read or have had the turn.
+// Of those that hold more than a fair part some are closed, the largest first:
+// who was not admitted, at the limit and while one that was admitted waits; at
+// the limit who is read and brings nothing for a second; and while some wait,
+// those that hold theirs for longer than RequestTimeout and are read or have
+// had the turn.
 //
 // The alternative, to close what brings the last byte, hurts whoever comes last
 // and not who holds most.
@@ -88,12 +90,12 @@ type receivingFigures struct {
 
 // ReceivingStats are the figures of Config.MaxReceiving.
 type ReceivingStats struct {
-	// Bytes is what unfinished messages and requests hold now, those of less than 4
-	// KiB left out, and Connections how many there are; Waiting of them are not read
-	// until there is room.
+	// Bytes is what unfinished messages and requests hold now, those of less
+	// than 4 KiB left out, and Connections how many there are; Waiting of them
+	// are not read until there is room.
 	Bytes, Connections, Waiting int
-	// Waits is how often one had to wait, and Closed how many connections were closed
-	// because of the bound.
+	// Waits is how often one had to wait, and Closed how many connections were
+	// closed because of the bound.
 	Waits, Closed uint64
 }
 
@@ -118,6 +120,8 @@ type holder interface {
 	unstall()       // is read again, if it is not gone
 	admitted() bool // the upper layer knows it
 	delayed() bool  // it waits for the upper layer, not for the peer
+	partway() bool  // more of the same whole must come, whatever has just ended
+	futile() bool   // its end makes no room, as the upper layer takes nothing from it
 	giveUp()        // closes it with ErrReceiving
 }
 
@@ -141,8 +145,8 @@ func (r *receiving) init(l *loop.Loop, cfg *Config, share int) {
 	r.timer.Init(r)
 }
 
-// set tells that x has taken in what has come and holds n bytes now. It may let x
-// wait.
+// set tells that x has taken in what has come and holds n bytes now. It may let
+// x wait.
 func (r *receiving) set(x holder, n int) {
 	h := r.of[x]
 	if n < minHeld {
@@ -157,10 +161,11 @@ func (r *receiving) set(x holder, n int) {
 		r.all = append(r.all, h)
 		r.figures.holders.Store(int64(len(r.all)))
 	}
-	// What remains of a message after its end is the beginning of the next one. A
-	// buffer that is given back while the whole goes on is a smaller step.
+	// What remains of a message after its end is the beginning of the next one.
+	// A buffer that is given back while the whole goes on is a smaller step, or
+	// the upper layer has what was in it.
 	h.touched = r.loop.Now()
-	finished := n <= h.bytes/2
+	finished := n <= h.bytes/2 && !x.partway()
 	if finished || h.bytes == 0 {
 		h.began, h.had = h.touched, false
 	}
@@ -177,7 +182,7 @@ func (r *receiving) set(x holder, n int) {
 	case !h.waiting && r.tooMuch(h):
 		r.wait(h)
 	}
-	if r.total > r.limit && h.touched-r.looked > int64(time.Millisecond) {
+	if r.total > r.limit && r.mayLook(h.touched) {
 		r.later()
 	}
 }
@@ -221,17 +226,12 @@ func (r *receiving) remove(h *holding) {
 
 // wait puts h into the line, unless the turn is free.
 func (r *receiving) wait(h *holding) {
-	if r.turn == nil && r.first == nil {
+	if r.turn == nil && r.first == nil && r.mayBegin(h) {
 		r.begin(h)
 		return
 	}
-	h.waiting, h.before = true, r.last
-	if r.last != nil {
-		r.last.behind = h
-	} else {
-		r.first = h
-	}
-	r.last = h
+	h.waiting = true
+	r.link(h)
 	if h.known = h.admitted(); h.known {
 		r.known++
 		r.later()
@@ -247,6 +247,26 @@ func (r *receiving) wait(h *holding) {
 
 // leave takes h out of the line.
 func (r *receiving) leave(h *holding) {
+	r.unlink(h)
+	h.waiting = false
+	if h.known {
+		r.known--
+	}
+	r.figures.waiting.Add(-1)
+}
+
+// link puts h at the end of the line.
+func (r *receiving) link(h *holding) {
+	h.before = r.last
+	if r.last != nil {
+		r.last.behind = h
+	} else {
+		r.first = h
+	}
+	r.last = h
+}
+
+func (r *receiving) unlink(h *holding) {
 	if h.before != nil {
 		h.before.behind = h.behind
 	} else {
@@ -257,12 +277,13 @@ func (r *receiving) leave(h *holding) {
 	} else {
 		r.last = h.before
 	}
-	h.waiting, h.before, h.behind = false, nil, nil
-	if h.known {
-		r.known--
-	}
-	r.figures.waiting.Add(-1)
+	h.before, h.behind = nil, nil
 }
+
+// mayBegin reports whether h may have the turn. At the limit one whose session
+// the upper layer has paused may not: what it brings to its end would be held
+// as before, and the next one would come on top.
+func (r *receiving) mayBegin(h *holding) bool { return r.total <= r.limit || !h.futile() }
 
 // begin gives h the turn.
 func (r *receiving) begin(h *holding) {

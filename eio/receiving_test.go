@@ -83,8 +83,13 @@ func (r *receivers) post(size int) *sender {
 	c.Feed([]byte("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n"))
 	r.loops.Run()
 	c.Sent()
-	return &sender{c, r, fmt.Appendf(nil, "POST /engine.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n4%s",
-		r.sessions[len(r.sessions)-1].ID(), size+1, strings.Repeat("x", size))}
+	return &sender{c, r, postOf(r.sessions[len(r.sessions)-1], size)}
+}
+
+// postOf is a POST with a message of size bytes.
+func postOf(s *eio.Session, size int) []byte {
+	return fmt.Appendf(nil, "POST /engine.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n4%s",
+		s.ID(), size+1, strings.Repeat("x", size))
 }
 
 // send sends n more bytes, in reads of 64 KiB. What is paused is sent later.

@@ -3,6 +3,7 @@ package eio
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/sioserver/sioserver/loop"
 )
@@ -14,13 +15,33 @@ func (r *receiving) Run(*loop.Loop) {
 	for room := r.limit/2 - r.total; r.first != nil && room > 0; room -= readSize {
 		r.goOn(r.first)
 	}
-	if r.turn == nil && r.first != nil {
-		r.begin(r.first)
-		r.goOn(r.first)
+	if h := r.next(); h != nil {
+		r.begin(h)
+		r.goOn(h)
 	}
 	if r.first != nil && !r.timer.Armed() {
 		r.loop.Arm(&r.timer, receivingTick)
 	}
+}
+
+// maxPassed bounds how many of the line next looks at.
+const maxPassed = 64
+
+// next is who gets the turn; nil when it is not free. Those that may not have
+// it go to the end of the line.
+func (r *receiving) next() *holding {
+	if r.turn != nil {
+		return nil
+	}
+	for range maxPassed {
+		h := r.first
+		if h == nil || r.mayBegin(h) {
+			return h
+		}
+		r.unlink(h)
+		r.link(h)
+	}
+	return nil
 }
 
 // goOn lets h be read again.
@@ -48,9 +69,23 @@ func (r *receiving) Expired(*loop.Timer) {
 	r.Run(nil)
 }
 
+// mayLook reports whether shed may look at all holders again. The more there
+// are, the more rarely it does, so that looking takes a small part of the
+// loop's time.
+func (r *receiving) mayLook(now int64) bool {
+	return now-r.looked >= int64(max(time.Millisecond, time.Duration(len(r.all))*lookPause))
+}
+
+// lookPause is how long a loop leaves alone what it holds, for each holder. A
+// look at one takes some ten nanoseconds.
+const lookPause = time.Microsecond
+
 // shed closes holders where waiting does not help.
 func (r *receiving) shed() {
 	now := r.loop.Now()
+	if !r.mayLook(now) {
+		return
+	}
 	r.looked = now
 	stranger := func(h *holding) bool { return !h.admitted() }
 	if most := r.limit - r.limit/8; r.total > r.limit {
@@ -69,9 +104,9 @@ func (r *receiving) shed() {
 	}
 }
 
-// shedTo closes those that hold more than a fair part and are chosen, the largest
-// first, until no more than most bytes are held. Those that wait for the upper layer
-// stay: what they hold is complete.
+// shedTo closes those that hold more than a fair part and are chosen, the
+// largest first, until no more than most bytes are held. Those that wait for
+// the upper layer stay: their peers are not to blame.
 func (r *receiving) shedTo(most int, chosen func(*holding) bool) {
 	if r.total <= most {
 		return

@@ -104,6 +104,7 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames()},
 			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames(), RSV1: true},
 		}
+		sh.yielding.timer.Init(&sh.yielding)
 		sh.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
 		p.Store(sh)
 		l.OnFull(sh.relieve)
@@ -130,6 +131,12 @@ func (srv *Server) Close() {
 }
 
 func (sh *shard) closeAll() {
+	finished := false
+	defer func() {
+		if !finished { // Upper.Closed has panicked, say: go on with the others
+			sh.loop.PostFunc(sh.closeAll)
+		}
+	}()
 	for _, s := range sh.slots {
 		if s == nil {
 			continue
@@ -139,4 +146,5 @@ func (sh *shard) closeAll() {
 			w.c.Close() // the close frame would wait behind what is dropped
 		}
 	}
+	finished = true
 }

@@ -13,12 +13,13 @@ type shard struct {
 	loop          *loop.Loop
 	ids           idSource
 	receiving     receiving
+	yielding      yielding
 	limits        wsframe.Limits              // of all WebSockets
 	deflateLimits wsframe.Limits              // of those that deflate
-	waiters       map[*Session][]*flushWaiter // of Session.Flush
 	slots         []*Session                  // by the slot number in the sid
 	free          []uint32                    // slots that are empty
 	req           http1.Request               // the request being parsed; valid until the next head
+	waiters       map[*Session][]*flushWaiter // of Session.Flush
 	announcements announcements
 }
 

@@ -25,9 +25,15 @@ type wsConn struct {
 	reading  bool // Data is on the stack
 }
 
+// maxInflated is how many bytes one read may become when it is inflated before
+// others have the loop: a read of compressed messages can be a thousand times as
+// large, and all connections of the loop would wait for it.
+const maxInflated = 1 << 20
+
 // Data takes in what the peer sent.
 func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 	w.reading = true
+	inflated := 0
 	for !w.deaf {
 		if w.s.waits() {
 			w.pause(b)
@@ -42,7 +48,10 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 		if event.Type == wsframe.None {
 			break
 		}
-		w.take(event)
+		inflated += w.take(event)
+		if inflated > maxInflated && len(b) > 0 && !w.deaf && w.s.ws == w {
+			w.s.yield()
+		}
 	}
 	w.reading = false
 	switch held := w.reader.Held(); {
@@ -56,8 +65,9 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 	}
 }
 
-// take deals with what the reader has found.
-func (w *wsConn) take(event wsframe.Event) {
+// take deals with what the reader has found. It returns the size of a message that
+// was compressed.
+func (w *wsConn) take(event wsframe.Event) (inflated int) {
 	switch event.Type {
 	case wsframe.Ping:
 		if !w.c.Blocked() { // one in arrears may go unanswered (RFC 6455 section 5.5.3)
@@ -67,11 +77,11 @@ func (w *wsConn) take(event wsframe.Event) {
 		w.closedByPeer(event)
 	case wsframe.Text, wsframe.Binary:
 		if event.Compressed {
-			w.inflate(event)
-		} else {
-			w.message(event.Payload, event.Type == wsframe.Binary)
+			return w.inflate(event)
 		}
+		w.message(event.Payload, event.Type == wsframe.Binary)
 	}
+	return 0
 }
 
 // pause keeps b, what is left of a read, until the session takes it.
@@ -88,8 +98,8 @@ func (w *wsConn) limits() *wsframe.Limits {
 	return &w.home.limits
 }
 
-// inflate hands on a compressed message.
-func (w *wsConn) inflate(event wsframe.Event) {
+// inflate hands on a compressed message and returns its size.
+func (w *wsConn) inflate(event wsframe.Event) int {
 	f := loop.NewFrame()
 	defer f.Release()
 	var err error
@@ -99,9 +109,11 @@ func (w *wsConn) inflate(event wsframe.Event) {
 	}
 	if err != nil {
 		w.violated(err)
-		return
+		return 0
 	}
+	n := len(f.B)
 	w.message(f.B, event.Type == wsframe.Binary)
+	return n
 }
 
 // violation is the close status for an error of the peer's.

@@ -1,7 +1,7 @@
 package loop
 
-// burst is what gnet's loop calls for, as a task of the reactor's stand: the callbacks
-// may end the goroutine that they run on, and gnet's must not end.
+// burst is what gnet's loop calls for, as a task of the reactor's stand: the
+// callbacks may end the goroutine that they run on, and gnet's must not end.
 type burst struct {
 	r      *reactor
 	kind   burstKind
@@ -45,8 +45,8 @@ func (b *burst) Run(l *Loop) {
 	}
 }
 
-// do runs b and, when a callback ends the goroutine in the midst of it, what is left
-// to do of it.
+// do runs b and, when a callback ends the goroutine in the midst of it, what is
+// left to do of it.
 func (r *reactor) do(b burst) {
 	if r.stand == nil {
 		r.stand = newStand(r.loop)

@@ -6,8 +6,9 @@ import (
 	"strconv"
 )
 
-// blindSearch is how many descriptors are looked at when the system does not list those
-// that are open. What is searched for is opened at start, and so has a low number.
+// blindSearch is how many descriptors are looked at when the system does not
+// list those that are open. What is searched for is opened at start, and so has
+// a low number.
 const blindSearch = 1 << 16
 
 // descriptors returns the numbers up to highest that the process may have open,

@@ -14,13 +14,15 @@ import (
 const (
 	// acceptPause is how long a loop does not accept after accept has failed.
 	acceptPause = 20 * time.Millisecond
-	// acceptQuiet is how long no accept must fail until it is said to work again.
+	// acceptQuiet is how long no accept must fail until it is said to work
+	// again.
 	acceptQuiet = 5 * time.Second
 )
 
-// doors are gnet's listening sockets. Where accept fails for lack of descriptors or
-// memory, connections wait in the kernel's queue: the loop asks again after acceptPause,
-// not at once, which would keep it busy. Safe for concurrent use.
+// doors are gnet's listening sockets. Where accept fails for lack of
+// descriptors or memory, connections wait in the kernel's queue: the loop asks
+// again after acceptPause, not at once, which would keep it busy. Safe for
+// concurrent use.
 type doors struct {
 	log      *slog.Logger
 	failures atomic.Int64
@@ -40,7 +42,8 @@ type door struct {
 	shut      bool // the loop does not accept
 }
 
-// learn finds the sockets that listen on addr, and at which loop each of them is.
+// learn finds the sockets that listen on addr, and at which loop each of them
+// is.
 func (d *doors) learn(addr netip.AddrPort, reactors []*reactor, highest int) error {
 	list := make([]door, len(reactors))
 	for _, fd := range findListeners(addr, len(reactors), highest) {
@@ -69,8 +72,8 @@ const (
 	noEvents     = unix.EPOLLET                 // errors are reported all the same, but once
 )
 
-// interest changes the events for which fd is registered with an epoll instance of
-// gnet. It needs no memory, and fails only if fd is not registered there.
+// interest changes the events for which fd is registered with an epoll instance
+// of gnet. It needs no memory, and fails only if fd is not registered there.
 func interest(epoll, fd int, events uint32) error {
 	return unix.EpollCtl(epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
@@ -99,7 +102,8 @@ func (d *doors) because(err error) {
 	d.cause = err
 }
 
-// tick opens what is shut, and tells the log of the first failure and of the end.
+// tick opens what is shut, and tells the log of the first failure and of the
+// end.
 func (d *doors) tick() {
 	d.mu.Lock()
 	for i := range d.list {

@@ -6,8 +6,8 @@ const (
 	// ebbPeak is the least number of connections whose leaving matters: with
 	// what a connection costs, about a megabyte.
 	ebbPeak = 1024
-	// ebbBytes is the least number of bytes whose release matters. Fewer are soon
-	// used again.
+	// ebbBytes is the least number of bytes whose release matters. Fewer are
+	// soon used again.
 	ebbBytes = 16 << 20
 )
 
@@ -15,10 +15,11 @@ const (
 // each time, more of them are about to leave.
 var ebbRest = 5 * time.Second
 
-// ebb notices that most of what a loop had has gone for good, of its connections
-// or of the bytes that are held for their peers, and then gives up what was kept
-// for so many: the loop's spare outboxes, and through reclaim the memory of the
-// process. It costs nothing while less than half has gone. Loop-owned.
+// ebb notices that most of what a loop had has gone for good, of its
+// connections or of the bytes that are held for their peers, and then gives up
+// what was kept for so many: the loop's spare outboxes, and through reclaim the
+// memory of the process. It costs nothing while less than half has gone.
+// Loop-owned.
 //
 //	peak           ┌───────┐
 //	               │       └──┐
@@ -72,9 +73,9 @@ func (e *ebb) Expired(*Timer) {
 }
 
 // Hold tells the loop that n more bytes are held for peers, fewer when n is
-// negative: what they have sent and is not dealt with, say, or what their sessions
-// take. When most of many have been let go of, the memory is collected soon, instead
-// of when the process allocates as much again. Loop-owned.
+// negative: what they have sent and is not dealt with, say, or what their
+// sessions take. When most of many have been let go of, the memory is collected
+// soon, instead of when the process allocates as much again. Loop-owned.
 func (l *Loop) Hold(n int) {
 	if held := l.bytes.n + int64(n); n > 0 {
 		l.bytes.rose(held)

@@ -10,8 +10,8 @@ import (
 
 // quietLogger gives gnet's messages to slog at debug level: what matters of
 // them is reported as errors and counters. gnet makes it the process's default,
-// which is shared by all engines. The application's handler may end its goroutine, so it
-// runs on another one than gnet's.
+// which is shared by all engines. The application's handler may end its
+// goroutine, so it runs on another one than gnet's.
 type quietLogger struct {
 	log    *slog.Logger
 	failed func(error) // is told of the system's errors

@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // ticket is what accompanies a stream into a loop.
@@ -22,27 +23,37 @@ type ticket struct {
 // handler that next returns; then what was still queued is written. Bytes that
 // arrive in between wait in the kernel.
 //
-// Where descriptors are lacking the move waits for them, up to 30 s, for up to 16
-// connections of the engine. If it fails (no descriptor left, the engine stops, the peer
-// is gone)
-// next is called all the same, unless l has ended, but with a Conn that is
-// closed already; the handler that it returns gets Closed at once, with
-// ErrLostMove or the peer's end, and Stats.LostMoves counts it. If l is c's own
-// loop, next takes over c itself at once. When c is closing or leaving otherwise,
-// MoveTo reports false and does nothing.
+// Where descriptors are lacking the move waits for them, up to 30 s, for up to
+// 16 connections of the engine. If it fails (no descriptor left, the engine
+// stops, the peer is gone) next is called all the same, unless l has ended, but
+// with a Conn that is closed already; the handler that it returns gets Closed
+// at once, with ErrLostMove or the peer's end, and Stats.LostMoves counts it.
+// If l is c's own loop, next takes over c itself at once. When c is closing or
+// leaving otherwise, MoveTo reports false and does nothing.
 func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
 	if c.flags&(parts|lingers) != 0 {
 		return false
 	}
 	if l == c.loop {
-		l.callAccept(c, next)
-		if len(unread) > 0 {
-			c.data(unread)
-		}
+		c.succeed(unread, next)
 		return true
 	}
 	c.departWith(l, &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
 	return true
+}
+
+// succeed is a move to c's own loop. A pause ends, as it does on another loop.
+func (c *Conn) succeed(unread []byte, next func(c *Conn) Handler) {
+	if c.held != nil {
+		unread = append(slices.Clip(unread), c.held.payload()...)
+		c.dropHeld()
+	}
+	c.flags &^= isPaused
+	c.loop.callAccept(c, next)
+	if len(unread) > 0 {
+		c.data(unread)
+	}
+	c.poll()
 }
 
 // departWith puts c on the parting list, to leave for loop to, or for t.next.

@@ -4,10 +4,10 @@ import "time"
 
 // Pause stops reading from c until Resume: no Data follows, the kernel's buffer
 // fills, and TCP slows the peer down. unread, which is copied, is what Data was
-// given and did not use; Resume delivers it first. Writing goes on. The end of the
-// stream is not noticed either, until it has been read: see Unreachable. A
-// connection that is paused costs no thread and no polling. Pausing twice adds to
-// what is unread.
+// given and did not use; Resume delivers it first. Writing goes on. The end of
+// the stream is not noticed either, until it has been read: see Unreachable. A
+// connection that is paused costs no thread and no polling. Pausing twice adds
+// to what is unread.
 func (c *Conn) Pause(unread []byte) {
 	if c.flags&parts != 0 {
 		return
@@ -39,6 +39,11 @@ func (c *Conn) Resume() {
 		c.data(f.payload())
 		f.Release()
 	}
+	c.poll()
+}
+
+// poll has the backend read from c again, unless c is paused.
+func (c *Conn) poll() {
 	if c.flags&(isPaused|isUnpolled|parts) != isUnpolled {
 		return
 	}
@@ -60,11 +65,12 @@ func (c *Conn) Held() int {
 	return len(c.held.payload())
 }
 
-// Unreachable asks the kernel whether the peer is gone: it has closed or reset the
-// connection, or its host has acknowledged nothing for longer than patience though
-// bytes are on their way to it. Unlike HungUp it is meant for a paused connection,
-// whose end is not noticed otherwise. It costs up to two system calls; of a
-// connection that is driven by goroutines it knows nothing and is false.
+// Unreachable asks the kernel whether the peer is gone: it has closed or reset
+// the connection, or its host has acknowledged nothing for longer than patience
+// though bytes are on their way to it. Unlike HungUp it is meant for a paused
+// connection, whose end is not noticed otherwise. It costs up to two system
+// calls; of a connection that is driven by goroutines it knows nothing and is
+// false.
 func (c *Conn) Unreachable(patience time.Duration) bool {
 	return c.flags&parts == 0 && (c.HungUp() || c.wire().Unacknowledged(int(c.fd)) > patience)
 }

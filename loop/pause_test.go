@@ -102,6 +102,16 @@ func TestPausedEnds(t *testing.T) {
 			t.Fatalf("got %q", next.got.String())
 		}
 	})
+	t.Run("MoveTo its own loop", func(t *testing.T) {
+		lt, c, _ := paused(t, 1)
+		next := new(recorder)
+		lt.Loop().PostFunc(func() { c.Conn().MoveTo(lt.Loop(), []byte("0"), next.accept) })
+		lt.Run()
+		c.Feed([]byte("d"))
+		if next.got.String() != "0abcd" || c.Conn().Paused() {
+			t.Fatalf("got %q, paused %v", next.got.String(), c.Conn().Paused())
+		}
+	})
 }
 
 // sink counts what it gets and pauses after every read until it is let go.

@@ -5,9 +5,10 @@ import (
 	"runtime/debug"
 )
 
-// rescue is deferred around every call out of the loop: a panic there costs
-// the connection c (if there is one), not the process. So does runtime.Goexit, of
-// which finished being false tells: then the burst goes on elsewhere (type burst).
+// rescue is deferred around every call out of the loop: a panic there costs the
+// connection c (if there is one), not the process. So does runtime.Goexit, of
+// which finished being false tells: then the burst goes on elsewhere (type
+// burst).
 func (l *Loop) rescue(c *Conn, where string, finished *bool) {
 	runtime.UnlockOSThread() // see type stand
 	if *finished {
@@ -20,8 +21,8 @@ func (l *Loop) rescue(c *Conn, where string, finished *bool) {
 	l.report(where, p)
 }
 
-// report accounts for a call that has not returned. p is what recover has returned. It is
-// safe for concurrent use.
+// report accounts for a call that has not returned. p is what recover has
+// returned. It is safe for concurrent use.
 func (l *Loop) report(where string, p any) {
 	if p == nil {
 		p = "runtime.Goexit"

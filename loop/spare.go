@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A connection that moves to another loop needs descriptors beside its own, which other
-// parts of the process may have taken. It must not be lost for that: it leaves its loop
-// in a descriptor that was kept for it, and waits for those that it needs to enter the
-// other.
+// A connection that moves to another loop needs descriptors beside its own,
+// which other parts of the process may have taken. It must not be lost for
+// that: it leaves its loop in a descriptor that was kept for it, and waits for
+// those that it needs to enter the other.
 
 const (
 	// moveRetry is how long a move waits until it tries again.
@@ -25,8 +25,9 @@ func scarce(err error) bool {
 		errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
 }
 
-// spares are descriptors that are open for nothing but their numbers: another file can
-// be put in the place of one without the need for a free number. Safe for concurrent use.
+// spares are descriptors that are open for nothing but their numbers: another
+// file can be put in the place of one without the need for a free number. Safe
+// for concurrent use.
 type spares chan int
 
 // fill opens what is missing, as far as there are descriptors.

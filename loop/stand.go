@@ -8,14 +8,15 @@ import (
 )
 
 // stand is a goroutine on which code runs that may end its goroutine by
-// runtime.Goexit, which cannot be prevented, in place of one that must not end. It is a
-// coroutine: the caller waits for the task, and switching there and back costs 60 ns,
-// a quarter of what channels cost. One goroutine at a time may use it.
+// runtime.Goexit, which cannot be prevented, in place of one that must not end.
+// It is a coroutine: the caller waits for the task, and switching there and
+// back costs 60 ns, a quarter of what channels cost. One goroutine at a time
+// may use it.
 //
 // The runtime ends the process when a coroutine that is tied to a thread of the
 // operating system gives way. Therefore what a callback has locked by
-// runtime.LockOSThread is unlocked after it, once; when the goroutine ends, up to
-// mostLocks times.
+// runtime.LockOSThread is unlocked after it, once; when the goroutine ends, up
+// to mostLocks times.
 type stand struct {
 	loop *Loop
 	task Task
@@ -32,7 +33,8 @@ func newStand(l *Loop) *stand {
 	return s
 }
 
-// do runs t. It reports false when t has ended the goroutine: then s is of no more use.
+// do runs t. It reports false when t has ended the goroutine: then s is of no
+// more use.
 func (s *stand) do(t Task) (finished bool) {
 	s.task = t
 	if finished, _ = s.next(); finished {
@@ -46,8 +48,8 @@ func (s *stand) do(t Task) (finished bool) {
 	return false
 }
 
-// live is the coroutine. Its end is put off in the deferred function until stop, so that
-// next returns.
+// live is the coroutine. Its end is put off in the deferred function until
+// stop, so that next returns.
 func (s *stand) live(yield func(finished bool) bool) {
 	over := false
 	defer func() {
@@ -69,13 +71,13 @@ func (s *stand) live(yield func(finished bool) bool) {
 	}
 }
 
-// Contain runs t, which may end its goroutine by runtime.Goexit: the caller's does not
-// end. It reports whether t has returned. A panic of t is the caller's, and should be
-// recovered by t. What it has
-// locked by runtime.LockOSThread must be unlocked, or the runtime ends the process. It
-// costs 60 ns; calls may be nested. Loop-owned, and for code that
-// calls what it does not know in the midst of something: callbacks themselves may end
-// as they like.
+// Contain runs t, which may end its goroutine by runtime.Goexit, and reports
+// whether t has returned. The caller's goroutine goes on in either case. A
+// panic of t is passed on to the caller: t should recover it. t must unlock
+// what it locks by runtime.LockOSThread, or the runtime ends the process.
+// Contain costs 60 ns, and calls may be nested. It is for code that calls
+// unknown functions in the middle of its work; callbacks themselves may end as
+// they like. Loop-owned.
 func (l *Loop) Contain(t Task) (returned bool) {
 	s := l.takeStand()
 	if returned = s.do(t); returned {

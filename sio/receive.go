@@ -26,7 +26,9 @@ func (c *client) receive(data []byte) {
 		most := int(min(c.srv.cfg.MaxHTTPBufferSize, int64(math.MaxInt/messages))) * messages
 		if err := c.extra().binary.Start(h, most); err != nil {
 			c.invalid(err)
+			return
 		}
+		c.SetHeld(c.more.binary.Held())
 		return
 	}
 	c.dispatch(h, nil)

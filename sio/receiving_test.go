@@ -40,6 +40,9 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 			}
 			return b
 		}},
+		{"heads of packets", func(t *testing.T, f *fixture) net.Conn { return f.join(t).conn }, func() []byte {
+			return appendFrame(nil, opText, `451-["x",{"_placeholder":true,"num":0},"`+strings.Repeat("x", 900_000)+`"]`)
+		}},
 		{"bodies", func(t *testing.T, f *fixture) net.Conn {
 			c, err := net.Dial("tcp", f.addr)
 			if err != nil {
@@ -96,6 +99,9 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 			<-watched
 			st := f.Stats().Receiving
 			t.Logf("at the peak %d bytes; %+v", peak.Load(), st)
+			if peak.Load() < limit/2 {
+				t.Errorf("%d bytes were counted at the peak, want at least %d", peak.Load(), limit/2)
+			}
 			if most := int64(limit + message + attackers*read); peak.Load() > most {
 				t.Errorf("%d bytes were held at the peak, want at most %d", peak.Load(), most)
 			}

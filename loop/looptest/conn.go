@@ -28,7 +28,7 @@ type Conn struct {
 	ended   bool   // the server has closed its sending half
 	hungUp  bool   // the peer's end waits for PeerClose
 	paused  bool   // the loop does not read
-	unread  []byte // fed while paused
+	unread  []byte // fed while paused, until Run
 	unended error  // the peer's end while paused
 	closed  bool
 	early   []byte // fed while on the way between loops
@@ -72,7 +72,7 @@ func (c *Conn) Feed(b []byte) {
 		c.early = append(c.early, b...)
 		return
 	}
-	if c.paused {
+	if c.paused || len(c.unread) > 0 {
 		c.unread = append(c.unread, b...)
 		return
 	}
@@ -134,7 +134,7 @@ func (c *Conn) PeerFail(err error) {
 	case c.closed:
 	case c.attach != nil:
 		c.end = err
-	case c.paused:
+	case c.paused || len(c.unread) > 0:
 		c.unended = err
 	default:
 		c.m.driver.Lose(c.conn, err)
@@ -197,7 +197,10 @@ func (m *member) CloseWrite(fd int) error {
 func (c *Conn) HangUp() { c.hungUp = true }
 
 // HungUp implements the backend.
-func (m *member) HungUp(fd int) bool { return m.conns[fd].hungUp }
+func (m *member) HungUp(fd int) bool {
+	c := m.conns[fd]
+	return c.hungUp || c.unended != nil
+}
 
 // Unacknowledged implements the backend: a peer in memory acknowledges at once.
 func (m *member) Unacknowledged(int) time.Duration { return 0 }

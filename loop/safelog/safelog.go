@@ -1,17 +1,18 @@
-// Package safelog makes the application's logger safe to call from anywhere: its handler
-// is user code, and may panic where a panic would end the process.
+// Package safelog makes the application's logger safe to call from anywhere:
+// its handler is user code, and may panic where a panic would end the process.
 package safelog
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
 )
 
-// Wrap returns l, or the default logger when l is nil, without its panics: a record that
-// its handler panics at is lost. A handler that ends its goroutine by runtime.Goexit
-// still does.
+// Wrap returns l, or the default logger when l is nil, without its panics: a
+// record that its handler panics at is lost. A handler that ends its goroutine
+// by runtime.Goexit still does.
 func Wrap(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		l = slog.Default()
@@ -27,7 +28,6 @@ type handler struct{ slog.Handler }
 // Enabled implements slog.Handler, as the following methods do.
 func (h handler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	defer func() {
-		runtime.UnlockOSThread() // it may be on an event loop: see loop.Contain
 		if recover() != nil {
 			enabled = false
 		}
@@ -35,15 +35,27 @@ func (h handler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	return h.Handler.Enabled(ctx, level)
 }
 
-// Handle reports a panic as an error.
+// Handle reports a panic as an error. If the handler locks the thread, it is
+// unlocked: it may be that of an event loop (see loop.Contain).
 func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
+	locked := threadLocked()
 	defer func() {
-		runtime.UnlockOSThread()
+		if !locked {
+			runtime.UnlockOSThread()
+		}
 		if v := recover(); v != nil {
 			err = fmt.Errorf("safelog: the handler has panicked: %v", v)
 		}
 	}()
 	return h.Handler.Handle(ctx, r)
+}
+
+// threadLocked reports whether the calling goroutine has locked its thread. It
+// costs a microsecond.
+func threadLocked() bool {
+	var b [128]byte
+	header, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte("]:"))
+	return bytes.HasSuffix(header, []byte("locked to thread"))
 }
 
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {

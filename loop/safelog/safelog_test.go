@@ -3,7 +3,10 @@ package safelog_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -56,5 +59,34 @@ func TestPanicsEndHere(t *testing.T) {
 func TestWrapOnce(t *testing.T) {
 	if l := safelog.Wrap(nil); safelog.Wrap(l) != l {
 		t.Error("it is wrapped twice")
+	}
+}
+
+// locker is a handler that locks its thread.
+type locker struct{ slog.Handler }
+
+func (l locker) Handle(context.Context, slog.Record) error {
+	runtime.LockOSThread()
+	return nil
+}
+
+// TestThreadsStayLocked: a goroutine that has locked its thread has so after a record,
+// and one that has not has not.
+func TestThreadsStayLocked(t *testing.T) {
+	plain := slog.NewTextHandler(io.Discard, nil)
+	for _, h := range []slog.Handler{plain, locker{plain}} {
+		for _, lock := range []bool{false, true} {
+			done := make(chan bool)
+			go func() {
+				if lock {
+					runtime.LockOSThread()
+				}
+				safelog.Wrap(slog.New(h)).Info("hello")
+				done <- strings.Contains(string(debug.Stack()), "locked to thread]")
+			}()
+			if locked := <-done; locked != lock {
+				t.Errorf("handler %T: locked before %v, after %v", h, lock, locked)
+			}
+		}
 	}
 }
