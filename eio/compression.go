@@ -105,7 +105,7 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 		return f
 	}
 	var frame *loop.Frame
-	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.form == (form{}) && !s.polling.jsonp {
+	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.form == (form{}) && s.polling.callback == nil {
 		// A broadcast looks the same to all: it is compressed once.
 		if h.coding == codingGzip {
 			frame = cached(&p.compressed.gzip, build)

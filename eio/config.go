@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,7 +42,8 @@ type Config struct {
 	// PingTimeout is how long a peer may take to answer a ping; 20 s when 0.
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take from the opening of the new
-	// transport to its end; 10 s when 0.
+	// transport to its end; 10 s when 0. A peer that was answered with packets and
+	// has not asked for more is waited for: it may still be reading.
 	UpgradeTimeout time.Duration
 
 	// RequestTimeout is how long a peer may take to send one HTTP request, its body
@@ -75,11 +77,18 @@ type Config struct {
 	MaxReceiving int64
 	// Loops is how many loops the server's connections are on; GOMAXPROCS when 0.
 	Loops int
-	// MaxQueued is how many bytes a polling session may hold for a peer that does
-	// not fetch them before the session is closed; 16 MiB when 0. Binary data counts
-	// as base64 if it would be sent so. One packet alone may be larger. Over WebSocket
-	// the loop's own bound applies (loop.Config.MaxQueued).
+	// MaxQueued is how many bytes may wait for a peer that does not take them; 16 MiB
+	// when 0. Binary data counts as base64 if it would be sent so. Before it is passed
+	// a GET that is parked is answered, or the WebSocket written to. When it is passed
+	// all the same, the peer is too slow, and the session ends, if it takes nothing
+	// for SlowTimeout, or four times MaxQueued waits behind the first packet, which may
+	// have any size.
+	// Over WebSocket loop.Config.MaxQueued, which should be the same, takes its place.
 	MaxQueued int
+	// SlowTimeout is how long a peer for which more than MaxQueued waits may take
+	// nothing of it; PingTimeout when 0. Over polling it takes something when it
+	// fetches an answer, or reads of one.
+	SlowTimeout time.Duration
 
 	// MaxCallbacks is how many requests may be with AllowRequest, GenerateID, a
 	// Middleware, Fallback or a handler of Static at a time, each on a goroutine;
@@ -188,6 +197,7 @@ func (cfg *Config) withDefaults() error {
 		{"UpgradeTimeout", &cfg.UpgradeTimeout, 10 * time.Second},
 		{"RequestTimeout", &cfg.RequestTimeout, 30 * time.Second},
 		{"IdleTimeout", &cfg.IdleTimeout, 75 * time.Second},
+		{"SlowTimeout", &cfg.SlowTimeout, cmp.Or(cfg.PingTimeout, 20*time.Second)},
 	} {
 		if *d.value == 0 {
 			*d.value = d.unset

@@ -37,7 +37,7 @@ const packetCost = 256
 // Invariants:
 //   - the queue is empty over WebSocket: packets go to the connection's outbox;
 //   - a GET is parked only while the queue is empty or a flush is requested;
-//   - after closed was called nothing else is, whatever comes in.
+//   - after ended and over were called nothing else is, whatever comes in.
 //
 // effects may call back into the core (a handler that sends or closes from
 // deliver), so every method re-reads the state after a call.
@@ -50,7 +50,9 @@ type core struct {
 	form      form
 	webSocket bool // the current transport; false is polling
 	poll      bool // a GET is parked and unanswered
+	reads     bool // the last GET was answered with packets, and no other has come
 	post      bool // a POST body is being received
+	told      bool // the end was told while what is queued may still be fetched
 	pinged    bool // a ping is unanswered
 	extended  bool // the ping's timeout was restarted once by another packet
 	upgrade   upgradePhase
@@ -99,6 +101,7 @@ type sideTimers struct {
 	upgradeBy time.Duration // the probe must have become an upgrade
 	noopAt    time.Duration // next check for a parked GET that hinders the upgrade
 	closeBy   time.Duration // a graceful close gives up
+	slowAt    time.Duration // the peer must have taken something of too much that waits
 	pongAt    time.Duration // the next pong to a peer of protocol 3 that is paused
 }
 
@@ -120,19 +123,27 @@ const (
 
 // effects is what a core makes happen.
 type effects interface {
-	maxQueued() int                          // the bound of the queue in bytes
+	maxQueued() int                          // how many bytes may wait before the peer is watched
+	crowded() bool                           // more than that waits on the current WebSocket
+	slowTimeout() time.Duration              // how long a watched peer may take nothing
+	idle() time.Duration                     // how long it has taken nothing; a long time when that is not known
+	clock() time.Duration                    // the time, for what begins without a tick
+	rearm()                                  // a deadline has come nearer without a tick
+	held(weight int)                         // so much more waits for a GET, or less
+	discarded(packets int)                   // so many are never sent
 	deliver(data []byte, binary bool)        // a message for the application; data is borrowed
 	wantFlush()                              // call flush soon: a GET is parked and the queue is not empty
 	answerPoll(packets []*Packet)            // answers the parked GET; packets are borrowed
 	dropPost()                               // destroys the connection of the POST in progress
-	sendWebSocket(p *Packet)                 // on the current WebSocket; p is borrowed
-	closeWebSocket()                         // closes the current WebSocket, after what was sent
+	sendWebSocket(p *Packet) bool            // on the current WebSocket; p is borrowed; reports crowded
+	closeWebSocket(slow bool)                // closes the current WebSocket, after what was sent
 	replyProbe(data []byte)                  // sends a pong with data on the probing WebSocket
 	closeProbe()                             // closes the probing WebSocket
 	promoteProbe()                           // the probing WebSocket becomes the current one
 	unreachable(patience time.Duration) bool // the peer of a paused session is gone
 	endSoon(reason Reason, err error)        // call end after what was sent before on other ways
-	ended(reason Reason, err error)          // the session is over; called once
+	ended()                                  // nothing more can come of the session; called once
+	over(reason Reason, err error)           // it is over for the application; called once
 }
 
 func (c *core) open(t timing, now time.Duration, f form, webSocket bool) {
@@ -155,12 +166,15 @@ func (c *core) send(fx effects, p *Packet) bool {
 
 func (c *core) put(fx effects, p *Packet) {
 	if c.webSocket {
-		fx.sendWebSocket(p)
+		if fx.sendWebSocket(p) {
+			c.watch(fx)
+		}
 		return
 	}
 	size := c.form.size(p, false)
-	if n := len(c.queue()); n > 0 && c.queued()+size+n*packetCost > fx.maxQueued() {
-		c.end(fx, TransportError, ErrQueueOverflow)
+	if !c.fits(fx, size, size) {
+		fx.discarded(1)
+		c.overflow(fx)
 		return
 	}
 	if c.held == nil {
@@ -168,6 +182,7 @@ func (c *core) put(fx effects, p *Packet) {
 	}
 	c.held.packets = append(c.held.packets, p.Retain())
 	c.held.bytes += size
+	fx.held(size + packetCost)
 	if c.poll {
 		fx.wantFlush()
 	}
@@ -175,11 +190,17 @@ func (c *core) put(fx effects, p *Packet) {
 
 // makeRoom reports whether size more bytes in n packets fit into the queue. If
 // they don't, messages that may be dropped are, the oldest first.
-func (c *core) makeRoom(limit, size, n int) (dropped int, ok bool) {
-	excess := c.queued() + size + (len(c.queue())+n)*packetCost - limit
+func (c *core) makeRoom(fx effects, limit, size, n int) (dropped int, ok bool) {
+	excess := c.weight() + size + n*packetCost - limit
+	if excess > 0 && c.poll && len(c.queue()) > 0 {
+		c.flush(fx)
+		excess = c.weight() + size + n*packetCost - limit
+	}
 	if excess <= 0 || c.held == nil {
 		return 0, excess <= 0
 	}
+	before := c.weight()
+	defer func() { fx.held(c.weight() - before) }()
 	kept := c.held.packets[:0]
 	for rest := c.held.packets; len(rest) > 0; {
 		group := int(rest[0].frame.Group)
@@ -201,23 +222,52 @@ func (c *core) makeRoom(limit, size, n int) (dropped int, ok bool) {
 	return dropped, excess <= 0
 }
 
-// flush answers a parked GET with everything that is queued.
+// maxAnswer is how many bytes of packets are put into one answer, unless the
+// first has more. Stock clients outside of browsers copy what they have of an
+// answer for each piece of 16 or 64 KiB that comes, so the time that they take
+// grows with its square, and they take nothing else meanwhile.
+const maxAnswer = 1 << 20
+
+// flush answers a parked GET with what is queued, but with no more than maxAnswer
+// or maxQueued bytes: a peer shows by each GET that it is there.
 func (c *core) flush(fx effects) {
 	if !c.poll || len(c.queue()) == 0 {
 		return
 	}
 	c.poll = false
-	queue := c.takeQueue()
-	fx.answerPoll(queue)
-	releaseAll(queue)
+	queue := c.takeQueue(fx)
+	n, bytes, most := 0, 0, min(maxAnswer, fx.maxQueued())
+	for n < len(queue) && (n == 0 || bytes+c.form.size(queue[n], false) <= most) {
+		bytes += c.form.size(queue[n], false)
+		n++
+	}
+	if rest := queue[n:]; len(rest) > 0 {
+		for _, p := range rest {
+			c.held.bytes += c.form.size(p, false)
+		}
+		c.held.packets = append([]*Packet(nil), rest...)
+		fx.held(c.weight())
+	}
+	c.reads = true
+	fx.answerPoll(queue[:n])
+	releaseAll(queue[:n])
 }
 
-func (c *core) takeQueue() []*Packet {
-	queue := c.queue()
+func (c *core) takeQueue(fx effects) []*Packet {
+	queue, weight := c.queue(), c.weight()
 	if queue != nil {
 		*c.held = backlog{}
+		fx.held(-weight)
 	}
 	return queue
+}
+
+// discard releases packets that are not sent.
+func (c *core) discard(fx effects, queue []*Packet) {
+	if len(queue) > 0 {
+		fx.discarded(len(queue))
+		releaseAll(queue)
+	}
 }
 
 func releaseAll(queue []*Packet) {
@@ -236,7 +286,7 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 	switch {
 	case c.webSocket, discard:
 		if discard {
-			releaseAll(c.takeQueue())
+			c.discard(fx, c.takeQueue(fx))
 		}
 		c.end(fx, ForcedClose, nil)
 	case c.poll && len(c.queue()) == 0:
@@ -265,25 +315,32 @@ func (c *core) end(fx effects, reason Reason, err error) {
 		return
 	}
 	c.state = StateClosed
-	queue := c.takeQueue()
+	queue := c.takeQueue(fx)
 	if c.poll {
 		c.poll = false
 		fx.answerPoll(append(queue, packetClose))
+		releaseAll(queue)
+	} else {
+		c.discard(fx, queue)
 	}
-	releaseAll(queue)
 	c.probeFailed(fx)
 	if c.webSocket {
-		fx.closeWebSocket()
+		fx.closeWebSocket(err == ErrQueueOverflow)
 	}
 	c.side = nil
-	fx.ended(reason, err)
+	fx.ended()
+	if !c.told {
+		fx.over(reason, err)
+	}
 }
 
 // tick does what is due at now.
 func (c *core) tick(fx effects, t timing, now time.Duration) {
 	if s := c.side; s != nil {
 		if due(s.upgradeBy, now) {
-			if c.paused {
+			if c.paused || c.upgrade == upgradeProbed && c.reads {
+				// Behind the answer it upgrades. A stock client whose probe is
+				// closed before does not poll again.
 				s.upgradeBy = now + t.upgradeTimeout
 			} else {
 				c.probeFailed(fx)
@@ -302,6 +359,10 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 		}
 		if due(s.closeBy, now) {
 			c.end(fx, ForcedClose, nil)
+		}
+		if due(s.slowAt, now) {
+			s.slowAt = 0
+			c.judge(fx, now)
 		}
 		if *s == (sideTimers{}) {
 			c.side = nil
@@ -338,7 +399,7 @@ func (c *core) deadline() time.Duration {
 		next = c.heartbeat
 	}
 	if s := c.side; s != nil {
-		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy, s.pongAt} {
+		for _, at := range [...]time.Duration{s.upgradeBy, s.noopAt, s.closeBy, s.slowAt, s.pongAt} {
 			if at != 0 && (next == 0 || at < next) {
 				next = at
 			}

@@ -14,7 +14,7 @@ func (c *core) pollArrived(fx effects) bool {
 		c.end(fx, TransportError, ErrPollOverlap)
 		return false
 	}
-	c.poll = true
+	c.poll, c.reads = true, false
 	switch {
 	case len(c.queue()) > 0:
 		c.flush(fx)

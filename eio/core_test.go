@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +78,11 @@ func playTranscript(t *testing.T, script string) string {
 // player drives one core and records its effects.
 type player struct {
 	core  core
-	clock time.Duration
+	now   time.Duration
 	log   []string
+	takes bool   // the peer has taken something since it was last asked
+	queue int    // bytes that wait on the WebSocket, which takes none
+	weigh int    // what was told to wait for a GET
 	left  []byte // of a POST
 	gone  bool   // the peer
 }
@@ -85,8 +90,8 @@ type player struct {
 var testTiming = timing{pingInterval: 300 * time.Millisecond, pingTimeout: 200 * time.Millisecond, upgradeTimeout: 900 * time.Millisecond}
 
 func newPlayer(f form, overWebSocket bool) *player {
-	p := &player{clock: time.Hour}
-	p.core.open(testTiming, p.clock, f, overWebSocket)
+	p := &player{now: time.Hour}
+	p.core.open(testTiming, p.now, f, overWebSocket)
 	return p
 }
 
@@ -98,10 +103,23 @@ func (p *player) play(t *testing.T, line string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.wait(p.clock + d)
+		p.wait(p.now + d)
 	case "send":
 		if !p.core.send(p, textPacket(arg)) {
 			p.note("refused")
+		}
+	case "send-large": // as many bytes
+		n, err := strconv.Atoi(arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.core.send(p, textPacket(strings.Repeat("x", n))) {
+			p.note("refused")
+		}
+	case "peer": // takes something, or all that waits on the WebSocket
+		p.takes = true
+		if arg == "all" {
+			p.queue = 0
 		}
 	case "flush":
 		p.core.flush(p)
@@ -128,30 +146,30 @@ func (p *player) play(t *testing.T, line string) {
 		}
 		p.posted([]byte(strings.ReplaceAll(arg, "␞", "\x1e")))
 	case "pause":
-		p.core.pause(testTiming, p.clock)
+		p.core.pause(testTiming, p.now)
 	case "resume":
-		p.core.resume(testTiming, p.clock)
+		p.core.resume(testTiming, p.now)
 		if p.left != nil {
 			p.posted(p.left)
 		}
 	case "gone":
 		p.gone = true
 	case "message":
-		p.core.receive(p, testTiming, p.clock, parse(t, arg))
+		p.core.receive(p, testTiming, p.now, parse(t, arg))
 	case "probe-open":
-		if !p.core.probeOpened(testTiming, p.clock) {
+		if !p.core.probeOpened(testTiming, p.now) {
 			p.note("refuse the probe")
 		}
 	case "probe":
-		p.core.probeReceive(p, p.clock, parse(t, arg))
+		p.core.probeReceive(p, p.now, parse(t, arg))
 	case "probe-lost":
 		p.core.probeLost()
 	case "lost":
 		p.core.end(p, TransportClose, nil)
 	case "close":
-		p.core.close(p, p.clock, false)
+		p.core.close(p, p.now, false)
 	case "discard":
-		p.core.close(p, p.clock, true)
+		p.core.close(p, p.now, true)
 	default:
 		t.Fatalf("unknown command %q", line)
 	}
@@ -159,7 +177,7 @@ func (p *player) play(t *testing.T, line string) {
 
 func (p *player) posted(body []byte) {
 	waited := p.left != nil
-	left, done := p.core.posted(p, testTiming, p.clock, body, false)
+	left, done := p.core.posted(p, testTiming, p.now, body, false)
 	if p.left = left; !done {
 		p.note("left of the POST: %s", bytes.ReplaceAll(left, []byte{0x1e}, []byte("␞")))
 	} else if waited {
@@ -171,14 +189,14 @@ func (p *player) wait(until time.Duration) {
 	for {
 		at := p.core.deadline()
 		if at == 0 || at > until {
-			p.clock = until
+			p.now = until
 			return
 		}
 		before := len(p.log)
-		p.clock = at
-		p.core.tick(p, testTiming, p.clock)
+		p.now = at
+		p.core.tick(p, testTiming, p.now)
 		for i := before; i < len(p.log); i++ {
-			p.log[i] = fmt.Sprintf("@%v %s", p.clock-time.Hour, p.log[i])
+			p.log[i] = fmt.Sprintf("@%v %s", p.now-time.Hour, p.log[i])
 		}
 	}
 }
@@ -201,17 +219,37 @@ func (p *player) note(format string, args ...any) {
 	p.log = append(p.log, fmt.Sprintf(format, args...))
 }
 
-func (p *player) maxQueued() int { return 1000 }
+func (p *player) maxQueued() int             { return 1000 }
+func (p *player) slowTimeout() time.Duration { return 150 * time.Millisecond }
+func (p *player) clock() time.Duration       { return p.now }
+func (p *player) rearm()                     { p.note("rearm") }
+func (p *player) crowded() bool              { return p.queue > p.maxQueued() }
+
+func (p *player) held(weight int) {
+	if p.weigh += weight; p.weigh != p.core.weight() {
+		p.note("told of %d bytes that wait for a GET, not %d", p.weigh, p.core.weight())
+	}
+}
+
+func (p *player) discarded(packets int) { p.note("never sent: %d", packets) }
+
+func (p *player) idle() time.Duration {
+	if p.takes {
+		p.takes = false
+		return 0
+	}
+	return time.Hour
+}
 
 func (p *player) deliver(data []byte, binary bool) {
 	p.note("deliver %q binary=%v", data, binary)
 	switch string(data) { // what a handler may do
 	case "close!":
-		p.core.close(p, p.clock, false)
+		p.core.close(p, p.now, false)
 	case "echo":
 		p.core.send(p, textPacket("echo"))
 	case "full": // it takes no more
-		p.core.pause(testTiming, p.clock)
+		p.core.pause(testTiming, p.now)
 	}
 }
 
@@ -227,17 +265,43 @@ func (p *player) endSoon(reason Reason, err error) { p.core.end(p, reason, err) 
 func (p *player) wantFlush() { p.note("want flush") }
 
 func (p *player) answerPoll(packets []*Packet) {
-	p.note("answer poll %s", bytes.ReplaceAll(p.core.form.appendPayload(nil, packets), []byte{0x1e}, []byte("␞")))
+	p.takes = true
+	p.note("answer poll %s", shorten(bytes.ReplaceAll(p.core.form.appendPayload(nil, packets), []byte{0x1e}, []byte("␞"))))
 }
 
-func (p *player) dropPost()               { p.note("drop POST") }
-func (p *player) sendWebSocket(q *Packet) { p.note("websocket %s", q.frame.B[headroom:]) }
-func (p *player) closeWebSocket()         { p.note("close websocket") }
-func (p *player) replyProbe(data []byte)  { p.note("probe 3%s", data) }
-func (p *player) closeProbe()             { p.note("close probe") }
-func (p *player) promoteProbe()           { p.note("promote probe") }
+// shorten replaces long runs of x by their lengths.
+func shorten(b []byte) string {
+	return runs.ReplaceAllStringFunc(string(b), func(s string) string { return fmt.Sprintf("<%d x>", len(s)) })
+}
 
-func (p *player) ended(reason Reason, err error) {
+var runs = regexp.MustCompile("x{10,}")
+
+func (p *player) dropPost() { p.note("drop POST") }
+func (p *player) sendWebSocket(q *Packet) (crowded bool) {
+	p.note("websocket %s", shorten(q.frame.B[headroom:]))
+	p.queue += q.Len()
+	return p.crowded()
+}
+
+func (p *player) closeWebSocket(slow bool) {
+	if slow {
+		p.note("give up websocket")
+	} else {
+		p.note("close websocket")
+	}
+}
+
+func (p *player) replyProbe(data []byte) { p.note("probe 3%s", data) }
+func (p *player) closeProbe()            { p.note("close probe") }
+func (p *player) promoteProbe()          { p.note("promote probe") }
+
+func (p *player) ended() {
+	if p.core.told {
+		p.note("gone")
+	}
+}
+
+func (p *player) over(reason Reason, err error) {
 	if err != nil {
 		p.note("ended: %s (%v)", reason, err)
 	} else {
@@ -258,7 +322,7 @@ func TestCoreTimes(t *testing.T) {
 		{"E100", "open websocket; wait 200ms; message 3; wait 300ms", []string{"@500ms websocket 2"}},
 		{"E101", "open polling; post 3x; post 3␞3␞3; post 4alive", []string{`deliver "alive" binary=false`}},
 		{"E106", "open polling; close; wait 29999ms; post 4x; wait 1ms", []string{"@30s ended: forced close"}},
-		{"E127", "open polling v3; wait 499ms; post 1:2; wait 499ms; wait 1ms", []string{"@999ms ended: ping timeout"}},
+		{"E127", "open polling v3; wait 499ms; post 1:2; wait 499ms; wait 1ms", []string{"@999ms never sent: 1", "@999ms ended: ping timeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var p *player

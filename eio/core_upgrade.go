@@ -62,12 +62,16 @@ func (c *core) upgraded(fx effects) {
 	}
 	c.webSocket = true
 	fx.promoteProbe()
-	queue := c.takeQueue()
+	queue := c.takeQueue(fx)
 	c.held = nil
+	crowded := false
 	for _, p := range queue {
-		fx.sendWebSocket(p)
+		crowded = fx.sendWebSocket(p) || crowded
 	}
 	releaseAll(queue)
+	if crowded {
+		c.watch(fx)
+	}
 	if c.state == StateClosing {
 		c.end(fx, ForcedClose, nil)
 	}

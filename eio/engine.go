@@ -161,7 +161,7 @@ func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
 func (h *httpConn) serve(req *http1.Request, q query, rest []byte) {
 	s := h.home.find(q.sid)
 	if s != nil {
-		s.tick()
+		s.punctual()
 	}
 	switch {
 	case s == nil || s.core.state == StateClosed:
@@ -211,7 +211,8 @@ func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
 	}
 	s.polling = new(pollingSide)
 	if j, ok := http1.QueryValue(req.RawQuery, "j"); ok {
-		s.polling.jsonp, s.polling.callback = true, string(j)
+		callback := string(j)
+		s.polling.callback = &callback
 	}
 	h.beginAnswer(req)
 	if cookie := h.home.srv.cfg.Cookie; cookie != nil {

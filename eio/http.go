@@ -303,6 +303,10 @@ type httpTimer httpConn
 
 func (t *httpTimer) Expired(*loop.Timer) {
 	h := (*httpConn)(t)
+	if h.phase == httpIdle && h.c.Blocked() && h.c.Idle() < h.home.srv.cfg.SlowTimeout {
+		h.home.loop.Arm(&h.timer, h.home.srv.cfg.SlowTimeout) // it is still taking the answer
+		return
+	}
 	if h.phase == httpGone || h.phase == httpIdle && h.in == nil {
 		h.c.Close()
 		return

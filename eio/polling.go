@@ -42,7 +42,7 @@ var okBody = []byte("ok")
 // of it is left, and the answer waits.
 func (s *Session) posted(body []byte) (done bool) {
 	side := s.polling
-	if side.jsonp {
+	if side.callback != nil {
 		payload, ok := jsonpPayload(body)
 		if !ok {
 			s.core.postRefused()

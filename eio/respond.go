@@ -106,8 +106,8 @@ func (h *httpConn) composePackets(s *Session, packets []*Packet) *loop.Frame {
 	body := loop.NewFrame()
 	body.B = slices.Grow(body.B, s.core.form.payloadSize(packets))
 	body.B = s.core.form.appendPayload(body.B, packets)
-	if s.polling.jsonp {
-		body.B = engineio.AppendJSONP(nil, s.polling.callback, body.B)
+	if callback := s.polling.callback; callback != nil {
+		body.B = engineio.AppendJSONP(nil, *callback, body.B)
 	}
 	body, encoding := h.compressBody(s, packets, body)
 	h.callHooks()

@@ -107,6 +107,7 @@ func (srv *Server) shard(l *loop.Loop) *shard {
 		sh.yielding.timer.Init(&sh.yielding)
 		sh.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
 		p.Store(sh)
+		l.OnFull(sh.relieve)
 	}
 	return sh
 }

@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"math"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -24,10 +25,10 @@ type Session struct {
 	ws        *wsConn      // the current WebSocket; nil over polling
 	polling   *pollingSide // nil over WebSocket
 	request   atomic.Pointer[Request]
-	webSocket atomic.Bool // what the core says, for other goroutines
-	pauses    pauseReason // why nothing is taken from the peer
-	known     bool        // Admit was called
-	counted   bool        // among what holds unfinished messages
+	shown     atomic.Uint32 // for other goroutines: see publish
+	pauses    pauseReason   // why nothing is taken from the peer
+	known     bool          // Admit was called
+	counted   bool          // among what holds unfinished messages
 	timer     loop.Timer
 	name      *string // the sid that GenerateID gave; else nil
 	id        sessionID
@@ -38,11 +39,12 @@ type Session struct {
 // pollingSide is what only a session over polling needs.
 type pollingSide struct {
 	get, post   *httpConn   // the parked GET, the POST in progress
+	answered    *httpConn   // the last GET that was answered
 	probe       *wsConn     // the WebSocket that may replace polling
-	callback    string      // the index of the JSONP callback
+	callback    *string     // the index of the JSONP callback; nil without JSONP
 	left        *loop.Frame // of the body of the POST in progress; nil when nothing waits
 	line        *line       // nil until a request was announced
-	jsonp       bool        // payloads are wrapped in scripts
+	unseen      bool        // idle was not asked since a GET was answered
 	octets      bool        // the POST in progress has the binary payload of protocol 3
 	flushPosted bool
 }
@@ -61,7 +63,7 @@ func (s *Session) Protocol() int { return form{v3: s.core.form.v3}.protocol() }
 // Transport is the current transport, "polling" or "websocket". Safe for
 // concurrent use.
 func (s *Session) Transport() string {
-	if s.webSocket.Load() {
+	if s.shown.Load()&onWebSocket != 0 {
 		return webSocket
 	}
 	return polling
@@ -117,9 +119,9 @@ func (s *Session) SizeOf(p *Packet) int {
 }
 
 // MakeRoom reports whether a message of n packets with size bytes in all can be
-// sent without passing Config.MaxQueued; if it can't, [Session.Send] ends the
-// session unless it is one packet and nothing waits. Before it gives up it drops messages that wait and may be dropped
-// ([Packet.SetDroppable]), the oldest first; dropped is their number.
+// sent without passing Config.MaxQueued. What waits is offered to the peer first.
+// If that does not suffice, messages that wait and may be dropped
+// ([Packet.SetDroppable]) are, the oldest first; dropped is their number.
 func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	switch {
 	case s.core.state != StateOpen:
@@ -127,7 +129,22 @@ func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	case s.core.webSocket:
 		return s.ws.c.MakeRoom(size+n*headroom, n)
 	default:
-		return s.core.makeRoom(s.maxQueued(), size, n)
+		return s.core.makeRoom(s, s.maxQueued(), size, n)
+	}
+}
+
+// Admits judges a message of several packets as a whole before it is sent: one with
+// head bytes, as SizeOf says, and n more with rest bytes. It reports false when so
+// much is too much for the peer: then the session is ended as by Send, and nothing
+// must be sent of it.
+func (s *Session) Admits(head, rest, n int) bool {
+	switch {
+	case s.core.state != StateOpen:
+		return true // Send drops it
+	case s.core.webSocket:
+		return s.ws.c.Admit(head+headroom, rest+n*headroom, n)
+	default:
+		return s.core.admit(s, head, rest, n)
 	}
 }
 
@@ -178,8 +195,16 @@ type sessionTimer Session
 
 func (t *sessionTimer) Expired(*loop.Timer) { (*Session)(t).tick() }
 
-// tick does what is due. A request does it too before it is judged, so that the
-// clock decides and not the precision of the timer.
+// punctual is tick before a request of the session is served, so that the clock
+// decides and not the precision of the timer. When the loop is late the request
+// may have come in time, and the timer decides when all was read that has come.
+func (s *Session) punctual() {
+	if !s.home.loop.Late(s.core.deadline()) {
+		s.tick()
+	}
+}
+
+// tick does what is due.
 func (s *Session) tick() {
 	if at := s.core.deadline(); due(at, s.now()) {
 		s.core.tick(s, s.home.srv.timing, s.now())
@@ -215,9 +240,13 @@ func (s *Session) wantFlush() {
 }
 
 func (s *Session) answerPoll(packets []*Packet) {
-	get := s.polling.get
-	s.polling.get = nil
+	side := s.polling
+	get := side.get
+	side.get, side.answered, side.unseen = nil, get, true
 	get.answerGet(s, packets)
+	if len(s.home.waiters) > 0 && len(s.core.queue()) == 0 {
+		s.home.settle(s, math.MaxInt)
+	}
 }
 
 func (s *Session) dropPost() {
@@ -226,12 +255,27 @@ func (s *Session) dropPost() {
 	post.destroy()
 }
 
-func (s *Session) sendWebSocket(p *Packet) { s.ws.c.Send(s.ws.frame(p)) }
+func (s *Session) sendWebSocket(p *Packet) bool {
+	c := s.ws.c
+	crowded := c.Send(s.ws.frame(p))
+	if c.Blocked() {
+		s.publish(c.Queued())
+	}
+	return crowded
+}
 
-func (s *Session) closeWebSocket() {
-	if s.ws != nil { // nil when the WebSocket is what ended the session
-		s.ws.close(0)
-		s.ws = nil
+func (s *Session) closeWebSocket(slow bool) {
+	w := s.ws
+	switch s.ws = nil; {
+	case w == nil: // the WebSocket is what ended the session
+	case !slow:
+		w.close(0)
+	case w.c.Idle() >= stalled:
+		w.s = nil
+		w.c.Close()
+	default:
+		w.s = nil
+		w.c.Overflow()
 	}
 }
 
@@ -250,9 +294,13 @@ func (s *Session) closeProbe() {
 func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
 	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
-	s.webSocket.Store(true)
+	s.publish(0)
 	s.dropLine()
 	s.polling = nil
+	for _, w := range s.home.waiters[s] {
+		w.position = math.MaxInt // until remark knows it
+		s.home.loop.PostFunc(s.remark)
+	}
 	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
 		_ = s.home.srv.hooks.await("Config.OnUpgrade", func() { hook(s) })
@@ -272,12 +320,19 @@ type endTask struct {
 
 func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 
-func (s *Session) ended(reason Reason, err error) {
+func (s *Session) ended() {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
 	s.dropLine()
 	s.dropLeft()
+	s.publish(0)
 	s.unaccount()
+}
+
+func (s *Session) over(reason Reason, err error) {
+	if len(s.home.waiters) > 0 {
+		s.home.abandon(s)
+	}
 	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)
 }

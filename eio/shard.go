@@ -14,11 +14,12 @@ type shard struct {
 	ids           idSource
 	receiving     receiving
 	yielding      yielding
-	limits        wsframe.Limits // of all WebSockets
-	deflateLimits wsframe.Limits // of those that deflate
-	slots         []*Session     // by the slot number in the sid
-	free          []uint32       // slots that are empty
-	req           http1.Request  // the request being parsed; valid until the next head
+	limits        wsframe.Limits              // of all WebSockets
+	deflateLimits wsframe.Limits              // of those that deflate
+	slots         []*Session                  // by the slot number in the sid
+	free          []uint32                    // slots that are empty
+	req           http1.Request               // the request being parsed; valid until the next head
+	waiters       map[*Session][]*flushWaiter // of Session.Flush
 	announcements announcements
 }
 

@@ -102,7 +102,7 @@ func (w *wsConn) open(r *Request, sid string, f *loop.Frame) {
 	w.s = s
 	s.ws = w
 	s.core.webSocket = true
-	s.webSocket.Store(true)
+	s.publish(0)
 	for _, p := range s.openPackets(nil) {
 		frame := w.frame(p)
 		f.B = append(f.B, frame.B[frame.Start:]...)

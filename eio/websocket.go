@@ -2,6 +2,7 @@ package eio
 
 import (
 	"errors"
+	"math"
 	"unicode/utf8"
 
 	"github.com/sioserver/sioserver/eio/deflate"
@@ -216,8 +217,31 @@ func (w *wsConn) send(appendFrame func(dst, payload []byte) []byte, payload []by
 	w.c.Send(f)
 }
 
-// Flushed has nothing to do: Writable is asked when it matters.
-func (w *wsConn) Flushed(*loop.Conn) {}
+// Flushed tells those who wait for it: the peer has got everything.
+func (w *wsConn) Flushed(*loop.Conn) {
+	s := w.s
+	if s == nil || s.ws != w {
+		return
+	}
+	if s.Unsent() != 0 {
+		s.publish(0)
+	}
+	if len(w.home.waiters) > 0 {
+		w.home.settle(s, math.MaxInt)
+	}
+}
+
+// Blocked notes what the peer has not taken yet.
+func (w *wsConn) Blocked(c *loop.Conn) {
+	s := w.s
+	if s == nil || s.ws != w {
+		return
+	}
+	s.publish(c.Queued())
+	if len(w.home.waiters) > 0 {
+		w.home.settle(s, c.Taken())
+	}
+}
 
 // Closed tells the session that the connection is gone.
 func (w *wsConn) Closed(_ *loop.Conn, err error) {

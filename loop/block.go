@@ -17,13 +17,7 @@ func (c *Conn) block() {
 	l.blocked[l.notice] = c
 	c.out.notice = l.notice
 	c.flags |= isBlocked | isWatched
-	c.holdQueued(c.out.queued)
-}
-
-// holdQueued counts n bytes that wait for a peer which does not read.
-func (c *Conn) holdQueued(n int) {
-	c.out.held += n
-	c.loop.Hold(n)
+	c.account()
 }
 
 // unblock forgets the notice that c waits for.
@@ -31,7 +25,8 @@ func (c *Conn) unblock() {
 	if c.flags&isBlocked != 0 {
 		delete(c.loop.blocked, c.out.notice)
 		c.flags &^= isBlocked
-		c.holdQueued(-c.out.held)
+		c.loop.HoldQueued(-c.out.counted)
+		c.out.counted = 0
 	}
 }
 

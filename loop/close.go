@@ -12,6 +12,7 @@ import (
 type parting struct {
 	c      *Conn
 	err    error
+	rest   bool // what is queued is still to be written
 	to     *Loop
 	ticket *ticket
 }
@@ -21,13 +22,18 @@ type parting struct {
 // end.
 const maxIgnored = 16 << 20
 
+// lingerLife is how long what is queued is written after the end to a peer that
+// takes it.
+const lingerLife = 30 * time.Second
+
 // linger is the deadline of CloseAfterFlush.
 type linger struct {
 	Timer
 	c       *Conn
 	d       time.Duration
-	queued  int // when it was last armed
-	ignored int // bytes read since CloseAfterFlush
+	queued  int   // when it was last armed
+	until   int64 // when it must end, whatever the peer takes
+	ignored int   // bytes read since CloseAfterFlush
 }
 
 // ignore takes n bytes that the peer has sent too late. A peer that floods is no
@@ -41,9 +47,10 @@ func (g *linger) ignore(n int) {
 // Expired closes the connection although the peer has not, unless the peer is
 // still taking what is queued.
 func (g *linger) Expired(*Timer) {
-	if n := g.c.Queued(); 0 < n && n < g.queued {
+	left := time.Duration(g.until - g.c.loop.Now())
+	if n := g.c.Queued(); 0 < n && n < g.queued && left > 0 {
 		g.queued = n
-		g.c.loop.Arm(&g.Timer, g.d)
+		g.c.loop.Arm(&g.Timer, min(g.d, left))
 		return
 	}
 	g.c.closeWith(nil)
@@ -56,7 +63,8 @@ func (c *Conn) Close() { c.closeWith(nil) }
 // CloseAfterFlush writes what is queued, then ends the sending half of the
 // connection, so that the peer sees the end, and closes c when the peer has
 // closed its half too, or d from now; d starts anew when it ends while the peer
-// is still taking what is queued. Until then what the peer sends is read and
+// is still taking what is queued, but not for longer than half a minute in all, or
+// d if that is longer. Until then what the peer sends is read and
 // ignored: to close over unread bytes would reset the connection, and the peer
 // could lose what it was sent last. After 16 MiB it is not read any more, as by
 // Pause. Later calls of Send are discarded, no Data
@@ -67,7 +75,7 @@ func (c *Conn) CloseAfterFlush(d time.Duration) {
 		return
 	}
 	c.flags |= lingers
-	c.linger = &linger{c: c, d: d, queued: c.Queued()}
+	c.linger = &linger{c: c, d: d, queued: c.Queued(), until: c.loop.Now() + int64(max(d, lingerLife))}
 	c.linger.Init(c.linger)
 	c.loop.Arm(&c.linger.Timer, d)
 	c.dropHeld()
@@ -126,6 +134,8 @@ func (l *Loop) part(only *Conn) {
 		switch {
 		case p.ticket != nil:
 			l.depart(p)
+		case p.rest:
+			l.leaveRest(p.c, p.err)
 		default:
 			l.forget(p.c)
 			p.c.wire().Close(p.c.sock)
@@ -160,6 +170,7 @@ func (l *Loop) lost(c *Conn, err error) {
 		c.discard()
 	} else {
 		err = l.overtaken(c, err)
+		c.discard()
 	}
 	l.forget(c)
 	l.gone(c, err)

@@ -10,7 +10,9 @@ import (
 
 const (
 	defaultMaxQueued = 16 << 20
-	maxLoops         = 1024
+	// defaultMaxQueuedTotal is a gigabyte where an int holds more.
+	defaultMaxQueuedTotal = 1 << 30
+	maxLoops              = 1024
 )
 
 // Config is what Listen and Start need. With its zero value Listen listens on a
@@ -26,9 +28,15 @@ type Config struct {
 	// RLIMIT_NOFILE sets, which always holds.
 	MaxConnections int
 	// MaxQueued is the number of bytes that may wait in one connection's
-	// outbox before it is closed with ErrOverflow; 0 means 16 MiB. One frame
-	// alone may be larger.
+	// outbox before Conn.Send reports it; 0 means 16 MiB. When HardBound times as
+	// many are behind the first frame, which may have any size, the connection is
+	// closed with ErrOverflow.
 	MaxQueued int
+	// MaxQueuedTotal is the number of bytes that may wait for all peers that
+	// don't take them, before the functions of Loop.OnFull are called; 0 means
+	// 1 GiB. Each loop has its equal share. A frame counts for each
+	// connection that it waits in.
+	MaxQueuedTotal int
 	// Logger receives panics at error level and the transport's diagnostics at
 	// debug level; nil means slog.Default().
 	Logger *slog.Logger
@@ -45,6 +53,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"Loops", c.Loops, maxLoops},
 		{"MaxConnections", c.MaxConnections, 1 << 30},
 		{"MaxQueued", c.MaxQueued, 1 << 40},
+		{"MaxQueuedTotal", c.MaxQueuedTotal, 1 << 50},
 		{"SocketRecvBuffer", c.SocketRecvBuffer, 1 << 30},
 		{"SocketSendBuffer", c.SocketSendBuffer, 1 << 30},
 	} {
@@ -57,6 +66,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxQueued == 0 {
 		c.MaxQueued = defaultMaxQueued
+	}
+	if c.MaxQueuedTotal == 0 {
+		c.MaxQueuedTotal = defaultMaxQueuedTotal
 	}
 	c.Logger = safelog.Wrap(c.Logger)
 	return c, nil

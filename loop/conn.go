@@ -24,6 +24,13 @@ type Handler interface {
 	Closed(c *Conn, err error)
 }
 
+// BlockedHandler is a Handler that wants to know what the kernel refuses.
+type BlockedHandler interface {
+	// Blocked tells that the kernel did not take everything that was sent:
+	// Queued bytes are left.
+	Blocked(c *Conn)
+}
+
 type connFlags uint16
 
 const (

@@ -15,8 +15,10 @@
 // A loop works in bursts: something happened (bytes arrived, a connection was
 // opened or lost, the mailbox was woken), callbacks run, and then the burst is
 // ended: due timers fire, the mailbox is drained, queued frames are written,
-// deferred closes are carried out. Nothing is written and no connection is
-// closed while a callback is on the stack.
+// deferred closes are carried out. No connection is closed while a callback is on
+// the stack, and nothing is written, with one exception: before what is queued
+// would pass Config.MaxQueued, Send, Admit and MakeRoom offer it to the kernel at
+// once. Flushed and Blocked are called at the end of the burst all the same.
 //
 // Bytes in: gnet reads into the loop's shared buffer and the Handler gets that
 // very buffer. Bytes out: Conn.Send queues a reference to a Frame. When the

@@ -14,8 +14,8 @@ import (
 type Driver struct{ l *Loop }
 
 // NewDriver returns a loop over be.
-func NewDriver(index int, be backend.Backend, log *slog.Logger, maxQueued int) Driver {
-	return Driver{newLoop(index, be, log, maxQueued)}
+func NewDriver(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) Driver {
+	return Driver{newLoop(index, be, log, maxQueued, share)}
 }
 
 // Loop returns the driven loop.

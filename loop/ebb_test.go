@@ -9,8 +9,8 @@ import (
 // clockSink is a sink with a clock that the test sets.
 type clockSink struct {
 	sink
-	now  int64
-	full bool // takes nothing
+	now, alarm int64
+	full       bool // takes nothing
 }
 
 func (s *clockSink) Send(fd int, b []byte) (int, error) {
@@ -30,8 +30,8 @@ func (s *clockSink) Sendv(fd int, bufs [][]byte) (int, error) {
 func (s *clockSink) Watch(int, uint32, bool) error { return nil }
 func (s *clockSink) Unwatch(int)                   {}
 
-func (s *clockSink) Now() int64     { return s.now }
-func (s *clockSink) SetTimer(int64) {}
+func (s *clockSink) Now() int64        { return s.now }
+func (s *clockSink) SetTimer(at int64) { s.alarm = at }
 
 // tide is a loop with connections that come and go.
 type tide struct {
@@ -43,7 +43,7 @@ type tide struct {
 
 func newTide() *tide {
 	td := &tide{be: &clockSink{now: 1}}
-	td.loop = newLoop(0, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued)
+	td.loop = newLoop(0, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 	td.loop.ebb.reclaim = func() { td.reclaimed++ }
 	td.loop.bytes.reclaim = td.loop.ebb.reclaim
 	return td
@@ -61,9 +61,15 @@ func (td *tide) to(n int) {
 	}
 }
 
-// wait lets time pass.
+// wait lets time pass; the loop wakes when it has asked to.
 func (td *tide) wait(d time.Duration) {
-	td.be.now += int64(d)
+	end := td.be.now + int64(d)
+	for at := td.be.alarm; at != 0 && at < end; at = td.be.alarm {
+		td.be.now, td.be.alarm = max(at, td.be.now), 0
+		tick{}.Run(td.loop)
+		td.loop.turn()
+	}
+	td.be.now = end
 	td.loop.turn()
 }
 
@@ -201,8 +207,8 @@ func TestUnreadOutboxesAreHeld(t *testing.T) {
 	td.be.full = true
 	send(1000)
 	send(500)
-	if n := td.loop.bytes.n; n != 1500 {
-		t.Fatalf("%d bytes are held, want 1500", n)
+	if n := td.loop.bytes.n; n != 1500+2*frameCost {
+		t.Fatalf("%d bytes are held, want 1500 and two frames", n)
 	}
 	td.be.full = false
 	writable(c.out.notice).Run(td.loop)

@@ -4,8 +4,8 @@ import "errors"
 
 // Errors that Handler.Closed, Listen, Adopt and Shutdown report.
 var (
-	// ErrOverflow closes a connection whose queued bytes passed
-	// Config.MaxQueued.
+	// ErrOverflow closes a connection whose peer is too slow: see
+	// Conn.Overflow.
 	ErrOverflow = errors.New("loop: outbound queue overflow")
 	// ErrPanic closes a connection whose callback panicked, or ended its goroutine.
 	ErrPanic = errors.New("loop: callback panicked")

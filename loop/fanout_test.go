@@ -29,8 +29,9 @@ func (s *sink) Sendv(fd int, bufs [][]byte) (n int, err error) {
 	return n, nil
 }
 
-func (s *sink) Wake()      {}
-func (s *sink) Now() int64 { return 1 }
+func (s *sink) Wake()        {}
+func (s *sink) Unread() bool { return false }
+func (s *sink) Now() int64   { return 1 }
 
 type sinkSocket int
 
@@ -62,7 +63,7 @@ func openSink(l *Loop, i int) *Conn {
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, size := range []int{100, 2 * joinLimit} {
 		be := &sink{}
-		l := newLoop(0, be, slog.New(slog.DiscardHandler), defaultMaxQueued)
+		l := newLoop(0, be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 		f := &fanOut{frame: NewFrame()}
 		f.frame.B = append(f.frame.B, make([]byte, size)...)
 		for i := range 100 {

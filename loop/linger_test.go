@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,5 +116,34 @@ func TestFloodAfterTheEndIsNotRead(t *testing.T) {
 	loops.Advance(2 * time.Second)
 	if closed != nil || !c.Closed() {
 		t.Errorf("closed with %v", closed)
+	}
+}
+
+// TestLingeringEndsThoughThePeerTakesALittle has a peer that takes a byte every four
+// seconds of what was queued before CloseAfterFlush.
+func TestLingeringEndsThoughThePeerTakesALittle(t *testing.T) {
+	lt := looptest.New(t)
+	r := &recorder{}
+	peer := lt.Connect(r.accept)
+	peer.Block()
+	lt.Loop().PostFunc(func() {
+		r.conn.Send(frame(strings.Repeat("x", 1000)))
+		r.conn.CloseAfterFlush(5 * time.Second)
+	})
+	lt.Run()
+	took := time.Duration(0)
+	for ; !peer.Closed(); took += 4 * time.Second {
+		if took > 40*time.Second {
+			t.Fatal("the connection is still there after 40 s")
+		}
+		peer.Unblock()
+		peer.BlockAfter(1)
+		lt.Advance(4 * time.Second)
+	}
+	if took < 24*time.Second {
+		t.Errorf("it was closed after %v though the peer took something", took)
+	}
+	if s := lt.Stats(); s.Discarded != 1 {
+		t.Errorf("%d frames were discarded", s.Discarded)
 	}
 }

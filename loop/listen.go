@@ -85,7 +85,7 @@ func newEngine(cfg Config) (*Engine, error) {
 	for i := range cfg.Loops {
 		r := &reactor{e: e}
 		r.rest.visit() // until all loops are bound
-		r.loop = newLoop(i, r, cfg.Logger, cfg.MaxQueued)
+		r.loop = newLoop(i, r, cfg.Logger, cfg.MaxQueued, max(cfg.MaxQueuedTotal/cfg.Loops, 1))
 		e.reactor = append(e.reactor, r)
 		e.loops = append(e.loops, r.loop)
 	}

@@ -28,6 +28,7 @@ type Loop struct {
 	now     int64  // 0 until Now is asked for in this burst
 	alarm   int64  // when the backend's timer goes off; 0 when it is not set
 	wheel   wheel
+	lag     lag
 	ebb     ebb              // of connections
 	bytes   ebb              // of what Hold tells
 	dirty   []*Conn          // have frames to write
@@ -37,6 +38,7 @@ type Loop struct {
 	spare   []*outbox
 	scratch []byte   // where small frames are joined
 	iov     [][]byte // one send's pieces
+	waiting waiting  // for peers that don't take it
 	idle    chan<- struct{}
 	relays  map[*relay]struct{} // the connections that are not the backend's
 	stands  []*stand            // for Contain; as many as calls were nested
@@ -45,8 +47,8 @@ type Loop struct {
 	draining atomic.Bool  // their ends matter
 }
 
-func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued int) *Loop {
-	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued}
+func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) *Loop {
+	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
 	l.ebb.init(l, ebbPeak)
 	l.bytes.init(l, ebbBytes)
 	return l
@@ -113,7 +115,7 @@ func (l *Loop) turn() {
 // leave ends the burst and arranges a turn for what is left to do.
 func (l *Loop) leave() {
 	l.setTimer()
-	rest := len(l.dirty) > 0 || len(l.parting) > 0
+	rest := len(l.dirty) > 0 || len(l.parting) > 0 || l.lag.since != 0 && l.be.Unread()
 	if l.idle != nil && !rest && len(l.blocked) == 0 && l.writers.Load() == 0 {
 		close(l.idle)
 		l.idle = nil

@@ -16,10 +16,15 @@ type outbox struct {
 	head   int
 	sent   int    // bytes of frames[head] that the kernel has
 	queued int    // bytes in all frames that the kernel has not
-	held   int    // what Hold was told of them, while blocked
 	groups int    // messages in frames that may be dropped, a half sent one included
 	notice uint32 // the pending writability notice, when blocked
-	first  [4]*Frame
+
+	refused bool  // the kernel was offered what is queued and took not all
+	taken   int   // bytes that the kernel took since the outbox is borrowed
+	took    int64 // when it last took some, or the outbox was borrowed
+	counted int   // what the loop counts of it: see Conn.account
+
+	first [4]*Frame
 }
 
 func (o *outbox) push(f *Frame) {
@@ -77,6 +82,7 @@ func (o *outbox) shed(want int) (dropped int) {
 // advance forgets n bytes that the kernel took and releases finished frames.
 func (o *outbox) advance(n int) {
 	o.queued -= n
+	o.taken += n
 	n += o.sent
 	for o.head < len(o.frames) {
 		f := o.frames[o.head]
@@ -101,6 +107,7 @@ func (o *outbox) clear() {
 	}
 	clear(o.frames)
 	o.frames, o.head, o.sent, o.queued, o.groups = o.frames[:0], 0, 0, 0, 0
+	o.refused, o.taken = false, 0
 }
 
 func (l *Loop) takeOutbox() *outbox {

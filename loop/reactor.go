@@ -156,6 +156,10 @@ func (r *reactor) summon() {
 	}
 }
 
+// Unread asks gnet's epoll instance. Where that is not known there may always be
+// events.
+func (r *reactor) Unread() bool { return r.rest.file == nil || r.rest.ready() }
+
 func (r *reactor) Now() int64 { return int64(time.Since(epoch)) }
 
 // epoch is a little in the past, so that Now is positive from the start.

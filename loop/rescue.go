@@ -78,6 +78,17 @@ func (l *Loop) callFlushed(c *Conn) {
 	finished = true
 }
 
+func (l *Loop) callBlocked(c *Conn) {
+	h, ok := c.handler.(BlockedHandler)
+	if !ok || c.flags&parts != 0 {
+		return
+	}
+	finished := false
+	defer l.rescue(c, "BlockedHandler.Blocked", &finished)
+	h.Blocked(c)
+	finished = true
+}
+
 func (l *Loop) callClosed(h Handler, c *Conn, err error) {
 	finished := false
 	defer l.rescue(nil, "Handler.Closed", &finished)

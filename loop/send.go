@@ -16,61 +16,55 @@ const (
 	// shedPart is the part of Config.MaxQueued that is made free at once, so that
 	// the queue is not searched for every message.
 	shedPart = 8
+	// HardBound is how many times Config.MaxQueued may wait for a peer that is
+	// still reading.
+	HardBound = 4
 )
 
 // Send queues f, whose reference passes to c, and writes it when the burst
-// ends, together with what else is sent to c by then. If the bytes that are
-// queued already and f exceed Config.MaxQueued, c is closed with ErrOverflow.
-// After Close, CloseAfterFlush or MoveTo frames are released and counted as
-// discarded.
-func (c *Conn) Send(f *Frame) {
+// ends, together with what else is sent to c by then. Before the bytes that are
+// queued already and f pass Config.MaxQueued, the kernel is offered what is
+// queued. Send reports true if they pass it all the same: then the caller
+// decides how long the peer may take nothing. If what is behind the first frame
+// passes HardBound times as much, c is closed: see Overflow. After Close,
+// CloseAfterFlush or MoveTo frames are released and counted as discarded.
+func (c *Conn) Send(f *Frame) (crowded bool) {
 	size := len(f.payload())
 	if c.flags&(parts|lingers) != 0 || size == 0 {
 		if size > 0 {
 			c.loop.counters.discarded.Add(1)
 		}
 		f.Release()
-		return
+		return false
+	}
+	if (c.out != nil || c.frame != nil) && c.weight()+size > c.loop.maxQueued {
+		if crowded = !c.fits(size, size); crowded && c.overflows(size, size) {
+			c.loop.counters.discarded.Add(1)
+			f.Release()
+			c.Overflow()
+			return true
+		}
 	}
 	switch {
 	case c.out != nil:
-		if c.overflows(size) {
-			f.Release()
-			return
-		}
 		c.out.push(f)
-		if c.flags&isBlocked != 0 {
-			c.holdQueued(size)
-		}
+		c.account()
 	case c.frame != nil:
-		if c.overflows(size) {
-			f.Release()
-			return
-		}
 		c.makeOutbox()
 		c.out.push(f)
 	default:
 		c.frame = f
 	}
 	c.setDirty()
+	return crowded
 }
 
 // makeOutbox puts the only queued frame into an outbox.
 func (c *Conn) makeOutbox() {
 	c.out = c.loop.takeOutbox()
+	c.out.took = c.loop.Now()
 	c.out.push(c.frame)
 	c.frame = nil
-}
-
-// overflows closes c when size more bytes are too much.
-func (c *Conn) overflows(size int) bool {
-	if c.weight()+size <= c.loop.maxQueued {
-		return false
-	}
-	c.loop.counters.overflows.Add(1)
-	c.loop.counters.discarded.Add(1)
-	c.closeWith(ErrOverflow)
-	return true
 }
 
 // weight is what is queued as it counts against Config.MaxQueued.
@@ -90,6 +84,9 @@ func (c *Conn) weight() int {
 // the queue free; dropped is their number.
 func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
 	excess := c.weight() + size + n*frameCost - c.loop.maxQueued
+	if excess > 0 && c.weight() > 0 && c.offer() {
+		excess = c.weight() + size + n*frameCost - c.loop.maxQueued
+	}
 	if excess <= 0 {
 		return 0, true
 	}
@@ -101,6 +98,7 @@ func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
 	}
 	before := c.out.weight()
 	dropped = c.out.shed(excess + c.loop.maxQueued/shedPart)
+	c.account()
 	return dropped, before-c.out.weight() >= excess
 }
 
@@ -153,6 +151,7 @@ func (c *Conn) write() {
 		c.closeWith(err)
 	case !empty:
 		c.block()
+		c.loop.callBlocked(c)
 	case c.flags&lingers != 0:
 		c.shut()
 	default:
@@ -175,6 +174,9 @@ func (c *Conn) push() (empty bool, err error) {
 		c.out.advance(n)
 		return false, err
 	}
+	if c.out != nil {
+		c.out.refused = false
+	}
 	for budget := flushBudget; c.out != nil && budget > 0; {
 		pieces, size := l.gather(c.out)
 		n, err := 0, error(nil)
@@ -183,7 +185,10 @@ func (c *Conn) push() (empty bool, err error) {
 		} else {
 			n, err = l.sendv(c, pieces)
 		}
-		c.out.advance(n)
+		if n > 0 {
+			c.out.advance(n)
+			c.out.took = l.Now()
+		}
 		budget -= n
 		if n < size || err != nil {
 			return false, err

@@ -7,9 +7,9 @@ type Stats struct {
 	Connections int64 // open now
 	Accepted    int64 // ever opened, adopted and moved ones included
 	Rejected    int64 // closed on arrival: over a limit, or stopping
-	Overflows   int64 // closed because Config.MaxQueued was passed
+	Overflows   int64 // given up because their peers were too slow: see Conn.Overflow
 	Panics      int64 // callbacks and tasks that ended by a panic or Goexit
-	Discarded   int64 // frames sent to closed connections, or queued when one closed
+	Discarded   int64 // frames and packets sent to closed connections, or queued when one closed
 	LostMoves   int64 // connections lost on the way to another loop
 	Sends       int64 // send system calls
 	BytesIn     int64

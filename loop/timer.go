@@ -61,6 +61,9 @@ func (l *Loop) expire() {
 		return
 	}
 	now := l.Now() >> tickShift
+	if tick := l.wheel.next(); tick > now || l.lags(tick, now) {
+		return
+	}
 	for {
 		t := l.wheel.pop(now)
 		if t == nil {
@@ -77,7 +80,11 @@ func (l *Loop) setTimer() {
 	if l.wheel.count == 0 {
 		return
 	}
-	if at := l.wheel.next() << tickShift; l.alarm == 0 || at < l.alarm {
+	at := l.wheel.next() << tickShift
+	if l.lag.since != 0 {
+		at = l.Now() + int64(lagGrace)/8
+	}
+	if l.alarm == 0 || at < l.alarm {
 		l.alarm = at
 		l.be.SetTimer(at)
 	}

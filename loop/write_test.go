@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest"
@@ -140,11 +141,11 @@ func TestOutboxKeepsTheStream(t *testing.T) {
 }
 
 // TestMakeRoomDropsWithinBurst pins that also what waits for the end of its burst
-// may be dropped, be it one frame alone.
+// may be dropped, be it one frame alone, when the peer does not take it.
 func TestMakeRoomDropsWithinBurst(t *testing.T) {
 	for _, frames := range []int{1, 2} {
 		lt := looptest.New(t, looptest.WithMaxQueued(4096))
-		c := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) {
+		peer := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) {
 			for range frames {
 				f := frame(bytes.Repeat([]byte("x"), 2500/frames))
 				f.Group = 1
@@ -155,10 +156,31 @@ func TestMakeRoomDropsWithinBurst(t *testing.T) {
 			}
 			c.Send(frame("new"))
 		}}).accept)
-		c.Feed([]byte("x"))
-		if got := string(c.Sent()); got != "new" {
+		peer.Block()
+		peer.Feed([]byte("x"))
+		peer.Unblock()
+		lt.Run()
+		if got := string(peer.Sent()); got != "new" {
 			t.Errorf("%d bytes were sent", len(got))
 		}
+	}
+}
+
+// TestMakeRoomOffersFirst: nothing is dropped for want of room when the peer reads.
+func TestMakeRoomOffersFirst(t *testing.T) {
+	lt := looptest.New(t, looptest.WithMaxQueued(4096))
+	peer := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) {
+		f := frame(bytes.Repeat([]byte("x"), 2500))
+		f.Group = 1
+		c.Send(f)
+		if dropped, ok := c.MakeRoom(2500, 1); dropped != 0 || !ok {
+			t.Errorf("%d were dropped, room: %v", dropped, ok)
+		}
+		c.Send(frame("new"))
+	}}).accept)
+	peer.Feed([]byte("x"))
+	if got := len(peer.Sent()); got != 2503 {
+		t.Errorf("%d bytes were sent", got)
 	}
 }
 
@@ -186,22 +208,151 @@ func TestOverflowClosesOnlyTheSlowReader(t *testing.T) {
 	slow, fast := &recorder{}, &recorder{}
 	slowPeer, fastPeer := lt.Connect(slow.accept), lt.Connect(fast.accept)
 	slowPeer.Block()
+	most := 0
 	for range 20 {
 		lt.Loop().PostFunc(func() {
-			f := frame(strings.Repeat("x", 100))
+			f := frame(strings.Repeat("x", 300))
 			slow.conn.Send(f.Retain())
 			fast.conn.Send(f)
+			most = max(most, slow.conn.Weight())
 		})
 		lt.Run()
 	}
-	if !errors.Is(slow.err, loop.ErrOverflow) || slow.closes != 1 || !slowPeer.Closed() {
+	if !errors.Is(slow.err, loop.ErrOverflow) || slow.closes != 1 {
 		t.Fatalf("slow reader: closed %d times with %v", slow.closes, slow.err)
 	}
-	if got := len(fastPeer.Sent()); got != 2000 || fast.closes != 0 {
+	if most > loop.HardBound*1000+300 || most < loop.HardBound*1000-500 { // the first does not count
+		t.Fatalf("%d bytes waited", most)
+	}
+	lt.Advance(6 * time.Second) // the peer might have taken the rest
+	if !slowPeer.Closed() {
+		t.Fatal("the slow reader's connection is still there")
+	}
+	if got := len(fastPeer.Sent()); got != 20*300 || fast.closes != 0 {
 		t.Fatalf("fast reader got %d bytes, closed %d times", got, fast.closes)
 	}
 	if s := lt.Stats(); s.Overflows != 1 || s.Discarded != 20 || s.Connections != 1 {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// TestSendOffersFirst has more sent in one burst than may wait to a peer that
+// reads: the kernel is asked before the bound is judged, and all arrives in order.
+func TestSendOffersFirst(t *testing.T) {
+	lt := looptest.New(t, looptest.WithMaxQueued(1000))
+	r := &recorder{}
+	peer := lt.Connect(r.accept)
+	want := ""
+	lt.Loop().PostFunc(func() {
+		for i := range 100 {
+			text := strings.Repeat(string(rune('a'+i%26)), 150)
+			want += text
+			if r.conn.Send(frame(text)) {
+				t.Errorf("frame %d: crowded", i)
+			}
+		}
+	})
+	lt.Run()
+	if got := string(peer.Sent()); got != want || r.closes != 0 {
+		t.Fatalf("%d of %d bytes arrived, closed %d times", len(got), len(want), r.closes)
+	}
+}
+
+// TestOverflowDeliversWhatWasQueued: a connection that is given up while its peer
+// reads slowly still writes what it had queued, and nothing else.
+func TestOverflowDeliversWhatWasQueued(t *testing.T) {
+	lt := looptest.New(t, looptest.WithMaxQueued(1000))
+	r := &recorder{}
+	peer := lt.Connect(r.accept)
+	peer.BlockAfter(50)
+	want := ""
+	for i := 0; r.closes == 0; i++ {
+		text := strings.Repeat(string(rune('a'+i)), 300)
+		lt.Loop().PostFunc(func() { r.conn.Send(frame(text)) })
+		if lt.Run(); r.closes == 0 {
+			want += text
+		}
+	}
+	lt.Loop().PostFunc(func() { r.conn.Send(frame("late")) })
+	got := string(peer.Sent())
+	for len(got) < len(want) && !peer.SentEOF() {
+		peer.Unblock()
+		peer.BlockAfter(500)
+		lt.Advance(3 * time.Second)
+		got += string(peer.Sent())
+	}
+	if got != want || !peer.SentEOF() || r.closes != 1 {
+		t.Fatalf("%d of %d bytes arrived, end %v, closed %d times", len(got), len(want), peer.SentEOF(), r.closes)
+	}
+	lt.Advance(10 * time.Second)
+	if !peer.Closed() {
+		t.Fatal("the connection is still there")
+	}
+}
+
+// TestOverflowEndsInTime has a peer that takes a little all the time.
+func TestOverflowEndsInTime(t *testing.T) {
+	lt := looptest.New(t, looptest.WithMaxQueued(1000))
+	r := &recorder{}
+	peer := lt.Connect(r.accept)
+	peer.Block()
+	for r.closes == 0 {
+		lt.Loop().PostFunc(func() { r.conn.Send(frame(strings.Repeat("x", 300))) })
+		lt.Run()
+	}
+	for i := 0; !peer.Closed(); i++ {
+		if i == 36 {
+			t.Fatal("the connection is still there after 36 s")
+		}
+		peer.Unblock()
+		peer.BlockAfter(1)
+		lt.Advance(time.Second)
+	}
+}
+
+// TestTotalOfWhatWaits counts what blocked connections have queued, and only that.
+func TestTotalOfWhatWaits(t *testing.T) {
+	lt := looptest.New(t, looptest.WithMaxQueuedTotal(10_000))
+	l := lt.Loop()
+	rs, peers := [3]recorder{}, [3]*looptest.Conn{}
+	for i := range rs {
+		peers[i] = lt.Connect(rs[i].accept)
+	}
+	full := 0
+	lt.Loop().PostFunc(func() { l.OnFull(func() { full++ }) })
+	send := func(i, n int) {
+		l.PostFunc(func() { rs[i].conn.Send(frame(strings.Repeat("x", n))) })
+		lt.Run()
+	}
+	excess := func() (n int) {
+		l.PostFunc(func() { n = l.Excess() })
+		lt.Run()
+		return n
+	}
+	send(0, 20_000)
+	if n := excess(); n != -10_000 || full != 0 {
+		t.Fatalf("excess %d with a peer that reads, full %d times", n, full)
+	}
+	peers[1].Block()
+	peers[2].BlockAfter(1000)
+	send(1, 4000)
+	send(2, 2000)
+	if n := excess(); n != 4000+2000-1000+2*128-10_000 {
+		t.Fatalf("excess %d", n)
+	}
+	send(1, 5000)
+	if n := excess(); n <= 0 || full != 1 {
+		t.Fatalf("excess %d, full %d times", n, full)
+	}
+	send(1, 1000)
+	if full != 2 {
+		t.Fatalf("full %d times", full)
+	}
+	peers[1].Unblock()
+	peers[2].PeerClose()
+	lt.Run()
+	if n := excess(); n != -10_000 {
+		t.Fatalf("excess %d when nothing waits", n)
 	}
 }
 

@@ -164,6 +164,9 @@ func (t *castTask) Run(*loop.Loop) {
 	var room [64]*Socket
 	for batch := t.cast.Next(room[:0]); len(batch) > 0; batch = t.cast.Next(room[:0]) {
 		for _, s := range batch {
+			if s.holds && !t.message.awaited && s.hold(t.message, t.volatile) {
+				continue
+			}
 			if s.deliver(t.message, t.volatile) && t.acks != nil {
 				t.acks.asked(s)
 			}

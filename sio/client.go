@@ -62,6 +62,7 @@ func (c *client) forget(s *Socket) {
 	if s.gone {
 		return
 	}
+	s.dropHeld()
 	s.gone = true
 	if s == &c.main {
 		c.hasMain = false
@@ -132,6 +133,9 @@ func (c *client) shut(cause error) {
 func (c *client) end(cause error, discard bool) {
 	p := c.part()
 	p.cause = cause
+	if !discard {
+		c.sendHeld()
+	}
 	c.Session.Close(discard)
 	p.cause = nil
 }

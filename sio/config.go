@@ -49,12 +49,24 @@ type Config struct {
 	// 256 MiB if that is not set. Who holds more than others waits, and clients that
 	// have joined no namespace go first: see [eio.Config].
 	MaxReceiving int64
-	// MaxQueued is how many bytes may wait for a client that does not read them; 16
-	// MiB when 0. Each packet counts for 128 bytes more, over polling for 256. Beyond it
-	// SlowConsumer decides. One packet alone may be larger.
+	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each packet
+	// counts for 128 bytes more, over polling for 256. Before it is passed, what waits
+	// is offered to the client: a parked poll is answered, a WebSocket written to. When
+	// it is passed all the same, SlowConsumer decides. One packet alone may be larger.
 	MaxQueued int
-	// SlowConsumer is what happens then: the connection is closed unless another
-	// policy is chosen.
+	// SlowTimeout is how long a client for which more than MaxQueued waits may take
+	// nothing before it is too slow; PingTimeout when 0. It takes something when the
+	// kernel gets rid of bytes on their way to it, or it fetches an answer. One that
+	// does has up to four times MaxQueued, behind the first packet that waits.
+	SlowTimeout time.Duration
+	// MaxQueuedTotal bounds what waits for all clients that don't read at the moment;
+	// 1 GiB when 0. A packet counts for each client that it waits for, and each loop
+	// has its equal share. When it is passed, the clients with the largest backlogs
+	// are disconnected as too slow until an eighth of the share is free: first of
+	// those that have taken nothing for a second, then of all.
+	MaxQueuedTotal int
+	// SlowConsumer is what happens to a client that is too slow: its connection is
+	// closed unless another policy is chosen.
 	SlowConsumer SlowPolicy
 	// OnSlowConsumer is told what was done. It runs on the loop and must not block.
 	OnSlowConsumer func(SlowEvent)
@@ -250,6 +262,12 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20
 	}
+	if cfg.SlowTimeout != 0 && cfg.SlowTimeout < time.Millisecond {
+		return fmt.Errorf("sio: Config.SlowTimeout is %v; it must be at least 1ms, or 0 for PingTimeout", cfg.SlowTimeout)
+	}
+	if cfg.MaxQueuedTotal < 0 || int64(cfg.MaxQueuedTotal) > 1<<50 {
+		return fmt.Errorf("sio: Config.MaxQueuedTotal is %d; it must be between 1 and 1<<50, or 0 for 1 GiB", cfg.MaxQueuedTotal)
+	}
 	if cfg.SlowConsumer > SlowDropOldest {
 		return fmt.Errorf("sio: Config.SlowConsumer is %v; it must be SlowDisconnect, SlowDropNewest or SlowDropOldest", cfg.SlowConsumer)
 	}
@@ -314,6 +332,7 @@ func (cfg *Config) engine() eio.Config {
 		UpgradeTimeout:    cfg.UpgradeTimeout,
 		MaxHTTPBufferSize: cfg.MaxHTTPBufferSize,
 		MaxQueued:         cfg.MaxQueued,
+		SlowTimeout:       cfg.SlowTimeout,
 		MaxSessions:       cfg.MaxSessions,
 		MaxReceiving:      cfg.MaxReceiving,
 		Loops:             cfg.Loops,

@@ -47,4 +47,9 @@ type closeTask struct {
 	discard bool
 }
 
-func (t *closeTask) Run(*loop.Loop) { t.c.Session.Close(t.discard) }
+func (t *closeTask) Run(*loop.Loop) {
+	if !t.discard {
+		(*client)(t.c).sendHeld()
+	}
+	t.c.Session.Close(t.discard)
+}

@@ -295,6 +295,9 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	m.release()
 	s.logConnected()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 {
+		if s.state.Load() == stateConnected {
+			s.beginGreeting()
+		}
 		s.enqueue((*connectionJob)(k), true)
 	} else {
 		s.settled()
@@ -343,6 +346,7 @@ func (k *connectionJob) drop(*Socket) {}
 
 func (k *connectionJob) run(s *Socket) {
 	defer s.settled()
+	defer s.endGreeting()
 	inTurn(k.connection, func(h func(*Socket)) { s.ns.srv.runConnection(s, h) })
 }
 

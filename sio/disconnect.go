@@ -30,6 +30,7 @@ func (s *Socket) sayGoodbye() {
 	if s.gone {
 		return
 	}
+	s.unhold()
 	m := s.ns.srv.disconnectMessage(s.ns.name)
 	m.send(s.client)
 	m.release()

@@ -120,8 +120,9 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 
 // post hands m, whose reference it takes over, to the socket's loop.
 func (o SocketEmitter) post(m message) error {
-	m.mark(o.socket.ns.srv, o.plain, o.volatile)
-	return o.socket.post(m, o.volatile)
+	s := o.socket
+	m.mark(s.ns.srv, o.plain, o.volatile)
+	return s.post(m, o.volatile)
 }
 
 func checkEvent(event string) error {
@@ -153,6 +154,7 @@ func (s *Socket) sendAck(id uint64, used *atomic.Bool, args []any) error {
 
 // post hands m, whose reference it takes over, to the socket's loop.
 func (s *Socket) post(m message, volatile bool) error {
+	s.greetTo(greetOwes)
 	t := emitTasks.Get().(*emitTask)
 	*t = emitTask{socket: s, message: m, volatile: volatile}
 	if !s.client.Loop().Post(t) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"strings"
 	"testing/fstest"
@@ -206,6 +207,39 @@ func ExampleInline() {
 	defer server.Close()
 	visit(server, 1, `420["ping",1,2]`)
 	// Output: 430[2]
+}
+
+// A handler sends a file in pieces, as fast as the client reads it. Without Flush a
+// large one would wait in memory, and beyond Config.MaxQueued the client would be
+// taken for one that reads too slowly.
+func ExampleSocket_Flush() {
+	server := serveExample(func(server *sio.Server) {
+		sio.On(server, "download", func(ctx context.Context, s *sio.Socket, name string) error {
+			file := strings.NewReader("what is called " + name) // your program: os.Open
+			for piece := make([]byte, 8); ; {
+				n, err := file.Read(piece)
+				if err == io.EOF {
+					return s.Emit("end", name)
+				}
+				if err != nil {
+					return err
+				}
+				if err := s.Emit("piece", string(piece[:n])); err != nil {
+					return err
+				}
+				if err := s.Flush(ctx); err != nil {
+					return err
+				}
+			}
+		})
+	})
+	defer server.Close()
+	visit(server, 4, `42["download","a.txt"]`)
+	// Output:
+	// 42["piece","what is "]
+	// 42["piece","called a"]
+	// 42["piece",".txt"]
+	// 42["end","a.txt"]
 }
 
 func ExampleSocket_Disconnect() {

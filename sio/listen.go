@@ -86,6 +86,7 @@ func (srv *Server) loopConfig(addr string) loop.Config {
 		Loops:          srv.cfg.Loops,
 		MaxConnections: srv.cfg.MaxConnections,
 		MaxQueued:      srv.cfg.MaxQueued,
+		MaxQueuedTotal: srv.cfg.MaxQueuedTotal,
 		Logger:         srv.cfg.Logger,
 	}
 }
@@ -149,6 +150,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, other := range attached {
 		err = cmp.Or(err, other.Shutdown(ctx))
 	}
+	srv.sendHeld()
 	srv.eio.Close()
 	switch {
 	case engine == nil:

@@ -156,12 +156,28 @@ func (m message) release() {
 	}
 }
 
-// send hands the message to the client's session, on its loop.
+// send hands the message to the client's session, on its loop: all of it, or
+// nothing.
 func (m message) send(c *client) {
-	c.Session.Send(m.head)
+	if len(m.attachments) > 0 && !m.admitted(c) {
+		return
+	}
+	if !c.Session.Send(m.head) {
+		c.Loop().Discard(1 + len(m.attachments))
+		return
+	}
 	for _, p := range m.attachments {
 		c.Session.Send(p)
 	}
+}
+
+// admitted reports whether the client's session takes all of the message.
+func (m message) admitted(c *client) bool {
+	rest := 0
+	for _, p := range m.attachments {
+		rest += c.SizeOf(p)
+	}
+	return c.Admits(c.SizeOf(m.head), rest, len(m.attachments))
 }
 
 // deliver sends a message to the socket's client, on its loop, unless the

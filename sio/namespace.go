@@ -99,6 +99,17 @@ func (ns *Namespace) Use(middleware func(s *Socket) error) {
 
 // OnConnection adds a handler for sockets that have connected. It runs on the
 // socket's queue, before the handlers of the socket's events.
+//
+// While the connection handlers of a socket run, broadcasts to it are held, and sent
+// in order when all have returned. What is emitted to the socket itself
+// ([Socket.Emit]), acknowledgements, and broadcasts that ask for some go out at once,
+// whichever goroutine sends them. So a handler can join a room and emit a state, and
+// the updates that are broadcast to the room follow it; what the handler itself
+// broadcasts to its socket follows too. Volatile broadcasts are dropped meanwhile.
+// Holding ends early, and what is held is sent, 2 seconds after the connection, when
+// 256 packets or 1 MiB (or [Config.MaxQueued], if that is less) are held for the
+// socket, or when [Config.MaxQueuedTotal] is reached. With
+// [Config.ConnectionStateRecovery] nothing is held.
 func (ns *Namespace) OnConnection(h func(s *Socket)) {
 	ns.updateHooks(func(k *hooks) { k.connection = with(k.connection, h) })
 }

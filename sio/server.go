@@ -54,7 +54,8 @@ type part struct {
 	scratch *Event // for inline handlers; nil while in use
 	event   Event  // what scratch points to
 	counts  counters
-	cause   error // of the close that is under way; nil for none
+	held    map[*Socket]*held // what is held for sockets
+	cause   error             // of the close that is under way; nil for none
 
 	unjoined unjoined
 	backlog  backlog

@@ -3,23 +3,27 @@ package sio
 import "fmt"
 
 // SlowPolicy says what happens when a client reads more slowly than it is sent
-// to, so that [Config.MaxQueued] is about to be passed.
+// to, so that [Config.MaxQueued] is about to be passed although what waits was
+// offered to it.
 type SlowPolicy uint8
 
 const (
-	// SlowDisconnect closes the client's connection with the reason [SlowConsumer]. It
-	// is the default: the client notices and can come back.
+	// SlowDisconnect closes the client's connection with the reason [SlowConsumer] when
+	// the client takes nothing for [Config.SlowTimeout] while more than MaxQueued waits,
+	// or four times as much is about to wait. What waits is still delivered if the
+	// client takes it now, for half a minute at most. It is the default: the client
+	// notices and can come back.
 	SlowDisconnect SlowPolicy = iota
 	// SlowDropNewest drops the event that does not fit. Events and answers that
 	// somebody waits for are never dropped, neither are the engine's own packets: a
-	// sixteenth of MaxQueued is kept for them, and when that does not suffice the
-	// connection is closed. It can't be combined with [Config.ConnectionStateRecovery],
+	// sixteenth of MaxQueued is kept for them, and when that does not suffice they go
+	// by SlowDisconnect. It can't be combined with [Config.ConnectionStateRecovery],
 	// as the client could never tell what it has missed.
 	SlowDropNewest
 	// SlowDropOldest lets volatile events wait instead of dropping them at once, and
 	// drops those that have waited longest when others need the place. When that does
-	// not suffice a volatile event is dropped, and for any other the connection is
-	// closed. Events that ask for an acknowledgement don't wait.
+	// not suffice a volatile event is dropped, and any other goes by SlowDisconnect.
+	// Events that ask for an acknowledgement don't wait.
 	SlowDropOldest
 )
 
@@ -78,7 +82,7 @@ func (s *Socket) fits(m message, volatile bool) bool {
 			srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropOldest, Dropped: dropped, Queued: s.client.Queued()})
 		}
 		if ok || must {
-			return true // where there is no room the engine closes the connection
+			return true // where there is no room the engine watches the client
 		}
 	}
 	s.client.part().counts.droppedNewest.Add(1)

@@ -3,16 +3,23 @@ package sio
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-const slowQueue = 16 << 10
+const (
+	slowQueue   = 16 << 10
+	slowTotal   = 6 * slowQueue
+	slowTimeout = 4 * time.Second
+)
 
 // slowClient is a client in memory that reads nothing until it is asked to.
 type slowClient struct {
@@ -25,26 +32,42 @@ type slowClient struct {
 	told   []SlowEvent
 	most   int // bytes that waited at any time
 	gone   chan Reason
+	joined chan *Socket
 }
 
 // newSlowClient connects one; query is added to that of a WebSocket.
 func newSlowClient(t *testing.T, policy SlowPolicy, polling bool, query ...string) *slowClient {
-	f := &slowClient{t: t, gone: make(chan Reason, 1), lt: looptest.New(t, looptest.WithMaxQueued(slowQueue))}
+	f := &slowClient{
+		t: t, gone: make(chan Reason, 10), joined: make(chan *Socket, 1),
+		lt: looptest.New(t, looptest.WithMaxQueued(slowQueue), looptest.WithMaxQueuedTotal(slowTotal)),
+	}
 	var err error
 	f.Server, err = New(Config{
-		Loops: 1, MaxQueued: slowQueue, SlowConsumer: policy, Logger: slog.New(slog.DiscardHandler),
+		Loops: 1, MaxQueued: slowQueue, SlowTimeout: slowTimeout, SlowConsumer: policy, Logger: slog.New(slog.DiscardHandler),
 		OnSlowConsumer: func(e SlowEvent) { f.told = append(f.told, e) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	joined := make(chan *Socket, 1)
 	f.OnConnection(func(s *Socket) {
-		joined <- s
+		f.joined <- s
 		s.client.Loop().PostFunc(func() {}) // wakes RunUntil
 	})
 	f.OnDisconnect(func(s *Socket, r Reason) { f.gone <- r })
+	f.connect(polling, query...)
+	return f
+}
+
+// another connects another client to the server of f.
+func (f *slowClient) another(polling bool) *slowClient {
+	c := *f
+	c.sid = ""
+	c.connect(polling)
+	return &c
+}
+
+func (f *slowClient) connect(polling bool, query ...string) {
 	f.conn = f.lt.Connect(f.eio.Accept)
 	if polling {
 		f.request("GET", "")
@@ -57,18 +80,32 @@ func newSlowClient(t *testing.T, policy SlowPolicy, polling bool, query ...strin
 	}
 	f.lt.RunUntil(func() bool {
 		select {
-		case f.socket = <-joined:
+		case f.socket = <-f.joined:
 			return true
 		default:
 			return false
 		}
 	})
 	f.lt.Run()
+	for f.Stats().HandlersRunning > 0 {
+		runtime.Gosched() // what is emitted until then is held
+	}
 	f.read() // the CONNECT packet
 	if !polling {
 		f.conn.Block()
 	}
-	return f
+}
+
+// readSome lets the client read a little, over polling all that waits.
+func (f *slowClient) readSome() {
+	if f.sid != "" {
+		f.read()
+		return
+	}
+	f.conn.Unblock()
+	f.conn.BlockAfter(slowQueue)
+	f.lt.Run()
+	f.conn.Sent()
 }
 
 func (f *slowClient) request(method, body string) {
@@ -144,20 +181,155 @@ func eachTransport(t *testing.T, run func(t *testing.T, polling bool)) {
 func TestSlowDisconnect(t *testing.T) {
 	eachTransport(t, func(t *testing.T, polling bool) {
 		f := newSlowClient(t, SlowDisconnect, polling)
-		for n := range 20 {
-			f.emit(n, false)
+		n := 0
+		for ; f.socket.Connected() && n < 100; n++ {
+			f.emit(3*n+1, false) // text alone
 		}
+		want := n - 1 // the last did not fit
 		if r := <-f.gone; r != SlowConsumer {
 			t.Errorf("the reason is %q", r)
 		}
-		if f.most > slowQueue || f.most < slowQueue/2 {
+		if f.most > loop.HardBound*slowQueue+2000 || f.most < loop.HardBound*slowQueue*3/4 {
 			t.Errorf("%d bytes waited", f.most)
+		}
+		// What was queued before can still be read.
+		got := f.numbers(f.read())
+		for polling && len(got) < want && len(got)%16 == 0 { // an answer has MaxQueued at most
+			got = append(got, f.numbers(f.read())...)
+		}
+		if len(got) != want || got[want-1] != 3*want-2 {
+			t.Errorf("%v were read, want %d", got, want)
+		}
+		if polling {
+			f.request("GET", "") // ends the session
 		}
 		if st := f.Stats(); st.SlowDisconnects != 1 || st.SlowDroppedNewest+st.SlowDroppedOldest != 0 || st.Clients != 0 {
 			t.Errorf("%+v", st)
 		}
 		if len(f.told) != 1 || f.told[0].Did != SlowDisconnect || f.told[0].Conn != f.socket.Conn() {
 			t.Errorf("told %+v", f.told)
+		}
+	})
+}
+
+// TestSlowBinaryIsWhole: where a binary event does not fit, nothing of it is sent,
+// and all of it is counted, as is what is never read.
+func TestSlowBinaryIsWhole(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDisconnect, polling)
+		n := 0
+		for ; f.socket.Connected() && n < 100; n++ {
+			f.emit(3*n, false)
+		}
+		if d := f.lt.Stats().Discarded; d != 2 {
+			t.Errorf("%d packets were discarded, want 2", d)
+		}
+		messages := f.read()
+		want := int64(2)
+		if polling {
+			want += int64(2*(n-1) - len(messages)) // an answer does not have them all
+		} else if got := f.numbers(messages); len(got) != n-1 {
+			t.Errorf("%v were read, want %d", got, n-1)
+		}
+		f.lt.Advance(time.Minute)
+		if d := f.lt.Stats().Discarded; d != want {
+			t.Errorf("%d packets were discarded, want %d", d, want)
+		}
+	})
+}
+
+// TestSlowStalled: a client that takes nothing while more than MaxQueued waits is
+// disconnected when SlowTimeout is over, and one that does is not.
+func TestSlowStalled(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		for _, reads := range []bool{false, true} {
+			f := newSlowClient(t, SlowDisconnect, polling)
+			n := 0
+			fill := func() {
+				for ; f.socket.client.Queued() < 3*slowQueue/2; n++ {
+					f.emit(n, false)
+				}
+			}
+			fill()
+			for range 5 {
+				f.lt.Advance(slowTimeout * 3 / 4)
+				if reads {
+					f.readSome()
+					fill()
+				}
+			}
+			if f.socket.Connected() != reads {
+				t.Errorf("reads %v: connected %v", reads, f.socket.Connected())
+			}
+			if st := f.Stats(); (st.SlowDisconnects == 1) == reads || len(f.told) != int(st.SlowDisconnects) {
+				t.Errorf("reads %v: %+v, told %v", reads, st, f.told)
+			}
+			if !reads {
+				if r := <-f.gone; r != SlowConsumer {
+					t.Errorf("the reason is %q", r)
+				}
+			}
+		}
+	})
+}
+
+// TestSlowBurst: what is emitted in one burst to a client that reads may be more
+// than MaxQueued, and arrives by any policy.
+func TestSlowBurst(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		for policy := SlowDisconnect; policy <= SlowDropOldest; policy++ {
+			f := newSlowClient(t, policy, polling)
+			f.conn.Unblock()
+			if polling {
+				f.request("GET", "")
+			}
+			const events = 22 // over polling half are in the answer
+			f.socket.client.Loop().PostFunc(func() {
+				for n := range events {
+					if err := f.To(f.socket.ID()).Emit("e", n, strings.Repeat("x", 1000)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			f.lt.Run()
+			var got []int
+			if polling {
+				_, body, _ := strings.Cut(string(f.conn.Sent()), "\r\n\r\n")
+				got = f.numbers(strings.Split(body, "\x1e"))
+			}
+			got = append(got, f.numbers(f.read())...)
+			if len(got) != events || !slices.IsSorted(got) || len(f.told) != 0 {
+				t.Errorf("%v: %v were read, told %+v", policy, got, f.told)
+			}
+		}
+	})
+}
+
+// TestSlowTotal: when too much waits for all, the clients with the largest backlogs
+// that read nothing are disconnected, until an eighth is free.
+func TestSlowTotal(t *testing.T) {
+	eachTransport(t, func(t *testing.T, polling bool) {
+		f := newSlowClient(t, SlowDisconnect, polling)
+		var others []*slowClient
+		for range 9 {
+			others = append(others, f.another(polling))
+		}
+		// Clients with 1 to 10 KB, the first of which has the largest backlog.
+		for i, c := range append([]*slowClient{f}, others...) {
+			for n := range 10 - i {
+				c.emit(n, false)
+			}
+		}
+		f.lt.Advance(2 * time.Second)
+		if st := f.Stats(); st.SlowDisconnects != 0 {
+			t.Fatalf("%+v", st)
+		}
+		for n := range 30 {
+			others[8].emit(n, false)
+		}
+		if st := f.Stats(); st.SlowDisconnects != 1 || f.socket.Connected() == others[8].socket.Connected() {
+			t.Errorf("%d were disconnected, the largest is connected: %v, the fastest growing: %v",
+				st.SlowDisconnects, f.socket.Connected(), others[8].socket.Connected())
 		}
 	})
 }
@@ -269,14 +441,14 @@ func TestSlowDropOldestGivesUp(t *testing.T) {
 		if st := f.Stats(); st.SlowDroppedNewest == 0 || st.SlowDisconnects != 0 {
 			t.Errorf("%+v", st)
 		}
-		for range 10 {
+		for range 60 {
 			f.emit(n, false)
 			n++
 		}
 		if r := <-f.gone; r != SlowConsumer {
 			t.Errorf("the reason is %q", r)
 		}
-		if f.most > slowQueue {
+		if f.most > loop.HardBound*slowQueue+2000 {
 			t.Errorf("%d bytes waited", f.most)
 		}
 	})

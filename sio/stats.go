@@ -43,6 +43,9 @@ type Stats struct {
 	// PacketsOut is what was handed to sessions: events and acknowledgements, each
 	// recipient of a broadcast counted.
 	PacketsOut uint64
+	// Held is how many broadcasts wait for the end of their recipients' connection
+	// handlers, each recipient counted: see [Namespace.OnConnection].
+	Held int
 	// VolatileDropped is how many volatile packets met a connection that was not writable.
 	VolatileDropped uint64
 	// SlowDisconnects is how many connections were closed because their clients read
@@ -87,6 +90,7 @@ type counters struct {
 	connectTimeouts, overflows, pauses, crowded   atomic.Uint64
 	unjoinedEvicted                               atomic.Uint64
 	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
+	held                                          atomic.Int64
 }
 
 // Stats returns the server's figures. Each is exact; together they are not of
@@ -122,6 +126,7 @@ func (srv *Server) Stats() Stats {
 		st.PendingStranded += srv.parts[i].backlog.stranded.load().jobs()
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
+		st.Held += int(c.held.Load())
 		st.PacketsOut += c.packetsOut.Load()
 		st.VolatileDropped += c.volatileDropped.Load()
 		st.SlowDisconnects += c.slowClosed.Load()

@@ -278,6 +278,9 @@ func (m *member) Unwatch(fd int) {
 	}
 }
 
+// Unread implements the backend.
+func (m *member) Unread() bool { return m.unread }
+
 // Close implements the backend.
 func (m *member) Close(s backend.Socket) {
 	c := s.(*Conn)

@@ -38,7 +38,8 @@ type member struct {
 	mu   sync.Mutex
 	wake bool
 
-	alarm int64 // 0 when not set
+	alarm  int64 // 0 when not set
+	unread bool
 }
 
 // Option changes what New makes.
@@ -47,6 +48,7 @@ type Option func(*options)
 type options struct {
 	loops     int
 	maxQueued int
+	total     int
 	log       *slog.Logger
 }
 
@@ -56,20 +58,23 @@ func WithLoops(n int) Option { return func(o *options) { o.loops = n } }
 // WithMaxQueued sets loop.Config.MaxQueued; the default is 16 MiB.
 func WithMaxQueued(n int) Option { return func(o *options) { o.maxQueued = n } }
 
+// WithMaxQueuedTotal sets loop.Config.MaxQueuedTotal; the default is 1 GiB.
+func WithMaxQueuedTotal(n int) Option { return func(o *options) { o.total = n } }
+
 // WithLogger sets the loops' logger; the default discards.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 
 // New returns loops that end with the test.
 func New(tb testing.TB, opts ...Option) *Loops {
 	tb.Helper()
-	o := options{loops: 1, maxQueued: 16 << 20, log: slog.New(slog.DiscardHandler)}
+	o := options{loops: 1, maxQueued: 16 << 20, total: 1 << 30, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	ls := &Loops{tb: tb, now: start, woken: make(chan struct{}, 1), conns: make(map[int]*Conn)}
 	for i := range o.loops {
 		m := &member{Loops: ls}
-		m.driver = loop.NewDriver(i, m, o.log, o.maxQueued)
+		m.driver = loop.NewDriver(i, m, o.log, o.maxQueued, o.total/o.loops)
 		ls.members = append(ls.members, m)
 	}
 	tb.Cleanup(func() {
@@ -91,6 +96,13 @@ func (ls *Loops) Loops() []*loop.Loop {
 	}
 	return all
 }
+
+// Stop moves the clock as if the process were stopped meanwhile: no loop runs.
+func (ls *Loops) Stop(d time.Duration) { ls.now += int64(d) }
+
+// SetUnread says whether the first loop's kernel has events that the loop was
+// not told of.
+func (ls *Loops) SetUnread(on bool) { ls.members[0].unread = on }
 
 // Stats sums up the loops' counters.
 func (ls *Loops) Stats() loop.Stats {

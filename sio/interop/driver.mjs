@@ -1,8 +1,9 @@
 // Real socket.io-client instances, driven and reporting as lines.mjs says. Among a
 // client's options may be the npm packages to use: package is the client itself,
-// parser its parser; answer, what it acknowledges events with, null for never; and
-// over, the client whose connection it shares; flood, how many events "n" it emits at
-// once before it is connected, each with its number and size bytes or characters.
+// parser its parser; answer, what it acknowledges events with, null for never; brief,
+// that it reports the lengths of arguments; over, the client whose connection it
+// shares; flood, how many events "n" it emits at once before it is connected, each with
+// its number and size bytes or characters.
 import { obey, pack, report, unpack } from "./lines.mjs";
 
 const clients = new Map();
@@ -16,7 +17,7 @@ function onAny(socket, listener) {
   socket.onevent = ({ id, data }) => listener(...data, ...(id === undefined ? [] : [socket.ack(id)]));
 }
 
-async function open({ client, url, options: { package: name = "socket.io-client", parser, answer = "answer", over, flood, ...options } = {} }) {
+async function open({ client, url, options: { package: name = "socket.io-client", parser, answer = "answer", brief, over, flood, ...options } = {} }) {
   const { io, default: connect } = await import(name);
   if (parser) options.parser = (await import(parser)).default;
   const socket = over
@@ -35,7 +36,7 @@ async function open({ client, url, options: { package: name = "socket.io-client"
   socket.on("disconnect", (reason) => report(client, "disconnect", { text: reason }));
   onAny(socket, (event, ...args) => {
     const acknowledge = typeof args.at(-1) === "function" ? args.pop() : null;
-    report(client, "event", { text: event, args: pack(args) });
+    report(client, "event", { text: event, args: pack(brief ? args.map((a) => a.length ?? a) : args) });
     if (answer !== null) acknowledge?.(unpack(answer), ...args);
   });
   if (flood) {

@@ -60,6 +60,8 @@ type Backend interface {
 	// taken is called on a goroutine of its own, with the stream or with the
 	// reason why it is lost.
 	Release(s Socket, taken func(net.Conn, error))
+	// Unread reports whether there may be events that the loop was not told of.
+	Unread() bool
 	// Wake makes the loop run a turn soon.
 	Wake()
 	// SetTimer makes the loop run a turn at the given time, replacing the
