@@ -155,6 +155,10 @@ func (e *Event) runAll(own *table, ownRoute *route) (done bool) {
 	if whole {
 		tables[0] = e.table
 	}
+	if !tables[0].first() && !own.first() {
+		e.runRoutes(ownRoute)
+		return done
+	}
 	defer func() {
 		if e.runUse(tables[0], false) && e.runUse(own, false) {
 			e.runRoutes(ownRoute)
@@ -166,23 +170,32 @@ func (e *Event) runAll(own *table, ownRoute *route) (done bool) {
 
 // runRoutes calls the handlers of the event's name.
 func (e *Event) runRoutes(ownRoute *route) {
-	var lists [4][]*handler
-	for i, r := range [...]*route{e.route, ownRoute} {
+	var room [4][]*handler
+	lists := room[:0]
+	add := func(list []*handler) {
+		if len(list) > 0 {
+			lists = append(lists, list)
+		}
+	}
+	for _, r := range [...]*route{e.route, ownRoute} {
 		if r == nil {
 			continue
 		}
 		if !e.begun {
-			lists[2*i] = r.inline
+			add(r.inline)
 		}
-		lists[2*i+1] = r.queued
+		add(r.queued)
 	}
-	inTurn(lists[:], func(list []*handler) {
-		inTurn(list, func(h *handler) {
-			if e.socket.state.Load() == stateConnected {
-				e.socket.ns.srv.runHandler(h, e)
-			}
-		})
-	})
+	inTurn(lists, e.runList)
+}
+
+// runList calls handlers until the socket has ended.
+func (e *Event) runList(list []*handler) { inTurn(list, e.runOne) }
+
+func (e *Event) runOne(h *handler) {
+	if e.socket.state.Load() == stateConnected {
+		e.socket.ns.srv.runHandler(h, e)
+	}
 }
 
 func (e *Event) runAny(t *table) {

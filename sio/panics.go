@@ -132,6 +132,10 @@ func ended(v any) any {
 // inTurn calls call with each of list, also when one of the calls ends the goroutine:
 // then the others happen in a deferred function. They must not panic.
 func inTurn[T any](list []T, call func(T)) {
+	if len(list) == 1 {
+		call(list[0])
+		return
+	}
 	i := 0
 	defer func() {
 		if i < len(list) {

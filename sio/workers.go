@@ -27,7 +27,7 @@ func (w *workers) init(limit int) {
 	w.hand = make(chan *Socket)
 	w.quit = make(chan struct{})
 	w.drained = make(chan struct{}, 1)
-	w.spare = int32(32 * runtime.GOMAXPROCS(0))
+	w.spare = int32(128 * runtime.GOMAXPROCS(0))
 }
 
 // start gives s a worker as soon as there is one; it must have a queue, and none.
