@@ -57,8 +57,8 @@ func (h *hearer) behind() (n int) {
 	return n
 }
 
-// linked is a Streams whose connections pass a link.
-func linked(t testing.TB, addr string, local adapter.Local, cfg redis.StreamsConfig) (adapter.Recoverer, *redis.Streams) {
+// streamsAt is a Streams by way of an address.
+func streamsAt(t testing.TB, addr string, cfg redis.StreamsConfig) *redis.Streams {
 	t.Helper()
 	client := goredis.NewClient(&goredis.Options{Addr: addr})
 	t.Cleanup(func() { client.Close() })
@@ -67,11 +67,16 @@ func linked(t testing.TB, addr string, local adapter.Local, cfg redis.StreamsCon
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// linked is a namespace of such a Streams, which is read from now on.
+func linked(t testing.TB, addr string, local adapter.Local, cfg redis.StreamsConfig) (adapter.Recoverer, *redis.Streams) {
+	t.Helper()
+	s := streamsAt(t, addr, cfg)
 	a := s.Adapter(local).(adapter.Recoverer)
-	t.Cleanup(func() {
-		a.Close()
-		s.Close()
-	})
+	t.Cleanup(func() { a.Close() })
 	wait(t, "the stream is read", func() bool { return s.Stats().Connected })
 	return a, s
 }
