@@ -18,7 +18,8 @@ import (
 )
 
 // Config is what a [Server] is made from. The zero value is the reference
-// server's defaults. It is read once, by NewServer.
+// server's defaults. It is read once, by NewServer. Durations beyond 36 years and
+// sizes beyond 1<<50 bytes count as that.
 //
 // Its functions may panic or end their goroutine (runtime.Goexit): that is logged
 // and counted ([Server.CallbackFailures]). A request that waits for one is then
@@ -39,7 +40,8 @@ type Config struct {
 	// PingInterval is the time from the opening, or from the last pong, to the
 	// next ping; 25 s when 0.
 	PingInterval time.Duration
-	// PingTimeout is how long a peer may take to answer a ping; 20 s when 0.
+	// PingTimeout is how long a peer may take to answer a ping; 20 s when 0. Together
+	// they must be at most 2^31-1 ms, which is how long clients can wait.
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take from the opening of the new
 	// transport to its end; 10 s when 0. A peer that was answered with packets and
@@ -180,6 +182,16 @@ const (
 	webSocket = "websocket"
 )
 
+const (
+	// longest and largest are what greater durations and sizes count as, so that
+	// sums and small multiples of them don't overflow.
+	longest = 1 << 60 // ns, 36 years
+	largest = 1 << 50 // bytes
+	// maxSilence is the longest time that a client's timer can have, 2^31-1 ms: a
+	// longer one would expire at once.
+	maxSilence = math.MaxInt32 * time.Millisecond
+)
+
 func (cfg *Config) withDefaults() error {
 	if cfg.Path == "" {
 		cfg.Path = "/engine.io/"
@@ -205,10 +217,16 @@ func (cfg *Config) withDefaults() error {
 		if *d.value < time.Millisecond {
 			return fmt.Errorf("eio: Config.%s is %v; it must be at least 1ms, or 0 for %v", d.name, *d.value, d.unset)
 		}
+		*d.value = min(*d.value, longest)
+	}
+	if silence := cfg.PingInterval + cfg.PingTimeout; silence > maxSilence {
+		return fmt.Errorf("eio: Config.PingInterval and PingTimeout are %v and %v; together they must be at most %v, as clients' timers can't be longer",
+			cfg.PingInterval, cfg.PingTimeout, maxSilence)
 	}
 	if cfg.DestroyUpgradeTimeout == 0 {
 		cfg.DestroyUpgradeTimeout = time.Second
 	}
+	cfg.DestroyUpgradeTimeout = min(cfg.DestroyUpgradeTimeout, longest)
 	if cfg.HTTPCompression == 0 {
 		cfg.HTTPCompression = defaultThreshold
 	}
@@ -229,6 +247,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxHTTPBufferSize < 0 {
 		return fmt.Errorf("eio: Config.MaxHTTPBufferSize is %d; it must be positive, or 0 for 1000000", cfg.MaxHTTPBufferSize)
 	}
+	cfg.MaxHTTPBufferSize = min(cfg.MaxHTTPBufferSize, largest)
 	if cfg.MaxSessions == 0 {
 		cfg.MaxSessions = 1_000_000
 	}
@@ -241,6 +260,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxReceiving < 0 {
 		return fmt.Errorf("eio: Config.MaxReceiving is %d; it must be positive, or 0 for an eighth of GOMEMLIMIT or 256 MiB", cfg.MaxReceiving)
 	}
+	cfg.MaxReceiving = min(cfg.MaxReceiving, largest)
 	if cfg.Loops == 0 {
 		cfg.Loops = min(runtime.GOMAXPROCS(0), maxLoops)
 	}
@@ -253,6 +273,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxQueued < 0 {
 		return fmt.Errorf("eio: Config.MaxQueued is %d; it must be positive, or 0 for 16 MiB", cfg.MaxQueued)
 	}
+	cfg.MaxQueued = int(min(int64(cfg.MaxQueued), largest))
 	if cfg.MaxCallbacks == 0 {
 		cfg.MaxCallbacks = 1 << 16
 	}
