@@ -76,7 +76,8 @@ type Config struct {
 	// MaxDynamicNamespaces is how many dynamic namespaces (see [Server.OfPattern]) may
 	// exist; 10,000 when 0. At the bound a client that asks for a new one is refused
 	// and counted in [Stats]; those that exist can be joined, and [Server.Of] still
-	// makes some. Each costs about 1,250 bytes with two loops while it is empty.
+	// makes some. Each costs about 1,250 bytes with two loops while it is empty, and
+	// ends then unless KeepEmptyNamespaces is set.
 	MaxDynamicNamespaces int
 	// MaxPending is how many events of one connection may wait for handlers, with its
 	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
@@ -189,10 +190,14 @@ type Config struct {
 	// namespaces.
 	Forwarding *eio.Forwarding
 
-	// CleanupEmptyChildNamespaces forgets a dynamic namespace (see
-	// [Server.OfPattern]) when its last socket leaves or is refused; it is made again
-	// when it is asked for. Until then what is done to it reaches nobody.
-	CleanupEmptyChildNamespaces bool
+	// KeepEmptyNamespaces keeps the dynamic namespaces (see [Server.OfPattern]) that
+	// clients have made. By default one ends with its last socket, whether that leaves
+	// or is refused; with ConnectionStateRecovery it stays as long as a client may come
+	// back. It is made again when it is asked for; what is done to the old one reaches
+	// no socket. One that [Server.Of] has made stays, and so does one that handlers,
+	// middlewares or listeners were added to after the hooks of [Server.OnNamespace]
+	// have returned.
+	KeepEmptyNamespaces bool
 
 	// Parser, when set, is the form of packets instead of the protocol's own: see
 	// [MessagePack].

@@ -26,7 +26,8 @@ type family struct {
 // the handlers and middlewares that the parent has at that moment. What is
 // emitted to the parent reaches the sockets of all children. Parents are asked in
 // the order of their registration, after the namespaces that exist.
-// [Config.MaxDynamicNamespaces] bounds how many clients can make.
+// [Config.MaxDynamicNamespaces] bounds how many clients can make. A child ends with
+// its last socket: see [Config.KeepEmptyNamespaces].
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	return srv.addParent(&family{
 		pattern: pattern,
@@ -98,10 +99,11 @@ func (srv *Server) claimDynamic() bool {
 }
 
 // create returns the namespace called name, made as a child of parent, unless
-// that is nil, when it does not exist. The child is counted by the caller.
-func (srv *Server) create(name string, parent *Namespace) *Namespace {
+// that is nil, when it does not exist. The child is counted by the caller. A mortal
+// one ends with its last socket.
+func (srv *Server) create(name string, parent *Namespace, mortal bool) *Namespace {
 	made := newNamespace(srv, name)
-	made.parent = parent
+	made.parent, made.mortal = parent, mortal
 	complete := false
 	defer func() {
 		if !complete { // the adapter's function or a hook has not returned: what it was to add may be missing
@@ -154,7 +156,6 @@ func (ns *Namespace) attach() {
 // inherit gives a new child what its parent has.
 func (ns *Namespace) inherit() {
 	parent := ns.parent
-	ns.mortal = ns.srv.cfg.CleanupEmptyChildNamespaces
 	ns.table.Store(parent.table.Load())
 	k := *parent.hooks.Load()
 	k.room = slices.Concat(ns.hooks.Load().room, k.room) // its adapter may have added some
@@ -291,7 +292,7 @@ func (t *admitTask) look() *Namespace {
 			return nil
 		case !allowed:
 		case srv.claimDynamic():
-			return srv.create(name, p)
+			return srv.create(name, p, !srv.cfg.KeepEmptyNamespaces)
 		default:
 			t.s.client.part().counts.crowded.Add(1)
 			t.refusal = tooManyDynamic

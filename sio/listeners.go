@@ -8,6 +8,7 @@ package sio
 func (ns *Namespace) edit(change func(t *table)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
+	ns.pinLocked()
 	ns.table.Store(ns.table.Load().edited(change))
 }
 

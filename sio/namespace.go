@@ -30,6 +30,7 @@ type Namespace struct {
 	parent   *Namespace    // nil unless it is a child
 	born     chan struct{} // closed when the hooks of OnNamespace have returned
 	mortal   bool          // it ends with its last socket
+	pinned   bool          // but not while it has what was added later; guarded by mu
 	unopened bool          // it was closed before it was born; set before that
 	users    atomic.Int64  // its sockets, if it is mortal; negative once it has ended
 
@@ -83,6 +84,7 @@ func (ns *Namespace) Server() *Server { return ns.srv }
 func (ns *Namespace) updateHooks(change func(h *hooks)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
+	ns.pinLocked()
 	next := *ns.hooks.Load()
 	change(&next)
 	ns.hooks.Store(&next)

@@ -58,6 +58,7 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visi
 		return nil, ses.socket
 	}
 	lg.lost.remove(ses)
+	lg.ns.depart() // s has arrived
 	ses.socket = s
 	return &visit{session: ses, recovered: true, behind: true, from: pos + 1}, nil
 }

@@ -233,6 +233,7 @@ func (lg *recoveryLog) sweep() {
 	for ses := lg.lost.oldest(); ses != nil && now.Sub(ses.lostAt) > life; ses = lg.lost.oldest() {
 		lg.lost.remove(ses)
 		lg.end(ses)
+		defer lg.ns.depart() // behind OnExpire, without lg.mu
 	}
 	expired := lg.expired
 	lg.expired = nil

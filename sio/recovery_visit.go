@@ -155,10 +155,12 @@ func (lg *recoveryLog) refused(s *Socket) {
 // lose keeps a session for the client's return. lg.mu is held.
 func (lg *recoveryLog) lose(ses *session, data any) {
 	ses.socket, ses.data, ses.lostAt = nil, data, time.Now()
+	lg.ns.arrive() // unless it is closed, it stays for the client's return
 	lg.lost.push(ses)
 	if lg.lost.count > lg.cfg.MaxSessions {
 		oldest := lg.lost.oldest()
 		lg.lost.remove(oldest)
+		lg.ns.depart() // there is another one
 		lg.stats.Evicted++
 		lg.end(oldest)
 	}
