@@ -77,6 +77,13 @@ type Config struct {
 	// come to an end. One message, and of each connection one read of up to 64 KiB,
 	// may be beyond the bound.
 	MaxReceiving int64
+	// MaxHandshakeBytes is how many bytes all sessions together may keep of what their
+	// peers have said: the requests of handshakes until they are discarded, and what
+	// the upper layer counts ([Session.Keep]). Sessions that keep no more than 4 KiB are
+	// left out; the others may each keep as much as is left. An eighth of GOMEMLIMIT
+	// when 0, or 256 MiB if that is not set. A handshake for which there is no room is
+	// refused as at MaxSessions.
+	MaxHandshakeBytes int64
 	// Loops is how many loops the server's connections are on; GOMAXPROCS when 0.
 	Loops int
 	// MaxQueued is how many bytes may wait for a peer that does not take them; 16 MiB
@@ -255,12 +262,19 @@ func (cfg *Config) withDefaults() error {
 		return fmt.Errorf("eio: Config.MaxSessions is %d; it must be positive, or 0 for 1000000", cfg.MaxSessions)
 	}
 	if cfg.MaxReceiving == 0 {
-		cfg.MaxReceiving = defaultReceiving(debug.SetMemoryLimit(-1))
+		cfg.MaxReceiving = memoryPart(debug.SetMemoryLimit(-1))
 	}
 	if cfg.MaxReceiving < 0 {
 		return fmt.Errorf("eio: Config.MaxReceiving is %d; it must be positive, or 0 for an eighth of GOMEMLIMIT or 256 MiB", cfg.MaxReceiving)
 	}
 	cfg.MaxReceiving = min(cfg.MaxReceiving, largest)
+	if cfg.MaxHandshakeBytes == 0 {
+		cfg.MaxHandshakeBytes = memoryPart(debug.SetMemoryLimit(-1))
+	}
+	if cfg.MaxHandshakeBytes < 0 {
+		return fmt.Errorf("eio: Config.MaxHandshakeBytes is %d; it must be positive, or 0 for an eighth of GOMEMLIMIT or 256 MiB", cfg.MaxHandshakeBytes)
+	}
+	cfg.MaxHandshakeBytes = min(cfg.MaxHandshakeBytes, largest)
 	if cfg.Loops == 0 {
 		cfg.Loops = min(runtime.GOMAXPROCS(0), maxLoops)
 	}
@@ -327,9 +341,9 @@ func (cfg *Config) prefix() string {
 	return path + "/"
 }
 
-// defaultReceiving is what MaxReceiving is with a memory limit, math.MaxInt64 for
-// none.
-func defaultReceiving(memoryLimit int64) int64 {
+// memoryPart is what MaxReceiving and MaxHandshakeBytes are with a memory limit,
+// math.MaxInt64 for none.
+func memoryPart(memoryLimit int64) int64 {
 	if memoryLimit == math.MaxInt64 {
 		return 256 << 20
 	}

@@ -49,6 +49,14 @@ type Config struct {
 	// 256 MiB if that is not set. Who holds more than others waits, and clients that
 	// have joined no namespace go first: see [eio.Config].
 	MaxReceiving int64
+	// MaxHandshakeBytes is how many bytes all connections together may keep of what
+	// clients have said: first requests (see DiscardRequest), [Handshake].Auth and data
+	// ([Socket.SetData]); an eighth of GOMEMLIMIT when 0, or 256 MiB if that is not set.
+	// Connections that keep no more than 4 KiB are left out; each of the others may keep
+	// as much as is left, so those that bring little are let in where those that bring
+	// much are not. A connection or a namespace for which there is no room is refused,
+	// and SetData returns [ErrDataSize].
+	MaxHandshakeBytes int64
 	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each packet
 	// counts for 128 bytes more, over polling for 256. Before it is passed, what waits
 	// is offered to the client: a parked poll is answered, a WebSocket written to. When
@@ -340,6 +348,7 @@ func (cfg *Config) engine() eio.Config {
 		SlowTimeout:       cfg.SlowTimeout,
 		MaxSessions:       cfg.MaxSessions,
 		MaxReceiving:      cfg.MaxReceiving,
+		MaxHandshakeBytes: cfg.MaxHandshakeBytes,
 		Loops:             cfg.Loops,
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,

@@ -30,6 +30,9 @@ var (
 	// ErrName: the name of a room, an event or a namespace is not UTF-8, and other servers
 	// or clients would have to be told it. Without an adapter names of rooms are any bytes.
 	ErrName = adapter.ErrName
+	// ErrDataSize: a socket's data is larger than what is left of
+	// [Config.MaxHandshakeBytes].
+	ErrDataSize = errors.New("sio: no room for a socket's data")
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )
