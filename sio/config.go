@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -272,6 +273,7 @@ func (cfg *Config) withDefaults() error {
 	if err := limit("Config.MaxAttachments", &cfg.MaxAttachments, socketio.DefaultMaxAttachments, fmt.Sprint(socketio.DefaultMaxAttachments)); err != nil {
 		return err
 	}
+	cfg.MaxAttachments = min(cfg.MaxAttachments, math.MaxInt32)
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20
 	}
@@ -297,6 +299,8 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxSessions", &cfg.MaxSessions, 1_000_000, "1000000"),
 		limit("Config.MaxUnjoined", &cfg.MaxUnjoined, 1<<15, "32768"),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
+		atMost("Config.MaxQueued", int64(cfg.MaxQueued), 1<<40),
+		atMost("Config.MaxConnections", int64(cfg.MaxConnections), 1<<30),
 		atMost("Config.MaxPending", cfg.MaxPending, maxJobs),
 		atMost("Config.MaxPendingTotal", cfg.MaxPendingTotal, maxJobs),
 		atMost("Config.MaxPendingBytes", cfg.MaxPendingBytes, maxJobBytes),
