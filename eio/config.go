@@ -310,6 +310,16 @@ func (cfg *Config) withDefaults() error {
 			return fmt.Errorf("eio: Config.TrustedProxies has %v; it must be a range of IPv4 or IPv6 addresses", p)
 		}
 	}
+	for i, m := range cfg.Middleware {
+		if m == nil {
+			return fmt.Errorf("eio: Config.Middleware[%d] is nil; it must be a function", i)
+		}
+	}
+	for name, h := range cfg.Static {
+		if h == nil {
+			return fmt.Errorf("eio: Config.Static[%q] is nil; it must be a handler", name)
+		}
+	}
 	if c := cfg.CORS; c != nil {
 		if err := c.check(); err != nil {
 			return err

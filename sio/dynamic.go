@@ -29,6 +29,9 @@ type family struct {
 // [Config.MaxDynamicNamespaces] bounds how many clients can make. A child ends with
 // its last socket: see [Config.KeepEmptyNamespaces].
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	if pattern == nil {
+		panic("sio: OfPattern: the pattern is nil")
+	}
 	return srv.addParent(&family{
 		pattern: pattern,
 		match:   func(name string, _ json.RawMessage) bool { return pattern.MatchString(name) },
@@ -39,6 +42,7 @@ func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 // object that the client has sent along, "{}" when none; read-only. match runs on
 // a goroutine of its own and may block; a panic refuses the client.
 func (srv *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
+	wantHandler("OfFunc", match != nil)
 	return srv.addParent(&family{match: match})
 }
 
@@ -61,6 +65,7 @@ func (srv *Server) addParent(f *family) *Namespace {
 // goroutine that makes the namespace and may block; only clients that want to
 // connect to that namespace wait for it. They are refused if it closes the namespace.
 func (srv *Server) OnNamespace(h func(ns *Namespace)) {
+	wantHandler("OnNamespace", h != nil)
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	hooks := with(*srv.onNamespace.Load(), h)

@@ -191,6 +191,7 @@ func (s *Socket) Rooms() []string {
 // OnDisconnect: see [Namespace.OnDisconnecting]. Handlers added after the
 // disconnection may not be called.
 func (s *Socket) OnDisconnecting(h func(reason Reason)) {
+	wantHandler("OnDisconnecting", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.rareLocked()
@@ -200,6 +201,7 @@ func (s *Socket) OnDisconnecting(h func(reason Reason)) {
 // OnDisconnect adds a handler of this socket alone: see [Namespace.OnDisconnect].
 // Handlers added after the disconnection may not be called.
 func (s *Socket) OnDisconnect(h func(reason Reason)) {
+	wantHandler("OnDisconnect", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.rareLocked()
