@@ -37,7 +37,8 @@ type Server struct {
 
 	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
-	roomHooks tally // hooks of OnRoom that run
+	roomHooks tally      // hooks of OnRoom that run
+	evicting  sync.Mutex // see evict
 
 	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
 	made     int        // parents so far
