@@ -1,4 +1,4 @@
-package redistest
+package slowlink
 
 import (
 	"io"
@@ -27,7 +27,7 @@ func TestLink(t *testing.T) {
 		}
 	}()
 	const speed = 1 << 20
-	l, err := NewLink(server.Addr().String(), speed)
+	l, err := New(server.Addr().String(), speed)
 	if err != nil {
 		t.Fatal(err)
 	}
