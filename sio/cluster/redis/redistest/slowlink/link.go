@@ -22,6 +22,7 @@ type Link struct {
 	target   string
 	there    lane // to the server
 	back     lane
+	ended    chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{} // of both sides; nil when closed
@@ -37,7 +38,7 @@ func New(target string, bytesPerSecond int) (*Link, error) {
 	}
 	l := &Link{
 		Addr: listener.Addr().String(), listener: listener, target: target,
-		conns: make(map[net.Conn]struct{}),
+		conns: make(map[net.Conn]struct{}), ended: make(chan struct{}),
 	}
 	l.SetSpeed(bytesPerSecond)
 	l.served.Go(l.accept)
@@ -65,9 +66,10 @@ func (l *Link) Cut() {
 	}
 }
 
-// Close ends the link and its connections.
+// Close ends the link and its connections. It is called once.
 func (l *Link) Close() error {
 	err := l.listener.Close()
+	close(l.ended)
 	l.mu.Lock()
 	for c := range l.conns {
 		c.Close()
@@ -100,8 +102,8 @@ func (l *Link) serve(client net.Conn) {
 	}
 	defer l.remove(client, server)
 	var answers sync.WaitGroup
-	answers.Go(func() { l.back.copy(client, server) })
-	l.there.copy(server, client)
+	answers.Go(func() { l.back.copy(client, server, l.ended) })
+	l.there.copy(server, client, l.ended)
 	answers.Wait()
 }
 
@@ -165,15 +167,19 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// copy ends both connections when one of them has ended.
-func (w *lane) copy(to, from net.Conn) {
+// copy ends both connections when one of them, or the link, has ended.
+func (w *lane) copy(to, from net.Conn, ended <-chan struct{}) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, buffer)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			time.Sleep(time.Until(w.take(n)))
+			select {
+			case <-time.After(time.Until(w.take(n))):
+			case <-ended:
+				return
+			}
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}

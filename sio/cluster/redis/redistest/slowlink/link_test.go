@@ -65,4 +65,10 @@ func TestLink(t *testing.T) {
 	}
 	defer c.Close()
 	pass(1)
+	// A pause does not outlast the link.
+	const long = time.Hour
+	l.Pause(long)
+	if _, err := c.Write(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 }
