@@ -14,7 +14,7 @@ type Case struct {
 	Name string
 	// Needs are the settings that the case has, of those in Settings.
 	Needs []string
-	nodes int
+	nodes int                     // servers
 	args  func(Settings) []string // added to the servers' command line
 	try   func(*trial) error
 }
@@ -22,6 +22,7 @@ type Case struct {
 // Settings are those of a profile, as profiles/README.md has them.
 type Settings struct {
 	Speed   float64 // of each server's line in each direction, megabytes a second; 0 is no limit
+	Sender  float64 // of the first server's line, if it is not as the others
 	Pace    float64 // at which what is large is emitted; 0 is at once
 	Events  int
 	Bytes   int // of each event, or of each client's data
@@ -97,7 +98,11 @@ func (c Case) Try(ctx context.Context, p *peer.Peer, cores []int, s Settings, pr
 		err = t.count()
 	}
 	if err == nil {
-		t.setSpeed(s.Speed)
+		sender := s.Speed
+		if s.Sender > 0 {
+			sender = s.Sender
+		}
+		t.setSpeed(sender, s.Speed)
 		progress("trying")
 		err = c.try(t)
 	}

@@ -129,9 +129,14 @@ func (c *cluster) dialAll(n *node, count int, auth string) error {
 	return failed
 }
 
-func (c *cluster) setSpeed(megabytes float64) {
-	for _, n := range c.nodes {
-		n.line.SetSpeed(int(megabytes * megabyte))
+// setSpeed limits the line of the first server, and those of the others.
+func (c *cluster) setSpeed(first, others float64) {
+	for i, n := range c.nodes {
+		speed := others
+		if i == 0 {
+			speed = first
+		}
+		n.line.SetSpeed(int(speed * megabyte))
 	}
 }
 
@@ -223,7 +228,7 @@ func (n *node) counters() map[string]float64 {
 }
 
 // counted is how many messages the servers have counted as lost, and told whether one of them has said that there may
-// have been more: that it was not connected to Redis, or has not got all of a stream.
+// have been more: that it was not connected to Redis, whose channels keep nothing, or has not got all of a stream.
 func (c *cluster) counted(moved map[string]float64) (count int, told bool) {
 	for name, by := range moved {
 		rest, ok := strings.CutPrefix(name, "Cluster.")
@@ -232,7 +237,10 @@ func (c *cluster) counted(moved map[string]float64) (count int, told bool) {
 		}
 		switch last := rest[strings.LastIndexByte(rest, '.')+1:]; {
 		case strings.HasSuffix(rest, "Nodes.Lost"): // is among what the adapter counts itself
-		case rest == "Lost" && c.streams, last == "Disconnects", last == "Gaps":
+		case rest == "Lost" && c.streams: // outages, after which streams go on where they were
+		case last == "Disconnects":
+			told = told || !c.streams
+		case last == "Gaps":
 			told = true
 		case last == "Lost", last == "Dropped", last == "Missed":
 			count += int(by)

@@ -155,6 +155,12 @@ func (t *trial) name(n *node) string {
 // conclude writes down what the servers hold and have counted, and whether their watchers are there still.
 func (t *trial) conclude() {
 	t.Figures["rss_peak_B"] = float64(t.peak())
+	if t.redis != nil {
+		if cuts := t.redis.Wrote("overcoming of output buffer limits"); cuts > 0 {
+			t.Figures["redis_cuts"] = float64(cuts)
+			t.wrong("Redis has cut a server off %d times, because more waited for it than Redis keeps", cuts)
+		}
+	}
 	t.Moved = map[string]float64{}
 	for _, n := range t.nodes {
 		if n.watcher == nil || n.first == nil {

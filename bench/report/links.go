@@ -37,10 +37,10 @@ func WriteLinks(w io.Writer, records, before []result.Record, name string) error
 			if i < 0 {
 				cells = append(cells, "–")
 			} else {
-				cells = append(cells, linkCell(earlier[i]))
+				cells = append(cells, linkCell(earlier[i], false))
 			}
 		}
-		row(append(cells, linkCell(r)))
+		row(append(cells, linkCell(r, true)))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -56,8 +56,8 @@ func linksOf(records []result.Record, name string) (runs []result.Record) {
 	return runs
 }
 
-// linkCell is what came of one run: in words, what was counted, the memory, and what is not as it should be.
-func linkCell(r result.Record) string {
+// linkCell is what came of one run: in words, what was counted, the memory, and, if wanted, what is not as it should be.
+func linkCell(r result.Record, wrong bool) string {
 	parts := []string{cmp.Or(r.Shown, "–")}
 	if missing := r.Figures["missing"]; missing > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f missing, %.0f counted", missing, r.Figures["counted"]))
@@ -66,7 +66,7 @@ func linkCell(r result.Record) string {
 		parts = append(parts, fmt.Sprintf("%.0f refused to the emitter", refused))
 	}
 	parts = append(parts, fmt.Sprintf("%.0f MB", r.Figures["rss_peak_B"]/mega))
-	if r.Error != "" {
+	if wrong && r.Error != "" {
 		parts = append(parts, "**"+r.Error+"**")
 	}
 	return strings.NewReplacer("|", `\|`, "\n", "; ").Replace(strings.Join(parts, "; "))

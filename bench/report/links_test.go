@@ -18,7 +18,7 @@ func TestWriteLinks(t *testing.T) {
 		link("burst", "a", "10 of 10", "", map[string]float64{"rss_peak_B": 20e6}),
 		link("burst", "b", "9 of 10", "one | is\nlate", map[string]float64{"rss_peak_B": 30e6, "missing": 1, "counted": 1, "refused": 2}),
 		link("acks", "a", "", "no Redis", nil))
-	before := []result.Record{link("burst", "a", "3 of 10", "", map[string]float64{"rss_peak_B": 90e6})}
+	before := []result.Record{link("burst", "a", "3 of 10", "seven are missing", map[string]float64{"rss_peak_B": 90e6})}
 	var b strings.Builder
 	if err := report.WriteLinks(&b, now, before, ""); err != nil {
 		t.Fatal(err)

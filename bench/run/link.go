@@ -29,7 +29,7 @@ func tryLink(ctx context.Context, p *scenario.Profile, pr *peer.Peer, cores resu
 	all := slices.Concat(cores.Server, cores.Load)
 	slices.Sort(all)
 	outcome, err := tried.Try(ctx, with, slices.Compact(all), link.Settings{
-		Speed: p.Speed, Pace: p.Pace, Events: p.Events, Bytes: p.Bytes, Auth: p.Auth, Clients: p.Clients, Rooms: p.Rooms,
+		Speed: p.Speed, Sender: p.Sender, Pace: p.Pace, Events: p.Events, Bytes: p.Bytes, Auth: p.Auth, Clients: p.Clients, Rooms: p.Rooms,
 		Missed: p.Missed, MaxLen: p.MaxLen, Stop: p.Stop.Std(), Pause: p.Pause.Std(), Short: p.Short.Std(), Within: p.Within.Std(),
 	}, func(what string) { progress(what, 0, 0) })
 	record.Shown, record.Figures, record.Moved = outcome.Shown, outcome.Figures, outcome.Moved

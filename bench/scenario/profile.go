@@ -82,6 +82,7 @@ type Profile struct {
 	Case   string   `toml:"case"`
 	Within Duration `toml:"within"`
 	Speed  float64  `toml:"speed_mb"`
+	Sender float64  `toml:"sender_mb"`
 	Pace   float64  `toml:"pace_mb"`
 	Bytes  int      `toml:"bytes"`
 	Auth   int      `toml:"auth"`

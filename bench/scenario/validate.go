@@ -42,7 +42,7 @@ var (
 		Cluster:   {"rooms", "payload", "warmup"},
 		Attack:    {"payload", "attacks", "after", "after_mb", "early"},
 		Flood:     {"payload", "peak_mb"},
-		Link: {"speed_mb", "pace_mb", "events", "bytes", "auth", "clients", "rooms", "missed", "max_len", "stop", "pause", "short",
+		Link: {"speed_mb", "sender_mb", "pace_mb", "events", "bytes", "auth", "clients", "rooms", "missed", "max_len", "stop", "pause", "short",
 			"peak_mb"},
 	}
 )
@@ -154,8 +154,10 @@ func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 	if p.Early && p.AfterMB == 0 {
 		refuse("early = true: needs the setting \"after_mb\", which ends the wait")
 	}
-	if p.Speed < 0 || p.Pace < 0 {
-		refuse("speed_mb = %g, and pace_mb = %g: must not be negative", p.Speed, p.Pace)
+	for name, speed := range map[string]float64{"speed_mb": p.Speed, "sender_mb": p.Sender, "pace_mb": p.Pace} {
+		if speed < 0 {
+			refuse("%s = %g: must not be negative", name, speed)
+		}
 	}
 	if _, ok := given["case"]; ok {
 		tried, err := link.Find(p.Case)

@@ -74,15 +74,15 @@ func (c *control) to(of url.Values) sio.BroadcastOperator {
 }
 
 // emit emits events of a stream: its name, their numbers from first on, the time in milliseconds since 1970, and as many
-// bytes as ordered (with alternate, every second has none), one in so many microseconds.
+// bytes as ordered (every small-th has none), one in so many microseconds.
 func (c *control) emit(ctx context.Context, of url.Values) (done outcome) {
 	to, stream, first, count := c.to(of), of.Get("stream"), number(of, "first"), number(of, "count")
 	every := time.Duration(number(of, "every")) * time.Microsecond
-	fill, alternate := strings.Repeat("x", number(of, "bytes")), number(of, "alternate") > 0
+	fill, small := strings.Repeat("x", number(of, "bytes")), number(of, "small")
 	due := time.Now()
 	for i := range count {
 		with := fill
-		if alternate && i%2 == 1 {
+		if small > 0 && i%small == small-1 {
 			with = ""
 		}
 		if err := to.Emit("m", stream, first+i, time.Now().UnixMilli(), with); err != nil {
