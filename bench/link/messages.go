@@ -10,12 +10,16 @@ import (
 const late = 0.94
 
 // messages sends large events from one server to the other, with small ones among them, and small ones beside them. The
-// sender's line may pause near the end.
+// receiver's line may pause at the beginning, the sender's near the end.
 var messages = Case{Name: "messages", Needs: []string{"events", "bytes"}, nodes: 2, try: func(t *trial) error {
 	a, b := t.nodes[0], t.nodes[1]
 	large := &sent{stream: "large", at: []*node{a, b}}
 	small := &sent{stream: "small", at: []*node{a, b}}
-	const every, few = 20 * time.Millisecond, 10
+	const few = 10
+	every := 20 * time.Millisecond
+	if t.Short > 0 {
+		every *= 10 // what waits for the receiver is large
+	}
 	nth := few // of the events is a small one
 	if t.Events <= few {
 		nth = 2
@@ -32,6 +36,7 @@ var messages = Case{Name: "messages", Needs: []string{"events", "bytes"}, nodes:
 	began := time.Now()
 	one := t.emit(a, large, "count", count, "bytes", t.Bytes, "small", nth, "every", gap.Microseconds())
 	two := t.emit(a, small, "count", int(lasts/every), "every", every.Microseconds())
+	b.line.Pause(t.Short)
 	if t.Pause > 0 {
 		pause := time.AfterFunc(time.Duration(late*float64(lasts)), func() { a.line.Pause(t.Pause) })
 		defer pause.Stop()
@@ -49,7 +54,7 @@ var messages = Case{Name: "messages", Needs: []string{"events", "bytes"}, nodes:
 	if t.Speed > 0 { // what the line can carry arrives
 		t.complete(large, small)
 	}
-	if t.Pause == 0 {
+	if t.Pause+t.Short == 0 {
 		t.connected()
 	}
 	return err
