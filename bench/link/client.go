@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	dialTimeout = 30 * time.Second
+	dialTimeout = 40 * time.Second
 	maxMessage  = 32 << 20 // bytes of a message that a client takes
 )
 
