@@ -53,7 +53,7 @@ func (b *pubsubBus) Publish(m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	return b.members.channels.publish(channel, payload)
+	return b.members.channels.send(m, channel, payload)
 }
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
@@ -154,7 +154,7 @@ func (b *pubsubBus) respond(r request, payload []byte) {
 	if b.names.specific && r.uid != "" {
 		channel = b.names.of(r.uid)
 	}
-	_ = b.members.channels.publish(channel, payload)
+	_ = b.members.channels.out.add(answers, channel, payload)
 }
 
 var (

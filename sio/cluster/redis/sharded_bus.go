@@ -56,7 +56,7 @@ func (b *shardedBus) Publish(m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	return b.members.channels.publish(shardedChannel(b.public, b.mode, m), payload)
+	return b.members.channels.send(m, shardedChannel(b.public, b.mode, m), payload)
 }
 
 // shardedChannel is where a message goes.
@@ -109,7 +109,7 @@ func (b *shardedBus) onRoom(e adapter.RoomEvent) {
 		b.created = e.Room
 	case adapter.RoomJoined:
 		if e.Room == b.created && (e.Room != e.Socket || b.mode == ModeDynamicPrivate) {
-			b.members.channels.subscribe(&b.receiver, b.of(e.Room))
+			b.members.channels.subscribeRooms(&b.receiver, b.of(e.Room))
 		}
 		b.created = ""
 	case adapter.RoomDeleted:
