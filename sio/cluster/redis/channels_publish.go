@@ -20,7 +20,8 @@ const (
 	answerTime   = 2 * time.Second // how long Redis may be silent before it is lost
 	maxRetryTime = time.Second     // between attempts to reach it
 
-	defaultMaxMessage = 16 << 20
+	defaultMaxMessage = 16 << 20  // half of what Redis keeps for a subscriber
+	largestMessage    = 512 << 20 // that Redis takes
 )
 
 // publication is a message on its way.

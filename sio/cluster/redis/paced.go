@@ -9,7 +9,6 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
-	"golang.org/x/sys/unix"
 )
 
 // Time limits follow progress: a connection that passes bytes lives, however long they
@@ -42,7 +41,7 @@ func paced(client goredis.UniversalClient) goredis.UniversalClient {
 		o.MaxRetries, o.DialerRetries = -1, 1
 		o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = false, answerTime, answerTime
 		o.MaintNotificationsConfig = quiet()
-		o.Dialer = pace(o.Dialer)
+		o.Dialer = pacing(o.Dialer)
 		return goredis.NewClusterClient(&o)
 	}
 	return client
@@ -53,7 +52,7 @@ func pacedOptions(options *goredis.Options) *goredis.Options {
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = false, answerTime, answerTime
 	o.MaintNotificationsConfig = quiet()
-	o.Dialer = pace(o.Dialer)
+	o.Dialer = pacing(o.Dialer)
 	return &o
 }
 
@@ -72,8 +71,8 @@ func within(ctx context.Context, f func() error) error {
 	}
 }
 
-// pace is dial with connections that follow progress.
-func pace(dial dialer) dialer {
+// pacing is dial with connections that follow progress.
+func pacing(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		inner, err := dial(ctx, network, addr)
 		if err != nil {
@@ -120,15 +119,7 @@ func newPacedConn(inner net.Conn, limit time.Duration, came *atomic.Uint64) *pac
 	if came == nil {
 		came = new(atomic.Uint64)
 	}
-	c := &pacedConn{Conn: inner, limit: limit, came: came}
-	below := inner
-	if tls, ok := inner.(interface{ NetConn() net.Conn }); ok {
-		below = tls.NetConn()
-	}
-	if s, ok := below.(syscall.Conn); ok {
-		c.socket, _ = s.SyscallConn()
-	}
-	return c
+	return &pacedConn{Conn: inner, limit: limit, came: came}
 }
 
 // SetDeadline implements net.Conn: any time is a limit on silence, the zero time is none.
@@ -193,16 +184,14 @@ func (c *pacedConn) share(last bool) time.Duration {
 func (c *pacedConn) late(due time.Time) bool { return time.Since(due) > c.limit/2 }
 
 // drains reports whether the kernel has sent something since the last look, at which
-// unsent bytes waited.
-func (c *pacedConn) drains(unsent *int) bool {
-	before := *unsent
-	*unsent = 0
-	if c.socket != nil {
-		_ = c.socket.Control(func(fd uintptr) {
-			*unsent, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
-		})
+// left bytes waited.
+func (c *pacedConn) drains(left *int) bool {
+	before := *left
+	*left = 0
+	if n, ok := unsent(c.Conn); ok {
+		*left = n
 	}
-	return *unsent > 0 && *unsent != before
+	return *left > 0 && *left != before
 }
 
 // Write implements net.Conn.

@@ -56,6 +56,9 @@ func (b *pubsubBus) Publish(m *cluster.Message) error {
 	return b.members.channels.send(m, channel, payload)
 }
 
+// MaxMessage implements cluster.Sizer.
+func (b *pubsubBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
+
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *pubsubBus) ServerCount(ctx context.Context) (int, error) {
 	c := b.members.channels
@@ -160,4 +163,5 @@ func (b *pubsubBus) respond(r request, payload []byte) {
 var (
 	_ cluster.Bus     = (*pubsubBus)(nil)
 	_ cluster.Counter = (*pubsubBus)(nil)
+	_ cluster.Sizer   = (*pubsubBus)(nil)
 )

@@ -117,6 +117,9 @@ func (b *shardedBus) onRoom(e adapter.RoomEvent) {
 	}
 }
 
+// MaxMessage implements cluster.Sizer.
+func (b *shardedBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
+
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *shardedBus) ServerCount(ctx context.Context) (int, error) {
 	c := b.members.channels
@@ -138,4 +141,5 @@ func (b *shardedBus) Close() error {
 var (
 	_ cluster.Bus     = (*shardedBus)(nil)
 	_ cluster.Counter = (*shardedBus)(nil)
+	_ cluster.Sizer   = (*shardedBus)(nil)
 )

@@ -107,6 +107,9 @@ func (b *streamBus) ServerCount(ctx context.Context) (int, error) {
 	return c.count(ctx, b.public)
 }
 
+// MaxMessage implements cluster.Sizer, for what goes by channels.
+func (b *streamBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
+
 // Close implements cluster.Bus.
 func (b *streamBus) Close() error {
 	b.members.channels.unsubscribe(&b.receiver, b.public, b.private(b.uid))
@@ -117,4 +120,5 @@ func (b *streamBus) Close() error {
 var (
 	_ cluster.Bus     = (*streamBus)(nil)
 	_ cluster.Counter = (*streamBus)(nil)
+	_ cluster.Sizer   = (*streamBus)(nil)
 )
