@@ -40,6 +40,11 @@ type Message struct {
 	Namespace string
 	To        string // the UID of the only addressee, for responses; "" is everybody
 
+	// Instance tells nodes apart whose UIDs are the same, which must not be. A Node sets
+	// it; a bus may carry it, or put something else in its place that is another for
+	// each node. "" tells nothing.
+	Instance string
+
 	RequestID   string // of a request, and of its responses
 	Packet      adapter.Packet
 	Options     adapter.Options

@@ -12,7 +12,7 @@ var messages = sync.Pool{New: func() any { return new(Message) }}
 
 // hand gives m to the bus and counts what becomes of it.
 func (n *Node) hand(m *Message) error {
-	m.UID, m.Namespace = n.uid, n.namespace
+	m.UID, m.Namespace, m.Instance = n.uid, n.namespace, n.instance
 	err := n.bus.Publish(m)
 	switch {
 	case err == nil:
