@@ -82,7 +82,7 @@ func (cfg *StreamsConfig) withDefaults() error {
 			return fmt.Errorf("redis: StreamsConfig.%s is %d; it must be positive, or 0 for the default", f.name, f.value)
 		}
 	}
-	if err := validate("StreamsConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes); err != nil {
+	if err := validate("StreamsConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes, 0); err != nil {
 		return err
 	}
 	orDefault(&cfg.StreamName, "socket.io")

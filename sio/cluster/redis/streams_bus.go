@@ -61,7 +61,7 @@ func (b *streamBus) Publish(m *cluster.Message) error {
 	if m.To != "" {
 		channel = b.private(m.To)
 	}
-	return b.members.channels.publish(channel, payload)
+	return b.members.channels.send(m, channel, payload)
 }
 
 // ephemeral reports whether a message goes by a channel.
@@ -122,6 +122,9 @@ func (b *streamBus) ServerCount(ctx context.Context) (int, error) {
 	return c.count(ctx, b.public)
 }
 
+// MaxMessage implements cluster.Sizer, for what goes by channels.
+func (b *streamBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
+
 // Close implements cluster.Bus.
 func (b *streamBus) Close() error {
 	b.members.channels.unsubscribe(&b.receiver, b.public, b.private(b.uid))
@@ -132,4 +135,5 @@ func (b *streamBus) Close() error {
 var (
 	_ cluster.Bus     = (*streamBus)(nil)
 	_ cluster.Counter = (*streamBus)(nil)
+	_ cluster.Sizer   = (*streamBus)(nil)
 )
