@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -27,6 +28,9 @@ type Node struct {
 
 	live       liveness
 	requests   requests
+	servers    atomic.Int64 // the other nodes when they were counted last
+	inflows    atomic.Int64 // answers in parts that are coming
+	outflows   outflows     // and those that go out
 	asked      atomic.Int64 // see Stats
 	handlers   workers      // for ServerSideEmit
 	describers workers      // for FetchSockets
@@ -51,6 +55,7 @@ func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *
 	n.gate.empty = make(chan struct{})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.requests.pending = make(map[string]pending)
+	n.outflows.flows = make(map[string]*outflow)
 	n.handlers = workers{limit: cfg.Handlers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	n.describers = workers{limit: maxDescribers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	if err := n.open(open); err != nil {
@@ -89,12 +94,16 @@ func (n *Node) ServerCount(ctx context.Context) (int, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.RequestTimeout, ErrTimeout)
 	defer cancel()
-	count, err := n.counter.ServerCount(ctx)
-	if err == nil {
+	count, err := n.count(ctx)
+	switch {
+	case err == nil:
 		return count, nil
-	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+	case ctx.Err() == nil:
+		err = adapter.TimedOut(err)
+	default:
+		if end := n.endOf(ctx); !errors.Is(err, end) {
+			err = fmt.Errorf("%w: %w", end, err)
+		}
 	}
 	return 0, fmt.Errorf("cluster: the servers can't be counted: %w", err)
 }
@@ -106,9 +115,10 @@ func (n *Node) Close() error {
 		return nil
 	}
 	n.live.stop()
-	n.gate.shut()
+	n.gate.shut(n.cfg.RequestTimeout)
 	n.cancel()
 	n.requests.close()
+	n.outflows.close()
 	n.counts.dropped.Add(uint64(n.handlers.close() + n.describers.close()))
 	if n.counter == nil {
 		n.hand(&Message{Type: AdapterClose})

@@ -44,6 +44,14 @@ func (one) Sockets(adapter.Options) []adapter.Details {
 	return []adapter.Details{{ID: "s", Handshake: json.RawMessage(`{"issued":1}`), Rooms: []string{"s", "r"}, Data: json.RawMessage(`{}`)}}
 }
 
+func (l one) Describe(o adapter.Options) (next func() []adapter.Details) {
+	list := l.Sockets(o)
+	return func() []adapter.Details {
+		defer func() { list = nil }()
+		return list
+	}
+}
+
 func (one) CountSockets(adapter.Options) int { return 1 }
 
 func (l one) AddSockets(o adapter.Options, rooms []string) {
