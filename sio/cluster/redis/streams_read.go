@@ -100,14 +100,16 @@ func (st *stream) addTo(all *StreamsStats) {
 // read is the reading goroutine.
 func (st *stream) read() {
 	var checked, failed time.Time
+	unsure := false // the last check has failed
 	for st.ctx.Err() == nil {
 		err := error(nil)
 		if time.Since(checked) > time.Second {
 			if err = st.check(); err == nil {
 				checked = time.Now()
-			} else {
+			} else if unsure { // once, only the connection may have broken
 				st.note(reading, err)
 			}
+			unsure = err != nil
 		}
 		var list []goredis.XStream
 		if err == nil {
