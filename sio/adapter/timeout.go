@@ -12,7 +12,7 @@ var ErrTimeout error = timeoutError{}
 
 type timeoutError struct{}
 
-func (timeoutError) Error() string { return "operation has timed out" }
+func (timeoutError) Error() string { return "sio: operation has timed out" }
 
 // Timeout makes it a net.Error like other timeouts.
 func (timeoutError) Timeout() bool { return true }

@@ -55,25 +55,19 @@ func NewShardedSender(client goredis.UniversalClient, cfg ShardedConfig) (*Chann
 }
 
 // Send publishes m, and waits until Redis has done so, ctx's deadline, or a timeout of
-// the client. After an error m may have been published. It implements emitter.Sender.
+// the client. After an error m may have been published: [ErrAway] when Redis has not
+// answered, adapter.ErrTimeout, too, when a time limit was the reason. It implements
+// emitter.Sender.
 func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 	channel, payload, err := s.encode(m)
 	if err != nil {
 		return err
 	}
-	return sent(s.publish(ctx, channel, payload).Err())
+	return unreached(s.publish(ctx, channel, payload).Err())
 }
 
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
 func (s *ChannelSender) Close() error { return hangUp(s.client) }
-
-// sent is the outcome of sending, by this package's words where it has some.
-func sent(err error) error {
-	if errors.Is(err, goredis.ErrClosed) {
-		return ErrClosed
-	}
-	return err
-}
 
 // hangUp closes a client that may be closed already.
 func hangUp(client goredis.UniversalClient) error {

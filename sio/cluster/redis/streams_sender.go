@@ -29,15 +29,15 @@ func NewStreamsSender(client goredis.UniversalClient, cfg StreamsConfig) (*Strea
 }
 
 // Send adds m to its namespace's stream, and waits until Redis has done so, ctx's
-// deadline, or a timeout of the client. After an error m may have been added. It
-// implements emitter.Sender.
+// deadline, or a timeout of the client. After an error m may have been added; it is as
+// that of [ChannelSender.Send]. It implements emitter.Sender.
 func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 	text, err := data(m, s.cfg.OnlyPlaintext)
 	if err != nil {
 		return err
 	}
 	e := entry{uid: m.UID, namespace: m.Namespace, kind: m.Type, data: text}
-	return sent(s.client.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, m.Namespace), &e)).Err())
+	return unreached(s.client.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, m.Namespace), &e)).Err())
 }
 
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
