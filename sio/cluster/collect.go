@@ -24,6 +24,7 @@ type collection struct {
 	awaited  int               // clients that have not answered
 	size     int64             // of the answers
 	over     bool
+	late     bool        // the deadline has passed while the nodes were counted
 	detach   func() bool // from the context
 	deadline *time.Timer // nil when the context has one
 }
@@ -96,7 +97,7 @@ func (c *collection) register(ctx context.Context, timeout time.Duration, limite
 	}
 	c.detach = context.AfterFunc(ctx, c.expire)
 	if !limited {
-		c.deadline = time.AfterFunc(timeout, func() { c.end(c.node.away(ErrTimeout)) })
+		c.deadline = time.AfterFunc(timeout, c.timeOut)
 	}
 	c.check()
 	return nil
@@ -113,6 +114,9 @@ func (c *collection) expect(nodes int) {
 	c.acks.Servers(c.roll.left())
 	c.check()
 	c.acks.Clients(0) // the one that stood for all
+	if c.late && !c.over {
+		c.giveUp(c.node.away(ErrTimeout))
+	}
 }
 
 // answer implements pending.
@@ -286,6 +290,15 @@ func (c *collection) expire() {
 	defer c.mu.Unlock()
 	if !c.over && c.roll.expected >= 0 {
 		c.finish()
+	}
+}
+
+// timeOut ends the collection without a deadline of its context's; see expire.
+func (c *collection) timeOut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.late = true; !c.over && c.roll.expected >= 0 {
+		c.giveUp(c.node.away(ErrTimeout))
 	}
 }
 

@@ -98,14 +98,23 @@ func (n *Node) ServerCount(ctx context.Context) (int, error) {
 	switch {
 	case err == nil:
 		return count, nil
-	case ctx.Err() == nil:
-		err = adapter.TimedOut(err)
-	default:
+	case errors.Is(err, context.DeadlineExceeded) && nearEnd(ctx):
+		<-ctx.Done() // the connection's deadline was the same
+		fallthrough
+	case ctx.Err() != nil:
 		if end := n.endOf(ctx); !errors.Is(err, end) {
 			err = fmt.Errorf("%w: %w", end, err)
 		}
+	default:
+		err = adapter.TimedOut(err)
 	}
 	return 0, fmt.Errorf("cluster: the servers can't be counted: %w", err)
+}
+
+// nearEnd reports whether ctx is about to end by its deadline.
+func nearEnd(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return limited && time.Until(end) < 20*time.Millisecond
 }
 
 // Close implements [adapter.Adapter]: requests that wait fail with [ErrClosed],

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -13,7 +14,10 @@ import (
 
 var errUnreturned = errors.New("cluster: the bus has panicked, or ended its goroutine")
 
-// within calls f, and does not wait for it longer than ctx.
+// graceTime is how long a bus may take, when its context has ended, to say what was wrong.
+const graceTime = 500 * time.Millisecond
+
+// within calls f, and does not wait for it longer than ctx and graceTime.
 func (n *Node) within(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
 	go func() {
@@ -26,6 +30,13 @@ func (n *Node) within(ctx context.Context, f func() error) error {
 	case err := <-result:
 		return err
 	case <-ctx.Done():
+	}
+	timer := time.NewTimer(graceTime)
+	defer timer.Stop()
+	select {
+	case err := <-result:
+		return err
+	case <-timer.C:
 		return n.endOf(ctx)
 	}
 }

@@ -39,6 +39,8 @@ func NewLink(target string, bytesPerSecond int) (*Link, error) {
 		Addr: listener.Addr().String(), listener: listener, target: target,
 		conns: make(map[net.Conn]struct{}),
 	}
+	l.there.end = make(chan struct{})
+	l.back.end = l.there.end
 	l.SetSpeed(bytesPerSecond)
 	l.served.Go(l.accept)
 	return l, nil
@@ -71,6 +73,9 @@ func (l *Link) Close() error {
 	l.mu.Lock()
 	for c := range l.conns {
 		c.Close()
+	}
+	if l.conns != nil {
+		close(l.there.end)
 	}
 	l.conns = nil
 	l.mu.Unlock()
@@ -129,6 +134,8 @@ func (l *Link) remove(conns ...net.Conn) {
 
 // lane is one direction of a link.
 type lane struct {
+	end chan struct{} // closed with the link, of both directions
+
 	mu    sync.Mutex
 	speed int       // bytes a second; 0: no limit
 	free  time.Time // when the next piece may pass
@@ -173,7 +180,11 @@ func (w *lane) copy(to, from net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			time.Sleep(time.Until(w.take(n)))
+			select {
+			case <-time.After(time.Until(w.take(n))):
+			case <-w.end:
+				return
+			}
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}
