@@ -14,6 +14,7 @@ type Stats struct {
 	Resent    uint64 // parts of answers that were sent again because they may not have arrived
 	Expired   uint64 // nodes that fell silent
 	Panics    uint64 // of handlers that have not caught them themselves
+	Twins     uint64 // messages of other nodes with this node's UID, as far as the bus tells
 
 	Nodes    int // known nodes besides this one; only with heartbeats
 	Requests int // own requests that wait for answers
@@ -34,6 +35,7 @@ func (s Stats) Plus(other Stats) Stats {
 	s.Resent += other.Resent
 	s.Expired += other.Expired
 	s.Panics += other.Panics
+	s.Twins += other.Twins
 	s.Nodes += other.Nodes
 	s.Requests += other.Requests
 	s.Asked += other.Asked
@@ -44,7 +46,7 @@ func (s Stats) Plus(other Stats) Stats {
 
 // counters are the counters of Stats.
 type counters struct {
-	published, lost, received, invalid, unknown, dropped, tooLarge, resent, expired, panics atomic.Uint64
+	published, lost, received, invalid, unknown, dropped, tooLarge, resent, expired, panics, twins atomic.Uint64
 }
 
 // Stats returns the node's counters.
@@ -60,6 +62,7 @@ func (n *Node) Stats() Stats {
 		Resent:    n.counts.resent.Load(),
 		Expired:   n.counts.expired.Load(),
 		Panics:    n.counts.panics.Load(),
+		Twins:     n.counts.twins.Load(),
 
 		Nodes:    n.live.len(),
 		Requests: n.requests.len(),

@@ -246,7 +246,8 @@ func TestSilentRedis(t *testing.T) {
 		cancel()
 	}
 	timedOut(t, "the list of nodes", d.Close(), true, limit)
-	link.Close()
+	r.Kill()
+	link.Cut()
 	for name, s := range senders {
 		if err := emitter.New(s).Emit(t.Context(), "e"); !errors.Is(err, redis.ErrAway) || errors.Is(err, sio.ErrTimeout) {
 			t.Errorf("%s without Redis: %v", name, err)

@@ -53,8 +53,11 @@ func (b *pubsubBus) Publish(m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	return b.members.channels.publish(channel, payload)
+	return b.members.channels.send(m, channel, payload)
 }
+
+// MaxMessage implements cluster.Sizer.
+func (b *pubsubBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *pubsubBus) ServerCount(ctx context.Context) (int, error) {
@@ -150,10 +153,11 @@ func (b *pubsubBus) respond(r request, payload []byte) {
 	if b.names.specific && r.uid != "" {
 		channel = b.names.of(r.uid)
 	}
-	_ = b.members.channels.publish(channel, payload)
+	_ = b.members.channels.out.add(answers, channel, payload)
 }
 
 var (
 	_ cluster.Bus     = (*pubsubBus)(nil)
 	_ cluster.Counter = (*pubsubBus)(nil)
+	_ cluster.Sizer   = (*pubsubBus)(nil)
 )

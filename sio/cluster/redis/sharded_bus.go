@@ -56,7 +56,7 @@ func (b *shardedBus) Publish(m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	return b.members.channels.publish(shardedChannel(b.public, b.mode, m), payload)
+	return b.members.channels.send(m, shardedChannel(b.public, b.mode, m), payload)
 }
 
 // shardedChannel is where a message goes.
@@ -109,13 +109,16 @@ func (b *shardedBus) onRoom(e adapter.RoomEvent) {
 		b.created = e.Room
 	case adapter.RoomJoined:
 		if e.Room == b.created && (e.Room != e.Socket || b.mode == ModeDynamicPrivate) {
-			b.members.channels.subscribe(&b.receiver, b.of(e.Room))
+			b.members.channels.subscribeRooms(&b.receiver, b.of(e.Room))
 		}
 		b.created = ""
 	case adapter.RoomDeleted:
 		b.members.channels.unsubscribe(&b.receiver, b.of(e.Room))
 	}
 }
+
+// MaxMessage implements cluster.Sizer.
+func (b *shardedBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *shardedBus) ServerCount(ctx context.Context) (int, error) {
@@ -134,4 +137,5 @@ func (b *shardedBus) Close() error {
 var (
 	_ cluster.Bus     = (*shardedBus)(nil)
 	_ cluster.Counter = (*shardedBus)(nil)
+	_ cluster.Sizer   = (*shardedBus)(nil)
 )
