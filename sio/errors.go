@@ -35,6 +35,9 @@ var (
 	ErrOverloaded = adapter.ErrOverloaded
 	// ErrTooLarge: the event is larger than the adapter carries. It has reached no client.
 	ErrTooLarge = adapter.ErrTooLarge
+	// ErrDataSize: a socket's data is larger than what is left of
+	// [Config.MaxHandshakeBytes].
+	ErrDataSize = errors.New("sio: no room for a socket's data")
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )

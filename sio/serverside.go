@@ -135,6 +135,7 @@ func (ns *Namespace) warnAlone() {
 // cluster.Config's Handlers goroutines, so h must be safe for concurrent use. off
 // removes it.
 func (ns *Namespace) OnServerEvent(event string, h func(e *ServerEvent)) (off func()) {
+	wantHandler("OnServerEvent", h != nil)
 	own := &serverHandler{event, h}
 	ns.updateHooks(func(k *hooks) { k.server = with(k.server, own) })
 	return func() { ns.updateHooks(func(k *hooks) { k.server = without(k.server, own) }) }

@@ -19,7 +19,8 @@ type client struct {
 	conn             net.Conn
 	sid, pid, offset string
 	events           [][]any
-	lost             int // how often it was not recovered, although nothing was disturbed meanwhile
+	welcome          bool // since it has connected last
+	lost             int  // how often it was not recovered, although nothing was disturbed meanwhile
 
 	disturbances *atomic.Int64 // that have begun or ended; nil when there are none
 	before       int64         // of them, when it connected
@@ -30,7 +31,7 @@ const upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r
 
 // connect connects, as who it was before if it was someone.
 func (c *client) connect(addr string) error {
-	c.before = c.disturbed()
+	c.before, c.welcome = c.disturbed(), false
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func (c *client) read() error {
 			}
 			c.events, c.offset = nil, "" // it begins anew
 		}
-		c.sid, c.pid = reply.SID, reply.PID
+		c.sid, c.pid, c.welcome = reply.SID, reply.PID, true
 	case strings.HasPrefix(text, "42"):
 		data := strings.TrimLeft(text[2:], "0123456789")
 		if id := strings.TrimSuffix(text[2:], data); id != "" {

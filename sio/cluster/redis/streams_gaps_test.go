@@ -3,6 +3,7 @@ package redis_test
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -100,5 +101,52 @@ func TestStreamsCutReads(t *testing.T) {
 	time.Sleep(time.Second)
 	if n, most := cut.Load()-before, int32(time.Since(begun)/(50*time.Millisecond)); n > most {
 		t.Errorf("asked %d times, more than %d", n, most)
+	}
+}
+
+// cutChecks is a connection that is lost with the next look at the newest entry, if
+// there is one in left.
+type cutChecks struct {
+	net.Conn
+	left, looks *atomic.Int32
+}
+
+func (c cutChecks) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("\r\nxrevrange\r\n")) {
+		if c.left.Add(-1) >= 0 {
+			c.Close()
+		}
+		c.looks.Add(1)
+	}
+	return c.Conn.Write(b)
+}
+
+// TestStreamsCutChecks: one broken connection is not Redis that is away, so packets
+// keep their order; two in a row are.
+func TestStreamsCutChecks(t *testing.T) {
+	r := redistest.Start(t)
+	left, looks := new(atomic.Int32), new(atomic.Int32)
+	o := *r.Client.Options()
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return cutChecks{c, left, looks}, err
+	}
+	client := goredis.NewClient(&o)
+	defer client.Close()
+	streams, err := redis.NewStreams(client, redis.StreamsConfig{BlockTime: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer streams.Close()
+	a := streams.Adapter(one{})
+	defer a.Close()
+	wait(t, "the stream is read", func() bool { return streams.Stats().Connected })
+	for cuts, lost := range []uint64{0, 0, 1} {
+		left.Store(int32(cuts))
+		before := looks.Load()
+		wait(t, "it is looked at again", func() bool { return looks.Load() > before+int32(cuts)+1 })
+		if s := streams.Stats(); s.Lost != lost {
+			t.Errorf("%d cuts: lost %d times, want %d", cuts, s.Lost, lost)
+		}
 	}
 }
