@@ -68,10 +68,11 @@ type Message struct {
 // goroutines are allowed. receive may call Publish; it waits until the function
 // that opens the bus has returned, and otherwise for nothing.
 type Bus interface {
-	// Publish sends m. It does not wait for the network: it returns an error when m
-	// can't be sent, one that is [ErrUnencodable] when that is m's own fault,
-	// [ErrOverloaded] when there is no room for m now, and takes m otherwise. It keeps nothing of m, nor m itself, after it has
-	// returned: the values in Packet.Args belong to whoever emits them.
+	// Publish sends m. It does not wait for the network, but may wait for room, for a
+	// while, where [adapter.Waiter] allows it: it returns an error when m can't be sent,
+	// one that is [ErrUnencodable] when that is m's own fault, [ErrOverloaded] when there
+	// is no room for m, and takes m otherwise. It keeps nothing of m, nor m itself, after
+	// it has returned: the values in Packet.Args belong to whoever emits them.
 	Publish(m *Message) error
 	// Close stops receiving. Publish is not called afterwards.
 	Close() error
