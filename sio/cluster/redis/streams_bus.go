@@ -61,7 +61,7 @@ func (b *streamBus) Publish(m *cluster.Message) error {
 	if m.To != "" {
 		channel = b.private(m.To)
 	}
-	return b.members.channels.send(m, channel, payload)
+	return b.members.channels.send(m, channel, payload, b.mayWait)
 }
 
 // ephemeral reports whether a message goes by a channel.
