@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -14,11 +13,12 @@ import (
 )
 
 var (
-	// ErrAway is returned for what can't be sent because there is no connection to Redis.
+	// ErrAway is returned for what can't be sent, or asked, because there is no connection
+	// to Redis, or it does not answer.
 	ErrAway = errors.New("redis: not connected")
 	// ErrQueueFull is returned for what can't be sent because too much waits for Redis.
-	// It is a [cluster.ErrOverloaded].
-	ErrQueueFull = fmt.Errorf("redis: the queue is full: %w", cluster.ErrOverloaded)
+	// Unless Redis is away the error is a [cluster.ErrOverloaded], too.
+	ErrQueueFull = errors.New("redis: too much waits for Redis")
 	// ErrClosed is returned for what can't be sent because Close was called.
 	ErrClosed = errors.New("redis: closed")
 )
@@ -86,6 +86,15 @@ type channelsStats struct {
 	connected   bool
 }
 
+// run has f run until close, which waits for it.
+func (c *channels) run(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.running.Go(f)
+	}
+}
+
 // newChannels starts with nothing subscribed. client must be one that own has made;
 // it is used until close, and not closed.
 func newChannels(client goredis.UniversalClient, cfg channelsConfig) *channels {
@@ -101,7 +110,7 @@ func newChannels(client goredis.UniversalClient, cfg channelsConfig) *channels {
 		topics: make(map[topicName]*topic), links: make(map[*goredis.Client]*link), broken: make(map[string]error),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.out.c, c.out.wake, c.out.drained = c, make(chan struct{}, 1), make(chan struct{})
+	c.out.c, c.out.wake, c.out.drained, c.out.patience = c, make(chan struct{}, 1), make(chan struct{}), roomTime
 	c.running.Go(c.out.run)
 	if _, ok := client.(*goredis.ClusterClient); ok && cfg.sharded {
 		c.unrouted = make(chan struct{}, 1)

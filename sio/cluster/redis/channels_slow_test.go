@@ -130,6 +130,73 @@ func TestClassesApart(t *testing.T) {
 	}
 }
 
+// TestChannelsRoom emits more than there is room for while Redis stands still: who may
+// wait does, and nothing is lost or overtaken; who may not, and who has waited long, is
+// told.
+func TestChannelsRoom(t *testing.T) {
+	r := redistest.Start(t)
+	a := testChannels(t, r.Client, false)
+	a.listen(t, "x")
+	m := &cluster.Message{Type: cluster.Broadcast}
+	yes, no := func() bool { return true }, func() bool { return false }
+	r.Pause()
+	first := a.cfg.maxQueued + 10
+	emitted := make(chan error, 1)
+	go func() {
+		for i := range first {
+			if err := a.channels.send(m, "x", fmt.Append(nil, i), yes); err != nil {
+				emitted <- err
+				return
+			}
+		}
+		emitted <- nil
+	}()
+	eventually(t, "it waits", func() bool {
+		a.out.mu.Lock()
+		defer a.out.mu.Unlock()
+		return a.out.queues[events].room != nil
+	})
+	if err := a.channels.send(m, "x", nil, no); !errors.Is(err, cluster.ErrOverloaded) || !errors.Is(err, ErrQueueFull) {
+		t.Error(err)
+	}
+	r.Resume()
+	if err := <-emitted; err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for i := range first {
+		all = append(all, fmt.Sprint("x ", i))
+	}
+	a.wants(t, all...)
+	if s := a.stats(); s.lost != 1 || s.disconnects != 0 {
+		t.Errorf("%+v", s)
+	}
+
+	a.out.mu.Lock()
+	a.out.patience = 10 * time.Millisecond
+	a.out.mu.Unlock()
+	r.Pause()
+	defer r.Resume()
+	var err error
+	for range first {
+		if err = a.channels.send(m, "x", nil, yes); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, cluster.ErrOverloaded) {
+		t.Error(err)
+	}
+	// The end does not wait for those that wait.
+	a.out.mu.Lock()
+	a.out.patience = time.Hour
+	a.out.mu.Unlock()
+	go func() { emitted <- a.channels.send(m, "x", nil, yes) }()
+	a.out.flush(time.Millisecond)
+	if err := <-emitted; !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
 // TestBatches takes batches from queues that are full: each class is in order and gets
 // its share, and no answer comes before an event that was there earlier.
 func TestBatches(t *testing.T) {

@@ -117,6 +117,16 @@ func (c *channels) change(r *receiver, kind kind, add bool, names []string) {
 	}
 }
 
+// receivers is how many receive from a channel here.
+func (c *channels) receivers(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.topics[topicName{name, false}]; t != nil {
+		return len(t.receivers)
+	}
+	return 0
+}
+
 // markDirty has Redis told about t if there is anything to tell. c.mu is held.
 func (c *channels) markDirty(t *topic) {
 	if t.dirty {
