@@ -47,6 +47,16 @@ func paced(client goredis.UniversalClient) goredis.UniversalClient {
 	return client
 }
 
+// isPaced reports whether paced makes a client of another one, which is to be closed
+// for itself.
+func isPaced(client goredis.UniversalClient) bool {
+	switch client.(type) {
+	case failoverClient, *goredis.Client, *goredis.ClusterClient:
+		return true
+	}
+	return false
+}
+
 func pacedOptions(options *goredis.Options) *goredis.Options {
 	o := *options
 	o.MaxRetries, o.DialerRetries = -1, 1
