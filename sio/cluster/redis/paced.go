@@ -113,11 +113,10 @@ type counted struct{}
 type pacedConn struct {
 	net.Conn
 	limit         time.Duration
-	socket        syscall.RawConn // nil when there is none to be asked
-	came          *atomic.Uint64  // how often bytes have come
-	reads, writes atomic.Bool     // have a limit
-	unsentAtRead  int             // what the kernel had not sent at the last look
-	unsentAtWrite int             // guarded by mu
+	came          *atomic.Uint64 // how often bytes have come
+	reads, writes atomic.Bool    // have a limit
+	unsentAtRead  int            // what the kernel had not sent at the last look
+	unsentAtWrite int            // guarded by mu
 	mu            sync.Mutex
 	timer         *time.Timer
 	writing       bool
