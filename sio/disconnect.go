@@ -116,9 +116,7 @@ func (s *Socket) release(state uint32) (busy bool) {
 	s.mu.Unlock()
 	s.dropJobs(lapsed)
 	waiting.end()
-	for _, a := range acks {
-		a.sink.gone()
-	}
+	s.ns.srv.endAcks(acks)
 	return busy
 }
 

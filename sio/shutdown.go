@@ -141,6 +141,12 @@ func (srv *Server) settle(ctx context.Context) error {
 		srv.giveUp()
 	}
 	err = cmp.Or(err, srv.roomHooks.wait(ctx))
+	srv.mu.Lock()
+	host := srv.host
+	srv.mu.Unlock()
+	if host != nil {
+		host.detach(srv)
+	}
 	srv.persisting.Wait() // no longer than some dataPatience
 	srv.ended.Store(true)
 	for ns := range srv.namespaces.all() {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -105,6 +106,9 @@ func (c Case) Try(ctx context.Context, p *peer.Peer, cores []int, s Settings, pr
 		t.setSpeed(sender, s.Speed)
 		progress("trying")
 		err = c.try(t)
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	t.conclude()
 	t.Figures["lasted_s"] = time.Since(began).Seconds()

@@ -20,8 +20,11 @@ var channels = Case{Name: "channels", Needs: []string{"clients", "rooms"}, nodes
 	t.progress("clients join rooms")
 	began := time.Now()
 	joined, err := t.order(b, "join", "count", t.Rooms)
-	if err != nil || joined.Count != t.Rooms {
-		return fmt.Errorf("%d of %d rooms joined: %s, %w", joined.Count, t.Rooms, joined.Error, err)
+	if err != nil {
+		return fmt.Errorf("joining rooms: %w", err)
+	}
+	if joined.Count != t.Rooms {
+		return fmt.Errorf("%d of %d rooms joined: %s", joined.Count, t.Rooms, joined.Error)
 	}
 	if err := t.reach(a, "joined"); err != nil {
 		return fmt.Errorf("what is emitted does not reach all rooms: %w", err)

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -160,12 +161,7 @@ func (c *cluster) order(n *node, verb string, args ...any) (d done, err error) {
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		if ended := n.Ended(); ended != nil {
-			err = ended
-		} else if c.ctx.Err() != nil {
-			err = fmt.Errorf("the server has not done its order %q: %w", verb, context.Cause(c.ctx))
-		}
-		return d, err
+		return d, cmp.Or(n.Ended(), err)
 	}
 	defer answer.Body.Close()
 	return d, json.NewDecoder(answer.Body).Decode(&d)
@@ -214,9 +210,13 @@ func (c *cluster) count() error {
 	return nil
 }
 
-// counters are those by which a server's have moved since the trial began. One that does not answer has none.
+// counters are those by which a server's have moved since the trial began. One that does not answer, or for which it has
+// not begun, has none.
 func (n *node) counters() map[string]float64 {
 	moved := map[string]float64{}
+	if n.first == nil {
+		return moved
+	}
 	if stats, err := n.AskStats(); err == nil {
 		for name, value := range stats.Counters {
 			if by := value - n.first[name]; by != 0 {

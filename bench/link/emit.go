@@ -32,14 +32,14 @@ func (t *trial) trickle(n *node, s *sent) (end func() error) {
 	var failed error
 	var running sync.WaitGroup
 	running.Go(func() {
-		for first := 0; failed == nil; first += atOnce {
+		for failed == nil {
 			select {
 			case <-stop:
 				return
 			default:
 			}
 			var d done
-			d, failed = t.order(n, "emit", "stream", s.stream, "room", plain, "first", first, "count", atOnce, "every", every.Microseconds())
+			d, failed = t.order(n, "emit", "stream", s.stream, "room", plain, "first", s.count, "count", atOnce, "every", every.Microseconds())
 			s.count += d.Count
 		}
 	})

@@ -16,25 +16,26 @@ type sent struct {
 // tally is what a client has got of a stream.
 type tally struct {
 	arrived, disordered, doubled int
+	seen                         map[int]bool // by number
 	last                         time.Time
 }
 
 func (c *client) tally(stream string) (t tally) {
-	seen := map[int]bool{}
+	t.seen = map[int]bool{}
 	highest := -1
 	for _, a := range c.got(stream) {
 		switch {
-		case seen[a.number]:
+		case t.seen[a.number]:
 			t.doubled++
 			continue
 		case a.number < highest:
 			t.disordered++
 		}
-		seen[a.number] = true
+		t.seen[a.number] = true
 		highest = max(highest, a.number)
 		t.last = a.at
 	}
-	t.arrived = len(seen)
+	t.arrived = len(t.seen)
 	return t
 }
 
@@ -92,10 +93,12 @@ func (t *trial) arrive(streams ...*sent) error {
 	})
 }
 
-// judge looks at what has become of the streams: order, doubles, and that what is missing was counted.
+// judge looks at what has become of the streams: order, doubles, and that as many events are counted as are missing
+// anywhere.
 func (t *trial) judge(streams ...*sent) {
 	missing := 0
 	for _, s := range streams {
+		everywhere := make([]int, s.count) // by number: where it has arrived
 		for _, n := range s.at {
 			got := n.watcher.tally(s.stream)
 			if got.disordered > 0 {
@@ -104,7 +107,16 @@ func (t *trial) judge(streams ...*sent) {
 			if got.doubled > 0 {
 				t.wrong("%d events %q came twice at server %s", got.doubled, s.stream, t.name(n))
 			}
-			missing += s.count - got.arrived
+			for number := range got.seen {
+				if number < s.count {
+					everywhere[number]++
+				}
+			}
+		}
+		for _, places := range everywhere {
+			if places < len(s.at) {
+				missing++
+			}
 		}
 	}
 	t.Figures["missing"] += float64(missing)
@@ -128,6 +140,18 @@ func (t *trial) complete(streams ...*sent) {
 			}
 		}
 	}
+}
+
+// outages is how often servers were away from Redis, as they say.
+func (t *trial) outages() (count float64) {
+	for _, n := range t.nodes {
+		if moved := n.counters(); t.streams {
+			count += moved["Cluster.Lost"]
+		} else {
+			count += moved["Cluster.Disconnects"]
+		}
+	}
+	return count
 }
 
 // connected says which servers have lost their connection to Redis although nothing has broken it.
@@ -161,6 +185,7 @@ func (t *trial) conclude() {
 			t.wrong("Redis has cut a server off %d times, because more waited for it than Redis keeps", cuts)
 		}
 	}
+	t.Figures["outages"] = t.outages()
 	t.Moved = map[string]float64{}
 	for _, n := range t.nodes {
 		if n.watcher == nil || n.first == nil {

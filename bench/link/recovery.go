@@ -43,7 +43,7 @@ var recovery = Case{Name: "recovery", Needs: []string{"clients", "missed"}, node
 	// Those before the last come before it, or never.
 	err := t.await(func() bool {
 		got := b.watcher.got(missed.stream)
-		return len(got) > 0 && got[len(got)-1].number == t.Missed-1
+		return len(got) > 0 && got[len(got)-1].number == missed.count-1
 	})
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (t *trial) grow(n *node, missed *sent) error {
 			}
 		}
 		first, end := t.Missed*i/parts, t.Missed*(i+1)/parts
-		if err := t.emit(n, missed, "first", first, "count", end-first, "every", 100)(); err != nil {
+		if err := t.emit(n, missed, "first", missed.count, "count", end-first, "every", 100)(); err != nil {
 			return err
 		}
 	}

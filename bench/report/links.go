@@ -60,7 +60,7 @@ func linksOf(records []result.Record, name string) (runs []result.Record) {
 func linkCell(r result.Record, wrong bool) string {
 	parts := []string{cmp.Or(r.Shown, "–")}
 	if missing := r.Figures["missing"]; missing > 0 {
-		parts = append(parts, fmt.Sprintf("%.0f missing, %.0f counted", missing, r.Figures["counted"]))
+		parts = append(parts, fmt.Sprintf("%.0f missing somewhere, %.0f counted, %.0f outages", missing, r.Figures["counted"], r.Figures["outages"]))
 	}
 	if refused := r.Figures["refused"]; refused > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f refused to the emitter", refused))

@@ -27,7 +27,7 @@ func TestWriteLinks(t *testing.T) {
 | tried | servers | before | result |
 | --- | --- | --- | --- |
 | the burst | a | 3 of 10; 90 MB | 10 of 10; 20 MB |
-| the burst | b | – | 9 of 10; 1 missing, 1 counted; 2 refused to the emitter; 30 MB; **one \| is; late** |
+| the burst | b | – | 9 of 10; 1 missing somewhere, 1 counted, 0 outages; 2 refused to the emitter; 30 MB; **one \| is; late** |
 | the acks | a | – | –; 0 MB; **no Redis** |
 `
 	if b.String() != want {

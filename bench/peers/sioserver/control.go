@@ -73,7 +73,7 @@ func (c *control) to(of url.Values) sio.BroadcastOperator {
 	return c.server.To()
 }
 
-// emit emits events of a stream: its name, their numbers from first on, the time in milliseconds since 1970, and as many
+// emit emits events of a stream: its name, their numbers from first on (one that is refused uses up none), the time in milliseconds since 1970, and as many
 // bytes as ordered (every small-th has none), one in so many microseconds.
 func (c *control) emit(ctx context.Context, of url.Values) (done outcome) {
 	to, stream, first, count := c.to(of), of.Get("stream"), number(of, "first"), number(of, "count")
@@ -85,7 +85,7 @@ func (c *control) emit(ctx context.Context, of url.Values) (done outcome) {
 		if small > 0 && i%small == small-1 {
 			with = ""
 		}
-		if err := to.Emit("m", stream, first+i, time.Now().UnixMilli(), with); err != nil {
+		if err := to.Emit("m", stream, first+done.Count, time.Now().UnixMilli(), with); err != nil {
 			done.Refused++
 			done.fail(err)
 		} else {

@@ -96,7 +96,11 @@ func serve(cfg sio.Config, inline bool, with features) error {
 	}
 	if with.data > 0 {
 		data := map[string]string{"data": strings.Repeat("x", with.data)}
-		server.OnConnection(func(s *sio.Socket) { s.SetData(data) })
+		server.OnConnection(func(s *sio.Socket) {
+			if err := s.SetData(data); err != nil {
+				fmt.Fprintln(os.Stderr, "Error:", err)
+			}
+		})
 	}
 	asked := answerer{server: server, cluster: with.cluster}
 	if with.control {

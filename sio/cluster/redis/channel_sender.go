@@ -60,7 +60,9 @@ func NewShardedSender(client goredis.UniversalClient, cfg ShardedConfig) (*Chann
 
 // Send publishes m, and waits until Redis has done so, or until the end of ctx. It gives
 // up when Redis is silent for 2 seconds; a slow connection may take longer. After an
-// error m may have been published, unless that is cluster.ErrTooLarge. It implements
+// error m may have been published, unless that is cluster.ErrTooLarge: it is [ErrAway]
+// when Redis has not answered, and adapter.ErrTimeout, too, when a time limit was the
+// reason. It implements
 // emitter.Sender.
 func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 	channel, payload, err := s.encode(m)
@@ -70,7 +72,7 @@ func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 	if len(payload) > s.max {
 		return tooLarge(len(payload), s.max)
 	}
-	return sent(within(ctx, func() error { return s.publish(ctx, channel, payload).Err() }))
+	return unreached(within(ctx, func() error { return s.publish(ctx, channel, payload).Err() }))
 }
 
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
@@ -79,14 +81,6 @@ func (s *ChannelSender) Close() error {
 		_ = s.traffic.Close()
 	}
 	return hangUp(s.client)
-}
-
-// sent is the outcome of sending, by this package's words where it has some.
-func sent(err error) error {
-	if errors.Is(err, goredis.ErrClosed) {
-		return ErrClosed
-	}
-	return err
 }
 
 // hangUp closes a client that may be closed already.

@@ -14,7 +14,8 @@ import (
 )
 
 var (
-	// ErrAway is returned for what can't be sent because there is no connection to Redis.
+	// ErrAway is returned for what can't be sent, or asked, because there is no connection
+	// to Redis, or it does not answer.
 	ErrAway = errors.New("redis: not connected")
 	// ErrQueueFull is returned for what can't be sent because too much waits for Redis.
 	// It is a [cluster.ErrOverloaded].

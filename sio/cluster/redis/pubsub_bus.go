@@ -61,11 +61,7 @@ func (b *pubsubBus) MaxMessage() int { return b.members.channels.cfg.maxMessage 
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *pubsubBus) ServerCount(ctx context.Context) (int, error) {
-	c := b.members.channels
-	if err := c.awaitSubscribed(ctx, b.names.response, b.names.of(b.uid)); err != nil {
-		return 0, err
-	}
-	return c.count(ctx, b.names.request)
+	return b.members.channels.countServers(ctx, b.names.request, b.names.response, b.names.of(b.uid))
 }
 
 // Close implements cluster.Bus.

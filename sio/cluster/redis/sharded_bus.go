@@ -122,11 +122,7 @@ func (b *shardedBus) MaxMessage() int { return b.members.channels.cfg.maxMessage
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *shardedBus) ServerCount(ctx context.Context) (int, error) {
-	c := b.members.channels
-	if err := c.awaitSubscribed(ctx, b.of(b.uid)); err != nil {
-		return 0, err
-	}
-	return c.count(ctx, b.public)
+	return b.members.channels.countServers(ctx, b.public, b.of(b.uid))
 }
 
 // Close implements cluster.Bus.

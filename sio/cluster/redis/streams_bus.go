@@ -115,11 +115,7 @@ func (b *streamBus) receiveChannel(channel string, payload []byte) {
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *streamBus) ServerCount(ctx context.Context) (int, error) {
-	c := b.members.channels
-	if err := c.awaitSubscribed(ctx, b.private(b.uid)); err != nil {
-		return 0, err
-	}
-	return c.count(ctx, b.public)
+	return b.members.channels.countServers(ctx, b.public, b.private(b.uid))
 }
 
 // MaxMessage implements cluster.Sizer, for what goes by channels.

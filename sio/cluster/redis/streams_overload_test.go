@@ -59,7 +59,7 @@ func TestStreamsRefuse(t *testing.T) {
 			}
 			l := link(t, r, 0)
 			a, s := linked(t, l.Addr, local, redis.StreamsConfig{MaxQueued: 10, QueueTimeout: tc.timeout, OrderTimeout: time.Minute})
-			l.Pause(time.Second)
+			l.Pause(3 * time.Second)
 			taken := 0
 			for i := range 30 {
 				err := emitKept(a, own, i, 10)
@@ -114,7 +114,7 @@ func TestStreamsEmittersWait(t *testing.T) {
 		return true
 	}
 	linked(t, r.Addr, hearing{call: func(event string) { heard(other, event) }}, redis.StreamsConfig{})
-	a, s := linked(t, r.Addr, nowhere{}, redis.StreamsConfig{MaxQueued: 20})
+	a, s := linked(t, r.Addr, nowhere{}, redis.StreamsConfig{MaxQueued: 20, QueueTimeout: time.Minute})
 	var emitting sync.WaitGroup
 	for e := range emitters {
 		emitting.Go(func() {
