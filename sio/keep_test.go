@@ -181,3 +181,26 @@ func TestKeptIsExact(t *testing.T) {
 		t.Errorf("%d bytes are kept", n)
 	}
 }
+
+// TestLateDataIsLetGo: what handlers store for a client that has left the namespace, and
+// not the connection, does not count for as long as the connection lasts.
+func TestLateDataIsLetGo(t *testing.T) {
+	release := make(chan bool)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		ns := f.Of("/n")
+		sio.On(ns, "x", func(_ context.Context, s *sio.Socket, n int) error {
+			<-release
+			return s.SetData(strings.Repeat("x", n))
+		})
+	})
+	f.watch("/n")
+	w := f.join(t, "/n")
+	take(t, "socket", f.connected)
+	w.send(`42/n,["x",0]`, `42/n,["x",100000]`, "41/n,")
+	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
+	close(release)
+	wantReason(t, f, "/n client namespace disconnect")
+	if n := f.Stats().Handshakes.Bytes; n != 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+}
