@@ -18,7 +18,7 @@ func (c *client) join(h socketio.Header) {
 		c.refuse(string(h.Namespace), tooManyNamespaces, nil)
 		return
 	}
-	if c.part().backlog.stranded.load().jobs() >= c.srv.share.jobs {
+	if c.srv.share.reached(c.part().backlog.stranded.load()) {
 		c.part().counts.overflows.Add(1)
 		c.refuse(string(h.Namespace), overloaded, nil)
 		return
@@ -299,7 +299,14 @@ func (t *welcomeTask) Run(*loop.Loop) {
 			return
 		}
 	}
-	m := s.welcome() // by the parser: if it panics, the connection still has its time limit
+	answered := false
+	defer func() {
+		if !answered {
+			s.retract(missed)
+		}
+	}()
+	m := s.welcome() // by the parser, which may not return
+	answered = true
 	c.stopConnectTimer()
 	c.Admit()
 	for _, m := range missed {
@@ -325,14 +332,25 @@ func (t *welcomeTask) Run(*loop.Loop) {
 func (s *Socket) begin() {
 	s.mu.Lock()
 	s.begun = true
-	owed, reason := s.owed, Reason("")
-	if owed {
-		reason = s.cold.owed
+	var owed *disconnectJob
+	if s.owed {
+		owed = s.cold.owed
 	}
 	s.mu.Unlock()
-	if owed {
-		s.enqueue(&disconnectJob{reason}, true)
+	if owed != nil {
+		s.enqueue(owed, true)
 	}
+}
+
+// retract ends a socket whose client can't be told that it has connected: no handler
+// is called for it. The connection still has its time limit.
+func (s *Socket) retract(missed []message) {
+	for _, m := range missed {
+		m.release()
+	}
+	s.close(stateDisconnected, ServerNamespaceDisconnect, nil) // unless another goroutine has
+	s.ns.depart()
+	s.client.forget(s)
 }
 
 // enroll makes a socket a connected member of its namespace. It reports false

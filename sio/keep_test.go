@@ -204,3 +204,67 @@ func TestLateDataIsLetGo(t *testing.T) {
 		t.Errorf("%d bytes are kept", n)
 	}
 }
+
+// TestKeptUntilTheHandlersReturn: what a socket keeps counts as what waits when the client
+// has left the namespace and handlers still have the socket. So a client that comes
+// and leaves again is paused, and clients that are gone keep others out.
+func TestKeptUntilTheHandlersReturn(t *testing.T) {
+	const size, most = 100_000, 5
+	for where, setup := range map[string]func(ns *sio.Namespace, wait func()){
+		"event": func(ns *sio.Namespace, wait func()) {
+			sio.On(ns, "x", func(context.Context, *sio.Socket, int) error { wait(); return nil })
+		},
+		"disconnect": func(ns *sio.Namespace, wait func()) {
+			ns.OnDisconnect(func(*sio.Socket, sio.Reason) { wait() })
+		},
+	} {
+		t.Run(where, func(t *testing.T) {
+			release := make(chan bool)
+			f := serve(t, sio.Config{Loops: 1, MaxPendingTotalBytes: most * size}, func(f *fixture) {
+				echo(f)
+				setup(f.Of("/n"), func() { <-release })
+			})
+			// visit reports whether the client was let in.
+			visit := func(w *ws) bool {
+				w.send(`40/n,{"token":"` + strings.Repeat("x", size) + `"}`)
+				if answer := w.recv(); !strings.HasPrefix(answer, `40/n,`) {
+					if answer != `44/n,{"message":"Server overloaded"}` {
+						t.Errorf("got %q", answer)
+					}
+					return false
+				}
+				in := f.Stats().EventsIn
+				w.send(`42/n,["x",0]`, "41/n,")
+				eventually(t, "the socket's end", func() bool {
+					st := f.Stats()
+					return st.EventsIn > in && st.Handshakes.Bytes == 0
+				})
+				return true
+			}
+			staying := f.join(t, "/")
+			for n := 0; f.Stats().Pauses == 0; n++ {
+				if n > most || !visit(staying) {
+					t.Fatalf("it is not paused: %+v", f.Stats())
+				}
+			}
+			for n := f.Stats().HandlersRunning; n > 0; n-- {
+				release <- true
+			}
+			staying.alive()
+			for n := 0; ; n++ {
+				if n > most {
+					t.Fatal("nobody is refused")
+				}
+				w := f.dial(t)
+				if !visit(w) {
+					break
+				}
+				w.conn.Close()
+				eventually(t, "the client has left", func() bool { return f.Stats().Clients == 1 })
+			}
+			close(release)
+			eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+			f.join(t, "/n")
+		})
+	}
+}

@@ -47,10 +47,10 @@ type cold struct {
 	outgoing      []*outgoingFunc
 	disconnecting []func(reason Reason)
 	disconnect    []func(reason Reason)
-	rooms         []string // what disconnecting handlers see
-	owed          Reason   // of the disconnect handlers, if Socket.owed
-	late          *late    // while events wait and the client has left
-	waited        bool     // a handler that has started late has let its context end
+	rooms         []string       // what disconnecting handlers see
+	owed          *disconnectJob // if Socket.owed
+	late          *late          // while events wait and the client has left
+	waited        bool           // a handler that has started late has let its context end
 	acks          []pendingAck
 	context       contextState
 	visit         *visit      // with recovery
