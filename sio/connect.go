@@ -124,7 +124,11 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	}
 	skip := back != nil && !c.srv.cfg.ConnectionStateRecovery.RunMiddlewares
 	if k := ns.hooks.Load(); len(k.middlewares) > 0 && !skip {
-		s.enqueue((*middlewareJob)(k), true)
+		var j job = (*middlewareJob)(k)
+		if keeps > 0 {
+			j = keepingJob{(*middlewareJob)(k), keeps}
+		}
+		s.enqueue(j, true)
 	} else {
 		c.Loop().Post((*welcomeTask)(s))
 	}
@@ -191,6 +195,15 @@ type middlewareJob hooks
 func (k *middlewareJob) size() int          { return 0 }
 func (k *middlewareJob) lapses(uint32) bool { return true }
 func (k *middlewareJob) drop(*Socket)       {}
+
+// keepingJob is a middlewareJob of a socket that keeps authentication data, which the
+// session lets go of when the client leaves.
+type keepingJob struct {
+	*middlewareJob
+	kept int // bytes
+}
+
+func (j keepingJob) size() int { return j.kept }
 
 func (k *middlewareJob) run(s *Socket) {
 	passed, refusal := false, (*refuseTask)(nil)

@@ -268,3 +268,33 @@ func TestKeptUntilTheHandlersReturn(t *testing.T) {
 		})
 	}
 }
+
+// TestKeptInMiddlewares: clients that are gone keep others out when middlewares still
+// have as much of theirs as may be.
+func TestKeptInMiddlewares(t *testing.T) {
+	const size, most = 100_000, 5
+	begun, release := make(chan bool, most+2), make(chan bool)
+	f := serve(t, sio.Config{Loops: 1, MaxPendingTotalBytes: most * size}, func(f *fixture) {
+		f.Of("/n").Use(func(*sio.Socket) error {
+			begun <- true
+			<-release
+			return nil
+		})
+	})
+	for n := 0; ; n++ {
+		if n > most {
+			t.Fatalf("nobody is refused: %+v", f.Stats())
+		}
+		w := f.dial(t)
+		w.send(`40/n,{"token":"` + strings.Repeat("x", size) + `"}`)
+		eventually(t, "the client's turn", func() bool { return len(begun) > n || f.Stats().Refused > 0 })
+		w.conn.Close()
+		if f.Stats().Refused > 0 {
+			break
+		}
+		eventually(t, "the client has left", func() bool { return f.Stats().Clients == 0 })
+	}
+	close(release)
+	eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+	f.join(t, "/n")
+}
