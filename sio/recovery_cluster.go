@@ -2,6 +2,7 @@ package sio
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -198,7 +199,7 @@ func (lg *recoveryLog) place(o offset, m message, to adapter.Options) message {
 		for len(lg.kept()) > 0 {
 			lg.dropOldest()
 		}
-		lg.dropped = offset{o.ms, o.count - 1}
+		lg.dropped = o.previous()
 	}
 	m = lg.keepAt(time.Now(), o, m, to.Rooms, to.Except)
 	lg.wakeWaiting()
@@ -283,8 +284,8 @@ func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason 
 	}
 }
 
-// parseEntryID reads an offset in the form of a stream's entries, two numbers with
-// a dash between them.
+// parseEntryID reads an offset in the form of a stream's entries, two numbers of 64
+// bits with a dash between them.
 func parseEntryID(s string) (o offset, ok bool) {
 	ms, count, _ := strings.Cut(s, "-")
 	if o.ms, ok = parseDecimal(ms); ok {
@@ -293,16 +294,16 @@ func parseEntryID(s string) (o offset, ok bool) {
 	return o, ok
 }
 
-func parseDecimal(s string) (n int64, ok bool) {
-	if s == "" || len(s) > 18 {
+func parseDecimal(s string) (n uint64, ok bool) {
+	if s == "" || len(s) > 20 {
 		return 0, false
 	}
 	for i := range len(s) {
-		d := s[i] - '0'
-		if d > 9 {
+		d := uint64(s[i] - '0')
+		if d > 9 || n > math.MaxUint64/10 || n*10 > math.MaxUint64-d {
 			return 0, false
 		}
-		n = n*10 + int64(d)
+		n = n*10 + d
 	}
 	return n, true
 }
