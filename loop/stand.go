@@ -52,6 +52,9 @@ func (s *stand) do(t Task) (finished bool) {
 // stop, so that next returns.
 func (s *stand) live(yield func(finished bool) bool) {
 	over := false
+	id := goroutine()
+	standing.Store(id, struct{}{})
+	defer standing.Delete(id)
 	defer func() {
 		if over {
 			return

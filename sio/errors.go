@@ -30,6 +30,11 @@ var (
 	// ErrName: the name of a room, an event or a namespace is not UTF-8, and other servers
 	// or clients would have to be told it. Without an adapter names of rooms are any bytes.
 	ErrName = adapter.ErrName
+	// ErrOverloaded: with an adapter, too much waits to be sent to other servers. An event
+	// has then reached no client, of this server neither, and may be emitted again later.
+	ErrOverloaded = adapter.ErrOverloaded
+	// ErrTooLarge: the event is larger than the adapter carries. It has reached no client.
+	ErrTooLarge = adapter.ErrTooLarge
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )

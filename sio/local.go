@@ -3,6 +3,7 @@ package sio
 import (
 	"context"
 
+	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -17,6 +18,9 @@ func (l local) operator(o adapter.Options) BroadcastOperator {
 }
 
 func (l local) Namespace() string { return l.ns.name }
+
+// MayWait implements [adapter.Waiter].
+func (l local) MayWait() bool { return !loop.OnLoop() }
 
 func (l local) Broadcast(p adapter.Packet, o adapter.Options) error {
 	if p.Offset != "" && l.ns.log != nil {

@@ -76,6 +76,13 @@ type Local interface {
 	HasRoom(room string) bool
 }
 
+// Waiter is a [Local] whose callers may be loops. An adapter that has a caller wait, as
+// it may when too much waits for the other servers, asks before.
+type Waiter interface {
+	// MayWait reports whether the calling goroutine may wait: it is not a loop's.
+	MayWait() bool
+}
+
 // Packet is an event, not encoded for any wire: values as the emitter gave
 // them, or as an adapter's codec has decoded them. []byte values, at any depth,
 // are binary; the rest is what JSON can express. An argument that was received and is

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -81,6 +82,29 @@ func TestUnencodable(t *testing.T) {
 		}
 		if s := n.Stats(); len(ms.locals[0].take()) != 0 || s.Lost != 0 || s.Requests != 0 {
 			t.Errorf("%+v", s)
+		}
+		ms.close(t)
+	})
+}
+
+// TestRefused has a bus without room, and one for smaller messages: nobody gets the
+// broadcast, and the caller learns why.
+func TestRefused(t *testing.T) {
+	kinds(t, func(t *testing.T, w *network) {
+		ms := w.join(t, 2, cluster.Config{})
+		for _, want := range []error{cluster.ErrOverloaded, cluster.ErrTooLarge} {
+			refusal := fmt.Errorf("%w: full", want)
+			if want == cluster.ErrTooLarge {
+				refusal = fmt.Errorf("%w: %w", cluster.ErrUnencodable, want)
+			}
+			w.refuse("n0", refusal)
+			if err := ms.nodes[0].Broadcast(adapter.Packet{Event: "x"}, adapter.Options{}); !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
+			}
+		}
+		w.refuse("n0", nil)
+		if got := ms.locals[0].take(); len(got) != 0 {
+			t.Errorf("delivered here: %q", got)
 		}
 		ms.close(t)
 	})

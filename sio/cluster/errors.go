@@ -19,6 +19,12 @@ var (
 	// ErrUnencodable: a message has no form on the wire, because of what its caller
 	// gave. A [Bus] wraps the reason with it, as the functions of package wire do.
 	ErrUnencodable = errors.New("cluster: message can't be encoded")
+	// ErrOverloaded: so much waits to be sent that there is no room for a message; it may
+	// be tried again later. A [Bus] wraps it.
+	ErrOverloaded = adapter.ErrOverloaded
+	// ErrTooLarge: a message is larger than the bus carries, see [Sizer]. A [Bus] that
+	// returns it wraps [ErrUnencodable], too: it is the message's own fault.
+	ErrTooLarge = adapter.ErrTooLarge
 )
 
 // ResponseError reports that not all nodes that were asked have answered.

@@ -40,6 +40,11 @@ type Message struct {
 	Namespace string
 	To        string // the UID of the only addressee, for responses; "" is everybody
 
+	// Instance tells nodes apart whose UIDs are the same, which must not be. A Node sets
+	// it; a bus may carry it, or put something else in its place that is another for
+	// each node. "" tells nothing.
+	Instance string
+
 	RequestID   string // of a request, and of its responses
 	Packet      adapter.Packet
 	Options     adapter.Options
@@ -64,8 +69,8 @@ type Message struct {
 // that opens the bus has returned, and otherwise for nothing.
 type Bus interface {
 	// Publish sends m. It does not wait for the network: it returns an error when m
-	// can't be sent, one that is [ErrUnencodable] when that is m's own fault, and
-	// takes m otherwise. It keeps nothing of m, nor m itself, after it has
+	// can't be sent, one that is [ErrUnencodable] when that is m's own fault,
+	// [ErrOverloaded] when there is no room for m now, and takes m otherwise. It keeps nothing of m, nor m itself, after it has
 	// returned: the values in Packet.Args belong to whoever emits them.
 	Publish(m *Message) error
 	// Close stops receiving. Publish is not called afterwards.
@@ -77,4 +82,11 @@ type Bus interface {
 type Counter interface {
 	// ServerCount is the number of nodes that listen, this one included.
 	ServerCount(ctx context.Context) (int, error)
+}
+
+// Sizer is a [Bus] that bounds the size of messages.
+type Sizer interface {
+	// MaxMessage is how many bytes an encoded message may have. Publish refuses larger
+	// ones with [ErrTooLarge].
+	MaxMessage() int
 }

@@ -17,6 +17,8 @@ type Node struct {
 	namespace string
 	cfg       Config
 	uid       string
+	instance  string       // see Message
+	twinLog   atomic.Int64 // when another node with the UID was logged; 0 before
 	bus       Bus
 	counter   Counter       // nil when the nodes send heartbeats
 	opened    chan struct{} // closed when bus and counter are set
@@ -44,7 +46,7 @@ func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{local: local, namespace: local.Namespace(), cfg: cfg, uid: cfg.UID(), opened: make(chan struct{})}
+	n := &Node{local: local, namespace: local.Namespace(), cfg: cfg, uid: cfg.UID(), instance: NewUID(), opened: make(chan struct{})}
 	if n.uid == "" || len(n.uid) > maxID {
 		return nil, fmt.Errorf("cluster: Config.UID gives %q, must give 1 to %d bytes", n.uid, maxID)
 	}

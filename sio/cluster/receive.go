@@ -6,6 +6,10 @@ import "github.com/sioserver/sioserver/sio/adapter"
 // for the bus being opened.
 func (n *Node) receive(m *Message) {
 	<-n.opened
+	if !n.closed.Load() && m.UID == n.uid && m.Instance != "" && m.Instance != n.instance {
+		n.twin(m)
+		return
+	}
 	if n.closed.Load() || m.UID == n.uid || m.Namespace != n.namespace || m.To != "" && m.To != n.uid {
 		return
 	}

@@ -12,7 +12,7 @@ var messages = sync.Pool{New: func() any { return new(Message) }}
 
 // hand gives m to the bus and counts what becomes of it.
 func (n *Node) hand(m *Message) error {
-	m.UID, m.Namespace = n.uid, n.namespace
+	m.UID, m.Namespace, m.Instance = n.uid, n.namespace, n.instance
 	err := n.bus.Publish(m)
 	switch {
 	case err == nil:
@@ -26,15 +26,16 @@ func (n *Node) hand(m *Message) error {
 	return err
 }
 
-// Broadcast implements [adapter.Adapter]. What the bus does not take is counted as
-// lost, only what has no form on the wire is an error.
+// Broadcast implements [adapter.Adapter]. Nothing is delivered when the error is
+// [ErrUnencodable] or [ErrOverloaded]: the caller may emit the packet again. What the
+// bus does not take otherwise is delivered here, and counted as lost.
 func (n *Node) Broadcast(p adapter.Packet, o adapter.Options) error {
 	m := messages.Get().(*Message)
 	m.Type, m.Packet, m.Options = Broadcast, p, o
 	err := n.publish(m)
 	*m = Message{}
 	messages.Put(m)
-	if errors.Is(err, ErrUnencodable) {
+	if errors.Is(err, ErrUnencodable) || errors.Is(err, ErrOverloaded) {
 		return err
 	}
 	return n.local.Broadcast(p, o)

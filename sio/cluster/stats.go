@@ -12,6 +12,7 @@ type Stats struct {
 	Dropped   uint64 // requests, events and answers that came faster than they could be dealt with
 	Expired   uint64 // nodes that fell silent
 	Panics    uint64 // of handlers that have not caught them themselves
+	Twins     uint64 // messages of other nodes with this node's UID, as far as the bus tells
 
 	Nodes    int // known nodes besides this one; only with heartbeats
 	Requests int // own requests that wait for answers
@@ -29,6 +30,7 @@ func (s Stats) Plus(other Stats) Stats {
 	s.Dropped += other.Dropped
 	s.Expired += other.Expired
 	s.Panics += other.Panics
+	s.Twins += other.Twins
 	s.Nodes += other.Nodes
 	s.Requests += other.Requests
 	s.Asked += other.Asked
@@ -38,7 +40,7 @@ func (s Stats) Plus(other Stats) Stats {
 
 // counters are the counters of Stats.
 type counters struct {
-	published, lost, received, invalid, unknown, dropped, expired, panics atomic.Uint64
+	published, lost, received, invalid, unknown, dropped, expired, panics, twins atomic.Uint64
 }
 
 // Stats returns the node's counters.
@@ -52,6 +54,7 @@ func (n *Node) Stats() Stats {
 		Dropped:   n.counts.dropped.Load(),
 		Expired:   n.counts.expired.Load(),
 		Panics:    n.counts.panics.Load(),
+		Twins:     n.counts.twins.Load(),
 
 		Nodes:    n.live.len(),
 		Requests: n.requests.len(),

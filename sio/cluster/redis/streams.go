@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -24,7 +25,8 @@ type StreamsConfig struct {
 	// MaxLen is about how many entries a stream keeps; 10,000 when 0. Servers and
 	// clients that are behind by more have lost some.
 	MaxLen int64
-	// ReadCount is how many entries are read at once; 100 when 0.
+	// ReadCount is how many entries are read at once at most; 100 when 0. Fewer are when
+	// there were few, or large ones, before: about 4 MiB are read at once.
 	ReadCount int64
 	// BlockTime is how long a read waits for entries; 5 seconds when 0.
 	BlockTime time.Duration
@@ -50,9 +52,15 @@ type StreamsConfig struct {
 	// stream before it is delivered here without one; 250 ms when 0.
 	OrderTimeout time.Duration
 	// MaxQueued and MaxQueuedBytes bound, for each stream and for the channels, what
-	// waits for Redis; 10,000 and 16 MiB when 0. What does not fit is not sent to other
-	// servers, and counted.
+	// waits for Redis; 10,000 and 16 MiB when 0. Whoever emits what a stream's queue has
+	// no room for waits until it has. While Redis is away nothing waits, and on a loop,
+	// in an inline handler, nothing may: see QueueTimeout and StreamsStats.Dropped. For
+	// the channels see [ErrQueueFull].
 	MaxQueued, MaxQueuedBytes int
+	// QueueTimeout is how long an emitter waits for room in a stream's queue before its
+	// call fails with an error that is [ErrQueueFull] and sio.ErrOverloaded; 5 seconds
+	// when 0. No client has then got the event. On a loop the call fails at once.
+	QueueTimeout time.Duration
 
 	// Node says how requests to other servers are dealt with.
 	Node cluster.Config
@@ -68,6 +76,7 @@ func (cfg *StreamsConfig) withDefaults() error {
 	}{
 		{"StreamCount", int64(cfg.StreamCount)}, {"MaxLen", cfg.MaxLen}, {"ReadCount", cfg.ReadCount},
 		{"BlockTime", int64(cfg.BlockTime)}, {"SessionLife", int64(cfg.SessionLife)}, {"SessionGrace", int64(cfg.SessionGrace)}, {"OrderTimeout", int64(cfg.OrderTimeout)},
+		{"QueueTimeout", int64(cfg.QueueTimeout)},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("redis: StreamsConfig.%s is %d; it must be positive, or 0 for the default", f.name, f.value)
@@ -88,6 +97,7 @@ func (cfg *StreamsConfig) withDefaults() error {
 	orDefault(&cfg.OrderTimeout, 250*time.Millisecond)
 	orDefault(&cfg.MaxQueued, 10_000)
 	orDefault(&cfg.MaxQueuedBytes, 16<<20)
+	orDefault(&cfg.QueueTimeout, 5*time.Second)
 	orDefault(&cfg.Logger, slog.Default())
 	orDefault(&cfg.Node.Logger, cfg.Logger)
 	return nil
@@ -104,9 +114,12 @@ func orDefault[T comparable](v *T, unset T) {
 type StreamsStats struct {
 	// Published and Received are entries of this and of other servers.
 	Published, Received uint64
-	// Dropped is what a full queue, or the end, has kept from other servers;
-	// SessionsDropped are sessions that could not be kept.
+	// Dropped is what a full queue, while Redis was away, or the end has kept from other
+	// servers; SessionsDropped are sessions that could not be kept.
 	Dropped, SessionsDropped uint64
+	// Waited is how many emits have waited for room in a queue, Refused how many have
+	// failed because there was none; none of this server's clients has got those either.
+	Waited, Refused uint64
 	// Gaps is how often entries may have been trimmed before they were read, a stream
 	// has begun anew, or another master has not got its latest entries.
 	Gaps uint64
@@ -132,6 +145,7 @@ type Streams struct {
 	writer  string // tells the entries of this Streams from others
 	members *members
 	client  goredis.UniversalClient // that of members; commands end with their contexts
+	patient goredis.UniversalClient // for streams: see progress.go
 
 	sessions *sessions
 
@@ -141,8 +155,9 @@ type Streams struct {
 }
 
 // NewStreams checks cfg. The options of client are used for connections of its
-// own: two for each stream, two for the channels, and those that sessions and requests
-// need. client itself is not used, unless it is of a type that is not go-redis's own.
+// own: three for each stream, two for the channels, and those that sessions and requests
+// need. The time limits of those for streams are the package's own: Redis may be silent for
+// 2 seconds, and on average at least 16 KiB a second must pass after 10 seconds. client itself is not used, unless it is of a type that is not go-redis's own.
 func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
@@ -153,6 +168,7 @@ func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, er
 		logger: cfg.Logger.With("of", "requests and answers"),
 	})
 	s.client = s.members.client
+	s.patient = patient(s.client, 4*cfg.StreamCount)
 	s.sessions = newSessions(s)
 	return s, nil
 }
@@ -163,7 +179,7 @@ func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 	st := s.stream(streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace()))
 	n := &streamNode{stream: st, local: local}
 	n.Adapter = s.members.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message)) cluster.Bus {
-		n.bus = s.open(st, local.Namespace(), uid, receive)
+		n.bus = s.open(st, local, uid, receive)
 		return n.bus
 	})
 	return n
@@ -213,7 +229,10 @@ func (s *Streams) Close() error {
 		st.finish(ctx)
 	}
 	s.sessions.finish(ctx)
-	err := s.members.close() // ends reads that wait
+	err := s.members.close()
+	if s.patient != s.client {
+		err = errors.Join(err, s.patient.Close()) // ends reads that wait
+	}
 	<-s.sessions.done
 	for _, st := range s.streams {
 		st.leave()

@@ -1,8 +1,10 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 
+	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
@@ -20,14 +22,21 @@ type streamBus struct {
 	public    string // the namespace's channel
 	receiver  receiver
 	receive   func(m *cluster.Message)
-	since     string // see streamNode.Since; guarded by stream.mu
+	mayWait   func() bool // reports whether the calling goroutine may
+	since     string      // see streamNode.Since; guarded by stream.mu
+	closed    bool        // nothing more may wait; guarded by stream.mu
 }
 
 // open begins to receive. What counts servers is subscribed to last.
-func (s *Streams) open(st *stream, namespace, uid string, receive func(m *cluster.Message)) *streamBus {
+func (s *Streams) open(st *stream, local adapter.Local, uid string, receive func(m *cluster.Message)) *streamBus {
+	namespace := local.Namespace()
 	b := &streamBus{
 		stream: st, members: s.members, namespace: namespace, uid: uid,
 		public: s.cfg.ChannelPrefix + "#" + namespace + "#", receive: receive,
+		mayWait: func() bool { return true },
+	}
+	if w, ok := local.(adapter.Waiter); ok {
+		b.mayWait = w.MayWait
 	}
 	b.receiver.receive = b.receiveChannel
 	st.add(b)
@@ -39,7 +48,7 @@ func (s *Streams) open(st *stream, namespace, uid string, receive func(m *cluste
 // private is the channel of a node.
 func (b *streamBus) private(uid string) string { return b.public + uid + "#" }
 
-// Publish implements cluster.Bus.
+// Publish implements cluster.Bus. It may wait for room in the stream's queue.
 func (b *streamBus) Publish(m *cluster.Message) error {
 	if !ephemeral(m) {
 		return b.add(m, nil)
@@ -72,7 +81,7 @@ func (b *streamBus) add(m *cluster.Message, kept *keptEntry) error {
 	if err != nil {
 		return err
 	}
-	return b.stream.enqueue(entry{uid: b.uid, namespace: b.namespace, kind: m.Type, data: text}, kept)
+	return b.stream.enqueue(b, entry{uid: b.uid, namespace: b.namespace, kind: m.Type, data: text}, kept)
 }
 
 // receiveEntry takes what was read from the stream.
@@ -86,6 +95,12 @@ func (b *streamBus) receiveEntry(e entry, id string) error {
 	}
 	b.receive(m)
 	return nil
+}
+
+// twin tells the node that another one, which is not of this process or has written an
+// entry before, has its UID.
+func (b *streamBus) twin(e entry) {
+	b.receive(&cluster.Message{Type: e.kind, UID: e.uid, Namespace: e.namespace, Instance: cmp.Or(e.writer, "?")})
 }
 
 // receiveChannel takes what has come by a channel.

@@ -32,7 +32,10 @@ func (e *entry) values() []any {
 	return list
 }
 
-// parseEntry reports false for what has no namespace or no type.
+// maxName is how long the names in an entry of who has written it may be.
+const maxName = 128
+
+// parseEntry reports false for what has no namespace or no type, or too long a name.
 func parseEntry(values map[string]any) (e entry, ok bool) {
 	field := func(name string) string {
 		text, _ := values[name].(string)
@@ -43,7 +46,7 @@ func parseEntry(values map[string]any) (e entry, ok bool) {
 	if e.writer != "" {
 		e.number, _ = strconv.ParseUint(field("sn"), 10, 64)
 	}
-	return e, err == nil && e.namespace != ""
+	return e, err == nil && e.namespace != "" && len(e.writer) <= maxName && len(e.uid) <= maxName
 }
 
 // data is the field data of a message: JSON, or MessagePack in base64 if there are

@@ -1,9 +1,6 @@
 package redis
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // keptEntry is an own packet that waits for its turn in the stream. Its fields are
 // guarded by stream.mu, deliver is called with stream.turn held.
@@ -14,23 +11,38 @@ type keptEntry struct {
 	sent    bool
 }
 
-// met is the packet's turn.
-func (k *keptEntry) met(id string) {
-	k.sent = true
-	k.deliver(id)
-}
-
 // awaitTurn has an entry that was queued delivered when its turn comes, or
-// OrderTimeout is over. When too many wait, as nothing is read, the oldest won't be
-// told of their turns. st.mu is held.
+// OrderTimeout is over. When too many wait, as nothing is read, the oldest that were
+// delivered won't be told of their turns. st.mu is held.
 func (st *stream) awaitTurn(e *entry, k *keptEntry) {
-	k.since, k.size = time.Now(), len(e.data)
+	k.size = len(e.data)
 	st.waiting[e.number] = k
 	st.waitingBytes += k.size
-	for len(st.waiting) > 1 && (len(st.waiting) > 2*st.cfg.MaxQueued || st.waitingBytes > 2*st.cfg.MaxQueuedBytes) {
-		st.forgotten = max(st.forgotten, st.met) + 1
-		st.waitNoMore(st.forgotten)
+	for !st.turnsFit(0) && st.oldest().sent {
+		st.forgotten = st.eldest
+		st.waitNoMore(st.eldest)
 	}
+	st.lineUp(k, time.Now())
+}
+
+// turnsFit reports whether as many packets, and size bytes more, may wait for their
+// turns. st.mu is held.
+func (st *stream) turnsFit(size int) bool {
+	return len(st.waiting) <= 1 || len(st.waiting) <= 2*st.cfg.MaxQueued && st.waitingBytes+size <= 2*st.cfg.MaxQueuedBytes
+}
+
+// oldest is the first packet that waits for its turn; there is one. st.mu is held.
+func (st *stream) oldest() *keptEntry {
+	for st.waiting[st.eldest] == nil {
+		st.eldest++
+	}
+	return st.waiting[st.eldest]
+}
+
+// lineUp has a packet delivered when its turn comes, or when OrderTimeout is over since
+// some time and those before it were delivered. st.mu is held.
+func (st *stream) lineUp(k *keptEntry, since time.Time) {
+	k.since = since
 	st.inOrder = append(st.inOrder, k)
 	wait := st.cfg.OrderTimeout
 	if st.lost {
@@ -84,21 +96,25 @@ func (st *stream) overdue(now time.Time) {
 	for {
 		st.mu.Lock()
 		// What had its turn is among them still.
-		st.inOrder = slices.DeleteFunc(st.inOrder, func(k *keptEntry) bool { return k.sent })
+		for len(st.inOrder) > 0 && st.inOrder[0].sent {
+			st.inOrder[0] = nil
+			st.inOrder = st.inOrder[1:]
+		}
 		if len(st.inOrder) == 0 {
 			st.inOrder = nil
 			st.disarm()
 			st.mu.Unlock()
 			return
 		}
+		st.admitWaiting() // there may be room for more turns
 		k := st.inOrder[0]
 		if wait := k.since.Add(st.cfg.OrderTimeout).Sub(now); wait > 0 {
 			st.arm(wait)
 			st.mu.Unlock()
 			return
 		}
-		st.mu.Unlock()
 		k.sent = true
+		st.mu.Unlock()
 		k.deliver("")
 	}
 }

@@ -1,8 +1,6 @@
 package redis
 
 import (
-	"errors"
-
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -16,17 +14,17 @@ type streamNode struct {
 	bus             *streamBus
 }
 
-// BroadcastKept implements adapter.Recoverer. What can't be kept is delivered here,
-// and counted.
+// BroadcastKept implements adapter.Recoverer. What can't be kept because Redis is away
+// is delivered here, and counted; what there is no room for otherwise is refused.
 func (n *streamNode) BroadcastKept(p adapter.Packet, o adapter.Options, deliver func(offset string)) error {
 	m := &cluster.Message{Type: cluster.Broadcast, Namespace: n.local.Namespace(), Packet: p, Options: o}
-	switch err := n.bus.add(m, &keptEntry{deliver: deliver}); {
-	case errors.Is(err, cluster.ErrUnencodable):
-		return err
-	case err != nil:
-		deliver("")
-	}
-	return nil
+	return n.bus.add(m, &keptEntry{deliver: deliver})
+}
+
+// Close implements adapter.Adapter. What waits for room in the queue is not waited for.
+func (n *streamNode) Close() error {
+	n.stream.dismiss(n.bus)
+	return n.Adapter.Close()
 }
 
 // Since implements adapter.Recoverer.

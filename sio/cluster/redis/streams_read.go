@@ -17,7 +17,8 @@ import (
 type stream struct {
 	owner   *Streams
 	cfg     *StreamsConfig
-	client  goredis.UniversalClient
+	client  goredis.UniversalClient // for sessions and histories
+	patient goredis.UniversalClient // for reading and writing
 	key     string
 	ctx     context.Context // of everything that is asked of Redis
 	cancel  context.CancelFunc
@@ -33,8 +34,10 @@ type stream struct {
 	last        string                  // the entry that was dispatched last; "" before the beginning is known
 	moved       chan struct{}           // closed when reading goes on elsewhere, and replaced
 	writers     map[string]uint64       // the last number of each
+	former      map[string]uint64       // of those that were not heard of for long
 	queue       []entry
 	queuedBytes int
+	line        []*waiter // what waits for room in the queue
 	number      uint64
 	met         uint64                // the last own entry that was met
 	waiting     map[uint64]*keptEntry // own packets whose turn may come, by number
@@ -44,16 +47,23 @@ type stream struct {
 	failed      [2]bool // what was tried last with either half
 	stats       StreamsStats
 
+	late, lateBytes int // packets without a turn that are to be delivered
+
 	waitingBytes int
 	forgotten    uint64 // the last own entry that would not be told of its turn
+	eldest       uint64 // none before it waits for its turn
 }
 
-// manyWriters is how many writers are remembered.
-const manyWriters = 10_000
+const (
+	manyWriters = 5_000   // are remembered, and as many that were heard of before
+	readBytes   = 4 << 20 // about how many are read at once, if entries are alike
+	firstCount  = 16      // how many entries are, when there were few before
+	largeEntry  = 16 << 10
+)
 
 func newStream(s *Streams, key string) *stream {
 	st := &stream{
-		owner: s, cfg: &s.cfg, client: s.client, key: key,
+		owner: s, cfg: &s.cfg, client: s.client, patient: s.patient, key: key,
 		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}), moved: make(chan struct{}),
 		buses: make(map[string][]*streamBus), writers: make(map[string]uint64), waiting: make(map[uint64]*keptEntry),
 	}
@@ -89,6 +99,8 @@ func (st *stream) addTo(all *StreamsStats) {
 	all.Published += st.stats.Published
 	all.Received += st.stats.Received
 	all.Dropped += st.stats.Dropped
+	all.Waited += st.stats.Waited
+	all.Refused += st.stats.Refused
 	all.Gaps += st.stats.Gaps
 	all.Invalid += st.stats.Invalid
 	all.Duplicates += st.stats.Duplicates
@@ -97,98 +109,185 @@ func (st *stream) addTo(all *StreamsStats) {
 	all.Connected = all.Connected && !st.lost && st.last != ""
 }
 
+// reader is the state of the reading goroutine.
+type reader struct {
+	st      *stream
+	checked time.Time // when the place in the stream was looked at
+	failed  time.Time // when it could not be, or nothing could be read
+	failing bool      // nothing was read since
+	count   int       // how many entries to ask for
+	large   bool      // the latest entries are large
+	direct  bool      // Redis carries out no scripts
+}
+
 // read is the reading goroutine.
 func (st *stream) read() {
-	var checked, failed time.Time
-	unsure := false // the last check has failed
+	r := reader{st: st, count: 1, failing: true}
 	for st.ctx.Err() == nil {
-		err := error(nil)
-		if time.Since(checked) > time.Second {
-			if err = st.check(); err == nil {
-				checked = time.Now()
-			} else if unsure { // once, only the connection may have broken
-				st.note(reading, err)
-			}
-			unsure = err != nil
+		list, err := r.next()
+		if err != nil && !errors.Is(err, goredis.Nil) {
+			r.fail(err)
+			continue
 		}
-		var list []goredis.XStream
-		if err == nil {
-			list, err = st.readOn()
+		if r.failing {
+			r.failing = false
+			st.note(reading, nil)
 		}
-		switch {
-		case errors.Is(err, goredis.Nil):
-		case err != nil:
-			again := time.Since(failed) > time.Second // at once: only the connection may have broken
-			checked, failed = time.Time{}, time.Now()
-			if again {
-				continue
-			}
-			select {
-			case <-time.After(retryTime):
-			case <-st.stop:
-			}
-		default:
-			for _, s := range list {
-				for _, m := range s.Messages {
-					st.dispatch(m)
-				}
-			}
+		r.adapt(list)
+		for _, m := range list {
+			st.dispatch(m)
 		}
 	}
 }
 
+// next waits for the next entries, when the place in the stream makes sense.
+func (r *reader) next() ([]goredis.XMessage, error) {
+	if time.Since(r.checked) > time.Second {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+		r.checked = time.Now()
+	}
+	return r.readOn()
+}
+
+// fail notes an error, and pauses if there was one just before. The first may be that of
+// a connection only; one in a row with another, and silence, are Redis's.
+func (r *reader) fail(err error) {
+	again := time.Since(r.failed) > time.Second && !isTimeout(err)
+	if r.failing && !again || isTimeout(err) {
+		r.st.note(reading, err)
+	}
+	r.checked, r.failed, r.failing, r.count = time.Time{}, time.Now(), true, 1
+	if again {
+		return
+	}
+	select {
+	case <-time.After(retryTime):
+	case <-r.st.stop:
+	}
+}
+
 // readOn waits for the next entries. A server that does not even say that there are
-// none is given up.
-func (st *stream) readOn() ([]goredis.XStream, error) {
-	ctx, cancel := context.WithTimeout(st.ctx, st.cfg.BlockTime+writeTime)
+// none is given up. After a failure it does not wait for any.
+func (r *reader) readOn() ([]goredis.XMessage, error) {
+	st, block := r.st, r.st.cfg.BlockTime
+	if r.failing {
+		block = -1
+	}
+	ctx, cancel := context.WithTimeout(st.ctx, max(block, 0)+writeTime)
 	defer cancel()
-	return st.client.XRead(ctx, &goredis.XReadArgs{
-		Streams: []string{st.key, st.last}, Count: st.cfg.ReadCount, Block: st.cfg.BlockTime,
+	list, err := st.patient.XRead(ctx, &goredis.XReadArgs{
+		Streams: []string{st.key, st.last}, Count: int64(r.count), Block: block,
 	}).Result()
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list[0].Messages, nil
+}
+
+// adapt decides how many entries to ask for next. Redis counts entries, not bytes.
+func (r *reader) adapt(list []goredis.XMessage) {
+	bytes := 0
+	for _, m := range list {
+		size := entrySize(m)
+		bytes += size
+		r.large = size > largeEntry
+	}
+	r.count = nextCount(max(len(list), firstCount/2), len(list), bytes, readBytes, int(r.st.cfg.ReadCount))
+}
+
+// nextCount is twice as many entries as there were, or as fit into most bytes if they are
+// like n others with a size; one to limit.
+func nextCount(were, n, size, most, limit int) int {
+	count := 2 * were
+	if n > 0 && size > n {
+		count = min(count, most/(size/n))
+	}
+	return min(max(count, 1), limit)
+}
+
+// entrySize is about what an entry costs.
+func entrySize(m goredis.XMessage) (size int) {
+	for name, value := range m.Values {
+		text, _ := value.(string)
+		size += len(name) + len(text)
+	}
+	return size
 }
 
 // check finds the place to begin at, and whether the place that was reached still
 // makes sense: the entry there is gone when more was added since than is kept, and
 // when the stream is that of a Redis which has not got, or not kept, the latest ones.
-func (st *stream) check() error {
-	ctx, cancel := context.WithTimeout(st.ctx, writeTime)
-	defer cancel()
-	newest, err := st.client.XRevRangeN(ctx, st.key, "+", "-", 1).Result()
+func (r *reader) check() error {
+	st := r.st
+	newest, next, err := r.ends()
 	if err != nil {
 		return err
 	}
-	next, err := st.client.XRangeN(ctx, st.key, cmp.Or(st.last, "-"), "+", 1).Result()
-	if err != nil {
-		return err
-	}
-	// It may be allowed to look at the stream, but not to read it.
-	err = st.client.XRead(ctx, &goredis.XReadArgs{Streams: []string{st.key, "$"}, Count: 1, Block: -1}).Err()
-	if err != nil && !errors.Is(err, goredis.Nil) {
-		return err
-	}
-	st.note(reading, nil)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
 	case st.last == "":
-		st.startAt("0-0")
-		if len(newest) > 0 {
-			st.startAt(newest[0].ID)
-		}
+		st.startAt(cmp.Or(newest, "0-0"))
 	case st.last == "0-0":
-	case len(newest) == 0:
+	case newest == "":
 		st.stats.Gaps++
 		st.startAt("0-0")
-	case before(newest[0].ID, st.last):
+	case before(newest, st.last):
 		// Where entries are numbered by a clock that is behind.
 		st.stats.Gaps++
-		st.startAt(newest[0].ID)
-	case len(next) > 0 && next[0].ID != st.last:
+		st.startAt(newest)
+	case next != "" && next != st.last:
 		st.stats.Gaps++
-		st.startAt(predecessor(next[0].ID))
+		st.startAt(predecessor(next))
 	}
 	return nil
 }
+
+// ends returns the ids of the newest entry and of the first one that is not before the
+// place that was reached; "" where there is none. Redis has no command for ids alone: if
+// entries are large a script spares the rest of them.
+func (r *reader) ends() (newest, next string, err error) {
+	st := r.st
+	ctx, cancel := context.WithTimeout(st.ctx, longest(lookedAt))
+	defer cancel()
+	from := cmp.Or(st.last, "-")
+	if r.large && !r.direct {
+		ids, err := st.patient.Eval(ctx, idsScript, []string{st.key}, from).StringSlice()
+		var refusal goredis.Error
+		switch {
+		case err == nil && len(ids) == 2:
+			return ids[0], ids[1], nil
+		case err != nil && !errors.As(err, &refusal):
+			return "", "", err
+		}
+		r.direct = true
+	}
+	list, err := st.patient.XRevRangeN(ctx, st.key, "+", "-", 1).Result()
+	if err != nil {
+		return "", "", err
+	}
+	r.large = false
+	if len(list) > 0 {
+		newest, r.large = list[0].ID, entrySize(list[0]) > largeEntry
+	}
+	if list, err = st.patient.XRangeN(ctx, st.key, from, "+", 1).Result(); err != nil {
+		return "", "", err
+	}
+	if len(list) > 0 {
+		next, r.large = list[0].ID, r.large || entrySize(list[0]) > largeEntry
+	}
+	return newest, next, nil
+}
+
+// idsScript returns what [reader.ends] does.
+const idsScript = `
+local function id(list) return list[1] and list[1][1] or '' end
+return {
+	id(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)),
+	id(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 1)),
+}`
 
 // startAt begins to read after an entry. st.mu is held.
 func (st *stream) startAt(id string) {
@@ -231,20 +330,35 @@ func (st *stream) dispatch(m goredis.XMessage) {
 		st.stats.Received++
 	}
 	var kept *keptEntry
+	var passed []*keptEntry // whose turns don't come any more
 	if own && ok {
 		for ; st.met < e.number; st.met++ { // what is left out was trimmed
+			if kept != nil && !kept.sent {
+				kept.sent = true
+				passed = append(passed, kept)
+			}
 			kept = st.waitNoMore(st.met + 1)
 		}
 		if kept == nil && e.number <= st.forgotten {
 			st.startAt(m.ID) // as if it had not been read
 		}
 	}
-	st.mu.Unlock()
 	if kept != nil {
-		kept.met(m.ID)
+		kept.sent = true
 	}
+	st.mu.Unlock()
+	for _, k := range passed {
+		k.deliver("")
+	}
+	if kept != nil {
+		kept.deliver(m.ID)
+	}
+	here := 0 // nodes with the entry's UID
 	for _, b := range buses {
 		if e.uid == b.uid {
+			if here++; here > 1 || !own {
+				b.twin(e)
+			}
 			continue
 		}
 		if err := b.receiveEntry(e, m.ID); err != nil {
@@ -257,18 +371,21 @@ func (st *stream) dispatch(m goredis.XMessage) {
 	}
 	st.mu.Lock()
 	st.last = m.ID
+	st.admitWaiting()
 	st.mu.Unlock()
 }
 
 // again reports whether a writer's entry was met before. st.mu is held.
 func (st *stream) again(e entry) bool {
 	last, known := st.writers[e.writer]
+	if !known {
+		last, known = st.former[e.writer]
+	}
 	if known && e.number <= last {
 		return true
 	}
-	if !known && len(st.writers) >= manyWriters {
-		clear(st.writers) // most of them are gone
+	if st.writers[e.writer] = e.number; len(st.writers) >= manyWriters {
+		st.former, st.writers = st.writers, make(map[string]uint64)
 	}
-	st.writers[e.writer] = e.number
 	return false
 }

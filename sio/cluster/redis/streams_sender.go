@@ -2,6 +2,8 @@ package redis
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -14,8 +16,9 @@ import (
 // servers, so clients that are away get them when they come back. Safe for
 // concurrent use.
 type StreamsSender struct {
-	cfg    StreamsConfig
-	client goredis.UniversalClient // its own
+	cfg     StreamsConfig
+	client  goredis.UniversalClient // its own
+	patient goredis.UniversalClient // which sends
 }
 
 // NewStreamsSender checks cfg, which should be that of the servers; it uses StreamName,
@@ -25,20 +28,48 @@ func NewStreamsSender(client goredis.UniversalClient, cfg StreamsConfig) (*Strea
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	return &StreamsSender{cfg, own(client)}, nil
+	client = own(client)
+	return &StreamsSender{cfg, client, patient(client, 1)}, nil
 }
 
-// Send adds m to its namespace's stream, and waits until Redis has done so, ctx's
-// deadline, or a timeout of the client. After an error m may have been added. It
-// implements emitter.Sender.
+// Send adds m to its namespace's stream, and waits until Redis has done so, ctx is done,
+// or Redis is silent for 2 seconds: a large message on a slow link may take longer. After
+// an error m may have been added. It implements emitter.Sender.
 func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 	text, err := data(m, s.cfg.OnlyPlaintext)
 	if err != nil {
 		return err
 	}
 	e := entry{uid: m.UID, namespace: m.Namespace, kind: m.Type, data: text}
-	return sent(s.client.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, m.Namespace), &e)).Err())
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.send(undated{ctx}, &e) }()
+	select {
+	case err := <-done:
+		return sent(err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
+func (s *StreamsSender) send(ctx context.Context, e *entry) error {
+	return s.patient.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, e.namespace), e)).Err()
+}
+
+// undated is a context without its deadline, which go-redis would take for that of
+// connections: they go on while bytes move. A command that waits for a connection still
+// ends with the context.
+type undated struct{ context.Context }
+
+// Deadline implements context.Context.
+func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
+
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
-func (s *StreamsSender) Close() error { return hangUp(s.client) }
+func (s *StreamsSender) Close() error {
+	if s.patient == s.client {
+		return hangUp(s.client)
+	}
+	return errors.Join(hangUp(s.patient), hangUp(s.client))
+}

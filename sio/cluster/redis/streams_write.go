@@ -14,44 +14,21 @@ import (
 // batch is repeated.
 
 const (
-	batchSize   = 128             // entries a transaction
-	writeTime   = 2 * time.Second // how long Redis may take before it is lost
-	retryTime   = 100 * time.Millisecond
-	tailEntries = 10_000 // looked at for what may have been added
+	batchSize  = 128             // entries a transaction
+	batchBytes = 1 << 20         // and about their bytes, or one entry
+	writeTime  = 2 * time.Second // how long Redis may take for little before it is lost
+	retryTime  = 100 * time.Millisecond
+	lookedAt   = 16 << 20 // bytes that are looked at for what may have been added
+	pieceBytes = 1 << 20  // and about how many at once, if entries are alike
+	tailPiece  = 100      // and how many entries at most
 )
-
-// enqueue puts an entry into the queue. kept, unless nil, waits for its place. The
-// error is ErrQueueFull or ErrClosed.
-func (st *stream) enqueue(e entry, kept *keptEntry) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	switch {
-	case st.ended:
-		st.stats.Dropped++
-		return ErrClosed
-	case len(st.queue) >= st.cfg.MaxQueued, st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes:
-		st.stats.Dropped++
-		return ErrQueueFull
-	}
-	st.number++
-	e.writer, e.number = st.owner.writer, st.number
-	st.queue = append(st.queue, e)
-	st.queuedBytes += len(e.data)
-	if kept != nil {
-		st.awaitTurn(&e, kept)
-	}
-	wake(st.wake)
-	return nil
-}
 
 // write is the writing goroutine.
 func (st *stream) write() {
 	defer close(st.written)
 	unsure := false
 	for {
-		st.mu.Lock()
-		batch, ended := st.queue[:min(len(st.queue), batchSize)], st.ended
-		st.mu.Unlock()
+		batch, bytes, ended := st.batch()
 		if len(batch) == 0 {
 			if ended {
 				return
@@ -68,7 +45,7 @@ func (st *stream) write() {
 			done, err = st.added(batch)
 		}
 		if err == nil && done == 0 {
-			if err = st.addBatch(batch); err == nil {
+			if err = st.addBatch(batch, bytes); err == nil {
 				done = len(batch)
 			}
 		}
@@ -77,16 +54,9 @@ func (st *stream) write() {
 		if !again {
 			st.note(writing, err)
 		}
-		st.mu.Lock()
-		for _, e := range st.queue[:done] {
-			st.queuedBytes -= len(e.data)
+		if done > 0 {
+			st.taken(done)
 		}
-		clear(st.queue[:done])
-		if st.queue = st.queue[done:]; len(st.queue) == 0 {
-			st.queue = nil // lets go of the array
-		}
-		st.stats.Published += uint64(done)
-		st.mu.Unlock()
 		if err != nil && !again {
 			select {
 			case <-time.After(retryTime):
@@ -97,10 +67,10 @@ func (st *stream) write() {
 	}
 }
 
-func (st *stream) addBatch(batch []entry) error {
-	ctx, cancel := context.WithTimeout(st.ctx, writeTime)
+func (st *stream) addBatch(batch []entry, bytes int) error {
+	ctx, cancel := context.WithTimeout(st.ctx, longest(bytes))
 	defer cancel()
-	_, err := st.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+	_, err := st.patient.TxPipelined(ctx, func(p goredis.Pipeliner) error {
 		for i := range batch {
 			p.XAdd(ctx, st.cfg.add(st.key, &batch[i]))
 		}
@@ -114,27 +84,64 @@ func (cfg *StreamsConfig) add(key string, e *entry) *goredis.XAddArgs {
 	return &goredis.XAddArgs{Stream: key, MaxLen: cfg.MaxLen, Approx: true, Values: e.values()}
 }
 
-// added tells how many entries of the batch are in the stream already.
+// added returns how many entries of a batch are in the stream already: an own one among
+// the latest shows it. What this process has read of the stream is not asked for again,
+// and the rest in pieces of few bytes. If none is found in lookedAt bytes the batch is
+// as good as not added: readers tell an entry that was added twice.
 func (st *stream) added(batch []entry) (n int, err error) {
-	ctx, cancel := context.WithTimeout(st.ctx, writeTime)
-	defer cancel()
-	end := "+"
-	for range tailEntries / 1000 {
-		list, err := st.client.XRevRangeN(ctx, st.key, end, "-", 1000).Result()
-		if err != nil || len(list) == 0 {
+	end, looked := "+", 0
+	for count := 1; looked < lookedAt; {
+		last, met := st.place()
+		if n := upTo(batch, met); n > 0 {
+			return n, nil
+		}
+		list, err := st.latest(end, last, count)
+		if err != nil {
 			return 0, err
 		}
+		bytes := 0
 		for _, m := range list {
-			if e, ok := parseEntry(m.Values); ok && e.writer == st.owner.writer {
-				for n < len(batch) && batch[n].number <= e.number {
-					n++
-				}
-				return n, nil
+			e, ok := parseEntry(m.Values)
+			if ok && e.writer == st.owner.writer {
+				return upTo(batch, e.number), nil
 			}
+			bytes += entryCost + len(e.data)
+			end = "(" + m.ID
 		}
-		end = "(" + list[len(list)-1].ID
+		if len(list) < count { // the rest was read meanwhile
+			_, met = st.place()
+			return upTo(batch, met), nil
+		}
+		looked += bytes
+		count = nextCount(len(list), len(list), bytes, pieceBytes, tailPiece)
 	}
 	return 0, nil
+}
+
+// place is the entry that was read last, and the number of the last own one that was.
+func (st *stream) place() (last string, met uint64) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.last, st.met
+}
+
+// latest returns entries before end and after last, the latest ones first.
+func (st *stream) latest(end, last string, count int) ([]goredis.XMessage, error) {
+	ctx, cancel := context.WithTimeout(st.ctx, longest(lookedAt))
+	defer cancel()
+	start := "-"
+	if last != "" {
+		start = "(" + last
+	}
+	return st.patient.XRevRangeN(ctx, st.key, end, start, int64(count)).Result()
+}
+
+// upTo is how many entries of a batch have no greater number.
+func upTo(batch []entry, number uint64) (n int) {
+	for n < len(batch) && batch[n].number <= number {
+		n++
+	}
+	return n
 }
 
 // half is one of the two things that are done with a stream.
@@ -156,6 +163,7 @@ func (st *stream) note(h half, err error) {
 		st.lost = lost
 		if st.lost {
 			st.stats.Lost++
+			st.turnAway(ErrQueueFull)
 		}
 	}
 	st.mu.Unlock()
@@ -174,6 +182,7 @@ func (st *stream) note(h half, err error) {
 func (st *stream) finish(ctx context.Context) {
 	st.mu.Lock()
 	st.ended = true
+	st.turnAway(ErrClosed)
 	lost := st.lost
 	st.mu.Unlock()
 	wake(st.wake)

@@ -1,0 +1,18 @@
+package loop
+
+import "sync"
+
+// standing has the goroutines of all stands.
+var standing sync.Map
+
+// OnLoop reports whether the caller's goroutine is a loop's, as it is in callbacks:
+// code that may wait must not do so there. It costs a microsecond, so it is for those
+// that are about to wait. Loops of package looptest are not known.
+func OnLoop() bool {
+	id := goroutine()
+	if _, on := accepting.Load(id); on {
+		return true
+	}
+	_, on := standing.Load(id)
+	return on
+}
