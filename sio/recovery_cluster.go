@@ -78,6 +78,9 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 func (p *publishing) deliver(text string) {
 	lg := p.log
 	o, ok := parseEntryID(text)
+	if ok {
+		lg.look()
+	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	var m message
@@ -184,6 +187,7 @@ func (lg *recoveryLog) receive(p adapter.Packet, o BroadcastOperator) error {
 	if err != nil {
 		return err
 	}
+	lg.look()
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	m := lg.place(id, d.finish(p.Offset), o.options())
@@ -209,12 +213,31 @@ func (lg *recoveryLog) place(o offset, m message, to adapter.Options) message {
 // start is the offset after which the log has everything; ok is false when that is
 // not known.
 func (lg *recoveryLog) start() (o offset, ok bool) {
-	since, _ := lg.keeper().Since()
-	o, ok = parseEntryID(since)
+	o, ok = lg.since, lg.sinceKnown
 	if o.compare(lg.dropped) < 0 {
 		o = lg.dropped
 	}
 	return o, ok
+}
+
+// look asks the keeper what it has handed over. lg.mu is not held: the adapter may do
+// anything then, and nothing is done that matters more than a client that comes back.
+// What is known before a packet has its place is known to all that looks at the log then.
+func (lg *recoveryLog) look() (changed <-chan struct{}) {
+	lg.looking.Lock()
+	defer lg.looking.Unlock()
+	lg.ns.srv.protect("restore", func() {
+		var text string
+		text, changed = lg.keeper().Since()
+		if text == lg.sinceText {
+			return
+		}
+		lg.sinceText = text
+		lg.mu.Lock()
+		defer lg.mu.Unlock()
+		lg.since, lg.sinceKnown = parseEntryID(text)
+	})
+	return changed
 }
 
 // reached is the offset up to which this server's sockets have been sent everything.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"reflect"
 	"regexp"
 	"runtime"
 	"strings"
@@ -137,7 +138,6 @@ func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s 
 	for ctx.Err() == nil { // another server may not have noticed yet that the client is gone
 		st.mu.Lock()
 		s, ok = st.sessions[pid]
-		delete(st.sessions, pid)
 		st.mu.Unlock()
 		if ok {
 			return s, true
@@ -145,6 +145,18 @@ func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s 
 		time.Sleep(time.Millisecond)
 	}
 	return s, false
+}
+
+func (r *reader) Take(ctx context.Context, s adapter.Session) bool {
+	st := r.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	now, ok := st.sessions[s.PID]
+	if !ok || !reflect.DeepEqual(now, s) {
+		return false
+	}
+	delete(st.sessions, s.PID)
+	return true
 }
 
 func (r *reader) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {

@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"context"
 	"slices"
 	"sort"
 	"sync"
@@ -57,6 +58,18 @@ type recoveryLog struct {
 	waiting  []offsetWaiter
 	early    []early // sent before their turns, oldest first; only with a Recoverer
 	stats    RecoveryStats
+
+	since      offset // what the keeper's Since has returned last
+	sinceKnown bool
+	catching   []*catching // those for whom histories are read
+	rereading  bool
+	stopPage   context.CancelFunc // of the page that is read now
+	pages      uint64             // of histories, so far
+	held       int                // bytes of histories
+	room       chan struct{}      // closed when that becomes less; nil when nothing waits for it
+
+	looking   sync.Mutex // taken before mu, held while Since is called
+	sinceText string     // guarded by looking
 
 	earlyBytes int
 	recoverer  atomic.Pointer[adapter.Recoverer] // nil when the log is this server's alone
