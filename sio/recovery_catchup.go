@@ -25,18 +25,18 @@ const (
 )
 
 // catching is a client for which a history is read. Guarded by the log's lock, but for
-// in and done.
+// done.
 type catching struct {
 	history *history
-	session *session // as it is now: the socket may join and leave rooms meanwhile
-	in      membership
 	from    offset // where it has begun
 	text    string // from as the adapter wrote it
+	had     int    // packets that were there
 	joined  bool   // it takes part in this round
 	done    chan bool
 }
 
-// patience ends when no page of any history has come for RestoreTimeout.
+// patience ends when no page of any history has come for RestoreTimeout, those apart that
+// reach up to the log's beginning: with these all clients should have caught up.
 func (lg *recoveryLog) patience() (context.Context, context.CancelFunc) {
 	each := lg.cfg.RestoreTimeout
 	ctx, cancel := context.WithTimeout(context.Background(), restoreMost*each)
@@ -91,14 +91,14 @@ func (lg *recoveryLog) catchUp(ctx context.Context, ses *session, h *history) bo
 func (lg *recoveryLog) catch(ses *session, h *history) *catching {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
+	h.who = &session{id: ses.id, stays: slices.Clone(ses.stays)}
+	h.in = h.who.membership()
+	h.leave()
 	if lg.caughtUp(h) {
+		h.follow()
 		return nil
 	}
-	c := &catching{
-		history: h, session: &session{id: ses.id, stays: slices.Clone(ses.stays)},
-		from: h.upTo, text: h.text, done: make(chan bool, 1),
-	}
-	c.in = c.session.membership()
+	c := &catching{history: h, from: h.upTo, text: h.text, had: len(h.list), done: make(chan bool, 1)}
 	lg.catching = append(lg.catching, c)
 	if !lg.rereading {
 		lg.rereading = true
@@ -140,7 +140,8 @@ type member struct {
 	*catching
 	upTo  offset // the page's packets after it concern the client
 	text  string
-	most  int // bytes that it may get
+	goal  offset // where the log began when the page was asked for
+	most  int    // bytes that it may get
 	got   []*past
 	error error
 }
@@ -177,10 +178,11 @@ func (lg *recoveryLog) round() (round []*member, room <-chan struct{}) {
 		return nil, lg.room
 	}
 	at := slices.MinFunc(joined, func(a, b *catching) int { return a.history.upTo.compare(b.history.upTo) }).history.upTo
+	goal, _ := lg.start()
 	for _, c := range lg.catching {
 		if c.joined = c.joined || c.history.upTo.compare(at) >= 0; c.joined {
 			h := c.history
-			round = append(round, &member{catching: c, upTo: h.upTo, text: h.text, most: lg.cfg.MaxBytes - h.bytes})
+			round = append(round, &member{catching: c, upTo: h.upTo, text: h.text, goal: goal, most: lg.cfg.MaxBytes - h.bytes})
 		}
 	}
 	slices.SortStableFunc(round, func(a, b *member) int { return a.upTo.compare(b.upTo) })
@@ -199,7 +201,7 @@ func (lg *recoveryLog) joined() (list []*catching) {
 
 // waitOn has a client begin from its beginning in the next round.
 func (c *catching) waitOn() {
-	c.history.clear()
+	c.history.cut(c.had)
 	c.history.upTo, c.history.text, c.joined = c.from, c.text, false
 }
 
@@ -210,7 +212,9 @@ func (lg *recoveryLog) finish(c *catching, caughtUp bool) {
 		return
 	}
 	lg.catching = slices.Delete(lg.catching, i, i+1)
-	if !caughtUp {
+	if caughtUp {
+		c.history.follow()
+	} else {
 		c.history.drop()
 	}
 	c.done <- caughtUp
@@ -279,7 +283,9 @@ func (lg *recoveryLog) deal(round []*member, list []adapter.Kept, text string) {
 	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	lg.pages++
+	if upTo.compare(round[0].goal) < 0 {
+		lg.pages++ // else it is the log that moves on, faster than it is read
+	}
 	for _, p := range packets {
 		lg.held += packetCost + p.size
 		p.holders++ // until it is dealt
@@ -318,7 +324,7 @@ func (lg *recoveryLog) past(round []*member, list []adapter.Kept) (packets []*pa
 		var p *past
 		var err error
 		for _, m := range round {
-			if m.error != nil || m.upTo.compare(o) >= 0 || !m.session.wants(&to, 0, m.in) {
+			if m.error != nil || m.upTo.compare(o) >= 0 || !m.history.who.wants(&to, 0, m.history.in) {
 				continue
 			}
 			if p == nil && err == nil {

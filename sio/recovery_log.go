@@ -64,7 +64,8 @@ type recoveryLog struct {
 	catching   []*catching // those for whom histories are read
 	rereading  bool
 	stopPage   context.CancelFunc // of the page that is read now
-	pages      uint64             // of histories, so far
+	pages      uint64             // of histories, but for last ones
+	following  []*history         // of clients that have caught up
 	held       int                // bytes of histories
 	room       chan struct{}      // closed when that becomes less; nil when nothing waits for it
 
@@ -182,6 +183,9 @@ func (lg *recoveryLog) keepAt(now time.Time, o offset, m message, rooms, except 
 
 func (lg *recoveryLog) dropOldest() {
 	k := &lg.packets[lg.head]
+	if len(lg.following) > 0 {
+		lg.following = slices.DeleteFunc(lg.following, func(h *history) bool { return !h.keep(k) })
+	}
 	k.message.release()
 	lg.bytes -= k.size
 	lg.dropped = k.offset
