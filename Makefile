@@ -19,7 +19,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test client lint fmt fuzz bench bench-quick attack bench-peers help
+.PHONY: run test client lint fmt fuzz bench bench-quick attack links bench-peers help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -53,12 +53,16 @@ bench: ## Measure this server beside its peers: about an hour on a quiet machine
 	@.ci/install redis-server || true
 	@$(GO) run ./bench $(ARGS)
 
-bench-quick: ## Each scenario once and short, counts checked: a smoke test of about 5 minutes
+bench-quick: ## Each scenario once and short, counts checked: a smoke test of about 6 minutes
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -quick $(ARGS)
 
 attack: ## Attack the server beside 1,000 clients, and flood it: about 40 minutes (ARGS=-h explains)
 	@$(GO) run ./bench -profiles profiles/range -out profiles/results/range $(ARGS)
+
+links: ## Try clusters on lines to Redis that are slow, stand still or break: about 8 minutes
+	@.ci/install redis-server || true
+	@$(GO) run ./bench -profiles profiles/link -out profiles/results/link $(ARGS)
 
 bench-peers: ## Install the servers to compare with, which bench does too
 	@npm ci --prefix bench/peers --loglevel=error >/dev/null

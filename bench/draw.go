@@ -30,6 +30,9 @@ func draw(o options, out io.Writer) error {
 	if err := writeTables(out, records, ""); err != nil {
 		return err
 	}
+	if err := writeLinks(o.out, records); err != nil {
+		return err
+	}
 	return drawCharts(o, records, peers, out)
 }
 

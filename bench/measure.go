@@ -102,6 +102,9 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 		if err := writeAttacks(o.out, records); err != nil {
 			return err
 		}
+		if err := writeLinks(o.out, records); err != nil {
+			return err
+		}
 		if err := drawCharts(o, records, peers, out); err != nil {
 			return err
 		}
@@ -153,6 +156,38 @@ func writeAttacks(dir string, records []result.Record) error {
 	return os.WriteFile(filepath.Join(dir, attacksFile), bytes.TrimLeft(b.Bytes(), "\n"), 0o644)
 }
 
+// The tables of scenarios with slow links, as Markdown, and results of an earlier version to show beside the new ones.
+const (
+	linksFile  = "links.md"
+	beforeFile = "before.jsonl"
+)
+
+// writeLinks writes the table of slow links next to the results, when there is one.
+func writeLinks(dir string, records []result.Record) error {
+	before, err := readBefore(dir)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := report.WriteLinks(&b, records, before, ""); err != nil || b.Len() == 0 {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, linksFile), bytes.TrimLeft(b.Bytes(), "\n"), 0o644)
+}
+
+// readBefore reads the earlier results, if there are any.
+func readBefore(dir string) ([]result.Record, error) {
+	file, err := os.Open(filepath.Join(dir, beforeFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return result.Read(file)
+}
+
 // writeTables prints the table of one profile, or of all when name is empty.
 func writeTables(out io.Writer, records []result.Record, name string) error {
 	for _, table := range report.Tables(records) {
@@ -163,7 +198,10 @@ func writeTables(out io.Writer, records []result.Record, name string) error {
 			return err
 		}
 	}
-	return report.WriteAttacks(out, records, name)
+	if err := report.WriteAttacks(out, records, name); err != nil {
+		return err
+	}
+	return report.WriteLinks(out, records, nil, name)
 }
 
 // list prints what could be measured.

@@ -39,6 +39,7 @@ const usage = `Measures Socket.IO servers side by side on this machine.
   go run ./bench -quick                    each scenario once and short: a smoke test
   go run ./bench -run idle -peers sioserver,socketio-ws
   go run ./bench -profiles profiles/range  attacks and floods: what a server does for its other clients meanwhile
+  go run ./bench -profiles profiles/link   clusters on lines to Redis that are slow, stand still or break
   go run ./bench -list                     the scenarios and servers
   go run ./bench -draw profiles/results/results.jsonl
 

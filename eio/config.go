@@ -18,7 +18,8 @@ import (
 )
 
 // Config is what a [Server] is made from. The zero value is the reference
-// server's defaults. It is read once, by NewServer.
+// server's defaults. It is read once, by NewServer. Durations beyond 36 years and
+// sizes beyond 1<<50 bytes count as that.
 //
 // Its functions may panic or end their goroutine (runtime.Goexit): that is logged
 // and counted ([Server.CallbackFailures]). A request that waits for one is then
@@ -39,7 +40,8 @@ type Config struct {
 	// PingInterval is the time from the opening, or from the last pong, to the
 	// next ping; 25 s when 0.
 	PingInterval time.Duration
-	// PingTimeout is how long a peer may take to answer a ping; 20 s when 0.
+	// PingTimeout is how long a peer may take to answer a ping; 20 s when 0. Together
+	// they must be at most 2^31-1 ms, which is how long clients can wait.
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take from the opening of the new
 	// transport to its end; 10 s when 0. A peer that was answered with packets and
@@ -75,6 +77,13 @@ type Config struct {
 	// come to an end. One message, and of each connection one read of up to 64 KiB,
 	// may be beyond the bound.
 	MaxReceiving int64
+	// MaxHandshakeBytes is how many bytes all sessions together may keep of what their
+	// peers have said: the requests of handshakes until they are discarded, and what
+	// the upper layer counts ([Session.Keep]). Sessions that keep no more than 4 KiB are
+	// left out; the others may each keep as much as is left. An eighth of GOMEMLIMIT
+	// when 0, or 256 MiB if that is not set. A handshake for which there is no room is
+	// refused as at MaxSessions.
+	MaxHandshakeBytes int64
 	// Loops is how many loops the server's connections are on; GOMAXPROCS when 0.
 	Loops int
 	// MaxQueued is how many bytes may wait for a peer that does not take them; 16 MiB
@@ -180,6 +189,16 @@ const (
 	webSocket = "websocket"
 )
 
+const (
+	// longest and largest are what greater durations and sizes count as, so that
+	// sums and small multiples of them don't overflow.
+	longest = 1 << 60 // ns, 36 years
+	largest = 1 << 50 // bytes
+	// maxSilence is the longest time that a client's timer can have, 2^31-1 ms: a
+	// longer one would expire at once.
+	maxSilence = math.MaxInt32 * time.Millisecond
+)
+
 func (cfg *Config) withDefaults() error {
 	if cfg.Path == "" {
 		cfg.Path = "/engine.io/"
@@ -205,10 +224,16 @@ func (cfg *Config) withDefaults() error {
 		if *d.value < time.Millisecond {
 			return fmt.Errorf("eio: Config.%s is %v; it must be at least 1ms, or 0 for %v", d.name, *d.value, d.unset)
 		}
+		*d.value = min(*d.value, longest)
+	}
+	if silence := cfg.PingInterval + cfg.PingTimeout; silence > maxSilence {
+		return fmt.Errorf("eio: Config.PingInterval and PingTimeout are %v and %v; together they must be at most %v, as clients' timers can't be longer",
+			cfg.PingInterval, cfg.PingTimeout, maxSilence)
 	}
 	if cfg.DestroyUpgradeTimeout == 0 {
 		cfg.DestroyUpgradeTimeout = time.Second
 	}
+	cfg.DestroyUpgradeTimeout = min(cfg.DestroyUpgradeTimeout, longest)
 	if cfg.HTTPCompression == 0 {
 		cfg.HTTPCompression = defaultThreshold
 	}
@@ -229,6 +254,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxHTTPBufferSize < 0 {
 		return fmt.Errorf("eio: Config.MaxHTTPBufferSize is %d; it must be positive, or 0 for 1000000", cfg.MaxHTTPBufferSize)
 	}
+	cfg.MaxHTTPBufferSize = min(cfg.MaxHTTPBufferSize, largest)
 	if cfg.MaxSessions == 0 {
 		cfg.MaxSessions = 1_000_000
 	}
@@ -236,11 +262,19 @@ func (cfg *Config) withDefaults() error {
 		return fmt.Errorf("eio: Config.MaxSessions is %d; it must be positive, or 0 for 1000000", cfg.MaxSessions)
 	}
 	if cfg.MaxReceiving == 0 {
-		cfg.MaxReceiving = defaultReceiving(debug.SetMemoryLimit(-1))
+		cfg.MaxReceiving = memoryPart(debug.SetMemoryLimit(-1))
 	}
 	if cfg.MaxReceiving < 0 {
 		return fmt.Errorf("eio: Config.MaxReceiving is %d; it must be positive, or 0 for an eighth of GOMEMLIMIT or 256 MiB", cfg.MaxReceiving)
 	}
+	cfg.MaxReceiving = min(cfg.MaxReceiving, largest)
+	if cfg.MaxHandshakeBytes == 0 {
+		cfg.MaxHandshakeBytes = memoryPart(debug.SetMemoryLimit(-1))
+	}
+	if cfg.MaxHandshakeBytes < 0 {
+		return fmt.Errorf("eio: Config.MaxHandshakeBytes is %d; it must be positive, or 0 for an eighth of GOMEMLIMIT or 256 MiB", cfg.MaxHandshakeBytes)
+	}
+	cfg.MaxHandshakeBytes = min(cfg.MaxHandshakeBytes, largest)
 	if cfg.Loops == 0 {
 		cfg.Loops = min(runtime.GOMAXPROCS(0), maxLoops)
 	}
@@ -253,6 +287,7 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxQueued < 0 {
 		return fmt.Errorf("eio: Config.MaxQueued is %d; it must be positive, or 0 for 16 MiB", cfg.MaxQueued)
 	}
+	cfg.MaxQueued = int(min(int64(cfg.MaxQueued), largest))
 	if cfg.MaxCallbacks == 0 {
 		cfg.MaxCallbacks = 1 << 16
 	}
@@ -273,6 +308,16 @@ func (cfg *Config) withDefaults() error {
 	for _, p := range cfg.TrustedProxies {
 		if !p.IsValid() || p.Addr().Is4In6() {
 			return fmt.Errorf("eio: Config.TrustedProxies has %v; it must be a range of IPv4 or IPv6 addresses", p)
+		}
+	}
+	for i, m := range cfg.Middleware {
+		if m == nil {
+			return fmt.Errorf("eio: Config.Middleware[%d] is nil; it must be a function", i)
+		}
+	}
+	for name, h := range cfg.Static {
+		if h == nil {
+			return fmt.Errorf("eio: Config.Static[%q] is nil; it must be a handler", name)
 		}
 	}
 	if c := cfg.CORS; c != nil {
@@ -306,9 +351,9 @@ func (cfg *Config) prefix() string {
 	return path + "/"
 }
 
-// defaultReceiving is what MaxReceiving is with a memory limit, math.MaxInt64 for
-// none.
-func defaultReceiving(memoryLimit int64) int64 {
+// memoryPart is what MaxReceiving and MaxHandshakeBytes are with a memory limit,
+// math.MaxInt64 for none.
+func memoryPart(memoryLimit int64) int64 {
 	if memoryLimit == math.MaxInt64 {
 		return 256 << 20
 	}

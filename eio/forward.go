@@ -78,8 +78,18 @@ func (call *forwardCall) serve() {
 	f := call.h.home.srv.forwarder
 	call.err = f.ask(call.ctx, call.node, func(addr string) error { return call.ask(call, addr) })
 	call.cancel()
-	if !call.h.home.loop.Post(call) && call.tunnel != nil {
+	if !call.h.home.loop.Post(call) {
+		call.drop()
+	}
+}
+
+// drop gives up what the node has given.
+func (call *forwardCall) drop() {
+	if call.tunnel != nil {
 		call.tunnel.Close()
+	}
+	if call.answer != nil {
+		call.answer.Release()
 	}
 }
 
@@ -133,9 +143,7 @@ func (call *forwardCall) Run(*loop.Loop) {
 	h := call.h
 	switch {
 	case h.exchange != exchange(call):
-		if call.tunnel != nil {
-			call.tunnel.Close()
-		}
+		call.drop()
 	case call.err != nil:
 		call.refuse()
 	case call.tunnel != nil:
@@ -147,6 +155,7 @@ func (call *forwardCall) Run(*loop.Loop) {
 		answer := recorder{header: call.answer.Header, status: call.answer.Status, body: call.answer.Body}
 		f := loop.NewFrame()
 		f.B = answer.appendTo(f.B, h)
+		call.answer.Release()
 		h.send(f)
 	}
 }

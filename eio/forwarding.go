@@ -19,6 +19,13 @@ import (
 // A client that forges it only keeps itself from being forwarded. The node's
 // middleware, CORS and hooks deal with the request, this server's don't.
 //
+// Nothing of a node's answer is unbounded: its head has 64 KiB and 256 fields at
+// most, its body twice Config.MaxQueued and MaxHTTPBufferSize, and all bodies
+// together as much as Config.MaxReceiving, or one body if that is more, of which one
+// node gets as much as is left. An answer for which there is no room waits for
+// RequestTimeout at most. Once it has begun, each 4 KiB of it must come within
+// RequestTimeout.
+//
 // The cost, at the node that passes on: a request that waits for its answer has one
 // more connection and a goroutine; a WebSocket leaves the event loops for two
 // connections and two goroutines, 4 KB in all (BenchmarkIdleTunnel in package
@@ -84,6 +91,7 @@ func (f *Forwarding) withDefaults() error {
 	if f.DialTimeout < time.Millisecond {
 		return fmt.Errorf("eio: Forwarding.DialTimeout is %v; it must be at least 1ms, or 0 for 3s", f.DialTimeout)
 	}
+	f.DialTimeout = min(f.DialTimeout, longest)
 	return nil
 }
 
@@ -106,6 +114,7 @@ const answerSlack = 5 * time.Second
 func newForwarder(cfg *Config, hooks *hooks) *forwarder {
 	f := cfg.Forwarding
 	silence := cfg.PingInterval + cfg.PingTimeout + answerSlack
+	most := 2*int64(cfg.MaxQueued) + cfg.MaxHTTPBufferSize // binary as base64, and framing
 	return &forwarder{
 		node:      f.Directory.Node(),
 		directory: f.Directory,
@@ -113,7 +122,9 @@ func newForwarder(cfg *Config, hooks *hooks) *forwarder {
 		client: forward.New(forward.Config{
 			MaxRequests: f.MaxRequests,
 			MaxTunnels:  f.MaxTunnels,
-			MaxAnswer:   2*int64(cfg.MaxQueued) + cfg.MaxHTTPBufferSize, // binary as base64, and framing
+			MaxAnswer:   most,
+			MaxAnswers:  max(cfg.MaxReceiving, most),
+			Stall:       cfg.RequestTimeout,
 			DialTimeout: f.DialTimeout,
 			KeepIdle:    min(30*time.Second, cfg.IdleTimeout/2),
 			TunnelIdle:  silence,

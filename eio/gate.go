@@ -25,6 +25,7 @@ type gate struct {
 	ask     func(*gate)                 // runs on the goroutine
 	resume  func(*gate, *http1.Request) // goes on, on the loop
 	head    []byte                      // a copy of the request's head, to be parsed again
+	length  int64                       // of the body; -1 when it is not known
 	answer  recorder                    // what a middleware has written
 	verdict atomic.Int32                // of the middleware; decided once
 	passed  bool                        // the middleware let the request through
@@ -80,6 +81,7 @@ func (h *httpConn) pass(req *http1.Request, name string, ask func(*gate), resume
 		ask:     ask,
 		resume:  resume,
 		head:    append([]byte(nil), req.Head()...),
+		length:  req.ContentLength,
 		speaks:  q.v4 || h.home.srv.cfg.AllowEIO3,
 	}
 	var err error

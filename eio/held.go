@@ -136,10 +136,20 @@ func (h *httpConn) admitted() bool {
 }
 
 // delayed is false while the body is read: then it is for the peer to finish
-// it.
-func (h *httpConn) delayed() bool { return h.futile() && h.c.Paused() }
+// it. A request at a gate that is complete waits for the application.
+func (h *httpConn) delayed() bool {
+	if g, ok := h.exchange.(*gate); ok && g.length >= 0 && int64(len(h.pending())) >= g.length {
+		return true
+	}
+	return h.futile() && h.c.Paused()
+}
 
+// futile: what is at a gate stays, complete or not, until the application has
+// looked at it.
 func (h *httpConn) futile() bool {
+	if _, ok := h.exchange.(*gate); ok {
+		return true
+	}
 	s := h.session()
 	return s != nil && s.delayed()
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -306,6 +307,40 @@ func TestMiddlewareTimesOut(t *testing.T) {
 	eiotest.Receive(t, over)
 	if n := s.ClientsCount(); n != 0 {
 		t.Errorf("%d sessions", n)
+	}
+}
+
+// TestMiddlewareTimesOutAtTheSameMoment: the request is let through when it is
+// given up. Each gets one answer, and there are as many sessions as it promises.
+func TestMiddlewareTimesOutAtTheSameMoment(t *testing.T) {
+	const patience = 20 * time.Millisecond
+	s := start(t, eio.Config{Middleware: []func(http.Handler) http.Handler{
+		func(next http.Handler) http.Handler { return http.TimeoutHandler(next, patience, "too late") },
+		func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(patience)
+				w.Header().Set("X-Late", "1")
+				next.ServeHTTP(w, r)
+			})
+		},
+	}})
+	var opened, refused atomic.Int64
+	var asking sync.WaitGroup
+	for range 50 {
+		asking.Go(func() {
+			switch r := eiotest.Get(t, s.url+handshake); r.Status {
+			case 200:
+				opened.Add(1)
+			case 503:
+				refused.Add(1)
+			default:
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	asking.Wait()
+	if n := int64(s.ClientsCount()); n != opened.Load() || n+refused.Load() != 50 {
+		t.Errorf("%d sessions, %d answers that say so, %d refusals", n, opened.Load(), refused.Load())
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 // all their paths is srv's Fallback's; of two paths of which one begins with the
 // other the longer one counts. A connection that no request has named a server on
 // yet has the time-outs of the last one, srv at first. The sessions of both live on
-// the same loops. Mount is called before other serves anything; srv may serve
+// the same loops. One that is closed refuses new sessions until another one with
+// its Path takes its place. Mount is called before other serves anything; srv may serve
 // already. Safe for concurrent use.
 func (srv *Server) Mount(other *Server) error {
 	mounting.Lock()
@@ -27,6 +28,7 @@ func (srv *Server) Mount(other *Server) error {
 	if before := srv.sites.Load(); before != nil {
 		list = slices.Clone(*before)
 	}
+	list = slices.DeleteFunc(list, func(s *Server) bool { return s != srv && s.prefix == other.prefix && s.closing.Load() })
 	for _, s := range list {
 		if s.prefix == other.prefix {
 			return fmt.Errorf("eio: Mount: Config.Path is %q for two servers; each must have its own", other.prefix)

@@ -10,7 +10,11 @@ import (
 func (sh *shard) open(r *Request, c *loop.Conn, sid string, f form) *Session {
 	s := sh.srv.upper.NewSession()
 	s.home = sh
+	if !s.Keep(len(r.head), false) {
+		return nil
+	}
 	if !sh.add(s, sid) {
+		s.letGo()
 		return nil
 	}
 	s.request.Store(r)

@@ -1,10 +1,6 @@
 package eio
 
-import (
-	"time"
-
-	"github.com/sioserver/sioserver/loop"
-)
+import "time"
 
 // Pause stops taking messages from the peer until Resume, because the upper
 // layer has enough of them: a WebSocket is not read, the answer to a POST
@@ -93,28 +89,12 @@ func (s *Session) proceedPost() {
 	} else {
 		f.Start = len(f.B) - len(left)
 		side.left = f
-		s.proceedLater()
+		s.yield()
 	}
 	if s.counted {
 		s.account()
 	}
 	finished = true
-}
-
-// proceedLater goes on when others had the loop, unless the session is paused.
-func (s *Session) proceedLater() {
-	if !s.core.paused {
-		s.home.loop.Post((*proceedTask)(s))
-	}
-}
-
-// proceedTask is a session that goes on with a POST's body.
-type proceedTask Session
-
-func (t *proceedTask) Run(*loop.Loop) {
-	s := (*Session)(t)
-	s.proceed()
-	s.rearm()
 }
 
 // acceptPost answers the POST in progress, unless it is gone.

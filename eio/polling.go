@@ -57,7 +57,7 @@ func (s *Session) posted(body []byte) (done bool) {
 	if !done {
 		side.left = newHeld(left)
 		s.account()
-		s.proceedLater()
+		s.yield()
 	}
 	return done
 }

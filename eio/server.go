@@ -40,6 +40,7 @@ type Server struct {
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
 	hooks      hooks
 	turns      turns
+	keeping    keeping
 	shards     [maxLoops]atomic.Pointer[shard]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
@@ -63,6 +64,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	}
 	srv.hooks.log = cfg.Logger
 	srv.turns.limit = cfg.MaxCallbacks
+	srv.keeping.limit = cfg.MaxHandshakeBytes
 	var err error
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err

@@ -33,7 +33,8 @@ type Session struct {
 	name      *string // the sid that GenerateID gave; else nil
 	id        sessionID
 	remote    endpoint
-	upperHeld uint32 // bytes: see SetHeld
+	upperHeld uint32        // bytes: see SetHeld
+	kept      atomic.Uint32 // bytes, or over: see Keep
 }
 
 // pollingSide is what only a session over polling needs.
@@ -81,7 +82,11 @@ func (s *Session) Request() *Request { return s.request.Load() }
 
 // DiscardRequest drops the handshake request, which saves about 500 bytes. Safe
 // for concurrent use.
-func (s *Session) DiscardRequest() { s.request.Store(nil) }
+func (s *Session) DiscardRequest() {
+	if r := s.request.Swap(nil); r != nil {
+		s.Keep(-len(r.head), true)
+	}
+}
 
 // State is where the session is in its life.
 func (s *Session) State() State { return s.core.state }
@@ -327,6 +332,7 @@ func (s *Session) ended() {
 	s.dropLeft()
 	s.publish(0)
 	s.unaccount()
+	s.letGo()
 }
 
 func (s *Session) over(reason Reason, err error) {

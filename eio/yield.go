@@ -27,8 +27,12 @@ func (y *yielding) Expired(*loop.Timer) {
 	s.resume(forOthers)
 }
 
-// yield lets the others of the loop go on before what is left of a read.
+// yield lets the others of the loop go on before what is left of a read, or of a
+// POST. A session that is paused goes on later anyway.
 func (s *Session) yield() {
+	if s.core.paused {
+		return
+	}
 	s.pause(forOthers)
 	y := &s.home.yielding
 	y.sessions = append(y.sessions, s)

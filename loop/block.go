@@ -6,7 +6,7 @@ package loop
 // same descriptor.
 func (c *Conn) block() {
 	l := c.loop
-	l.notice++
+	l.notice = l.nextNotice()
 	if err := c.wire().Watch(int(c.fd), l.notice, c.flags&isWatched != 0); err != nil {
 		c.closeWith(err)
 		return
@@ -18,6 +18,16 @@ func (c *Conn) block() {
 	c.out.notice = l.notice
 	c.flags |= isBlocked | isWatched
 	c.account()
+}
+
+// nextNotice is the id that follows the last one. When all have been used they are
+// used again, but for 0, which means none, and those that are waited for.
+func (l *Loop) nextNotice() uint32 {
+	for id := l.notice + 1; ; id++ {
+		if _, waits := l.blocked[id]; !waits && id != 0 {
+			return id
+		}
+	}
 }
 
 // unblock forgets the notice that c waits for.

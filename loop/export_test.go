@@ -9,3 +9,6 @@ func HastenEbb(d time.Duration) (restore func()) {
 	ebbRest, processMemory.delay, processMemory.interval = d, d, d
 	return func() { ebbRest, processMemory.delay, processMemory.interval = rest, delay, interval }
 }
+
+// SetNotice sets the id of the last writability notice of l. Loop-owned.
+func SetNotice(l *Loop, id uint32) { l.notice = id }

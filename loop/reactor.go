@@ -222,6 +222,7 @@ func (e *Engine) openStream(fd int) (net.Conn, error) {
 	e.moves <- struct{}{} // it needs a descriptor of its own: few at a time
 	defer func() { <-e.moves }()
 	f := os.NewFile(uintptr(fd), "")
+	defer e.spares.fill() // fd may be one of them
 	defer f.Close()
 	return net.FileConn(f)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // pendingAck is an acknowledgement that a socket waits for.
@@ -47,8 +48,8 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 		defer cancel()
 		ctx = limited
 	}
-	if err := ctx.Err(); err != nil {
-		return RawArgs{}, cause(ctx, err)
+	if ctx.Err() != nil {
+		return RawArgs{}, adapter.EndOf(ctx)
 	}
 	s := o.socket
 	c := calls.Get().(*call)
@@ -57,30 +58,26 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 		calls.Put(c)
 		return RawArgs{}, ErrDisconnected
 	}
-	settled := false
+	idle := false // nobody sends on c any more
 	defer func() {
-		if settled || s.cancelAck(id) != nil {
-			calls.Put(c) // else, after a panic of the encoder, somebody still sends on it
+		if idle || s.cancelAck(id) != nil {
+			calls.Put(c)
 		}
 	}()
-	m, err := eventMessage(s.ns, id, true, event, args)
+	m, err := s.awaitedMessage(ctx, id, event, args)
 	if err == nil {
 		err = o.post(m)
 	}
-	if err == nil {
-		select {
-		case r := <-c.result:
-			settled = true
-			return r.args, r.err
-		case <-ctx.Done():
-			err = cause(ctx, ctx.Err())
-		}
+	if err != nil {
+		return RawArgs{}, err
 	}
-	if s.cancelAck(id) == nil {
-		<-c.result // it comes just now
+	select {
+	case r := <-c.result:
+		idle = true
+		return r.args, r.err
+	case <-ctx.Done():
+		return RawArgs{}, adapter.EndOf(ctx)
 	}
-	settled = true
-	return RawArgs{}, err
 }
 
 // expect makes sink wait for an acknowledgement with the id that it returns.
@@ -130,23 +127,52 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 	if !h.HasID {
 		return
 	}
-	sink := s.cancelAck(h.ID)
-	if sink == nil {
+	// The parser may panic or block: whoever waits is still found by its context then.
+	if !s.expects(h.ID) {
 		return
 	}
 	var args RawArgs
 	err := errNoAnswer // if the parser does not return
 	defer func() {
-		if err != nil {
+		if sink := s.cancelAck(h.ID); sink == nil {
+			return
+		} else if err != nil {
 			sink.gone()
+		} else {
+			sink.reply(args)
 		}
 	}()
 	args, err = s.ns.srv.splitAck(append([]byte(nil), h.Data...), attachments)
 	if err != nil {
 		s.client.invalid(err)
-		return
 	}
-	sink.reply(args)
+}
+
+// expects reports whether an acknowledgement is expected.
+func (s *Socket) expects(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cold == nil {
+		return false
+	}
+	_, found := s.cold.findAck(id)
+	return found
+}
+
+// endAcks tells sinks that their client is gone, on its loop. Those of an adapter are
+// told on a goroutine, because they may not return.
+func (srv *Server) endAcks(acks []pendingAck) {
+	var others []pendingAck
+	for _, a := range acks {
+		if c, ok := a.sink.(*castAck); ok && !c.own() {
+			others = append(others, a)
+			continue
+		}
+		a.sink.gone()
+	}
+	if len(others) > 0 {
+		go inTurn(others, func(a pendingAck) { srv.protect("acknowledgement", a.sink.gone) })
+	}
 }
 
 var errNoAnswer = errors.New("sio: the parser has not returned")

@@ -15,8 +15,9 @@ import (
 // new, and have its own Path and the same Loops. Requests outside all paths go to
 // the Handler of srv's Config, whose MaxConnections, and MaxQueued of WebSockets,
 // hold for all connections. other's Listen and Handler return [ErrListening]
-// afterwards, its Addr is srv's. Shutdown of other ends other alone; that of srv
-// ends other before.
+// afterwards, its Addr is srv's. Shutdown of other ends other alone: handshakes under
+// its Path are refused until another server with that Path is attached. Shutdown of
+// srv ends other before.
 func (srv *Server) Attach(other *Server) error {
 	if other == nil {
 		return errors.New("sio: Attach: the server is nil")
@@ -47,6 +48,13 @@ func (srv *Server) Attach(other *Server) error {
 	other.host, other.engine = srv, srv.engine
 	srv.attached = append(srv.attached, other)
 	return nil
+}
+
+// detach forgets a server that was attached and has ended.
+func (srv *Server) detach(other *Server) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.attached = without(srv.attached, other)
 }
 
 // attaching comes before the mu of two servers: a server and one attached to it.

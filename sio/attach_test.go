@@ -258,3 +258,42 @@ func TestAttachErrors(t *testing.T) {
 	closed.Close()
 	refused(a, closed, sio.ErrServerClosed.Error())
 }
+
+// TestAttachAgain: the Path of a server that was attached and has ended can be
+// another's.
+func TestAttachAgain(t *testing.T) {
+	p := newPair(t)
+	if err := p.servers[0].Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	addr := p.servers[0].Addr().String()
+	for i := range 3 {
+		next, err := sio.New(sio.Config{Path: p.paths[1], Loops: 2, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := http.StatusServiceUnavailable // of the one before
+		if i == 0 {
+			want = http.StatusOK // of the handler
+		}
+		target := "http://" + addr + p.paths[1] + "?EIO=4&transport=polling"
+		if r := eiotest.Get(t, target); r.Status != want {
+			t.Errorf("before: %+v", r)
+		}
+		if err := p.servers[0].Attach(next); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.servers[0].Attach(p.servers[1]); err == nil || !strings.Contains(err.Error(), "each must have its own") {
+			t.Errorf("a second server has the path: %v", err)
+		}
+		if r := eiotest.Get(t, target); r.Status != 200 || next.Stats().Clients != 1 {
+			t.Errorf("%+v", r)
+		}
+		if err := next.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.servers[0].Attach(p.servers[1]); err != nil {
+		t.Error(err)
+	}
+}

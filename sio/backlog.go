@@ -84,7 +84,7 @@ type backlog struct {
 // hold counts what waits. Safe for concurrent use.
 func (c *client) hold(l load) {
 	b := &c.part().backlog
-	if c.left.Load() {
+	if c.signs.has(hasLeft) {
 		b.stranded.add(l)
 		return
 	}
@@ -103,14 +103,14 @@ func (c *client) unhold(l load) {
 		b.stranded.sub(l) // it was held before the client left
 	}
 	p.ebbed()
-	if ok && c.throttled.Load() && c.relieved(rest) && c.throttled.CompareAndSwap(true, false) {
+	if ok && c.signs.has(isThrottled) && c.relieved(rest) && c.signs.clear(isThrottled) {
 		c.Loop().Post((*resumeTask)(c))
 	}
 }
 
 // leave stops counting what waits for the client against the limits of the others.
 func (c *client) leave() {
-	c.left.Store(true)
+	c.signs.set(hasLeft)
 	rest := c.waiting.clear()
 	b := &c.part().backlog
 	b.waiting.sub(rest)
@@ -125,8 +125,8 @@ func (c *client) throttle() {
 	if !c.congested(c.waiting.load()) {
 		return
 	}
-	c.throttled.Store(true)
-	if c.relieved(c.waiting.load()) && c.throttled.CompareAndSwap(true, false) {
+	c.signs.set(isThrottled)
+	if c.relieved(c.waiting.load()) && c.signs.clear(isThrottled) {
 		return // meanwhile
 	}
 	if !c.Session.Paused() {

@@ -72,7 +72,8 @@ func (o BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
 // Emit sends an event to everybody who is addressed at this moment. It encodes
 // args once, before it returns; see [Socket.Emit] for them and for the errors, after
 // which nothing was sent, neither here nor to other servers. It is not an error when
-// nobody is addressed.
+// nobody is addressed. An adapter may have it wait while too much waits for other
+// servers, but not on a loop; then, or after a while, it returns [ErrOverloaded].
 func (o BroadcastOperator) Emit(event string, args ...any) error {
 	if err := checkEvent(event); err != nil {
 		return err

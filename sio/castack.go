@@ -37,7 +37,8 @@ func (e *AckError) Unwrap() error { return e.Err }
 // servers). When the time given with Timeout is over, or ctx is done, or the
 // last who have not answered are disconnected, it returns those that it has, and
 // an [*AckError] that has them too. When nobody is addressed it returns nothing at
-// once. It must not be called by an [Inline] handler. [EmitAckAll] also decodes
+// once. Code of the application's that encodes args, and an adapter, may block: at most a
+// second after ctx they are not waited for any more. It must not be called by an [Inline] handler. [EmitAckAll] also decodes
 // the answers.
 func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
 	if err := checkEvent(event); err != nil {
@@ -45,11 +46,37 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 	}
 	ctx, cancel := deadline(ctx, o.timeout)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return nil, cause(ctx, err)
+	if ctx.Err() != nil {
+		return nil, adapter.EndOf(ctx)
 	}
 	c := &collector{servers: 1, done: make(chan struct{})}
-	err := o.eachNamespace(func(o BroadcastOperator) error {
+	srv := o.ns.srv
+	emit := func() (struct{}, error) { return struct{}{}, o.askAll(ctx, event, args, c) }
+	var err error
+	given := true
+	if srv.cfg.Adapter == nil && srv.plain(args) {
+		_, err = emit()
+	} else {
+		_, err, given = within(ctx, srv, event, graceTime, emit)
+	}
+	switch {
+	case !given:
+		return c.result(err)
+	case err != nil:
+		return nil, adapter.TimedOut(err)
+	}
+	c.Clients(0)
+	select {
+	case <-c.done:
+		return c.result(ErrDisconnected)
+	case <-ctx.Done():
+		return c.result(adapter.EndOf(ctx))
+	}
+}
+
+// askAll sends the event to all that are addressed, and has c collect their answers.
+func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any, c *collector) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
 		a, err := o.remote()
 		if err != nil {
 			return err
@@ -67,16 +94,6 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 		c.Servers(1)
 		return a.BroadcastAck(ctx, p.packet, o.options(), c)
 	})
-	if err != nil {
-		return nil, err
-	}
-	c.Clients(0)
-	select {
-	case <-c.done:
-		return c.result(cmp.Or(c.why, ErrDisconnected))
-	case <-ctx.Done():
-		return c.result(cause(ctx, ctx.Err()))
-	}
 }
 
 // collector gathers the answers to a broadcast. It implements [adapter.Acks].
@@ -144,8 +161,9 @@ func rawAnswer(a adapter.Answer) RawArgs {
 	return RawArgs{raw: raw, attachments: a.Attachments}
 }
 
-// result ends the collection; missing is what is wrong when some are missing.
-func (c *collector) result(missing error) ([]RawArgs, error) {
+// result ends the collection; end is why, unless servers could not be asked: then it is
+// that, and end, too, if a time limit has passed.
+func (c *collector) result(end error) ([]RawArgs, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
@@ -153,7 +171,14 @@ func (c *collector) result(missing error) ([]RawArgs, error) {
 	if servers+clients == 0 {
 		return c.answers, nil
 	}
-	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: missing}
+	switch why := adapter.TimedOut(c.why); {
+	case why == nil:
+	case errors.Is(end, ErrDisconnected), errors.Is(why, end):
+		end = why
+	default:
+		end = fmt.Errorf("%w: %w", end, why)
+	}
+	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: end}
 }
 
 // castAck is what one broadcast waits for on this server. Its lock is held when
@@ -228,6 +253,12 @@ func (a *castAck) reply(args RawArgs) {
 		data = []byte("null") // it has no JSON form
 	}
 	a.acks.Answer(adapter.Answer{Data: data, Attachments: attachments})
+}
+
+// own reports whether a call of this server waits, and not one of another.
+func (a *castAck) own() bool {
+	_, own := a.acks.(*collector)
+	return own
 }
 
 // gone implements ackSink.

@@ -182,7 +182,7 @@ func TestTimeout(t *testing.T) {
 	t.Run("the context's own end", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := s.Timeout(time.Hour).EmitAck(ctx, "q"); err != context.DeadlineExceeded {
+		if _, err := s.Timeout(time.Hour).EmitAck(ctx, "q"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, sio.ErrTimeout) {
 			t.Errorf("the error is %v", err)
 		}
 	})

@@ -23,6 +23,7 @@ const (
 // before the server listens: what was before is not reported, except that rooms which
 // it knew are deleted.
 func (ns *Namespace) OnRoom(h func(e RoomEvent)) {
+	wantHandler("OnRoom", h != nil)
 	q := &roomQueue{srv: ns.srv, hook: h}
 	ns.onRoom(q.add)
 }

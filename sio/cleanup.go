@@ -3,9 +3,9 @@ package sio
 import "math"
 
 // The end of namespaces. A namespace ends when it is closed, when a hook of its
-// creation has panicked, and, if it is a child and
-// Config.CleanupEmptyChildNamespaces is set, with its last socket: such a child
-// counts its sockets, those in a middleware included.
+// creation has panicked, and, if a client has made it and Config.KeepEmptyNamespaces
+// is not set, with its last socket: such a child counts its sockets, those in a
+// middleware and the lost ones included, and what the application has added to it.
 
 // gone is added to the count of a namespace that has ended, which stays negative
 // whoever departs later.
@@ -33,6 +33,14 @@ func (ns *Namespace) depart() {
 	if ns.mortal && ns.users.Add(-1) == 0 && ns.users.CompareAndSwap(0, gone) {
 		ns.unlist()
 		ns.retire()
+	}
+}
+
+// pinLocked keeps a namespace that something is added to which another one of its
+// name would not have. mu must be held.
+func (ns *Namespace) pinLocked() {
+	if ns.mortal && !ns.pinned && ns.ready() {
+		ns.pinned = ns.arrive()
 	}
 }
 

@@ -3,7 +3,6 @@ package sio
 import (
 	"errors"
 	"slices"
-	"sync/atomic"
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
@@ -12,18 +11,17 @@ import (
 
 // client is one connection and its sockets. Session and the first socket of
 // the main namespace live inside it: an idle client is one allocation.
-// Loop-owned but for what is counted in its backlog.
+// Loop-owned but for what is counted in its backlog, and its signs.
 type client struct {
 	eio.Session
 	srv     *Server
 	connect *connectTimer // until a namespace was joined
 	more    *clientMore   // nil for a client that is in "/" only and sends no binary
 	hasMain bool          // main is among the sockets
+	signs   signs
 	main    Socket
 
-	waiting   gauge       // the jobs of all sockets
-	throttled atomic.Bool // the session is paused until waiting has shrunk
-	left      atomic.Bool // the session is over
+	waiting gauge // the jobs of all sockets
 }
 
 // clientMore is what the simplest client never needs.
@@ -63,6 +61,7 @@ func (c *client) forget(s *Socket) {
 		return
 	}
 	s.dropHeld()
+	s.letGo()
 	s.gone = true
 	if s == &c.main {
 		c.hasMain = false

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -49,6 +50,14 @@ type Config struct {
 	// 256 MiB if that is not set. Who holds more than others waits, and clients that
 	// have joined no namespace go first: see [eio.Config].
 	MaxReceiving int64
+	// MaxHandshakeBytes is how many bytes all connections together may keep of what
+	// clients have said: first requests (see DiscardRequest), [Handshake].Auth and data
+	// ([Socket.SetData]); an eighth of GOMEMLIMIT when 0, or 256 MiB if that is not set.
+	// Connections that keep no more than 4 KiB are left out; each of the others may keep
+	// as much as is left, so those that bring little are let in where those that bring
+	// much are not. A connection or a namespace for which there is no room is refused,
+	// and SetData returns [ErrDataSize].
+	MaxHandshakeBytes int64
 	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each packet
 	// counts for 128 bytes more, over polling for 256. Before it is passed, what waits
 	// is offered to the client: a parked poll is answered, a WebSocket written to. When
@@ -76,7 +85,8 @@ type Config struct {
 	// MaxDynamicNamespaces is how many dynamic namespaces (see [Server.OfPattern]) may
 	// exist; 10,000 when 0. At the bound a client that asks for a new one is refused
 	// and counted in [Stats]; those that exist can be joined, and [Server.Of] still
-	// makes some. Each costs about 1,250 bytes with two loops while it is empty.
+	// makes some. Each costs about 1,250 bytes with two loops while it is empty, and
+	// ends then unless KeepEmptyNamespaces is set.
 	MaxDynamicNamespaces int
 	// MaxPending is how many events of one connection may wait for handlers, with its
 	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
@@ -189,10 +199,14 @@ type Config struct {
 	// namespaces.
 	Forwarding *eio.Forwarding
 
-	// CleanupEmptyChildNamespaces forgets a dynamic namespace (see
-	// [Server.OfPattern]) when its last socket leaves or is refused; it is made again
-	// when it is asked for. Until then what is done to it reaches nobody.
-	CleanupEmptyChildNamespaces bool
+	// KeepEmptyNamespaces keeps the dynamic namespaces (see [Server.OfPattern]) that
+	// clients have made. By default one ends with its last socket, whether that leaves
+	// or is refused; with ConnectionStateRecovery it stays as long as a client may come
+	// back. It is made again when it is asked for; what is done to the old one reaches
+	// no socket. One that [Server.Of] has made stays, and so does one that handlers,
+	// middlewares or listeners were added to after the hooks of [Server.OnNamespace]
+	// have returned.
+	KeepEmptyNamespaces bool
 
 	// Parser, when set, is the form of packets instead of the protocol's own: see
 	// [MessagePack].
@@ -259,6 +273,7 @@ func (cfg *Config) withDefaults() error {
 	if err := limit("Config.MaxAttachments", &cfg.MaxAttachments, socketio.DefaultMaxAttachments, fmt.Sprint(socketio.DefaultMaxAttachments)); err != nil {
 		return err
 	}
+	cfg.MaxAttachments = min(cfg.MaxAttachments, math.MaxInt32)
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 16 << 20
 	}
@@ -284,6 +299,8 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxSessions", &cfg.MaxSessions, 1_000_000, "1000000"),
 		limit("Config.MaxUnjoined", &cfg.MaxUnjoined, 1<<15, "32768"),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
+		atMost("Config.MaxQueued", int64(cfg.MaxQueued), 1<<40),
+		atMost("Config.MaxConnections", int64(cfg.MaxConnections), 1<<30),
 		atMost("Config.MaxPending", cfg.MaxPending, maxJobs),
 		atMost("Config.MaxPendingTotal", cfg.MaxPendingTotal, maxJobs),
 		atMost("Config.MaxPendingBytes", cfg.MaxPendingBytes, maxJobBytes),
@@ -335,6 +352,7 @@ func (cfg *Config) engine() eio.Config {
 		SlowTimeout:       cfg.SlowTimeout,
 		MaxSessions:       cfg.MaxSessions,
 		MaxReceiving:      cfg.MaxReceiving,
+		MaxHandshakeBytes: cfg.MaxHandshakeBytes,
 		Loops:             cfg.Loops,
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,

@@ -46,12 +46,20 @@ const (
 // enter makes a socket for the client in a namespace. auth is borrowed.
 func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	back := a.back
-	if !c.keepsAuth(ns, auth) {
+	keeps, refusal := c.keepsAuth(auth)
+	if refusal != "" {
 		if back != nil {
 			ns.log.unclaim(back)
 		}
+		c.refuse(ns.name, refusal, nil)
 		return
 	}
+	entered := false
+	defer func() {
+		if !entered {
+			c.Keep(-keeps, true)
+		}
+	}()
 	if !ns.arrive() {
 		c.ask(ns.name, auth)
 		return
@@ -99,11 +107,14 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	case ns.log != nil && !c.old():
 		ns.log.begin(s)
 	}
-	if hasAuth(auth) {
+	if keeps > 0 {
 		s.mu.Lock()
-		s.rareLocked().auth = append([]byte(nil), auth...)
+		cold := s.rareLocked()
+		cold.auth = append([]byte(nil), auth...)
+		cold.kept += keeps
 		s.mu.Unlock()
 	}
+	entered = true
 	s.state.Store(stateConnecting)
 	if s == &c.main {
 		c.hasMain = true
@@ -119,21 +130,25 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	}
 }
 
-// keepsAuth reports whether the client's sockets may keep auth too. Together they
-// keep as much as one message can hold, so that alone is never too much; beyond it
-// the client is refused.
-func (c *client) keepsAuth(ns *Namespace, auth []byte) bool {
+// keepsAuth counts the bytes of auth that another one of the client's sockets is to
+// keep, and returns with what the client is refused if they are too many, or "".
+// Together its sockets keep as much as one message can hold, and all clients what
+// Config.MaxHandshakeBytes says.
+func (c *client) keepsAuth(auth []byte) (keeps int, refusal string) {
+	if !hasAuth(auth) {
+		return 0, ""
+	}
 	held := 0
-	if hasAuth(auth) {
-		for _, s := range c.sockets() {
-			held += s.authSize()
-		}
+	for _, s := range c.sockets() {
+		held += s.authSize()
 	}
-	if held == 0 || int64(held+len(auth)) <= c.srv.cfg.MaxHTTPBufferSize {
-		return true
+	switch {
+	case held > 0 && int64(held+len(auth)) > c.srv.cfg.MaxHTTPBufferSize:
+		return 0, tooMuchAuth
+	case !c.Keep(len(auth), false):
+		return 0, overloaded
 	}
-	c.refuse(ns.name, tooMuchAuth, nil)
-	return false
+	return len(auth), ""
 }
 
 // hasAuth reports whether auth differs from the default.

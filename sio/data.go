@@ -3,6 +3,7 @@ package sio
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,38 @@ import (
 // other servers: a MarshalJSON may panic, block, or end its goroutine. It runs on a
 // goroutine of its own, which is given up when it does not get on; then the one
 // socket's data is left out, and all others are described.
+
+// dataSize is what counts of a socket's data: strings and slices of bytes, which are
+// most of what clients can make large. What may be shared or change is not looked at.
+func dataSize(data any) int {
+	switch v := data.(type) {
+	case nil:
+		return 0
+	case string:
+		return len(v)
+	case json.RawMessage:
+		return len(v)
+	case []byte:
+		return len(v)
+	}
+	return sizeOf(reflect.ValueOf(data))
+}
+
+func sizeOf(v reflect.Value) (n int) {
+	switch v.Kind() {
+	case reflect.String:
+		return v.Len()
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return v.Len()
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			n += sizeOf(v.Field(i))
+		}
+	}
+	return n
+}
 
 // dataPatience is how long the encoding of one socket's data may take. A socket whose
 // data has taken longer is not tried again before that has ended.

@@ -2,22 +2,16 @@ package sio
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// ErrTimeout tells that the time given with Timeout has passed. It matches
-// context.DeadlineExceeded too.
-var ErrTimeout error = timeoutError{}
-
-type timeoutError struct{}
-
-func (timeoutError) Error() string { return "sio: operation has timed out" }
-
-// Timeout makes it a net.Error like other timeouts.
-func (timeoutError) Timeout() bool { return true }
-
-func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+// ErrTimeout: the time given with Timeout, the deadline of a context, or a limit of an
+// adapter has passed. It is context.DeadlineExceeded, too.
+var ErrTimeout = adapter.ErrTimeout
 
 // deadline limits ctx to d, unless that is 0.
 func deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
@@ -27,10 +21,73 @@ func deadline(ctx context.Context, d time.Duration) (context.Context, context.Ca
 	return context.WithTimeoutCause(ctx, d, ErrTimeout)
 }
 
-// cause replaces an error of ctx that comes from a Timeout by ErrTimeout.
-func cause(ctx context.Context, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) && context.Cause(ctx) == ErrTimeout {
-		return ErrTimeout
+// graceTime is how long a call that has been given a context may take to return after
+// its end, with what it has, before it is not waited for any more.
+const graceTime = time.Second
+
+// errUnreturned is the error of a call that has not returned: the application's code, or
+// an adapter's.
+var errUnreturned = errors.New("sio: the call has panicked, or ended its goroutine")
+
+// within calls f on a goroutine of its own, because the application's code is in it, or
+// an adapter's: it may panic, which is logged, or block, or end the goroutine. It waits
+// for f until ctx ends, and then during grace; f may go on after that, and given is false.
+func within[T any](ctx context.Context, srv *Server, event string, grace time.Duration, f func() (T, error)) (v T, err error, given bool) {
+	type outcome struct {
+		v   T
+		err error
 	}
-	return err
+	c := make(chan outcome, 1)
+	go func() {
+		o := outcome{err: errUnreturned}
+		defer func() { c <- o }()
+		srv.protect(event, func() { o.v, o.err = f() })
+	}()
+	select {
+	case o := <-c:
+		return o.v, o.err, true
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case o := <-c:
+		return o.v, o.err, true
+	case <-timer.C:
+		return v, adapter.EndOf(ctx), false
+	}
+}
+
+// plain reports whether arguments are encoded without any of the application's code.
+func (srv *Server) plain(args []any) bool {
+	if srv.cfg.Parser != nil {
+		if _, ours := srv.cfg.Parser.(messagePack); !ours {
+			return false
+		}
+	}
+	for _, arg := range args {
+		switch v := arg.(type) {
+		case nil, bool, string, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64,
+			[]byte, json.RawMessage, []string:
+		case []any:
+			if !srv.plain(v) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// awaitedMessage is eventMessage for an event that wants an acknowledgement, which is
+// not awaited longer than ctx, neither while it is encoded.
+func (s *Socket) awaitedMessage(ctx context.Context, id uint64, event string, args []any) (message, error) {
+	if ctx.Done() == nil || s.ns.srv.plain(args) {
+		return eventMessage(s.ns, id, true, event, args)
+	}
+	m, err, _ := within(ctx, s.ns.srv, event, 0, func() (message, error) {
+		return eventMessage(s.ns, id, true, event, args)
+	})
+	return m, err
 }

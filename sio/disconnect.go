@@ -106,9 +106,7 @@ func (s *Socket) release() (busy bool) {
 	s.mu.Unlock()
 	s.dropJobs(lapsed)
 	waiting.end()
-	for _, a := range acks {
-		a.sink.gone()
-	}
+	s.ns.srv.endAcks(acks)
 	return busy
 }
 

@@ -26,8 +26,12 @@ type family struct {
 // the handlers and middlewares that the parent has at that moment. What is
 // emitted to the parent reaches the sockets of all children. Parents are asked in
 // the order of their registration, after the namespaces that exist.
-// [Config.MaxDynamicNamespaces] bounds how many clients can make.
+// [Config.MaxDynamicNamespaces] bounds how many clients can make. A child ends with
+// its last socket: see [Config.KeepEmptyNamespaces].
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	if pattern == nil {
+		panic("sio: OfPattern: the pattern is nil")
+	}
 	return srv.addParent(&family{
 		pattern: pattern,
 		match:   func(name string, _ json.RawMessage) bool { return pattern.MatchString(name) },
@@ -38,6 +42,7 @@ func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 // object that the client has sent along, "{}" when none; read-only. match runs on
 // a goroutine of its own and may block; a panic refuses the client.
 func (srv *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
+	wantHandler("OfFunc", match != nil)
 	return srv.addParent(&family{match: match})
 }
 
@@ -60,6 +65,7 @@ func (srv *Server) addParent(f *family) *Namespace {
 // goroutine that makes the namespace and may block; only clients that want to
 // connect to that namespace wait for it. They are refused if it closes the namespace.
 func (srv *Server) OnNamespace(h func(ns *Namespace)) {
+	wantHandler("OnNamespace", h != nil)
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	hooks := with(*srv.onNamespace.Load(), h)
@@ -98,10 +104,11 @@ func (srv *Server) claimDynamic() bool {
 }
 
 // create returns the namespace called name, made as a child of parent, unless
-// that is nil, when it does not exist. The child is counted by the caller.
-func (srv *Server) create(name string, parent *Namespace) *Namespace {
+// that is nil, when it does not exist. The child is counted by the caller. A mortal
+// one ends with its last socket.
+func (srv *Server) create(name string, parent *Namespace, mortal bool) *Namespace {
 	made := newNamespace(srv, name)
-	made.parent = parent
+	made.parent, made.mortal = parent, mortal
 	complete := false
 	defer func() {
 		if !complete { // the adapter's function or a hook has not returned: what it was to add may be missing
@@ -154,7 +161,6 @@ func (ns *Namespace) attach() {
 // inherit gives a new child what its parent has.
 func (ns *Namespace) inherit() {
 	parent := ns.parent
-	ns.mortal = ns.srv.cfg.CleanupEmptyChildNamespaces
 	ns.table.Store(parent.table.Load())
 	k := *parent.hooks.Load()
 	k.room = slices.Concat(ns.hooks.Load().room, k.room) // its adapter may have added some
@@ -291,7 +297,7 @@ func (t *admitTask) look() *Namespace {
 			return nil
 		case !allowed:
 		case srv.claimDynamic():
-			return srv.create(name, p)
+			return srv.create(name, p, !srv.cfg.KeepEmptyNamespaces)
 		default:
 			t.s.client.part().counts.crowded.Add(1)
 			t.refusal = tooManyDynamic

@@ -153,7 +153,7 @@ func TestParent(t *testing.T) {
 func TestCleanup(t *testing.T) {
 	made := make(steps, 100)
 	hold := make(chan struct{})
-	f := serve(t, sio.Config{CleanupEmptyChildNamespaces: true}, func(f *fixture) {
+	f := serve(t, sio.Config{}, func(f *fixture) {
 		echo(f)
 		f.OnNamespace(func(ns *sio.Namespace) { made <- ns.Name() })
 		parent := f.OfPattern(regexp.MustCompile(`^/p`))
@@ -213,7 +213,7 @@ func TestCleanup(t *testing.T) {
 // TestCleanupRace lets clients join and leave one namespace at once: each finds
 // it or makes it anew.
 func TestCleanupRace(t *testing.T) {
-	f := serve(t, sio.Config{Loops: 2, CleanupEmptyChildNamespaces: true}, func(f *fixture) {
+	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {
 		f.OfPattern(regexp.MustCompile(`^/p`)).OnConnection(func(s *sio.Socket) { s.Emit("ready") })
 		echo(f)
 	})

@@ -2,7 +2,6 @@ package sio
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 
@@ -35,6 +34,9 @@ var (
 	ErrOverloaded = adapter.ErrOverloaded
 	// ErrTooLarge: the event is larger than the adapter carries. It has reached no client.
 	ErrTooLarge = adapter.ErrTooLarge
+	// ErrDataSize: a socket's data is larger than what is left of
+	// [Config.MaxHandshakeBytes].
+	ErrDataSize = errors.New("sio: no room for a socket's data")
 	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )
@@ -45,7 +47,9 @@ type ServersError struct {
 	// Answered and Asked are how many have, and how many were asked; both are 0 when
 	// that is not known.
 	Answered, Asked int
-	// Err is [ErrTimeout] or the error of the context, or why they could not be asked.
+	// Err is [ErrTimeout], whichever limit has passed, or the error of a context that was
+	// cancelled, or why they could not be asked, as redis.ErrAway of an adapter: both when
+	// Redis does not answer in time.
 	Err error
 }
 
@@ -60,7 +64,7 @@ func (e *ServersError) Error() string {
 func (e *ServersError) Unwrap() error { return e.Err }
 
 // serversError is the error of an adapter's request; nil for nil.
-func serversError(ctx context.Context, err error) error {
+func serversError(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -70,7 +74,7 @@ func serversError(ctx context.Context, err error) error {
 		e.Answered, e.Asked = counts.Responses()
 		e.Err = cmp.Or(errors.Unwrap(counts), err)
 	}
-	e.Err = cause(ctx, e.Err)
+	e.Err = adapter.TimedOut(e.Err)
 	return e
 }
 

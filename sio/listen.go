@@ -170,6 +170,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	if e := srv.roomHooks.wait(ctx); err == nil {
 		err = e
 	}
+	if host != nil {
+		host.detach(srv)
+	}
 	srv.persisting.Wait() // no longer than some dataPatience
 	srv.ended.Store(true)
 	for ns := range srv.namespaces.all() {

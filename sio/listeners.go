@@ -5,9 +5,18 @@ package sio
 // of the namespace before those of the socket: catch-all handlers, packet
 // middlewares, handlers of the event.
 
+// wantHandler refuses a handler that is nil where it is registered, as it would
+// panic for each event.
+func wantHandler(method string, given bool) {
+	if !given {
+		panic("sio: " + method + ": the handler is nil")
+	}
+}
+
 func (ns *Namespace) edit(change func(t *table)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
+	ns.pinLocked()
 	ns.table.Store(ns.table.Load().edited(change))
 }
 
@@ -81,6 +90,7 @@ func (ns *Namespace) UsePacket(h HandlerFunc, opts ...HandlerOption) (off func()
 // middleware has returned. It runs on the socket's queue. An event called
 // "error" that a client sends is an event like any other.
 func (ns *Namespace) OnError(h func(s *Socket, err error)) {
+	wantHandler("OnError", h != nil)
 	ns.updateHooks(func(k *hooks) { k.errors = with(k.errors, h) })
 }
 
@@ -135,6 +145,7 @@ func (s *Socket) Use(h HandlerFunc, opts ...HandlerOption) (off func()) {
 
 // OnError adds a handler for this socket's errors: see [Namespace.OnError].
 func (s *Socket) OnError(h func(err error)) {
+	wantHandler("OnError", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.rareLocked()

@@ -40,6 +40,24 @@ func (l local) Sockets(o adapter.Options) []adapter.Details {
 	return l.ns.srv.details(l.operator(o).here())
 }
 
+// pageLen is how many sockets Describe describes at once: data and authentication of
+// each may be as large as a client may send.
+const pageLen = 16
+
+func (l local) Describe(o adapter.Options) (next func() []adapter.Details) {
+	left := l.operator(o).here()
+	return func() []adapter.Details {
+		page := make([]*Socket, 0, pageLen)
+		for len(left) > 0 && len(page) < pageLen {
+			if left[0].open() {
+				page = append(page, left[0])
+			}
+			left[0], left = nil, left[1:]
+		}
+		return l.ns.srv.details(page)
+	}
+}
+
 func (l local) CountSockets(o adapter.Options) int { return l.operator(o).count() }
 
 // The operations below return no errors because a local operator has none.

@@ -30,6 +30,7 @@ type Namespace struct {
 	parent   *Namespace    // nil unless it is a child
 	born     chan struct{} // closed when the hooks of OnNamespace have returned
 	mortal   bool          // it ends with its last socket
+	pinned   bool          // but not while it has what was added later; guarded by mu
 	unopened bool          // it was closed before it was born; set before that
 	users    atomic.Int64  // its sockets, if it is mortal; negative once it has ended
 
@@ -83,6 +84,7 @@ func (ns *Namespace) Server() *Server { return ns.srv }
 func (ns *Namespace) updateHooks(change func(h *hooks)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
+	ns.pinLocked()
 	next := *ns.hooks.Load()
 	change(&next)
 	ns.hooks.Store(&next)
@@ -94,6 +96,7 @@ func (ns *Namespace) updateHooks(change func(h *hooks)) {
 // wraps, is sent to the client. In a middleware the socket can join rooms and be
 // emitted to, but broadcasts don't reach it yet.
 func (ns *Namespace) Use(middleware func(s *Socket) error) {
+	wantHandler("Use", middleware != nil)
 	ns.updateHooks(func(h *hooks) { h.middlewares = with(h.middlewares, middleware) })
 }
 
@@ -111,6 +114,7 @@ func (ns *Namespace) Use(middleware func(s *Socket) error) {
 // socket, or when [Config.MaxQueuedTotal] is reached. With
 // [Config.ConnectionStateRecovery] nothing is held.
 func (ns *Namespace) OnConnection(h func(s *Socket)) {
+	wantHandler("OnConnection", h != nil)
 	ns.updateHooks(func(k *hooks) { k.connection = with(k.connection, h) })
 }
 
@@ -118,12 +122,14 @@ func (ns *Namespace) OnConnection(h func(s *Socket)) {
 // runs on the socket's queue, before those of OnDisconnect; [Socket.Rooms] still
 // tells it the rooms that the socket was in.
 func (ns *Namespace) OnDisconnecting(h func(s *Socket, reason Reason)) {
+	wantHandler("OnDisconnecting", h != nil)
 	ns.updateHooks(func(k *hooks) { k.disconnecting = with(k.disconnecting, h) })
 }
 
 // OnDisconnect adds a handler for sockets that have been disconnected. It runs
 // on the socket's queue, after all its other handlers.
 func (ns *Namespace) OnDisconnect(h func(s *Socket, reason Reason)) {
+	wantHandler("OnDisconnect", h != nil)
 	ns.updateHooks(func(k *hooks) { k.disconnect = with(k.disconnect, h) })
 }
 

@@ -60,7 +60,7 @@ func TestDynamicBound(t *testing.T) {
 // TestDynamicRace has clients make the same few namespaces at once, at the bound,
 // while they end: the count must be exact.
 func TestDynamicRace(t *testing.T) {
-	f := serve(t, sio.Config{Loops: 2, MaxDynamicNamespaces: 4, CleanupEmptyChildNamespaces: true}, func(f *fixture) {
+	f := serve(t, sio.Config{Loops: 2, MaxDynamicNamespaces: 4}, func(f *fixture) {
 		f.OfPattern(regexp.MustCompile(`^/d`))
 		echo(f)
 	})

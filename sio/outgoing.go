@@ -72,6 +72,7 @@ func (ns *Namespace) PrependAnyOutgoing(h func(s *Socket, event string, args Raw
 }
 
 func (ns *Namespace) onOutgoing(h func(*Socket, string, RawArgs), first bool) (off func()) {
+	wantHandler("OnAnyOutgoing", h != nil)
 	l := &outgoingFunc{h}
 	ns.listeners.Add(1)
 	ns.updateHooks(func(k *hooks) { k.outgoing = added(k.outgoing, l, first) })
@@ -118,6 +119,7 @@ func (s *Socket) PrependAnyOutgoing(h func(event string, args RawArgs)) (off fun
 }
 
 func (s *Socket) onOutgoing(h func(string, RawArgs), first bool) (off func()) {
+	wantHandler("OnAnyOutgoing", h != nil)
 	l := &outgoingFunc{func(_ *Socket, event string, args RawArgs) { h(event, args) }}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,7 +34,8 @@ type Recovery struct {
 	// what it has missed at once, so it should be less than MaxQueued.
 	MaxBytes int
 	// MaxSessions is how many sockets without a client a namespace keeps; 65,536
-	// when 0. Who left first goes first.
+	// when 0. Who left first goes first. One whose data ([Socket.SetData]) is more than
+	// is left of [Config.MaxHandshakeBytes] is not kept.
 	MaxSessions int
 
 	// RestoreTimeout is how long a client that comes back may have to wait for an

@@ -61,6 +61,8 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visi
 		return nil, ses.socket
 	}
 	lg.lost.remove(ses)
+	lg.ns.depart() // s has arrived
+	ses.letGo(lg)
 	ses.socket = s
 	return &visit{session: ses, recovered: true, behind: true, from: pos + 1}, nil
 }
@@ -73,7 +75,7 @@ func (lg *recoveryLog) resume(s *Socket, v *visit) {
 	lg.ns.rooms.Join(&s.member, rooms...)
 	s.setVisit(v)
 	if data != nil {
-		s.SetData(data)
+		s.setData(data, true)
 	}
 }
 
@@ -103,6 +105,8 @@ const (
 // counts as one who has arrived in the namespace.
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
 	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
+	c.hold(t.load())
+	c.throttle()
 	holder.client.Loop().PostFunc(func() { t.wait(noticeTimes) })
 }
 
@@ -127,8 +131,12 @@ func (t *returnTask) wait(times int) {
 	})
 }
 
+// load is what the client holds while it waits.
+func (t *returnTask) load() load { return loadOf(1, len(t.auth)) }
+
 func (t *returnTask) Run(*loop.Loop) {
 	defer t.ns.depart()
+	t.s.client.unhold(t.load())
 	if t.s.leaveLimbo() {
 		t.s.client.enter(t.ns, t.auth, arrival{outwaited: t.holder})
 	}

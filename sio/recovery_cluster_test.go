@@ -299,7 +299,7 @@ func TestRecoveryOpensNamespace(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: []byte("{}")}
 	srv, err := New(Config{
-		Loops: 1, ConnectionStateRecovery: &Recovery{}, Adapter: st.connect(0), CleanupEmptyChildNamespaces: true,
+		Loops: 1, ConnectionStateRecovery: &Recovery{}, Adapter: st.connect(0),
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ func (w waiting) MarshalJSON() ([]byte, error) {
 func TestLastSessionIsPersisted(t *testing.T) {
 	r := &lastReader{persisted: make(chan string, 1), closed: make(chan struct{})}
 	srv, err := New(Config{
-		Loops: 1, ConnectionStateRecovery: &Recovery{}, CleanupEmptyChildNamespaces: true,
+		Loops: 1, ConnectionStateRecovery: &Recovery{},
 		Logger: slog.New(slog.DiscardHandler),
 		Adapter: func(l adapter.Local) adapter.Adapter {
 			if l.Namespace() == "/" {

@@ -255,7 +255,9 @@ func (lg *recoveryLog) sweep() {
 	}
 	for ses := lg.lost.oldest(); ses != nil && now.Sub(ses.lostAt) > life; ses = lg.lost.oldest() {
 		lg.lost.remove(ses)
+		ses.letGo(lg)
 		lg.end(ses)
+		defer lg.ns.depart() // behind OnExpire, without lg.mu
 	}
 	expired := lg.expired
 	lg.expired = nil
@@ -281,6 +283,10 @@ func (lg *recoveryLog) stop() {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.stopped, lg.expired = true, nil
+	for ses := lg.lost.oldest(); ses != nil; ses = lg.lost.oldest() {
+		lg.lost.remove(ses)
+		ses.letGo(lg)
+	}
 	if lg.timer != nil {
 		lg.timer.Stop()
 	}

@@ -18,7 +18,14 @@ type session struct {
 
 	lostAt     time.Time
 	data       any
+	kept       int      // bytes of data that count while it is lost
 	prev, next *session // in the list of lost ones
+}
+
+// letGo stops counting the data of a session that is not lost any more.
+func (ses *session) letGo(lg *recoveryLog) {
+	lg.ns.srv.eio.Keep(-ses.kept)
+	ses.kept = 0
 }
 
 // stay is being in a room between two positions: it got the packets from on, up

@@ -156,10 +156,23 @@ func (lg *recoveryLog) refused(s *Socket) {
 // lose keeps a session for the client's return. lg.mu is held.
 func (lg *recoveryLog) lose(ses *session, data any) {
 	ses.socket, ses.data, ses.lostAt = nil, data, time.Now()
+	if lg.stopped {
+		lg.end(ses)
+		return
+	}
+	if ses.kept = dataSize(data); !lg.ns.srv.eio.Keep(ses.kept) {
+		ses.kept = 0
+		lg.stats.Evicted++
+		lg.end(ses)
+		return
+	}
+	lg.ns.arrive() // unless it is closed, it stays for the client's return
 	lg.lost.push(ses)
 	if lg.lost.count > lg.cfg.MaxSessions {
 		oldest := lg.lost.oldest()
 		lg.lost.remove(oldest)
+		lg.ns.depart() // there is another one
+		oldest.letGo(lg)
 		lg.stats.Evicted++
 		lg.end(oldest)
 	}

@@ -15,7 +15,7 @@ import (
 // wait is to be there.
 func TestRecoveryWaitKeepsNamespace(t *testing.T) {
 	srv, err := New(Config{
-		Loops: 1, ConnectionStateRecovery: &Recovery{}, CleanupEmptyChildNamespaces: true, Logger: slog.New(slog.DiscardHandler),
+		Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,7 @@ type editor func(change func(t *table))
 
 // register adds a handler by way of add and returns what removes it by way of remove.
 func (edit editor) register(call HandlerFunc, opts []HandlerOption, add, remove func(t *table, h *handler)) (off func()) {
+	wantHandler("On", call != nil)
 	h := &handler{call: call}
 	for _, opt := range opts {
 		opt(h)

@@ -37,7 +37,8 @@ type Server struct {
 
 	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
-	roomHooks tally // hooks of OnRoom that run
+	roomHooks tally      // hooks of OnRoom that run
+	evicting  sync.Mutex // see evict
 
 	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
 	made     int        // parents so far
@@ -100,13 +101,14 @@ func New(cfg Config) (*Server, error) {
 	srv.workers.init(cfg.MaxHandlers)
 	srv.parents.Store(new([]*Namespace))
 	srv.onNamespace.Store(new([]func(*Namespace)))
-	srv.main = srv.create("/", nil)
+	srv.main = srv.create("/", nil, false)
 	return srv, nil
 }
 
 // Of returns the namespace called name, created if need be, as a child of the
 // first parent whose pattern matches (see [Server.OfPattern]); a missing slash at
-// the beginning is added. Clients can connect to it from then on.
+// the beginning is added. Clients can connect to it from then on. One that a client
+// has made may end, if nothing is added to it: see [Config.KeepEmptyNamespaces].
 func (srv *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -118,7 +120,7 @@ func (srv *Server) Of(name string) *Namespace {
 	if parent != nil {
 		srv.dynamic.Add(1)
 	}
-	return srv.create(name, parent)
+	return srv.create(name, parent, false)
 }
 
 // Namespaces returns the namespaces that exist, parents left out, by name.

@@ -108,18 +108,20 @@ func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args .
 		ns.warnAlone()
 		return nil, nil
 	}
-	list, err := spread(args, nil)
-	if err != nil {
-		return nil, err
-	}
-	answers, err := ns.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: list})
+	answers, err, _ := within(ctx, ns.srv, event, graceTime, func() ([]adapter.Answer, error) {
+		list, err := spread(args, nil)
+		if err != nil {
+			return nil, err
+		}
+		return ns.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: list})
+	})
 	responses := make([]RawArgs, len(answers))
 	for i, a := range answers {
 		responses[i] = rawAnswer(a)
 		responses[i].text = true
 	}
 	if err != nil {
-		err = &AckError{Responses: responses, Missing: missing(err), Err: err}
+		err = &AckError{Responses: responses, Missing: missing(err), Err: adapter.TimedOut(err)}
 	}
 	return responses, err
 }
@@ -135,6 +137,7 @@ func (ns *Namespace) warnAlone() {
 // cluster.Config's Handlers goroutines, so h must be safe for concurrent use. off
 // removes it.
 func (ns *Namespace) OnServerEvent(event string, h func(e *ServerEvent)) (off func()) {
+	wantHandler("OnServerEvent", h != nil)
 	own := &serverHandler{event, h}
 	ns.updateHooks(func(k *hooks) { k.server = with(k.server, own) })
 	return func() { ns.updateHooks(func(k *hooks) { k.server = without(k.server, own) }) }

@@ -40,6 +40,7 @@ const (
 type cold struct {
 	data          any
 	auth          []byte // raw JSON; nil for none
+	kept          int    // bytes of auth and data that the session counts
 	table         *table // the socket's own handlers
 	errors        []func(err error)
 	outgoing      []*outgoingFunc
@@ -98,11 +99,42 @@ func (s *Socket) Data() any {
 	return s.cold.data
 }
 
-// SetData stores a value of the application's with the socket.
-func (s *Socket) SetData(v any) {
+// SetData stores a value of the application's with the socket. Strings and slices of
+// bytes, v itself or fields of a struct, count for [Config.MaxHandshakeBytes] as long
+// as the socket is connected; what v refers to in other ways does not. The error is
+// [ErrDataSize], and the value stored before stays, if there is no room; up to 4 KiB
+// for all that a connection keeps there always is.
+func (s *Socket) SetData(v any) error {
+	if !s.setData(v, false) {
+		return ErrDataSize
+	}
+	return nil
+}
+
+// setData stores v. It reports false when there is no room, unless it must be stored.
+func (s *Socket) setData(v any, must bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rareLocked().data = v
+	c := s.rareLocked()
+	if s.state.Load() != stateDisconnected {
+		more := dataSize(v) - dataSize(c.data)
+		if !s.client.Keep(more, must) {
+			return false
+		}
+		c.kept += more
+	}
+	c.data = v
+	return true
+}
+
+// letGo is the end of what the socket keeps: it has ended.
+func (s *Socket) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.cold; c != nil {
+		s.client.Keep(-c.kept, true)
+		c.kept = 0
+	}
 }
 
 // Join puts the socket into rooms, at once for all goroutines. It does nothing
@@ -159,6 +191,7 @@ func (s *Socket) Rooms() []string {
 // OnDisconnect: see [Namespace.OnDisconnecting]. Handlers added after the
 // disconnection may not be called.
 func (s *Socket) OnDisconnecting(h func(reason Reason)) {
+	wantHandler("OnDisconnecting", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.rareLocked()
@@ -168,6 +201,7 @@ func (s *Socket) OnDisconnecting(h func(reason Reason)) {
 // OnDisconnect adds a handler of this socket alone: see [Namespace.OnDisconnect].
 // Handlers added after the disconnection may not be called.
 func (s *Socket) OnDisconnect(h func(reason Reason)) {
+	wantHandler("OnDisconnect", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.rareLocked()

@@ -65,6 +65,8 @@ type Stats struct {
 	UnjoinedEvicted uint64
 	// Receiving has the figures of Config.MaxReceiving.
 	Receiving eio.ReceivingStats
+	// Handshakes has the figures of Config.MaxHandshakeBytes.
+	Handshakes eio.HandshakeStats
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
@@ -99,6 +101,7 @@ func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:           srv.eio.ClientsCount(),
 		Receiving:         srv.eio.ReceivingStats(),
+		Handshakes:        srv.eio.HandshakeStats(),
 		Forwarding:        srv.eio.ForwardStats(),
 		DynamicNamespaces: int(srv.dynamic.Load()),
 		HandlerErrors:     srv.stats.errors.Load(),

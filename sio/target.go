@@ -84,11 +84,13 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, er
 	}
 	ctx, cancel := deadline(ctx, o.timeout)
 	defer cancel()
-	others, err := a.FetchSockets(ctx, o.options())
+	others, err, _ := within(ctx, o.ns.srv, "FetchSockets", graceTime, func() ([]adapter.Details, error) {
+		return a.FetchSockets(ctx, o.options())
+	})
 	for _, d := range others {
 		sockets = append(sockets, newRemoteSocket(o.ns, d))
 	}
-	return sockets, serversError(ctx, err)
+	return sockets, serversError(err)
 }
 
 // CountSockets counts the sockets that are addressed, without describing them as
@@ -110,8 +112,10 @@ func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
 	}
 	ctx, cancel := deadline(ctx, o.timeout)
 	defer cancel()
-	others, err := a.CountSockets(ctx, o.options())
-	return n + others, serversError(ctx, err)
+	others, err, _ := within(ctx, o.ns.srv, "CountSockets", graceTime, func() (int, error) {
+		return a.CountSockets(ctx, o.options())
+	})
+	return n + others, serversError(err)
 }
 
 // count is the number of addressed sockets of this server.

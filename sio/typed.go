@@ -18,6 +18,7 @@ import (
 // the handler from being called and is given to [Config.OnError]. See
 // [HandlerFunc] for ctx and the returned error. off removes the handler.
 func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) error, opts ...HandlerOption) (off func()) {
+	wantHandler("On", h != nil)
 	pretouch[T]()
 	return r.On(event, func(ctx context.Context, e *Event) error {
 		var arg T
@@ -33,6 +34,7 @@ func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket,
 // [RawArgs], []json.RawMessage or []any; none when R is [None]. When h returns
 // an error, or the client did not ask for an acknowledgement, none is sent.
 func OnAck[T, R any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) (R, error), opts ...HandlerOption) (off func()) {
+	wantHandler("OnAck", h != nil)
 	pretouch[T]()
 	pretouch[R]()
 	return r.On(event, func(ctx context.Context, e *Event) error {

@@ -132,18 +132,27 @@ func (srv *Server) thinOut(p *part) {
 	switch {
 	case total <= limit:
 	case fullest == p:
-		p.evict()
+		srv.evict(p)
 	default:
-		fullest.loop.Load().PostFunc(func() { fullest.evict() })
+		fullest.loop.Load().PostFunc(func() { srv.evict(fullest) })
 	}
 }
 
-// evict closes a client that has joined no namespace.
-func (p *part) evict() {
+// evict closes a client of p that has joined no namespace, unless others have gone
+// meanwhile. Those of all loops go one after the other, so none goes too many.
+func (srv *Server) evict(p *part) {
+	srv.evicting.Lock()
+	total := 0
+	for i := range srv.parts {
+		total += int(srv.parts[i].unjoined.count.Load())
+	}
 	c := p.unjoined.victim()
-	if c == nil {
+	if c == nil || total <= srv.cfg.MaxUnjoined {
+		srv.evicting.Unlock()
 		return
 	}
+	c.stopConnectTimer()
+	srv.evicting.Unlock()
 	p.counts.unjoinedEvicted.Add(1)
 	c.logEnded(errUnjoined)
 	c.end(errUnjoined, true)

@@ -147,6 +147,27 @@ func TestTheFullestLoopMakesRoom(t *testing.T) {
 	}
 }
 
+// TestNoneGoesTooMany: a client that has gone by itself makes the room that another
+// loop is asked for.
+func TestNoneGoesTooMany(t *testing.T) {
+	n := newNewcomers(t, 3, Config{MaxUnjoined: 12})
+	var crowd []*looptest.Conn
+	for range 7 {
+		crowd = append(crowd, n.open(0, "192.0.2.1"))
+	}
+	for range 5 {
+		n.open(1, "192.0.2.2")
+	}
+	n.want(t, "at the bound", 12, 0)
+	c := n.loops.ConnectFrom(1, netip.MustParseAddrPort("192.0.2.3:1"), func(c *loop.Conn) loop.Handler { return n.eio.Accept(c) })
+	c.Feed([]byte(eiotest.UpgradeRequest("/socket.io/?EIO=4&transport=websocket")))
+	crowd[2].PeerClose() // before its loop hears of it
+	n.loops.Run()
+	n.want(t, "afterwards", 12, 0)
+	n.open(1, "192.0.2.4")
+	n.want(t, "beyond", 12, 1)
+}
+
 // TestConnectTimeoutEndsPolling: a session over polling that joins nothing is gone
 // when its time is over, a GET being parked or not.
 func TestConnectTimeoutEndsPolling(t *testing.T) {

@@ -41,6 +41,19 @@ func ReadRSS(pid int) (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
+// PeakRSS is the largest resident set that the process has had: VmHWM in /proc/PID/status.
+func PeakRSS(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	peak, ok := kilobytes(b, "VmHWM:")
+	if !ok {
+		return 0, fmt.Errorf("measure: /proc/%d/status has no VmHWM (has the process ended?)", pid)
+	}
+	return peak, nil
+}
+
 // KernelMemory is what the whole machine's kernel holds for sockets, in bytes: its slab (socket, file, inode and epoll
 // structures, but also everything else that the kernel caches) and the pages of TCP's queues. A loopback connection has
 // both its ends in it, so only differences mean something, and only on a quiet machine.

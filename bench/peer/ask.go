@@ -80,6 +80,15 @@ func (p *Process) Exhaust(d time.Duration) error {
 	return err
 }
 
+// AskControl asks the server for the host:port of its control: see bench/peers/README.md.
+func (p *Process) AskControl() (addr string, err error) {
+	var answer struct {
+		Control string `json:"control"`
+	}
+	err = p.ask("control", "control", &answer)
+	return answer.Control, err
+}
+
 // ask puts one question and decodes the answer, the next line that is a JSON object with the member first.
 func (p *Process) ask(question, first string, answer any) error {
 	p.asking.Lock()

@@ -32,8 +32,8 @@ type Peer struct {
 	Transports []string `toml:"transports"`
 	// Without are the kinds of scenario that the server does not offer.
 	Without []string `toml:"without"`
-	// Cluster says that the server joins others through the Redis of its environment: it is started twice, and takes part
-	// in scenarios of the kind "cluster" only.
+	// Cluster says that the server joins others through the Redis of its environment: it is started twice or more often,
+	// and takes part in scenarios of the kinds "cluster" and "link" only, in these with the feature Control.
 	Cluster bool `toml:"cluster"`
 	// Figures says that the server answers questions about its heap on its standard input, Stats about its counters.
 	Figures bool `toml:"figures"`
@@ -47,6 +47,9 @@ type Peer struct {
 	dir string
 	rgb [3]uint8
 }
+
+// Control is the feature of servers that take orders: see bench/peers/README.md.
+const Control = "control"
 
 // Clients is a program with stock clients in it, run in the folder of the file. Prepare and Needs are as those of a Peer.
 type Clients struct {
@@ -131,7 +134,8 @@ func (p *Peer) With(feature string) (with *Peer, ok bool) {
 
 // Offers says whether the server can take part in a scenario of the kind over the transport.
 func (p *Peer) Offers(kind, transport string) bool {
-	return p.Cluster == (kind == "cluster") && (kind != "flood" || len(p.Clients.Command) > 0) && !slices.Contains(p.Without, kind) && p.Speaks(transport)
+	_, controlled := p.Features[Control]
+	return p.Cluster == (kind == "cluster" || kind == "link") && (kind != "link" || controlled) && (kind != "flood" || len(p.Clients.Command) > 0) && !slices.Contains(p.Without, kind) && p.Speaks(transport)
 }
 
 // Speaks reports whether the server speaks the transport.

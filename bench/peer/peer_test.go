@@ -240,8 +240,12 @@ func TestLoadDir(t *testing.T) {
 		t.Error("no feature is not offered")
 	}
 	joined := &peer.Peer{Cluster: true}
-	if !joined.Offers("cluster", "websocket") || joined.Offers("echo", "websocket") {
+	if !joined.Offers("cluster", "websocket") || joined.Offers("echo", "websocket") || joined.Offers("link", "websocket") {
 		t.Error("a server of clusters is for the kind cluster only")
+	}
+	joined.Features = map[string][]string{peer.Control: nil}
+	if !joined.Offers("link", "websocket") {
+		t.Error("a server of clusters that takes orders is not for the kind link")
 	}
 	for _, tc := range []struct {
 		kind, transport string

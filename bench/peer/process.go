@@ -158,6 +158,17 @@ func (p *Process) Stop() {
 	}
 }
 
+// Wrote counts the lines with the words among those that the process has written to its standard output since the last
+// call or question. Lines that nobody reads are kept up to a number.
+func (p *Process) Wrote(words string) (count int) {
+	for len(p.lines) > 0 {
+		if strings.Contains(<-p.lines, words) {
+			count++
+		}
+	}
+	return count
+}
+
 // tail keeps the end of what is written to it. It is safe for concurrent use.
 type tail struct {
 	mu  sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 )
 
 // Servers is what a scenario runs against: one server, or the two nodes of a cluster and the Redis that joins them. It
@@ -54,6 +55,21 @@ func (p *Peer) Start(cores []int) (*Servers, error) {
 		}
 	}
 	return s, nil
+}
+
+// StartRedis starts a Redis alone, on the given cores.
+func StartRedis(cores []int) (*Process, error) {
+	if err := FindRedis(); err != nil {
+		return nil, err
+	}
+	return redis.start(cores)
+}
+
+// StartNode starts one server of a cluster, which reaches its Redis at the host:port. args are added to its command line.
+func (p *Peer) StartNode(cores []int, redisAddr string, args ...string) (*Process, error) {
+	node := *p
+	node.Command = append(slices.Clip(p.Command), args...)
+	return node.start(cores, "REDIS_URL=redis://"+redisAddr)
 }
 
 func (s *Servers) add(node *Process, err error) error {

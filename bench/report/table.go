@@ -27,7 +27,7 @@ type Table struct {
 }
 
 // Tables groups the records by profile and server, in the order in which they first appear. Attacks are left to
-// WriteAttacks.
+// WriteAttacks, links to WriteLinks.
 func Tables(records []result.Record) []Table {
 	type place struct{ table, row int }
 	var tables []Table
@@ -35,7 +35,7 @@ func Tables(records []result.Record) []Table {
 	tableAt := map[string]int{}
 	values := map[[3]string][]float64{}
 	for _, r := range records {
-		if r.Type != result.Run || r.Kind == string(scenario.Attack) {
+		if r.Type != result.Run || r.Kind == string(scenario.Attack) || r.Kind == string(scenario.Link) {
 			continue
 		}
 		t, found := tableAt[r.Profile]

@@ -43,6 +43,8 @@ type Record struct {
 	Attack string             `json:"attack,omitempty"`
 	Seen   map[string]float64 `json:"seen,omitempty"`
 	Moved  map[string]float64 `json:"moved,omitempty"`
+	// Shown is what came of a case of the kind "link", in words; Moved are then counters that speak of losses.
+	Shown string `json:"shown,omitempty"`
 	// Error says why the run failed or the server was left out; figures of a failed run are not to be used.
 	Error string `json:"error,omitempty"`
 

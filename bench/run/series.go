@@ -35,7 +35,7 @@ type Series struct {
 // scenario is left out when there is no Redis. A failed run is recorded and the
 // others go on; the error is then ErrFailed. An interrupt ends the series with Interrupted.
 func (s *Series) Do(ctx context.Context, p *scenario.Profile) error {
-	if p.Kind == scenario.Cluster {
+	if p.Kind == scenario.Cluster || p.Kind == scenario.Link {
 		if err := peer.FindRedis(); err != nil {
 			return s.leaveOut(result.Record{Profile: p.Name, Title: p.Title, Kind: string(p.Kind)}, err)
 		}
@@ -122,13 +122,28 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
+		progress := func(what string, done, total int) { s.Progress(name, what, done, total) }
+		if p.Kind == scenario.Link {
+			record, err := tryLink(ctx, p, pr, s.Cores, progress)
+			record.Run, record.Attempt = number, attempt
+			if err != nil {
+				record.Error = err.Error()
+			}
+			if wrote := s.Record(record); wrote != nil {
+				return false, wrote
+			}
+			if ctx.Err() != nil {
+				return false, context.Cause(ctx)
+			}
+			return err == nil, nil
+		}
 		servers, err := pr.Start(s.Cores.Server)
 		if err != nil {
 			s.unusable[pr.Name] = err
 			return false, s.Record(result.Record{Type: result.Run, Profile: p.Name, Title: p.Title, Kind: string(p.Kind),
 				Peer: pr.Name, Label: pr.Label, Run: number, Attack: attacked, Error: err.Error()})
 		}
-		record, err := Run(ctx, p, servers, func(what string, done, total int) { s.Progress(name, what, done, total) })
+		record, err := Run(ctx, p, servers, progress)
 		servers.Stop()
 		record.Run, record.Attempt = number, attempt
 		if err != nil {

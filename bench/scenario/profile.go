@@ -18,6 +18,7 @@ const (
 	Cluster   Kind = "cluster"   // one emit to every client, or to a room, of another server
 	Attack    Kind = "attack"    // what a server does for honest clients while others attack it
 	Flood     Kind = "flood"     // stock clients that emit more at once than their handlers can take
+	Link      Kind = "link"      // what becomes of large and many messages on lines to Redis that are slow or break
 )
 
 // Transport is how the clients of a scenario connect.
@@ -75,7 +76,21 @@ type Profile struct {
 	PeakMB   int `toml:"peak_mb"`
 	AfterMB  int `toml:"after_mb"`
 	Flooders int `toml:"flooders"` // flood: stock clients
-	Events   int `toml:"events"`   // flood: events that each of them emits in one go
+	Events   int `toml:"events"`   // flood: events that each of them emits in one go; link: those of the case
+
+	// Case is what a link scenario tries, by name; Within bounds all of it. The others are those of link.Settings.
+	Case   string   `toml:"case"`
+	Within Duration `toml:"within"`
+	Speed  float64  `toml:"speed_mb"`
+	Sender float64  `toml:"sender_mb"`
+	Pace   float64  `toml:"pace_mb"`
+	Bytes  int      `toml:"bytes"`
+	Auth   int      `toml:"auth"`
+	Missed int      `toml:"missed"`
+	MaxLen int      `toml:"max_len"`
+	Stop   Duration `toml:"stop"`
+	Pause  Duration `toml:"pause"`
+	Short  Duration `toml:"short"`
 }
 
 // Duration is a time.Duration that files write as "1.5s".

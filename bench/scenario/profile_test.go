@@ -41,8 +41,9 @@ func TestParseRefuses(t *testing.T) {
 	const echo = "kind = \"echo\"\nclients = 1\nin_flight = 1\nduration = \"1s\"\n"
 	const attack = "kind = \"attack\"\nclients = 1\nrate = 1\nwindow = \"2s\"\npeak_mb = 100\nduration = \"1s\"\n"
 	const flood = "kind = \"flood\"\nclients = 1\nrate = 1\nwindow = \"2s\"\nflooders = 2\nevents = 100\n"
+	const link = "kind = \"link\"\nwithin = \"1m\"\n"
 	for _, tc := range []struct{ name, file, want string }{
-		{"no kind", `title = "x"`, `kind = "": must be one of attack, broadcast, cluster, echo, flood, idle, latency, rooms, storm, waves`},
+		{"no kind", `title = "x"`, `kind = "": must be one of attack, broadcast, cluster, echo, flood, idle, latency, link, rooms, storm, waves`},
 		{"an unknown kind", "\n" + `kind = "eho"`, `line 2: kind = "eho": must be one of`},
 		{"a setting that no kind has", echo + `client = 5`, `line 5: there is no setting "client"`},
 		{"a setting of another kind", echo + `rooms = 5`, `line 5: rooms: kind "echo" has no such setting`},
@@ -74,6 +75,11 @@ func TestParseRefuses(t *testing.T) {
 		{"no bound of the memory", strings.Replace(attack, "peak_mb", "after_mb", 1), `kind "attack" needs the setting "peak_mb"`},
 		{"a flood of nothing", strings.Replace(flood, "100", "0", 1), `line 6: events = 0: must be at least 1`},
 		{"a flood that compresses", flood + "deflate = true", `line 7: deflate: kind "flood" has no such setting`},
+		{"an unknown case", link + `case = "smoke"`, `line 3: case = "smoke": must be one of messages, fetch,`},
+		{"a case without what it needs", link + `case = "burst"`, `line 3: case = "burst": needs the setting "events"`},
+		{"a line of negative speed", link + "case = \"burst\"\nevents = 1\nspeed_mb = -1.0", `line 5: speed_mb = -1`},
+		{"a case over polling", link + "case = \"burst\"\nevents = 1\ntransport = \"polling\"", `line 5: transport: kind "link" has no such setting`},
+		{"a case without an end", "kind = \"link\"\ncase = \"burst\"\nevents = 1", `kind "link" needs the setting "within"`},
 		{"attacks of a flood", flood + `attacks = ["stalled"]`, `line 7: attacks: kind "flood" has no such setting`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -89,7 +95,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestCommittedProfilesAreValid(t *testing.T) {
-	for _, dir := range []string{"", "quick", "range"} {
+	for _, dir := range []string{"", "quick", "range", "link"} {
 		profiles, err := scenario.LoadDir(filepath.Join("..", "..", "profiles", dir))
 		if err != nil {
 			t.Error(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/bench/attack"
+	"github.com/sioserver/sioserver/bench/link"
 )
 
 // common are the settings of every kind but those in without; optional and required those of each.
@@ -26,9 +27,11 @@ var (
 		Cluster:   {"clients", "in_flight", "duration"},
 		Attack:    {"clients", "rate", "duration", "window", "peak_mb"},
 		Flood:     {"clients", "rate", "window", "flooders", "events"},
+		Link:      {"case", "within"},
 	}
 	without = map[Kind][]string{
 		Flood: {"deflate", "stay_polling"}, // its clients do what stock clients do
+		Link:  {"transport", "deflate", "stay_polling", "concurrency", "settle"},
 	}
 	optional = map[Kind][]string{
 		Waves:     {"sample"},
@@ -39,6 +42,8 @@ var (
 		Cluster:   {"rooms", "payload", "warmup"},
 		Attack:    {"payload", "attacks", "after", "after_mb", "early"},
 		Flood:     {"payload", "peak_mb"},
+		Link: {"speed_mb", "sender_mb", "pace_mb", "events", "bytes", "auth", "clients", "rooms", "missed", "max_len", "stop", "pause", "short",
+			"peak_mb"},
 	}
 )
 
@@ -104,6 +109,14 @@ func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 	atLeast("after_mb", p.AfterMB, 1)
 	atLeast("flooders", p.Flooders, 1)
 	atLeast("events", p.Events, 1)
+	atLeast("bytes", p.Bytes, 1)
+	atLeast("auth", p.Auth, 1)
+	atLeast("missed", p.Missed, 1)
+	atLeast("max_len", p.MaxLen, 1)
+	positive("within", p.Within)
+	positive("stop", p.Stop)
+	positive("pause", p.Pause)
+	positive("short", p.Short)
 	p.fill(given)
 
 	switch p.Transport {
@@ -129,7 +142,7 @@ func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 	if p.Concurrency > maxConcurrency {
 		refuse("concurrency = %d: must be at most %d", p.Concurrency, maxConcurrency)
 	}
-	if p.Rooms > 0 && p.Clients%p.Rooms != 0 {
+	if p.Rooms > 0 && p.Clients%p.Rooms != 0 && p.Kind != Link {
 		refuse("rooms = %d: clients (%d) must be a multiple of it", p.Rooms, p.Clients)
 	}
 	if p.Settle < 0 {
@@ -140,6 +153,22 @@ func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 	}
 	if p.Early && p.AfterMB == 0 {
 		refuse("early = true: needs the setting \"after_mb\", which ends the wait")
+	}
+	for name, speed := range map[string]float64{"speed_mb": p.Speed, "sender_mb": p.Sender, "pace_mb": p.Pace} {
+		if speed < 0 {
+			refuse("%s = %g: must not be negative", name, speed)
+		}
+	}
+	if _, ok := given["case"]; ok {
+		tried, err := link.Find(p.Case)
+		if err != nil {
+			refuse("case = %q: must be one of %s", p.Case, strings.Join(link.Names(), ", "))
+		}
+		for _, name := range tried.Needs {
+			if _, ok := given[name]; !ok {
+				refuse("case = %q: needs the setting %q", p.Case, name)
+			}
+		}
 	}
 	for i, name := range p.Attacks {
 		if _, err := attack.Find(name); err != nil {

@@ -22,8 +22,12 @@ var (
 type Config struct {
 	// MaxRequests and MaxTunnels are how many there may be to one node at a time.
 	MaxRequests, MaxTunnels int
-	// MaxAnswer is the largest body of an answer, in bytes.
-	MaxAnswer int64
+	// MaxAnswer is the largest body of an answer, in bytes; more than 1<<62 counts as
+	// that. MaxAnswers bounds those of all answers that are being received or are not
+	// released: those beyond wait, and are ErrBusy after Stall.
+	MaxAnswer, MaxAnswers int64
+	// Stall is how long 4 KiB of a request or an answer that has begun may take.
+	Stall time.Duration
 	// DialTimeout is how long it may take to connect to a node.
 	DialTimeout time.Duration
 	// KeepIdle is how long a connection is kept between two requests. The nodes must
@@ -41,7 +45,9 @@ type Client struct {
 	nodes    map[string]*node
 	tunnels  map[*Tunnel]struct{}
 	requests int
-	sweeper  *time.Timer // nil while no connection is idle
+	held     int64         // bytes of answers
+	room     chan struct{} // closed when there are less; nil while nothing waits for that
+	sweeper  *time.Timer   // nil while no connection is idle
 	closed   bool
 }
 
@@ -49,6 +55,7 @@ type Client struct {
 type node struct {
 	addr              string
 	requests, tunnels int
+	held              int64         // bytes of its answers
 	idle              []resting     // the latest used last
 	dials             chan struct{} // has room for the dials that may be under way
 }
@@ -58,6 +65,7 @@ const maxDials = 16
 
 // New returns a client that has no connections yet.
 func New(cfg Config) *Client {
+	cfg.MaxAnswer = min(cfg.MaxAnswer, 1<<62)
 	return &Client{cfg: cfg, nodes: make(map[string]*node), tunnels: make(map[*Tunnel]struct{})}
 }
 
@@ -120,7 +128,7 @@ func (c *Client) leave(n *node, tunnel bool) {
 
 // forgetLocked drops a node to which there is nothing any more.
 func (c *Client) forgetLocked(n *node) {
-	if n.requests == 0 && n.tunnels == 0 && len(n.idle) == 0 {
+	if n.requests == 0 && n.tunnels == 0 && n.held == 0 && len(n.idle) == 0 {
 		delete(c.nodes, n.addr)
 	}
 }

@@ -17,7 +17,7 @@ import (
 const patience = 10 * time.Second
 
 func config() Config {
-	return Config{MaxRequests: 100, MaxTunnels: 20_000, MaxAnswer: 1000, DialTimeout: patience, KeepIdle: time.Hour, TunnelIdle: time.Hour}
+	return Config{MaxRequests: 100, MaxTunnels: 20_000, MaxAnswer: 1000, MaxAnswers: 4000, Stall: patience, DialTimeout: patience, KeepIdle: time.Hour, TunnelIdle: time.Hour}
 }
 
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -36,6 +36,7 @@ func do(t *testing.T, c *Client, s *httptest.Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer a.Release()
 	return string(a.Body)
 }
 

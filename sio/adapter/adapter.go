@@ -59,6 +59,9 @@ type Local interface {
 	BroadcastAck(ctx context.Context, p Packet, o Options, acks Acks) error
 	// Sockets describes the matching sockets.
 	Sockets(o Options) []Details
+	// Describe describes them page by page: each call of next gives some that have not
+	// left meanwhile, or none at the end. One goroutine may call next at a time.
+	Describe(o Options) (next func() []Details)
 	// CountSockets counts them: cheaply when o names one room or none.
 	CountSockets(o Options) int
 	// AddSockets, DelSockets and DisconnectSockets act on the matching sockets.

@@ -23,12 +23,13 @@ var ErrGap = errors.New("adapter: packets after the offset are not kept any more
 type Recoverer interface {
 	Adapter
 
-	// BroadcastKept sends p to all servers, this one included, and keeps it. It does
-	// not wait: deliver is called with p's offset when p's turn comes. When that
-	// takes too long deliver is first called with "", to deliver p out of order and
-	// without an offset, and again with the offset if the turn comes after all: then
-	// it only has to be kept. The calls for one packet don't overlap. deliver is not
-	// called when an error is returned.
+	// BroadcastKept sends p to all servers, this one included, and keeps it. It may wait,
+	// for a while, for room among what is to be sent, if a [Waiter] allows that, and
+	// returns [ErrOverloaded] when there is none. deliver is called with p's offset when
+	// p's turn comes. When that takes too long deliver is first called with "", to deliver
+	// p out of order and without an offset, and again with the offset if the turn comes
+	// after all: then it only has to be kept. The calls for one packet don't overlap.
+	// deliver is not called when an error is returned.
 	BroadcastKept(p Packet, o Options, deliver func(offset string)) error
 	// Since is the offset after which this server has been handed every packet; ""
 	// when that is not known yet. It is set behind every gap: when packets could not be

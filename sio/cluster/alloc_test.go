@@ -14,14 +14,17 @@ type sink struct {
 	receive func(m *cluster.Message)
 }
 
-func (*sink) Publish(*cluster.Message) error                           { return nil }
-func (*sink) Close() error                                             { return nil }
-func (*sink) Namespace() string                                        { return "/" }
-func (*sink) Broadcast(p adapter.Packet, o adapter.Options) error      { return nil }
-func (*sink) AddSockets(o adapter.Options, rooms []string)             {}
-func (*sink) DelSockets(o adapter.Options, rooms []string)             {}
-func (*sink) DisconnectSockets(o adapter.Options, all bool)            {}
-func (*sink) Sockets(adapter.Options) []adapter.Details                { return nil }
+func (*sink) Publish(*cluster.Message) error                      { return nil }
+func (*sink) Close() error                                        { return nil }
+func (*sink) Namespace() string                                   { return "/" }
+func (*sink) Broadcast(p adapter.Packet, o adapter.Options) error { return nil }
+func (*sink) AddSockets(o adapter.Options, rooms []string)        {}
+func (*sink) DelSockets(o adapter.Options, rooms []string)        {}
+func (*sink) DisconnectSockets(o adapter.Options, all bool)       {}
+func (*sink) Sockets(adapter.Options) []adapter.Details           { return nil }
+func (*sink) Describe(adapter.Options) func() []adapter.Details {
+	return func() []adapter.Details { return nil }
+}
 func (*sink) CountSockets(adapter.Options) int                         { return 0 }
 func (*sink) ServerSideEvent(p adapter.Packet, _ func(adapter.Answer)) {}
 

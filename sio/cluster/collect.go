@@ -24,6 +24,7 @@ type collection struct {
 	awaited  int               // clients that have not answered
 	size     int64             // of the answers
 	over     bool
+	late     bool        // the deadline has passed while the nodes were counted
 	detach   func() bool // from the context
 	deadline *time.Timer // nil when the context has one
 }
@@ -33,7 +34,10 @@ type collection struct {
 const maxClients = 1 << 40
 
 // share is what one node has to do with a collection.
-type share struct{ awaited int }
+type share struct {
+	awaited int
+	flow    *inflow // its answers in parts; nil before the first one
+}
 
 // BroadcastAck implements [adapter.Adapter]. A server that can't be asked, or has
 // not told its clients in time, counts as one client that will not answer.
@@ -47,7 +51,9 @@ func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Opt
 	if err := c.register(ctx, timeout, limited); err != nil {
 		return err
 	}
-	sending := n.publish(&Message{Type: Broadcast, RequestID: c.id, Packet: p, Options: o, Timeout: timeout})
+	m := &Message{Type: Broadcast, RequestID: c.id, Packet: p, Options: o, Timeout: timeout}
+	m.Parts = n.firstLimit(int(n.servers.Load()))
+	sending := n.publishWithin(ctx, m)
 	if errors.Is(sending, ErrUnencodable) {
 		c.cancel()
 		return sending
@@ -63,8 +69,8 @@ func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Opt
 		switch {
 		case err == nil:
 			c.expect(count - 1)
-		case ctx.Err() != nil:
-			c.cancel() // acks is told nothing: it must not take this for an end before that of ctx
+		case errors.Is(ctx.Err(), context.Canceled):
+			c.cancel()
 		default:
 			c.end(err)
 		}
@@ -86,11 +92,12 @@ func (c *collection) register(ctx context.Context, timeout time.Duration, limite
 		c.acks.Servers(1)
 	} else {
 		c.roll = calledBy(c.node.live.uids())
+		c.node.servers.Store(int64(c.roll.expected))
 		c.acks.Servers(c.roll.expected)
 	}
-	c.detach = context.AfterFunc(ctx, c.cancel)
+	c.detach = context.AfterFunc(ctx, c.expire)
 	if !limited {
-		c.deadline = time.AfterFunc(timeout, func() { c.end(ErrTimeout) })
+		c.deadline = time.AfterFunc(timeout, c.timeOut)
 	}
 	c.check()
 	return nil
@@ -107,6 +114,9 @@ func (c *collection) expect(nodes int) {
 	c.acks.Servers(c.roll.left())
 	c.check()
 	c.acks.Clients(0) // the one that stood for all
+	if c.late && !c.over {
+		c.giveUp(c.node.away(ErrTimeout))
+	}
 }
 
 // answer implements pending.
@@ -130,11 +140,9 @@ func (c *collection) clients(m *Message) bool {
 	if m.ClientCount < 0 || m.ClientCount > maxClients || !c.roll.wants(m.UID) {
 		return false
 	}
-	size, ok := c.node.hold(m)
-	if !ok {
+	if !c.hold(sizeOf(m)) {
 		return true
 	}
-	c.size += size
 	if !c.roll.add(m.UID) {
 		c.acks.Servers(1)
 	}
@@ -156,16 +164,82 @@ func (c *collection) client(m *Message) bool {
 	if s == nil || s.awaited == 0 {
 		return false
 	}
-	size, ok := c.node.hold(m)
-	if !ok {
-		return true
+	if c.hold(sizeOf(m)) {
+		c.take(s, m.Answer)
 	}
-	c.size += size
+	return true
+}
+
+// take hands on a client's answer, for which there is room.
+func (c *collection) take(s *share, a adapter.Answer) {
 	s.awaited--
 	c.awaited--
 	c.check()
-	c.acks.Answer(m.Answer)
+	c.acks.Answer(a)
+}
+
+// hold makes room for an answer; when there is none the collection ends.
+func (c *collection) hold(size int64) bool {
+	if !c.node.hold(size) {
+		c.giveUp(ErrAnswersTooLarge)
+		return false
+	}
+	c.size += size
 	return true
+}
+
+// part implements pending. A node says with its last part that the other clients are
+// gone.
+func (c *collection) part(m *Message) (v verdict, reply Part) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stop := Part{Stop: true}
+	s := c.shares[m.UID]
+	if c.over || s == nil || s.flow == nil && s.awaited == 0 {
+		return partUnknown, stop
+	}
+	v = s.flow.judge(m.Part)
+	switch {
+	case v == partUnknown:
+		return v, stop
+	case v == partKnown:
+		return v, Part{Number: s.flow.next, Limit: c.node.partLimit()}
+	case s.flow != nil && s.flow.whole:
+		return partUnknown, stop
+	case !c.hold(answerCost + int64(len(m.Part.Bytes))):
+		return partTaken, stop
+	case s.flow == nil:
+		f := c.node.inflow(m.Part.Stream)
+		s.flow = &f
+	}
+	f := s.flow
+	ok := f.add(m.Part, func(record []byte) bool {
+		a, ok := parseAnswer(record)
+		if ok = ok && !c.over && s.awaited > 0 && c.hold(answerCost); ok {
+			c.take(s, a)
+		}
+		return ok
+	})
+	reply = Part{Number: f.next, Limit: c.node.partLimit()}
+	switch {
+	case !ok:
+		v, reply, f.whole = partBroken, stop, true
+		c.node.endInflow(f)
+	case f.whole:
+		c.node.endInflow(f)
+		if !c.over {
+			c.gone(s)
+		}
+	}
+	return v, reply
+}
+
+// gone takes leave of a node's clients that have not answered.
+func (c *collection) gone(s *share) {
+	gone := s.awaited
+	s.awaited, c.awaited = 0, c.awaited-gone
+	c.check()
+	c.acks.Gone(gone, nil)
 }
 
 // lose implements pending.
@@ -179,10 +253,11 @@ func (c *collection) lose(uid string) {
 		c.check()
 		c.acks.Clients(0)
 	} else if s := c.shares[uid]; s != nil {
-		gone := s.awaited
-		s.awaited, c.awaited = 0, c.awaited-gone
-		c.check()
-		c.acks.Gone(gone, nil)
+		if s.flow != nil {
+			s.flow.whole = true
+			c.node.endInflow(s.flow)
+		}
+		c.gone(s)
 	}
 }
 
@@ -190,9 +265,13 @@ func (c *collection) lose(uid string) {
 func (c *collection) end(why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
-		return
+	if !c.over {
+		c.giveUp(why)
 	}
+}
+
+// giveUp ends the collection before everything has come.
+func (c *collection) giveUp(why error) {
 	missing := c.roll.left()
 	if c.roll.expected < 0 {
 		missing = 1
@@ -202,6 +281,25 @@ func (c *collection) end(why error) {
 		c.acks.Clients(1)
 	}
 	c.acks.Gone(missing+c.awaited, why)
+}
+
+// expire ends the collection with its context. As long as the nodes are counted,
+// BroadcastAck does, and says what was wrong with that.
+func (c *collection) expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over && c.roll.expected >= 0 {
+		c.finish()
+	}
+}
+
+// timeOut ends the collection without a deadline of its context's; see expire.
+func (c *collection) timeOut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.late = true; !c.over && c.roll.expected >= 0 {
+		c.giveUp(c.node.away(ErrTimeout))
+	}
 }
 
 // cancel ends the collection when nobody waits for it.
@@ -222,6 +320,11 @@ func (c *collection) check() {
 }
 
 func (c *collection) finish() {
+	for _, s := range c.shares {
+		if s.flow != nil {
+			c.node.endInflow(s.flow)
+		}
+	}
 	c.over, c.shares = true, nil
 	c.detach()
 	if c.deadline != nil {

@@ -14,7 +14,8 @@ import (
 // adapters. Immutable after New.
 type Config struct {
 	// RequestTimeout is how long the answers of other nodes are awaited when the
-	// caller's context has no deadline; 5 s when 0.
+	// caller's context has no deadline; 5 s when 0. An answer that comes in parts may
+	// take longer: then it is how long none may come, and all may take 20 times as long.
 	RequestTimeout time.Duration
 	// AckTimeout is how long the acknowledgements of other nodes' clients are awaited
 	// when the caller's context has no deadline, and at most those that another
@@ -38,7 +39,9 @@ type Config struct {
 	// further ones are dropped; 10,000 when 0.
 	MaxRequests int
 	// MaxAnswerBytes is about how many bytes of answers are held for requests that
-	// wait for more, all together, before further ones are dropped; 256 MiB when 0.
+	// wait for more, all together. A request for whose answers there is no room fails with
+	// [ErrAnswersTooLarge]. As many bytes of this server's answers may wait for other nodes
+	// to take them before further ones are dropped. 256 MiB when 0.
 	MaxAnswerBytes int
 	// Logger is told of lost and regained connections, new and lost nodes;
 	// slog.Default() when nil.

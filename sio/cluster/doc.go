@@ -10,8 +10,10 @@
 //
 // Out: the emitter's goroutine has the bus encode and queue it, then delivers it to
 // this server's sockets. A bus never waits for the network in Publish, so local
-// delivery does not either. Whether the bus has taken it is only counted. Who
-// emits learns of an error when it is his own: see [ErrUnencodable].
+// delivery does not either; one that loses nothing may have the emitter wait for room.
+// Whether the bus has taken it is only counted. An emit fails, and nothing is delivered,
+// when that is its own fault or there is no room: see [ErrUnencodable] and
+// [ErrOverloaded].
 //
 // In: the bus's goroutine decodes it and calls the receive function, which passes
 // it straight to Local's Broadcast: no queue, no goroutine, no memory in between.

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -9,13 +8,16 @@ import (
 )
 
 var (
-	// ErrTimeout: [Config].RequestTimeout has passed.
-	ErrTimeout error = timeoutError{}
+	// ErrTimeout: a deadline, or [Config].RequestTimeout or AckTimeout, has passed. It is
+	// context.DeadlineExceeded, and the ErrTimeout of package sio, too.
+	ErrTimeout = adapter.ErrTimeout
 	// ErrClosed: the node was closed.
 	ErrClosed = errors.New("cluster: node closed")
 	// ErrTooManyRequests: so many requests wait for answers that there is no room for
 	// another one.
 	ErrTooManyRequests = errors.New("cluster: too many requests are pending")
+	// ErrAnswersTooLarge: the answers of other nodes need more than [Config].MaxAnswerBytes.
+	ErrAnswersTooLarge = errors.New("cluster: the answers are larger than MaxAnswerBytes")
 	// ErrUnencodable: a message has no form on the wire, because of what its caller
 	// gave. A [Bus] wraps the reason with it, as the functions of package wire do.
 	ErrUnencodable = errors.New("cluster: message can't be encoded")
@@ -30,7 +32,8 @@ var (
 // ResponseError reports that not all nodes that were asked have answered.
 type ResponseError struct {
 	Received, Expected int
-	// Err is [ErrTimeout], the cause of the context's end, or [ErrClosed].
+	// Err is [ErrTimeout], the cause of the context's end, [ErrClosed],
+	// [ErrAnswersTooLarge], or why the bus could not send; and what a [Watcher] says.
 	Err error
 }
 
@@ -43,14 +46,5 @@ func (e *ResponseError) Responses() (received, expected int) { return e.Received
 
 // Unwrap returns Err.
 func (e *ResponseError) Unwrap() error { return e.Err }
-
-type timeoutError struct{}
-
-func (timeoutError) Error() string { return "timeout reached" }
-
-// Timeout makes it a net.Error like other timeouts.
-func (timeoutError) Timeout() bool { return true }
-
-func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 var _ adapter.Incomplete = (*ResponseError)(nil)

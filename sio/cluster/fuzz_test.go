@@ -26,8 +26,12 @@ func (s *script) next() int {
 // message is one that is likely to have to do with the node's requests, "id-1" to "id-4".
 func (s *script) message() *cluster.Message {
 	kinds := s.next()
+	kind := cluster.MessageType(kinds % 16)
+	if kind > cluster.AdapterClose {
+		kind = cluster.AnswerPart + kind%2
+	}
 	m := &cluster.Message{
-		Type:      cluster.MessageType(kinds % 16),
+		Type:      kind,
 		UID:       []string{"a", "b", "c", "", cluster.EmitterUID, "id", string(*s)}[s.next()%7],
 		Namespace: []string{"/", "/", "/", "/other"}[s.next()%4],
 		RequestID: []string{"", "id-1", "id-2", "id-3", "id-4", string(*s)}[s.next()%6],
@@ -49,6 +53,14 @@ func (s *script) message() *cluster.Message {
 		m.Sockets = append(m.Sockets, adapter.Details{ID: "x", Data: []byte(*s)})
 	}
 	m.Answer.Data = []byte(*s)
+	m.Parts = m.ClientCount
+	if kind >= cluster.AnswerPart && m.ClientCount != 3 {
+		flags := s.next()
+		m.Part = &cluster.Part{
+			Stream: []string{"id-1", "id-5", "s"}[flags%3], Number: s.next() % 4, Limit: m.ClientCount, Last: flags&0x80 != 0, Stop: flags&0x40 != 0,
+		}
+		m.Part.Bytes = (*s)[:min(len(*s), s.next())]
+	}
 	return m
 }
 
@@ -76,6 +88,15 @@ func FuzzReceive(f *testing.F) {
 		requests = append(requests, kind, 0, 0, 1, 0, 0, kind|0x10, 1, 0, 5, 1, 2, 3, 4, 5, 6, 7, 8, 0)
 	}
 	f.Add(requests)
+	parts := []byte{}
+	for number := range byte(3) {
+		for id := range byte(4) {
+			// kind, uid, namespace, id, count, sockets, flags, number, length, and a record
+			parts = append(parts, 14, id%2, 0, 1+id, 1, 0, number/2<<7, number, 8, 7, 1, 'i', 2, '{', '}', 1, '1')
+			parts = append(parts, byte(cluster.BroadcastClientCount), id%2, 0, 1+id, 1, 0)
+		}
+	}
+	f.Add(parts)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		const maxRequests, maxQueued = 5, 3
 		s, n := newSink(t, cluster.Config{

@@ -4,6 +4,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // gate lets calls in until it is shut. A call may be made inside another one,
@@ -31,9 +32,14 @@ func (g *gate) leave() {
 	}
 }
 
-// shut closes the gate, once, and waits until everybody has left.
-func (g *gate) shut() {
+// shut closes the gate, once, and waits until everybody has left, for limit at most.
+func (g *gate) shut(limit time.Duration) {
 	g.calls.Add(shutGate + 1)
 	g.leave()
-	<-g.empty
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-g.empty:
+	case <-timer.C:
+	}
 }

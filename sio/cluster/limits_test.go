@@ -108,7 +108,10 @@ func TestHugeAnswers(t *testing.T) {
 		ms.locals[2].sockets[0].Data = []byte(`"` + strings.Repeat("x", 10_000) + `"`)
 		for range 10 { // what is held is given back
 			got := <-ms.fetch(t)
-			incomplete(t, got.err, cluster.ErrTimeout)
+			var partial *cluster.ResponseError
+			if !errors.As(got.err, &partial) || partial.Received > 1 || partial.Expected != 2 || !errors.Is(got.err, cluster.ErrAnswersTooLarge) {
+				t.Errorf("got %v", got.err)
+			}
 		}
 		if n, err := ms.nodes[0].CountSockets(t.Context(), adapter.Options{}); n != 4 || err != nil {
 			t.Errorf("%d sockets, %v", n, err)
@@ -116,18 +119,24 @@ func TestHugeAnswers(t *testing.T) {
 		if s := ms.nodes[0].Stats(); s.Dropped != 10 {
 			t.Errorf("%+v", s)
 		}
-		// The third of these answers is too much.
+		// Two servers' answers are too much, and so are three of one for itself.
 		long := strings.Repeat("x", 4000)
-		ms.locals[1].clients = []client{{answer: long}, {answer: long}, {answer: long}}
-		ms.locals[0].clients, ms.locals[2].clients = nil, nil
-		for range 10 {
+		ms.locals[0].clients = nil
+		for i := range 10 {
+			ms.locals[1].clients, ms.locals[2].clients = []client{{answer: long}, {answer: long}}, []client{{answer: long}, {answer: long}}
+			want := cluster.ErrAnswersTooLarge
+			if i%2 == 0 {
+				ms.locals[1].clients, ms.locals[2].clients = append(ms.locals[1].clients, client{answer: long}), nil
+				want = cluster.ErrTimeout
+			}
 			c := newCollector()
 			if err := ms.nodes[0].BroadcastAck(t.Context(), adapter.Packet{Event: "q"}, adapter.Options{}, c); err != nil {
 				t.Fatal(err)
 			}
 			c.start()
-			if answers, missing, _ := c.result(t.Context()); len(answers) != 2 || missing != 1 {
-				t.Errorf("%d answers, %d missing", len(answers), missing)
+			answers, missing, complete := c.result(t.Context())
+			if len(answers) != 2 || missing == 0 || !complete || !errors.Is(c.why, want) {
+				t.Errorf("%d answers, %d missing: %v", len(answers), missing, c.why)
 			}
 		}
 		ms.close(t)

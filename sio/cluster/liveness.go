@@ -23,6 +23,7 @@ type liveness struct {
 	nodes    map[string]time.Time // when each was last heard; nil with a Counter
 	beating  *time.Timer          // until the next heartbeat may be due
 	sweeping *time.Timer          // until the next node may have fallen silent
+	due      time.Time            // when sweeping is to end
 	stopped  bool
 }
 
@@ -33,6 +34,7 @@ func (n *Node) startHeartbeats() {
 	defer l.mu.Unlock()
 	l.beating = time.AfterFunc(n.cfg.HeartbeatInterval, n.heartbeat)
 	l.sweeping = time.AfterFunc(n.cfg.HeartbeatTimeout, n.sweep)
+	l.due = time.Now().Add(n.cfg.HeartbeatTimeout)
 }
 
 // sent notes that something was published.
@@ -88,13 +90,19 @@ func (n *Node) left(uid string) {
 	}
 }
 
-// sweep takes leave of the nodes that have fallen silent.
+// sweep takes leave of the nodes that have fallen silent. When it comes late the process
+// did not run, and what the nodes have sent meanwhile is read first.
 func (n *Node) sweep() {
 	l := &n.live
 	var silent []string
 	next := n.cfg.HeartbeatTimeout
 	l.mu.Lock()
+	late := time.Since(l.due) > n.cfg.HeartbeatInterval/2
 	for uid, at := range l.nodes {
+		if late {
+			next = n.cfg.HeartbeatInterval
+			break
+		}
 		if rest := n.cfg.HeartbeatTimeout - time.Since(at); rest > 0 {
 			next = min(next, rest)
 		} else {
@@ -104,6 +112,7 @@ func (n *Node) sweep() {
 	}
 	if !l.stopped {
 		l.sweeping.Reset(next)
+		l.due = time.Now().Add(next)
 	}
 	l.mu.Unlock()
 	for _, uid := range silent {

@@ -118,6 +118,19 @@ func (l *local) Sockets(o adapter.Options) (list []adapter.Details) {
 	return list
 }
 
+func (l *local) Describe(o adapter.Options) (next func() []adapter.Details) {
+	return pages(l.Sockets(o))
+}
+
+// pages describes two sockets at a time.
+func pages(list []adapter.Details) (next func() []adapter.Details) {
+	return func() []adapter.Details {
+		page := list[:min(len(list), 2)]
+		list = list[len(page):]
+		return page
+	}
+}
+
 func (l *local) CountSockets(o adapter.Options) int { return len(l.Sockets(o)) }
 
 func (l *local) AddSockets(o adapter.Options, rooms []string) {

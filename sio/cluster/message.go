@@ -28,6 +28,14 @@ const (
 	AdapterClose                                  // a node leaves
 )
 
+// The types of messages that only nodes of this package send each other, and only to
+// those that have asked for it by Message.Parts. They have values that the reference
+// is not likely to use.
+const (
+	AnswerPart MessageType = 64 + iota // RequestID, Part: a piece of an answer
+	NextPart                           // RequestID, which is Part.Stream of the answer, and Part
+)
+
 // EmitterUID is the sender of what comes from an emitter, which is no node.
 const EmitterUID = "emitter"
 
@@ -59,6 +67,24 @@ type Message struct {
 	// response that it is all there is. Nodes of the reference don't know it and
 	// answer with Sockets.
 	CountOnly bool
+
+	// Parts, of a request, says that its answers may come in parts, and how many bytes
+	// the first one may have; 0 when they must not. Of a response it is what the request
+	// has said.
+	Parts int
+	Part  *Part
+}
+
+// Part is a piece of an answer that travels in several, each of which is sent when the
+// one before has arrived; or, in a NextPart, what the node that has asked says about
+// it. Immutable.
+type Part struct {
+	Stream string // the answer's name at the node that sends it
+	Number int    // counts from 0; of a NextPart, of the part that is wanted
+	Last   bool   // nothing follows
+	Bytes  []byte // records; the end of one may be in the next part
+	Limit  int    // of a NextPart, how many bytes the part may have
+	Stop   bool   // of a NextPart: nothing more is wanted
 }
 
 // Bus carries the messages of one namespace of one server. All methods are safe
@@ -68,10 +94,11 @@ type Message struct {
 // goroutines are allowed. receive may call Publish; it waits until the function
 // that opens the bus has returned, and otherwise for nothing.
 type Bus interface {
-	// Publish sends m. It does not wait for the network: it returns an error when m
-	// can't be sent, one that is [ErrUnencodable] when that is m's own fault,
-	// [ErrOverloaded] when there is no room for m now, and takes m otherwise. It keeps nothing of m, nor m itself, after it has
-	// returned: the values in Packet.Args belong to whoever emits them.
+	// Publish sends m. It does not wait for the network, but may wait for room, for a
+	// while, where [adapter.Waiter] allows it: it returns an error when m can't be sent,
+	// one that is [ErrUnencodable] when that is m's own fault, [ErrOverloaded] when there
+	// is no room for m, and takes m otherwise. It keeps nothing of m, nor m itself, after
+	// it has returned: the values in Packet.Args belong to whoever emits them.
 	Publish(m *Message) error
 	// Close stops receiving. Publish is not called afterwards.
 	Close() error
@@ -82,6 +109,12 @@ type Bus interface {
 type Counter interface {
 	// ServerCount is the number of nodes that listen, this one included.
 	ServerCount(ctx context.Context) (int, error)
+}
+
+// Watcher is a [Bus] that knows when it does not reach the other nodes.
+type Watcher interface {
+	// Away says what is wrong, or returns nil. It does not wait.
+	Away() error
 }
 
 // Sizer is a [Bus] that bounds the size of messages.

@@ -17,7 +17,7 @@ import (
 // them. What it may be made to do must be set before it is used.
 type network struct {
 	counting bool                                         // its buses are Counters
-	unnamed  bool                                         // responses carry no UID, as the Pub/Sub adapter's
+	unnamed  bool                                         // of the reference's kind: responses have no UID and no parts
 	copies   int                                          // how often each message arrives; once when 0
 	delay    func(from, to string) time.Duration          // none when nil
 	drop     func(to string, m *cluster.Message) bool     // nothing when nil
@@ -37,6 +37,8 @@ type end struct {
 	links   map[string]*link // by sender; guarded by network.mu
 	refuse  error            // what Publish returns; guarded by network.mu
 	closed  bool
+
+	parts, most, largest int // bytes of answers' parts on the way here, and how many there were at most
 }
 
 // countingEnd is a bus that counts.
@@ -52,6 +54,8 @@ type link struct {
 type parcel struct {
 	due time.Time
 	b   []byte
+
+	part bool
 }
 
 var errBusClosed = errors.New("the bus is closed")
@@ -82,8 +86,11 @@ func (e *end) Publish(m *cluster.Message) error {
 		return e.refuse
 	}
 	out := *m
-	if w.unnamed && isResponse(m.Type) {
-		out.UID = ""
+	if w.unnamed {
+		out.Parts = 0
+		if isResponse(m.Type) {
+			out.UID = ""
+		}
 	}
 	b, err := wire.AppendMessagePack(nil, &out)
 	if err != nil {
@@ -92,7 +99,7 @@ func (e *end) Publish(m *cluster.Message) error {
 	for uid, to := range w.ends { // the sender gets its own back
 		if m.To == "" || m.To == uid {
 			if w.drop == nil || !w.drop(uid, m) {
-				to.carry(e.uid, b)
+				to.carry(e.uid, b, m.Type == cluster.AnswerPart)
 			}
 		}
 	}
@@ -108,7 +115,7 @@ func isResponse(t cluster.MessageType) bool {
 }
 
 // carry sends b to e. network.mu is held.
-func (e *end) carry(from string, b []byte) {
+func (e *end) carry(from string, b []byte, part bool) {
 	l := e.links[from]
 	if l == nil {
 		l = new(link)
@@ -119,7 +126,11 @@ func (e *end) carry(from string, b []byte) {
 		due = due.Add(e.network.delay(from, e.uid))
 	}
 	for range max(e.network.copies, 1) {
-		l.queue = append(l.queue, parcel{due, append([]byte(nil), b...)})
+		l.queue = append(l.queue, parcel{due, append([]byte(nil), b...), part})
+		if part {
+			e.parts += len(b)
+			e.most, e.largest = max(e.most, e.parts), max(e.largest, len(b))
+		}
 	}
 	if !l.running {
 		l.running = true
@@ -139,6 +150,11 @@ func (e *end) deliver(l *link) {
 		l.queue = l.queue[1:]
 		e.network.mu.Unlock()
 		time.Sleep(time.Until(p.due))
+		if p.part {
+			e.network.mu.Lock()
+			e.parts -= len(p.b)
+			e.network.mu.Unlock()
+		}
 		m, err := wire.Decode(p.b)
 		if err != nil {
 			panic(err)
@@ -170,6 +186,21 @@ func (w *network) refuse(uid string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ends[uid].refuse = err
+}
+
+// slow has each message take as long, from now on.
+func (w *network) slow(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.delay = func(string, string) time.Duration { return d }
+}
+
+// onTheWay is how many bytes of parts were on the way to a node at most, and in one
+// message.
+func (w *network) onTheWay(uid string) (most, largest int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ends[uid].most, w.ends[uid].largest
 }
 
 // late is how often Publish was called after Close.
@@ -231,7 +262,7 @@ func (ms *members) close(t *testing.T) {
 		}
 		time.Sleep(time.Second) // what is on its way arrives
 		s := n.Stats()
-		if s.Requests != 0 || s.Asked != 0 || s.Queued != 0 {
+		if s.Requests != 0 || s.Asked != 0 || s.Queued != 0 || s.Parting != 0 {
 			t.Errorf("node %d is closed and has %+v", i, s)
 		}
 	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -29,6 +30,9 @@ type Node struct {
 
 	live       liveness
 	requests   requests
+	servers    atomic.Int64 // the other nodes when they were counted last
+	inflows    atomic.Int64 // answers in parts that are coming
+	outflows   outflows     // and those that go out
 	asked      atomic.Int64 // see Stats
 	handlers   workers      // for ServerSideEmit
 	describers workers      // for FetchSockets
@@ -53,6 +57,7 @@ func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *
 	n.gate.empty = make(chan struct{})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.requests.pending = make(map[string]pending)
+	n.outflows.flows = make(map[string]*outflow)
 	n.handlers = workers{limit: cfg.Handlers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	n.describers = workers{limit: maxDescribers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	if err := n.open(open); err != nil {
@@ -91,14 +96,27 @@ func (n *Node) ServerCount(ctx context.Context) (int, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.RequestTimeout, ErrTimeout)
 	defer cancel()
-	count, err := n.counter.ServerCount(ctx)
-	if err == nil {
+	count, err := n.count(ctx)
+	switch {
+	case err == nil:
 		return count, nil
-	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+	case errors.Is(err, context.DeadlineExceeded) && nearEnd(ctx):
+		<-ctx.Done() // the connection's deadline was the same
+		fallthrough
+	case ctx.Err() != nil:
+		if end := n.endOf(ctx); !errors.Is(err, end) {
+			err = fmt.Errorf("%w: %w", end, err)
+		}
+	default:
+		err = adapter.TimedOut(err)
 	}
 	return 0, fmt.Errorf("cluster: the servers can't be counted: %w", err)
+}
+
+// nearEnd reports whether ctx is about to end by its deadline.
+func nearEnd(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return limited && time.Until(end) < 20*time.Millisecond
 }
 
 // Close implements [adapter.Adapter]: requests that wait fail with [ErrClosed],
@@ -108,9 +126,10 @@ func (n *Node) Close() error {
 		return nil
 	}
 	n.live.stop()
-	n.gate.shut()
+	n.gate.shut(n.cfg.RequestTimeout)
 	n.cancel()
 	n.requests.close()
+	n.outflows.close()
 	n.counts.dropped.Add(uint64(n.handlers.close() + n.describers.close()))
 	if n.counter == nil {
 		n.hand(&Message{Type: AdapterClose})

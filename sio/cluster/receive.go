@@ -54,6 +54,10 @@ func (n *Node) receive(m *Message) {
 		if p := n.requests.find(m.RequestID); p == nil || !p.answer(m) {
 			n.counts.unknown.Add(1)
 		}
+	case AnswerPart:
+		n.takePart(m)
+	case NextPart:
+		n.outflows.next(n, m)
 	default:
 		n.counts.invalid.Add(1)
 	}

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
 )
+
+// patience says how long a request without a deadline of its own takes at most, in
+// times of Config.RequestTimeout: as long as parts of answers come.
+const patience = 20
 
 // query is a request that every other node answers once. Its lock is held when
 // that of the requests is taken, and that of the liveness.
@@ -19,11 +24,20 @@ type query struct {
 
 	mu      sync.Mutex
 	roll    roll
-	size    int64 // of the answers
+	flows   map[string]*queryFlow // answers in parts, by UID
+	heard   time.Time             // when the last part came
+	size    int64                 // of the answers
 	over    bool
 	err     error
 	sockets []adapter.Details
 	count   int
+	answers []adapter.Answer
+}
+
+// queryFlow is an answer in parts, as far as it has come.
+type queryFlow struct {
+	inflow
+	sockets []adapter.Details
 	answers []adapter.Answer
 }
 
@@ -54,9 +68,11 @@ func (n *Node) ServerSideEmitAck(ctx context.Context, p adapter.Packet) ([]adapt
 // ask sends m and waits for the answers. Nobody but the caller touches q afterwards.
 func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 	q.node, q.done = n, make(chan struct{})
+	silence := time.Duration(0)
 	if _, limited := ctx.Deadline(); !limited {
+		silence = n.cfg.RequestTimeout
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, n.cfg.RequestTimeout, ErrTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, patience*silence, ErrTimeout)
 		defer cancel()
 	}
 	if n.counter != nil {
@@ -74,16 +90,15 @@ func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 	}
 	defer n.requests.forget(m.RequestID)
 	if !q.finished() {
-		err = n.publish(m)
+		if !q.countOnly {
+			m.Parts = n.firstLimit(q.roll.expected)
+		}
+		err = n.publishWithin(ctx, m)
 	}
 	if err != nil {
 		q.end(err)
 	}
-	select {
-	case <-q.done:
-	case <-ctx.Done():
-		q.end(context.Cause(ctx))
-	}
+	q.wait(ctx, silence)
 	n.requests.held.Add(-q.size)
 	switch {
 	case errors.Is(err, ErrUnencodable):
@@ -92,6 +107,40 @@ func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 		return &ResponseError{Received: q.roll.received(), Expected: q.roll.received() + q.roll.left(), Err: q.err}
 	}
 	return nil
+}
+
+// wait returns when the request is over: ctx ends it, and that nothing is heard during
+// silence, unless that is 0.
+func (q *query) wait(ctx context.Context, silence time.Duration) {
+	var silent <-chan time.Time // never without a limit
+	for start := time.Now(); ; {
+		if silence > 0 {
+			rest := silence - q.sinceHeard(start)
+			if rest <= 0 {
+				q.end(q.node.away(ErrTimeout))
+				return
+			}
+			silent = time.After(rest)
+		}
+		select {
+		case <-q.done:
+			return
+		case <-ctx.Done():
+			q.end(q.node.endOf(ctx))
+			return
+		case <-silent:
+		}
+	}
+}
+
+// sinceHeard is how long ago the last part has come, or the request was made.
+func (q *query) sinceHeard(start time.Time) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.heard.After(start) {
+		start = q.heard
+	}
+	return time.Since(start)
 }
 
 // register makes the request known before it looks who is alive, so that it is
@@ -123,6 +172,13 @@ func (q *query) check() {
 }
 
 func (q *query) finish(err error) {
+	for _, f := range q.flows {
+		q.node.endInflow(&f.inflow)
+		if err != nil {
+			q.sockets = append(q.sockets, f.sockets...)
+		}
+	}
+	q.flows = nil
 	q.over, q.err = true, err
 	close(q.done)
 }
@@ -131,18 +187,16 @@ func (q *query) finish(err error) {
 func (q *query) answer(m *Message) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.over || m.Type != q.want || m.CountOnly && !q.countOnly || !q.roll.wants(m.UID) {
+	if q.over || m.Type != q.want || m.CountOnly && !q.countOnly || q.flows[m.UID] != nil || !q.roll.wants(m.UID) {
 		return false
 	}
 	kept := Message{UID: m.UID, Answer: m.Answer, Sockets: m.Sockets}
 	if q.countOnly {
 		kept = Message{UID: m.UID}
 	}
-	size, ok := q.node.hold(&kept)
-	if !ok {
+	if !q.hold(sizeOf(&kept)) {
 		return true
 	}
-	q.size += size
 	switch {
 	case q.want == ServerSideEmitResponse:
 		q.answers = append(q.answers, m.Answer)
@@ -158,11 +212,104 @@ func (q *query) answer(m *Message) bool {
 	return true
 }
 
+// hold makes room for an answer; when there is none the request ends.
+func (q *query) hold(size int64) bool {
+	if !q.node.hold(size) {
+		q.finish(ErrAnswersTooLarge)
+		return false
+	}
+	q.size += size
+	return true
+}
+
+// part implements pending.
+func (q *query) part(m *Message) (v verdict, reply Part) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	stop := Part{Stop: true}
+	f := q.flows[m.UID]
+	if q.over || q.countOnly || f == nil && !q.roll.wants(m.UID) {
+		return partUnknown, stop
+	}
+	v = f.flow().judge(m.Part)
+	switch {
+	case v == partUnknown:
+		return v, stop
+	case v == partKnown:
+		return v, Part{Number: f.next, Limit: q.node.partLimit()}
+	case !q.hold(answerCost + int64(len(m.UID)+len(m.Part.Bytes))):
+		return partTaken, stop
+	case f == nil:
+		f = &queryFlow{inflow: q.node.inflow(m.Part.Stream)}
+		if q.flows == nil {
+			q.flows = make(map[string]*queryFlow)
+		}
+		q.flows[m.UID] = f
+		q.roll.begin(m.UID)
+	}
+	q.heard = time.Now()
+	if !f.add(m.Part, q.record(f)) {
+		if !q.over {
+			q.drop(m.UID)
+		}
+		return partBroken, stop
+	}
+	reply = Part{Number: f.next, Limit: q.node.partLimit()}
+	if f.whole {
+		q.sockets, q.answers = append(q.sockets, f.sockets...), append(q.answers, f.answers...)
+		q.drop(m.UID)
+		q.roll.add(m.UID)
+		q.check()
+	}
+	return v, reply
+}
+
+// flow is f's; nil when there is none.
+func (f *queryFlow) flow() *inflow {
+	if f == nil {
+		return nil
+	}
+	return &f.inflow
+}
+
+// record returns what takes the records of an answer.
+func (q *query) record(f *queryFlow) func(record []byte) bool {
+	if q.want == FetchSocketsResponse {
+		return func(record []byte) bool {
+			d, ok := parseSocket(record)
+			if ok = ok && q.hold(costOf(&d)); ok {
+				f.sockets = append(f.sockets, d)
+			}
+			return ok
+		}
+	}
+	return func(record []byte) bool { // a node gives one answer
+		a, ok := parseAnswer(record)
+		if ok = ok && len(f.answers) == 0; ok {
+			f.answers = append(f.answers, a)
+		}
+		return ok
+	}
+}
+
+// drop forgets what has come of a node's answer.
+func (q *query) drop(uid string) {
+	if f := q.flows[uid]; f != nil {
+		delete(q.flows, uid)
+		q.roll.quit(uid)
+		q.node.endInflow(&f.inflow)
+	}
+}
+
 // lose implements pending.
 func (q *query) lose(uid string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.over && q.roll.remove(uid) {
+	if q.over {
+		return
+	}
+	q.drop(uid)
+	if q.roll.remove(uid) {
 		q.check()
 	}
 }

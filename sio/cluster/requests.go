@@ -13,6 +13,9 @@ import (
 type pending interface {
 	// answer takes a response. It reports false when it waits for no such one.
 	answer(m *Message) bool
+	// part takes a piece of an answer, and returns what is said to its sender, but for
+	// Stream.
+	part(m *Message) (v verdict, reply Part)
 	// lose is told that a node is gone.
 	lose(uid string)
 	// end gives up what has not come.
@@ -97,25 +100,36 @@ func (r *requests) close() {
 // answerCost is about what is kept of an answer besides its contents.
 const answerCost = 128
 
-// hold makes room for an answer. It reports false when there is none.
-func (n *Node) hold(m *Message) (size int64, ok bool) {
-	size = answerCost + int64(len(m.UID)) + sizeOf(m.Answer)
-	for i := range m.Sockets {
-		d := &m.Sockets[i]
-		size += int64(unsafe.Sizeof(*d)) + int64(len(d.ID)+len(d.Handshake)+len(d.Data))
-		for _, room := range d.Rooms {
-			size += int64(unsafe.Sizeof(room)) + int64(len(room))
-		}
-	}
+// hold makes room for as many bytes of answers. It reports false when there is none.
+func (n *Node) hold(size int64) bool {
 	if n.requests.held.Add(size) <= int64(n.cfg.MaxAnswerBytes) {
-		return size, true
+		return true
 	}
 	n.requests.held.Add(-size)
 	n.counts.dropped.Add(1)
-	return 0, false
+	return false
 }
 
-func sizeOf(a adapter.Answer) int64 {
+// sizeOf is about how many bytes are kept of an answer.
+func sizeOf(m *Message) int64 {
+	size := answerCost + int64(len(m.UID)) + answerSize(m.Answer)
+	for i := range m.Sockets {
+		d := &m.Sockets[i]
+		size += costOf(d) + int64(len(d.Handshake)+len(d.Data))
+	}
+	return size
+}
+
+// costOf is what a description costs besides the JSON in it.
+func costOf(d *adapter.Details) int64 {
+	size := int64(unsafe.Sizeof(*d)) + int64(len(d.ID))
+	for _, room := range d.Rooms {
+		size += int64(unsafe.Sizeof(room)) + int64(len(room))
+	}
+	return size
+}
+
+func answerSize(a adapter.Answer) int64 {
 	size := len(a.Data)
 	for _, b := range a.Attachments {
 		size += answerCost + len(b)

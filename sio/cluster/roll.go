@@ -7,6 +7,7 @@ type roll struct {
 	expected int                 // how many nodes are to answer; -1 as long as that is not known
 	missing  map[string]struct{} // those of them that have not; nil with a Counter
 	heard    map[string]struct{} // the UIDs of those that have
+	begun    map[string]struct{} // the UIDs of those whose answers have come in part
 	unnamed  int                 // answers without one
 }
 
@@ -19,16 +20,27 @@ func (r *roll) wants(uid string) bool {
 	if _, again := r.heard[uid]; again {
 		return false
 	}
+	_, begun := r.begun[uid]
 	switch {
-	case r.expected < 0:
+	case r.expected < 0, begun:
 		return true
 	case r.missing == nil:
-		return r.received() < r.expected
+		return r.received()+len(r.begun) < r.expected
 	case uid == "":
 		return r.unnamed < len(r.missing)
 	}
 	return true
 }
+
+// begin notes that the answer of a node has come in part; quit, that it has not.
+func (r *roll) begin(uid string) {
+	if r.begun == nil {
+		r.begun = make(map[string]struct{})
+	}
+	r.begun[uid] = struct{}{}
+}
+
+func (r *roll) quit(uid string) { delete(r.begun, uid) }
 
 // add notes an answer that is wanted. It reports whether it was expected.
 func (r *roll) add(uid string) (expected bool) {

@@ -18,7 +18,8 @@
 // waits until Redis has taken the message, which is a round trip, and returns an
 // error when it has not. Calls from several goroutines wait side by side. A call
 // ends with the deadline of its context or by the timeouts of the Redis client,
-// whichever is first. After an error the message may have been sent all the same;
+// whichever is first; through streams those are limits on silence, so that a large
+// message may take its time. After an error the message may have been sent all the same;
 // nothing is sent twice. That no error is returned does not mean that somebody was
 // there: Pub/Sub reaches the servers that listen at that moment, a stream also those
 // that have lost their connection to Redis.

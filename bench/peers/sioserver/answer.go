@@ -15,19 +15,46 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
+// answerer is asked by the harness.
+type answerer struct {
+	server  *sio.Server
+	cluster func() any // figures of the adapter, nil without one
+	control *control   // nil without
+}
+
+// figures are what the server counts.
+type figures struct {
+	sio.Stats
+	Cluster any `json:",omitempty"`
+}
+
+func (a answerer) figures() figures {
+	f := figures{Stats: a.server.Stats()}
+	if a.cluster != nil {
+		f.Cluster = a.cluster()
+	}
+	return f
+}
+
 // answer answers the harness's questions, one a line.
-func answer(server *sio.Server, questions io.Reader) {
+func (a answerer) answer(questions io.Reader) {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	for lines := bufio.NewScanner(questions); lines.Scan(); {
 		question, argument, _ := strings.Cut(lines.Text(), " ")
 		switch question {
 		case "stats":
-			stats, err := json.Marshal(server.Stats())
+			stats, err := json.Marshal(a.figures())
 			if err != nil {
 				fmt.Fprintln(os.Stderr, "Error:", err)
 				continue
 			}
 			fmt.Printf("{\"goroutines\":%d,\"stats\":%s}\n", runtime.NumGoroutine(), stats)
+		case "control":
+			if a.control == nil {
+				fmt.Fprintln(os.Stderr, "Error: started without -control")
+				continue
+			}
+			fmt.Printf("{\"control\":%q}\n", a.control.addr)
 		case "exhaust":
 			milliseconds, err := strconv.Atoi(argument)
 			if err != nil {

@@ -7,30 +7,39 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redis"
 )
 
-// joined is one of this repository's ways to connect servers.
-type joined interface {
-	Adapter(adapter.Local) adapter.Adapter
+// joined is one of this repository's ways to connect servers, and what it counts.
+type joined struct {
+	adapter func(adapter.Local) adapter.Adapter
+	stats   func() any
 }
 
-// join makes the adapter that connects this server with others through a Redis.
-func join(by, address string) (func(adapter.Local) adapter.Adapter, error) {
+// join makes the adapter that connects this server with others through a Redis. maxLen is how many entries a stream
+// keeps, if not 0.
+func join(by, address string, maxLen int64) (joined, error) {
 	client, err := redis.NewClient(address)
 	if err != nil {
-		return nil, err
+		return joined{}, err
 	}
-	var cluster joined
 	switch by {
 	case "pubsub":
-		cluster, err = redis.NewPubSub(client, redis.PubSubConfig{})
+		cluster, err := redis.NewPubSub(client, redis.PubSubConfig{})
+		if err != nil {
+			return joined{}, err
+		}
+		return joined{cluster.Adapter, func() any { return cluster.Stats() }}, nil
 	case "sharded":
-		cluster, err = redis.NewSharded(client, redis.ShardedConfig{})
+		cluster, err := redis.NewSharded(client, redis.ShardedConfig{})
+		if err != nil {
+			return joined{}, err
+		}
+		return joined{cluster.Adapter, func() any { return cluster.Stats() }}, nil
 	case "streams":
-		cluster, err = redis.NewStreams(client, redis.StreamsConfig{})
+		cluster, err := redis.NewStreams(client, redis.StreamsConfig{MaxLen: maxLen})
+		if err != nil {
+			return joined{}, err
+		}
+		return joined{cluster.Adapter, func() any { return cluster.Stats() }}, nil
 	default:
-		err = fmt.Errorf("there is no adapter %q", by)
+		return joined{}, fmt.Errorf("there is no adapter %q", by)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return cluster.Adapter, nil
 }

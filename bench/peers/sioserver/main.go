@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,6 +24,10 @@ func main() {
 	var with features
 	flag.BoolVar(&with.dynamic, "dynamic", false, "serve every namespace whose name begins with /dynamic-")
 	flag.BoolVar(&with.nethttp, "nethttp", false, "serve through a server of net/http")
+	flag.BoolVar(&with.control, "control", false, "take the orders of the harness's scenarios with slow links")
+	flag.IntVar(&with.data, "data", 0, "bytes that each socket has as its data")
+	recovery := flag.Bool("recovery", false, "give clients that come back their sockets and what they have missed")
+	maxLen := flag.Int64("maxlen", 0, "how many entries a stream keeps, if not 0")
 	files := flag.Uint64("files", 0, "how many files may be open, if not 0")
 	flag.Parse()
 	if *files > 0 {
@@ -36,13 +41,16 @@ func main() {
 	if *deflate {
 		cfg.PerMessageDeflate = &eio.PerMessageDeflate{Threshold: 64}
 	}
+	if *recovery {
+		cfg.ConnectionStateRecovery = &sio.Recovery{}
+	}
 	if *by != "" {
-		joined, err := join(*by, os.Getenv("REDIS_URL"))
+		joined, err := join(*by, os.Getenv("REDIS_URL"), *maxLen)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "Error:", err)
 			os.Exit(1)
 		}
-		cfg.Adapter = joined
+		cfg.Adapter, with.cluster = joined.adapter, joined.stats
 	}
 	if err := serve(cfg, *inline, with); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
@@ -51,7 +59,11 @@ func main() {
 }
 
 // features are what a scenario can need beyond the events of every server.
-type features struct{ dynamic, nethttp bool }
+type features struct {
+	dynamic, nethttp, control bool
+	data                      int
+	cluster                   func() any // figures of the adapter, nil without one
+}
 
 func serve(cfg sio.Config, inline bool, with features) error {
 	server, err := sio.New(cfg)
@@ -82,7 +94,21 @@ func serve(cfg sio.Config, inline bool, with features) error {
 	if with.dynamic {
 		server.OfPattern(regexp.MustCompile("^/dynamic-"))
 	}
-	go answer(server, os.Stdin)
+	if with.data > 0 {
+		data := map[string]string{"data": strings.Repeat("x", with.data)}
+		server.OnConnection(func(s *sio.Socket) {
+			if err := s.SetData(data); err != nil {
+				fmt.Fprintln(os.Stderr, "Error:", err)
+			}
+		})
+	}
+	asked := answerer{server: server, cluster: with.cluster}
+	if with.control {
+		if asked.control, err = startControl(server); err != nil {
+			return err
+		}
+	}
+	go asked.answer(os.Stdin)
 	address := "127.0.0.1:" + os.Getenv("PORT")
 	if with.nethttp {
 		return serveHTTP(server, address)

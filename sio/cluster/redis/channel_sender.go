@@ -14,6 +14,8 @@ import (
 // [Sharded], or by the reference's adapters of that kind. Safe for concurrent use.
 type ChannelSender struct {
 	client  goredis.UniversalClient // its own
+	traffic goredis.UniversalClient // as client, but paced
+	max     int                     // bytes of a message
 	publish func(ctx context.Context, channel string, payload any) *goredis.IntCmd
 	encode  func(m *cluster.Message) (channel string, payload []byte, err error)
 }
@@ -27,7 +29,8 @@ func NewPubSubSender(client goredis.UniversalClient, cfg PubSubConfig) (*Channel
 		return nil, err
 	}
 	client = own(client)
-	return &ChannelSender{client, client.Publish, func(m *cluster.Message) (string, []byte, error) {
+	traffic := paced(client)
+	return &ChannelSender{client, traffic, cfg.MaxMessageBytes, traffic.Publish, func(m *cluster.Message) (string, []byte, error) {
 		names := newPubSubNames(cfg.Key, m.Namespace, false)
 		switch m.Type {
 		case cluster.SocketsJoin, cluster.SocketsLeave, cluster.DisconnectSockets:
@@ -48,31 +51,36 @@ func NewShardedSender(client goredis.UniversalClient, cfg ShardedConfig) (*Chann
 		return nil, err
 	}
 	client = own(client)
-	return &ChannelSender{client, client.SPublish, func(m *cluster.Message) (string, []byte, error) {
+	traffic := paced(client)
+	return &ChannelSender{client, traffic, cfg.MaxMessageBytes, traffic.SPublish, func(m *cluster.Message) (string, []byte, error) {
 		payload, err := wire.Append(nil, m)
 		return shardedChannel(cfg.ChannelPrefix+"#"+m.Namespace+"#", cfg.SubscriptionMode, m), payload, err
 	}}, nil
 }
 
-// Send publishes m, and waits until Redis has done so, ctx's deadline, or a timeout of
-// the client. After an error m may have been published. It implements emitter.Sender.
+// Send publishes m, and waits until Redis has done so, or until the end of ctx. It gives
+// up when Redis is silent for 2 seconds; a slow connection may take longer. After an
+// error m may have been published, unless that is cluster.ErrTooLarge: it is [ErrAway]
+// when Redis has not answered, and adapter.ErrTimeout, too, when a time limit was the
+// reason. It implements
+// emitter.Sender.
 func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 	channel, payload, err := s.encode(m)
 	if err != nil {
 		return err
 	}
-	return sent(s.publish(ctx, channel, payload).Err())
+	if len(payload) > s.max {
+		return tooLarge(len(payload), s.max)
+	}
+	return unreached(within(ctx, func() error { return s.publish(ctx, channel, payload).Err() }))
 }
 
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
-func (s *ChannelSender) Close() error { return hangUp(s.client) }
-
-// sent is the outcome of sending, by this package's words where it has some.
-func sent(err error) error {
-	if errors.Is(err, goredis.ErrClosed) {
-		return ErrClosed
+func (s *ChannelSender) Close() error {
+	if s.traffic != s.client {
+		_ = s.traffic.Close()
 	}
-	return err
+	return hangUp(s.client)
 }
 
 // hangUp closes a client that may be closed already.

@@ -13,9 +13,11 @@ import (
 )
 
 var (
-	// ErrAway is returned for what can't be sent because there is no connection to Redis.
+	// ErrAway is returned for what can't be sent, or asked, because there is no connection
+	// to Redis, or it does not answer.
 	ErrAway = errors.New("redis: not connected")
 	// ErrQueueFull is returned for what can't be sent because too much waits for Redis.
+	// Unless Redis is away the error is a [cluster.ErrOverloaded], too.
 	ErrQueueFull = errors.New("redis: too much waits for Redis")
 	// ErrClosed is returned for what can't be sent because Close was called.
 	ErrClosed = errors.New("redis: closed")
@@ -24,11 +26,11 @@ var (
 // channels publishes to channels of Redis and receives from them, for one process:
 // by PUBLISH and SUBSCRIBE, or, when it is sharded, by SPUBLISH and SSUBSCRIBE.
 //
-// Publishing is a bounded queue and one goroutine that sends what is in it, many
+// Publishing is two bounded queues and one goroutine that sends what is in them, many
 // messages at once, each at most once. Subscribing changes what is wanted; one
 // goroutine a connection, of which there is one, or one for each node of a cluster
-// that is sharded, tells Redis the difference, and all of it after a reconnect.
-// Another one reads.
+// that is sharded, tells Redis the difference, and all of it after a reconnect, so
+// much at once as Redis's answers have room for. Another one reads.
 //
 // go-redis would reconnect by itself, but tells nobody; its channel of messages
 // drops what is not taken in time. So a connection is used until its first error
@@ -37,7 +39,8 @@ var (
 // Safe for concurrent use. Neither mu nor publisher.mu is held when anything is called,
 // and neither is taken with the other one held.
 type channels struct {
-	client   goredis.UniversalClient
+	client   goredis.UniversalClient // for requests, which end with their contexts
+	traffic  goredis.UniversalClient // for messages and subscriptions; paced
 	cfg      channelsConfig
 	anchor   string // picks the node that everything goes through in a cluster
 	ctx      context.Context
@@ -50,6 +53,8 @@ type channels struct {
 	topics      map[topicName]*topic
 	links       map[*goredis.Client]*link // by node; one by nil
 	homeless    []*topic                  // topics whose node is to be found
+	placing     int                       // how many more there are, which are being placed
+	order       uint64                    // of the newest topic
 	news        chan struct{}             // closed when a topic is settled or the state has changed; nil unless it is waited for
 	broken      map[string]error          // what does not work now: publishing, subscribing
 	disconnects uint64
@@ -64,7 +69,8 @@ const (
 
 type channelsConfig struct {
 	sharded                   bool
-	maxQueued, maxQueuedBytes int           // 10,000 and 16 MiB when 0
+	maxQueued, maxQueuedBytes int           // of each queue; 10,000 and 16 MiB when 0
+	maxMessage                int           // bytes; 16 MiB when 0
 	pingTime                  time.Duration // after which a silent connection is asked, and given up after two; 2 s when 0
 	logger                    *slog.Logger  // slog.Default() when nil
 }
@@ -73,10 +79,20 @@ type channelsConfig struct {
 type channelsStats struct {
 	published   uint64 // messages that Redis has taken
 	lost        uint64 // messages that it has not, or whose outcome is not known
+	tooLarge    uint64 // messages that were refused because of their size
 	disconnects uint64 // how often publishing or subscribing began to fail
 	queued      int
 	topics      int // that are subscribed to, or shall be
 	connected   bool
+}
+
+// run has f run until close, which waits for it.
+func (c *channels) run(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.running.Go(f)
+	}
 }
 
 // newChannels starts with nothing subscribed. client must be one that own has made;
@@ -84,16 +100,17 @@ type channelsStats struct {
 func newChannels(client goredis.UniversalClient, cfg channelsConfig) *channels {
 	orDefault(&cfg.maxQueued, 10_000)
 	orDefault(&cfg.maxQueuedBytes, 16<<20)
+	orDefault(&cfg.maxMessage, defaultMaxMessage)
 	orDefault(&cfg.pingTime, 2*time.Second)
 	if cfg.logger == nil {
 		cfg.logger = slog.Default()
 	}
 	c := &channels{
-		client: client, cfg: cfg, anchor: cluster.NewUID(),
+		client: client, traffic: paced(client), cfg: cfg, anchor: cluster.NewUID(),
 		topics: make(map[topicName]*topic), links: make(map[*goredis.Client]*link), broken: make(map[string]error),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.out.c, c.out.wake, c.out.drained = c, make(chan struct{}, 1), make(chan struct{})
+	c.out.c, c.out.wake, c.out.drained, c.out.patience = c, make(chan struct{}, 1), make(chan struct{}), roomTime
 	c.running.Go(c.out.run)
 	if _, ok := client.(*goredis.ClusterClient); ok && cfg.sharded {
 		c.unrouted = make(chan struct{}, 1)
@@ -120,7 +137,7 @@ func (c *channels) subscribed() bool {
 			return false
 		}
 	}
-	return len(c.links) > 0 && (len(c.homeless) == 0 || c.broken[subscribing] == nil)
+	return len(c.links) > 0 && (len(c.homeless)+c.placing == 0 || c.broken[subscribing] == nil)
 }
 
 // note is told the outcome of what was tried with Redis: it logs changes.
@@ -135,18 +152,57 @@ func (c *channels) note(part string, err error) {
 	} else {
 		delete(c.broken, part)
 	}
+	after, closed := len(c.broken), c.closed
+	c.announce()
+	c.mu.Unlock()
+	if !closed {
+		c.log(part, err, before, after)
+	}
+}
+
+// restored is called when what was missing may be subscribed to, or not be wanted any
+// more.
+func (c *channels) restored() {
+	c.mu.Lock()
+	before := len(c.broken)
+	if c.closed || c.broken[subscribing] == nil || !c.subscribed() {
+		c.mu.Unlock()
+		return
+	}
+	delete(c.broken, subscribing)
 	after := len(c.broken)
 	c.announce()
-	closed := c.closed
 	c.mu.Unlock()
+	c.log(subscribing, nil, before, after)
+}
+
+// log tells that the first of the parts is broken, or that none is any more.
+func (c *channels) log(part string, err error, before, after int) {
 	switch {
-	case closed:
 	case before == 0 && after > 0:
 		c.cfg.logger.Warn("redis: there is no connection; what is published meanwhile is lost for other servers", "to", part, "error", err)
 	case before > 0 && after == 0:
 		c.cfg.logger.Info("redis: the connection is back", "lost", c.out.stats().lost)
 	}
 }
+
+// each calls f with every topic, with c.mu held. It lets go of c.mu now and then; topics
+// that come and go then may be left out.
+func (c *channels) each(f func(key topicName, t *topic)) {
+	n := 0
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, t := range c.topics {
+		f(key, t)
+		if n++; n%stepCount == 0 {
+			c.mu.Unlock()
+			c.mu.Lock()
+		}
+	}
+}
+
+// stepCount is how many topics are dealt with before others may have the lock.
+const stepCount = 4096
 
 // announce wakes those who wait for news. c.mu is held.
 func (c *channels) announce() {
@@ -168,5 +224,8 @@ func (c *channels) close() {
 	c.announce()
 	c.mu.Unlock()
 	c.cancel()
+	if c.traffic != c.client {
+		_ = c.traffic.Close() // ends what is being written
+	}
 	c.running.Wait()
 }

@@ -15,8 +15,10 @@ import (
 
 // reload has the client look for changes of the cluster.
 func (c *channels) reload() {
-	if cluster, ok := c.client.(*goredis.ClusterClient); ok {
-		cluster.ReloadState(c.ctx)
+	for _, client := range []goredis.UniversalClient{c.client, c.traffic} {
+		if cluster, ok := client.(*goredis.ClusterClient); ok {
+			cluster.ReloadState(c.ctx)
+		}
 	}
 }
 
@@ -28,18 +30,27 @@ func (c *channels) route() {
 		case <-c.ctx.Done():
 			return
 		}
-		for {
+		for more := true; more; {
 			c.mu.Lock()
-			list := c.homeless
-			c.homeless = nil
+			n := min(len(c.homeless), stepCount)
+			list := c.homeless[:n:n]
+			if c.homeless = c.homeless[n:]; len(c.homeless) == 0 {
+				c.homeless = nil // lets go of the array
+			}
+			c.placing = n
 			c.mu.Unlock()
 			rest, err := c.place(list)
-			if err == nil {
-				break
-			}
 			c.mu.Lock()
-			c.homeless = append(rest, c.homeless...)
+			c.placing = 0
+			if err != nil {
+				c.homeless = append(rest, c.homeless...)
+			}
+			more = len(c.homeless) > 0
 			c.mu.Unlock()
+			if err == nil {
+				c.restored()
+				continue
+			}
 			c.note(subscribing, err)
 			c.reload()
 			if !pause(c.ctx, retryTime) {
@@ -66,45 +77,42 @@ func (c *channels) place(list []*topic) (rest []*topic, err error) {
 	ctx, cancel := context.WithTimeout(c.ctx, answerTime)
 	defer cancel()
 	for i, t := range list {
-		node, err := c.client.(*goredis.ClusterClient).MasterForKey(ctx, t.name)
+		node, err := c.traffic.(*goredis.ClusterClient).MasterForKey(ctx, t.name)
 		if err != nil {
 			return list[i:], err
 		}
 		c.mu.Lock()
-		t.link = c.linkTo(node)
-		t.link.dirty = append(t.link.dirty, t)
-		wake(t.link.wake)
+		c.linkTo(node).take(t)
 		c.mu.Unlock()
 	}
 	return nil, nil
 }
 
 // end ends the link to a node that has failed, and has other homes found for its topics.
-func (l *link) end() bool {
+func (l *link) end() {
 	c := l.c
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	delete(c.links, l.node)
-	for key, t := range c.topics {
+	c.mu.Unlock()
+	c.each(func(key topicName, t *topic) {
 		if t.link != l {
-			continue
+			return
 		}
-		t.link, t.told, t.awaited, t.dirty = nil, false, 0, true
+		t.link, t.told, t.awaited, t.initial, t.dirty = nil, false, 0, false, true
 		if len(t.receivers) == 0 {
 			delete(c.topics, key)
-			continue
+			return
 		}
 		c.homeless = append(c.homeless, t)
-	}
+	})
 	c.reload()
 	wake(c.unrouted)
-	return true
 }
 
 // sendToShards sends each message to the node of its channel. What a node has refused
 // because the channel has moved was not published and is sent once more.
 func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent int, err error) {
-	cluster := c.client.(*goredis.ClusterClient)
+	cluster := c.traffic.(*goredis.ClusterClient)
 	parts := make(map[*goredis.Client][]publication)
 	for _, m := range batch {
 		node, err := cluster.MasterForKey(ctx, m.channel)
@@ -144,27 +152,41 @@ func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent 
 
 // bySlot yields names that are in one slot together.
 func bySlot(names []string) func(yield func([]string) bool) {
-	type place struct {
-		name string
-		slot uint16
-	}
-	list := make([]place, len(names))
-	for i, name := range names {
-		list[i] = place{name, slot(name)}
-	}
-	slices.SortStableFunc(list, func(a, b place) int { return cmp.Compare(a.slot, b.slot) })
+	list := withSlots(names, func(name string) string { return name })
 	return func(yield func([]string) bool) {
 		for len(list) > 0 {
 			var same []string
-			for len(list) > 0 && len(same) < subscribeCount && (len(same) == 0 || list[0].slot == slot(same[0])) {
-				same = append(same, list[0].name)
-				list = list[1:]
+			for first := list[0].slot; len(list) > 0 && len(same) < subscribeCount && list[0].slot == first; list = list[1:] {
+				same = append(same, list[0].item)
 			}
 			if !yield(same) {
 				return
 			}
 		}
 	}
+}
+
+// sortBySlot brings those in one slot together.
+func sortBySlot(list []*topic) {
+	for i, s := range withSlots(list, func(t *topic) string { return t.name }) {
+		list[i] = s.item
+	}
+}
+
+// inSlot is something in a slot.
+type inSlot[T any] struct {
+	item T
+	slot uint16
+}
+
+// withSlots is a list in the order of slots.
+func withSlots[T any](list []T, name func(T) string) []inSlot[T] {
+	all := make([]inSlot[T], len(list))
+	for i, item := range list {
+		all[i] = inSlot[T]{item, slot(name(item))}
+	}
+	slices.SortStableFunc(all, func(a, b inSlot[T]) int { return cmp.Compare(a.slot, b.slot) })
+	return all
 }
 
 // slot is the slot of a key: CRC-16 (XMODEM) of what is between the first brace and the

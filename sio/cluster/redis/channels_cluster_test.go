@@ -194,3 +194,42 @@ func TestChannelsHomeless(t *testing.T) {
 		return len(a.topics) == 1 && len(a.homeless) == 1
 	})
 }
+
+// TestChannelsUnwanted drops all channels of a node before its link has begun, at the
+// latest moment and at random ones: what is still wanted is subscribed to, and that is
+// the state.
+func TestChannelsUnwanted(t *testing.T) {
+	rc := startCluster(t)
+	client := rc.client(t)
+	var kept, dropped string
+	for i := 0; kept == "" || dropped == ""; i++ {
+		name := fmt.Sprint("channel", i)
+		if slot(name) < 8192 {
+			kept = name
+		} else {
+			dropped = name
+		}
+	}
+	for range 40 {
+		a := testChannels(t, client, true)
+		a.listen(t, kept)
+		node, err := a.traffic.(*goredis.ClusterClient).MasterForKey(t.Context(), dropped)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.mu.Lock()
+		a.linkTo(node)
+		a.mu.Unlock()
+		eventually(t, "connected", func() bool { return a.stats().connected })
+		for range rand.IntN(4) {
+			a.subscribe(&a.receiver, dropped)
+			time.Sleep(rand.N(time.Millisecond))
+			a.unsubscribe(&a.receiver, dropped)
+		}
+		eventually(t, "one channel, connected", func() bool {
+			s := a.stats()
+			return s.connected && s.topics == 1
+		})
+		a.close()
+	}
+}

@@ -19,21 +19,21 @@ type connection struct {
 	reading bool
 	ended   chan struct{} // closed when reading has ended, with err
 	err     error
-	begun   time.Time
-	silent  atomic.Int64 // since when nothing has come, as a time since begun; none while a message is handed on
-}
+	came    atomic.Uint64 // how often something has come
+	busy    atomic.Bool   // a message is handed on
 
-const (
-	subscribeCount = 500 // names a command
-	none           = -1
-)
+	// For check.
+	seen  uint64    // came at the last one
+	quiet int       // checks since something has come
+	due   time.Time // of the next one
+}
 
 var errSilent = errors.New("redis: no answer")
 
 func newConnection(l *link, client goredis.UniversalClient) *connection {
-	return &connection{
-		link: l, conn: client.Subscribe(l.c.ctx), ctx: l.c.ctx, ended: make(chan struct{}), begun: time.Now(),
-	}
+	c := &connection{link: l, conn: client.Subscribe(l.c.ctx), ended: make(chan struct{})}
+	c.ctx = counting(l.c.ctx, &c.came)
+	return c
 }
 
 // close ends the connection and waits until nothing more is received from it.
@@ -72,38 +72,55 @@ func (c *connection) unsubscribe(ctx context.Context, names ...string) error {
 	return c.conn.Unsubscribe(ctx, names...)
 }
 
-// check asks a silent connection for an answer, and gives up one that gives none.
-func (c *connection) check() error {
-	since := c.silent.Load()
-	if !c.reading || since == none {
-		return nil
+// check asks a silent connection for an answer, and gives up one that gives none. Bytes
+// that come are an answer, whatever they are: PONG waits behind a large message. next
+// is when to check again.
+//
+// The reader may not have run for as long as this goroutine, or the process. So silence
+// is counted in checks that come in time, and the reader is left a moment to take what
+// the kernel has before the last one.
+func (c *connection) check() (next time.Duration, err error) {
+	ping := c.link.c.cfg.pingTime
+	late := time.Since(c.due) > ping/2 && !c.due.IsZero()
+	came := c.came.Load()
+	switch {
+	case !c.reading, c.busy.Load(), came != c.seen:
+		c.quiet = 0
+	case late:
+		c.quiet = min(c.quiet, 1)
+	default:
+		c.quiet++
 	}
-	silence := time.Since(c.begun) - time.Duration(since)
-	switch ping := c.link.c.cfg.pingTime; {
-	case silence > 2*ping:
-		return fmt.Errorf("%w for %v", errSilent, silence.Round(time.Millisecond))
-	case silence > ping/2:
-		return c.send(func(ctx context.Context, _ ...string) error { return c.conn.Ping(ctx) }, nil)
+	c.seen, next = came, ping
+	switch {
+	case c.quiet == 1:
+		err = c.send(func(ctx context.Context, _ ...string) error { return c.conn.Ping(ctx) }, nil)
+	case c.quiet == 2:
+		next = ping / 4
+	case c.quiet > 2:
+		return 0, fmt.Errorf("%w to PING for %v", errSilent, ping+ping/4)
 	}
-	return nil
+	c.due = time.Now().Add(next)
+	return next, err
 }
 
 // read is the goroutine that receives.
 func (c *connection) read() {
 	defer close(c.ended)
 	for c.err == nil {
-		c.silent.Store(int64(time.Since(c.begun)))
 		var m any
 		if m, c.err = c.receive(); c.err != nil {
 			return
 		}
-		c.silent.Store(none)
+		c.busy.Store(true)
+		c.came.Add(1)
 		switch m := m.(type) {
 		case *goredis.Message:
 			c.link.c.dispatch(m)
 		case *goredis.Subscription:
 			c.err = c.link.answered(m)
 		}
+		c.busy.Store(false)
 	}
 }
 

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -10,22 +11,35 @@ import (
 )
 
 // link is the subscriptions at one node of Redis, by one connection after the other.
+//
+// Redis answers each name that it is told, and cuts a client off for which too many
+// bytes wait. So names are told in a window: further ones when answers have come.
 type link struct {
 	c    *channels
 	node *goredis.Client // nil is the only one
-	wake chan struct{}   // there are dirty topics
+	wake chan struct{}   // there are dirty topics, and room in the window
 
 	// Guarded by channels.mu.
-	dirty   []*topic
-	up      bool // Redis has subscribed to everything that was wanted in the beginning
-	pending int  // topics of which that is not known yet
+	first   []*topic // dirty: those that servers need for each other
+	rooms   []*topic // dirty: the rest
+	epoch   uint64   // of the connection; what topics say of an earlier one is void
+	heard   bool     // Redis has answered on the connection
+	behind  int      // topics of the beginning that Redis is not known to have
+	awaited int      // bytes of answers that have not come
+	up      bool     // Redis has subscribed to everything that was wanted in the beginning
 }
+
+const (
+	subscribeCount  = 500       // names a command
+	subscribeWindow = 512 << 10 // bytes of answers that may be awaited
+	answerSize      = 64        // of an answer's bytes besides the name, at most
+)
 
 // linkTo returns the link to a node. c.mu is held.
 func (c *channels) linkTo(node *goredis.Client) *link {
 	l := c.links[node]
 	if l == nil {
-		l = &link{c: c, node: node, wake: make(chan struct{}, 1)}
+		l = &link{c: c, node: node, wake: make(chan struct{}, 1), epoch: 1}
 		c.links[node] = l
 		c.running.Go(l.run)
 	}
@@ -37,25 +51,37 @@ func (l *link) run() {
 	for wait := retryTime; ; wait = min(2*wait, maxRetryTime) {
 		begun := time.Now()
 		err := l.connection()
-		if l.c.ctx.Err() != nil {
+		if l.c.ctx.Err() != nil || err == errUnwanted && l.c.unrouted != nil {
 			return
+		}
+		if err == errUnwanted {
+			wait = retryTime
+			continue
 		}
 		l.c.note(subscribing, err)
 		if time.Since(begun) > maxRetryTime {
 			wait = retryTime
 		}
-		if !pause(l.c.ctx, wait) || l.c.unrouted != nil && l.end() {
+		if !pause(l.c.ctx, wait) {
+			return
+		}
+		if l.c.unrouted != nil {
+			l.end()
 			return
 		}
 	}
 }
 
+// errUnwanted ends a connection before it was made: there is nothing to subscribe to.
+var errUnwanted = errors.New("redis: nothing to subscribe to")
+
 // connection is the life of one connection, which ends with an error.
 func (l *link) connection() error {
-	if !l.begin() {
-		return l.c.ctx.Err()
+	if err := l.begin(); err != nil {
+		return err
 	}
-	var client goredis.UniversalClient = l.c.client
+	defer l.down()
+	client := l.c.traffic
 	if l.node != nil {
 		client = l.node
 	}
@@ -64,7 +90,10 @@ func (l *link) connection() error {
 	if err := conn.tell(); err != nil {
 		return err
 	}
-	tick := time.NewTicker(l.c.cfg.pingTime)
+	if !conn.reading {
+		return errUnwanted
+	}
+	tick := time.NewTimer(l.c.cfg.pingTime)
 	defer tick.Stop()
 	for {
 		var err error
@@ -72,7 +101,10 @@ func (l *link) connection() error {
 		case <-l.wake:
 			err = conn.tell()
 		case <-tick.C:
-			err = conn.check()
+			var next time.Duration
+			if next, err = conn.check(); err == nil {
+				tick.Reset(next)
+			}
 		case <-conn.ended:
 			err = conn.err
 		case <-l.c.ctx.Done():
@@ -84,34 +116,79 @@ func (l *link) connection() error {
 	}
 }
 
-// begin waits until there is something to subscribe to, and notes that Redis knows
-// nothing of it. It is false at the end.
-func (l *link) begin() bool {
+// begin waits until there is something to subscribe to. A link to a node of a cluster ends instead of waiting.
+func (l *link) begin() error {
 	for {
 		l.c.mu.Lock()
-		l.dirty, l.up, l.pending = nil, false, 0
-		for key, t := range l.c.topics {
-			if t.link != l {
-				continue
-			}
-			t.told, t.awaited, t.dirty = false, 0, len(t.receivers) > 0
-			if t.dirty {
-				l.dirty = append(l.dirty, t)
-			} else {
-				delete(l.c.topics, key)
-			}
-		}
-		wanted := len(l.dirty)
+		l.heard, l.behind, l.awaited = false, 0, 0
 		l.c.mu.Unlock()
-		if wanted > 0 {
-			return true
+		wanted := l.recall()
+		if wanted {
+			return nil
+		}
+		l.c.mu.Lock()
+		unwanted := l.c.unrouted != nil && len(l.first)+len(l.rooms) == 0
+		if unwanted {
+			delete(l.c.links, l.node)
+		}
+		l.c.mu.Unlock()
+		if unwanted {
+			l.c.restored()
+			return errUnwanted
 		}
 		select {
 		case <-l.wake:
 		case <-l.c.ctx.Done():
-			return false
+			return l.c.ctx.Err()
 		}
 	}
+}
+
+// recall has Redis told of all topics again, and reports whether there are any.
+func (l *link) recall() (wanted bool) {
+	var first, rooms []*topic
+	l.c.each(func(key topicName, t *topic) {
+		if t.link != l || t.epoch == l.epoch {
+			return
+		}
+		l.renew(t)
+		switch {
+		case t.dirty: // it is in a list
+		case len(t.receivers) == 0:
+			delete(l.c.topics, key)
+			return
+		case t.room:
+			rooms = append(rooms, t)
+		default:
+			first = append(first, t)
+		}
+		t.dirty = true
+		t.initial = true
+		l.behind++
+	})
+	slices.SortFunc(first, func(a, b *topic) int { return cmp.Compare(a.order, b.order) })
+	if l.c.unrouted != nil {
+		sortBySlot(rooms) // a command has names of one slot only
+	}
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	l.first, l.rooms = append(first, l.first...), append(rooms, l.rooms...)
+	return len(l.first)+len(l.rooms) > 0
+}
+
+// renew forgets what t says of an earlier connection. c.mu is held.
+func (l *link) renew(t *topic) {
+	if t.epoch != l.epoch {
+		t.epoch, t.told, t.awaited, t.initial = l.epoch, false, 0, false
+	}
+}
+
+// down notes that the connection has ended, and Redis has nothing that it was told.
+func (l *link) down() {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	l.epoch++
+	l.up = false
 }
 
 // changes are what a connection is to be told: the names to subscribe to and to
@@ -120,36 +197,64 @@ type changes struct {
 	subscribe, unsubscribe, psubscribe, punsubscribe []string
 }
 
-// changes returns what has changed since the last call.
-func (l *link) changes() (list changes) {
-	l.c.mu.Lock()
-	defer l.c.mu.Unlock()
-	for _, t := range l.dirty {
+func (list *changes) add(t *topic, want bool) {
+	names := &list.subscribe
+	switch {
+	case t.pattern && want:
+		names = &list.psubscribe
+	case t.pattern:
+		names = &list.punsubscribe
+	case !want:
+		names = &list.unsubscribe
+	}
+	*names = append(*names, t.name)
+}
+
+// changes returns what has changed since the last call, and has room in the window.
+// more reports whether there may be more to tell at once.
+func (l *link) changes() (list changes, more bool) {
+	c := l.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range stepCount {
+		t := l.next()
+		if t == nil {
+			return list, false
+		}
+		l.renew(t)
 		t.dirty = false
 		want := len(t.receivers) > 0
 		if want == t.told {
-			l.c.forget(t)
-			l.c.announce()
+			l.arrived(t)
+			c.forget(t)
+			c.announce()
 			continue
 		}
 		t.told = want
 		t.awaited++
-		names := &list.subscribe
-		switch {
-		case t.pattern && want:
-			names = &list.psubscribe
-		case t.pattern:
-			names = &list.punsubscribe
-		case !want:
-			names = &list.unsubscribe
-		}
-		*names = append(*names, t.name)
+		l.awaited += len(t.name) + answerSize
+		list.add(t, want)
 	}
-	l.dirty = nil
-	if !l.up && l.pending == 0 {
-		l.pending = len(list.subscribe) + len(list.psubscribe)
+	return list, true
+}
+
+// next is the next dirty topic that has room in the window; nil when there is none.
+// c.mu is held.
+func (l *link) next() *topic {
+	dirty := &l.first
+	if len(l.first) == 0 {
+		dirty = &l.rooms
 	}
-	return list
+	if len(*dirty) == 0 {
+		l.first, l.rooms = nil, nil // lets go of the arrays
+		return nil
+	}
+	t := (*dirty)[0]
+	if l.awaited > 0 && l.awaited+len(t.name)+answerSize > subscribeWindow {
+		return nil
+	}
+	*dirty = (*dirty)[1:]
+	return t
 }
 
 // forget drops a topic that nobody wants and Redis does not have. c.mu is held.
@@ -159,6 +264,16 @@ func (c *channels) forget(t *topic) {
 	}
 }
 
+// arrived notes that Redis has what was wanted of a topic in the beginning, or that
+// this is not wanted any more. c.mu is held.
+func (l *link) arrived(t *topic) {
+	if t.initial {
+		t.initial = false
+		l.behind--
+	}
+	l.up = l.heard && l.behind == 0 && !l.c.closed
+}
+
 var errEnded = errors.New("redis: a subscription was ended")
 
 // answered is told what Redis has subscribed to or unsubscribed from.
@@ -166,45 +281,51 @@ func (l *link) answered(s *goredis.Subscription) error {
 	c := l.c
 	c.mu.Lock()
 	t := c.topics[topicName{s.Channel, s.Kind[0] == 'p'}]
-	if t == nil || t.link != l || t.awaited == 0 {
+	if t == nil || t.link != l || t.epoch != l.epoch || t.awaited == 0 {
 		c.mu.Unlock()
 		return errEnded // nobody has asked for it: the channel has moved to another node
 	}
+	l.heard = true
+	if l.awaited -= len(t.name) + answerSize; l.awaited <= subscribeWindow/2 && len(l.first)+len(l.rooms) > 0 {
+		wake(l.wake)
+	}
+	before := l.up
 	if t.awaited--; t.awaited == 0 {
+		l.arrived(t)
 		c.forget(t)
 		c.announce()
 	}
-	if l.pending > 0 {
-		if l.pending--; l.pending == 0 {
-			l.up = true
-		}
-	}
-	back := l.up && c.broken[subscribing] != nil && c.subscribed()
+	came := l.up && !before
 	c.mu.Unlock()
-	if back {
-		c.note(subscribing, nil)
+	if came {
+		c.restored()
 	}
 	return nil
 }
 
-// tell tells Redis what has changed, and begins to read when there is a connection.
+// tell tells Redis what has changed, as far as there is room in the window, and begins
+// to read when there is a connection.
 func (c *connection) tell() error {
-	list := c.link.changes()
-	for _, command := range []struct {
-		names []string
-		send  func(ctx context.Context, names ...string) error
-	}{
-		{list.psubscribe, c.conn.PSubscribe}, // first: awaitSubscribed is for channels
-		{list.subscribe, c.subscribe},
-		{list.unsubscribe, c.unsubscribe},
-		{list.punsubscribe, c.conn.PUnsubscribe},
-	} {
-		for names := range c.link.c.chunks(command.names) {
-			if err := c.send(command.send, names); err != nil {
-				return err
+	for more := true; more; {
+		var list changes
+		list, more = c.link.changes()
+		for _, command := range []struct {
+			names []string
+			send  func(ctx context.Context, names ...string) error
+		}{
+			{list.psubscribe, c.conn.PSubscribe}, // first: awaitSubscribed is for channels
+			{list.subscribe, c.subscribe},
+			{list.unsubscribe, c.unsubscribe},
+			{list.punsubscribe, c.conn.PUnsubscribe},
+		} {
+			for names := range c.link.c.chunks(command.names) {
+				if err := c.send(command.send, names); err != nil {
+					return err
+				}
 			}
 		}
 	}
+	c.link.c.restored() // what was missing may not be wanted any more
 	return nil
 }
 

@@ -4,81 +4,208 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 const (
 	publishCount = 512             // messages sent at once
-	publishBytes = 1 << 20         // and their bytes, or one message
-	answerTime   = 2 * time.Second // how long Redis may take before it is lost
+	publishBytes = 1 << 20         // and their bytes
+	answerTime   = 2 * time.Second // how long Redis may be silent before it is lost
 	maxRetryTime = time.Second     // between attempts to reach it
+	roomTime     = 5 * time.Second // how long an event may wait for room
+
+	defaultMaxMessage = 16 << 20  // half of what Redis keeps for a subscriber
+	largestMessage    = 512 << 20 // that Redis takes
 )
 
 // publication is a message on its way.
 type publication struct {
 	channel string
 	payload []byte
+	order   uint64 // of its coming
+	class   class
 }
+
+// class is a kind of traffic, which has a queue and its bounds for itself.
+type class uint8
+
+const (
+	events  class = iota // what this server says to all others
+	answers              // what it answers one of them
+	classes
+)
 
 // publisher is the publishing half of channels. What was sent without an answer is
 // not repeated: nobody knows who has got it.
+//
+// Each class has a queue, so that answers to others don't take the place of what this
+// server says itself. All queues share the connection. Each class is in order, and gets
+// half of each batch when it has that much to send. Events may pass answers; an answer
+// never passes an event that came before it, because it may be about that.
 type publisher struct {
 	c       *channels
 	wake    chan struct{} // something was queued, or the end has come
 	drained chan struct{} // closed when nothing more is taken, and nothing waits
 
+	patience time.Duration // how long an event may wait for room
+
 	mu          sync.Mutex
-	queue       []publication
-	queuedBytes int // of what is being sent, too
-	sending     int
+	queues      [classes]queue
+	order       uint64
 	away, ended bool
 	told        bool // drained is closed
 	published   uint64
 	lost        uint64
+	tooLarge    uint64
 }
 
-// publish has payload, whose ownership passes, sent to a channel. It does not wait:
-// an error, ErrAway, ErrQueueFull or ErrClosed, tells what can't be sent; what is lost
-// later is counted. Both are in stats.
+// queue is what waits of one class. Guarded by publisher.mu.
+type queue struct {
+	list    []publication
+	sending int
+	bytes   int           // of what is being sent, too
+	room    chan struct{} // closed when there is room, or never will be; nil unless that is waited for
+}
+
+// free tells those that wait that there is room. publisher.mu is held.
+func (q *queue) free() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+// send has a message's payload, whose ownership passes, sent to a channel: see
+// publisher.add. When there is no room for an event, and the goroutine may wait, it does
+// for roomTime at most.
+func (c *channels) send(m *cluster.Message, channel string, payload []byte, mayWait func() bool) error {
+	if m.To != "" {
+		return c.out.add(answers, channel, payload)
+	}
+	room, err := c.out.try(events, channel, payload)
+	if room != nil && mayWait() {
+		room, err = c.out.wait(channel, payload, room)
+	}
+	if room != nil {
+		c.out.lose()
+	}
+	return err
+}
+
+// publish is send for an event, without waiting.
 func (c *channels) publish(channel string, payload []byte) error {
-	p := &c.out
+	return c.out.add(events, channel, payload)
+}
+
+// waits reports whether the calling goroutine may wait: it is not a loop's.
+func waits(local adapter.Local) func() bool {
+	if w, ok := local.(adapter.Waiter); ok {
+		return w.MayWait
+	}
+	return func() bool { return false }
+}
+
+// add has payload, whose ownership passes, sent to a channel. It does not wait: an
+// error, ErrAway, ErrQueueFull, ErrClosed or cluster.ErrTooLarge, tells what can't be
+// sent; what is lost later is counted. All are in stats.
+func (p *publisher) add(class class, channel string, payload []byte) error {
+	room, err := p.try(class, channel, payload)
+	if room != nil {
+		p.lose()
+	}
+	return err
+}
+
+// lose counts a message for which there was no room.
+func (p *publisher) lose() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	waiting := p.sending + len(p.queue)
+	p.lost++
+}
+
+// wait tries to add an event each time there is room.
+func (p *publisher) wait(channel string, payload []byte, room chan struct{}) (chan struct{}, error) {
+	timer := time.NewTimer(p.patience)
+	defer timer.Stop()
+	for {
+		select {
+		case <-room:
+		case <-timer.C:
+			return room, errNoRoom
+		}
+		var err error
+		if room, err = p.try(events, channel, payload); room == nil {
+			return nil, err
+		}
+	}
+}
+
+// try is add, but does not count a message for which there is no room: then it returns
+// what closes when there may be.
+func (p *publisher) try(class class, channel string, payload []byte) (room chan struct{}, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cfg, q := &p.c.cfg, &p.queues[class]
+	waiting := q.sending + len(q.list)
+	if len(payload) > cfg.maxMessage {
+		p.tooLarge++
+		return nil, tooLarge(len(payload), cfg.maxMessage)
+	}
 	switch {
 	case p.ended:
 		p.lost++
-		return ErrClosed
+		return nil, ErrClosed
 	case p.away:
 		p.lost++
-		return ErrAway
-	case waiting >= c.cfg.maxQueued, waiting > 0 && p.queuedBytes+len(payload) > c.cfg.maxQueuedBytes:
-		p.lost++
-		return ErrQueueFull
+		return nil, ErrAway
+	case waiting >= cfg.maxQueued, waiting > 0 && q.bytes+len(payload) > cfg.maxQueuedBytes:
+		if q.room == nil {
+			q.room = make(chan struct{})
+		}
+		return q.room, errNoRoom
 	}
-	p.queue = append(p.queue, publication{channel, payload})
-	p.queuedBytes += len(payload)
+	p.order++
+	q.list = append(q.list, publication{channel, payload, p.order, class})
+	q.bytes += len(payload)
 	wake(p.wake)
-	return nil
+	return nil, nil
+}
+
+// tooLarge is the error for a message of so many bytes.
+func tooLarge(bytes, most int) error {
+	return fmt.Errorf("%w: %w: %d bytes, the bound is %d", cluster.ErrUnencodable, cluster.ErrTooLarge, bytes, most)
 }
 
 func (p *publisher) stats() channelsStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return channelsStats{published: p.published, lost: p.lost, queued: p.sending + len(p.queue)}
+	return channelsStats{published: p.published, lost: p.lost, tooLarge: p.tooLarge, queued: p.waiting()}
+}
+
+// waiting is how many messages Redis has not taken. p.mu is held.
+func (p *publisher) waiting() (n int) {
+	for i := range p.queues {
+		n += p.queues[i].sending + len(p.queues[i].list)
+	}
+	return n
 }
 
 // run is the goroutine that sends.
 func (p *publisher) run() {
 	failed := false
 	refused := false // was logged
+	var batch []publication
 	for {
-		batch := p.next()
-		if batch == nil {
+		batch = p.next(batch[:0])
+		if len(batch) == 0 {
 			return
 		}
 		sent, err := p.send(batch)
@@ -112,22 +239,13 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// next waits for messages; there are none at the end.
-func (p *publisher) next() []publication {
+// next waits for messages, and appends them to batch; there are none at the end.
+func (p *publisher) next(batch []publication) []publication {
 	for {
 		p.mu.Lock()
-		n, bytes := 0, 0
-		for n < min(len(p.queue), publishCount) && (n == 0 || bytes+len(p.queue[n].payload) <= publishBytes) {
-			bytes += len(p.queue[n].payload)
-			n++
-		}
-		batch := p.queue[:n]
-		if p.queue = p.queue[n:]; len(p.queue) == 0 {
-			p.queue = nil // lets go of the array
-		}
-		p.sending = n
+		batch = p.take(batch)
 		p.mu.Unlock()
-		if n > 0 {
+		if len(batch) > 0 {
 			return batch
 		}
 		select {
@@ -138,15 +256,54 @@ func (p *publisher) next() []publication {
 	}
 }
 
+// take moves messages from the queues to a batch. p.mu is held.
+func (p *publisher) take(batch []publication) []publication {
+	count, bytes := publishCount, publishBytes
+	if len(p.queues[answers].list) > 0 {
+		count, bytes = count/2, bytes/2
+	}
+	batch = p.queues[events].take(batch, count, bytes, math.MaxUint64)
+	count, bytes = publishCount-len(batch), publishBytes
+	for i := range batch {
+		bytes -= len(batch[i].payload)
+	}
+	before := uint64(math.MaxUint64)
+	if list := p.queues[events].list; len(list) > 0 {
+		before = list[0].order
+	}
+	return p.queues[answers].take(batch, count, max(bytes, publishBytes/2), before)
+}
+
+// take moves messages to a batch: so many of so many bytes, at least one, of those that
+// came before another one.
+func (q *queue) take(batch []publication, count, bytes int, before uint64) []publication {
+	n := 0
+	for n < min(len(q.list), count) && q.list[n].order < before {
+		if bytes -= len(q.list[n].payload); bytes < 0 && n > 0 {
+			break
+		}
+		n++
+	}
+	batch = append(batch, q.list[:n]...)
+	clear(q.list[:n])
+	if q.list = q.list[n:]; len(q.list) == 0 {
+		q.list = nil // lets go of the array
+	}
+	q.sending = n
+	return batch
+}
+
 // done counts a batch, of which some were sent.
 func (p *publisher) done(batch []publication, sent int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range batch {
-		p.queuedBytes -= len(batch[i].payload)
-		batch[i] = publication{} // the queue may still have the array
+		q := &p.queues[batch[i].class]
+		q.bytes -= len(batch[i].payload)
+		q.sending = 0
+		q.free()
 	}
-	p.sending = 0
+	clear(batch)
 	p.published += uint64(sent)
 	p.lost += uint64(len(batch) - sent)
 	p.tellDrained()
@@ -154,20 +311,21 @@ func (p *publisher) done(batch []publication, sent int) {
 
 // tellDrained closes drained at the end. p.mu is held.
 func (p *publisher) tellDrained() {
-	if p.ended && !p.told && p.sending+len(p.queue) == 0 {
+	if p.ended && !p.told && p.waiting() == 0 {
 		p.told = true
 		close(p.drained)
 	}
 }
 
-// send sends a batch, and returns how many messages Redis has taken.
+// send sends a batch, and returns how many messages Redis has taken. answerTime limits
+// how long a connection is made, and the silence on it.
 func (p *publisher) send(batch []publication) (sent int, err error) {
 	ctx, cancel := context.WithTimeout(p.c.ctx, answerTime)
 	defer cancel()
 	if p.c.unrouted != nil {
 		return p.c.sendToShards(ctx, batch)
 	}
-	client := p.c.client
+	client := p.c.traffic
 	if cluster, ok := client.(*goredis.ClusterClient); ok {
 		// One node for all, so that all stay in order.
 		if client, err = cluster.MasterForKey(ctx, p.c.anchor); err != nil {
@@ -230,11 +388,15 @@ func (p *publisher) loseQueue() {
 
 // dropQueue counts what is queued as lost. p.mu is held.
 func (p *publisher) dropQueue() {
-	p.lost += uint64(len(p.queue))
-	for i := range p.queue {
-		p.queuedBytes -= len(p.queue[i].payload)
+	for i := range p.queues {
+		q := &p.queues[i]
+		p.lost += uint64(len(q.list))
+		for j := range q.list {
+			q.bytes -= len(q.list[j].payload)
+		}
+		q.list = nil
+		q.free()
 	}
-	p.queue = nil
 	p.tellDrained()
 }
 
@@ -260,7 +422,7 @@ func (p *publisher) comeBack() bool {
 func (p *publisher) reach() error {
 	ctx, cancel := context.WithTimeout(p.c.ctx, answerTime)
 	defer cancel()
-	probe := p.c.client.Subscribe(ctx)
+	probe := p.c.traffic.Subscribe(ctx)
 	defer probe.Close()
 	if err := probe.Ping(ctx); err != nil {
 		return err
@@ -273,6 +435,9 @@ func (p *publisher) reach() error {
 func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	p.ended = true
+	for i := range p.queues {
+		p.queues[i].free()
+	}
 	p.tellDrained()
 	p.mu.Unlock()
 	timer := time.NewTimer(d)

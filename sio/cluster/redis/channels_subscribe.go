@@ -26,53 +26,74 @@ type topicName struct {
 // channels.mu, receivers is never changed in place.
 type topic struct {
 	topicName
+	room      bool        // others come before it
 	receivers []*receiver // nobody when it shall end
+	order     uint64      // of its making
 	link      *link       // that carries it; nil until that is known
 	dirty     bool        // it waits for Redis to be told of a change
-	told      bool        // the connection was told to subscribe last
-	awaited   int         // answers of Redis to what it was told
+
+	// Of the link's connection epoch; void in another one.
+	epoch   uint64
+	told    bool // the connection was told to subscribe last
+	initial bool // it is among those that the link is behind with
+	awaited int  // answers of Redis to what it was told
 }
 
 // settled reports whether Redis is known to have subscribed.
-func (t *topic) settled() bool { return t.told && t.awaited == 0 && !t.dirty }
+func (t *topic) settled() bool {
+	return t.link != nil && t.epoch == t.link.epoch && t.told && t.awaited == 0 && !t.dirty
+}
 
 // subscribe has r receive from channels. It does not wait; see awaitSubscribed.
-func (c *channels) subscribe(r *receiver, names ...string) { c.change(r, false, true, names) }
+func (c *channels) subscribe(r *receiver, names ...string) {
+	c.change(r, kind{}, true, names)
+}
+
+// subscribeRooms is subscribe for channels of rooms. There may be a million of them;
+// Redis is told of them after those by which servers find each other.
+func (c *channels) subscribeRooms(r *receiver, names ...string) {
+	c.change(r, kind{room: true}, true, names)
+}
 
 // psubscribe has r receive from all channels that match a pattern. It does not wait;
 // who then subscribes to a channel, and waits for that, has waited for both. A cluster
 // that is sharded has no patterns.
 func (c *channels) psubscribe(r *receiver, pattern string) {
-	c.change(r, true, true, []string{pattern})
+	c.change(r, kind{pattern: true}, true, []string{pattern})
 }
 
 // unsubscribe takes back subscribe. A call of r.receive may be going on.
-func (c *channels) unsubscribe(r *receiver, names ...string) { c.change(r, false, false, names) }
+func (c *channels) unsubscribe(r *receiver, names ...string) {
+	c.change(r, kind{}, false, names)
+}
 
 // punsubscribe takes back psubscribe. A call of r.receive may be going on.
 func (c *channels) punsubscribe(r *receiver, pattern string) {
-	c.change(r, true, false, []string{pattern})
+	c.change(r, kind{pattern: true}, false, []string{pattern})
 }
 
 // unsubscribeAll takes back every subscribe with r. A call of r.receive may be going on.
 func (c *channels) unsubscribeAll(r *receiver) {
-	c.mu.Lock()
 	var names []string
-	for key, t := range c.topics {
+	c.each(func(key topicName, t *topic) {
 		if !key.pattern && slices.Contains(t.receivers, r) {
 			names = append(names, key.name)
 		}
+	})
+	for part := range slices.Chunk(names, stepCount) {
+		c.unsubscribe(r, part...)
 	}
-	c.mu.Unlock()
-	c.unsubscribe(r, names...)
 }
 
-// change adds r to topics or removes it from them.
-func (c *channels) change(r *receiver, pattern, add bool, names []string) {
+// kind tells topics apart: patterns from channels, and those of rooms from the rest.
+type kind struct{ pattern, room bool }
+
+// change adds r to topics of a kind or removes it from them.
+func (c *channels) change(r *receiver, kind kind, add bool, names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, name := range names {
-		key := topicName{name, pattern}
+		key := topicName{name, kind.pattern}
 		t := c.topics[key]
 		switch {
 		case c.closed:
@@ -80,18 +101,30 @@ func (c *channels) change(r *receiver, pattern, add bool, names []string) {
 		case t == nil && !add:
 			continue
 		case t == nil:
-			t = &topic{topicName: key}
+			c.order++
+			t = &topic{topicName: key, room: kind.room, order: c.order}
 			c.topics[key] = t
 		case slices.Contains(t.receivers, r) == add:
 			continue
 		}
 		if add {
 			t.receivers = append(slices.Clip(t.receivers), r)
+			t.room = t.room && kind.room
 		} else {
 			t.receivers = slices.DeleteFunc(slices.Clone(t.receivers), func(other *receiver) bool { return other == r })
 		}
 		c.markDirty(t)
 	}
+}
+
+// receivers is how many receive from a channel here.
+func (c *channels) receivers(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.topics[topicName{name, false}]; t != nil {
+		return len(t.receivers)
+	}
+	return 0
 }
 
 // markDirty has Redis told about t if there is anything to tell. c.mu is held.
@@ -108,8 +141,18 @@ func (c *channels) markDirty(t *topic) {
 		}
 		t.link = c.linkTo(nil)
 	}
-	t.link.dirty = append(t.link.dirty, t)
-	wake(t.link.wake)
+	t.link.take(t)
+}
+
+// take has Redis told about t, which is dirty. c.mu is held.
+func (l *link) take(t *topic) {
+	t.link = l
+	if t.room {
+		l.rooms = append(l.rooms, t)
+	} else {
+		l.first = append(l.first, t)
+	}
+	wake(l.wake)
 }
 
 // dispatch hands a message to those who receive from its channel.

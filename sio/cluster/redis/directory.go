@@ -41,8 +41,11 @@ func (cfg *DirectoryConfig) withDefaults() error {
 	}
 	orDefault(&cfg.Key, "sioserver:nodes")
 	orDefault(&cfg.Life, 15*time.Second)
-	if cfg.Life < 10*time.Millisecond {
-		return fmt.Errorf("redis: DirectoryConfig.Life is %v; it must be at least 10ms, or 0 for 15s", cfg.Life)
+	if cfg.Life < 10*time.Millisecond || cfg.Life > maxLife {
+		return fmt.Errorf("redis: DirectoryConfig.Life is %v; it must be between 10ms and %v, or 0 for 15s", cfg.Life, maxLife)
+	}
+	if len(cfg.Addr) > maxAddr {
+		return fmt.Errorf("redis: DirectoryConfig.Addr has %d bytes; it may have %d", len(cfg.Addr), maxAddr)
 	}
 	cfg.Logger = safelog.Wrap(cfg.Logger)
 	return nil
@@ -52,7 +55,11 @@ const (
 	maxKnown     = 1 << 16                // nodes that are remembered
 	maxWaiting   = 256                    // lookups that may wait for the list
 	listingPause = 50 * time.Millisecond  // between two requests for it
-	listingTime  = time.Second            // that one may take
+	listingTime  = time.Second            // that a part of one may take
+	pageCount    = 256                    // entries in a part, about
+	maxAddr      = 300                    // bytes of an address
+	maxEntry     = 400                    // bytes of an entry: with a time and a token
+	maxLife      = 24 * time.Hour         // of an entry
 	maxNode      = 1 << 24                // what a node's number is below
 	afterFailure = 500 * time.Millisecond // until the next request after one that has failed
 )
@@ -61,9 +68,13 @@ const (
 // eio.Directory for sio.Config.Forwarding. Safe for concurrent use.
 //
 // All nodes are in one hash, and each request to Redis says that this node is
-// there and returns all others. So a number that nobody has costs no request of its
-// own: lookups of unknown nodes share one, there are at most twenty a second, and
-// 256 lookups may wait; others are told at once that there is no such node.
+// there and returns all others, in parts of about 256. Entries that can't be a node's,
+// because they are malformed, longer than 400 bytes or last for more than a day, are
+// removed and counted. Of live ones 65,536 are remembered; others are counted.
+//
+// So a number that nobody has costs no request of its own: lookups of unknown nodes
+// share one, there are at most twenty a second, and 256 lookups may wait; others are
+// told at once that there is no such node.
 // The alternative, a key a node, would let a client with made-up numbers either cause
 // a request each or crowd out those for nodes that have just come.
 //
@@ -97,7 +108,10 @@ type seen struct {
 type DirectoryStats struct {
 	// Nodes is how many other nodes are known.
 	Nodes int
-	// Requests is how often Redis was asked, Failures how often it did not answer.
+	// Skipped is entries of the list that can't be a node's, and were removed from it, and
+	// live ones beyond 65,536, which can't be found.
+	Skipped uint64
+	// Requests is how often Redis was asked for the list, Failures how often it did not answer.
 	Requests, Failures uint64
 	// Taken is how often another process was found to have this node's number: then
 	// clients of this one don't reach it through others. It can only happen when Redis
@@ -133,8 +147,10 @@ func newDirectory(client goredis.UniversalClient, cfg DirectoryConfig, choose fu
 		next:   make(chan struct{}),
 		stats:  DirectoryStats{Connected: true},
 	}
+	first, cancel := context.WithTimeout(ctx, listingTime)
+	defer cancel()
 	for range 10 { // a number that is taken is rare
-		if !d.list(ctx) {
+		if !d.list(first) {
 			break
 		}
 		d.node = choose()
@@ -188,12 +204,13 @@ func (d *Directory) Stats() DirectoryStats {
 }
 
 // Close takes this node off the list, if Redis answers within a second, and ends
-// everything. Call it after the server that uses it was closed.
+// everything. Call it after the server that uses it was closed. The error is [ErrAway]
+// when Redis does not answer: it then forgets the node after Life.
 func (d *Directory) Close() error {
 	d.stop()
 	<-d.ended
 	ctx, cancel := context.WithTimeout(context.Background(), listingTime)
 	defer cancel()
 	left := leave.Run(ctx, d.client, []string{d.cfg.Key}, d.node, d.token).Err()
-	return cmp.Or(left, d.client.Close())
+	return cmp.Or(unreached(left), d.client.Close())
 }

@@ -1,36 +1,61 @@
 package redis
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// announce writes a node into the hash, unless another process has its number, and
-// returns 1 if so, else 0, and then the number and address of each other node that
-// is alive. Fields are numbers, values "<end of life in ms> <token> <address>".
+// visit writes a node into the hash, if it is to be announced and no other process has
+// its number, and looks at some of the entries, from a cursor of HSCAN on. It returns 1
+// if another process has the number, else 0, the next cursor, how many entries were
+// removed because they can't be a node's, and the number and address of each other node
+// that is alive. Fields are numbers, values "<end of life in ms> <token> <address>".
 // Redis's own clock counts.
-var announce = goredis.NewScript(`
+var visit = goredis.NewScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local all = redis.call('HGETALL', KEYS[1])
-local out = {0}
-for i = 1, #all, 2 do
-  local life, token, addr = string.match(all[i + 1], '^(%d+) (%S+) (%S+)$')
-  if not life or tonumber(life) <= now then
-    redis.call('HDEL', KEYS[1], all[i])
-  elseif all[i] ~= ARGV[1] then
-    out[#out + 1] = all[i]
-    out[#out + 1] = addr
-  elseif token ~= ARGV[2] then
+local function read(field, value)
+  if #field > 8 or #value > tonumber(ARGV[7]) or not string.match(field, '^%d+$') then
+    return nil
+  end
+  local life, token, addr = string.match(value, '^(%d+) (%S+) (%S+)$')
+  life = tonumber(life or '')
+  if not life or life > now + tonumber(ARGV[8]) then
+    return nil
+  end
+  return life, token, addr
+end
+local out = {0, '', 0}
+if ARGV[6] == '1' then
+  local life, token = read(ARGV[1], redis.call('HGET', KEYS[1], ARGV[1]) or '')
+  if life and life > now and token ~= ARGV[2] then
     out[1] = 1
+  else
+    redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s %s', now + ARGV[4], ARGV[2], ARGV[3]))
+    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then
+      redis.call('PEXPIRE', KEYS[1], ARGV[4])
+    end
   end
 end
-if out[1] == 0 then
-  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s %s', now + ARGV[4], ARGV[2], ARGV[3]))
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+local page = redis.call('HSCAN', KEYS[1], ARGV[5], 'COUNT', ARGV[9])
+out[2] = page[1]
+for i = 1, #page[2], 2 do
+  local field = page[2][i]
+  local life, token, addr = read(field, page[2][i + 1])
+  if not life or life <= now then
+    redis.call('HDEL', KEYS[1], field)
+    if not life then
+      out[3] = out[3] + 1
+    end
+  elseif field ~= ARGV[1] then
+    out[#out + 1] = field
+    out[#out + 1] = addr
+  end
 end
 return out
 `)
@@ -38,7 +63,7 @@ return out
 // leave removes a node from the hash, if it is this process.
 var leave = goredis.NewScript(`
 local value = redis.call('HGET', KEYS[1], ARGV[1])
-if value and string.match(value, '^%d+ (%S+) ') == ARGV[2] then
+if value and #value < 1000 and string.match(value, '^%d+ (%S+) ') == ARGV[2] then
   return redis.call('HDEL', KEYS[1], ARGV[1])
 end
 return 0
@@ -82,8 +107,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// list announces this node and takes in who else is there. It reports whether its
-// number is taken.
+// list announces this node and takes in who else is there, part by part. It reports
+// whether its number is taken.
 func (d *Directory) list(ctx context.Context) (taken bool) {
 	d.mu.Lock()
 	done := d.next
@@ -92,41 +117,103 @@ func (d *Directory) list(ctx context.Context) (taken bool) {
 	d.mu.Unlock()
 	defer close(done)
 
-	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, listingTime)
-	defer cancel()
-	reply, err := announce.Run(limited, d.client, []string{d.cfg.Key},
-		d.node, d.token, d.cfg.Addr, d.cfg.Life.Milliseconds()).Slice()
-	if ctx.Err() != nil {
-		return false
+	began, said := time.Now(), time.Time{}
+	twin := false
+	for cursor := ""; cursor != "0"; {
+		due := time.Since(said) > d.cfg.Life/3
+		if due {
+			said = time.Now()
+		}
+		p, err := d.page(ctx, cursor, due)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return false
+		}
+		d.mu.Lock()
+		if err != nil {
+			d.tell(err)
+			d.stats.Failures++
+			d.mu.Unlock()
+			return false
+		}
+		if cursor == "" {
+			d.tell(nil)
+			d.forget(began)
+		}
+		if p.taken {
+			taken = true
+			d.stats.Taken++
+		}
+		d.stats.Skipped += p.skipped
+		twin = d.learn(p.nodes, began) || twin
+		cursor = p.cursor
+		d.mu.Unlock()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.tell(err)
+	d.tellTwin(twin && began.Sub(d.since) > d.cfg.Life)
+	return taken
+}
+
+// page is a part of the list.
+type page struct {
+	taken   bool // another process has this node's number
+	cursor  string
+	skipped uint64
+	nodes   []any // numbers and addresses, as strings
+}
+
+var errPage = errors.New("redis: an answer of another form")
+
+// page asks for the part of the list at a cursor; "" is the beginning.
+func (d *Directory) page(ctx context.Context, cursor string, say bool) (p page, err error) {
+	limited, cancel := context.WithTimeout(ctx, listingTime)
+	defer cancel()
+	reply, err := visit.Run(limited, d.client, []string{d.cfg.Key}, d.node, d.token, d.cfg.Addr, d.cfg.Life.Milliseconds(),
+		cmp.Or(cursor, "0"), say, maxEntry, maxLife.Milliseconds(), pageCount).Slice()
 	if err != nil {
-		d.stats.Failures++
-		return false
+		return p, err
 	}
-	if len(reply) > 0 && reply[0] == int64(1) {
-		taken = true
-		d.stats.Taken++
+	if len(reply) < 3 {
+		return p, errPage
 	}
+	p.taken, p.nodes = reply[0] == int64(1), reply[3:]
+	skipped, _ := reply[2].(int64)
+	p.skipped = uint64(skipped)
+	if p.cursor, _ = reply[1].(string); p.cursor == "" {
+		return p, errPage
+	}
+	return p, nil
+}
+
+// forget drops nodes that Redis has not had for long. The caller holds mu.
+func (d *Directory) forget(now time.Time) {
 	for node, s := range d.known {
-		if began.Sub(s.at) > d.cfg.Life {
+		if now.Sub(s.at) > d.cfg.Life {
 			delete(d.known, node)
 		}
 	}
-	twin := false
-	for i := 1; i+1 < len(reply) && len(d.known) < maxKnown; i += 2 {
-		field, _ := reply[i].(string)
-		addr, _ := reply[i+1].(string)
-		if node, err := strconv.ParseUint(field, 10, 32); err == nil && node < maxNode {
-			d.known[uint32(node)] = seen{addr, began}
-			twin = twin || addr == d.cfg.Addr
+}
+
+// learn takes in the nodes of a part of the list, as of a time. It reports whether one
+// of them is at this node's address. The caller holds mu.
+func (d *Directory) learn(nodes []any, at time.Time) (twin bool) {
+	for i := 0; i+1 < len(nodes); i += 2 {
+		field, _ := nodes[i].(string)
+		addr, _ := nodes[i+1].(string)
+		number, err := strconv.ParseUint(field, 10, 32)
+		if err != nil || number >= maxNode {
+			d.stats.Skipped++
+			continue
 		}
+		node := uint32(number)
+		if _, known := d.known[node]; !known && len(d.known) >= maxKnown {
+			d.stats.Skipped++
+			continue
+		}
+		d.known[node] = seen{addr, at}
+		twin = twin || addr == d.cfg.Addr
 	}
-	d.tellTwin(twin && began.Sub(d.since) > d.cfg.Life)
-	return taken
+	return twin
 }
 
 // tellTwin logs that another process has this node's address, which is not said of one

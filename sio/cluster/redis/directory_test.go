@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -201,9 +202,10 @@ func TestDirectoryTellsOfATwin(t *testing.T) {
 
 func TestDirectoryOfNonsense(t *testing.T) {
 	r := redistest.Start(t)
+	alive := fmt.Sprint(time.Now().Add(time.Hour).UnixMilli(), " t ")
 	for field, value := range map[string]string{
-		"1": "", "2": "x", "x": "9999999999999 t x:1", "16777216": "9999999999999 t x:1", "-1": "9999999999999 t x:1",
-		"3": "9999999999999 t", "4": "1 t old:1", "5": "9999999999999 t five:1",
+		"1": "", "2": "x", "x": alive + "x:1", "16777216": alive + "x:1", "-1": alive + "x:1",
+		"3": alive, "4": "1 t old:1", "5": alive + "five:1",
 	} {
 		if err := r.Client.HSet(t.Context(), "sioserver:nodes", field, value).Err(); err != nil {
 			t.Fatal(err)
@@ -232,5 +234,92 @@ func TestDirectoryRefusesConfig(t *testing.T) {
 		if _, err := NewDirectory(nil, cfg); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// TestDirectoryOfAnySize has entries in the list that no node has written, one of 50 MB,
+// and many of nodes that are gone: the nodes find each other, and what is none is removed.
+func TestDirectoryOfAnySize(t *testing.T) {
+	r := redistest.Start(t)
+	ctx := t.Context()
+	const key = "sioserver:nodes"
+	alive := fmt.Sprint(time.Now().Add(time.Hour).UnixMilli(), " token ")
+	odd := []any{
+		"1", alive + strings.Repeat("x", 50<<20),
+		"2", fmt.Sprint(time.Now().Add(2*maxLife).UnixMilli(), " token far:1"),
+		"3", strings.Repeat("9", 300) + " token endless:1",
+		"4", "no entry",
+		"5", "",
+		"no number", alive + "x:1",
+		"123456789", alive + "x:1",
+		strings.Repeat("6", 1<<20), alive + "x:1",
+	}
+	if err := r.Client.HSet(ctx, key, odd...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	const gone, others = 100_000, 5000
+	for base := 0; base < gone; base += 10_000 {
+		var fields []any
+		for i := range 10_000 {
+			fields = append(fields, base+i+1000, "1000 token gone:1")
+		}
+		if err := r.Client.HSet(ctx, key, fields...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var fields []any
+	for i := range others {
+		fields = append(fields, gone+i+1000, alive+fmt.Sprint("other:", i))
+	}
+	if err := r.Client.HSet(ctx, key, fields...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	// The first may take more than the second that is waited for; then the rest is taken
+	// at the next time.
+	a := directory(t, r, "a:1", 900*time.Millisecond, 1)
+	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Nodes == others && s.Connected })
+	if s := a.Stats(); s.Failures == 0 && s.Skipped != uint64(len(odd)/2)-1 { // its own number was one of them
+		t.Errorf("%+v", s)
+	}
+	if n := r.Client.HLen(ctx, key).Val(); n != others+1 {
+		t.Errorf("%d entries are left", n)
+	}
+	b := directory(t, r, "b:1", 900*time.Millisecond, 2)
+	if addr := lookup(t, b, 1); addr != "a:1" {
+		t.Errorf("b finds a at %q", addr)
+	}
+	if addr := lookup(t, a, 2); addr != "b:1" {
+		t.Errorf("a finds b at %q", addr)
+	}
+	if addr := lookup(t, a, gone+1000); addr != "other:0" {
+		t.Errorf("a finds another at %q", addr)
+	}
+}
+
+// TestDirectoryRemembersSoMany has more nodes than are remembered.
+func TestDirectoryRemembersSoMany(t *testing.T) {
+	d := &Directory{known: make(map[uint32]seen)}
+	now := time.Now()
+	var nodes []any
+	for i := range maxKnown + 10 {
+		nodes = append(nodes, fmt.Sprint(i), "x:1")
+	}
+	for range 2 {
+		d.learn(append(nodes, fmt.Sprint(maxNode), "x:1"), now)
+	}
+	if len(d.known) != maxKnown || d.stats.Skipped != 2*11 {
+		t.Errorf("%d are known, %+v", len(d.known), d.stats)
+	}
+}
+
+// TestDirectoryKeepsTheList: a node with a short life leaves, and those with a longer one
+// stay listed.
+func TestDirectoryKeepsTheList(t *testing.T) {
+	r := redistest.Start(t)
+	a := directory(t, r, "a:1", time.Hour)
+	b := directory(t, r, "b:1", 50*time.Millisecond)
+	lookup(t, b, a.Node())
+	if left := r.Client.PTTL(t.Context(), "sioserver:nodes").Val(); left < 50*time.Minute {
+		t.Errorf("the list is gone in %v", left)
 	}
 }

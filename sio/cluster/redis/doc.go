@@ -12,8 +12,9 @@
 // in the queue at once. The way in: one goroutine for each connection that subscribes
 // decodes and calls the node, message by message.
 //
-// With streams a message's way out: the emitter's goroutine encodes it into a bounded queue, one
-// goroutine for each stream adds the queue's head to the stream, several at once.
+// With streams a message's way out: the emitter's goroutine encodes it into a bounded
+// queue, where it may have to wait for room, and one goroutine for each stream adds the
+// queue's head to the stream, several at once.
 // The way in: one goroutine for each stream reads it from the beginning of the
 // adapter's life on and calls the namespaces' adapter.Local, entry by entry.
 //
@@ -23,6 +24,7 @@
 // A client that asks Sentinels is followed to another master, also when the former one
 // is well.
 //
-// No local delivery fails with Redis, nor does it wait for it, or for a Recoverer
-// longer than StreamsConfig.OrderTimeout.
+// No local delivery fails with Redis, nor does it wait for it, but for a Recoverer as
+// long as StreamsConfig.OrderTimeout, and for room in a stream's queue, while Redis takes
+// entries, as long as StreamsConfig.QueueTimeout.
 package redis

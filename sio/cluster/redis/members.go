@@ -74,7 +74,7 @@ func (ms *members) stats() Stats {
 		nodes = nodes.Plus(n.Stats())
 	}
 	return Stats{
-		Published: c.published, Lost: c.lost, Disconnects: c.disconnects,
+		Published: c.published, Lost: c.lost, TooLarge: c.tooLarge, Disconnects: c.disconnects,
 		Received: nodes.Received - nodes.Invalid, Invalid: nodes.Invalid + ms.invalid.Load(),
 		Dropped: nodes.Dropped + ms.dropped.Load(),
 		Queued:  c.queued, Channels: c.topics, Connected: c.connected,
@@ -98,8 +98,10 @@ func (ms *members) close() (err error) {
 }
 
 // validate checks what PubSub and Sharded have in common.
-func validate(name string, node cluster.Config, maxQueued, maxQueuedBytes int) error {
+func validate(name string, node cluster.Config, maxQueued, maxQueuedBytes, maxMessage int) error {
 	switch {
+	case maxMessage < 0, maxMessage > largestMessage:
+		return fmt.Errorf("redis: %s.MaxMessageBytes is %d; it must be positive and at most %d, or 0 for the default", name, maxMessage, largestMessage)
 	case maxQueued < 0:
 		return fmt.Errorf("redis: %s.MaxQueued is %d; it must be positive, or 0 for the default", name, maxQueued)
 	case maxQueuedBytes < 0:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -78,13 +79,26 @@ func progressing(dial dialer) dialer {
 }
 
 // progressConn is a connection whose deadlines move on with its bytes. go-redis sets
-// one before it writes a command, and one before it reads the answer. For one goroutine
-// at a time, but for Close.
+// one before it writes a command, and one before it reads the answer. One goroutine at a
+// time may use it, but any may close it.
+//
+// A deadline says nothing about a process, or a goroutine, that was not running: when it
+// has passed there is one more attempt. That of writing is a timer, as TLS can't go on
+// after a real one.
 type progressConn struct {
 	net.Conn
-	in, out pace
-	unsent  int // what the kernel had not sent yet at the last look; -1 before the first
+	in pace // of the goroutine that reads
+
+	mu      sync.Mutex // guards what follows
+	out     pace
+	unsent  int // what the kernel had not sent at the last look; -1 before the first
+	writing bool
+	last    bool // the last attempt to write
+	armed   bool // the timer is set
+	timer   *time.Timer
 }
+
+const lastAttempt = silence / 8 // how long it takes at most
 
 // pace is one direction of a connection, for one command.
 type pace struct {
@@ -94,28 +108,29 @@ type pace struct {
 
 func (p *pace) begin(until time.Time) { *p = pace{begun: time.Now(), until: until} }
 
-// advance notes that n bytes have moved. When the deadline moves on it returns the new one.
-func (p *pace) advance(n int) (until time.Time, changed bool) {
+// advance notes that n bytes have moved. It reports whether the deadline moves on.
+func (p *pace) advance(n int) (changed bool) {
 	p.moved += n
 	if p.until.IsZero() {
-		return p.until, false
+		return false
 	}
-	until = time.Now().Add(silence)
+	until := time.Now().Add(silence)
 	if last := p.begun.Add(longest(p.moved)); until.After(last) {
 		until = last
 	}
 	if until.Sub(p.until) < silence/8 { // not for every few bytes
-		return p.until, false
+		return false
 	}
 	p.until = until
-	return until, true
+	return true
 }
 
 // SetDeadline implements net.Conn.
 func (c *progressConn) SetDeadline(t time.Time) error {
-	c.beginWriting(t)
-	c.in.begin(t)
-	return c.Conn.SetDeadline(t)
+	if err := c.SetWriteDeadline(t); err != nil {
+		return err
+	}
+	return c.SetReadDeadline(t)
 }
 
 // SetReadDeadline implements net.Conn.
@@ -126,33 +141,36 @@ func (c *progressConn) SetReadDeadline(t time.Time) error {
 
 // SetWriteDeadline implements net.Conn.
 func (c *progressConn) SetWriteDeadline(t time.Time) error {
-	c.beginWriting(t)
-	return c.Conn.SetWriteDeadline(t)
-}
-
-func (c *progressConn) beginWriting(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out.begin(t)
 	c.unsent = -1
+	return nil
 }
 
 // Read implements net.Conn.
 func (c *progressConn) Read(b []byte) (int, error) {
-	for {
+	for last := false; ; {
 		n, err := c.Conn.Read(b)
+		if n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, err
+		}
 		moved := n
 		if n == 0 {
-			if moved = c.drained(err); moved == 0 {
-				return 0, err
-			}
+			moved = c.drained()
 		}
-		if until, changed := c.in.advance(moved); changed {
-			if err := c.Conn.SetReadDeadline(until); err != nil {
-				return n, err
-			}
-		} else if n == 0 {
-			return 0, err // the last deadline
+		until := c.in.until
+		switch {
+		case moved > 0 && c.in.advance(moved):
+			until, last = c.in.until, false
+		case n > 0:
+			return n, err
+		case last:
+			return 0, err
+		default:
+			until, last = time.Now().Add(lastAttempt), true
 		}
-		if n > 0 {
+		if err := c.Conn.SetReadDeadline(until); err != nil || n > 0 {
 			return n, err
 		}
 	}
@@ -161,46 +179,97 @@ func (c *progressConn) Read(b []byte) (int, error) {
 // Write implements net.Conn.
 func (c *progressConn) Write(b []byte) (n int, err error) {
 	for {
+		c.begin()
 		m, err := c.Conn.Write(b[n:min(len(b), n+writePiece)])
-		n += m
-		moved := m
-		if err != nil {
-			if m == 0 {
-				moved = c.drained(err)
-			}
-			if moved == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-				return n, err
-			}
-		}
-		until, changed := c.out.advance(moved)
-		switch {
-		case changed:
-			if err := c.Conn.SetWriteDeadline(until); err != nil {
-				return n, err
-			}
-		case err != nil:
-			return n, err // the last deadline
-		}
-		if n == len(b) {
-			return n, nil
+		c.end(m)
+		if n += m; err != nil || n == len(b) {
+			return n, err
 		}
 	}
 }
 
-// drained is, when err says that a deadline has passed, how many bytes of the command
-// have left the kernel since the last look: the connection is slow then, not silent.
-func (c *progressConn) drained(err error) int {
-	if c.out.moved < unseen || !errors.Is(err, os.ErrDeadlineExceeded) {
+// begin limits the time of a piece.
+func (c *progressConn) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing, c.last = true, false
+	if !c.armed && !c.out.until.IsZero() {
+		c.arm(time.Until(c.out.until))
+	}
+}
+
+// end notes that n bytes of a piece were written.
+func (c *progressConn) end(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing = false
+	c.out.advance(n)
+}
+
+// arm sets the timer. c.mu is held.
+func (c *progressConn) arm(wait time.Duration) {
+	c.armed = true
+	if c.timer == nil {
+		c.timer = time.AfterFunc(wait, c.judge)
+	} else {
+		c.timer.Reset(wait)
+	}
+}
+
+// judge ends the writing of a piece when its time is over.
+func (c *progressConn) judge() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.armed = false
+	if !c.writing || c.out.until.IsZero() {
+		return
+	}
+	if wait := time.Until(c.out.until); wait > 0 {
+		c.arm(wait)
+		return
+	}
+	switch moved := c.drainedLocked(); {
+	case moved > 0 && c.out.advance(moved):
+		c.arm(time.Until(c.out.until))
+	case !c.last:
+		c.last = true
+		c.arm(lastAttempt)
+	default:
+		_ = c.Conn.SetWriteDeadline(time.Now())
+	}
+}
+
+// drained is how many bytes of the command have left the kernel since the last look: the
+// connection is slow then, not silent.
+func (c *progressConn) drained() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.drainedLocked()
+}
+
+func (c *progressConn) drainedLocked() int {
+	if c.out.moved < unseen {
+		return 0
+	}
+	left, ok := unsent(c.Conn)
+	if !ok {
 		return 0
 	}
 	before := c.unsent
 	if before < 0 {
 		before = c.out.moved
 	}
-	left, ok := unsent(c.Conn)
-	if !ok {
-		return 0
-	}
 	c.unsent = left
 	return max(before-left, 0)
+}
+
+// Close implements net.Conn.
+func (c *progressConn) Close() error {
+	err := c.Conn.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	return err
 }

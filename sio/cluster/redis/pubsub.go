@@ -20,9 +20,16 @@ type PubSubConfig struct {
 	// PublishOnSpecificResponseChannel has answers reach only the server that has
 	// asked. Servers with versions of the reference before 7.1 don't get them then.
 	PublishOnSpecificResponseChannel bool
-	// MaxQueued and MaxQueuedBytes bound what waits for Redis; 10,000 and 16 MiB when
-	// 0. What does not fit is not sent to other servers, and counted.
+	// MaxQueued and MaxQueuedBytes bound what waits for Redis: events of this server, and
+	// answers to others, for themselves; 10,000 and 16 MiB when 0. An emit that does not
+	// fit fails with [ErrQueueFull] and reaches no client; other calls act on this
+	// server's sockets only. Answers that do not fit are counted.
 	MaxQueued, MaxQueuedBytes int
+	// MaxMessageBytes bounds one message to other servers; 16 MiB when 0, 512 MiB at
+	// most. An emit of a larger one fails with sio.ErrTooLarge and reaches no client. Redis
+	// cuts a server off for which more waits than its client-output-buffer-limit says,
+	// 32 MiB by default.
+	MaxMessageBytes int
 
 	// Node says how requests to other servers are dealt with; its RequestTimeout is the
 	// reference's requestsTimeout. UID is not used.
@@ -33,10 +40,11 @@ type PubSubConfig struct {
 }
 
 func (cfg *PubSubConfig) withDefaults() error {
-	if err := validate("PubSubConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes); err != nil {
+	if err := validate("PubSubConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes, cfg.MaxMessageBytes); err != nil {
 		return err
 	}
 	orDefault(&cfg.Key, "socket.io")
+	orDefault(&cfg.MaxMessageBytes, defaultMaxMessage)
 	orDefault(&cfg.Logger, slog.Default())
 	orDefault(&cfg.Node.Logger, cfg.Logger)
 	return nil
@@ -61,7 +69,7 @@ func NewPubSub(client goredis.UniversalClient, cfg PubSubConfig) (*PubSub, error
 		return nil, err
 	}
 	return &PubSub{cfg, newMembers(client, channelsConfig{
-		maxQueued: cfg.MaxQueued, maxQueuedBytes: cfg.MaxQueuedBytes, logger: cfg.Logger,
+		maxQueued: cfg.MaxQueued, maxQueuedBytes: cfg.MaxQueuedBytes, maxMessage: cfg.MaxMessageBytes, logger: cfg.Logger,
 	})}, nil
 }
 

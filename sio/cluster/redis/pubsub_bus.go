@@ -26,6 +26,7 @@ type pubsubBus struct {
 	broadcast receiver
 	request   receiver
 	response  receiver
+	mayWait   func() bool
 }
 
 // maxListings is how many requests of older versions are dealt with at once.
@@ -36,6 +37,7 @@ func (p *PubSub) open(local adapter.Local, uid string, receive func(m *cluster.M
 	b := &pubsubBus{
 		names:   newPubSubNames(p.cfg.Key, local.Namespace(), p.cfg.PublishOnSpecificResponseChannel),
 		members: p.members, local: local, uid: uid, receive: receive,
+		mayWait: waits(local),
 	}
 	b.echoes[0] = msgpack.AppendString(msgpack.AppendArrayHeader(nil, 3), uid)
 	b.echoes[1] = jsonenc.AppendString([]byte(`{"uid":`), uid)
@@ -47,22 +49,21 @@ func (p *PubSub) open(local adapter.Local, uid string, receive func(m *cluster.M
 	return b
 }
 
-// Publish implements cluster.Bus.
+// Publish implements cluster.Bus. It may wait for room in the queue.
 func (b *pubsubBus) Publish(m *cluster.Message) error {
 	channel, payload, err := b.names.encode(m)
 	if err != nil {
 		return err
 	}
-	return b.members.channels.publish(channel, payload)
+	return b.members.channels.send(m, channel, payload, b.mayWait)
 }
+
+// MaxMessage implements cluster.Sizer.
+func (b *pubsubBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *pubsubBus) ServerCount(ctx context.Context) (int, error) {
-	c := b.members.channels
-	if err := c.awaitSubscribed(ctx, b.names.response, b.names.of(b.uid)); err != nil {
-		return 0, err
-	}
-	return c.count(ctx, b.names.request)
+	return b.members.channels.countServers(ctx, b.names.request, b.names.response, b.names.of(b.uid))
 }
 
 // Close implements cluster.Bus.
@@ -154,10 +155,11 @@ func (b *pubsubBus) respond(r request, payload []byte) {
 	if b.names.specific && r.uid != "" {
 		channel = b.names.of(r.uid)
 	}
-	_ = b.members.channels.publish(channel, payload)
+	_ = b.members.channels.out.add(answers, channel, payload)
 }
 
 var (
 	_ cluster.Bus     = (*pubsubBus)(nil)
 	_ cluster.Counter = (*pubsubBus)(nil)
+	_ cluster.Sizer   = (*pubsubBus)(nil)
 )

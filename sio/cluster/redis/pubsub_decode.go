@@ -43,6 +43,8 @@ type fields struct {
 	kind                               int
 	opts, packet, data, room, rooms    wire.Value
 	sockets, close, count, clientCount wire.Value
+	parts                              wire.Value
+	all                                wire.Value
 }
 
 func parseFields(b []byte) (f fields, err error) {
@@ -50,7 +52,7 @@ func parseFields(b []byte) (f fields, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.kind = untyped
+	f.kind, f.all = untyped, v
 	err = v.Members(func(key string, v wire.Value) (err error) {
 		switch key {
 		case "uid":
@@ -79,6 +81,8 @@ func parseFields(b []byte) (f fields, err error) {
 			f.count = v
 		case "clientCount":
 			f.clientCount = v
+		case "parts":
+			f.parts = v
 		}
 		return err
 	})
@@ -138,6 +142,9 @@ func decodeRequest(b []byte, namespace string) (r request, err error) {
 	if err != nil {
 		return r, err
 	}
+	if m.Parts, err = f.parts.Int(); err != nil {
+		return r, err
+	}
 	r.message = m
 	if single := f.kind == joinRequest || f.kind == leaveRequest || f.kind == disconnectRequest; single && f.opts.IsNull() {
 		return r, r.about(&f)
@@ -175,8 +182,11 @@ func decodeResponse(b []byte, namespace, prefix string) (*cluster.Message, error
 	if err != nil || !strings.HasPrefix(f.requestID, prefix) {
 		return nil, err
 	}
-	m := &cluster.Message{Namespace: namespace, RequestID: f.requestID}
+	m := &cluster.Message{UID: f.uid, Namespace: namespace, RequestID: f.requestID}
 	switch f.kind {
+	case int(cluster.AnswerPart), int(cluster.NextPart):
+		m.Type = cluster.MessageType(f.kind)
+		m.Part, err = f.all.Part()
 	case untyped:
 		m.Type = cluster.FetchSocketsResponse
 		if m.CountOnly = !f.clientCount.IsNull(); m.CountOnly {

@@ -81,6 +81,10 @@ func (n pubsubNames) encode(m *cluster.Message) (channel string, payload []byte,
 			channel = n.of(m.To)
 		}
 		payload, err = appendResponse(b, m)
+	case cluster.AnswerPart, cluster.NextPart:
+		// They are for a node of our own kind, which listens there.
+		payload, err = wire.AppendPart(b, m)
+		return n.of(m.To), payload, err
 	default:
 		channel = n.request
 		payload, err = appendRequest(b, m)
@@ -104,10 +108,17 @@ func appendBroadcast(b []byte, m *cluster.Message) ([]byte, error) {
 
 // appendBroadcastRequest appends the request for a broadcast that is acknowledged.
 func appendBroadcastRequest(b []byte, m *cluster.Message) ([]byte, error) {
-	b = msgpack.AppendMapHeader(b, 5)
+	members := 5
+	if m.Parts > 0 {
+		members++
+	}
+	b = msgpack.AppendMapHeader(b, members)
 	b = msgpack.AppendString(msgpack.AppendString(b, "uid"), m.UID)
 	b = msgpack.AppendString(msgpack.AppendString(b, "requestId"), m.RequestID)
 	b = msgpack.AppendInt(msgpack.AppendString(b, "type"), broadcastRequest)
+	if m.Parts > 0 {
+		b = msgpack.AppendInt(msgpack.AppendString(b, "parts"), int64(m.Parts))
+	}
 	b, err := wire.AppendPacket(msgpack.AppendString(b, "packet"), m.Namespace, m.Packet)
 	if err != nil {
 		return nil, err
@@ -115,8 +126,8 @@ func appendBroadcastRequest(b []byte, m *cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(msgpack.AppendString(b, "opts"), m.Options, m.Timeout), nil
 }
 
-// appendRequest appends any other request, as JSON. Its member count is our own: who
-// knows it answers with the number of sockets.
+// appendRequest appends any other request, as JSON. Its members count and parts are our
+// own: a node that knows them answers with the number of sockets, and in parts.
 func appendRequest(b []byte, m *cluster.Message) (_ []byte, err error) {
 	b = append(b, '{')
 	if m.UID != "" {
@@ -124,6 +135,9 @@ func appendRequest(b []byte, m *cluster.Message) (_ []byte, err error) {
 	}
 	if m.RequestID != "" {
 		b = append(jsonenc.AppendString(append(b, `"requestId":`...), m.RequestID), ',')
+		if m.Parts > 0 {
+			b = append(strconv.AppendInt(append(b, `"parts":`...), int64(m.Parts), 10), ',')
+		}
 	}
 	b = append(b, `"type":`...)
 	switch m.Type {
@@ -164,16 +178,25 @@ func appendRooms(b []byte, rooms []string) []byte {
 }
 
 // appendResponse appends a response: MessagePack if it is a client's acknowledgement,
-// else JSON.
+// else JSON. Its member uid is our own: a node that takes parts has to know whose they
+// are.
 func appendResponse(b []byte, m *cluster.Message) (_ []byte, err error) {
 	if m.Type == cluster.BroadcastAck {
-		b = msgpack.AppendMapHeader(b, 3)
+		if m.Parts > 0 {
+			b = msgpack.AppendMapHeader(b, 4)
+			b = msgpack.AppendString(msgpack.AppendString(b, "uid"), m.UID)
+		} else {
+			b = msgpack.AppendMapHeader(b, 3)
+		}
 		b = msgpack.AppendInt(msgpack.AppendString(b, "type"), ackResponse)
 		b = msgpack.AppendString(msgpack.AppendString(b, "requestId"), m.RequestID)
 		return wire.AppendAnswer(msgpack.AppendString(b, "packet"), m.Answer)
 	}
 	b = append(b, `{"requestId":`...)
 	b = jsonenc.AppendString(b, m.RequestID)
+	if m.Parts > 0 {
+		b = jsonenc.AppendString(append(b, `,"uid":`...), m.UID)
+	}
 	switch m.Type {
 	case cluster.ServerSideEmitResponse:
 		b = append(b, `,"type":6`...)

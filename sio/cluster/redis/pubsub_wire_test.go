@@ -91,6 +91,32 @@ var pubsubSamples = []struct {
 		"socket.io-request#/#", `{"uid":"u","requestId":"q","type":5,"opts":{"rooms":[],"except":[],"flags":{}},"count":true}`, true,
 	},
 	{
+		"fetch in parts",
+		cluster.Message{Type: cluster.FetchSockets, UID: "u", Namespace: "/", RequestID: "q", Parts: 9},
+		"socket.io-request#/#", `{"uid":"u","requestId":"q","parts":9,"type":5,"opts":{"rooms":[],"except":[],"flags":{}}}`, true,
+	},
+	{
+		"broadcast with acknowledgements in parts",
+		cluster.Message{Type: cluster.Broadcast, UID: "u", Namespace: "/", RequestID: "q", Parts: 9, Packet: adapter.Packet{Event: "e"}},
+		"socket.io-request#/#",
+		`={"uid":"u","requestId":"q","type":7,"parts":9,"packet":{"type":2,"data":["e"],"nsp":"/"},"opts":{"rooms":[],"except":[],"flags":{}}}`, true,
+	},
+	{
+		"clients, to a node that takes parts",
+		cluster.Message{Type: cluster.BroadcastClientCount, UID: "u", Namespace: "/", To: "v", RequestID: "q", Parts: 9, ClientCount: 2},
+		"socket.io-response#/#", `{"requestId":"q","uid":"u","type":8,"clientCount":2}`, false,
+	},
+	{
+		"acknowledgement, to a node that takes parts",
+		cluster.Message{Type: cluster.BroadcastAck, UID: "u", Namespace: "/", To: "v", RequestID: "q", Parts: 9, Answer: adapter.Answer{Data: []byte(`1`)}},
+		"socket.io-response#/#", `={"uid":"u","type":9,"requestId":"q","packet":1}`, false,
+	},
+	{
+		"what is said about a part",
+		cluster.Message{Type: cluster.NextPart, UID: "u", Namespace: "/", To: "v", RequestID: "qs", Part: &cluster.Part{Stream: "qs", Number: 2, Limit: 5}},
+		"socket.io-response#/#v#", `={"uid":"u","type":65,"requestId":"qs","stream":"qs","part":2,"limit":5,"stop":false}`, false,
+	},
+	{
 		"server-side event",
 		cluster.Message{Type: cluster.ServerSideEmit, UID: "u", Namespace: "/", Packet: adapter.Packet{Event: "e", Args: raw("1", `{"a":[]}`)}},
 		"socket.io-request#/#", `{"uid":"u","type":6,"data":["e",1,{"a":[]}]}`, true,
@@ -158,8 +184,11 @@ func TestPubSubWire(t *testing.T) {
 				t.Errorf("encoded for %q as %q, %v; want %q for %q", channel, payload, err, want, s.channel)
 			}
 			m := s.m
-			if !s.same { // responses don't tell who has sent them
-				m.UID, m.To = "", ""
+			if !s.same { // responses don't tell who has sent them, but for our own
+				if m.Parts == 0 && m.Part == nil {
+					m.UID = ""
+				}
+				m.To, m.Parts = "", 0
 			}
 			got, err := decodePubSub(s.channel, []byte(want), s.m.Namespace)
 			if err != nil || !reflect.DeepEqual(*got, m) {

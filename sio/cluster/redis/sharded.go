@@ -33,9 +33,16 @@ type ShardedConfig struct {
 	ChannelPrefix string
 	// SubscriptionMode is ModeDynamic when empty.
 	SubscriptionMode SubscriptionMode
-	// MaxQueued and MaxQueuedBytes bound what waits for Redis; 10,000 and 16 MiB when
-	// 0. What does not fit is not sent to other servers, and counted.
+	// MaxQueued and MaxQueuedBytes bound what waits for Redis: events of this server, and
+	// answers to others, for themselves; 10,000 and 16 MiB when 0. An emit that does not
+	// fit fails with [ErrQueueFull] and reaches no client; other calls act on this
+	// server's sockets only. Answers that do not fit are counted.
 	MaxQueued, MaxQueuedBytes int
+	// MaxMessageBytes bounds one message to other servers; 16 MiB when 0, 512 MiB at
+	// most. An emit of a larger one fails with sio.ErrTooLarge and reaches no client. Redis
+	// cuts a server off for which more waits than its client-output-buffer-limit says,
+	// 32 MiB by default.
+	MaxMessageBytes int
 
 	// Node says how requests to other servers are dealt with.
 	Node cluster.Config
@@ -45,11 +52,12 @@ type ShardedConfig struct {
 }
 
 func (cfg *ShardedConfig) withDefaults() error {
-	if err := validate("ShardedConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes); err != nil {
+	if err := validate("ShardedConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes, cfg.MaxMessageBytes); err != nil {
 		return err
 	}
 	orDefault(&cfg.ChannelPrefix, "socket.io")
 	orDefault(&cfg.SubscriptionMode, ModeDynamic)
+	orDefault(&cfg.MaxMessageBytes, defaultMaxMessage)
 	orDefault(&cfg.Logger, slog.Default())
 	orDefault(&cfg.Node.Logger, cfg.Logger)
 	switch cfg.SubscriptionMode {
@@ -77,7 +85,7 @@ func NewSharded(client goredis.UniversalClient, cfg ShardedConfig) (*Sharded, er
 		return nil, err
 	}
 	return &Sharded{cfg, newMembers(client, channelsConfig{
-		sharded: true, maxQueued: cfg.MaxQueued, maxQueuedBytes: cfg.MaxQueuedBytes, logger: cfg.Logger,
+		sharded: true, maxQueued: cfg.MaxQueued, maxQueuedBytes: cfg.MaxQueuedBytes, maxMessage: cfg.MaxMessageBytes, logger: cfg.Logger,
 	})}, nil
 }
 

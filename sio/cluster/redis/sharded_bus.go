@@ -24,6 +24,7 @@ type shardedBus struct {
 	receive   func(m *cluster.Message)
 	echoes    [2][]byte // what own messages begin with: JSON; and MessagePack, after the first byte
 	receiver  receiver
+	mayWait   func() bool
 
 	mu      sync.Mutex // taken before that of channels
 	closed  bool
@@ -35,6 +36,7 @@ func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.
 	b := &shardedBus{
 		mode: s.cfg.SubscriptionMode, public: s.cfg.ChannelPrefix + "#" + local.Namespace() + "#",
 		members: s.members, namespace: local.Namespace(), uid: uid, receive: receive,
+		mayWait: waits(local),
 	}
 	b.echoes[0] = jsonenc.AppendString([]byte(`{"uid":`), uid)
 	b.echoes[1] = msgpack.AppendString(msgpack.AppendString(nil, "uid"), uid)
@@ -44,19 +46,22 @@ func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.
 	if b.mode != ModeStatic {
 		local.OnRoom(b.onRoom)
 	}
+	if s.cfg.Node.UID != nil { // others may have been given the same
+		s.channels.run(b.lookForTwin)
+	}
 	return b
 }
 
 // of is the channel of a node or a room.
 func (b *shardedBus) of(name string) string { return b.public + name + "#" }
 
-// Publish implements cluster.Bus.
+// Publish implements cluster.Bus. It may wait for room in the queue.
 func (b *shardedBus) Publish(m *cluster.Message) error {
 	payload, err := wire.Append(make([]byte, 0, 256), m)
 	if err != nil {
 		return err
 	}
-	return b.members.channels.publish(shardedChannel(b.public, b.mode, m), payload)
+	return b.members.channels.send(m, shardedChannel(b.public, b.mode, m), payload, b.mayWait)
 }
 
 // shardedChannel is where a message goes.
@@ -109,7 +114,7 @@ func (b *shardedBus) onRoom(e adapter.RoomEvent) {
 		b.created = e.Room
 	case adapter.RoomJoined:
 		if e.Room == b.created && (e.Room != e.Socket || b.mode == ModeDynamicPrivate) {
-			b.members.channels.subscribe(&b.receiver, b.of(e.Room))
+			b.members.channels.subscribeRooms(&b.receiver, b.of(e.Room))
 		}
 		b.created = ""
 	case adapter.RoomDeleted:
@@ -117,13 +122,12 @@ func (b *shardedBus) onRoom(e adapter.RoomEvent) {
 	}
 }
 
+// MaxMessage implements cluster.Sizer.
+func (b *shardedBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
+
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *shardedBus) ServerCount(ctx context.Context) (int, error) {
-	c := b.members.channels
-	if err := c.awaitSubscribed(ctx, b.of(b.uid)); err != nil {
-		return 0, err
-	}
-	return c.count(ctx, b.public)
+	return b.members.channels.countServers(ctx, b.public, b.of(b.uid))
 }
 
 // Close implements cluster.Bus.
@@ -138,4 +142,5 @@ func (b *shardedBus) Close() error {
 var (
 	_ cluster.Bus     = (*shardedBus)(nil)
 	_ cluster.Counter = (*shardedBus)(nil)
+	_ cluster.Sizer   = (*shardedBus)(nil)
 )

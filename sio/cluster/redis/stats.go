@@ -10,6 +10,9 @@ type Stats struct {
 	// Lost is messages that Redis has not taken, or did not say so in time: because
 	// it was away or refused them, or because too much waited for it.
 	Lost uint64
+	// TooLarge is messages that were refused because of MaxMessageBytes: the emit has
+	// failed, or an answer has not been given.
+	TooLarge uint64
 	// Received is messages of other servers that were understood, Invalid what was not.
 	Received, Invalid uint64
 	// Dropped is requests, events and answers of other servers that came faster than

@@ -82,7 +82,7 @@ func (cfg *StreamsConfig) withDefaults() error {
 			return fmt.Errorf("redis: StreamsConfig.%s is %d; it must be positive, or 0 for the default", f.name, f.value)
 		}
 	}
-	if err := validate("StreamsConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes); err != nil {
+	if err := validate("StreamsConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes, 0); err != nil {
 		return err
 	}
 	orDefault(&cfg.StreamName, "socket.io")
@@ -159,8 +159,9 @@ type Streams struct {
 
 // NewStreams checks cfg. The options of client are used for connections of its
 // own: three for each stream, two for the channels, and those that sessions and requests
-// need. The time limits of those for streams are the package's own: Redis may be silent for
-// 2 seconds, and on average at least 16 KiB a second must pass after 10 seconds. client itself is not used, unless it is of a type that is not go-redis's own.
+// need. The time limits of those for streams are the package's own: Redis may be silent
+// for 2 seconds, and on average at least 16 KiB a second must pass after 10 seconds.
+// client itself is not used, unless it is of a type that is not go-redis's own.
 func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (b *streamBus) Publish(m *cluster.Message) error {
 	if m.To != "" {
 		channel = b.private(m.To)
 	}
-	return b.members.channels.publish(channel, payload)
+	return b.members.channels.send(m, channel, payload, b.mayWait)
 }
 
 // ephemeral reports whether a message goes by a channel.
@@ -115,12 +115,11 @@ func (b *streamBus) receiveChannel(channel string, payload []byte) {
 
 // ServerCount implements cluster.Counter. It waits until this server can be answered.
 func (b *streamBus) ServerCount(ctx context.Context) (int, error) {
-	c := b.members.channels
-	if err := c.awaitSubscribed(ctx, b.private(b.uid)); err != nil {
-		return 0, err
-	}
-	return c.count(ctx, b.public)
+	return b.members.channels.countServers(ctx, b.public, b.private(b.uid))
 }
+
+// MaxMessage implements cluster.Sizer, for what goes by channels.
+func (b *streamBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
 // Close implements cluster.Bus.
 func (b *streamBus) Close() error {
@@ -132,4 +131,5 @@ func (b *streamBus) Close() error {
 var (
 	_ cluster.Bus     = (*streamBus)(nil)
 	_ cluster.Counter = (*streamBus)(nil)
+	_ cluster.Sizer   = (*streamBus)(nil)
 )

@@ -65,29 +65,38 @@ func (st *stream) decide(e entry, kept *keptEntry) (ended bool, err error) {
 	switch {
 	case st.ended:
 		return true, st.leaveOut(&e, kept, ErrClosed)
-	case len(st.line) == 0 && st.fits(&e, kept):
+	case len(st.line) > 0:
+		return false, nil
+	}
+	return st.place(e, kept)
+}
+
+// place finds a place for an entry, if there is one. st.mu is held.
+func (st *stream) place(e entry, kept *keptEntry) (found bool, err error) {
+	switch {
+	case st.fits(&e, kept):
 		st.put(e, kept)
 		return true, nil
-	case st.lost:
+	case st.lost && st.fitsLate(&e, kept):
 		return true, st.leaveOut(&e, kept, ErrQueueFull)
 	}
 	return false, nil
 }
 
+// fitsLate reports whether an entry that the stream does not get can be delivered here
+// soon. st.mu is held.
+func (st *stream) fitsLate(e *entry, kept *keptEntry) bool {
+	return kept == nil || st.late == 0 || st.late < st.cfg.MaxQueued && st.lateBytes+len(e.data) <= st.cfg.MaxQueuedBytes
+}
+
 // leaveOut counts an entry that the stream does not get. A packet that was to be kept is
-// delivered here instead, behind those that wait for their turns, unless so much waits
-// that it is refused. st.mu is held.
+// delivered here instead, behind those that wait for their turns. st.mu is held.
 func (st *stream) leaveOut(e *entry, kept *keptEntry, err error) error {
+	st.stats.Dropped++
 	if kept == nil {
-		st.stats.Dropped++
 		return err
 	}
 	size := len(e.data)
-	if st.late >= st.cfg.MaxQueued || st.lateBytes > 0 && st.lateBytes+size > st.cfg.MaxQueuedBytes {
-		st.stats.Refused++
-		return errNoRoom
-	}
-	st.stats.Dropped++
 	st.late++
 	st.lateBytes += size
 	deliver := kept.deliver
@@ -97,6 +106,7 @@ func (st *stream) leaveOut(e *entry, kept *keptEntry, err error) error {
 		defer st.mu.Unlock()
 		st.late--
 		st.lateBytes -= size
+		st.admitWaiting()
 	}
 	st.lineUp(kept, time.Now().Add(-st.cfg.OrderTimeout))
 	return nil
@@ -139,24 +149,27 @@ func (st *stream) put(e entry, kept *keptEntry) {
 	wake(st.wake)
 }
 
-// admitWaiting has those in line that there is room for take it. st.mu is held.
+// admitWaiting has those in line that there is a place for take it. st.mu is held.
 func (st *stream) admitWaiting() {
 	if len(st.line) == 0 {
 		return
 	}
 	n := 0
-	for ; n < len(st.line) && st.fits(&st.line[n].entry, st.line[n].kept); n++ {
-		w := st.line[n]
-		st.put(w.entry, w.kept)
-		w.done <- nil
+	for _, w := range st.line {
+		found, err := st.place(w.entry, w.kept)
+		if !found {
+			break
+		}
+		w.done <- err
+		n++
 	}
 	st.line = slices.Delete(st.line, 0, n)
 }
 
-// turnAway ends the waiting of all in line: there won't be room soon. st.mu is held.
-func (st *stream) turnAway(err error) {
+// turnAway ends the waiting of all in line, at the end. st.mu is held.
+func (st *stream) turnAway() {
 	for _, w := range st.line {
-		w.done <- st.leaveOut(&w.entry, w.kept, err)
+		w.done <- st.leaveOut(&w.entry, w.kept, ErrClosed)
 	}
 	st.line = nil
 }

@@ -34,7 +34,8 @@ func NewStreamsSender(client goredis.UniversalClient, cfg StreamsConfig) (*Strea
 
 // Send adds m to its namespace's stream, and waits until Redis has done so, ctx is done,
 // or Redis is silent for 2 seconds: a large message on a slow link may take longer. After
-// an error m may have been added. It implements emitter.Sender.
+// an error m may have been added; it is as that of [ChannelSender.Send]. It implements
+// emitter.Sender.
 func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 	text, err := data(m, s.cfg.OnlyPlaintext)
 	if err != nil {
@@ -48,9 +49,9 @@ func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 	go func() { done <- s.send(undated{ctx}, &e) }()
 	select {
 	case err := <-done:
-		return sent(err)
+		return unreached(err)
 	case <-ctx.Done():
-		return ctx.Err()
+		return unreached(ctx.Err())
 	}
 }
 

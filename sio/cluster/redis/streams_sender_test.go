@@ -211,3 +211,10 @@ func ExampleNewStreamsSender() {
 		fmt.Println("servers may not reload:", err)
 	}
 }
+
+// message is an emitter's, with a text of a size.
+func message(size int) *cluster.Message {
+	return &cluster.Message{
+		Type: cluster.Broadcast, UID: cluster.EmitterUID, Namespace: "/", Packet: event(0, size),
+	}
+}

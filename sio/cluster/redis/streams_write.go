@@ -91,7 +91,7 @@ func (cfg *StreamsConfig) add(key string, e *entry) *goredis.XAddArgs {
 func (st *stream) added(batch []entry) (n int, err error) {
 	end, looked := "+", 0
 	for count := 1; looked < lookedAt; {
-		last, met := st.place()
+		last, met := st.reached()
 		if n := upTo(batch, met); n > 0 {
 			return n, nil
 		}
@@ -109,7 +109,7 @@ func (st *stream) added(batch []entry) (n int, err error) {
 			end = "(" + m.ID
 		}
 		if len(list) < count { // the rest was read meanwhile
-			_, met = st.place()
+			_, met = st.reached()
 			return upTo(batch, met), nil
 		}
 		looked += bytes
@@ -118,8 +118,8 @@ func (st *stream) added(batch []entry) (n int, err error) {
 	return 0, nil
 }
 
-// place is the entry that was read last, and the number of the last own one that was.
-func (st *stream) place() (last string, met uint64) {
+// reached is the entry that was read last, and the number of the last own one that was.
+func (st *stream) reached() (last string, met uint64) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	return st.last, st.met
@@ -163,7 +163,7 @@ func (st *stream) note(h half, err error) {
 		st.lost = lost
 		if st.lost {
 			st.stats.Lost++
-			st.turnAway(ErrQueueFull)
+			st.admitWaiting() // nothing waits for room any more
 		}
 	}
 	st.mu.Unlock()
@@ -182,7 +182,7 @@ func (st *stream) note(h half, err error) {
 func (st *stream) finish(ctx context.Context) {
 	st.mu.Lock()
 	st.ended = true
-	st.turnAway(ErrClosed)
+	st.turnAway()
 	lost := st.lost
 	st.mu.Unlock()
 	wake(st.wake)

@@ -84,6 +84,11 @@ func hasData(t cluster.MessageType) bool {
 	return t != cluster.InitialHeartbeat && t != cluster.Heartbeat && t != cluster.AdapterClose
 }
 
+// isRequest reports whether messages of a type may want answers.
+func isRequest(t cluster.MessageType) bool {
+	return t == cluster.Broadcast || t == cluster.FetchSockets || t == cluster.ServerSideEmit
+}
+
 func appendMessage(dst []byte, f form, m *cluster.Message) ([]byte, error) {
 	return piece(dst, f, func(e *encoder) error {
 		o := e.open()
@@ -111,7 +116,13 @@ func (e *encoder) data(m *cluster.Message) (err error) {
 		e.key("requestId")
 		e.text(m.RequestID)
 	}
+	if m.RequestID != "" && m.Parts > 0 && isRequest(m.Type) {
+		e.key("parts")
+		e.int(m.Parts)
+	}
 	switch m.Type {
+	case cluster.AnswerPart, cluster.NextPart:
+		err = e.part(m)
 	case cluster.Broadcast:
 		e.key("packet")
 		if err = e.packet(m.Namespace, m.Packet); err == nil {

@@ -70,6 +70,10 @@ func decodeData(m *cluster.Message, data Value) error {
 		case "clientCount":
 			m.ClientCount, err = v.Int()
 			m.CountOnly = m.Type == cluster.FetchSocketsResponse
+		case "parts":
+			if isRequest(m.Type) {
+				m.Parts, err = v.Int()
+			}
 		case "count":
 			m.CountOnly = m.Type == cluster.FetchSockets && v.Is(true)
 		}
@@ -79,6 +83,8 @@ func decodeData(m *cluster.Message, data Value) error {
 		return err
 	}
 	switch m.Type {
+	case cluster.AnswerPart, cluster.NextPart:
+		m.Part, err = data.Part()
 	case cluster.Broadcast:
 		var namespace string
 		m.Packet, namespace, err = packet.Packet()

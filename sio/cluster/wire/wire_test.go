@@ -89,6 +89,14 @@ var samples = []struct {
 		"acknowledgement without an argument", `{"uid":"a","nsp":"/","type":12,"data":{"requestId":"q"}}`,
 		cluster.Message{Type: cluster.BroadcastAck, UID: "a", Namespace: "/", RequestID: "q"},
 	},
+	{
+		"fetch in parts", `{"uid":"a","nsp":"/","type":7,"data":{"opts":{},"requestId":"q","parts":16384}}`,
+		cluster.Message{Type: cluster.FetchSockets, UID: "a", Namespace: "/", RequestID: "q", Parts: 16384},
+	},
+	{
+		"the next part", `{"uid":"a","nsp":"/","type":65,"data":{"requestId":"s","stream":"s","part":3,"limit":100,"stop":true}}`,
+		cluster.Message{Type: cluster.NextPart, UID: "a", Namespace: "/", RequestID: "s", Part: &cluster.Part{Stream: "s", Number: 3, Limit: 100, Stop: true}},
+	},
 	{"close", `{"uid":"a","nsp":"/","type":13}`, cluster.Message{Type: cluster.AdapterClose, UID: "a", Namespace: "/"}},
 }
 
@@ -166,6 +174,36 @@ func TestBinary(t *testing.T) {
 	}
 }
 
+// TestParts writes and reads pieces of answers, which are never text.
+func TestParts(t *testing.T) {
+	m := &cluster.Message{Type: cluster.AnswerPart, UID: "a", Namespace: "/", RequestID: "q", Part: &cluster.Part{
+		Stream: "s", Number: 7, Last: true, Bytes: []byte("\x00\xff{"),
+	}}
+	b, err := Append(nil, m)
+	if err != nil || b[0] == '{' {
+		t.Fatalf("written as %q, %v", b, err)
+	}
+	if got, err := Decode(b); err != nil || !reflect.DeepEqual(got, m) {
+		t.Errorf("%+v, %v; want %+v", got, err, m)
+	}
+	if b, err = AppendPart(nil, m); err != nil {
+		t.Fatal(err)
+	}
+	v, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := v.Part(); err != nil || !reflect.DeepEqual(p, m.Part) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	m.Part = nil
+	for _, write := range []func([]byte, *cluster.Message) ([]byte, error){Append, AppendMessagePack, AppendPart} {
+		if b, err := write([]byte("x"), m); !errors.Is(err, cluster.ErrUnencodable) || string(b) != "x" {
+			t.Errorf("no part is %q, %v", b, err)
+		}
+	}
+}
+
 // TestPieces reads and writes what the Pub/Sub adapter sends: cluster.md, section 1.
 func TestPieces(t *testing.T) {
 	sample := "\x93\xa6oCcgH4\x83\xa4type\x02\xa4data\x93\xa5hello\x01\xa1x\xa3nsp\xa1/\x83\xa5rooms\x90\xa6except\x90\xa5flags\x80"
@@ -229,6 +267,10 @@ func TestInvalid(t *testing.T) {
 		"text for options":           `{"type":4,"data":{"opts":"x"}}`,
 		"text for flags":             `{"type":4,"data":{"opts":{"flags":"x"}}}`,
 		"a socket without an id":     `{"type":8,"data":{"sockets":[{}]}}`,
+		"a part in a text":           `{"type":64,"data":{"part":1,"bytes":"AAAA"}}`,
+		"text for bytes":             "\x82\xa4type\x40\xa4data\x81\xa5bytes\xa1x",
+		"text for a part":            `{"type":65,"data":{"part":"1"}}`,
+		"text for parts":             `{"type":7,"data":{"parts":"1"}}`,
 		"text for a count":           `{"type":11,"data":{"clientCount":"1"}}`,
 		"an extension for a value":   "\x82\xa4type\x09\xa4data\x81\xa6packet\x92\xa1e\xc7\x01\x05a",
 		"an extension for an answer": "\x82\xa4type\x0a\xa4data\x81\xa6packet\xc7\x01\x05a",

@@ -1,4 +1,4 @@
-package redistest
+package slowlink
 
 import (
 	"io"
@@ -27,7 +27,7 @@ func TestLink(t *testing.T) {
 		}
 	}()
 	const speed = 1 << 20
-	l, err := NewLink(server.Addr().String(), speed)
+	l, err := New(server.Addr().String(), speed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,4 +65,10 @@ func TestLink(t *testing.T) {
 	}
 	defer c.Close()
 	pass(1)
+	// A pause does not outlast the link.
+	const long = time.Hour
+	l.Pause(long)
+	if _, err := c.Write(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 }

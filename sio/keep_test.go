@@ -1,0 +1,183 @@
+package sio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+func authOf(size int) string { return `40{"token":"` + strings.Repeat("x", size) + `"}` }
+
+// TestAuthHasATotal has clients bring much until they are refused: those that bring
+// little are not, and what has left makes room.
+func TestAuthHasATotal(t *testing.T) {
+	const limit, large = 1 << 20, 200 << 10
+	f := serve(t, sio.Config{MaxHandshakeBytes: limit}, echo)
+	var in []*ws
+	for {
+		w := f.dial(t)
+		w.send(authOf(large))
+		if answer := w.recv(); !strings.HasPrefix(answer, `40{"sid"`) {
+			if answer != `44{"message":"Server overloaded"}` {
+				t.Errorf("got %q", answer)
+			}
+			w.send(authOf(1 << 10)) // the connection goes on
+			connectReply(t, "/", w.recv())
+			break
+		}
+		in = append(in, w)
+	}
+	if n := len(in); n < 2 || n*large > limit {
+		t.Errorf("%d clients were let in", n)
+	}
+	if st := f.Stats().Handshakes; st.Bytes < int64(len(in)*large) || st.Bytes > limit || st.Refused != 1 {
+		t.Errorf("%+v", st)
+	}
+	for range 10 {
+		f.join(t).alive()
+	}
+	in[0].send("41") // its connection stays
+	eventually(t, "there is room again", func() bool { return f.Stats().Handshakes.Bytes < int64(len(in)*large) })
+	w := f.dial(t)
+	w.send(authOf(large))
+	connectReply(t, "/", w.recv())
+	for _, w := range append(in, w) {
+		w.conn.Close()
+	}
+	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+}
+
+// TestDataHasATotal has sockets store what clients send.
+func TestDataHasATotal(t *testing.T) {
+	const limit = 1 << 20
+	type profile struct {
+		Name  string
+		Photo []byte
+		Score int
+	}
+	f := serve(t, sio.Config{MaxHandshakeBytes: limit}, echo)
+	w := f.join(t)
+	s := take(t, "the socket", f.connected)
+	kept := func(want int64) {
+		t.Helper()
+		if got := f.Stats().Handshakes.Bytes; got < want || got > want+1000 { // and the request
+			t.Errorf("%d bytes are kept, want %d", got, want)
+		}
+	}
+	large := strings.Repeat("x", 100<<10)
+	for _, v := range []any{large, []byte(large), profile{Name: large[:50<<10], Photo: []byte(large[:50<<10])}} {
+		if err := s.SetData(v); err != nil {
+			t.Fatal(err)
+		}
+		kept(100 << 10)
+	}
+	if err := s.SetData(strings.Repeat(large, 6)); !errors.Is(err, sio.ErrDataSize) {
+		t.Errorf("got %v", err)
+	}
+	if _, ok := s.Data().(profile); !ok {
+		t.Errorf("the data is %T", s.Data())
+	}
+	kept(100 << 10)
+	if err := s.SetData(&profile{Name: large}); err != nil { // the application's own
+		t.Error(err)
+	}
+	kept(0)
+	if err := s.SetData(large); err != nil {
+		t.Error(err)
+	}
+	s.Disconnect(false)
+	w.want("41")
+	kept(0)
+	if err := s.SetData(strings.Repeat(large, 20)); err != nil || f.Stats().Handshakes.Bytes != 0 {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestLostDataHasATotal: the data of sockets that may come back counts until they
+// come or expire, and what is too much is not kept.
+func TestLostDataHasATotal(t *testing.T) {
+	const limit, large = 1 << 20, 200 << 10
+	expired := make(chan any, 10)
+	f := serve(t, sio.Config{MaxHandshakeBytes: limit, ConnectionStateRecovery: &sio.Recovery{
+		MaxDisconnectionDuration: time.Hour, OnExpire: func(e sio.ExpiredSession) { expired <- e.Data },
+	}}, echo)
+	var ids []identity
+	for len(expired) == 0 {
+		if len(ids) > 5 {
+			t.Fatal("all are kept")
+		}
+		w, id := begin(t, f)
+		s := take(t, "the socket", f.connected)
+		if err := s.SetData(strings.Repeat("x", large)); err != nil {
+			break
+		}
+		w.drop(f)
+		ids = append(ids, id)
+	}
+	if st := f.Stats(); st.Handshakes.Bytes > limit || len(ids) < 2 {
+		t.Errorf("%d are kept, %+v", len(ids), st.Handshakes)
+	}
+	w := f.dial(t)
+	w.send(ids[0].connect())
+	if id := connected(t, w.recv()); id.SID != ids[0].SID {
+		t.Error("the first is not recovered")
+	}
+	s := take(t, "the socket", f.connected)
+	if data, _ := s.Data().(string); len(data) != large {
+		t.Errorf("the data is %T", s.Data())
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+}
+
+// TestKeptIsExact has sockets come, go, be disconnected and get data at once.
+func TestKeptIsExact(t *testing.T) {
+	f := serve(t, sio.Config{Loops: 2, MaxHandshakeBytes: 1 << 20}, func(f *fixture) {
+		echo(f)
+		ns := f.Of("/n")
+		ns.OnConnection(func(s *sio.Socket) {
+			for i := range 4 {
+				go func() {
+					for n := range 10 {
+						s.SetData(strings.Repeat("x", (i+n)<<10))
+					}
+					s.Conn().DiscardRequest()
+				}()
+			}
+			if len(s.ID())%2 == 0 {
+				s.Disconnect(false)
+			}
+		})
+		sio.On(ns, "x", func(_ context.Context, s *sio.Socket, n int) error { return s.SetData(make([]byte, n)) })
+	})
+	var clients sync.WaitGroup
+	for i := range 4 {
+		clients.Go(func() {
+			for n := range 15 {
+				w := f.dial(t)
+				w.send(`40/n,{"token":"`+strings.Repeat("y", n<<10)+`"}`, "40")
+				for !strings.HasPrefix(w.recv(), `40{"sid"`) {
+				}
+				if (i+n)%3 == 0 {
+					w.send(fmt.Sprintf(`42/n,["x",%d]`, n<<10), "41/n,")
+				}
+				w.conn.Close()
+			}
+		})
+	}
+	clients.Wait()
+	eventually(t, "all have left", func() bool { return f.Stats().Clients == 0 && f.Stats().HandlersRunning == 0 })
+	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+	time.Sleep(10 * time.Millisecond) // what still sets data does not change that
+	if n := f.Stats().Handshakes.Bytes; n != 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+}
