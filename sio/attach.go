@@ -1,12 +1,9 @@
 package sio
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/sioserver/sioserver/loop"
 )
 
 // Attach has other serve the requests under its Config.Path on the port of srv, and
@@ -17,7 +14,7 @@ import (
 // hold for all connections. other's Listen and Handler return [ErrListening]
 // afterwards, its Addr is srv's. Shutdown of other ends other alone: handshakes under
 // its Path are refused until another server with that Path is attached. Shutdown of
-// srv ends other before.
+// srv ends both, and its error counts what is left of both.
 func (srv *Server) Attach(other *Server) error {
 	if other == nil {
 		return errors.New("sio: Attach: the server is nil")
@@ -59,22 +56,3 @@ func (srv *Server) detach(other *Server) {
 
 // attaching comes before the mu of two servers: a server and one attached to it.
 var attaching sync.Mutex
-
-// passed waits until each loop has run what was posted to it before.
-func passed(ctx context.Context, engine *loop.Engine) error {
-	loops := engine.Loops()
-	done := make(chan struct{}, len(loops))
-	for _, l := range loops {
-		if !l.PostFunc(func() { done <- struct{}{} }) {
-			done <- struct{}{}
-		}
-	}
-	for range loops {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}

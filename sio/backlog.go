@@ -60,6 +60,9 @@ type limits struct {
 	bytes int64
 }
 
+// passed reports whether a load is larger than may be.
+func (m limits) passed(l load) bool { return l.jobs() > m.jobs || l.bytes() > m.bytes }
+
 // reached reports whether a load is as large as may be.
 func (m limits) reached(l load) bool { return l.jobs() >= m.jobs || l.bytes() >= m.bytes }
 
@@ -71,7 +74,8 @@ func (m limits) of(n int) limits {
 // backlog is what waits on one loop. It is safe for concurrent use.
 type backlog struct {
 	waiting  gauge // for all clients of the loop together
-	stranded gauge // for clients that have left: what has to run all the same
+	stranded gauge // for clients that are gone: connection and disconnect handlers, and events that run
+	late     gauge // for clients that are gone: events
 }
 
 // A client that sends faster than its handlers run is paused: its connection is not
@@ -110,6 +114,7 @@ func (c *client) unhold(l load) {
 
 // leave stops counting what waits for the client against the limits of the others.
 func (c *client) leave() {
+	c.strand()
 	c.signs.set(hasLeft)
 	rest := c.waiting.clear()
 	b := &c.part().backlog

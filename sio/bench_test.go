@@ -2,6 +2,7 @@ package sio
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,6 +73,35 @@ func BenchmarkDispatch(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		c.receive(wire)
+	}
+}
+
+// BenchmarkQueued takes bursts of events from the session to a typed handler, on the
+// queue of their socket.
+func BenchmarkQueued(b *testing.B) {
+	for _, burst := range []int{1, 32} {
+		b.Run(strconv.Itoa(burst), func(b *testing.B) {
+			handled, done := 0, make(chan struct{})
+			m := inMemory(b, func(srv *Server) {
+				On(srv, "move", func(_ context.Context, _ *Socket, p point) error {
+					if handled++; handled%burst == 0 {
+						done <- struct{}{}
+					}
+					return nil
+				})
+			})
+			conn := m.join(b)
+			conn.Forget()
+			c, wire := m.Sockets()[0].client, []byte(usual[1].wire)
+			b.ReportAllocs()
+			for b.Loop() {
+				for range burst {
+					c.receive(wire)
+				}
+				m.loops.Run()
+				<-done
+			}
+		})
 	}
 }
 

@@ -18,6 +18,7 @@ type client struct {
 	connect *connectTimer // until a namespace was joined
 	more    *clientMore   // nil for a client that is in "/" only and sends no binary
 	hasMain bool          // main is among the sockets
+	ended   bool          // by the application, or about to be
 	signs   signs
 	main    Socket
 
@@ -26,7 +27,8 @@ type client struct {
 
 // clientMore is what the simplest client never needs.
 type clientMore struct {
-	sockets []*Socket // all but main
+	sockets []*Socket          // all but main
+	late    map[*late]struct{} // sockets that have left while events waited; nil at first
 	binary  socketio.Reconstructor
 }
 
@@ -82,11 +84,15 @@ func (c *client) sockets() (list []*Socket) {
 	return list
 }
 
-// closeAll disconnects all sockets of the client. cause, which may be nil, is for
-// the log.
+// closeAll disconnects all sockets of the client. What it has sent is handled unless
+// the application has ended the connection. cause, which may be nil, is for the log.
 func (c *client) closeAll(reason Reason, cause error) {
+	state := stateLeft
+	if c.ended {
+		state = stateDisconnected
+	}
 	for _, s := range c.sockets() {
-		s.close(reason, cause)
+		s.close(state, reason, cause)
 		c.forget(s)
 	}
 }
@@ -113,7 +119,7 @@ func (c *client) closeSoon(cause error, close func()) {
 	c.StopReceiving()
 	for _, s := range c.sockets() {
 		if s.state.Load() == stateConnecting {
-			s.close(ForcedServerClose, cause)
+			s.close(stateLeft, ForcedServerClose, cause)
 			c.forget(s)
 		}
 	}

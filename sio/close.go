@@ -10,7 +10,8 @@ import (
 // [ServerNamespaceDisconnect], and their clients are told and keep their
 // connections; clients that are about to connect are refused, as are later ones.
 // It waits for the adapter to other servers to be closed, whose error it returns,
-// and not for handlers: those of disconnections run afterwards. What is done to
+// and not for handlers: those of disconnections run afterwards. Events that wait are
+// not handled; they are counted in [Stats].Unhandled. What is done to
 // the namespace from then on reaches no socket.
 //
 // Another namespace of the name can be made as any other: by [Server.Of], or, if a

@@ -38,6 +38,10 @@ type Config struct {
 	// 45 s when 0. Then its connection is closed at once, and its session is gone.
 	ConnectTimeout time.Duration
 
+	// LeaveTimeout is how long a handler of an event that starts after the client has
+	// left may take until its context is done: see [HandlerFunc]; 5 s when 0.
+	LeaveTimeout time.Duration
+
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
 	// body in bytes; 1,000,000 when 0. It also bounds what the sockets of one
 	// connection keep as [Handshake.Auth], all together: a namespace that would keep
@@ -102,9 +106,12 @@ type Config struct {
 	// which as much waits as is left of that share is not read either, so those for
 	// which most waits have to wait first. One for which nothing waits can always bring
 	// an event. An event does not wait any more once its handler runs, but its arguments
-	// count until that returns, for the connection's MaxPendingBytes, too. The connection
-	// and disconnect handlers that wait for clients that have left don't count; when
-	// those are as many, new clients are refused.
+	// count until that returns, for the connection's MaxPendingBytes, too.
+	//
+	// What waits for clients whose connections are over does not count. Their events may
+	// be as many and as large once more; beyond that, the events of the sockets that left
+	// first are dropped and counted in [Stats].Unhandled. When their connection and
+	// disconnect handlers are as many, new clients are refused.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
 	// MaxHandlers is for how many sockets handlers may run at the same time, on a
@@ -266,6 +273,12 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.ConnectTimeout < time.Millisecond {
 		return fmt.Errorf("sio: Config.ConnectTimeout is %v; it must be at least 1ms, or 0 for 45s", cfg.ConnectTimeout)
+	}
+	if cfg.LeaveTimeout == 0 {
+		cfg.LeaveTimeout = 5 * time.Second
+	}
+	if cfg.LeaveTimeout < time.Millisecond {
+		return fmt.Errorf("sio: Config.LeaveTimeout is %v; it must be at least 1ms, or 0 for 5s", cfg.LeaveTimeout)
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
 		cfg.MaxHTTPBufferSize = 1_000_000

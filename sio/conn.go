@@ -39,6 +39,7 @@ func (c *Conn) DiscardRequest() { c.Session.DiscardRequest() }
 
 // Close closes the connection, after what was sent has been delivered unless
 // discard is set. Its sockets are disconnected with [ForcedClose].
+// Their events that wait are not handled.
 func (c *Conn) Close(discard bool) { c.Loop().Post(&closeTask{c, discard}) }
 
 // closeTask is a connection to be closed.
@@ -48,6 +49,7 @@ type closeTask struct {
 }
 
 func (t *closeTask) Run(*loop.Loop) {
+	(*client)(t.c).ended = true
 	if !t.discard {
 		(*client)(t.c).sendHeld()
 	}

@@ -188,9 +188,9 @@ func (c *client) refuse(namespace, message string, data []byte) {
 // middlewareJob runs the middlewares for a socket.
 type middlewareJob hooks
 
-func (k *middlewareJob) size() int    { return 0 }
-func (k *middlewareJob) lapses() bool { return true }
-func (k *middlewareJob) drop(*Socket) {}
+func (k *middlewareJob) size() int          { return 0 }
+func (k *middlewareJob) lapses(uint32) bool { return true }
+func (k *middlewareJob) drop(*Socket)       {}
 
 func (k *middlewareJob) run(s *Socket) {
 	passed, refusal := false, (*refuseTask)(nil)
@@ -266,7 +266,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 		s.ns.log.refused(s)
 	}
 	s.ns.depart()
-	s.release()
+	s.release(stateDisconnected)
 	s.client.forget(s)
 	if s.client.old() && s.ns.srv.cfg.Parser == nil {
 		s.client.refuseBare(s.ns.name, t.message, t.data)
@@ -320,15 +320,18 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	s.begin()
 }
 
-// begin queues the disconnect handlers of a socket that was disconnected, by
-// another goroutine, before its connection handlers were queued.
+// begin queues the disconnect handlers of a socket that was disconnected before its
+// connection handlers were queued: by another goroutine, or by what it was sent.
 func (s *Socket) begin() {
 	s.mu.Lock()
 	s.begun = true
-	owed := s.owed
+	owed, reason := s.owed, Reason("")
+	if owed {
+		reason = s.cold.owed
+	}
 	s.mu.Unlock()
 	if owed {
-		s.enqueue(&disconnectJob{ServerNamespaceDisconnect}, true)
+		s.enqueue(&disconnectJob{reason}, true)
 	}
 }
 
@@ -355,9 +358,9 @@ func (s *Socket) welcome() message {
 // disconnected again by now: the disconnect handlers follow.
 type connectionJob hooks
 
-func (k *connectionJob) size() int    { return 0 }
-func (k *connectionJob) lapses() bool { return false }
-func (k *connectionJob) drop(*Socket) {}
+func (k *connectionJob) size() int          { return 0 }
+func (k *connectionJob) lapses(uint32) bool { return false }
+func (k *connectionJob) drop(*Socket)       {}
 
 func (k *connectionJob) run(s *Socket) {
 	defer s.settled()

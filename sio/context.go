@@ -6,7 +6,8 @@ import (
 )
 
 // Context is done when the socket is disconnected; its error is then
-// [ErrDisconnected]. It costs nothing until its Done channel is asked for.
+// [ErrDisconnected]. It costs nothing until its Done channel is asked for. Handlers
+// that start later have another one: see [HandlerFunc].
 func (s *Socket) Context() context.Context { return (*socketContext)(s) }
 
 // socketContext is a Socket seen as its context, so that handing it to a
@@ -27,7 +28,7 @@ func (c *socketContext) Deadline() (deadline time.Time, ok bool) { return time.T
 func (c *socketContext) Value(any) any { return nil }
 
 func (c *socketContext) Err() error {
-	if (*Socket)(c).state.Load() == stateDisconnected {
+	if (*Socket)(c).state.Load() >= stateLeft {
 		return ErrDisconnected
 	}
 	return nil

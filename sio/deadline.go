@@ -9,7 +9,7 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// ErrTimeout: the time given with Timeout, the deadline of a context, or a limit of an
+// ErrTimeout says that the time given with Timeout, the deadline of a context, or a limit of an
 // adapter has passed. It is context.DeadlineExceeded, too.
 var ErrTimeout = adapter.ErrTimeout
 

@@ -8,9 +8,10 @@ import (
 // once, what was emitted before is still delivered, and the client is told. The
 // connection stays, and the client may connect to the namespace again; with
 // closeConnection all sockets of the client are disconnected and the connection
-// is closed. It does nothing for a socket that is not connected.
+// is closed. Events of the socket that wait are not handled; they are counted in
+// [Stats].Unhandled. It does nothing for a socket that is not connected.
 func (s *Socket) Disconnect(closeConnection bool) {
-	if !s.Connected() || !s.close(ServerNamespaceDisconnect, nil) {
+	if !s.Connected() || !s.close(stateDisconnected, ServerNamespaceDisconnect, nil) {
 		return
 	}
 	if closeConnection {
@@ -42,24 +43,28 @@ type expelTask Socket
 
 func (t *expelTask) Run(*loop.Loop) {
 	c := (*Socket)(t).client
+	c.ended = true
 	for _, s := range c.sockets() {
 		if s.state.Load() == stateConnecting {
-			s.close(ServerNamespaceDisconnect, nil)
+			s.close(stateDisconnected, ServerNamespaceDisconnect, nil)
 			c.forget(s)
 			continue
 		}
-		s.close(ServerNamespaceDisconnect, nil)
+		s.close(stateDisconnected, ServerNamespaceDisconnect, nil)
 		s.sayGoodbye()
 	}
 	c.Session.Close(false)
 }
 
 // close ends the socket for everybody but the peer: the first caller wins and
-// gets true. It is called on any goroutine. A socket that was only about to
-// connect ends silently, and false is returned. cause, which may be nil, is for the
-// log.
-func (s *Socket) close(reason Reason, cause error) bool {
-	connected := s.state.CompareAndSwap(stateConnected, stateDisconnected)
+// gets true. It is called on any goroutine, with stateLeft on the loop. A socket that
+// was only about to connect ends silently, and false is returned. state is stateLeft
+// or stateDisconnected. cause, which may be nil, is for the log.
+//
+// The namespace counts the socket until its last handler has returned: what that
+// broadcasts still reaches the others.
+func (s *Socket) close(state uint32, reason Reason, cause error) bool {
+	connected := s.state.CompareAndSwap(stateConnected, state)
 	if !connected && !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
 		return false
 	}
@@ -67,21 +72,26 @@ func (s *Socket) close(reason Reason, cause error) bool {
 	if s.ns.log != nil {
 		s.ns.log.part(s, reason)
 	}
-	s.ns.depart()
-	busy := s.release()
+	busy := s.release(state)
 	if !connected {
+		s.ns.depart()
 		return false
 	}
 	s.logDisconnected(reason, cause)
 	k := s.ns.hooks.Load()
 	if !busy && len(k.disconnecting)+len(k.disconnect) == 0 {
+		s.ns.depart()
 		return true
 	}
 	s.mu.Lock()
-	s.rareLocked().rooms = append(rooms, s.ID())
+	c := s.rareLocked()
+	c.rooms, c.owed = append(rooms, s.ID()), reason
 	s.owed = !s.begun
 	owed := s.owed
 	s.mu.Unlock()
+	if state == stateLeft {
+		s.client.remember(s)
+	}
 	if !owed {
 		s.enqueue(&disconnectJob{reason}, false)
 	}
@@ -90,9 +100,9 @@ func (s *Socket) close(reason Reason, cause error) bool {
 
 // release lets go of what waits for the socket. It reports whether it has, or
 // may still get, handlers of its own.
-func (s *Socket) release() (busy bool) {
+func (s *Socket) release(state uint32) (busy bool) {
 	s.mu.Lock()
-	lapsed := s.lapseLocked()
+	lapsed := s.lapseLocked(state)
 	busy = s.queue != nil || !s.begun
 	var waiting contextState
 	var acks []pendingAck
@@ -113,11 +123,12 @@ func (s *Socket) release() (busy bool) {
 // disconnectJob runs the disconnect handlers of a socket.
 type disconnectJob struct{ reason Reason }
 
-func (j *disconnectJob) size() int    { return 0 }
-func (j *disconnectJob) lapses() bool { return false }
-func (j *disconnectJob) drop(*Socket) {}
+func (j *disconnectJob) size() int          { return 0 }
+func (j *disconnectJob) lapses(uint32) bool { return false }
+func (j *disconnectJob) drop(*Socket)       {}
 
 func (j *disconnectJob) run(s *Socket) {
+	defer s.ns.depart()
 	k := s.ns.hooks.Load()
 	s.mu.Lock()
 	disconnecting, disconnect := s.cold.disconnecting, s.cold.disconnect

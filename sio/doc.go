@@ -82,8 +82,27 @@
 //
 // [Server.ListenAndServe] blocks; [Server.Listen] returns once clients can
 // connect. [Server.Handler] mounts the server in a net/http server instead, for
-// TLS or beside other routes. [Server.Shutdown] disconnects everybody and waits
-// for running handlers as long as its context allows.
+// TLS or beside other routes. [Server.Shutdown] disconnects all sockets and waits
+// until what they have sent is handled and all handlers have returned, as long as
+// its context allows; a [*ShutdownError] counts what is left.
+//
+// # The end of a socket
+//
+// What a client has sent before it left is handled. When it leaves the namespace,
+// closes its connection or loses it, is cut off as too slow or because of what it
+// sent, and when the server shuts down, the events that wait are handled in order,
+// and the disconnect handlers are called behind them. A handler that starts so gets
+// a context that lasts for [Config.LeaveTimeout]: see [HandlerFunc]. For the rest it
+// finds what disconnect handlers find: [Socket.Context] is done, the rooms are left
+// and none can be joined, the data is there, emits and acknowledgements return
+// [ErrDisconnected]. It can broadcast.
+//
+// When the application ends the socket ([Socket.Disconnect] and DisconnectSockets,
+// [Conn.Close], [Namespace.Close]), the events that wait are dropped and counted in
+// [Stats].Unhandled.
+//
+// Handlers that never return hold on to what waits behind them. The limits are those
+// of [Config].MaxPendingTotal.
 //
 // # Goroutines
 //
@@ -120,10 +139,11 @@
 // Server.mu, which making and closing namespaces does not take otherwise.
 // Socket.mu guards a socket's queue and its rarely needed parts; adapter shards
 // have their own locks. None is held while another one is taken, nor while
-// calling out, with three exceptions: that of a broadcast which waits for
+// calling out, with four exceptions: that of a broadcast which waits for
 // acknowledgements is held when Socket.mu is taken; that of a recoveryLog is
 // taken before any other and held when those of sockets, shards and loops are
-// taken; and Server.mu is held when that of a server attached to it is taken.
+// taken; Server.mu is held when that of a server attached to it is taken; and
+// Socket.mu is held when that of a lateList is taken.
 //
 // # Other servers
 //

@@ -225,7 +225,7 @@ func (s *Socket) leaveLimbo() bool {
 	if !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
 		return false
 	}
-	s.release()
+	s.release(stateDisconnected)
 	s.client.forget(s)
 	return true
 }
@@ -233,9 +233,9 @@ func (s *Socket) leaveLimbo() bool {
 // askJob asks the parents.
 type askJob struct{ auth json.RawMessage }
 
-func (j *askJob) size() int      { return 0 } // counted by ask
-func (j *askJob) lapses() bool   { return true }
-func (j *askJob) drop(s *Socket) { s.client.unhold(loadOf(1, len(s.ns.name)+len(j.auth))) }
+func (j *askJob) size() int          { return 0 } // counted by ask
+func (j *askJob) lapses(uint32) bool { return true }
+func (j *askJob) drop(s *Socket)     { s.client.unhold(loadOf(1, len(s.ns.name)+len(j.auth))) }
 
 func (j *askJob) run(s *Socket) {
 	t := &admitTask{s: s, auth: j.auth, refusal: invalidNamespace}

@@ -433,3 +433,58 @@ func TestParserEndsInAnyWay(t *testing.T) {
 		})
 	}
 }
+
+// splitParser springs when it splits an event for the second time, on its socket's
+// queue.
+type splitParser struct {
+	sio.Parser
+	splits *atomic.Int32
+	second func() error
+}
+
+func (p splitParser) SplitEvent(b []byte) ([]byte, [][]byte, error) {
+	if p.splits.Add(1) == 2 {
+		if err := p.second(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return p.Parser.SplitEvent(b)
+}
+
+// TestParserOnTheQueue: an event whose parser fails on the queue is counted, and those
+// behind it are handled. One whose socket the application ends at that moment is
+// handled, as its turn had come.
+func TestParserOnTheQueue(t *testing.T) {
+	var socket atomic.Pointer[sio.Socket]
+	for how, tc := range map[string]struct {
+		second           func() error
+		handled, dropped uint64
+	}{
+		"panic":      {func() error { panic("a bug") }, 1, 1},
+		"Goexit":     {func() error { runtime.Goexit(); return nil }, 1, 1},
+		"error":      {func() error { return errors.New("a bug") }, 1, 1},
+		"Disconnect": {func() error { socket.Load().Disconnect(false); return nil }, 1, 0},
+	} {
+		t.Run(how, func(t *testing.T) {
+			var handled, splits atomic.Int32
+			f := serve(t, sio.Config{Parser: splitParser{sio.MessagePack(), &splits, tc.second}}, func(f *fixture) {
+				f.On("e", func(context.Context, *sio.Event) error { handled.Add(1); return nil })
+			})
+			w := f.joinPacked(t)
+			socket.Store(take(t, "socket", f.connected))
+			event := packed(t, dict{"type": 2, "nsp": "/", "data": []any{"e"}})
+			w.send(event)
+			eventually(t, "the second time", func() bool { return splits.Load() == 2 })
+			if tc.dropped > 0 {
+				w.send(event)
+			}
+			eventually(t, "the events", func() bool {
+				st := f.Stats()
+				return st.EventsIn == tc.handled+tc.dropped && uint64(handled.Load())+st.Unhandled == st.EventsIn
+			})
+			if n := uint64(handled.Load()); n != tc.handled || f.Stats().Unhandled != tc.dropped {
+				t.Errorf("%d events were handled, %d dropped", n, f.Stats().Unhandled)
+			}
+		})
+	}
+}

@@ -10,6 +10,9 @@ import (
 // Event is an event that a client has sent. Its arguments are raw JSON until
 // they are bound.
 //
+// An event that came before its client left is handled although the socket has ended
+// by then: see [HandlerFunc].
+//
 // An Event of an ordinary handler may be kept and is safe for concurrent use. An
 // Event of an [Inline] handler is borrowed, with its arguments, until the
 // handler returns.
@@ -20,6 +23,7 @@ type Event struct {
 	id     uint64
 	wants  bool
 	begun  bool // what the namespace runs inline has been run
+	taken  bool // a handler or middleware has been called since
 	acked  atomic.Bool
 
 	table *table // the namespace's, as of the event's arrival
@@ -48,7 +52,7 @@ func (e *Event) reset() {
 	}
 	e.RawArgs = RawArgs{}
 	e.socket, e.table, e.route, e.name = nil, nil, nil, ""
-	e.id, e.wants, e.begun, e.buf = 0, false, false, buf
+	e.id, e.wants, e.begun, e.taken, e.buf = 0, false, false, false, buf
 	e.acked.Store(false)
 }
 
@@ -113,19 +117,14 @@ func (r *Reply) Ack(args ...any) error {
 // run calls the handlers of the namespace, except those that the loop has
 // called, and of the socket, on the socket's queue. It implements job.
 func (e *Event) run(s *Socket) {
-	if s.state.Load() != stateConnected {
+	if !s.handles() {
 		e.drop(s)
 		return
 	}
-	var data []byte // nil when the packet had none
-	if len(e.buf) > 0 {
-		data = e.buf
+	name, ok := e.split(s)
+	if !ok {
+		return
 	}
-	name, args, err := s.ns.srv.splitEvent(data, e.attachments)
-	if err != nil {
-		return // it was split before it was queued
-	}
-	e.RawArgs = args
 	own := s.own()
 	var ownRoute *route
 	if own != nil && name != nil {
@@ -141,6 +140,36 @@ func (e *Event) run(s *Socket) {
 	if e.runAll(own, ownRoute) {
 		e.recycle()
 	}
+}
+
+// split reads the packet of a queued event, as was done before it was queued. If a
+// parser fails now, split drops the event and reports false.
+func (e *Event) split(s *Socket) (name []byte, ok bool) {
+	var data []byte // nil when the packet had none
+	if len(e.buf) > 0 {
+		data = e.buf
+	}
+	if s.ns.srv.cfg.Parser != nil {
+		return e.splitParsed(s, data)
+	}
+	name, args, _ := s.ns.srv.splitEvent(data, e.attachments)
+	e.RawArgs = args
+	return name, true
+}
+
+// splitParsed is split with a parser, which may not return.
+func (e *Event) splitParsed(s *Socket, data []byte) (name []byte, ok bool) {
+	finished := false
+	defer s.ns.srv.rescue(s, e.name, &finished, func() { e.drop(s) })
+	name, args, err := s.ns.srv.splitEvent(data, e.attachments)
+	finished = true
+	if err != nil {
+		s.ns.srv.reportError(s, e.name, err)
+		e.drop(s)
+		return nil, false
+	}
+	e.RawArgs = args
+	return name, true
 }
 
 // runAll calls the handlers in their order. It reports whether none of them may
@@ -189,17 +218,20 @@ func (e *Event) runRoutes(ownRoute *route) {
 	inTurn(lists, e.runList)
 }
 
-// runList calls handlers until the socket has ended.
+// runList calls handlers until the application ends the socket. If it does so before
+// the first, that is called all the same: an event is handled or counted.
 func (e *Event) runList(list []*handler) { inTurn(list, e.runOne) }
 
 func (e *Event) runOne(h *handler) {
-	if e.socket.state.Load() == stateConnected {
+	if !e.taken || e.socket.handles() {
+		e.taken = true
 		e.socket.ns.srv.runHandler(h, e)
 	}
 }
 
 func (e *Event) runAny(t *table) {
 	if t != nil {
+		e.taken = e.taken || len(t.any) > 0
 		inTurn(t.any, func(h *handler) { e.socket.ns.srv.runHandler(h, e) })
 	}
 }
@@ -210,6 +242,7 @@ func (e *Event) runUse(t *table, onLoop bool) bool {
 		return true
 	}
 	for _, h := range t.use {
+		e.taken = true
 		if !e.passes(h, onLoop) {
 			return false
 		}
@@ -235,12 +268,17 @@ func (e *Event) recycle() {
 	events.Put(e)
 }
 
-// lapses implements job: handlers are not called for a socket that has ended.
-func (e *Event) lapses() bool { return true }
+// lapses implements job: handlers are not called for a socket that the application
+// has ended.
+func (e *Event) lapses(state uint32) bool { return state != stateLeft }
 
 // drop implements job.
 func (e *Event) drop(s *Socket) {
-	s.ns.srv.stats.unhandled.Add(1)
+	srv := s.ns.srv
+	srv.stats.unhandled.Add(1)
+	if srv.gaveUp.Load() {
+		srv.unfinished.Add(1)
+	}
 	e.recycle()
 }
 

@@ -40,6 +40,9 @@ func Example() {
 
 	f := &fixture{Server: srv, addr: srv.Addr().String()}
 	stranger, ada, bob := f.dial(new(exampleTB)), f.dial(new(exampleTB)), f.dial(new(exampleTB))
+	for _, client := range []*ws{stranger, ada, bob} {
+		defer client.conn.Close() // not before, when the collector finds it unused
+	}
 	stranger.send(`40{"token":"guess"}`)
 	fmt.Println("stranger:", stranger.recv())
 	ada.send(`40{"token":"secret"}`)

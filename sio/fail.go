@@ -14,9 +14,9 @@ func (s *Socket) fail(err error, onLoop bool) {
 // errorJob runs the error handlers of a socket.
 type errorJob struct{ err error }
 
-func (j *errorJob) size() int    { return 0 }
-func (j *errorJob) lapses() bool { return false }
-func (j *errorJob) drop(*Socket) {}
+func (j *errorJob) size() int          { return 0 }
+func (j *errorJob) lapses(uint32) bool { return false }
+func (j *errorJob) drop(*Socket)       {}
 
 func (j *errorJob) run(s *Socket) {
 	srv := s.ns.srv

@@ -88,7 +88,7 @@ func (t *releaseTask) Run(*loop.Loop) { (*Socket)(t).unhold() }
 // hold holds a broadcast for s, on its loop, unless there is no reason any more,
 // which it reports with false. One that may be lost is.
 func (s *Socket) hold(m message, volatile bool) bool {
-	left := maxHeldTime - s.greeted()
+	left := s.ns.srv.heldTime - s.greeted()
 	if s.greeting.Load()&greetMask == greetOver || left <= 0 {
 		s.unhold()
 		return false

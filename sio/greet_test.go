@@ -30,6 +30,7 @@ func TestStateThenUpdates(t *testing.T) {
 	const clients = 200
 	var updates atomic.Int64
 	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.HoldFor(time.Hour)
 		f.OnConnection(func(s *sio.Socket) {
 			s.Join("all")
 			state := updates.Load()
@@ -80,6 +81,7 @@ func TestStateThenUpdates(t *testing.T) {
 // Broadcasts come afterwards, in order, and volatile ones are dropped.
 func TestBroadcastsWaitForConnectionHandlers(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.HoldFor(time.Hour)
 		f.OnConnection(func(s *sio.Socket) {
 			s.Join("room")
 			f.To("room").Emit("held", 1)
@@ -135,6 +137,9 @@ func TestHoldingIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			release := make(chan struct{})
 			f := serve(t, sio.Config{}, func(f *fixture) {
+				if name != "time" {
+					f.HoldFor(time.Hour)
+				}
 				f.OnConnection(func(s *sio.Socket) { <-release })
 			})
 			defer close(release)
@@ -177,6 +182,7 @@ func TestHoldingEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serve(t, sio.Config{}, func(f *fixture) {
+				f.HoldFor(time.Hour)
 				f.OnConnection(func(s *sio.Socket) {
 					f.Emit("held")
 					c.handler(s)
@@ -199,6 +205,7 @@ func TestHoldingEnds(t *testing.T) {
 func TestShutdownSendsWhatIsHeld(t *testing.T) {
 	release := make(chan struct{})
 	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.HoldFor(time.Hour)
 		f.OnConnection(func(s *sio.Socket) { <-release })
 	})
 	w := f.join(t)
@@ -218,6 +225,7 @@ func TestShutdownSendsWhatIsHeld(t *testing.T) {
 func TestHeldIsCountedAsDiscarded(t *testing.T) {
 	release := make(chan struct{})
 	f := serve(t, sio.Config{}, func(f *fixture) {
+		f.HoldFor(time.Hour)
 		f.OnConnection(func(s *sio.Socket) { <-release })
 	})
 	defer close(release)

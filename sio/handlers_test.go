@@ -179,6 +179,7 @@ func TestConfigErrors(t *testing.T) {
 		{sio.Config{PingTimeout: time.Nanosecond}, "PingTimeout"},
 		{sio.Config{UpgradeTimeout: -1}, "UpgradeTimeout"},
 		{sio.Config{ConnectTimeout: -1}, "ConnectTimeout"},
+		{sio.Config{LeaveTimeout: -1}, "LeaveTimeout"},
 		{sio.Config{MaxHTTPBufferSize: -1}, "MaxHTTPBufferSize"},
 		{sio.Config{MaxAttachments: -1}, "MaxAttachments"},
 		{sio.Config{MaxQueued: -1}, "MaxQueued"},

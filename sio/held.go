@@ -14,8 +14,12 @@ const (
 
 // bytes is how much memory is held by what waits, for clients that have left, too.
 func (b *backlog) bytes() int64 {
-	waiting, stranded := b.waiting.load(), b.stranded.load()
-	return waiting.bytes() + stranded.bytes() + jobCost*int64(waiting.jobs()+stranded.jobs())
+	var n int64
+	for _, g := range [...]*gauge{&b.waiting, &b.stranded, &b.late} {
+		l := g.load()
+		n += l.bytes() + jobCost*int64(l.jobs())
+	}
+	return n
 }
 
 // tellHeld tells the loop l what waits on it (see [loop.Loop.Hold]), when that has

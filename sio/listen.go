@@ -1,8 +1,6 @@
 package sio
 
 import (
-	"cmp"
-	"context"
 	"net"
 	"net/http"
 
@@ -119,77 +117,4 @@ func (srv *Server) Addr() net.Addr {
 		return nil
 	}
 	return srv.engine.Addr()
-}
-
-// Shutdown ends the server: it accepts no more connections, disconnects every
-// socket with [ServerShuttingDown] (clients see their connection close, and
-// will reconnect if they can), waits for running and pending handlers, and
-// stops the loops. Packets that a polling client has not fetched are lost. When
-// ctx ends first, handlers are no longer waited for, adapters to other servers for
-// three seconds more, and its error is returned; everything else has still been
-// done. Further calls wait for the first. It must not be called by a handler that
-// the server would wait for.
-func (srv *Server) Shutdown(ctx context.Context) error {
-	srv.mu.Lock()
-	engine, host, attached := srv.engine, srv.host, srv.attached
-	first := !srv.closing.Swap(true)
-	srv.mu.Unlock()
-	if !first {
-		select {
-		case <-srv.done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	defer close(srv.done)
-	if engine != nil && host == nil {
-		engine.StopAccepting()
-	}
-	var err error
-	for _, other := range attached {
-		err = cmp.Or(err, other.Shutdown(ctx))
-	}
-	srv.sendHeld()
-	srv.eio.Close()
-	switch {
-	case engine == nil:
-	case host != nil:
-		err = cmp.Or(err, passed(ctx, engine))
-	default:
-		err = cmp.Or(err, engine.Shutdown(ctx))
-	}
-	for ns := range srv.namespaces.all() {
-		if ns.log != nil {
-			ns.log.stop()
-		}
-	}
-	if e := srv.workers.stop(ctx); err == nil {
-		err = e
-	}
-	if e := srv.roomHooks.wait(ctx); err == nil {
-		err = e
-	}
-	if host != nil {
-		host.detach(srv)
-	}
-	srv.persisting.Wait() // no longer than some dataPatience
-	srv.ended.Store(true)
-	for ns := range srv.namespaces.all() {
-		srv.closer.close(ns)
-	}
-	if e := srv.closer.wait(ctx); err == nil {
-		err = e
-	}
-	return err
-}
-
-// Close is Shutdown without waiting for handlers.
-func (srv *Server) Close() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := srv.Shutdown(ctx); err != nil && err != context.Canceled {
-		return err
-	}
-	return nil
 }

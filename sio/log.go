@@ -76,7 +76,7 @@ func (c *client) logOutOfOrder(h socketio.Header, s *Socket) {
 	}
 	state := "not joined"
 	if s != nil {
-		state = [...]string{"unused", "connecting", "connected", "disconnected"}[s.state.Load()]
+		state = [...]string{"unused", "connecting", "connected", "disconnected", "disconnected"}[s.state.Load()]
 	}
 	c.srv.debug("sio: packet out of order",
 		slog.String("client", c.Session.ID()),

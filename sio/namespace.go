@@ -127,7 +127,8 @@ func (ns *Namespace) OnDisconnecting(h func(s *Socket, reason Reason)) {
 }
 
 // OnDisconnect adds a handler for sockets that have been disconnected. It runs
-// on the socket's queue, after all its other handlers.
+// on the socket's queue, after all its other handlers: those of events that the
+// client had sent before it left come first.
 func (ns *Namespace) OnDisconnect(h func(s *Socket, reason Reason)) {
 	wantHandler("OnDisconnect", h != nil)
 	ns.updateHooks(func(k *hooks) { k.disconnect = with(k.disconnect, h) })

@@ -24,17 +24,26 @@ var ErrGoexit = errors.New("sio: the handler has ended its goroutine")
 func (srv *Server) runHandler(h *handler, e *Event) {
 	s, name, finished := e.socket, e.name, false
 	defer srv.rescue(s, name, &finished, nil)
-	if err := h.call((*socketContext)(s), e); err != nil {
+	if err := h.run(e); err != nil {
 		srv.reportError(s, name, err)
 	}
 	finished = true
+}
+
+// run calls a handler with the context of the socket, or one of its own once the
+// socket's client has left.
+func (h *handler) run(e *Event) error {
+	if e.socket.state.Load() == stateLeft {
+		return h.callLate(e)
+	}
+	return h.call((*socketContext)(e.socket), e)
 }
 
 // runPacketMiddleware calls a packet middleware.
 func (srv *Server) runPacketMiddleware(h *handler, e *Event) (err error) {
 	finished := false
 	defer srv.rescue(e.socket, e.name, &finished, func() { err = errMiddleware })
-	err = h.call((*socketContext)(e.socket), e)
+	err = h.run(e)
 	finished = true
 	return err
 }

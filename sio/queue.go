@@ -12,9 +12,9 @@ type job interface {
 	run(s *Socket)
 	// size is how many bytes it holds, counted against Config.MaxPendingBytes.
 	size() int
-	// lapses reports whether it has nothing to do any more when its socket has ended
-	// before it was run.
-	lapses() bool
+	// lapses reports whether it has nothing to do any more when its socket has ended,
+	// in the state that is given, before it was run.
+	lapses(state uint32) bool
 	// drop lets go of what it holds, when it has lapsed.
 	drop(s *Socket)
 }
@@ -97,6 +97,7 @@ func (s *Socket) queued() int {
 	if n == 0 {
 		queues.Put(s.queue)
 		s.queue = nil
+		s.nothingLateLocked()
 	}
 	return n
 }
@@ -108,17 +109,20 @@ func (s *Socket) nextJob() job {
 	if s.queue.jobs.Len() == 0 {
 		return nil
 	}
-	return s.queue.jobs.Pop()
+	j := s.queue.jobs.Pop()
+	s.startsLocked(j)
+	return j
 }
 
 // lapseLocked takes out the jobs that have nothing to do any more as the socket has
-// ended. s.mu is held; they are dropped by dropJobs when it is not.
-func (s *Socket) lapseLocked() (lapsed []job) {
+// ended, in the state that is given. s.mu is held; they are dropped by dropJobs when
+// it is not.
+func (s *Socket) lapseLocked(state uint32) (lapsed []job) {
 	if s.queue == nil {
 		return nil
 	}
 	s.queue.jobs.Filter(func(j job) bool {
-		if j.lapses() {
+		if j.lapses(state) {
 			lapsed = append(lapsed, j)
 			return false
 		}

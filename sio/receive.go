@@ -89,7 +89,7 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	case socketio.Ack, socketio.BinaryAck:
 		s.receiveAck(h, attachments)
 	case socketio.Disconnect:
-		s.close(ClientNamespaceDisconnect, nil)
+		s.close(stateLeft, ClientNamespaceDisconnect, nil)
 		c.forget(s)
 	default:
 		c.outOfOrder(h, s)

@@ -16,6 +16,12 @@ import (
 // among them. Unlike elsewhere, an event that is emitted to a socket whose
 // client is gone is not an error as long as the client may come back.
 //
+// Rooms and data are those that the socket had when the client was lost. Events that
+// had come before are handled as ever, in order and before the disconnect handlers of
+// the socket that was lost. What their handlers put into [Socket.SetData] then is not
+// recovered, and there is no order between them and the handlers of the socket that
+// has come back, the connection handlers included.
+//
 // The price: the emits of a namespace are put in one order, so they wait for
 // each other, and a socket takes about 500 bytes more.
 type Recovery struct {

@@ -34,9 +34,9 @@ type restoreJob struct {
 	wish wish
 }
 
-func (j *restoreJob) size() int    { return len(j.auth) }
-func (j *restoreJob) lapses() bool { return true }
-func (j *restoreJob) drop(*Socket) { j.ns.depart() }
+func (j *restoreJob) size() int          { return len(j.auth) }
+func (j *restoreJob) lapses(uint32) bool { return true }
+func (j *restoreJob) drop(*Socket)       { j.ns.depart() }
 
 func (j *restoreJob) run(s *Socket) {
 	t := &restoredTask{s: s, job: j}
@@ -201,9 +201,9 @@ func (lg *recoveryLog) occupy(v *visit, s *Socket) {
 // that can't be had the connection ends, and the client may try again.
 type catchUpJob struct{}
 
-func (catchUpJob) size() int    { return 0 }
-func (catchUpJob) lapses() bool { return true }
-func (catchUpJob) drop(*Socket) {}
+func (catchUpJob) size() int          { return 0 }
+func (catchUpJob) lapses(uint32) bool { return true }
+func (catchUpJob) drop(*Socket)       {}
 
 func (catchUpJob) run(s *Socket) {
 	lg, caughtUp, finished := s.ns.log, false, false

@@ -2,6 +2,7 @@ package sio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -38,7 +39,7 @@ func TestRoomHookBlocks(t *testing.T) {
 	}
 	short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	if err := f.Shutdown(short); err != context.DeadlineExceeded {
+	if err := f.Shutdown(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Shutdown with a blocked hook: %v", err)
 	}
 	close(release)

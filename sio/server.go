@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
@@ -40,6 +41,13 @@ type Server struct {
 	roomHooks tally      // hooks of OnRoom that run
 	evicting  sync.Mutex // see evict
 
+	late, over context.Context // of handlers that start late, and once one has let it end
+	endLate    context.CancelCauseFunc
+	gaveUp     atomic.Bool  // Shutdown's context has ended
+	givingUp   sync.Mutex   // held by giveUp
+	unfinished atomic.Int64 // events dropped since
+	heldTime   time.Duration
+
 	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
 	made     int        // parents so far
 	engine   *loop.Engine
@@ -56,7 +64,8 @@ type part struct {
 	event   Event  // what scratch points to
 	counts  counters
 	held    map[*Socket]*held // what is held for sockets
-	cause   error             // of the close that is under way; nil for none
+	late    lateList
+	cause   error // of the close that is under way; nil for none
 
 	unjoined unjoined
 	backlog  backlog
@@ -76,11 +85,18 @@ func New(cfg Config) (*Server, error) {
 		each:  limits{cfg.MaxPending, cfg.MaxPendingBytes},
 		share: limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
 		done:  make(chan struct{}),
+
+		heldTime: maxHeldTime,
 	}
 	for i := range srv.parts {
 		srv.parts[i].ids = newIDSource()
 		srv.parts[i].scratch = &srv.parts[i].event
+		srv.parts[i].late.init()
 	}
+	srv.late, srv.endLate = context.WithCancelCause(context.Background())
+	over, end := context.WithCancelCause(srv.late)
+	end(ErrDisconnected)
+	srv.over = over
 	engine := cfg.engine()
 	if cfg.OnUpgrade != nil {
 		engine.OnUpgrade = func(s *eio.Session) {
@@ -143,7 +159,15 @@ type Registrar interface {
 	On(event string, h HandlerFunc, opts ...HandlerOption) (off func())
 }
 
-// HandlerFunc handles one event. ctx is done when the socket is disconnected.
+// HandlerFunc handles one event. ctx is done when the socket is disconnected: it is
+// that of [Socket.Context].
+//
+// A handler that starts after the client has left, for an event that was sent before,
+// has a context of its own, so that it can store what was sent. That ends when the
+// handler returns, at the latest [Config.LeaveTimeout] after it has started, and when
+// the context of [Server.Shutdown] ends; its cause is then [ErrDisconnected]. When a
+// handler has let it end, those of the socket that start later get one that has ended.
+//
 // A returned error is logged at debug level, counted, and given to
 // [Config.OnError]; the client does not learn of it.
 type HandlerFunc func(ctx context.Context, e *Event) error

@@ -33,7 +33,8 @@ const (
 	stateUnused     uint32 = iota
 	stateConnecting        // middlewares run
 	stateConnected
-	stateDisconnected // or refused
+	stateLeft         // the client has left: what it has sent is handled
+	stateDisconnected // by the application, or refused
 )
 
 // cold is what most sockets never need. Guarded by Socket.mu.
@@ -47,6 +48,9 @@ type cold struct {
 	disconnecting []func(reason Reason)
 	disconnect    []func(reason Reason)
 	rooms         []string // what disconnecting handlers see
+	owed          Reason   // of the disconnect handlers, if Socket.owed
+	late          *late    // while events wait and the client has left
+	waited        bool     // a handler that has started late has let its context end
 	acks          []pendingAck
 	context       contextState
 	visit         *visit // with recovery
@@ -76,6 +80,13 @@ func (s *Socket) Namespace() *Namespace { return s.ns }
 // Connected reports whether the socket is in its namespace. It is false in a
 // middleware, and from the disconnection on, disconnecting handlers included.
 func (s *Socket) Connected() bool { return s.state.Load() == stateConnected }
+
+// handles reports whether handlers are called for the socket's events: it is
+// connected, or its client has left.
+func (s *Socket) handles() bool {
+	st := s.state.Load()
+	return st == stateConnected || st == stateLeft
+}
 
 // open reports whether the socket may emit: it is connected or about to be.
 func (s *Socket) open() bool {

@@ -29,13 +29,16 @@ type Stats struct {
 	// limits: events, middlewares, and connection and disconnect handlers, and the size
 	// of the events' arguments, which count until their handlers return.
 	// PendingStranded are the connection and disconnect handlers that wait for clients
-	// that have left.
-	Pending, PendingBytes, PendingStranded int
+	// that have left, PendingLate and PendingLateBytes the events of such clients.
+	Pending, PendingBytes, PendingStranded, PendingLate, PendingLateBytes int
 	// Pauses is how often a client was not read any more because too much of it waited:
 	// see Config.MaxPending.
 	Pauses uint64
 	// Unhandled is how many events came but were dropped before their handlers were
-	// called, because their sockets had ended.
+	// called: because the application had ended their sockets ([Socket.Disconnect],
+	// [Conn.Close], [Namespace.Close]), because Shutdown's context had ended, or because
+	// more events of clients that had left waited than Config.MaxPendingTotal and
+	// MaxPendingTotalBytes allow.
 	Unhandled uint64
 	// HandlersRunning is for how many sockets handlers run now, on a goroutine each,
 	// and HandlersWaiting how many wait for one of Config.MaxHandlers.
@@ -127,6 +130,9 @@ func (srv *Server) Stats() Stats {
 		st.Pending += waiting.jobs()
 		st.PendingBytes += int(waiting.bytes())
 		st.PendingStranded += srv.parts[i].backlog.stranded.load().jobs()
+		late := srv.parts[i].backlog.late.load()
+		st.PendingLate += late.jobs()
+		st.PendingLateBytes += int(late.bytes())
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
 		st.Held += int(c.held.Load())

@@ -153,10 +153,16 @@ func (f *fixture) rawDial(t testing.TB, query string) *ws {
 // upgrade makes a WebSocket of a connection.
 func (f *fixture) upgrade(t testing.TB, conn net.Conn, query string) *ws {
 	t.Helper()
+	return f.upgradeAt(t, conn, "/socket.io/", query)
+}
+
+// upgradeAt is upgrade for a server with another path.
+func (f *fixture) upgradeAt(t testing.TB, conn net.Conn, path, query string) *ws {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	w := &ws{t: t, conn: conn, r: bufio.NewReader(conn)}
-	fmt.Fprintf(conn, "GET /socket.io/?%s&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
-		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", query, f.addr)
+	fmt.Fprintf(conn, "GET %s?%s&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
+		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, query, f.addr)
 	w.deadline()
 	res, err := http.ReadResponse(w.r, nil)
 	if err != nil {

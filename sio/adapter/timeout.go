@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// ErrTimeout: a time limit has passed. It is context.DeadlineExceeded, too, and all
+// ErrTimeout says that a time limit has passed. It is context.DeadlineExceeded, too; all
 // packages have this one value.
 var ErrTimeout error = timeoutError{}
 

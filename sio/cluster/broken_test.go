@@ -150,9 +150,9 @@ func TestCountFails(t *testing.T) {
 				}
 				c.start()
 				answers, missing, complete := c.result(ctx)
-				// When it takes long to fail the others have answered before.
+				// When it takes long to fail the others have answered before; else perhaps.
 				want := map[bool]int{true: 4, false: 2}[tc.took > 0]
-				if len(answers) != want || missing != 1 || !complete || !errors.Is(c.why, tc.want) {
+				if len(answers) < want || missing < 1 || tc.took > 0 && missing != 1 || !complete || !errors.Is(c.why, tc.want) {
 					t.Errorf("answers %q, %d missing: %v", answers, missing, c.why)
 				}
 				if tc.took > 0 { // the context ends before, and acks learns of both

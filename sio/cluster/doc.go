@@ -41,6 +41,22 @@
 // how many nodes there are, one announced server stands for all of them, so that
 // the broadcast need not wait for it.
 //
+// # Answers in parts
+//
+// A request says with Message.Parts that its answers may come in parts; nodes of the
+// reference don't, and get whole answers of [MaxWhole] bytes at most. An answer that
+// does not fit the first part is a stream of records (records.go), cut by bytes.
+// The answering node sends a part when the one before was confirmed by a NextPart,
+// which also says how large it may be, and again when that does not come; it describes
+// sockets page by page as they are wanted. The node that asks divides a window among
+// all answers that are coming, so that a bus which closes the connections of slow
+// readers never has much for one. Acknowledgements use the same: what comes while a
+// part is under way is the next one, and the last one says that all other clients are
+// gone.
+//
+// A bus is called on goroutines of its own where a caller waits for it, and a caller
+// waits no longer than its context, or the limits of Config, and half a second.
+//
 // # What others can do
 //
 // Nothing that comes from the bus is waited for. Handlers of ServerSideEmit run on
@@ -61,7 +77,11 @@
 //	  requests          which there are
 //	  liveness          which nodes there are
 //	  behind adapter.Acks
-//	workers, asked      alone
+//	asked               what clients here have answered another node
+//	  outflow           an answer that goes out in parts
+//	    outflows        which there are
+//	      describers
+//	workers             else alone
 //
 // A lock is only taken inside one of less indentation. A bus may call receive
 // within Publish.

@@ -52,6 +52,19 @@ const actions = {
     report(client, `reply ${id}`, { args: pack(reply) });
   }),
   disconnect: ({ client }) => clients.get(client).disconnect(),
+  // Emits n events "n" with their numbers and leaves: exits, once they are sent, or
+  // disconnects at once.
+  leave: ({ client, args: [n, exits] }) => {
+    const socket = clients.get(client);
+    for (let i = 0; i < n; i++) socket.emit("n", i);
+    if (!exits) {
+      socket.disconnect();
+      return;
+    }
+    const { engine } = socket.io;
+    const exit = () => engine.writeBuffer.length > 0 ? engine.once("drain", exit) : setTimeout(() => process.exit(0), 100);
+    exit();
+  },
   // Closes the connection under the namespaces.
   drop: ({ client }) => clients.get(client).io.engine.close(),
   // Answers no heartbeat from now on.

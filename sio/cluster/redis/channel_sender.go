@@ -77,7 +77,7 @@ func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
 func (s *ChannelSender) Close() error {
-	if s.traffic != s.client {
+	if isPaced(s.client) {
 		_ = s.traffic.Close()
 	}
 	return hangUp(s.client)

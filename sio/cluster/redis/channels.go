@@ -224,7 +224,7 @@ func (c *channels) close() {
 	c.announce()
 	c.mu.Unlock()
 	c.cancel()
-	if c.traffic != c.client {
+	if isPaced(c.client) {
 		_ = c.traffic.Close() // ends what is being written
 	}
 	c.running.Wait()

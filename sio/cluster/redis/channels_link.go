@@ -51,10 +51,10 @@ func (l *link) run() {
 	for wait := retryTime; ; wait = min(2*wait, maxRetryTime) {
 		begun := time.Now()
 		err := l.connection()
-		if l.c.ctx.Err() != nil || err == errUnwanted && l.c.unrouted != nil {
+		switch {
+		case l.c.ctx.Err() != nil, err == errRemoved:
 			return
-		}
-		if err == errUnwanted {
+		case err == errUnwanted:
 			wait = retryTime
 			continue
 		}
@@ -72,8 +72,12 @@ func (l *link) run() {
 	}
 }
 
-// errUnwanted ends a connection before it was made: there is nothing to subscribe to.
-var errUnwanted = errors.New("redis: nothing to subscribe to")
+var (
+	// errUnwanted ends a connection before it was made: there is nothing to subscribe to.
+	errUnwanted = errors.New("redis: nothing to subscribe to")
+	// errRemoved ends a link to which no topics belong.
+	errRemoved = errors.New("redis: no topics")
+)
 
 // connection is the life of one connection, which ends with an error.
 func (l *link) connection() error {
@@ -134,7 +138,7 @@ func (l *link) begin() error {
 		l.c.mu.Unlock()
 		if unwanted {
 			l.c.restored()
-			return errUnwanted
+			return errRemoved
 		}
 		select {
 		case <-l.wake:

@@ -59,19 +59,21 @@ func TestChannelsWindow(t *testing.T) {
 	close(free)
 	all := func(what string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		if err := a.awaitSubscribed(ctx, name(0), name(rooms-1)); err != nil {
 			t.Fatal(what, err)
 		}
-		list, err := r.Client.PubSubShardChannels(t.Context(), "*").Result()
-		if err != nil || len(list) < rooms {
-			t.Errorf("%s: Redis knows of %d channels, %v", what, len(list), err)
+		info := r.Client.Info(t.Context(), "stats").Val()
+		_, channels, _ := strings.Cut(info, "pubsubshard_channels:")
+		channels, _, _ = strings.Cut(channels, "\r\n")
+		if channels != fmt.Sprint(rooms+2) {
+			t.Errorf("%s: Redis knows of %q channels", what, channels)
 		}
 	}
 	await := func(what string, cond func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(100 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(5 * time.Minute); !cond(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("never: %s: %+v", what, a.stats())
 			}

@@ -47,6 +47,16 @@ func paced(client goredis.UniversalClient) goredis.UniversalClient {
 	return client
 }
 
+// isPaced reports whether paced makes a client of another one, which is to be closed
+// for itself.
+func isPaced(client goredis.UniversalClient) bool {
+	switch client.(type) {
+	case failoverClient, *goredis.Client, *goredis.ClusterClient:
+		return true
+	}
+	return false
+}
+
 func pacedOptions(options *goredis.Options) *goredis.Options {
 	o := *options
 	o.MaxRetries, o.DialerRetries = -1, 1
@@ -103,11 +113,10 @@ type counted struct{}
 type pacedConn struct {
 	net.Conn
 	limit         time.Duration
-	socket        syscall.RawConn // nil when there is none to be asked
-	came          *atomic.Uint64  // how often bytes have come
-	reads, writes atomic.Bool     // have a limit
-	unsentAtRead  int             // what the kernel had not sent at the last look
-	unsentAtWrite int             // guarded by mu
+	came          *atomic.Uint64 // how often bytes have come
+	reads, writes atomic.Bool    // have a limit
+	unsentAtRead  int            // what the kernel had not sent at the last look
+	unsentAtWrite int            // guarded by mu
 	mu            sync.Mutex
 	timer         *time.Timer
 	writing       bool

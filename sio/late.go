@@ -1,0 +1,229 @@
+package sio
+
+import (
+	"context"
+	"maps"
+	"sync"
+)
+
+// What a client has sent before it left is handled. A socket ends in one of two
+// ways:
+//
+//   - Its client has left, its connection is lost, or the server shuts down
+//     (stateLeft). The events that wait are late: they run, before the disconnect
+//     handlers, which are queued behind them.
+//   - The application has ended it (stateDisconnected). The events that wait are
+//     dropped and counted.
+//
+// A late event counts against its client as before, as long as the connection
+// lives. When that is over it counts as one of the loop's late events, which have
+// limits of their own: so they hold back no other client, and those that wait
+// behind a handler that never returns keep no client out. At the limits the events
+// of the sockets that left first are dropped and counted. So are all when
+// Shutdown's context ends.
+//
+// A handler that starts late gets a context that is not done yet: what was sent
+// can be stored. A handler that waits for the client sees it end after
+// Config.LeaveTimeout, and the later ones of its socket get one that has ended: a
+// socket costs one time-out, however many events wait.
+
+// late is a socket with late events.
+type late struct {
+	socket   *Socket
+	stranded bool // the client's connection is over; guarded by Socket.mu
+
+	prev, next *late // in a lateList
+}
+
+// lateList is the sockets of one loop's clients that are gone, which have late
+// events. Those that left first come first. Safe for concurrent use.
+type lateList struct {
+	mu   sync.Mutex // taken while Socket.mu is held
+	root late
+}
+
+func (l *lateList) init() { l.root.prev, l.root.next = &l.root, &l.root }
+
+func (l *lateList) push(r *late) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.prev, r.next = l.root.prev, &l.root
+	r.prev.next, r.next.prev = r, r
+}
+
+// remove takes r out of the list, unless it is in none.
+func (l *lateList) remove(r *late) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.next != nil {
+		r.prev.next, r.next.prev = r.next, r.prev
+		r.prev, r.next = nil, nil
+	}
+}
+
+// pop takes out the first one; nil when there is none.
+func (l *lateList) pop() *late {
+	l.mu.Lock()
+	r := l.root.next
+	l.mu.Unlock()
+	if r == &l.root {
+		return nil
+	}
+	l.remove(r)
+	return r
+}
+
+// eventsLocked is what the events in the queue load. s.mu is held.
+func (s *Socket) eventsLocked() (l load) {
+	if s.queue == nil {
+		return 0
+	}
+	for _, j := range s.queue.jobs.Items() {
+		if e, ok := j.(*Event); ok {
+			l += loadOf(1, e.size())
+		}
+	}
+	return l
+}
+
+// remember notes a socket that has just left with events that wait: see leave. It is
+// called on the loop.
+func (c *client) remember(s *Socket) {
+	r := &late{socket: s}
+	s.mu.Lock()
+	waits := s.eventsLocked() != 0
+	if waits {
+		s.rareLocked().late = r
+	}
+	s.mu.Unlock()
+	if !waits {
+		return
+	}
+	more := c.extra()
+	if more.late == nil {
+		more.late = make(map[*late]struct{})
+	}
+	more.late[r] = struct{}{}
+	if n := len(more.late); n >= 16 && n&(n-1) == 0 {
+		maps.DeleteFunc(more.late, func(r *late, _ struct{}) bool { return !r.waits() })
+	}
+}
+
+// waits reports whether events still wait.
+func (r *late) waits() bool {
+	r.socket.mu.Lock()
+	defer r.socket.mu.Unlock()
+	return r.socket.cold.late == r
+}
+
+// strand counts the late events of the client's sockets as the loop's. The
+// connection is over; it is called on the loop.
+func (c *client) strand() {
+	if c.more == nil {
+		return
+	}
+	p := c.part()
+	for r := range c.more.late {
+		s := r.socket
+		s.mu.Lock()
+		if s.cold.late == r { // else all have run
+			l := s.eventsLocked()
+			if _, ok := c.waiting.take(l); ok {
+				r.stranded = true
+				p.backlog.waiting.sub(l)
+				p.backlog.late.add(l)
+				p.late.push(r)
+			}
+		}
+		s.mu.Unlock()
+	}
+	c.more.late = nil
+	for c.srv.share.passed(p.backlog.late.load()) {
+		r := p.late.pop()
+		if r == nil {
+			break
+		}
+		r.socket.abandon()
+	}
+	if c.srv.gaveUp.Load() {
+		c.srv.giveUp()
+	}
+}
+
+// startsLocked accounts for a job that runs now. s.mu is held.
+func (s *Socket) startsLocked(j job) {
+	if s.cold == nil || s.cold.late == nil || !s.cold.late.stranded {
+		return
+	}
+	if e, ok := j.(*Event); ok {
+		s.unlate(loadOf(1, e.size()))
+	}
+}
+
+// unlate has late events count as what else has to run for clients that have left.
+func (s *Socket) unlate(l load) {
+	b := &s.client.part().backlog
+	b.late.sub(l)
+	b.stranded.add(l)
+}
+
+// nothingLateLocked notes that no more events wait. s.mu is held.
+func (s *Socket) nothingLateLocked() {
+	if s.cold == nil || s.cold.late == nil {
+		return
+	}
+	s.client.part().late.remove(s.cold.late)
+	s.cold.late = nil
+}
+
+// abandon drops the late events of the socket.
+func (s *Socket) abandon() {
+	s.mu.Lock()
+	if !s.state.CompareAndSwap(stateLeft, stateDisconnected) {
+		s.mu.Unlock()
+		return
+	}
+	if r := s.cold.late; r != nil && r.stranded {
+		s.unlate(s.eventsLocked())
+	}
+	lapsed := s.lapseLocked(stateDisconnected)
+	s.nothingLateLocked()
+	s.mu.Unlock()
+	s.dropJobs(lapsed)
+}
+
+// giveUp drops all late events, and ends the contexts of handlers that have started
+// late. Shutdown's context has ended. Events that become late afterwards are dropped
+// as well.
+func (srv *Server) giveUp() {
+	srv.gaveUp.Store(true)
+	srv.endLate(ErrDisconnected)
+	srv.givingUp.Lock() // returns when another one is done, too
+	defer srv.givingUp.Unlock()
+	for i := range srv.parts {
+		for r := srv.parts[i].late.pop(); r != nil; r = srv.parts[i].late.pop() {
+			r.socket.abandon()
+		}
+	}
+}
+
+// callLate calls a handler that starts after the socket's client has left.
+func (h *handler) callLate(e *Event) error {
+	s, srv := e.socket, e.socket.ns.srv
+	s.mu.Lock()
+	waited := s.rareLocked().waited
+	s.mu.Unlock()
+	if waited {
+		return h.call(srv.over, e)
+	}
+	ctx, cancel := context.WithTimeoutCause(srv.late, srv.cfg.LeaveTimeout, ErrDisconnected)
+	defer func() {
+		if ctx.Err() != nil {
+			s.mu.Lock()
+			s.cold.waited = true
+			s.mu.Unlock()
+		}
+		cancel()
+	}()
+	return h.call(ctx, e)
+}

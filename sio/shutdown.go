@@ -1,0 +1,188 @@
+package sio
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// ShutdownError is what [Server.Shutdown] returns when it could not finish.
+type ShutdownError struct {
+	// Unhandled is how many events were dropped that clients had sent; they are in
+	// [Stats] too.
+	Unhandled int
+	// HandlersRunning is for how many sockets a handler had not returned, and
+	// HandlersWaiting how many had not got one of Config.MaxHandlers yet.
+	HandlersRunning, HandlersWaiting int
+	// Err is the error of the context, or of what else has failed.
+	Err error
+}
+
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("sio: the shutdown is incomplete: %d events were not handled, handlers of %d sockets run and of %d wait: %v",
+		e.Unhandled, e.HandlersRunning, e.HandlersWaiting, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *ShutdownError) Unwrap() error { return e.Err }
+
+// Shutdown ends the server: it accepts no more connections, disconnects every
+// socket with [ServerShuttingDown] (clients see their connection close, and
+// will reconnect if they can), waits until what they have sent is handled and all
+// handlers have returned, and stops the loops. Packets that a polling client has not
+// fetched are lost.
+//
+// When ctx ends first, the result is a [*ShutdownError], which wraps the error of ctx
+// and counts what is left. Events that wait are dropped then, and the contexts of
+// handlers that have started after their sockets' ends are done. Handlers that run
+// are no longer waited for, adapters to other servers for three seconds more;
+// everything else has still been done.
+//
+// Further calls wait for the first. It must not be called by a handler that
+// the server would wait for.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	if !srv.beginEnd() {
+		return srv.waitEnd(ctx)
+	}
+	srv.mu.Lock()
+	engine, host, attached := srv.engine, srv.host, srv.attached
+	srv.mu.Unlock()
+	if engine != nil && host == nil {
+		engine.StopAccepting()
+	}
+	ending, before := []*Server{srv}, []*Server(nil)
+	for _, other := range attached {
+		if other.beginEnd() {
+			ending = append(ending, other)
+		} else {
+			before = append(before, other)
+		}
+	}
+	for _, each := range ending {
+		defer close(each.done)
+		defer each.giveUpAfter(ctx)()
+		each.sendHeld()
+		each.eio.Close()
+	}
+	var err error
+	for _, other := range before {
+		err = cmp.Or(err, other.waitEnd(ctx))
+	}
+	switch {
+	case engine == nil:
+	case host != nil:
+		err = cmp.Or(err, passed(ctx, engine))
+	default:
+		err = cmp.Or(err, engine.Shutdown(ctx))
+	}
+	errs := make([]error, len(ending))
+	var wg sync.WaitGroup
+	for i, each := range ending {
+		wg.Go(func() { errs[i] = each.settle(ctx) })
+	}
+	wg.Wait()
+	return incomplete(ending, cmp.Or(err, cmp.Or(errs...)))
+}
+
+// incomplete is the error of a Shutdown of the servers; nil for nil.
+func incomplete(servers []*Server, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &ShutdownError{Err: err}
+	for _, srv := range servers {
+		running, waiting := srv.workers.running()
+		e.Unhandled += int(srv.unfinished.Load())
+		e.HandlersRunning += running
+		e.HandlersWaiting += waiting
+	}
+	return e
+}
+
+// beginEnd reports whether the caller is to end the server, as the first one.
+func (srv *Server) beginEnd() bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return !srv.closing.Swap(true)
+}
+
+// waitEnd waits for the end that another goroutine brings about.
+func (srv *Server) waitEnd(ctx context.Context) error {
+	select {
+	case <-srv.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// giveUpAfter has the server give up when ctx ends, unless stop was called.
+func (srv *Server) giveUpAfter(ctx context.Context) (stop func() bool) {
+	if ctx.Err() != nil {
+		srv.giveUp() // before the clients are disconnected
+	}
+	return context.AfterFunc(ctx, srv.giveUp)
+}
+
+// settle waits for handlers, and ends what a server has beside its clients, which
+// are disconnected.
+func (srv *Server) settle(ctx context.Context) error {
+	for ns := range srv.namespaces.all() {
+		if ns.log != nil {
+			ns.log.stop()
+		}
+	}
+	err := srv.workers.stop(ctx)
+	if err != nil {
+		srv.giveUp()
+	}
+	err = cmp.Or(err, srv.roomHooks.wait(ctx))
+	srv.mu.Lock()
+	host := srv.host
+	srv.mu.Unlock()
+	if host != nil {
+		host.detach(srv)
+	}
+	srv.persisting.Wait() // no longer than some dataPatience
+	srv.ended.Store(true)
+	for ns := range srv.namespaces.all() {
+		srv.closer.close(ns)
+	}
+	return cmp.Or(err, srv.closer.wait(ctx))
+}
+
+// passed waits until each loop has run what was posted to it before.
+func passed(ctx context.Context, engine *loop.Engine) error {
+	loops := engine.Loops()
+	done := make(chan struct{}, len(loops))
+	for _, l := range loops {
+		if !l.PostFunc(func() { done <- struct{}{} }) {
+			done <- struct{}{}
+		}
+	}
+	for range loops {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Close is Shutdown without waiting for handlers: events that wait are dropped, and
+// counted in [Stats].
+func (srv *Server) Close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := srv.Shutdown(ctx)
+	var incomplete *ShutdownError
+	if errors.As(err, &incomplete) && incomplete.Err == context.Canceled || err == context.Canceled {
+		return nil
+	}
+	return err
+}
