@@ -13,15 +13,20 @@ import (
 // the log: it begins at the oldest of their offsets, and each page of history is given to
 // all that miss something of it. A packet is encoded once, and kept once, for all.
 //
-// A client that arrives meanwhile joins if its offset is not passed yet; others wait for
-// the next round. So each client waits for two rounds at most, and a round is as long as
-// what is kept. What is held for clients until they are sent it is bounded: when it is too
+// A client that arrives meanwhile joins if its offset is not passed yet, also by the page
+// that is read then; others wait for the next round. So each client waits for two rounds at
+// most, and a round is as long as what is kept. From a client's arrival until it is welcome
+// the log forgets nothing, up to a limit: with what is older than the log has been then a
+// client has all, and need not follow a log that moves on as fast as it is read.
+//
+// What is held for clients until they are sent it is bounded: when it is too
 // much, the client with the most of it waits for the next round, too, and the last one
 // until others have got theirs.
 
 const (
 	restoreMost = 15 // times RestoreTimeout, which begins again with each page
 	heldRounds  = 4  // times MaxBytes may be held for all clients
+	returnBytes = 1  // times MaxBytes the log may have more while clients come back
 )
 
 // catching is a client for which a history is read. Guarded by the log's lock, but for
@@ -94,8 +99,8 @@ func (lg *recoveryLog) catch(ses *session, h *history) *catching {
 	h.who = &session{id: ses.id, stays: slices.Clone(ses.stays)}
 	h.in = h.who.membership()
 	h.leave()
+	h.arrive()
 	if lg.caughtUp(h) {
-		h.follow()
 		return nil
 	}
 	c := &catching{history: h, from: h.upTo, text: h.text, had: len(h.list), done: make(chan bool, 1)}
@@ -115,7 +120,7 @@ func (lg *recoveryLog) reread() {
 
 // turnPage reads one page. It returns false when no client waits any more.
 func (lg *recoveryLog) turnPage() bool {
-	round, room := lg.round()
+	oldest, room := lg.round()
 	if room != nil {
 		select {
 		case <-room:
@@ -123,15 +128,15 @@ func (lg *recoveryLog) turnPage() bool {
 		}
 		return true
 	}
-	if len(round) == 0 {
+	if oldest == nil {
 		return false
 	}
-	list, text, err := lg.page(round[0])
+	list, text, err := lg.page(oldest)
 	if err != nil {
-		lg.miss(round, text, errors.Is(err, adapter.ErrGap))
+		lg.miss(oldest.upTo, text, errors.Is(err, adapter.ErrGap))
 		return true
 	}
-	lg.deal(round, list, text)
+	lg.deal(oldest, list, text)
 	return true
 }
 
@@ -146,14 +151,15 @@ type member struct {
 	error error
 }
 
-// round is the clients that a page is to be read for, those first that are at the oldest
-// offset. When too much is held for others, the channel is closed once that is less.
-func (lg *recoveryLog) round() (round []*member, room <-chan struct{}) {
+// round returns the client at the oldest offset of those that a page is to be read for.
+// When too much is held for others, the channel is closed once that is less.
+func (lg *recoveryLog) round() (oldest *member, room <-chan struct{}) {
 	lg.lookApart()
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	for _, c := range slices.Clone(lg.catching) {
 		if caughtUp := !c.history.dropped && lg.caughtUp(c.history); caughtUp || c.history.dropped {
+			lg.pages++ // others get on, too
 			lg.finish(c, caughtUp)
 		}
 	}
@@ -177,16 +183,26 @@ func (lg *recoveryLog) round() (round []*member, room <-chan struct{}) {
 		}
 		return nil, lg.room
 	}
-	at := slices.MinFunc(joined, func(a, b *catching) int { return a.history.upTo.compare(b.history.upTo) }).history.upTo
+	return lg.member(slices.MinFunc(joined, func(a, b *catching) int { return a.history.upTo.compare(b.history.upTo) })), nil
+}
+
+func (lg *recoveryLog) member(c *catching) *member {
+	h := c.history
 	goal, _ := lg.start()
+	return &member{catching: c, upTo: h.upTo, text: h.text, goal: goal, most: lg.cfg.MaxBytes - h.bytes}
+}
+
+// members is the clients that miss something of a page after an offset, also those that
+// have arrived while it was read.
+func (lg *recoveryLog) members(at offset) (round []*member) {
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
 	for _, c := range lg.catching {
 		if c.joined = c.joined || c.history.upTo.compare(at) >= 0; c.joined {
-			h := c.history
-			round = append(round, &member{catching: c, upTo: h.upTo, text: h.text, goal: goal, most: lg.cfg.MaxBytes - h.bytes})
+			round = append(round, lg.member(c))
 		}
 	}
-	slices.SortStableFunc(round, func(a, b *member) int { return a.upTo.compare(b.upTo) })
-	return round, nil
+	return round
 }
 
 // joined is the clients of this round.
@@ -212,9 +228,7 @@ func (lg *recoveryLog) finish(c *catching, caughtUp bool) {
 		return
 	}
 	lg.catching = slices.Delete(lg.catching, i, i+1)
-	if caughtUp {
-		c.history.follow()
-	} else {
+	if !caughtUp {
 		c.history.drop()
 	}
 	c.done <- caughtUp
@@ -258,12 +272,13 @@ func (lg *recoveryLog) page(m *member) (list []adapter.Kept, text string, err er
 
 // miss ends the waiting of those whose histories are not to be had: the oldest, and in
 // case of a gap all before its end.
-func (lg *recoveryLog) miss(round []*member, end string, gap bool) {
+func (lg *recoveryLog) miss(at offset, end string, gap bool) {
+	round := lg.members(at)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	limit, _ := parseEntryID(end)
 	for _, m := range round {
-		if m.upTo == round[0].upTo || gap && m.upTo.compare(limit) < 0 {
+		if m.upTo == at || gap && m.upTo.compare(limit) < 0 {
 			if gap && !m.history.dropped {
 				lg.stats.Gaps++
 			}
@@ -272,18 +287,20 @@ func (lg *recoveryLog) miss(round []*member, end string, gap bool) {
 	}
 }
 
-// deal gives each client of a round what it misses of a page that reaches up to the
-// offset in text. One that would get too much, or gets no further, has waited in vain.
-func (lg *recoveryLog) deal(round []*member, list []adapter.Kept, text string) {
+// deal gives each client of a round what it misses of a page after the oldest, which
+// reaches up to the offset in text. One that would get too much, or gets no further, has
+// waited in vain.
+func (lg *recoveryLog) deal(oldest *member, list []adapter.Kept, text string) {
+	round := lg.members(oldest.upTo)
 	upTo, ok := parseEntryID(text)
-	ok = ok && upTo.compare(round[0].upTo) > 0
+	ok = ok && upTo.compare(oldest.upTo) > 0
 	var packets []*past
 	if ok {
 		packets = lg.past(round, list)
 	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if upTo.compare(round[0].goal) < 0 {
+	if upTo.compare(oldest.goal) < 0 {
 		lg.pages++ // else it is the log that moves on, faster than it is read
 	}
 	for _, p := range packets {
@@ -294,7 +311,7 @@ func (lg *recoveryLog) deal(round []*member, list []adapter.Kept, text string) {
 		h := m.history
 		switch {
 		case h.dropped:
-		case !ok && m.upTo == round[0].upTo, m.error != nil:
+		case !ok && m.upTo == oldest.upTo, m.error != nil:
 			lg.finish(m.catching, false)
 		case ok && h.upTo.compare(upTo) < 0:
 			for _, p := range m.got {

@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"fmt"
 	"slices"
 	"sort"
 
@@ -20,39 +19,31 @@ type history struct {
 	bytes   int      // of list
 	dropped bool     // nobody is to be sent the list, nor what is yet to be fetched
 	failed  bool     // it is not to be had
+	needs   offset   // after which the log is needed
 	who     *session // as it was when it began: the socket may join and leave rooms meanwhile
 	in      membership
 }
 
-// follow has what the log forgets kept for a history that has caught up, until its
-// client is welcome.
-func (h *history) follow() { h.log.following = append(h.log.following, h) }
-
-// keep takes the oldest packet of the log, which forgets it. It reports false when the
-// history does not continue the log, or gets too much.
-func (h *history) keep(k *keptPacket) bool {
-	switch {
-	case h.upTo.compare(h.log.dropped) < 0:
-		return false
-	case h.upTo.compare(k.offset) >= 0:
-		return true
-	}
-	if h.who.wants(k, 0, h.in) {
-		p := &past{k.offset, k.message, k.size - packetCost, 1}
-		if h.bytes += p.size; h.bytes > h.log.cfg.MaxBytes {
-			return false
-		}
-		p.message.retain()
-		h.log.held += k.size
-		h.list = append(h.list, p)
-	}
-	h.upTo, h.text = k.offset, fmt.Sprintf("%d-%d", k.offset.ms, k.offset.count)
-	return true
+// arrive has the log keep what it has now, and what comes, until the client is welcome:
+// so a history is complete once it reaches the offset at which the log has begun then.
+func (h *history) arrive() {
+	lg := h.log
+	h.needs, _ = lg.start()
+	lg.returning = append(lg.returning, h)
 }
 
-// leave is the end of follow.
+// leave is the end of arrive. The log is yet to be told to evict what nobody needs.
 func (h *history) leave() {
-	h.log.following = slices.DeleteFunc(h.log.following, func(other *history) bool { return other == h })
+	lg := h.log
+	if i := slices.Index(lg.returning, h); i >= 0 {
+		lg.returning = slices.Delete(lg.returning, i, i+1)
+	}
+}
+
+// needed reports whether a client that comes back needs the log's oldest packet: the one
+// that has come first needs most.
+func (lg *recoveryLog) needed() bool {
+	return len(lg.returning) > 0 && lg.returning[0].needs.compare(lg.kept()[0].offset) < 0
 }
 
 // past is a missed packet that was fetched, for all the histories that have it.
@@ -112,5 +103,6 @@ func (h *history) clear() {
 func (h *history) drop() {
 	h.clear()
 	h.leave()
+	h.log.evict()
 	h.dropped = true
 }

@@ -65,7 +65,7 @@ type recoveryLog struct {
 	rereading  bool
 	stopPage   context.CancelFunc // of the page that is read now
 	pages      uint64             // of histories, but for last ones
-	following  []*history         // of clients that have caught up
+	returning  []*history         // of clients that come back, in the order of what they need
 	held       int                // bytes of histories
 	room       chan struct{}      // closed when that becomes less; nil when nothing waits for it
 
@@ -173,19 +173,25 @@ func (lg *recoveryLog) keepAt(now time.Time, o offset, m message, rooms, except 
 	}
 	lg.packets = append(lg.packets, k)
 	lg.bytes += k.size
-	for len(lg.packets)-lg.head > lg.cfg.MaxPackets || lg.bytes > lg.cfg.MaxBytes {
-		lg.dropOldest()
-		lg.stats.Evicted++
-	}
+	lg.evict()
 	lg.wake(now)
 	return m
 }
 
+// evict drops what is more than the limits allow, but nothing that clients that come back
+// need, unless that is as much again.
+func (lg *recoveryLog) evict() {
+	for len(lg.kept()) > lg.cfg.MaxPackets || lg.bytes > lg.cfg.MaxBytes {
+		if lg.needed() && lg.bytes <= (1+returnBytes)*lg.cfg.MaxBytes {
+			return
+		}
+		lg.dropOldest()
+		lg.stats.Evicted++
+	}
+}
+
 func (lg *recoveryLog) dropOldest() {
 	k := &lg.packets[lg.head]
-	if len(lg.following) > 0 {
-		lg.following = slices.DeleteFunc(lg.following, func(h *history) bool { return !h.keep(k) })
-	}
 	k.message.release()
 	lg.bytes -= k.size
 	lg.dropped = k.offset
@@ -242,22 +248,27 @@ func (lg *recoveryLog) wait(now time.Time) time.Duration {
 
 // sweep drops what is too old and tells of expired sessions.
 func (lg *recoveryLog) sweep() {
-	life := lg.cfg.MaxDisconnectionDuration
+	life, ended := lg.cfg.MaxDisconnectionDuration, 0
 	lg.mu.Lock()
-	defer lg.mu.Unlock()
+	defer func() {
+		lg.mu.Unlock() // which the namespace's end takes
+		for range ended {
+			lg.ns.depart()
+		}
+	}()
 	if lg.sweeping {
 		return // it went off before it was set to do so at once
 	}
 	lg.sweeping = true
 	now := time.Now()
-	for len(lg.kept()) > 0 && now.Sub(lg.begun)-lg.kept()[0].at > life {
+	for len(lg.kept()) > 0 && now.Sub(lg.begun)-lg.kept()[0].at > life && !lg.needed() {
 		lg.dropOldest()
 	}
 	for ses := lg.lost.oldest(); ses != nil && now.Sub(ses.lostAt) > life; ses = lg.lost.oldest() {
 		lg.lost.remove(ses)
 		ses.letGo(lg)
 		lg.end(ses)
-		defer lg.ns.depart() // behind OnExpire, without lg.mu
+		ended++ // it departs behind OnExpire
 	}
 	expired := lg.expired
 	lg.expired = nil

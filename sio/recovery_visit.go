@@ -103,6 +103,7 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 		}
 		missed = append(missed, lg.missed(ses, v.from)...)
 		missed = append(missed, lg.anticipated(ses)...)
+		lg.evict()
 		v.behind = false
 		lg.stats.Recovered++
 		lg.stats.Replayed += uint64(len(missed))
