@@ -46,6 +46,9 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visi
 	ses := lg.sessions[asks.PID]
 	if !valid || !known || ses == nil ||
 		ses.socket == nil && time.Since(ses.lostAt) > lg.cfg.MaxDisconnectionDuration {
+		if valid && !known && ses != nil {
+			lg.stats.Gaps++
+		}
 		lg.stats.Failed++
 		return nil, nil
 	}
