@@ -39,7 +39,8 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// LeaveTimeout is how long a handler of an event that starts after the client has
-	// left may take until its context is done: see [HandlerFunc]; 5 s when 0.
+	// left may take until its context is done: see [HandlerFunc]; 5 s when 0. While
+	// sockets wait for one of MaxHandlers it is an eighth of that at least.
 	LeaveTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
