@@ -39,7 +39,8 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// LeaveTimeout is how long a handler of an event that starts after the client has
-	// left may take until its context is done: see [HandlerFunc]; 5 s when 0.
+	// left may take until its context is done: see [HandlerFunc]; 5 s when 0. While
+	// sockets wait for one of MaxHandlers it is an eighth of that at least.
 	LeaveTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
@@ -57,9 +58,9 @@ type Config struct {
 	// MaxHandshakeBytes is how many bytes all connections together may keep of what
 	// clients have said: first requests (see DiscardRequest), [Handshake].Auth and data
 	// ([Socket.SetData]); an eighth of GOMEMLIMIT when 0, or 256 MiB if that is not set.
-	// Connections that keep no more than 4 KiB are left out; each of the others may keep
-	// as much as is left, so those that bring little are let in where those that bring
-	// much are not. A connection or a namespace for which there is no room is refused,
+	// Connections that keep no more than 4 KiB are left out. Each of the others may keep
+	// as much as is then left of the limit, so one alone half of it; those that bring
+	// little are let in where those that bring much are not. A connection or a namespace for which there is no room is refused,
 	// and SetData returns [ErrDataSize].
 	MaxHandshakeBytes int64
 	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each packet

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // What a client has sent before it left is handled. A socket ends in one of two
@@ -25,8 +26,9 @@ import (
 //
 // A handler that starts late gets a context that is not done yet: what was sent
 // can be stored. A handler that waits for the client sees it end after
-// Config.LeaveTimeout, and the later ones of its socket get one that has ended: a
-// socket costs one time-out, however many events wait.
+// Config.LeaveTimeout, or sooner when sockets stand in line for a worker, and the
+// later ones of its socket get one that has ended: a socket costs one time-out,
+// however many events wait.
 
 // late is a socket with late events.
 type late struct {
@@ -219,14 +221,50 @@ func (h *handler) callLate(e *Event) error {
 	if waited {
 		return h.call(srv.over, e)
 	}
-	ctx, cancel := context.WithTimeoutCause(srv.late, srv.cfg.LeaveTimeout, ErrDisconnected)
+	early, end := context.WithCancelCause(srv.late)
+	ctx, cancel := context.WithTimeoutCause(early, srv.cfg.LeaveTimeout, ErrDisconnected)
+	stop := srv.cutShort(end)
 	defer func() {
 		if ctx.Err() != nil {
 			s.mu.Lock()
 			s.cold.waited = true
 			s.mu.Unlock()
 		}
+		stop()
 		cancel()
+		end(nil)
 	}()
 	return h.call(ctx, e)
+}
+
+// leastPart is which part of Config.LeaveTimeout a handler that starts late has at
+// least.
+const leastPart = 8
+
+// cutShort ends the context of a handler that has started late before its time, when
+// sockets stand in line for its place. So clients that leave events behind for
+// handlers that wait for them cannot keep all of Config.MaxHandlers from the others.
+func (srv *Server) cutShort(end context.CancelCauseFunc) (stop func()) {
+	var mu sync.Mutex // orders stop behind a call that runs
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	least, stopped := max(srv.cfg.LeaveTimeout/leastPart, 1), false
+	timer = time.AfterFunc(least, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case stopped:
+		case srv.workers.crowded():
+			end(ErrDisconnected)
+		default:
+			timer.Reset(least)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
 }

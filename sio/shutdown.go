@@ -42,8 +42,9 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 // are no longer waited for, adapters to other servers for three seconds more;
 // everything else has still been done.
 //
-// Further calls wait for the first. It must not be called by a handler that
-// the server would wait for.
+// Further calls wait for the first to return, whatever that returns, and return nil, or
+// the error of their own context when that ends first. It must not be called by a
+// handler that the server would wait for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	if !srv.beginEnd() {
 		return incomplete([]*Server{srv}, srv.waitEnd(ctx))

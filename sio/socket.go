@@ -186,7 +186,8 @@ func (s *Socket) Leave(room string) error {
 
 // Rooms returns the rooms that the socket is in, its own id first, then in no
 // order. After the disconnection there are none, except that disconnecting
-// handlers still get those that it was in.
+// handlers, and the handlers of events that run before them, still get those that it
+// was in.
 func (s *Socket) Rooms() []string {
 	if s.Connected() {
 		return append([]string{s.ID()}, s.ns.rooms.RoomsOf(&s.member)...)
