@@ -34,6 +34,8 @@ type Recovery struct {
 	RunMiddlewares bool
 
 	// MaxPackets is how many events a namespace keeps; 65,536 when 0. The oldest go first.
+	// With an adapter that keeps the sessions more are kept while clients that need them
+	// come back: as many as MaxBytes more allows.
 	MaxPackets int
 	// MaxBytes is how many bytes the kept events of a namespace may have, some
 	// hundred for each event's own needs included; 8 MiB when 0. A client is sent
