@@ -95,7 +95,10 @@ type Config struct {
 	MaxDynamicNamespaces int
 	// MaxPending is how many events of one connection may wait for handlers, with its
 	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
-	// MaxPendingBytes is the same for the size of the events' arguments; 4 MiB when 0.
+	// MaxPendingBytes is the same for the size of the events' arguments, of the
+	// authentication data of sockets in middlewares, and of what sockets that have ended
+	// keep of it and of data ([Config.MaxHandshakeBytes]) until their disconnect handlers
+	// return; 4 MiB when 0.
 	// When either is reached, which one event may pass, the connection is not read until
 	// half of it is gone: TCP slows the client down, over polling the answer to its POST
 	// waits, and nothing is lost. Heartbeats to it go on, and its silence is not held
@@ -111,8 +114,9 @@ type Config struct {
 	//
 	// What waits for clients whose connections are over does not count. Their events may
 	// be as many and as large once more; beyond that, the events of the sockets that left
-	// first are dropped and counted in [Stats].Unhandled. When their connection and
-	// disconnect handlers are as many, new clients are refused.
+	// first are dropped and counted in [Stats].Unhandled. When their middlewares, their
+	// connection and disconnect handlers and the events that run are as many or as large,
+	// new clients are refused.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
 	// MaxHandlers is for how many sockets handlers may run at the same time, on a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,8 +32,8 @@ import (
 
 // late is a socket with late events.
 type late struct {
-	socket   *Socket
-	stranded bool // the client's connection is over; guarded by Socket.mu
+	socket   atomic.Pointer[Socket] // nil once they have been taken: the client may know r for longer
+	stranded bool                   // the client's connection is over; guarded by Socket.mu
 
 	prev, next *late // in a lateList
 }
@@ -91,7 +92,8 @@ func (s *Socket) eventsLocked() (l load) {
 // remember notes a socket that has just left with events that wait: see leave. It is
 // called on the loop.
 func (c *client) remember(s *Socket) {
-	r := &late{socket: s}
+	r := new(late)
+	r.socket.Store(s)
 	s.mu.Lock()
 	waits := s.eventsLocked() != 0
 	if waits {
@@ -107,15 +109,8 @@ func (c *client) remember(s *Socket) {
 	}
 	more.late[r] = struct{}{}
 	if n := len(more.late); n >= 16 && n&(n-1) == 0 {
-		maps.DeleteFunc(more.late, func(r *late, _ struct{}) bool { return !r.waits() })
+		maps.DeleteFunc(more.late, func(r *late, _ struct{}) bool { return r.socket.Load() == nil })
 	}
-}
-
-// waits reports whether events still wait.
-func (r *late) waits() bool {
-	r.socket.mu.Lock()
-	defer r.socket.mu.Unlock()
-	return r.socket.cold.late == r
 }
 
 // strand counts the late events of the client's sockets as the loop's. The
@@ -126,7 +121,10 @@ func (c *client) strand() {
 	}
 	p := c.part()
 	for r := range c.more.late {
-		s := r.socket
+		s := r.socket.Load()
+		if s == nil {
+			continue
+		}
 		s.mu.Lock()
 		if s.cold.late == r { // else all have run
 			l := s.eventsLocked()
@@ -145,7 +143,7 @@ func (c *client) strand() {
 		if r == nil {
 			break
 		}
-		r.socket.abandon()
+		r.abandon()
 	}
 	if c.srv.gaveUp.Load() {
 		c.srv.giveUp()
@@ -175,17 +173,22 @@ func (s *Socket) nothingLateLocked() {
 		return
 	}
 	s.client.part().late.remove(s.cold.late)
+	s.cold.late.socket.Store(nil)
 	s.cold.late = nil
 }
 
 // abandon drops the late events of the socket.
-func (s *Socket) abandon() {
+func (r *late) abandon() {
+	s := r.socket.Load()
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	if !s.state.CompareAndSwap(stateLeft, stateDisconnected) {
 		s.mu.Unlock()
 		return
 	}
-	if r := s.cold.late; r != nil && r.stranded {
+	if s.cold.late == r && r.stranded {
 		s.unlate(s.eventsLocked())
 	}
 	lapsed := s.lapseLocked(stateDisconnected)
@@ -204,7 +207,7 @@ func (srv *Server) giveUp() {
 	defer srv.givingUp.Unlock()
 	for i := range srv.parts {
 		for r := srv.parts[i].late.pop(); r != nil; r = srv.parts[i].late.pop() {
-			r.socket.abandon()
+			r.abandon()
 		}
 	}
 }

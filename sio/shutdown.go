@@ -47,7 +47,7 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 // handler that the server would wait for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	if !srv.beginEnd() {
-		return srv.waitEnd(ctx)
+		return incomplete([]*Server{srv}, srv.waitEnd(ctx))
 	}
 	srv.mu.Lock()
 	engine, host, attached := srv.engine, srv.host, srv.attached
@@ -86,7 +86,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		wg.Go(func() { errs[i] = each.settle(ctx) })
 	}
 	wg.Wait()
-	return incomplete(ending, cmp.Or(err, cmp.Or(errs...)))
+	return incomplete(append(ending, before...), cmp.Or(err, cmp.Or(errs...)))
 }
 
 // incomplete is the error of a Shutdown of the servers; nil for nil.
@@ -182,7 +182,7 @@ func (srv *Server) Close() error {
 	cancel()
 	err := srv.Shutdown(ctx)
 	var incomplete *ShutdownError
-	if errors.As(err, &incomplete) && incomplete.Err == context.Canceled || err == context.Canceled {
+	if errors.As(err, &incomplete) && incomplete.Err == context.Canceled {
 		return nil
 	}
 	return err
