@@ -129,8 +129,7 @@ func (n *Node) Close() error {
 	n.gate.shut(n.cfg.RequestTimeout)
 	n.cancel()
 	n.requests.close()
-	n.outflows.close()
-	n.counts.dropped.Add(uint64(n.handlers.close() + n.describers.close()))
+	n.counts.dropped.Add(uint64(n.outflows.close() + n.handlers.close() + n.describers.close()))
 	if n.counter == nil {
 		n.hand(&Message{Type: AdapterClose})
 	}

@@ -57,7 +57,7 @@ type outflows struct {
 // outflow begins an answer to the node that has sent m; nil when there are too many, or
 // at the end. Nothing is sent before the first put or run.
 func (n *Node) outflow(m *Message) *outflow {
-	f := &outflow{node: n, to: m.UID, request: m.RequestID, limit: min(max(m.Parts, minFirst), maxPart), heard: time.Now(), again: resendTime}
+	f := &outflow{node: n, to: m.UID, request: m.RequestID, limit: n.fits(max(m.Parts, minFirst)), heard: time.Now(), again: resendTime}
 	o := &n.outflows
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -117,7 +117,14 @@ func (n *Node) page(m *Message, records []byte, pages func() (records []byte, mo
 		n.paged()
 		return
 	}
+	f.mu.Lock()
 	f.buf, f.isPaged, f.pages, f.paging = records, true, pages, true
+	ended := f.over // by close: it was no description then
+	f.mu.Unlock()
+	if ended {
+		n.paged()
+		return
+	}
 	f.run()
 }
 
@@ -127,10 +134,25 @@ func (n *Node) paged() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.paged--
-	if len(o.waiting) > 0 && !o.closed {
-		m := o.waiting[0]
-		o.waiting = o.waiting[1:]
-		n.start(&n.describers, func() { n.describeSockets(m) })
+	n.beginWaitingLocked()
+}
+
+// beginWaiting begins the first description that waits for its turn, if that has come.
+// Each description calls it at its end, because it may have taken no turn.
+func (n *Node) beginWaiting() {
+	n.outflows.mu.Lock()
+	defer n.outflows.mu.Unlock()
+	n.beginWaitingLocked()
+}
+
+func (n *Node) beginWaitingLocked() {
+	o := &n.outflows
+	if len(o.waiting) == 0 || o.paged >= maxPaged || o.closed || !n.describers.do(n.describing(o.waiting[0])) {
+		return
+	}
+	o.waiting[0] = nil
+	if o.waiting = o.waiting[1:]; len(o.waiting) == 0 {
+		o.waiting = nil // lets go of the array
 	}
 }
 
@@ -289,7 +311,7 @@ func (f *outflow) confirmed(p *Part) bool {
 	f.heard = time.Now()
 	f.releaseLocked(len(f.sent.Bytes))
 	last := f.sent.Last
-	f.sent, f.number, f.limit = nil, f.number+1, min(max(p.Limit, minFirst), maxPart)
+	f.sent, f.number, f.limit = nil, f.number+1, f.node.fits(max(p.Limit, minFirst))
 	if last {
 		f.finishLocked()
 	}
@@ -344,10 +366,18 @@ func (o *outflows) len() int {
 	return len(o.flows)
 }
 
-// close ends all.
-func (o *outflows) close() {
+// queued is how many requests wait for their turn.
+func (o *outflows) queued() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.waiting)
+}
+
+// close ends all, and drops what waits; it returns how much that is.
+func (o *outflows) close() (dropped int) {
 	o.mu.Lock()
 	o.closed = true
+	dropped, o.waiting = len(o.waiting), nil
 	list := make([]*outflow, 0, len(o.flows))
 	for _, f := range o.flows {
 		list = append(list, f)
@@ -356,4 +386,5 @@ func (o *outflows) close() {
 	for _, f := range list {
 		f.finish()
 	}
+	return dropped
 }
