@@ -97,7 +97,7 @@ func (ms *members) close() (err error) {
 	return err
 }
 
-// validate checks what PubSub and Sharded have in common.
+// validate checks what PubSub, Sharded and Streams have in common.
 func validate(name string, node cluster.Config, maxQueued, maxQueuedBytes, maxMessage int) error {
 	switch {
 	case maxMessage < 0, maxMessage > largestMessage:

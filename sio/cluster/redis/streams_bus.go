@@ -81,6 +81,10 @@ func (b *streamBus) add(m *cluster.Message, kept *keptEntry) error {
 	if err != nil {
 		return err
 	}
+	if most := b.stream.cfg.MaxMessageBytes; len(text) > most {
+		b.stream.refuseLarge()
+		return tooLarge(len(text), most)
+	}
 	return b.stream.enqueue(b, entry{uid: b.uid, namespace: b.namespace, kind: m.Type, data: text}, kept)
 }
 

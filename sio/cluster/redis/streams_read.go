@@ -101,6 +101,7 @@ func (st *stream) addTo(all *StreamsStats) {
 	all.Dropped += st.stats.Dropped
 	all.Waited += st.stats.Waited
 	all.Refused += st.stats.Refused
+	all.TooLarge += st.stats.TooLarge
 	all.Gaps += st.stats.Gaps
 	all.Invalid += st.stats.Invalid
 	all.Duplicates += st.stats.Duplicates
