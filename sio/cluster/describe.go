@@ -15,18 +15,22 @@ func (n *Node) describe(m *Message) {
 		n.counts.invalid.Add(1)
 		return
 	}
-	n.start(&n.describers, n.describing(m))
+	n.start(&n.describers, func() { n.describeOne(m, false) })
 }
 
-// describing returns the task that describe starts.
-func (n *Node) describing(m *Message) func() {
-	return func() {
-		defer n.beginWaiting()
-		if m.CountOnly {
-			n.respond(m, Message{Type: FetchSocketsResponse, CountOnly: true, ClientCount: n.local.CountSockets(m.Options)})
+// describeOne is what a describer does. turn is that of page.
+func (n *Node) describeOne(m *Message, turn bool) {
+	defer func() {
+		if turn { // it was not needed
+			n.paged(m.UID)
 		} else {
-			n.describeSockets(m)
+			n.beginWaiting()
 		}
+	}()
+	if m.CountOnly {
+		n.respond(m, Message{Type: FetchSocketsResponse, CountOnly: true, ClientCount: n.local.CountSockets(m.Options)})
+	} else {
+		n.describeSockets(m, &turn)
 	}
 }
 
@@ -44,7 +48,7 @@ func (n *Node) wholeLimit(m *Message) int {
 
 // describeSockets describes sockets page by page, so that not all are in memory at once
 // if they come in parts.
-func (n *Node) describeSockets(m *Message) {
+func (n *Node) describeSockets(m *Message, turn *bool) {
 	limit := n.wholeLimit(m)
 	pages := n.local.Describe(m.Options)
 	var list []adapter.Details
@@ -70,7 +74,7 @@ func (n *Node) describeSockets(m *Message) {
 	n.page(m, appendSockets(nil, list), func() (records []byte, more bool) {
 		page := pages()
 		return appendSockets(nil, page), len(page) > 0
-	})
+	}, turn)
 }
 
 func appendSockets(b []byte, list []adapter.Details) []byte {

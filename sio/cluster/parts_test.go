@@ -423,3 +423,26 @@ func TestCloseWhileWaiting(t *testing.T) {
 		}
 	})
 }
+
+// TestSilentRequesters has a node ask for many sockets as often as answers go out at
+// once, and die: another one gets its answer all the same.
+func TestSilentRequesters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &network{counting: true}
+		ms := w.join(t, 2, cluster.Config{})
+		ms.locals[1].crowd(50, 4500)
+		for range 100 {
+			w.inject("n1", cluster.Message{Type: cluster.FetchSockets, UID: "x", RequestID: "1", Parts: 1000})
+			synctest.Wait()
+		}
+		time.Sleep(11 * time.Second)
+		start := time.Now()
+		got := <-ms.fetch(t)
+		if got.err != nil || time.Since(start) > time.Second {
+			t.Fatalf("%d sockets after %v: %v; %+v", len(got.list), time.Since(start), got.err, ms.nodes[1].Stats())
+		}
+		ms.whole(t, got.list)
+		time.Sleep(time.Hour)
+		ms.close(t)
+	})
+}
