@@ -188,8 +188,8 @@ func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, er
 func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 	st := s.stream(streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace()))
 	n := &streamNode{stream: st, local: local}
-	n.Adapter = s.members.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message)) cluster.Bus {
-		n.bus = s.open(st, local, uid, receive)
+	n.Adapter = s.members.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message), ended <-chan struct{}) cluster.Bus {
+		n.bus = s.open(st, local, uid, receive, ended)
 		return n.bus
 	})
 	return n
