@@ -80,8 +80,8 @@ type Config struct {
 	// MaxHandshakeBytes is how many bytes all sessions together may keep of what their
 	// peers have said: the requests of handshakes until they are discarded, and what
 	// the upper layer counts ([Session.Keep]). Sessions that keep no more than 4 KiB are
-	// left out; the others may each keep as much as is left. An eighth of GOMEMLIMIT
-	// when 0, or 256 MiB if that is not set. A handshake for which there is no room is
+	// left out; the others may each keep as much as is then left, so one alone half of
+	// it. An eighth of GOMEMLIMIT when 0, or 256 MiB if that is not set. A handshake for which there is no room is
 	// refused as at MaxSessions.
 	MaxHandshakeBytes int64
 	// Loops is how many loops the server's connections are on; GOMAXPROCS when 0.

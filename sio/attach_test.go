@@ -3,6 +3,7 @@ package sio_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/sio"
@@ -294,6 +296,51 @@ func TestAttachAgain(t *testing.T) {
 		}
 	}
 	if err := p.servers[0].Attach(p.servers[1]); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAttachedShutdownCounts: what is left of an attached server counts although another
+// Shutdown is ending it.
+func TestAttachedShutdownCounts(t *testing.T) {
+	begun, release := make(chan bool, 1), make(chan bool)
+	host := serve(t, sio.Config{}, nil)
+	other, err := sio.New(sio.Config{Path: "/other/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sio.On(other, "x", func(context.Context, *sio.Socket, int) error {
+		begun <- true
+		<-release
+		return nil
+	})
+	if err := host.Attach(other); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.DialTimeout("tcp", host.addr, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := host.upgradeAt(t, conn, "/other/", "EIO=4")
+	w.recv()
+	w.connect("/")
+	w.send(`42["x",0]`)
+	take(t, "handler", begun)
+	ended := make(chan error, 1)
+	go func() { ended <- other.Shutdown(context.Background()) }()
+	eventually(t, "the other ends", func() bool { return other.Stats().Clients == 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err = host.Shutdown(ctx)
+	var e *sio.ShutdownError
+	if !errors.As(err, &e) || e.HandlersRunning != 1 {
+		t.Errorf("%v", err)
+	}
+	if err := other.Shutdown(ctx); !errors.As(err, &e) || e.HandlersRunning != 1 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("another call: %v", err)
+	}
+	close(release)
+	if err := take(t, "end", ended); err != nil {
 		t.Error(err)
 	}
 }

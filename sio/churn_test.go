@@ -367,15 +367,10 @@ func (c *churn) balance() {
 		return true
 	})
 	var in, dropped uint64
-	for i, server := range c.servers {
+	for _, server := range c.servers {
 		st := server.Stats()
 		in += st.EventsIn
 		dropped += st.Unhandled
-		if i == 1 {
-			// A client that waits on its loop until the loop of the socket that it comes
-			// back to has seen that one's end. The loops have ended before.
-			st.PendingStranded = 0
-		}
 		if st.Pending != 0 || st.PendingBytes != 0 || st.PendingLate != 0 || st.PendingLateBytes != 0 || st.PendingStranded != 0 || st.HandlerPanics != 0 {
 			c.t.Errorf("%+v", st)
 		}

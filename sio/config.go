@@ -39,7 +39,8 @@ type Config struct {
 	ConnectTimeout time.Duration
 
 	// LeaveTimeout is how long a handler of an event that starts after the client has
-	// left may take until its context is done: see [HandlerFunc]; 5 s when 0.
+	// left may take until its context is done: see [HandlerFunc]; 5 s when 0. While
+	// sockets wait for one of MaxHandlers it is an eighth of that at least.
 	LeaveTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
@@ -57,9 +58,9 @@ type Config struct {
 	// MaxHandshakeBytes is how many bytes all connections together may keep of what
 	// clients have said: first requests (see DiscardRequest), [Handshake].Auth and data
 	// ([Socket.SetData]); an eighth of GOMEMLIMIT when 0, or 256 MiB if that is not set.
-	// Connections that keep no more than 4 KiB are left out; each of the others may keep
-	// as much as is left, so those that bring little are let in where those that bring
-	// much are not. A connection or a namespace for which there is no room is refused,
+	// Connections that keep no more than 4 KiB are left out. Each of the others may keep
+	// as much as is then left of the limit, so one alone half of it; those that bring
+	// little are let in where those that bring much are not. A connection or a namespace for which there is no room is refused,
 	// and SetData returns [ErrDataSize].
 	MaxHandshakeBytes int64
 	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each packet
@@ -94,7 +95,10 @@ type Config struct {
 	MaxDynamicNamespaces int
 	// MaxPending is how many events of one connection may wait for handlers, with its
 	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
-	// MaxPendingBytes is the same for the size of the events' arguments; 4 MiB when 0.
+	// MaxPendingBytes is the same for the size of the events' arguments, of the
+	// authentication data of sockets in middlewares, and of what sockets that have ended
+	// keep of it and of data ([Config.MaxHandshakeBytes]) until their disconnect handlers
+	// return; 4 MiB when 0.
 	// When either is reached, which one event may pass, the connection is not read until
 	// half of it is gone: TCP slows the client down, over polling the answer to its POST
 	// waits, and nothing is lost. Heartbeats to it go on, and its silence is not held
@@ -110,8 +114,9 @@ type Config struct {
 	//
 	// What waits for clients whose connections are over does not count. Their events may
 	// be as many and as large once more; beyond that, the events of the sockets that left
-	// first are dropped and counted in [Stats].Unhandled. When their connection and
-	// disconnect handlers are as many, new clients are refused.
+	// first are dropped and counted in [Stats].Unhandled. When their middlewares, their
+	// connection and disconnect handlers and the events that run are as many or as large,
+	// new clients are refused.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
 	// MaxHandlers is for how many sockets handlers may run at the same time, on a

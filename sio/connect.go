@@ -18,7 +18,7 @@ func (c *client) join(h socketio.Header) {
 		c.refuse(string(h.Namespace), tooManyNamespaces, nil)
 		return
 	}
-	if c.part().backlog.stranded.load().jobs() >= c.srv.share.jobs {
+	if c.srv.share.reached(c.part().backlog.stranded.load()) {
 		c.part().counts.overflows.Add(1)
 		c.refuse(string(h.Namespace), overloaded, nil)
 		return
@@ -124,7 +124,11 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	}
 	skip := back != nil && !c.srv.cfg.ConnectionStateRecovery.RunMiddlewares
 	if k := ns.hooks.Load(); len(k.middlewares) > 0 && !skip {
-		s.enqueue((*middlewareJob)(k), true)
+		var j job = (*middlewareJob)(k)
+		if keeps > 0 {
+			j = keepingJob{(*middlewareJob)(k), keeps}
+		}
+		s.enqueue(j, true)
 	} else {
 		c.Loop().Post((*welcomeTask)(s))
 	}
@@ -191,6 +195,15 @@ type middlewareJob hooks
 func (k *middlewareJob) size() int          { return 0 }
 func (k *middlewareJob) lapses(uint32) bool { return true }
 func (k *middlewareJob) drop(*Socket)       {}
+
+// keepingJob is a middlewareJob of a socket that keeps authentication data, which the
+// session lets go of when the client leaves.
+type keepingJob struct {
+	*middlewareJob
+	kept int // bytes
+}
+
+func (j keepingJob) size() int { return j.kept }
 
 func (k *middlewareJob) run(s *Socket) {
 	passed, refusal := false, (*refuseTask)(nil)
@@ -299,7 +312,14 @@ func (t *welcomeTask) Run(*loop.Loop) {
 			return
 		}
 	}
-	m := s.welcome() // by the parser: if it panics, the connection still has its time limit
+	answered := false
+	defer func() {
+		if !answered {
+			s.retract(missed)
+		}
+	}()
+	m := s.welcome() // by the parser, which may not return
+	answered = true
 	c.stopConnectTimer()
 	c.Admit()
 	for _, m := range missed {
@@ -325,14 +345,25 @@ func (t *welcomeTask) Run(*loop.Loop) {
 func (s *Socket) begin() {
 	s.mu.Lock()
 	s.begun = true
-	owed, reason := s.owed, Reason("")
-	if owed {
-		reason = s.cold.owed
+	var owed *disconnectJob
+	if s.owed {
+		owed = s.cold.owed
 	}
 	s.mu.Unlock()
-	if owed {
-		s.enqueue(&disconnectJob{reason}, true)
+	if owed != nil {
+		s.enqueue(owed, true)
 	}
+}
+
+// retract ends a socket whose client can't be told that it has connected: no handler
+// is called for it. The connection still has its time limit.
+func (s *Socket) retract(missed []message) {
+	for _, m := range missed {
+		m.release()
+	}
+	s.close(stateDisconnected, ServerNamespaceDisconnect, nil) // unless another goroutine has
+	s.ns.depart()
+	s.client.forget(s)
 }
 
 // enroll makes a socket a connected member of its namespace. It reports false

@@ -85,15 +85,18 @@ func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 	}
 	s.mu.Lock()
 	c := s.rareLocked()
-	c.rooms, c.owed = append(rooms, s.ID()), reason
-	s.owed = !s.begun
+	c.rooms = append(rooms, s.ID())
+	j := &disconnectJob{reason, c.kept}
+	if s.owed = !s.begun; s.owed {
+		c.owed = j
+	}
 	owed := s.owed
 	s.mu.Unlock()
 	if state == stateLeft {
 		s.client.remember(s)
 	}
 	if !owed {
-		s.enqueue(&disconnectJob{reason}, false)
+		s.enqueue(j, false)
 	}
 	return true
 }
@@ -106,24 +109,33 @@ func (s *Socket) release(state uint32) (busy bool) {
 	busy = s.queue != nil || !s.begun
 	var waiting contextState
 	var acks []pendingAck
+	var awaits *returnTask
 	if c := s.cold; c != nil {
 		busy = busy || len(c.disconnecting)+len(c.disconnect) > 0
 		waiting, acks = c.context, c.acks
 		s.ns.listeners.Add(-int32(len(c.outgoing)))
 		c.outgoing = nil
 		c.context, c.acks = contextState{}, nil
+		awaits, c.awaits = c.awaits, nil
 	}
 	s.mu.Unlock()
 	s.dropJobs(lapsed)
+	if awaits != nil {
+		awaits.drop()
+	}
 	waiting.end()
 	s.ns.srv.endAcks(acks)
 	return busy
 }
 
-// disconnectJob runs the disconnect handlers of a socket.
-type disconnectJob struct{ reason Reason }
+// disconnectJob runs the disconnect handlers of a socket. What that keeps is held until
+// they return: the session lets go of it before.
+type disconnectJob struct {
+	reason Reason
+	kept   int // bytes
+}
 
-func (j *disconnectJob) size() int          { return 0 }
+func (j *disconnectJob) size() int          { return j.kept }
 func (j *disconnectJob) lapses(uint32) bool { return false }
 func (j *disconnectJob) drop(*Socket)       {}
 

@@ -93,9 +93,11 @@
 // sent, and when the server shuts down, the events that wait are handled in order,
 // and the disconnect handlers are called behind them. A handler that starts so gets
 // a context that lasts for [Config.LeaveTimeout]: see [HandlerFunc]. For the rest it
-// finds what disconnect handlers find: [Socket.Context] is done, the rooms are left
-// and none can be joined, the data is there, emits and acknowledgements return
-// [ErrDisconnected]. It can broadcast.
+// finds what disconnecting handlers find: [Socket.Context] is done, and the data is
+// there. The socket gets no broadcasts to its rooms any more, [Socket.Rooms] still
+// returns them, and [Socket.Join] does nothing. Emits and acknowledgements return
+// [ErrDisconnected], but with recovery emits are kept for a client that may come back.
+// The handler can broadcast.
 //
 // When the application ends the socket ([Socket.Disconnect] and DisconnectSockets,
 // [Conn.Close], [Namespace.Close]), the events that wait are dropped and counted in

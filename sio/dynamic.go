@@ -239,7 +239,7 @@ func (j *askJob) drop(s *Socket)     { s.client.unhold(loadOf(1, len(s.ns.name)+
 
 func (j *askJob) run(s *Socket) {
 	t := &admitTask{s: s, auth: j.auth, refusal: invalidNamespace}
-	defer s.client.Loop().Post(t) // also when a parent's function ends the goroutine
+	defer t.post() // also when a parent's function ends the goroutine
 	t.decide()
 }
 
@@ -249,6 +249,23 @@ type admitTask struct {
 	ns      *Namespace // nil: refused
 	auth    json.RawMessage
 	refusal string
+}
+
+// post has the client's loop go on, unless that has ended, and the client with it.
+func (t *admitTask) post() {
+	if !t.s.client.Loop().Post(t) {
+		t.unhold()
+		t.depart()
+	}
+}
+
+// unhold takes back what the client has held while it waited.
+func (t *admitTask) unhold() { t.s.client.unhold(loadOf(1, len(t.s.ns.name)+len(t.auth))) }
+
+func (t *admitTask) depart() {
+	if t.ns != nil {
+		t.ns.depart()
+	}
 }
 
 // decide finds or makes the namespace that the client waits for. The client has
@@ -312,10 +329,8 @@ func (s *Socket) left() bool { return s.state.Load() != stateConnecting }
 
 func (t *admitTask) Run(*loop.Loop) {
 	s, c := t.s, t.s.client
-	c.unhold(loadOf(1, len(s.ns.name)+len(t.auth)))
-	if t.ns != nil {
-		defer t.ns.depart()
-	}
+	t.unhold()
+	defer t.depart() // when it has arrived a second time
 	switch {
 	case !s.leaveLimbo():
 	case t.ns == nil:

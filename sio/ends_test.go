@@ -488,3 +488,29 @@ func TestParserOnTheQueue(t *testing.T) {
 		})
 	}
 }
+
+type connectPanics struct{ sio.Parser }
+
+func (p connectPanics) AppendConnect(dst []byte, namespace, sid, pid string) []byte {
+	if namespace == "/p" {
+		panic("a bug")
+	}
+	return p.Parser.AppendConnect(dst, namespace, sid, pid)
+}
+
+// TestWelcomePanics: a socket whose parser fails to tell the client that it has connected
+// ends without handlers, and with it a namespace that is empty.
+func TestWelcomePanics(t *testing.T) {
+	f := serve(t, sio.Config{Parser: connectPanics{sio.MessagePack()}}, func(f *fixture) {
+		p := f.OfPattern(regexp.MustCompile("^/p"))
+		p.OnConnection(func(*sio.Socket) { t.Error("a connection handler was called") })
+		p.OnDisconnect(func(*sio.Socket, sio.Reason) { t.Error("a disconnect handler was called") })
+	})
+	w := f.joinPacked(t)
+	w.send(packed(t, dict{"type": 0, "nsp": "/p"}))
+	eventually(t, "the parser fails", func() bool { return f.Stats().Loop.Panics == 1 })
+	eventually(t, "the namespace is gone", func() bool { return f.Stats().DynamicNamespaces == 0 })
+	if n := f.Stats().Sockets; n != 1 {
+		t.Errorf("%d sockets", n)
+	}
+}

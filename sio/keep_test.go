@@ -181,3 +181,120 @@ func TestKeptIsExact(t *testing.T) {
 		t.Errorf("%d bytes are kept", n)
 	}
 }
+
+// TestLateDataIsLetGo: what handlers store for a client that has left the namespace, and
+// not the connection, does not count for as long as the connection lasts.
+func TestLateDataIsLetGo(t *testing.T) {
+	release := make(chan bool)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		ns := f.Of("/n")
+		sio.On(ns, "x", func(_ context.Context, s *sio.Socket, n int) error {
+			<-release
+			return s.SetData(strings.Repeat("x", n))
+		})
+	})
+	f.watch("/n")
+	w := f.join(t, "/n")
+	take(t, "socket", f.connected)
+	w.send(`42/n,["x",0]`, `42/n,["x",100000]`, "41/n,")
+	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
+	close(release)
+	wantReason(t, f, "/n client namespace disconnect")
+	if n := f.Stats().Handshakes.Bytes; n != 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+}
+
+// TestKeptUntilTheHandlersReturn: what a socket keeps counts as what waits when the client
+// has left the namespace and handlers still have the socket. So a client that comes
+// and leaves again is paused, and clients that are gone keep others out.
+func TestKeptUntilTheHandlersReturn(t *testing.T) {
+	const size, most = 100_000, 5
+	for where, setup := range map[string]func(ns *sio.Namespace, wait func()){
+		"event": func(ns *sio.Namespace, wait func()) {
+			sio.On(ns, "x", func(context.Context, *sio.Socket, int) error { wait(); return nil })
+		},
+		"disconnect": func(ns *sio.Namespace, wait func()) {
+			ns.OnDisconnect(func(*sio.Socket, sio.Reason) { wait() })
+		},
+	} {
+		t.Run(where, func(t *testing.T) {
+			release := make(chan bool)
+			f := serve(t, sio.Config{Loops: 1, MaxPendingTotalBytes: most * size}, func(f *fixture) {
+				echo(f)
+				setup(f.Of("/n"), func() { <-release })
+			})
+			// visit reports whether the client was let in.
+			visit := func(w *ws) bool {
+				w.send(`40/n,{"token":"` + strings.Repeat("x", size) + `"}`)
+				if answer := w.recv(); !strings.HasPrefix(answer, `40/n,`) {
+					if answer != `44/n,{"message":"Server overloaded"}` {
+						t.Errorf("got %q", answer)
+					}
+					return false
+				}
+				in := f.Stats().EventsIn
+				w.send(`42/n,["x",0]`, "41/n,")
+				eventually(t, "the socket's end", func() bool {
+					st := f.Stats()
+					return st.EventsIn > in && st.Handshakes.Bytes == 0
+				})
+				return true
+			}
+			staying := f.join(t, "/")
+			for n := 0; f.Stats().Pauses == 0; n++ {
+				if n > most || !visit(staying) {
+					t.Fatalf("it is not paused: %+v", f.Stats())
+				}
+			}
+			for n := f.Stats().HandlersRunning; n > 0; n-- {
+				release <- true
+			}
+			staying.alive()
+			for n := 0; ; n++ {
+				if n > most {
+					t.Fatal("nobody is refused")
+				}
+				w := f.dial(t)
+				if !visit(w) {
+					break
+				}
+				w.conn.Close()
+				eventually(t, "the client has left", func() bool { return f.Stats().Clients == 1 })
+			}
+			close(release)
+			eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+			f.join(t, "/n")
+		})
+	}
+}
+
+// TestKeptInMiddlewares: clients that are gone keep others out when middlewares still
+// have as much of theirs as may be.
+func TestKeptInMiddlewares(t *testing.T) {
+	const size, most = 100_000, 5
+	begun, release := make(chan bool, most+2), make(chan bool)
+	f := serve(t, sio.Config{Loops: 1, MaxPendingTotalBytes: most * size}, func(f *fixture) {
+		f.Of("/n").Use(func(*sio.Socket) error {
+			begun <- true
+			<-release
+			return nil
+		})
+	})
+	for n := 0; ; n++ {
+		if n > most {
+			t.Fatalf("nobody is refused: %+v", f.Stats())
+		}
+		w := f.dial(t)
+		w.send(`40/n,{"token":"` + strings.Repeat("x", size) + `"}`)
+		eventually(t, "the client's turn", func() bool { return len(begun) > n || f.Stats().Refused > 0 })
+		w.conn.Close()
+		if f.Stats().Refused > 0 {
+			break
+		}
+		eventually(t, "the client has left", func() bool { return f.Stats().Clients == 0 })
+	}
+	close(release)
+	eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+	f.join(t, "/n")
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // What a client has sent before it left is handled. A socket ends in one of two
@@ -24,13 +26,14 @@ import (
 //
 // A handler that starts late gets a context that is not done yet: what was sent
 // can be stored. A handler that waits for the client sees it end after
-// Config.LeaveTimeout, and the later ones of its socket get one that has ended: a
-// socket costs one time-out, however many events wait.
+// Config.LeaveTimeout, or sooner when sockets stand in line for a worker, and the
+// later ones of its socket get one that has ended: a socket costs one time-out,
+// however many events wait.
 
 // late is a socket with late events.
 type late struct {
-	socket   *Socket
-	stranded bool // the client's connection is over; guarded by Socket.mu
+	socket   atomic.Pointer[Socket] // nil once they have been taken: the client may know r for longer
+	stranded bool                   // the client's connection is over; guarded by Socket.mu
 
 	prev, next *late // in a lateList
 }
@@ -89,7 +92,8 @@ func (s *Socket) eventsLocked() (l load) {
 // remember notes a socket that has just left with events that wait: see leave. It is
 // called on the loop.
 func (c *client) remember(s *Socket) {
-	r := &late{socket: s}
+	r := new(late)
+	r.socket.Store(s)
 	s.mu.Lock()
 	waits := s.eventsLocked() != 0
 	if waits {
@@ -105,15 +109,8 @@ func (c *client) remember(s *Socket) {
 	}
 	more.late[r] = struct{}{}
 	if n := len(more.late); n >= 16 && n&(n-1) == 0 {
-		maps.DeleteFunc(more.late, func(r *late, _ struct{}) bool { return !r.waits() })
+		maps.DeleteFunc(more.late, func(r *late, _ struct{}) bool { return r.socket.Load() == nil })
 	}
-}
-
-// waits reports whether events still wait.
-func (r *late) waits() bool {
-	r.socket.mu.Lock()
-	defer r.socket.mu.Unlock()
-	return r.socket.cold.late == r
 }
 
 // strand counts the late events of the client's sockets as the loop's. The
@@ -124,7 +121,10 @@ func (c *client) strand() {
 	}
 	p := c.part()
 	for r := range c.more.late {
-		s := r.socket
+		s := r.socket.Load()
+		if s == nil {
+			continue
+		}
 		s.mu.Lock()
 		if s.cold.late == r { // else all have run
 			l := s.eventsLocked()
@@ -143,7 +143,7 @@ func (c *client) strand() {
 		if r == nil {
 			break
 		}
-		r.socket.abandon()
+		r.abandon()
 	}
 	if c.srv.gaveUp.Load() {
 		c.srv.giveUp()
@@ -173,17 +173,22 @@ func (s *Socket) nothingLateLocked() {
 		return
 	}
 	s.client.part().late.remove(s.cold.late)
+	s.cold.late.socket.Store(nil)
 	s.cold.late = nil
 }
 
 // abandon drops the late events of the socket.
-func (s *Socket) abandon() {
+func (r *late) abandon() {
+	s := r.socket.Load()
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	if !s.state.CompareAndSwap(stateLeft, stateDisconnected) {
 		s.mu.Unlock()
 		return
 	}
-	if r := s.cold.late; r != nil && r.stranded {
+	if s.cold.late == r && r.stranded {
 		s.unlate(s.eventsLocked())
 	}
 	lapsed := s.lapseLocked(stateDisconnected)
@@ -202,7 +207,7 @@ func (srv *Server) giveUp() {
 	defer srv.givingUp.Unlock()
 	for i := range srv.parts {
 		for r := srv.parts[i].late.pop(); r != nil; r = srv.parts[i].late.pop() {
-			r.socket.abandon()
+			r.abandon()
 		}
 	}
 }
@@ -216,14 +221,50 @@ func (h *handler) callLate(e *Event) error {
 	if waited {
 		return h.call(srv.over, e)
 	}
-	ctx, cancel := context.WithTimeoutCause(srv.late, srv.cfg.LeaveTimeout, ErrDisconnected)
+	early, end := context.WithCancelCause(srv.late)
+	ctx, cancel := context.WithTimeoutCause(early, srv.cfg.LeaveTimeout, ErrDisconnected)
+	stop := srv.cutShort(end)
 	defer func() {
 		if ctx.Err() != nil {
 			s.mu.Lock()
 			s.cold.waited = true
 			s.mu.Unlock()
 		}
+		stop()
 		cancel()
+		end(nil)
 	}()
 	return h.call(ctx, e)
+}
+
+// leastPart is which part of Config.LeaveTimeout a handler that starts late has at
+// least.
+const leastPart = 8
+
+// cutShort ends the context of a handler that has started late before its time, when
+// sockets stand in line for its place. So clients that leave events behind for
+// handlers that wait for them cannot keep all of Config.MaxHandlers from the others.
+func (srv *Server) cutShort(end context.CancelCauseFunc) (stop func()) {
+	var mu sync.Mutex // orders stop behind a call that runs
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	least, stopped := max(srv.cfg.LeaveTimeout/leastPart, 1), false
+	timer = time.AfterFunc(least, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case stopped:
+		case srv.workers.crowded():
+			end(ErrDisconnected)
+		default:
+			timer.Reset(least)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
 }

@@ -574,3 +574,38 @@ func TestLateWithRecovery(t *testing.T) {
 		}
 	}
 }
+
+// TestGoneSocketIsCollected: the connection of a client that has left a namespace while
+// its events waited does not hold on to the socket when they are handled.
+func TestGoneSocketIsCollected(t *testing.T) {
+	release, collected := make(chan bool), make(chan bool)
+	f := serve(t, sio.Config{}, func(f *fixture) {
+		echo(f)
+		ns := f.Of("/n")
+		ns.OnConnection(func(s *sio.Socket) {
+			data := new([100]int)
+			runtime.AddCleanup(data, func(struct{}) { close(collected) }, struct{}{})
+			s.SetData(data)
+		})
+		sio.On(ns, "x", func(context.Context, *sio.Socket, int) error {
+			<-release
+			return nil
+		})
+		ns.OnDisconnect(func(_ *sio.Socket, reason sio.Reason) { f.disconnected <- string(reason) })
+	})
+	w := f.join(t, "/n", "/")
+	w.send(`42/n,["x",0]`, `42/n,["x",1]`, "41/n,")
+	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
+	close(release)
+	wantReason(t, f, "client namespace disconnect")
+	w.alive()
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-collected:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Error("the socket is kept")
+}

@@ -2,6 +2,7 @@ package sio
 
 import (
 	"cmp"
+	"math"
 	"strings"
 )
 
@@ -11,19 +12,30 @@ import (
 //
 //	Q84NFIc  Q84NFIc.0  Q84NFIc.1 … Q84NFIc.10
 type offset struct {
-	ms    int64 // since 1970
-	count int64 // 0 for the first
+	ms    uint64 // since 1970
+	count uint64 // 0 for the first
 }
 
 const offsetDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
 // next is the offset of a packet that is emitted at ms, after o was given out. It
 // is greater than o, also when the clock went back.
-func (o offset) next(ms int64) offset {
+func (o offset) next(ms uint64) offset {
 	if ms > o.ms {
 		return offset{ms: ms}
 	}
 	return offset{o.ms, o.count + 1}
+}
+
+// previous is the greatest offset less than o; o itself when there is none.
+func (o offset) previous() offset {
+	switch {
+	case o.count > 0:
+		return offset{o.ms, o.count - 1}
+	case o.ms > 0:
+		return offset{o.ms - 1, math.MaxUint64}
+	}
+	return o
 }
 
 func (o offset) compare(p offset) int {
@@ -38,7 +50,7 @@ func (o offset) appendTo(dst []byte) []byte {
 	return dst
 }
 
-func appendDigits(dst []byte, n int64) []byte {
+func appendDigits(dst []byte, n uint64) []byte {
 	var buf [11]byte
 	i := len(buf)
 	for ok := true; ok; ok = n > 0 {
@@ -59,7 +71,7 @@ func parseOffset(s string) (o offset, ok bool) {
 	return o, ok
 }
 
-func parseDigits(s string) (n int64, ok bool) {
+func parseDigits(s string) (n uint64, ok bool) {
 	if s == "" || len(s) > 10 || len(s) > 1 && s[0] == '0' {
 		return 0, false
 	}
@@ -68,7 +80,7 @@ func parseDigits(s string) (n int64, ok bool) {
 		if d < 0 {
 			return 0, false
 		}
-		n = n*64 + int64(d)
+		n = n*64 + uint64(d)
 	}
 	return n, true
 }

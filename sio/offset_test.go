@@ -33,9 +33,9 @@ func TestOffsetText(t *testing.T) {
 
 func TestOffsetOrder(t *testing.T) {
 	var o offset
-	ms := int64(1000)
+	ms := uint64(1000)
 	for range 10_000 {
-		ms += rand.Int64N(4) - 1 // clocks go back, too
+		ms += rand.Uint64N(4) - 1 // clocks go back, too
 		next := o.next(ms)
 		if next.compare(o) <= 0 || next.ms < ms {
 			t.Fatalf("%v after %v at %d", next, o, ms)

@@ -91,6 +91,7 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	case socketio.Disconnect:
 		s.close(stateLeft, ClientNamespaceDisconnect, nil)
 		c.forget(s)
+		c.throttle()
 	default:
 		c.outOfOrder(h, s)
 	}

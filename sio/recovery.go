@@ -34,6 +34,8 @@ type Recovery struct {
 	RunMiddlewares bool
 
 	// MaxPackets is how many events a namespace keeps; 65,536 when 0. The oldest go first.
+	// With an adapter that keeps the sessions more are kept while clients that need them
+	// come back: as many as MaxBytes more allows.
 	MaxPackets int
 	// MaxBytes is how many bytes the kept events of a namespace may have, some
 	// hundred for each event's own needs included; 8 MiB when 0. A client is sent
@@ -46,7 +48,8 @@ type Recovery struct {
 
 	// RestoreTimeout is how long a client that comes back may have to wait for an
 	// adapter that keeps the sessions (see package adapter) before it is treated as
-	// a new one; 2 seconds when 0.
+	// a new one; 2 seconds when 0. While events that clients have missed are read it
+	// begins again with each part of them, 15 times as long in all.
 	RestoreTimeout time.Duration
 
 	// OnExpire, when set, is told of sockets whose clients have not come back in
@@ -72,6 +75,10 @@ type RecoveryStats struct {
 	// Recovered is how many sockets have come back, Failed how many clients asked
 	// for it in vain, Replayed how many events were sent again.
 	Recovered, Failed, Replayed uint64
+	// Gaps is how many of those that Failed had a session, but not all of the events that
+	// they have missed are kept any more: they begin as new clients, and what they have
+	// missed is lost for them.
+	Gaps uint64
 	// Evicted is how many events and sockets a limit has cost, Expired how many
 	// sockets have ended for good, by that or by time.
 	Evicted, Expired uint64
@@ -86,6 +93,7 @@ func (st *RecoveryStats) add(o RecoveryStats) {
 	st.Sessions += o.Sessions
 	st.Recovered += o.Recovered
 	st.Failed += o.Failed
+	st.Gaps += o.Gaps
 	st.Replayed += o.Replayed
 	st.Evicted += o.Evicted
 	st.Expired += o.Expired

@@ -46,6 +46,9 @@ func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visi
 	ses := lg.sessions[asks.PID]
 	if !valid || !known || ses == nil ||
 		ses.socket == nil && time.Since(ses.lostAt) > lg.cfg.MaxDisconnectionDuration {
+		if valid && !known && ses != nil {
+			lg.stats.Gaps++
+		}
 		lg.stats.Failed++
 		return nil, nil
 	}
@@ -99,9 +102,12 @@ const (
 
 // await lets a client that asks for the session of a socket wait until the loop
 // of that socket must have noticed that it is gone. Meanwhile it is in limbo, and
-// counts as one who has arrived in the namespace.
+// counts as one who has arrived in the namespace, unless it leaves.
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
 	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
+	t.s.mu.Lock()
+	t.s.rareLocked().awaits = t
+	t.s.mu.Unlock()
 	c.hold(t.load())
 	c.throttle()
 	holder.client.Loop().PostFunc(func() { t.wait(noticeTimes) })
@@ -131,9 +137,22 @@ func (t *returnTask) wait(times int) {
 // load is what the client holds while it waits.
 func (t *returnTask) load() load { return loadOf(1, len(t.auth)) }
 
-func (t *returnTask) Run(*loop.Loop) {
-	defer t.ns.depart()
+// drop takes back what the client has held and where it has arrived.
+func (t *returnTask) drop() {
 	t.s.client.unhold(t.load())
+	t.ns.depart()
+}
+
+func (t *returnTask) Run(*loop.Loop) {
+	t.s.mu.Lock()
+	awaits := t.s.cold.awaits != nil
+	t.s.cold.awaits = nil
+	t.s.mu.Unlock()
+	if !awaits {
+		return // the client has left
+	}
+	t.s.client.unhold(t.load())
+	defer t.ns.depart() // when it has arrived a second time
 	if t.s.leaveLimbo() {
 		t.s.client.enter(t.ns, t.auth, arrival{outwaited: t.holder})
 	}

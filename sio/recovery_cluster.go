@@ -2,6 +2,7 @@ package sio
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +78,9 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 func (p *publishing) deliver(text string) {
 	lg := p.log
 	o, ok := parseEntryID(text)
+	if ok {
+		lg.look()
+	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	var m message
@@ -183,6 +187,7 @@ func (lg *recoveryLog) receive(p adapter.Packet, o BroadcastOperator) error {
 	if err != nil {
 		return err
 	}
+	lg.look()
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	m := lg.place(id, d.finish(p.Offset), o.options())
@@ -198,7 +203,7 @@ func (lg *recoveryLog) place(o offset, m message, to adapter.Options) message {
 		for len(lg.kept()) > 0 {
 			lg.dropOldest()
 		}
-		lg.dropped = offset{o.ms, o.count - 1}
+		lg.dropped = o.previous()
 	}
 	m = lg.keepAt(time.Now(), o, m, to.Rooms, to.Except)
 	lg.wakeWaiting()
@@ -208,12 +213,31 @@ func (lg *recoveryLog) place(o offset, m message, to adapter.Options) message {
 // start is the offset after which the log has everything; ok is false when that is
 // not known.
 func (lg *recoveryLog) start() (o offset, ok bool) {
-	since, _ := lg.keeper().Since()
-	o, ok = parseEntryID(since)
+	o, ok = lg.since, lg.sinceKnown
 	if o.compare(lg.dropped) < 0 {
 		o = lg.dropped
 	}
 	return o, ok
+}
+
+// look asks the keeper what it has handed over. lg.mu is not held: the adapter may do
+// anything then, and nothing is done that matters more than a client that comes back.
+// What is known before a packet has its place is known to all that looks at the log then.
+func (lg *recoveryLog) look() (changed <-chan struct{}) {
+	lg.looking.Lock()
+	defer lg.looking.Unlock()
+	lg.ns.srv.protect("restore", func() {
+		var text string
+		text, changed = lg.keeper().Since()
+		if text == lg.sinceText {
+			return
+		}
+		lg.sinceText = text
+		lg.mu.Lock()
+		defer lg.mu.Unlock()
+		lg.since, lg.sinceKnown = parseEntryID(text)
+	})
+	return changed
 }
 
 // reached is the offset up to which this server's sockets have been sent everything.
@@ -283,8 +307,8 @@ func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason 
 	}
 }
 
-// parseEntryID reads an offset in the form of a stream's entries, two numbers with
-// a dash between them.
+// parseEntryID reads an offset in the form of a stream's entries, two numbers of 64
+// bits with a dash between them.
 func parseEntryID(s string) (o offset, ok bool) {
 	ms, count, _ := strings.Cut(s, "-")
 	if o.ms, ok = parseDecimal(ms); ok {
@@ -293,16 +317,16 @@ func parseEntryID(s string) (o offset, ok bool) {
 	return o, ok
 }
 
-func parseDecimal(s string) (n int64, ok bool) {
-	if s == "" || len(s) > 18 {
+func parseDecimal(s string) (n uint64, ok bool) {
+	if s == "" || len(s) > 20 {
 		return 0, false
 	}
 	for i := range len(s) {
-		d := s[i] - '0'
-		if d > 9 {
+		d := uint64(s[i] - '0')
+		if d > 9 || n > math.MaxUint64/10 || n*10 > math.MaxUint64-d {
 			return 0, false
 		}
-		n = n*10 + int64(d)
+		n = n*10 + d
 	}
 	return n, true
 }

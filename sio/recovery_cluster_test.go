@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
+	"reflect"
 	"regexp"
 	"runtime"
 	"strings"
@@ -136,7 +138,6 @@ func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s 
 	for ctx.Err() == nil { // another server may not have noticed yet that the client is gone
 		st.mu.Lock()
 		s, ok = st.sessions[pid]
-		delete(st.sessions, pid)
 		st.mu.Unlock()
 		if ok {
 			return s, true
@@ -144,6 +145,18 @@ func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s 
 		time.Sleep(time.Millisecond)
 	}
 	return s, false
+}
+
+func (r *reader) Take(ctx context.Context, s adapter.Session) bool {
+	st := r.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	now, ok := st.sessions[s.PID]
+	if !ok || !reflect.DeepEqual(now, s) {
+		return false
+	}
+	delete(st.sessions, s.PID)
+	return true
 }
 
 func (r *reader) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
@@ -456,5 +469,47 @@ func TestRecoveryBetween(t *testing.T) {
 	conn.Close()
 	if fmt.Sprint(r.numbers) != "[1 2 3]" {
 		t.Errorf("got %v", r.numbers)
+	}
+}
+
+// TestEntryID reads the ids of a stream's entries, all that Redis gives out, and what is
+// none.
+func TestEntryID(t *testing.T) {
+	for text, want := range map[string]offset{
+		"0-0":                          {},
+		"1795000000000-12":             {1795000000000, 12},
+		"9999999999999999999-0":        {9999999999999999999, 0},
+		"18446744073709551615-1844674": {math.MaxUint64, 1844674},
+	} {
+		if o, ok := parseEntryID(text); !ok || o != want {
+			t.Errorf("%q is read as %v, %v", text, o, ok)
+		}
+	}
+	for _, text := range []string{"", "-", "1", "1-", "-1", "1-x", "1:1", "+1-1", "1-1-1", "18446744073709551616-0", "1-99999999999999999999", "000000000000000000001-1"} {
+		if o, ok := parseEntryID(text); ok {
+			t.Errorf("%q is read as %v", text, o)
+		}
+	}
+}
+
+// TestRecoveryFarIDs has an entry's id be as great as can be: those that follow are
+// delivered and kept, and dropped in time.
+func TestRecoveryFarIDs(t *testing.T) {
+	st := newStream()
+	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{MaxDisconnectionDuration: 50 * time.Millisecond}, Adapter: st.connect(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	for i := range 3 {
+		p := adapter.Packet{Event: "e", Offset: fmt.Sprintf("9999999999999999999-%d", i)}
+		if err := (local{srv.main}).Broadcast(p, adapter.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); srv.Stats().Recovery.Packets > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", srv.Stats().Recovery)
+		}
 	}
 }

@@ -20,6 +20,7 @@ type trappedReader struct {
 	trap  string
 	end   func()
 	ended atomic.Int32
+	armed atomic.Bool // Since is called all the time
 }
 
 func (r *trappedReader) spring(method string) {
@@ -29,11 +30,21 @@ func (r *trappedReader) spring(method string) {
 	}
 }
 
-func (r *trappedReader) Since() (string, <-chan struct{}) { return "1000-2", nil }
+func (r *trappedReader) Since() (string, <-chan struct{}) {
+	if r.armed.Load() {
+		r.spring("Since")
+	}
+	return "1000-2", nil
+}
 
 func (r *trappedReader) Restore(ctx context.Context, pid, offset string, seen bool) (adapter.Session, bool) {
 	r.spring("Restore")
 	return r.reader.Restore(ctx, pid, offset, seen)
+}
+
+func (r *trappedReader) Take(ctx context.Context, s adapter.Session) bool {
+	r.spring("Take")
+	return r.reader.Take(ctx, s)
 }
 
 func (r *trappedReader) History(ctx context.Context, after string) ([]adapter.Kept, string, error) {
@@ -51,7 +62,7 @@ func (r *trappedReader) Persist(s adapter.Session) {
 // had gets a new one, and nothing else suffers.
 func TestRecovererEndsInAnyWay(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
-	for _, method := range []string{"Restore", "History", "Persist"} {
+	for _, method := range []string{"Restore", "Take", "History", "Persist"} {
 		for how, end := range map[string]func(){"panic": func() { panic("a bug") }, "Goexit": runtime.Goexit} {
 			t.Run(method+", "+how, func(t *testing.T) {
 				st := newStream()

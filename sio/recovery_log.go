@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"context"
 	"slices"
 	"sort"
 	"sync"
@@ -37,8 +38,9 @@ import (
 // With an adapter that is a Recoverer positions and sessions are the cluster's: see
 // recovery_cluster.go.
 type recoveryLog struct {
-	ns  *Namespace
-	cfg *Recovery
+	ns    *Namespace
+	cfg   *Recovery
+	begun time.Time
 
 	mu       sync.Mutex // taken before the locks of shards and loops, never while another one is held
 	last     offset     // of the newest packet
@@ -57,6 +59,19 @@ type recoveryLog struct {
 	early    []early // sent before their turns, oldest first; only with a Recoverer
 	stats    RecoveryStats
 
+	since      offset // what the keeper's Since has returned last
+	sinceKnown bool
+	catching   []*catching // those for whom histories are read
+	rereading  bool
+	stopPage   context.CancelFunc // of the page that is read now
+	pages      uint64             // of histories, but for last ones
+	returning  []*history         // of clients that come back, in the order of what they need
+	held       int                // bytes of histories
+	room       chan struct{}      // closed when that becomes less; nil when nothing waits for it
+
+	looking   sync.Mutex // taken before mu, held while Since is called
+	sinceText string     // guarded by looking
+
 	earlyBytes int
 	recoverer  atomic.Pointer[adapter.Recoverer] // nil when the log is this server's alone
 }
@@ -67,13 +82,14 @@ type keptPacket struct {
 	message       message
 	rooms, except []string
 	size          int
+	at            time.Duration // since the log has begun: offsets may be of other clocks
 }
 
 // packetCost is what a kept packet costs beside its bytes.
 const packetCost = 256
 
 func newRecoveryLog(ns *Namespace, cfg *Recovery) *recoveryLog {
-	lg := &recoveryLog{ns: ns, cfg: cfg, sessions: make(map[string]*session)}
+	lg := &recoveryLog{ns: ns, cfg: cfg, begun: time.Now(), sessions: make(map[string]*session)}
 	lg.lost.init()
 	return lg
 }
@@ -142,14 +158,14 @@ func (lg *recoveryLog) emit(s *Socket, event string, args []any, plain bool) err
 func (lg *recoveryLog) keep(d draft, rooms, except []string) message {
 	now := time.Now()
 	var text [24]byte
-	o := lg.last.next(now.UnixMilli())
+	o := lg.last.next(uint64(max(now.UnixMilli(), 0)))
 	return lg.keepAt(now, o, d.finish(string(o.appendTo(text[:0]))), rooms, except)
 }
 
 // keepAt is keep for a complete message whose offset is the log's newest.
 func (lg *recoveryLog) keepAt(now time.Time, o offset, m message, rooms, except []string) message {
 	lg.last = o
-	k := keptPacket{offset: lg.last, message: m.retain(), rooms: rooms, except: except, size: packetCost + m.size()}
+	k := keptPacket{offset: lg.last, message: m.retain(), rooms: rooms, except: except, size: packetCost + m.size(), at: now.Sub(lg.begun)}
 	if lg.head > 64 && lg.head > len(lg.packets)/2 {
 		n := copy(lg.packets, lg.packets[lg.head:])
 		clear(lg.packets[n:])
@@ -157,12 +173,21 @@ func (lg *recoveryLog) keepAt(now time.Time, o offset, m message, rooms, except 
 	}
 	lg.packets = append(lg.packets, k)
 	lg.bytes += k.size
-	for len(lg.packets)-lg.head > lg.cfg.MaxPackets || lg.bytes > lg.cfg.MaxBytes {
+	lg.evict()
+	lg.wake(now)
+	return m
+}
+
+// evict drops what is more than the limits allow, but nothing that clients that come back
+// need, unless that is as much again.
+func (lg *recoveryLog) evict() {
+	for len(lg.kept()) > lg.cfg.MaxPackets || lg.bytes > lg.cfg.MaxBytes {
+		if lg.needed() && lg.bytes <= (1+returnBytes)*lg.cfg.MaxBytes {
+			return
+		}
 		lg.dropOldest()
 		lg.stats.Evicted++
 	}
-	lg.wake(now)
-	return m
 }
 
 func (lg *recoveryLog) dropOldest() {
@@ -213,7 +238,7 @@ func (lg *recoveryLog) wait(now time.Time) time.Duration {
 	life := lg.cfg.MaxDisconnectionDuration
 	wait := life
 	if kept := lg.kept(); len(kept) > 0 {
-		wait = max(time.UnixMilli(kept[0].offset.ms).Add(life).Sub(now), life/16)
+		wait = max(kept[0].at+life-now.Sub(lg.begun), life/16)
 	}
 	if ses := lg.lost.oldest(); ses != nil {
 		wait = min(wait, ses.lostAt.Add(life).Sub(now))
@@ -223,18 +248,27 @@ func (lg *recoveryLog) wait(now time.Time) time.Duration {
 
 // sweep drops what is too old and tells of expired sessions.
 func (lg *recoveryLog) sweep() {
-	now := time.Now()
-	life := lg.cfg.MaxDisconnectionDuration
+	life, ended := lg.cfg.MaxDisconnectionDuration, 0
 	lg.mu.Lock()
+	defer func() {
+		lg.mu.Unlock() // which the namespace's end takes
+		for range ended {
+			lg.ns.depart()
+		}
+	}()
+	if lg.sweeping {
+		return // it went off before it was set to do so at once
+	}
 	lg.sweeping = true
-	for len(lg.kept()) > 0 && now.Sub(time.UnixMilli(lg.kept()[0].offset.ms)) > life {
+	now := time.Now()
+	for len(lg.kept()) > 0 && now.Sub(lg.begun)-lg.kept()[0].at > life && !lg.needed() {
 		lg.dropOldest()
 	}
 	for ses := lg.lost.oldest(); ses != nil && now.Sub(ses.lostAt) > life; ses = lg.lost.oldest() {
 		lg.lost.remove(ses)
 		ses.letGo(lg)
 		lg.end(ses)
-		defer lg.ns.depart() // behind OnExpire, without lg.mu
+		ended++ // it departs behind OnExpire
 	}
 	expired := lg.expired
 	lg.expired = nil
@@ -246,10 +280,12 @@ func (lg *recoveryLog) sweep() {
 		lg.ns.srv.apart("expire", func() { lg.cfg.OnExpire(e) })
 		lg.mu.Lock()
 	}
-	defer lg.mu.Unlock()
+	if lg.timer != nil {
+		lg.timer.Stop() // it was set again before this one has begun
+	}
 	lg.timer, lg.sweeping = nil, false
 	if len(lg.kept()) > 0 || lg.lost.oldest() != nil || len(lg.expired) > 0 {
-		lg.wake(now)
+		lg.wake(time.Now())
 	}
 }
 

@@ -27,7 +27,7 @@ func TestRecoveryReaches(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := &skipping{changed: make(chan struct{})}
 				a.since.Store(&before)
-				lg := newRecoveryLog(nil, &Recovery{})
+				lg := newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{})
 				r := adapter.Recoverer(a)
 				lg.recoverer.Store(&r)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)

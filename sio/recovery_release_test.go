@@ -45,7 +45,9 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 		"refused":      func(lg *recoveryLog, s *Socket, _ *visit) { lg.refused(s) },
 		"disconnected": func(lg *recoveryLog, s *Socket, _ *visit) { lg.part(s, ClientNamespaceDisconnect) },
 		"no more to be had": func(lg *recoveryLog, _ *Socket, v *visit) {
+			lg.mu.Lock()
 			lg.dropped = offset{1000, 3}
+			lg.mu.Unlock()
 			if lg.catchUp(context.Background(), v.session, v.history) {
 				t.Error("caught up with what is not there")
 			}
@@ -55,7 +57,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
 			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
 			lg := srv.main.log
-			v := lg.restore(context.Background(), wish{"p", "1000-0"})
+			v := lg.restore(nil, wish{"p", "1000-0"})
 			if v == nil || len(v.history.list) != 2 {
 				t.Fatalf("restored %+v", v)
 			}

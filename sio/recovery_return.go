@@ -4,59 +4,15 @@ import (
 	"bytes"
 	"context"
 	"slices"
-	"sort"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/loop"
-	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Coming back to a server whose log has a keeper: the session, and what is older
 // than the log, are fetched on a worker while the client is in limbo. What was
 // fetched ends where the log begins: if the log has forgotten more meanwhile, more
 // is fetched. The rest is as with sessions of the server's own.
-
-// history is what the adapter has told of a session that comes back. Guarded by
-// the log's lock.
-type history struct {
-	session adapter.Session
-	upTo    offset // what list accounts for
-	text    string // upTo as the adapter wrote it
-	list    []past
-	bytes   int  // of list
-	dropped bool // nobody is to be sent the list, nor what is yet to be fetched
-}
-
-// past is a missed packet that was fetched.
-type past struct {
-	offset  offset
-	message message
-}
-
-// before takes out the messages up to an offset: others are yet to be sent to
-// everybody here.
-func (h *history) before(o offset) (list []message) {
-	i := sort.Search(len(h.list), func(i int) bool { return h.list[i].offset.compare(o) > 0 })
-	for _, p := range h.list[:i] {
-		list = append(list, p.message)
-	}
-	for _, p := range h.list[i:] {
-		p.message.release()
-	}
-	h.list = nil
-	if o.compare(h.upTo) < 0 {
-		h.upTo = o
-	}
-	return list
-}
-
-// drop ends a history whose client does not come back with it.
-func (h *history) drop() {
-	for _, p := range h.list {
-		p.message.release()
-	}
-	h.list, h.dropped = nil, true
-}
 
 // caughtUp reports whether the log has everything that is not in the history.
 // lg.mu is held.
@@ -100,9 +56,7 @@ type restoredTask struct {
 func (t *restoredTask) restore() {
 	lg, finished := t.job.ns.log, false
 	defer lg.ns.srv.rescue(t.s, "restore", &finished, nil)
-	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
-	defer cancel()
-	t.back = lg.restore(ctx, t.job.wish)
+	t.back = lg.restore(t.s, t.job.wish)
 	finished = true
 }
 
@@ -127,24 +81,50 @@ func (t *restoredTask) Run(*loop.Loop) {
 	}
 }
 
+// takeTimes is how often a session is looked for that has changed before it was taken.
+const takeTimes = 3
+
 // restore asks the adapter for a session, and for what its client has missed. It
-// returns nil when that is not to be had.
-func (lg *recoveryLog) restore(ctx context.Context, w wish) *visit {
+// returns nil when that is not to be had. The session is taken last: until then the
+// client loses nothing if it goes, or if too little is there.
+func (lg *recoveryLog) restore(s *Socket, w wish) *visit {
 	o, ok := parseEntryID(w.Offset)
-	if !ok || !lg.reach(ctx, o) {
+	if !ok {
 		return nil
+	}
+	for range takeTimes {
+		ses, h := lg.find(s, w, o)
+		if ses == nil {
+			return nil
+		}
+		if lg.obtain(ses, h) {
+			return &visit{session: ses, recovered: true, behind: true, history: h}
+		}
+		if h.failed {
+			return nil
+		}
+	}
+	return nil
+}
+
+// find asks for a session once this server's sockets have been sent what its client has.
+func (lg *recoveryLog) find(s *Socket, w wish, o offset) (*session, *history) {
+	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
+	defer cancel()
+	if !lg.reach(ctx, o) {
+		return nil, nil
 	}
 	lg.mu.Lock()
 	_, seen := lg.position(o)
 	lg.mu.Unlock()
 	kept, ok := lg.keeper().Restore(ctx, w.PID, w.Offset, seen)
 	if !ok || len(kept.ID) != len(socketID{}) {
-		return nil
+		return nil, nil
 	}
 	ses := &session{pid: kept.PID, id: socketID([]byte(kept.ID))}
 	if !bytes.Equal(bytes.TrimSpace(kept.Data), []byte("{}")) {
 		if err := jsonenc.Unmarshal(kept.Data, &ses.data); err != nil {
-			return nil
+			return nil, nil
 		}
 	}
 	for _, room := range kept.Rooms {
@@ -152,11 +132,27 @@ func (lg *recoveryLog) restore(ctx context.Context, w wish) *visit {
 			ses.enter(room, 0)
 		}
 	}
-	h := &history{session: kept, upTo: o, text: w.Offset}
+	return ses, &history{log: lg, socket: s, session: kept, upTo: o, text: w.Offset}
+}
+
+// obtain reads what was missed, and takes the session.
+func (lg *recoveryLog) obtain(ses *session, h *history) (taken bool) {
+	defer func() {
+		if !taken { // or the adapter has not returned
+			lg.mu.Lock()
+			defer lg.mu.Unlock()
+			h.drop()
+		}
+	}()
+	ctx, cancel := lg.patience()
+	defer cancel()
 	if !lg.catchUp(ctx, ses, h) {
-		return nil
+		h.failed = true
+		return false
 	}
-	return &visit{session: ses, recovered: true, behind: true, history: h}
+	ctx, cancel = context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
+	defer cancel()
+	return lg.keeper().Take(ctx, h.session)
 }
 
 // reach waits until this server's sockets have been sent what is at an offset, or
@@ -169,7 +165,7 @@ func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
 	lg.mu.Unlock()
 	defer lg.waitNoMore(done)
 	for {
-		_, changed := lg.keeper().Since() // before it is looked at
+		changed := lg.look()
 		lg.mu.Lock()
 		_, known := lg.start()
 		reached := known && lg.reached().compare(o) >= 0
@@ -192,71 +188,6 @@ func (lg *recoveryLog) waitNoMore(done chan struct{}) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.waiting = slices.DeleteFunc(lg.waiting, func(w offsetWaiter) bool { return w.done == done })
-}
-
-// catchUp fetches what lies between a session's history and the log. It reports
-// false, and drops the history, when that is not to be had.
-func (lg *recoveryLog) catchUp(ctx context.Context, ses *session, h *history) bool {
-	lg.mu.Lock()
-	ses = &session{id: ses.id, stays: slices.Clone(ses.stays)} // the socket may join and leave rooms meanwhile
-	done, after := lg.caughtUp(h), h.text
-	lg.mu.Unlock()
-	for !done {
-		list, text, err := lg.keeper().History(ctx, after)
-		var fetched []past
-		if err == nil {
-			fetched, err = lg.past(list, ses)
-		}
-		lg.mu.Lock()
-		ok := h.extend(fetched, text, lg.cfg.MaxBytes) && err == nil
-		if !ok {
-			h.drop()
-		}
-		done, after = lg.caughtUp(h), h.text
-		lg.mu.Unlock()
-		if !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// extend adds what was fetched, which reaches up to the offset in text. It reports
-// false when that is no progress, too much, or in vain.
-func (h *history) extend(fetched []past, text string, limit int) bool {
-	for _, p := range fetched {
-		h.bytes += p.message.size()
-	}
-	h.list = append(h.list, fetched...)
-	upTo, ok := parseEntryID(text)
-	if h.dropped || h.bytes > limit || !ok || upTo.compare(h.upTo) <= 0 {
-		return false
-	}
-	h.upTo, h.text = upTo, text
-	return true
-}
-
-// past encodes what was for a session, up to a little more than may be kept.
-func (lg *recoveryLog) past(list []adapter.Kept, ses *session) (fetched []past, err error) {
-	in := ses.membership()
-	bytes := 0
-	for _, k := range list {
-		o, ok := parseEntryID(k.Packet.Offset)
-		to := keptPacket{rooms: k.Options.Rooms, except: k.Options.Except}
-		if !ok || !ses.wants(&to, 0, in) {
-			continue
-		}
-		d, err := eventDraft(lg.ns, k.Packet.Event, k.Packet.Args, k.Options.NoCompress)
-		if err != nil {
-			return fetched, err
-		}
-		m := d.finish(k.Packet.Offset)
-		fetched = append(fetched, past{o, m})
-		if bytes += m.size(); bytes > lg.cfg.MaxBytes {
-			break
-		}
-	}
-	return fetched, nil
 }
 
 // occupy makes s the socket of the session that has come back.
@@ -284,7 +215,7 @@ func (catchUpJob) run(s *Socket) {
 		}
 	}()
 	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
-	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
+	ctx, cancel := lg.patience()
 	defer cancel()
 	v := s.visit()
 	caughtUp = lg.catchUp(ctx, v.session, v.history)

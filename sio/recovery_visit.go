@@ -80,6 +80,7 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 	if v != nil && v.behind && v.history == nil && v.from < lg.first {
 		// While its middlewares ran the limits have cost what it must be sent.
 		lg.stats.Failed++
+		lg.stats.Gaps++
 		lg.end(v.session)
 		return nil, false
 	}
@@ -102,6 +103,7 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 		}
 		missed = append(missed, lg.missed(ses, v.from)...)
 		missed = append(missed, lg.anticipated(ses)...)
+		lg.evict()
 		v.behind = false
 		lg.stats.Recovered++
 		lg.stats.Replayed += uint64(len(missed))

@@ -165,8 +165,10 @@ type Registrar interface {
 // A handler that starts after the client has left, for an event that was sent before,
 // has a context of its own, so that it can store what was sent. That ends when the
 // handler returns, at the latest [Config.LeaveTimeout] after it has started, and when
-// the context of [Server.Shutdown] ends; its cause is then [ErrDisconnected]. When a
-// handler has let it end, those of the socket that start later get one that has ended.
+// the context of [Server.Shutdown] ends; its cause is then [ErrDisconnected]. While
+// sockets wait for one of [Config].MaxHandlers it may end earlier, but not in the first
+// eighth of that time. When a handler has let it end, those of the socket that start
+// later get one that has ended.
 //
 // A returned error is logged at debug level, counted, and given to
 // [Config.OnError]; the client does not learn of it.

@@ -42,11 +42,12 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 // are no longer waited for, adapters to other servers for three seconds more;
 // everything else has still been done.
 //
-// Further calls wait for the first. It must not be called by a handler that
-// the server would wait for.
+// Further calls wait for the first to return, whatever that returns, and return nil, or
+// the error of their own context when that ends first. It must not be called by a
+// handler that the server would wait for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	if !srv.beginEnd() {
-		return srv.waitEnd(ctx)
+		return incomplete([]*Server{srv}, srv.waitEnd(ctx))
 	}
 	srv.mu.Lock()
 	engine, host, attached := srv.engine, srv.host, srv.attached
@@ -85,7 +86,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		wg.Go(func() { errs[i] = each.settle(ctx) })
 	}
 	wg.Wait()
-	return incomplete(ending, cmp.Or(err, cmp.Or(errs...)))
+	return incomplete(append(ending, before...), cmp.Or(err, cmp.Or(errs...)))
 }
 
 // incomplete is the error of a Shutdown of the servers; nil for nil.
@@ -181,7 +182,7 @@ func (srv *Server) Close() error {
 	cancel()
 	err := srv.Shutdown(ctx)
 	var incomplete *ShutdownError
-	if errors.As(err, &incomplete) && incomplete.Err == context.Canceled || err == context.Canceled {
+	if errors.As(err, &incomplete) && incomplete.Err == context.Canceled {
 		return nil
 	}
 	return err

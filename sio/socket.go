@@ -47,13 +47,14 @@ type cold struct {
 	outgoing      []*outgoingFunc
 	disconnecting []func(reason Reason)
 	disconnect    []func(reason Reason)
-	rooms         []string // what disconnecting handlers see
-	owed          Reason   // of the disconnect handlers, if Socket.owed
-	late          *late    // while events wait and the client has left
-	waited        bool     // a handler that has started late has let its context end
+	rooms         []string       // what disconnecting handlers see
+	owed          *disconnectJob // if Socket.owed
+	late          *late          // while events wait and the client has left
+	waited        bool           // a handler that has started late has let its context end
 	acks          []pendingAck
 	context       contextState
-	visit         *visit // with recovery
+	visit         *visit      // with recovery
+	awaits        *returnTask // while it stands for a client that waits: see await
 }
 
 // rare returns s.cold, made if need be. s.mu must be held.
@@ -112,7 +113,8 @@ func (s *Socket) Data() any {
 
 // SetData stores a value of the application's with the socket. Strings and slices of
 // bytes, v itself or fields of a struct, count for [Config.MaxHandshakeBytes] as long
-// as the socket is connected; what v refers to in other ways does not. The error is
+// as the socket is connected, and not if it has ended before; what v refers to in other
+// ways does not count. The error is
 // [ErrDataSize], and the value stored before stays, if there is no room; up to 4 KiB
 // for all that a connection keeps there always is.
 func (s *Socket) SetData(v any) error {
@@ -127,7 +129,7 @@ func (s *Socket) setData(v any, must bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.rareLocked()
-	if s.state.Load() != stateDisconnected {
+	if s.open() { // else the last letGo may have been
 		more := dataSize(v) - dataSize(c.data)
 		if !s.client.Keep(more, must) {
 			return false
@@ -184,7 +186,8 @@ func (s *Socket) Leave(room string) error {
 
 // Rooms returns the rooms that the socket is in, its own id first, then in no
 // order. After the disconnection there are none, except that disconnecting
-// handlers still get those that it was in.
+// handlers, and the handlers of events that run before them, still get those that it
+// was in.
 func (s *Socket) Rooms() []string {
 	if s.Connected() {
 		return append([]string{s.ID()}, s.ns.rooms.RoomsOf(&s.member)...)

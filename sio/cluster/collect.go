@@ -214,8 +214,11 @@ func (c *collection) part(m *Message) (v verdict, reply Part) {
 	}
 	f := s.flow
 	ok := f.add(m.Part, func(record []byte) bool {
+		if c.over || s.awaited == 0 || !c.hold(answerCost+fieldsCost(record)) {
+			return false
+		}
 		a, ok := parseAnswer(record)
-		if ok = ok && !c.over && s.awaited > 0 && c.hold(answerCost); ok {
+		if ok {
 			c.take(s, a)
 		}
 		return ok

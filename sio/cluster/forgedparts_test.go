@@ -1,8 +1,10 @@
 package cluster_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,6 +156,63 @@ func TestPartsBeyondLimits(t *testing.T) {
 		}
 		ms.close(t)
 	})
+}
+
+// TestForgedFields answers with a record of very many fields without bytes. What they
+// would become counts against MaxAnswerBytes, and no memory is taken for it.
+func TestForgedFields(t *testing.T) {
+	const limit = 1 << 20
+	empty := string(make([]byte, limit/2))
+	for name, ask := range map[string]func(ctx context.Context, n *cluster.Node) error{
+		"FetchSockets": func(ctx context.Context, n *cluster.Node) error {
+			_, err := n.FetchSockets(ctx, adapter.Options{})
+			return err
+		},
+		"ServerSideEmitAck": func(ctx context.Context, n *cluster.Node) error {
+			_, err := n.ServerSideEmitAck(ctx, adapter.Packet{Event: "q"})
+			return err
+		},
+		"BroadcastAck": func(ctx context.Context, n *cluster.Node) error {
+			c := newCollector()
+			if err := n.BroadcastAck(ctx, adapter.Packet{Event: "q"}, adapter.Options{}, c); err != nil {
+				return err
+			}
+			c.start()
+			c.result(ctx)
+			return c.why
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &network{drop: func(string, *cluster.Message) bool { return true }}
+				ms := w.join(t, 1, cluster.Config{MaxAnswerBytes: limit, RequestTimeout: time.Hour, HeartbeatTimeout: 2 * time.Hour})
+				ms.locals[0].clients = nil
+				w.inject("n0", cluster.Message{Type: cluster.Heartbeat, UID: "n1"})
+				ended := make(chan error, 1)
+				go func() { ended <- ask(t.Context(), ms.nodes[0]) }()
+				synctest.Wait()
+				w.inject("n0", cluster.Message{Type: cluster.BroadcastClientCount, UID: "n1", RequestID: "n0-1", ClientCount: 1})
+				// A socket, and an answer, too: both begin with a field of one byte.
+				forged := append(field(nil, "\x01"), field(field(nil, "{}"), "1")...)
+				forged = field(nil, string(forged)+empty)
+				part := cluster.Message{Type: cluster.AnswerPart, UID: "n1", RequestID: "n0-1", Part: &cluster.Part{Stream: "s", Bytes: forged}}
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				w.inject("n0", part)
+				runtime.ReadMemStats(&after)
+				if got := after.TotalAlloc - before.TotalAlloc; got > 4*limit {
+					t.Errorf("%d bytes were taken", got)
+				}
+				if err := <-ended; !errors.Is(err, cluster.ErrAnswersTooLarge) {
+					t.Errorf("got %v", err)
+				}
+				if s := ms.nodes[0].Stats(); s.Requests != 0 || s.Dropped != 1 {
+					t.Errorf("%+v", s)
+				}
+				ms.close(t)
+			})
+		})
+	}
 }
 
 // TestImpatientRequester asks for parts of all sizes, and never says more.

@@ -71,6 +71,20 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 	return b[n:end:end], b[end:], true
 }
 
+// fieldCost is about what a field becomes besides its bytes, which may be none.
+const fieldCost = 24
+
+// fieldsCost is what the fields of a record cost, before any memory is taken for them.
+func fieldsCost(record []byte) (size int64) {
+	for {
+		_, rest, ok := cutField(record)
+		if !ok {
+			return size
+		}
+		size, record = size+fieldCost, rest
+	}
+}
+
 // badLength reports whether b begins with what is not the start of a length.
 func badLength(b []byte) bool {
 	_, n := binary.Uvarint(b)

@@ -276,6 +276,9 @@ func (f *queryFlow) flow() *inflow {
 func (q *query) record(f *queryFlow) func(record []byte) bool {
 	if q.want == FetchSocketsResponse {
 		return func(record []byte) bool {
+			if !q.hold(fieldsCost(record)) {
+				return false
+			}
 			d, ok := parseSocket(record)
 			if ok = ok && q.hold(costOf(&d)); ok {
 				f.sockets = append(f.sockets, d)
@@ -284,8 +287,11 @@ func (q *query) record(f *queryFlow) func(record []byte) bool {
 		}
 	}
 	return func(record []byte) bool { // a node gives one answer
+		if len(f.answers) > 0 || !q.hold(fieldsCost(record)) {
+			return false
+		}
 		a, ok := parseAnswer(record)
-		if ok = ok && len(f.answers) == 0; ok {
+		if ok {
 			f.answers = append(f.answers, a)
 		}
 		return ok

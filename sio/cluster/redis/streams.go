@@ -129,9 +129,12 @@ type StreamsStats struct {
 	// TooLarge is how many emits have failed because of MaxMessageBytes; what goes by
 	// channels is in Channels.
 	TooLarge uint64
-	// Gaps is how often entries may have been trimmed before they were read, a stream
-	// has begun anew, or another master has not got its latest entries.
-	Gaps uint64
+	// Gaps is in how many places of the streams entries were lost to this server: they
+	// were trimmed before they were read, a stream has begun anew, or another master has
+	// not got its latest entries. No client comes back across a gap. Missed is how many
+	// entries were lost, of those that servers of this kind have written: these are
+	// numbered. Others can't be counted.
+	Gaps, Missed uint64
 	// Invalid is entries that could not be understood, Duplicates entries that were
 	// added twice because the outcome was not known the first time.
 	Invalid, Duplicates uint64

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -32,9 +31,10 @@ type stream struct {
 	mu          sync.Mutex
 	buses       map[string][]*streamBus // by namespace; the lists are never changed in place
 	last        string                  // the entry that was dispatched last; "" before the beginning is known
-	moved       chan struct{}           // closed when reading goes on elsewhere, and replaced
-	writers     map[string]uint64       // the last number of each
-	former      map[string]uint64       // of those that were not heard of for long
+	since       string                  // see startAt
+	moved       chan struct{}           // closed when since changes, and replaced
+	writers     map[string]sight        // the last of each
+	former      map[string]sight        // of those that were not heard of for long
 	queue       []entry
 	queuedBytes int
 	line        []*waiter // what waits for room in the queue
@@ -65,7 +65,7 @@ func newStream(s *Streams, key string) *stream {
 	st := &stream{
 		owner: s, cfg: &s.cfg, client: s.client, patient: s.patient, key: key,
 		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}), moved: make(chan struct{}),
-		buses: make(map[string][]*streamBus), writers: make(map[string]uint64), waiting: make(map[uint64]*keptEntry),
+		buses: make(map[string][]*streamBus), writers: make(map[string]sight), waiting: make(map[uint64]*keptEntry),
 	}
 	st.ctx, st.cancel = context.WithCancel(context.Background())
 	st.running.Go(st.read)
@@ -77,6 +77,9 @@ func (st *stream) add(b *streamBus) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	b.since = st.last
+	if before(b.since, st.since) {
+		b.since = st.since
+	}
 	st.buses[b.namespace] = append(slices.Clip(st.buses[b.namespace]), b)
 }
 
@@ -103,6 +106,7 @@ func (st *stream) addTo(all *StreamsStats) {
 	all.Refused += st.stats.Refused
 	all.TooLarge += st.stats.TooLarge
 	all.Gaps += st.stats.Gaps
+	all.Missed += st.stats.Missed
 	all.Invalid += st.stats.Invalid
 	all.Duplicates += st.stats.Duplicates
 	all.Lost += st.stats.Lost
@@ -126,6 +130,9 @@ func (st *stream) read() {
 	r := reader{st: st, count: 1, failing: true}
 	for st.ctx.Err() == nil {
 		list, err := r.next()
+		if len(list) >= min(r.count, int(st.cfg.MaxLen)) && err == nil {
+			err = r.check(list[0].ID) // there are more: the stream may be trimmed faster than it is read
+		}
 		if err != nil && !errors.Is(err, goredis.Nil) {
 			r.fail(err)
 			continue
@@ -144,7 +151,7 @@ func (st *stream) read() {
 // next waits for the next entries, when the place in the stream makes sense.
 func (r *reader) next() ([]goredis.XMessage, error) {
 	if time.Since(r.checked) > time.Second {
-		if err := r.check(); err != nil {
+		if err := r.check(""); err != nil {
 			return nil, err
 		}
 		r.checked = time.Now()
@@ -220,28 +227,32 @@ func entrySize(m goredis.XMessage) (size int) {
 // check finds the place to begin at, and whether the place that was reached still
 // makes sense: the entry there is gone when more was added since than is kept, and
 // when the stream is that of a Redis which has not got, or not kept, the latest ones.
-func (r *reader) check() error {
+// first is the entry that was read next and is not dispatched yet; "" when there is none.
+func (r *reader) check(first string) error {
 	st := r.st
 	newest, next, err := r.ends()
 	if err != nil {
 		return err
 	}
+	trimmed := st.last == "0-0" && first != "" && r.trimmed()
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
 	case st.last == "":
 		st.startAt(cmp.Or(newest, "0-0"))
 	case st.last == "0-0":
+		if first != "" && trimmed {
+			st.skip(predecessor(first), predecessor(first))
+		}
 	case newest == "":
-		st.stats.Gaps++
-		st.startAt("0-0")
+		st.skip("0-0", successor(st.last))
 	case before(newest, st.last):
 		// Where entries are numbered by a clock that is behind.
-		st.stats.Gaps++
-		st.startAt(newest)
+		st.skip(newest, successor(st.last))
 	case next != "" && next != st.last:
-		st.stats.Gaps++
-		st.startAt(predecessor(next))
+		if to := predecessor(cmp.Or(first, next)); to != st.last {
+			st.skip(to, to)
+		}
 	}
 	return nil
 }
@@ -290,27 +301,6 @@ return {
 	id(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 1)),
 }`
 
-// startAt begins to read after an entry. st.mu is held.
-func (st *stream) startAt(id string) {
-	st.last = id
-	for _, list := range st.buses {
-		for _, b := range list {
-			b.since = id
-		}
-	}
-	close(st.moved)
-	st.moved = make(chan struct{})
-}
-
-// predecessor is an id less than id, and greater than that of any entry before it.
-func predecessor(id string) string {
-	ms, count, _ := parseID(id)
-	if count > 0 {
-		return fmt.Sprintf("%d-%d", ms, count-1)
-	}
-	return fmt.Sprintf("%d-%d", ms-1, uint64(1e18-1))
-}
-
 // dispatch hands an entry to its namespace.
 func (st *stream) dispatch(m goredis.XMessage) {
 	e, ok := parseEntry(m.Values)
@@ -320,11 +310,14 @@ func (st *stream) dispatch(m goredis.XMessage) {
 	buses := st.buses[e.namespace]
 	own := e.writer == st.owner.writer
 	ok = ok && (!own || e.number <= st.number) // else somebody else has written it
+	if before(m.ID, st.since) {
+		st.startAt(predecessor(m.ID)) // the stream has begun anew, with lesser ids
+	}
 	switch {
 	case !ok:
 		st.stats.Invalid++
 		buses = nil
-	case e.writer != "" && st.again(e):
+	case e.writer != "" && st.again(e, m.ID):
 		st.stats.Duplicates++
 		buses = nil
 	case !own:
@@ -374,19 +367,4 @@ func (st *stream) dispatch(m goredis.XMessage) {
 	st.last = m.ID
 	st.admitWaiting()
 	st.mu.Unlock()
-}
-
-// again reports whether a writer's entry was met before. st.mu is held.
-func (st *stream) again(e entry) bool {
-	last, known := st.writers[e.writer]
-	if !known {
-		last, known = st.former[e.writer]
-	}
-	if known && e.number <= last {
-		return true
-	}
-	if st.writers[e.writer] = e.number; len(st.writers) >= manyWriters {
-		st.former, st.writers = st.writers, make(map[string]uint64)
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -34,12 +35,9 @@ type pendingSession struct {
 }
 
 const (
-	maxSessions  = 65_536 // that wait for Redis
-	maxAsking    = 64
-	historyPage  = 100                  // entries that are asked for at once
-	historyBytes = 4 << 20              // after which a history ends; a page may pass it
-	entryCost    = 256                  // of an entry beside its data
-	graceStep    = 5 * time.Millisecond // the first wait for a session, then doubled
+	maxSessions = 65_536 // that wait for Redis
+	maxAsking   = 64
+	graceStep   = 5 * time.Millisecond // the first wait for a session, then doubled
 )
 
 func newSessions(s *Streams) *sessions {
@@ -147,11 +145,11 @@ func (n *streamNode) Persist(s adapter.Session) {
 }
 
 // insist is [sessions.ask], again and again while Redis fails, until ctx or the stream
-// ends. That a key is not there is an answer.
+// ends. That a key or an entry is not there is an answer.
 func (n *streamNode) insist(ctx context.Context, f func() error) error {
 	for {
 		err := n.stream.owner.sessions.ask(ctx, f)
-		if err == nil || errors.Is(err, goredis.Nil) {
+		if err == nil || errors.Is(err, goredis.Nil) || errors.Is(err, adapter.ErrGap) {
 			return err
 		}
 		select {
@@ -181,17 +179,13 @@ func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool)
 	for wait := graceStep; ; wait *= 2 {
 		value := ""
 		err := n.insist(ctx, func() (err error) {
-			value, err = n.take(ctx, cfg.SessionPrefix+pid)
+			value, err = n.stream.client.Get(ctx, cfg.SessionPrefix+pid).Result()
 			return err
 		})
-		if err == nil {
-			b, err := base64.StdEncoding.DecodeString(value)
-			if err != nil {
-				return s, false
-			}
-			return parseSession(b)
+		if err == nil && !isTaken(value) {
+			return readSession(value)
 		}
-		if !errors.Is(err, goredis.Nil) || time.Since(begun)+wait > cfg.SessionGrace {
+		if err != nil && !errors.Is(err, goredis.Nil) || time.Since(begun)+wait > cfg.SessionGrace {
 			return s, false
 		}
 		select {
@@ -202,19 +196,64 @@ func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool)
 	}
 }
 
-// take gets a key's value and deletes it. When the connection breaks the value may be
-// gone, if only the answer was lost.
-func (n *streamNode) take(ctx context.Context, key string) (string, error) {
-	var got *goredis.StringCmd
-	_, err := n.stream.client.TxPipelined(ctx, func(pipe goredis.Pipeliner) error {
-		got = pipe.Get(ctx, key)
-		pipe.Del(ctx, key)
-		return nil
+// takenLife is how long the mark of who has taken a session is kept: longer than it is
+// tried again.
+const takenLife = 30 * time.Second
+
+// Take implements adapter.Recoverer. The session is replaced by a mark: when the
+// connection breaks, and only the answer was lost, the next attempt finds the mark.
+func (n *streamNode) Take(ctx context.Context, s adapter.Session) (taken bool) {
+	ctx, cancel := context.WithTimeout(ctx, takenLife/2)
+	defer cancel()
+	key, mark := n.stream.cfg.SessionPrefix+s.PID, newMark()
+	err := n.insist(ctx, func() error {
+		taken = false
+		return n.stream.client.Watch(ctx, func(tx *goredis.Tx) error {
+			value, err := tx.Get(ctx, key).Result()
+			if err != nil {
+				return err
+			}
+			if taken = value == mark; taken {
+				return nil
+			}
+			if isTaken(value) {
+				return goredis.Nil
+			}
+			if now, ok := readSession(value); !ok || !same(now, s) {
+				return goredis.Nil
+			}
+			_, err = tx.TxPipelined(ctx, func(pipe goredis.Pipeliner) error {
+				pipe.Set(ctx, key, mark, takenLife)
+				return nil
+			})
+			taken = err == nil
+			return err
+		}, key)
 	})
+	return err == nil && taken
+}
+
+func same(a, b adapter.Session) bool {
+	return a.ID == b.ID && a.PID == b.PID && slices.Equal(a.Rooms, b.Rooms) && bytes.Equal(a.Data, b.Data)
+}
+
+// markPrefix begins, in base64, MessagePack that is none: peers of other kinds find no
+// session in it either.
+const markPrefix = "wcHB"
+
+func newMark() string {
+	return markPrefix + base64.StdEncoding.EncodeToString([]byte(cluster.NewUID()))
+}
+
+func isTaken(value string) bool { return strings.HasPrefix(value, markPrefix) }
+
+// readSession reads the value of a key.
+func readSession(value string) (s adapter.Session, ok bool) {
+	b, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {
-		return "", err
+		return s, false
 	}
-	return got.Result()
+	return parseSession(b)
 }
 
 func parseSession(b []byte) (s adapter.Session, ok bool) {
@@ -238,72 +277,4 @@ func parseSession(b []byte) (s adapter.Session, ok bool) {
 		}
 	}
 	return adapter.Session{ID: w.SID, PID: w.PID, Rooms: w.Rooms, Data: data}, true
-}
-
-var errTrimmed = errors.New("redis: the stream was trimmed too early")
-
-// History implements adapter.Recoverer.
-func (n *streamNode) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
-	st := n.stream
-	err = st.owner.sessions.ask(ctx, func() error {
-		st.mu.Lock()
-		read := st.last // what is not after it was in the stream before
-		st.mu.Unlock()
-		var all bool
-		if list, upTo, all, err = n.after(ctx, after); err != nil {
-			return err
-		}
-		oldest, err := st.client.XRangeN(ctx, st.key, "-", "+", 1).Result()
-		if err != nil {
-			return err
-		}
-		if len(oldest) == 0 || before(after, oldest[0].ID) {
-			return errTrimmed
-		}
-		if all && before(upTo, read) {
-			upTo = read
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	return list, upTo, nil
-}
-
-// after returns the namespace's packets after an offset, and the last entry that
-// was looked at; all tells that the stream had no more.
-func (n *streamNode) after(ctx context.Context, offset string) (list []adapter.Kept, last string, all bool, err error) {
-	st := n.stream
-	writers := make(map[string]uint64)
-	for size := 0; size < historyBytes; {
-		page, err := st.client.XRangeN(ctx, st.key, "("+offset, "+", historyPage).Result()
-		if err != nil {
-			return nil, "", false, err
-		}
-		for _, m := range page {
-			offset = m.ID
-			e, ok := parseEntry(m.Values)
-			size += entryCost + len(e.data)
-			if !ok || e.writer != "" && e.number <= writers[e.writer] {
-				continue
-			}
-			if e.writer != "" {
-				writers[e.writer] = e.number
-			}
-			if e.namespace != n.local.Namespace() || e.kind != cluster.Broadcast {
-				continue
-			}
-			b, err := e.message()
-			if err != nil || b.RequestID != "" || b.Options.Volatile {
-				continue
-			}
-			b.Packet.Offset = m.ID
-			list = append(list, adapter.Kept{Packet: b.Packet, Options: b.Options})
-		}
-		if len(page) < historyPage {
-			return list, offset, true, nil
-		}
-	}
-	return list, offset, false, nil
 }
