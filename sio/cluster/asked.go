@@ -109,7 +109,7 @@ type passed struct {
 // passLocked passes on answers, once their number was told. What goes in parts says with
 // the last one that no more will come.
 func (a *asked) passLocked(answers []adapter.Answer) (out passed) {
-	whole := a.message.Parts == 0 || a.alone && len(answers) == 1 && answerSize(answers[0]) <= int64(a.message.Parts)
+	whole := a.message.Parts == 0 || a.alone && len(answers) == 1 && answerSize(answers[0]) <= int64(a.node.wholeLimit(a.message))
 	switch {
 	case a.over:
 	case whole:

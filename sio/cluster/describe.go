@@ -3,7 +3,8 @@ package cluster
 import "github.com/sioserver/sioserver/sio/adapter"
 
 // MaxWhole is about how many bytes an answer has at most that must come whole, because
-// the node that has asked is one of the reference. A larger one is not sent, and
+// the node that has asked is one of the reference; or half of what the bus carries, if
+// that is less. A larger one is not sent, and
 // counted as TooLarge: the request of that node ends at its own timeout. Answers to
 // nodes of this package come in parts, whatever their size.
 const MaxWhole = 8 << 20
@@ -14,22 +15,41 @@ func (n *Node) describe(m *Message) {
 		n.counts.invalid.Add(1)
 		return
 	}
-	n.start(&n.describers, func() {
-		if m.CountOnly {
-			n.respond(m, Message{Type: FetchSocketsResponse, CountOnly: true, ClientCount: n.local.CountSockets(m.Options)})
+	n.start(&n.describers, func() { n.describeOne(m, false) })
+}
+
+// describeOne is what a describer does. turn is that of page.
+func (n *Node) describeOne(m *Message, turn bool) {
+	defer func() {
+		if turn { // it was not needed
+			n.paged(m.UID)
 		} else {
-			n.describeSockets(m)
+			n.beginWaiting()
 		}
-	})
+	}()
+	if m.CountOnly {
+		n.respond(m, Message{Type: FetchSocketsResponse, CountOnly: true, ClientCount: n.local.CountSockets(m.Options)})
+	} else {
+		n.describeSockets(m, &turn)
+	}
+}
+
+// wholeLimit is how large an answer to m may be that comes whole.
+func (n *Node) wholeLimit(m *Message) int {
+	limit := MaxWhole
+	if m.Parts != 0 {
+		limit = min(max(m.Parts, 0), maxPart)
+	}
+	if s, ok := n.bus.(Sizer); ok {
+		limit = min(limit, s.MaxMessage()/2)
+	}
+	return limit
 }
 
 // describeSockets describes sockets page by page, so that not all are in memory at once
 // if they come in parts.
-func (n *Node) describeSockets(m *Message) {
-	limit := m.Parts
-	if limit == 0 {
-		limit = MaxWhole
-	}
+func (n *Node) describeSockets(m *Message, turn *bool) {
+	limit := n.wholeLimit(m)
 	pages := n.local.Describe(m.Options)
 	var list []adapter.Details
 	size := 0
@@ -48,13 +68,13 @@ func (n *Node) describeSockets(m *Message) {
 		}
 	}
 	if m.Parts == 0 {
-		n.tooLarge(m, size)
+		n.tooLarge(m, size, limit)
 		return
 	}
 	n.page(m, appendSockets(nil, list), func() (records []byte, more bool) {
 		page := pages()
 		return appendSockets(nil, page), len(page) > 0
-	})
+	}, turn)
 }
 
 func appendSockets(b []byte, list []adapter.Details) []byte {
@@ -75,8 +95,8 @@ func wholeSize(d *adapter.Details) int {
 }
 
 // tooLarge counts an answer that is not sent.
-func (n *Node) tooLarge(m *Message, size int) {
+func (n *Node) tooLarge(m *Message, size, limit int) {
 	n.counts.tooLarge.Add(1)
 	n.cfg.Logger.Warn("cluster: an answer is too large for a node that takes it only whole: it is not sent",
-		"namespace", n.namespace, "node", m.UID, "bytes", size, "limit", MaxWhole)
+		"namespace", n.namespace, "node", m.UID, "bytes", size, "limit", limit)
 }

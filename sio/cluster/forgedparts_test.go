@@ -236,3 +236,23 @@ func TestImpatientRequester(t *testing.T) {
 		ms.close(t)
 	})
 }
+
+// TestHugeFirstPart asks for a first part of any size: it has that of a part.
+func TestHugeFirstPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &network{counting: true}
+		ms := w.join(t, 2, cluster.Config{})
+		ms.locals[0].crowd(1000, 4500)
+		big := adapter.Answer{Data: []byte("0"), Attachments: [][]byte{make([]byte, 1<<20)}}
+		ms.locals[0].event = func(_ adapter.Packet, reply func(adapter.Answer)) { reply(big) }
+		for _, kind := range []cluster.MessageType{cluster.FetchSockets, cluster.ServerSideEmit} {
+			w.inject("n0", cluster.Message{Type: kind, UID: "x", RequestID: "1", Parts: 1 << 40})
+		}
+		synctest.Wait()
+		if s := ms.nodes[0].Stats(); s.Parting != 2 {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(time.Hour)
+		ms.close(t)
+	})
+}

@@ -18,6 +18,7 @@ import (
 type network struct {
 	counting bool                                         // its buses are Counters
 	unnamed  bool                                         // of the reference's kind: responses have no UID and no parts
+	most     int                                          // its buses are Sizers and Counters; no bound when 0
 	copies   int                                          // how often each message arrives; once when 0
 	delay    func(from, to string) time.Duration          // none when nil
 	drop     func(to string, m *cluster.Message) bool     // nothing when nil
@@ -44,6 +45,11 @@ type end struct {
 // countingEnd is a bus that counts.
 type countingEnd struct{ *end }
 
+// sizedEnd is a bus that bounds messages.
+type sizedEnd struct{ countingEnd }
+
+func (e sizedEnd) MaxMessage() int { return e.network.most }
+
 // link is the way from one node to another: its goroutine lives while something is
 // on its way.
 type link struct {
@@ -68,7 +74,10 @@ func (w *network) open(uid string, receive func(m *cluster.Message)) (cluster.Bu
 	}
 	e := &end{network: w, uid: uid, receive: receive, links: make(map[string]*link)}
 	w.ends[uid] = e
-	if w.counting {
+	switch {
+	case w.most > 0:
+		return sizedEnd{countingEnd{e}}, nil
+	case w.counting:
 		return countingEnd{e}, nil
 	}
 	return e, nil
@@ -95,6 +104,9 @@ func (e *end) Publish(m *cluster.Message) error {
 	b, err := wire.AppendMessagePack(nil, &out)
 	if err != nil {
 		return err
+	}
+	if w.most > 0 && len(b) > w.most {
+		return fmt.Errorf("%w: %w", cluster.ErrUnencodable, cluster.ErrTooLarge)
 	}
 	for uid, to := range w.ends { // the sender gets its own back
 		if m.To == "" || m.To == uid {

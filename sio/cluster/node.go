@@ -57,7 +57,7 @@ func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *
 	n.gate.empty = make(chan struct{})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.requests.pending = make(map[string]pending)
-	n.outflows.flows = make(map[string]*outflow)
+	n.outflows.flows, n.outflows.pagedTo = make(map[string]*outflow), make(map[string]int)
 	n.handlers = workers{limit: cfg.Handlers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	n.describers = workers{limit: maxDescribers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	if err := n.open(open); err != nil {
@@ -129,8 +129,7 @@ func (n *Node) Close() error {
 	n.gate.shut(n.cfg.RequestTimeout)
 	n.cancel()
 	n.requests.close()
-	n.outflows.close()
-	n.counts.dropped.Add(uint64(n.handlers.close() + n.describers.close()))
+	n.counts.dropped.Add(uint64(n.outflows.close() + n.handlers.close() + n.describers.close()))
 	if n.counter == nil {
 		n.hand(&Message{Type: AdapterClose})
 	}

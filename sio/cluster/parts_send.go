@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,7 +17,7 @@ const (
 	maxResendTime = 8 * time.Second
 	refusedTime   = 100 * time.Millisecond
 	// abandonTime is after how long without a word of the node that has asked the rest
-	// of an answer is dropped.
+	// of an answer is dropped; sooner, if others wait: see giveWay.
 	abandonTime = time.Minute
 	// maxPaged is how many descriptions of all sockets are under way at once.
 	maxPaged = 32
@@ -48,16 +50,17 @@ type outflow struct {
 type outflows struct {
 	mu      sync.Mutex
 	flows   map[string]*outflow
-	paged   int        // of them, descriptions of sockets
-	waiting []*Message // requests for such ones that wait for their turn
-	held    int        // bytes of other answers
+	paged   int            // of them, descriptions of sockets
+	pagedTo map[string]int // by the UID of the node that has asked
+	waiting []*Message     // requests for such ones that wait for their turn
+	held    int            // bytes of other answers
 	closed  bool
 }
 
 // outflow begins an answer to the node that has sent m; nil when there are too many, or
 // at the end. Nothing is sent before the first put or run.
 func (n *Node) outflow(m *Message) *outflow {
-	f := &outflow{node: n, to: m.UID, request: m.RequestID, limit: min(max(m.Parts, minFirst), maxPart), heard: time.Now(), again: resendTime}
+	f := &outflow{node: n, to: m.UID, request: m.RequestID, limit: n.fits(max(m.Parts, minFirst)), heard: time.Now(), again: resendTime}
 	o := &n.outflows
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -94,43 +97,107 @@ func (n *Node) releaseOut(size int) {
 }
 
 // page begins an answer that pages describes: at once, or, when m has to wait for
-// others, not at all; m is then dealt with later.
-func (n *Node) page(m *Message, records []byte, pages func() (records []byte, more bool)) {
+// others, not at all; m is then dealt with later. turn says that m has waited, and its
+// turn is taken; it belongs to the answer afterwards.
+func (n *Node) page(m *Message, records []byte, pages func() (records []byte, more bool), turn *bool) {
+	if !*turn && !n.takeTurn(m) {
+		n.giveWay()
+		return
+	}
+	*turn = false
+	f := n.outflow(m)
+	if f == nil {
+		n.counts.dropped.Add(1)
+		n.paged(m.UID)
+		return
+	}
+	f.mu.Lock()
+	f.buf, f.isPaged, f.pages, f.paging = records, true, pages, true
+	ended := f.over // by close: it was no description then
+	f.mu.Unlock()
+	if ended {
+		n.paged(m.UID)
+		return
+	}
+	f.run()
+}
+
+// takeTurn reports whether a description of sockets may begin. Else m waits.
+func (n *Node) takeTurn(m *Message) bool {
 	o := &n.outflows
 	o.mu.Lock()
-	full := o.paged >= maxPaged
+	defer o.mu.Unlock()
 	switch {
-	case !full:
+	case o.paged < maxPaged:
 		o.paged++
-	case len(o.waiting) < n.cfg.MaxQueued:
+		o.pagedTo[m.UID]++
+		return true
+	case len(o.waiting) < n.cfg.MaxQueued && !o.closed:
 		o.waiting = append(o.waiting, m)
 	default:
 		n.counts.dropped.Add(1)
 	}
-	o.mu.Unlock()
-	if full {
-		return
-	}
-	f := n.outflow(m)
-	if f == nil {
-		n.counts.dropped.Add(1)
-		n.paged()
-		return
-	}
-	f.buf, f.isPaged, f.pages, f.paging = records, true, pages, true
-	f.run()
+	return false
 }
 
-// paged notes that a description of sockets has ended, and begins the next one.
-func (n *Node) paged() {
+// giveWay ends descriptions for nodes that are silent for longer than a request of this
+// node would wait: they may be gone, and others wait for their turn.
+func (n *Node) giveWay() {
+	o := &n.outflows
+	o.mu.Lock()
+	list := slices.Collect(maps.Values(o.flows))
+	o.mu.Unlock()
+	for _, f := range list {
+		f.mu.Lock()
+		if f.isPaged && !f.over && time.Since(f.heard) >= 2*n.cfg.RequestTimeout {
+			n.counts.dropped.Add(1)
+			f.finishLocked()
+		}
+		f.mu.Unlock()
+	}
+}
+
+// paged notes that a description of sockets for a node has ended, and begins the next
+// one.
+func (n *Node) paged(uid string) {
 	o := &n.outflows
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.paged--
-	if len(o.waiting) > 0 && !o.closed {
-		m := o.waiting[0]
-		o.waiting = o.waiting[1:]
-		n.start(&n.describers, func() { n.describeSockets(m) })
+	if o.pagedTo[uid]--; o.pagedTo[uid] == 0 {
+		delete(o.pagedTo, uid)
+	}
+	n.beginWaitingLocked()
+}
+
+// beginWaiting begins a description that waits for its turn, if that has come: for the
+// node for which the fewest are under way. Each describer calls it at its end: before,
+// too many may have waited for one.
+func (n *Node) beginWaiting() {
+	n.outflows.mu.Lock()
+	defer n.outflows.mu.Unlock()
+	n.beginWaitingLocked()
+}
+
+func (n *Node) beginWaitingLocked() {
+	o := &n.outflows
+	if len(o.waiting) == 0 || o.paged >= maxPaged || o.closed {
+		return
+	}
+	next := 0
+	for i, m := range o.waiting {
+		if o.pagedTo[m.UID] < o.pagedTo[o.waiting[next].UID] {
+			next = i
+		}
+	}
+	m := o.waiting[next]
+	if !n.describers.do(func() { n.describeOne(m, true) }) {
+		return
+	}
+	o.paged++
+	o.pagedTo[m.UID]++
+	if o.waiting = slices.Delete(o.waiting, next, next+1); len(o.waiting) == 0 {
+		o.waiting = nil // lets go of the array
 	}
 }
 
@@ -289,7 +356,7 @@ func (f *outflow) confirmed(p *Part) bool {
 	f.heard = time.Now()
 	f.releaseLocked(len(f.sent.Bytes))
 	last := f.sent.Last
-	f.sent, f.number, f.limit = nil, f.number+1, min(max(p.Limit, minFirst), maxPart)
+	f.sent, f.number, f.limit = nil, f.number+1, f.node.fits(max(p.Limit, minFirst))
 	if last {
 		f.finishLocked()
 	}
@@ -321,7 +388,7 @@ func (f *outflow) finishLocked() {
 	f.releaseLocked(f.waiting)
 	f.node.outflows.forget(f.id)
 	if f.isPaged {
-		f.node.paged()
+		f.node.paged(f.to)
 	}
 }
 
@@ -344,16 +411,22 @@ func (o *outflows) len() int {
 	return len(o.flows)
 }
 
-// close ends all.
-func (o *outflows) close() {
+// queued is how many requests wait for their turn.
+func (o *outflows) queued() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.waiting)
+}
+
+// close ends all, and drops what waits; it returns how much that is.
+func (o *outflows) close() (dropped int) {
 	o.mu.Lock()
 	o.closed = true
-	list := make([]*outflow, 0, len(o.flows))
-	for _, f := range o.flows {
-		list = append(list, f)
-	}
+	dropped, o.waiting = len(o.waiting), nil
+	list := slices.Collect(maps.Values(o.flows))
 	o.mu.Unlock()
 	for _, f := range list {
 		f.finish()
 	}
+	return dropped
 }

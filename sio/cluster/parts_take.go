@@ -22,6 +22,18 @@ func (n *Node) partLimit() int {
 	return min(max(window/max(int(n.inflows.Load()), 1), minPart), maxPart)
 }
 
+// partCost is at most what a part's message has besides its bytes and the namespace's name.
+const partCost = 1 << 10
+
+// fits is how many bytes a part may have that the bus carries, limit at most.
+func (n *Node) fits(limit int) int {
+	limit = min(limit, maxPart)
+	if s, ok := n.bus.(Sizer); ok {
+		limit = min(limit, max(s.MaxMessage()-partCost-len(n.namespace), 1))
+	}
+	return limit
+}
+
 // inflow is one node's answer that comes in parts. Guarded by the lock of its request.
 type inflow struct {
 	stream string

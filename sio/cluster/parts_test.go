@@ -352,3 +352,97 @@ func TestBatchedAcks(t *testing.T) {
 		ms.close(t)
 	})
 }
+
+// TestPartsOfSmallBus has a bus carry less than a part may have.
+func TestPartsOfSmallBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &network{most: 20 << 10}
+		ms := w.join(t, 2, cluster.Config{})
+		ms.locals[1].crowd(200, 45_000)
+		big := adapter.Answer{Data: []byte(`{"_placeholder":true,"num":0}`), Attachments: [][]byte{bytes.Repeat([]byte("b"), 12<<10)}}
+		ms.locals[1].event = func(_ adapter.Packet, reply func(adapter.Answer)) { reply(big) }
+		got := <-ms.fetch(t)
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		ms.whole(t, got.list)
+		if answers, err := ms.nodes[0].ServerSideEmitAck(t.Context(), adapter.Packet{Event: "ev"}); err != nil || len(answers) != 1 {
+			t.Errorf("%d answers, %v", len(answers), err)
+		}
+		w.inject("n1", cluster.Message{Type: cluster.ServerSideEmit, UID: "n0", RequestID: "1"}) // of the reference's kind
+		synctest.Wait()
+		if s := ms.nodes[1].Stats(); s.TooLarge != 1 || s.Lost != 0 {
+			t.Errorf("%+v", s)
+		}
+		ms.close(t)
+	})
+}
+
+// TestWaitingDescriptions has more requests for many sockets wait than are dealt with at
+// once, and the sockets go meanwhile: the requests are answered all the same.
+func TestWaitingDescriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const requests = 500
+		w := &network{counting: true}
+		ms := w.join(t, 1, cluster.Config{})
+		ms.locals[0].crowd(50, 4500)
+		for range requests {
+			w.inject("n0", cluster.Message{Type: cluster.FetchSockets, UID: "x", RequestID: "1", Parts: 1000})
+			synctest.Wait()
+		}
+		s := ms.nodes[0].Stats()
+		if s.Parting == 0 || s.Parting == requests || s.Queued != requests-s.Parting {
+			t.Fatalf("%+v", s)
+		}
+		ms.locals[0].crowd(1, 10)
+		for i := range s.Parting {
+			w.inject("n0", cluster.Message{Type: cluster.NextPart, UID: "x", RequestID: fmt.Sprint("n0-", i+1), Part: &cluster.Part{Stop: true}})
+		}
+		synctest.Wait()
+		if s := ms.nodes[0].Stats(); s.Published != requests || s.Parting != 0 || s.Queued != 0 || s.Dropped != 0 {
+			t.Errorf("%+v", s)
+		}
+		ms.close(t)
+	})
+}
+
+// TestCloseWhileWaiting closes a node for which requests wait: they are counted.
+func TestCloseWhileWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &network{counting: true}
+		ms := w.join(t, 1, cluster.Config{})
+		ms.locals[0].crowd(50, 4500)
+		for range 100 {
+			w.inject("n0", cluster.Message{Type: cluster.FetchSockets, UID: "x", RequestID: "1", Parts: 1000})
+			synctest.Wait()
+		}
+		waiting := ms.nodes[0].Stats().Queued
+		ms.close(t)
+		if s := ms.nodes[0].Stats(); s.Dropped != uint64(waiting) || waiting == 0 {
+			t.Errorf("%d waited: %+v", waiting, s)
+		}
+	})
+}
+
+// TestSilentRequesters has a node ask for many sockets as often as answers go out at
+// once, and die: another one gets its answer all the same.
+func TestSilentRequesters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &network{counting: true}
+		ms := w.join(t, 2, cluster.Config{})
+		ms.locals[1].crowd(50, 4500)
+		for range 100 {
+			w.inject("n1", cluster.Message{Type: cluster.FetchSockets, UID: "x", RequestID: "1", Parts: 1000})
+			synctest.Wait()
+		}
+		time.Sleep(11 * time.Second)
+		start := time.Now()
+		got := <-ms.fetch(t)
+		if got.err != nil || time.Since(start) > time.Second {
+			t.Fatalf("%d sockets after %v: %v; %+v", len(got.list), time.Since(start), got.err, ms.nodes[1].Stats())
+		}
+		ms.whole(t, got.list)
+		time.Sleep(time.Hour)
+		ms.close(t)
+	})
+}

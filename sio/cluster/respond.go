@@ -18,11 +18,11 @@ func (n *Node) respond(m *Message, answer Message) {
 // respondAnswer sends an answer whose size is not known: in parts if it is large and the
 // node takes them.
 func (n *Node) respondAnswer(m *Message, kind MessageType, a adapter.Answer) {
-	size := int(answerSize(a))
+	size, limit := int(answerSize(a)), n.wholeLimit(m)
 	switch {
-	case m.Parts == 0 && size > MaxWhole:
-		n.tooLarge(m, size)
-	case m.Parts == 0 || size <= m.Parts:
+	case m.Parts == 0 && size > limit:
+		n.tooLarge(m, size, limit)
+	case size <= limit:
 		n.respond(m, Message{Type: kind, Answer: a})
 	default:
 		records, ok := n.records([]adapter.Answer{a})

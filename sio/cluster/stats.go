@@ -20,7 +20,7 @@ type Stats struct {
 	Requests int // own requests that wait for answers
 	Asked    int // other nodes' broadcasts whose acknowledgements are awaited here
 	Parting  int // answers that go out in parts
-	Queued   int // other nodes' events and requests that wait for a goroutine
+	Queued   int // other nodes' events and requests that wait for a goroutine, or for others of their kind
 }
 
 // Plus returns the sums of s and other.
@@ -68,6 +68,6 @@ func (n *Node) Stats() Stats {
 		Requests: n.requests.len(),
 		Asked:    int(n.asked.Load()),
 		Parting:  n.outflows.len(),
-		Queued:   n.handlers.queued() + n.describers.queued(),
+		Queued:   n.handlers.queued() + n.describers.queued() + n.outflows.queued(),
 	}
 }

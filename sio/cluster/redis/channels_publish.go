@@ -11,7 +11,6 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
@@ -71,33 +70,8 @@ type publisher struct {
 type queue struct {
 	list    []publication
 	sending int
-	bytes   int           // of what is being sent, too
-	room    chan struct{} // closed when there is room, or never will be; nil unless that is waited for
-}
-
-// free tells those that wait that there is room. publisher.mu is held.
-func (q *queue) free() {
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
-}
-
-// send has a message's payload, whose ownership passes, sent to a channel: see
-// publisher.add. When there is no room for an event, and the goroutine may wait, it does
-// for roomTime at most.
-func (c *channels) send(m *cluster.Message, channel string, payload []byte, mayWait func() bool) error {
-	if m.To != "" {
-		return c.out.add(answers, channel, payload)
-	}
-	room, err := c.out.try(events, channel, payload)
-	if room != nil && mayWait() {
-		room, err = c.out.wait(channel, payload, room)
-	}
-	if room != nil {
-		c.out.lose()
-	}
-	return err
+	bytes   int        // of what is being sent, too
+	line    []*emitter // that wait for room; of events only
 }
 
 // publish is send for an event, without waiting.
@@ -105,78 +79,50 @@ func (c *channels) publish(channel string, payload []byte) error {
 	return c.out.add(events, channel, payload)
 }
 
-// waits reports whether the calling goroutine may wait: it is not a loop's.
-func waits(local adapter.Local) func() bool {
-	if w, ok := local.(adapter.Waiter); ok {
-		return w.MayWait
-	}
-	return func() bool { return false }
-}
-
 // add has payload, whose ownership passes, sent to a channel. It does not wait: an
 // error, ErrAway, ErrQueueFull, ErrClosed or cluster.ErrTooLarge, tells what can't be
 // sent; what is lost later is counted. All are in stats.
 func (p *publisher) add(class class, channel string, payload []byte) error {
-	room, err := p.try(class, channel, payload)
-	if room != nil {
-		p.lose()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fits, err := p.try(class, channel, payload)
+	if !fits {
+		p.lost++
 	}
 	return err
 }
 
-// lose counts a message for which there was no room.
-func (p *publisher) lose() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lost++
-}
-
-// wait tries to add an event each time there is room.
-func (p *publisher) wait(channel string, payload []byte, room chan struct{}) (chan struct{}, error) {
-	timer := time.NewTimer(p.patience)
-	defer timer.Stop()
-	for {
-		select {
-		case <-room:
-		case <-timer.C:
-			return room, errNoRoom
-		}
-		var err error
-		if room, err = p.try(events, channel, payload); room == nil {
-			return nil, err
-		}
-	}
-}
-
-// try is add, but does not count a message for which there is no room: then it returns
-// what closes when there may be.
-func (p *publisher) try(class class, channel string, payload []byte) (room chan struct{}, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	cfg, q := &p.c.cfg, &p.queues[class]
-	waiting := q.sending + len(q.list)
-	if len(payload) > cfg.maxMessage {
-		p.tooLarge++
-		return nil, tooLarge(len(payload), cfg.maxMessage)
-	}
+// try is add, but does not count a message for which there is no room, or others wait:
+// it is false then. p.mu is held.
+func (p *publisher) try(class class, channel string, payload []byte) (decided bool, err error) {
 	switch {
+	case len(payload) > p.c.cfg.maxMessage:
+		p.tooLarge++
+		return true, tooLarge(len(payload), p.c.cfg.maxMessage)
 	case p.ended:
 		p.lost++
-		return nil, ErrClosed
+		return true, ErrClosed
 	case p.away:
 		p.lost++
-		return nil, ErrAway
-	case waiting >= cfg.maxQueued, waiting > 0 && q.bytes+len(payload) > cfg.maxQueuedBytes:
-		if q.room == nil {
-			q.room = make(chan struct{})
-		}
-		return q.room, errNoRoom
+		return true, ErrAway
+	case len(p.queues[class].line) > 0 || !p.put(class, channel, payload):
+		return false, errNoRoom
+	}
+	return true, nil
+}
+
+// put reports whether there was room for a message. p.mu is held.
+func (p *publisher) put(class class, channel string, payload []byte) bool {
+	cfg, q := &p.c.cfg, &p.queues[class]
+	waiting := q.sending + len(q.list)
+	if waiting >= cfg.maxQueued || waiting > 0 && q.bytes+len(payload) > cfg.maxQueuedBytes {
+		return false
 	}
 	p.order++
 	q.list = append(q.list, publication{channel, payload, p.order, class})
 	q.bytes += len(payload)
 	wake(p.wake)
-	return nil, nil
+	return true
 }
 
 // tooLarge is the error for a message of so many bytes.
@@ -301,9 +247,9 @@ func (p *publisher) done(batch []publication, sent int) {
 		q := &p.queues[batch[i].class]
 		q.bytes -= len(batch[i].payload)
 		q.sending = 0
-		q.free()
 	}
 	clear(batch)
+	p.admit()
 	p.published += uint64(sent)
 	p.lost += uint64(len(batch) - sent)
 	p.tellDrained()
@@ -395,8 +341,8 @@ func (p *publisher) dropQueue() {
 			q.bytes -= len(q.list[j].payload)
 		}
 		q.list = nil
-		q.free()
 	}
+	p.admit()
 	p.tellDrained()
 }
 
@@ -435,9 +381,7 @@ func (p *publisher) reach() error {
 func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	p.ended = true
-	for i := range p.queues {
-		p.queues[i].free()
-	}
+	p.admit()
 	p.tellDrained()
 	p.mu.Unlock()
 	timer := time.NewTimer(d)

@@ -144,7 +144,7 @@ func TestChannelsRoom(t *testing.T) {
 	emitted := make(chan error, 1)
 	go func() {
 		for i := range first {
-			if err := a.channels.send(m, "x", fmt.Append(nil, i), yes); err != nil {
+			if err := a.channels.send(m, "x", fmt.Append(nil, i), yes, nil); err != nil {
 				emitted <- err
 				return
 			}
@@ -154,9 +154,9 @@ func TestChannelsRoom(t *testing.T) {
 	eventually(t, "it waits", func() bool {
 		a.out.mu.Lock()
 		defer a.out.mu.Unlock()
-		return a.out.queues[events].room != nil
+		return a.out.queues[events].line != nil
 	})
-	if err := a.channels.send(m, "x", nil, no); !errors.Is(err, cluster.ErrOverloaded) || !errors.Is(err, ErrQueueFull) {
+	if err := a.channels.send(m, "x", nil, no, nil); !errors.Is(err, cluster.ErrOverloaded) || !errors.Is(err, ErrQueueFull) {
 		t.Error(err)
 	}
 	r.Resume()
@@ -179,7 +179,7 @@ func TestChannelsRoom(t *testing.T) {
 	defer r.Resume()
 	var err error
 	for range first {
-		if err = a.channels.send(m, "x", nil, yes); err != nil {
+		if err = a.channels.send(m, "x", nil, yes, nil); err != nil {
 			break
 		}
 	}
@@ -190,7 +190,7 @@ func TestChannelsRoom(t *testing.T) {
 	a.out.mu.Lock()
 	a.out.patience = time.Hour
 	a.out.mu.Unlock()
-	go func() { emitted <- a.channels.send(m, "x", nil, yes) }()
+	go func() { emitted <- a.channels.send(m, "x", nil, yes, nil) }()
 	a.out.flush(time.Millisecond)
 	if err := <-emitted; !errors.Is(err, ErrClosed) {
 		t.Error(err)

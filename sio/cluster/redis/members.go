@@ -31,10 +31,12 @@ func newMembers(client goredis.UniversalClient, cfg channelsConfig) *members {
 	return &members{client: client, channels: newChannels(client, cfg), nodes: make(map[*cluster.Node]struct{})}
 }
 
-// add makes a namespace a member. cfg was validated.
-func (ms *members) add(local adapter.Local, cfg cluster.Config, open func(uid string, receive func(m *cluster.Message)) cluster.Bus) adapter.Adapter {
+// add makes a namespace a member. cfg was validated. open's bus waits for room until
+// ended is closed.
+func (ms *members) add(local adapter.Local, cfg cluster.Config, open func(uid string, receive func(m *cluster.Message), ended <-chan struct{}) cluster.Bus) adapter.Adapter {
+	ended := make(chan struct{})
 	n, err := cluster.New(local, cfg, func(uid string, receive func(m *cluster.Message)) (cluster.Bus, error) {
-		return open(uid, receive), nil
+		return open(uid, receive, ended), nil
 	})
 	if err != nil {
 		panic(fmt.Sprint("redis: a configuration that was validated: ", err))
@@ -42,17 +44,19 @@ func (ms *members) add(local adapter.Local, cfg cluster.Config, open func(uid st
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	ms.nodes[n] = struct{}{}
-	return &member{n, ms}
+	return &member{Node: n, of: ms, end: sync.OnceFunc(func() { close(ended) })}
 }
 
 // member is a node that is counted among the others.
 type member struct {
 	*cluster.Node
-	of *members
+	of  *members
+	end func() // ends the waiting for room
 }
 
-// Close implements adapter.Adapter.
+// Close implements adapter.Adapter. What waits for room in a queue is not waited for.
 func (m *member) Close() error {
+	m.end()
 	err := m.Node.Close()
 	m.of.mu.Lock()
 	defer m.of.mu.Unlock()
@@ -97,7 +101,7 @@ func (ms *members) close() (err error) {
 	return err
 }
 
-// validate checks what PubSub and Sharded have in common.
+// validate checks what PubSub, Sharded and Streams have in common.
 func validate(name string, node cluster.Config, maxQueued, maxQueuedBytes, maxMessage int) error {
 	switch {
 	case maxMessage < 0, maxMessage > largestMessage:

@@ -159,7 +159,7 @@ func (c *progressConn) Read(b []byte) (int, error) {
 		if n == 0 {
 			moved = c.drained()
 		}
-		until := c.in.until
+		var until time.Time
 		switch {
 		case moved > 0 && c.in.advance(moved):
 			until, last = c.in.until, false

@@ -77,8 +77,8 @@ func NewPubSub(client goredis.UniversalClient, cfg PubSubConfig) (*PubSub, error
 func (p *PubSub) Adapter(local adapter.Local) adapter.Adapter {
 	cfg := p.cfg.Node
 	cfg.UID = pubsubIDs()
-	return p.add(local, cfg, func(uid string, receive func(m *cluster.Message)) cluster.Bus {
-		return p.open(local, uid, receive)
+	return p.add(local, cfg, func(uid string, receive func(m *cluster.Message), ended <-chan struct{}) cluster.Bus {
+		return p.open(local, uid, receive, ended)
 	})
 }
 

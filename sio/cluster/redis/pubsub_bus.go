@@ -27,17 +27,18 @@ type pubsubBus struct {
 	request   receiver
 	response  receiver
 	mayWait   func() bool
+	ended     <-chan struct{} // closed when nothing more may wait
 }
 
 // maxListings is how many requests of older versions are dealt with at once.
 const maxListings = 2
 
 // open begins to receive. What counts servers is subscribed to last.
-func (p *PubSub) open(local adapter.Local, uid string, receive func(m *cluster.Message)) *pubsubBus {
+func (p *PubSub) open(local adapter.Local, uid string, receive func(m *cluster.Message), ended <-chan struct{}) *pubsubBus {
 	b := &pubsubBus{
 		names:   newPubSubNames(p.cfg.Key, local.Namespace(), p.cfg.PublishOnSpecificResponseChannel),
 		members: p.members, local: local, uid: uid, receive: receive,
-		mayWait: waits(local),
+		mayWait: waits(local), ended: ended,
 	}
 	b.echoes[0] = msgpack.AppendString(msgpack.AppendArrayHeader(nil, 3), uid)
 	b.echoes[1] = jsonenc.AppendString([]byte(`{"uid":`), uid)
@@ -55,7 +56,7 @@ func (b *pubsubBus) Publish(m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	return b.members.channels.send(m, channel, payload, b.mayWait)
+	return b.members.channels.send(m, channel, payload, b.mayWait, b.ended)
 }
 
 // MaxMessage implements cluster.Sizer.

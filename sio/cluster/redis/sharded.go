@@ -91,8 +91,8 @@ func NewSharded(client goredis.UniversalClient, cfg ShardedConfig) (*Sharded, er
 
 // Adapter connects a namespace: give it to sio.Config.Adapter.
 func (s *Sharded) Adapter(local adapter.Local) adapter.Adapter {
-	return s.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message)) cluster.Bus {
-		return s.open(local, uid, receive)
+	return s.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message), ended <-chan struct{}) cluster.Bus {
+		return s.open(local, uid, receive, ended)
 	})
 }
 

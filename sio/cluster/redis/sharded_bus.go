@@ -25,6 +25,7 @@ type shardedBus struct {
 	echoes    [2][]byte // what own messages begin with: JSON; and MessagePack, after the first byte
 	receiver  receiver
 	mayWait   func() bool
+	ended     <-chan struct{} // closed when nothing more may wait
 
 	mu      sync.Mutex // taken before that of channels
 	closed  bool
@@ -32,11 +33,11 @@ type shardedBus struct {
 }
 
 // open begins to receive.
-func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.Message)) *shardedBus {
+func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.Message), ended <-chan struct{}) *shardedBus {
 	b := &shardedBus{
 		mode: s.cfg.SubscriptionMode, public: s.cfg.ChannelPrefix + "#" + local.Namespace() + "#",
 		members: s.members, namespace: local.Namespace(), uid: uid, receive: receive,
-		mayWait: waits(local),
+		mayWait: waits(local), ended: ended,
 	}
 	b.echoes[0] = jsonenc.AppendString([]byte(`{"uid":`), uid)
 	b.echoes[1] = msgpack.AppendString(msgpack.AppendString(nil, "uid"), uid)
@@ -61,7 +62,7 @@ func (b *shardedBus) Publish(m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	return b.members.channels.send(m, shardedChannel(b.public, b.mode, m), payload, b.mayWait)
+	return b.members.channels.send(m, shardedChannel(b.public, b.mode, m), payload, b.mayWait, b.ended)
 }
 
 // shardedChannel is where a message goes.

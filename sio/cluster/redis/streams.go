@@ -57,6 +57,11 @@ type StreamsConfig struct {
 	// in an inline handler, nothing may: see QueueTimeout and StreamsStats.Dropped. For
 	// the channels see [ErrQueueFull].
 	MaxQueued, MaxQueuedBytes int
+	// MaxMessageBytes bounds one message, as it is written to Redis; 16 MiB when 0, 512 MiB
+	// at most. An emit of a larger one fails with sio.ErrTooLarge and reaches no client.
+	// Redis would never take what is larger than its proto-max-bulk-len, 512 MiB by
+	// default, and the stream would stand still.
+	MaxMessageBytes int
 	// QueueTimeout is how long an emitter waits for room in a stream's queue before its
 	// call fails with an error that is [ErrQueueFull] and sio.ErrOverloaded; 5 seconds
 	// when 0. No client has then got the event. On a loop the call fails at once.
@@ -82,7 +87,7 @@ func (cfg *StreamsConfig) withDefaults() error {
 			return fmt.Errorf("redis: StreamsConfig.%s is %d; it must be positive, or 0 for the default", f.name, f.value)
 		}
 	}
-	if err := validate("StreamsConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes, 0); err != nil {
+	if err := validate("StreamsConfig", cfg.Node, cfg.MaxQueued, cfg.MaxQueuedBytes, cfg.MaxMessageBytes); err != nil {
 		return err
 	}
 	orDefault(&cfg.StreamName, "socket.io")
@@ -97,6 +102,7 @@ func (cfg *StreamsConfig) withDefaults() error {
 	orDefault(&cfg.OrderTimeout, 250*time.Millisecond)
 	orDefault(&cfg.MaxQueued, 10_000)
 	orDefault(&cfg.MaxQueuedBytes, 16<<20)
+	orDefault(&cfg.MaxMessageBytes, defaultMaxMessage)
 	orDefault(&cfg.QueueTimeout, 5*time.Second)
 	orDefault(&cfg.Logger, slog.Default())
 	orDefault(&cfg.Node.Logger, cfg.Logger)
@@ -120,6 +126,9 @@ type StreamsStats struct {
 	// Waited is how many emits have waited for room in a queue, Refused how many have
 	// failed because there was none; none of this server's clients has got those either.
 	Waited, Refused uint64
+	// TooLarge is how many emits have failed because of MaxMessageBytes; what goes by
+	// channels is in Channels.
+	TooLarge uint64
 	// Gaps is in how many places of the streams entries were lost to this server: they
 	// were trimmed before they were read, a stream has begun anew, or another master has
 	// not got its latest entries. No client comes back across a gap. Missed is how many
@@ -169,7 +178,7 @@ func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, er
 	s := &Streams{cfg: cfg, writer: cluster.NewUID(), streams: make(map[string]*stream)}
 	s.members = newMembers(client, channelsConfig{
 		sharded: cfg.UseShardedPubSub, maxQueued: cfg.MaxQueued, maxQueuedBytes: cfg.MaxQueuedBytes,
-		logger: cfg.Logger.With("of", "requests and answers"),
+		maxMessage: cfg.MaxMessageBytes, logger: cfg.Logger.With("of", "requests and answers"),
 	})
 	s.client = s.members.client
 	s.patient = patient(s.client, 4*cfg.StreamCount)
@@ -182,8 +191,8 @@ func NewStreams(client goredis.UniversalClient, cfg StreamsConfig) (*Streams, er
 func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 	st := s.stream(streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace()))
 	n := &streamNode{stream: st, local: local}
-	n.Adapter = s.members.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message)) cluster.Bus {
-		n.bus = s.open(st, local, uid, receive)
+	n.Adapter = s.members.add(local, s.cfg.Node, func(uid string, receive func(m *cluster.Message), ended <-chan struct{}) cluster.Bus {
+		n.bus = s.open(st, local, uid, receive, ended)
 		return n.bus
 	})
 	return n

@@ -22,18 +22,19 @@ type streamBus struct {
 	public    string // the namespace's channel
 	receiver  receiver
 	receive   func(m *cluster.Message)
-	mayWait   func() bool // reports whether the calling goroutine may
-	since     string      // see streamNode.Since; guarded by stream.mu
-	closed    bool        // nothing more may wait; guarded by stream.mu
+	mayWait   func() bool     // reports whether the calling goroutine may
+	ended     <-chan struct{} // closed when nothing more may wait for the channels
+	since     string          // see streamNode.Since; guarded by stream.mu
+	closed    bool            // nothing more may wait; guarded by stream.mu
 }
 
 // open begins to receive. What counts servers is subscribed to last.
-func (s *Streams) open(st *stream, local adapter.Local, uid string, receive func(m *cluster.Message)) *streamBus {
+func (s *Streams) open(st *stream, local adapter.Local, uid string, receive func(m *cluster.Message), ended <-chan struct{}) *streamBus {
 	namespace := local.Namespace()
 	b := &streamBus{
 		stream: st, members: s.members, namespace: namespace, uid: uid,
 		public: s.cfg.ChannelPrefix + "#" + namespace + "#", receive: receive,
-		mayWait: func() bool { return true },
+		mayWait: func() bool { return true }, ended: ended,
 	}
 	if w, ok := local.(adapter.Waiter); ok {
 		b.mayWait = w.MayWait
@@ -61,7 +62,7 @@ func (b *streamBus) Publish(m *cluster.Message) error {
 	if m.To != "" {
 		channel = b.private(m.To)
 	}
-	return b.members.channels.send(m, channel, payload, b.mayWait)
+	return b.members.channels.send(m, channel, payload, b.mayWait, b.ended)
 }
 
 // ephemeral reports whether a message goes by a channel.
@@ -80,6 +81,10 @@ func (b *streamBus) add(m *cluster.Message, kept *keptEntry) error {
 	text, err := data(m, b.stream.cfg.OnlyPlaintext)
 	if err != nil {
 		return err
+	}
+	if most := b.stream.cfg.MaxMessageBytes; len(text) > most {
+		b.stream.refuseLarge()
+		return tooLarge(len(text), most)
 	}
 	return b.stream.enqueue(b, entry{uid: b.uid, namespace: b.namespace, kind: m.Type, data: text}, kept)
 }

@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/redis"
 	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
 )
@@ -258,5 +261,45 @@ func TestStreamsLoopsNeverWait(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("nothing was refused")
+	}
+}
+
+// TestStreamsTooLarge: an event that Redis would never take is refused where it is
+// emitted, and what follows it arrives.
+func TestStreamsTooLarge(t *testing.T) {
+	r := redistest.Start(t)
+	if err := r.Client.ConfigSet(t.Context(), "proto-max-bulk-len", "1mb").Err(); err != nil {
+		t.Fatal(err)
+	}
+	other, own := &hearer{}, &hearer{}
+	cfg := redis.StreamsConfig{MaxMessageBytes: 1 << 20}
+	linked(t, r.Addr, other, cfg)
+	a, s := linked(t, r.Addr, own, cfg)
+	for name, err := range map[string]error{
+		"a kept event": emitKept(a, own, 0, 1<<20),
+		"an event":     a.Broadcast(event(1, 1<<20), adapter.Options{}),
+	} {
+		if !errors.Is(err, sio.ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := emitKept(a, own, 2, 1<<19); err != nil {
+		t.Error(err)
+	}
+	wait(t, "what follows arrives", func() bool { return other.count() == 1 && own.count() == 1 })
+	if st := s.Stats(); st.TooLarge != 2 || st.Published != 1 || st.Lost != 0 || !st.Connected {
+		t.Errorf("%+v", st)
+	}
+
+	client := goredis.NewClient(&goredis.Options{Addr: r.Addr})
+	defer client.Close()
+	out, err := redis.NewStreamsSender(client, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	m := &cluster.Message{Type: cluster.Broadcast, UID: cluster.EmitterUID, Namespace: "/", Packet: event(3, 1<<20)}
+	if err := out.Send(t.Context(), m); !errors.Is(err, sio.ErrTooLarge) {
+		t.Error(err)
 	}
 }

@@ -195,6 +195,13 @@ func (st *stream) refuse() error {
 	return errNoRoom
 }
 
+// refuseLarge counts a message that is larger than Redis is to be given.
+func (st *stream) refuseLarge() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.stats.TooLarge++
+}
+
 // dismiss ends the waiting for a bus, which is about to be closed.
 func (st *stream) dismiss(b *streamBus) {
 	st.mu.Lock()

@@ -104,6 +104,7 @@ func (st *stream) addTo(all *StreamsStats) {
 	all.Dropped += st.stats.Dropped
 	all.Waited += st.stats.Waited
 	all.Refused += st.stats.Refused
+	all.TooLarge += st.stats.TooLarge
 	all.Gaps += st.stats.Gaps
 	all.Missed += st.stats.Missed
 	all.Invalid += st.stats.Invalid

@@ -22,7 +22,7 @@ type StreamsSender struct {
 }
 
 // NewStreamsSender checks cfg, which should be that of the servers; it uses StreamName,
-// StreamCount, MaxLen and OnlyPlaintext. The options of client are used for
+// StreamCount, MaxLen, MaxMessageBytes and OnlyPlaintext. The options of client are used for
 // connections of its own, unless it is of a type that is not go-redis's own.
 func NewStreamsSender(client goredis.UniversalClient, cfg StreamsConfig) (*StreamsSender, error) {
 	if err := cfg.withDefaults(); err != nil {
@@ -34,12 +34,15 @@ func NewStreamsSender(client goredis.UniversalClient, cfg StreamsConfig) (*Strea
 
 // Send adds m to its namespace's stream, and waits until Redis has done so, ctx is done,
 // or Redis is silent for 2 seconds: a large message on a slow link may take longer. After
-// an error m may have been added; it is as that of [ChannelSender.Send]. It implements
-// emitter.Sender.
+// an error m may have been added, unless that is cluster.ErrTooLarge; it is as that of
+// [ChannelSender.Send]. It implements emitter.Sender.
 func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 	text, err := data(m, s.cfg.OnlyPlaintext)
 	if err != nil {
 		return err
+	}
+	if len(text) > s.cfg.MaxMessageBytes {
+		return tooLarge(len(text), s.cfg.MaxMessageBytes)
 	}
 	e := entry{uid: m.UID, namespace: m.Namespace, kind: m.Type, data: text}
 	if err := ctx.Err(); err != nil {
