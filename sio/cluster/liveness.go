@@ -17,7 +17,7 @@ const (
 // when none other is taken.
 type liveness struct {
 	start    time.Time
-	lastSent atomic.Int64 // when something was published, since start
+	lastSent atomic.Int64 // when something was published for all nodes, since start
 
 	mu       sync.Mutex
 	nodes    map[string]time.Time // when each was last heard; nil with a Counter
@@ -37,10 +37,10 @@ func (n *Node) startHeartbeats() {
 	l.due = time.Now().Add(n.cfg.HeartbeatTimeout)
 }
 
-// sent notes that something was published.
+// sent notes that something was published for all nodes.
 func (l *liveness) sent() { l.lastSent.Store(int64(time.Since(l.start))) }
 
-// heartbeat tells that this node is alive unless it has said something else.
+// heartbeat tells that this node is alive unless it has told all nodes something else.
 func (n *Node) heartbeat() {
 	l := &n.live
 	idle := time.Since(l.start) - time.Duration(l.lastSent.Load())

@@ -55,6 +55,26 @@ func TestHeartbeats(t *testing.T) {
 	})
 }
 
+// TestAnswersAreNoHeartbeats has two nodes answer a third one every second: they hear
+// nothing of each other's answers, and know that both are alive.
+func TestAnswersAreNoHeartbeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ms := new(network).join(t, 3, cluster.Config{})
+		for range 60 {
+			if _, err := ms.nodes[0].CountSockets(t.Context(), adapter.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		for i, n := range ms.nodes {
+			if s := n.Stats(); s.Nodes != 2 || s.Expired != 0 {
+				t.Errorf("node %d: %+v", i, s)
+			}
+		}
+		ms.close(t)
+	})
+}
+
 // TestSilence has a node fall silent and come back.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -177,8 +177,8 @@ func TestSlowParts(t *testing.T) {
 		if got = <-ms.fetch(t); !errors.Is(got.err, cluster.ErrTimeout) {
 			t.Errorf("got %v", got.err)
 		}
-		time.Sleep(time.Minute)
 		w.slow(2 * time.Second)
+		time.Sleep(time.Minute) // what was slower has arrived
 		ms.locals[1].crowd(1000, 20_000)
 		start = time.Now()
 		got = <-ms.fetch(t)

@@ -17,7 +17,7 @@ func (n *Node) hand(m *Message) error {
 	switch {
 	case err == nil:
 		n.counts.published.Add(1)
-		if n.counter == nil {
+		if n.counter == nil && m.To == "" { // else not all nodes hear it
 			n.live.sent()
 		}
 	case !errors.Is(err, ErrUnencodable):
