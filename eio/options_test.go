@@ -579,7 +579,7 @@ func TestPingFlood(t *testing.T) {
 	c := s.webSocket(t)
 	x := eiotest.Receive(t, s.opened)
 	pings := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 100_000))
-	for range 4 { // 2.4 MB
+	for range 2 { // 1.2 MB
 		if _, err := c.Write(pings); err != nil {
 			t.Fatal(err)
 		}

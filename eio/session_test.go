@@ -2,7 +2,6 @@ package eio_test
 
 import (
 	"net"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -194,7 +193,7 @@ func TestPollingBroken(t *testing.T) {
 // waitFor asks on the session's loop until f holds.
 func waitFor(t *testing.T, s *eio.Session, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(eiotest.Timeout); ; runtime.Gosched() {
+	for deadline := time.Now().Add(eiotest.Timeout); ; time.Sleep(time.Millisecond) {
 		var ok bool
 		on(t, s, func() { ok = f() })
 		if ok {
