@@ -126,16 +126,7 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 		if p.Kind == scenario.Link {
 			record, err := tryLink(ctx, p, pr, s.Cores, progress)
 			record.Run, record.Attempt = number, attempt
-			if err != nil {
-				record.Error = err.Error()
-			}
-			if wrote := s.Record(record); wrote != nil {
-				return false, wrote
-			}
-			if ctx.Err() != nil {
-				return false, context.Cause(ctx)
-			}
-			return err == nil, nil
+			return s.conclude(ctx, record, err)
 		}
 		servers, err := pr.Start(s.Cores.Server)
 		if err != nil {
@@ -147,14 +138,7 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 		servers.Stop()
 		record.Run, record.Attempt = number, attempt
 		if err != nil {
-			record.Error = err.Error()
-			if wrote := s.Record(record); wrote != nil {
-				return false, wrote
-			}
-			if ctx.Err() != nil {
-				return false, context.Cause(ctx)
-			}
-			return false, nil
+			return s.conclude(ctx, record, err)
 		}
 		if record.Disturbed && attempt < s.Attempts {
 			s.Progress(name, "disturbed by other work on the machine, again", attempt, s.Attempts)
@@ -210,6 +194,20 @@ func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 		return nil, fmt.Errorf("profile %s: no server to measure", p.Name)
 	}
 	return peers, nil
+}
+
+// conclude records a run that is not made again. err is what was wrong with it.
+func (s *Series) conclude(ctx context.Context, record result.Record, err error) (ok bool, _ error) {
+	if err != nil {
+		record.Error = err.Error()
+	}
+	if wrote := s.Record(record); wrote != nil {
+		return false, wrote
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	return err == nil, nil
 }
 
 // leaveOut records what is left out and why.

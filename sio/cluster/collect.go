@@ -203,7 +203,7 @@ func (c *collection) part(m *Message) (v verdict, reply Part) {
 	case v == partUnknown:
 		return v, stop
 	case v == partKnown:
-		return v, Part{Number: s.flow.next, Limit: c.node.partLimit()}
+		return v, c.node.nextPart(s.flow)
 	case s.flow != nil && s.flow.whole:
 		return partUnknown, stop
 	case !c.hold(answerCost + int64(len(m.Part.Bytes))):
@@ -223,7 +223,7 @@ func (c *collection) part(m *Message) (v verdict, reply Part) {
 		}
 		return ok
 	})
-	reply = Part{Number: f.next, Limit: c.node.partLimit()}
+	reply = c.node.nextPart(f)
 	switch {
 	case !ok:
 		v, reply, f.whole = partBroken, stop, true

@@ -17,6 +17,11 @@ func (n *Node) firstLimit(servers int) int {
 	return min(max(window/(max(servers, 1)*(n.requests.len()+1)), minFirst), maxFirst)
 }
 
+// nextPart asks for the part of an answer that follows those that have come.
+func (n *Node) nextPart(f *inflow) Part {
+	return Part{Number: f.next, Limit: n.partLimit()}
+}
+
 // partLimit is how many bytes the next part of one of the answers under way may have.
 func (n *Node) partLimit() int {
 	return min(max(window/max(int(n.inflows.Load()), 1), minPart), maxPart)

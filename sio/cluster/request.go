@@ -236,7 +236,7 @@ func (q *query) part(m *Message) (v verdict, reply Part) {
 	case v == partUnknown:
 		return v, stop
 	case v == partKnown:
-		return v, Part{Number: f.next, Limit: q.node.partLimit()}
+		return v, q.node.nextPart(&f.inflow)
 	case !q.hold(answerCost + int64(len(m.UID)+len(m.Part.Bytes))):
 		return partTaken, stop
 	case f == nil:
@@ -254,7 +254,7 @@ func (q *query) part(m *Message) (v verdict, reply Part) {
 		}
 		return partBroken, stop
 	}
-	reply = Part{Number: f.next, Limit: q.node.partLimit()}
+	reply = q.node.nextPart(&f.inflow)
 	if f.whole {
 		q.sockets, q.answers = append(q.sockets, f.sockets...), append(q.answers, f.answers...)
 		q.drop(m.UID)

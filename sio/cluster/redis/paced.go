@@ -89,16 +89,27 @@ func pacing(dial dialer) dialer {
 			return nil, err
 		}
 		came, _ := ctx.Value(counted{}).(*atomic.Uint64)
-		c := newPacedConn(inner, answerTime, came)
-		if raw, ok := inner.(syscall.Conn); ok { // go-redis looks whether it is open
-			return struct {
-				*pacedConn
-				syscall.Conn
-			}{c, raw}, nil
-		}
-		return c, nil
+		return withRaw(newPacedConn(inner, answerTime, came), inner), nil
 	}
 }
+
+// withRaw is conn with the descriptor of inner, which it wraps: go-redis looks whether
+// that is open.
+func withRaw(conn, inner net.Conn) net.Conn {
+	if raw, ok := inner.(syscall.Conn); ok {
+		return rawConn{conn, raw}
+	}
+	return conn
+}
+
+// rawConn is a connection that knows its descriptor.
+type rawConn struct {
+	net.Conn
+	raw syscall.Conn
+}
+
+// SyscallConn implements syscall.Conn.
+func (c rawConn) SyscallConn() (syscall.RawConn, error) { return c.raw.SyscallConn() }
 
 // counting is a context for making a connection of a paced client that counts how often
 // bytes come.

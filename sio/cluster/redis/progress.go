@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -67,14 +66,7 @@ func progressing(dial dialer) dialer {
 		if err != nil {
 			return nil, err
 		}
-		conn := &progressConn{Conn: inner}
-		if raw, ok := inner.(syscall.Conn); ok { // go-redis looks whether it is open
-			return struct {
-				*progressConn
-				syscall.Conn
-			}{conn, raw}, nil
-		}
-		return conn, nil
+		return withRaw(&progressConn{Conn: inner}, inner), nil
 	}
 }
 
