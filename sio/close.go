@@ -19,7 +19,7 @@ import (
 // children and keeps clients from making more. Close returns [ErrMainNamespace]
 // for "/", and nil at once for a namespace that has ended.
 func (ns *Namespace) Close() error {
-	if ns == ns.srv.main {
+	if ns == ns.srv.Namespace {
 		return ErrMainNamespace
 	}
 	var errs []error

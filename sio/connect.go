@@ -71,7 +71,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		}
 	}
 	s := &c.main
-	if ns != c.srv.main || s.state.Load() != stateUnused {
+	if ns != c.srv.Namespace || s.state.Load() != stateUnused {
 		s = new(Socket)
 	}
 	s.client, s.ns = c, ns

@@ -9,7 +9,7 @@
 //	err = server.ListenAndServe(":3000")
 //
 // The package's example is a whole server. Examples of their own have [On],
-// [OnAck], [Args2], [EmitAck], [Inline], [Server.To], [Server.Of],
+// [OnAck], [Args2], [EmitAck], [Inline], [Namespace.To], [Server.Of],
 // [Namespace.Use], [Socket.Disconnect] and [Config].
 //
 // # Events
@@ -26,8 +26,8 @@
 // # Namespaces
 //
 // A [Namespace] has sockets, rooms, handlers and middlewares of its own:
-// [Server.Of] makes one, [Server.OfPattern] a family of them. The methods of
-// [Server] act on "/". A middleware ([Namespace.Use]) lets a client in or refuses
+// [Server.Of] makes one, [Server.OfPattern] a family of them. A [Server] embeds
+// "/", so its methods of a [Namespace] act on that. A middleware ([Namespace.Use]) lets a client in or refuses
 // it, for example by what [Handshake.BindAuth] reads. A client that has joined
 // several namespaces has a [Socket] in each, over one connection.
 //

@@ -75,7 +75,7 @@ func (srv *Server) OnNamespace(h func(ns *Namespace)) {
 // known returns the namespace called name, or nil.
 func (srv *Server) known(name string) *Namespace {
 	if name == "/" {
-		return srv.main
+		return srv.Namespace
 	}
 	if ns := srv.namespaces.find(name); ns != nil && !ns.dead() {
 		return ns
@@ -210,7 +210,7 @@ func (c *client) ask(name string, auth []byte) {
 // client's wish to be in one of that name: whatever else it sends to that name is
 // out of order.
 func (c *client) limbo(name string) *Socket {
-	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
+	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.Namespace.rooms}
 	ns.hooks.Store(&noHooks)
 	s := &Socket{client: c, ns: ns}
 	s.state.Store(stateConnecting)

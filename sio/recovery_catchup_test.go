@@ -60,7 +60,7 @@ func TestRecoveryReadsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	lg := srv.main.log
+	lg := srv.Namespace.log
 	var wg sync.WaitGroup
 	begun := make(chan struct{})
 	visits := make([]*visit, clients)
@@ -135,7 +135,7 @@ func TestRecoveryHeldBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	lg := srv.main.log
+	lg := srv.Namespace.log
 	var wg sync.WaitGroup
 	for i := range clients {
 		id := fmt.Sprintf("%020d", i)

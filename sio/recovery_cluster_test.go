@@ -237,12 +237,12 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer srv.Close()
-			lg := srv.main.log
-			d, err := eventDraft(srv.main, "e", []any{"x", []byte{1}}, false)
+			lg := srv.Namespace.log
+			d, err := eventDraft(srv.Namespace, "e", []any{"x", []byte{1}}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := eventMessage(srv.main, 0, false, "e", []any{"x", []byte{1}})
+			want, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x", []byte{1}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,7 +250,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if bare.head.Len() != want.head.Len() || len(bare.attachments) != len(want.attachments) {
 				t.Errorf("%d bytes and %d attachments, want %d and %d", bare.head.Len(), len(bare.attachments), want.head.Len(), len(want.attachments))
 			}
-			p := &publishing{log: lg, draft: d, bare: want, to: BroadcastOperator{ns: srv.main}}
+			p := &publishing{log: lg, draft: d, bare: want, to: BroadcastOperator{ns: srv.Namespace}}
 			p.deliver("")
 			if n := len(lg.kept()); n != 0 {
 				t.Errorf("%d packets are kept", n)
@@ -262,11 +262,11 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if n := srv.Stats().Recovery.Unordered; n != 1 {
 				t.Errorf("%d events are unordered", n)
 			}
-			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
+			if err := (local{srv.Namespace}).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
 				t.Error("no error for what is no offset")
 			}
 			// The adapter begins anew.
-			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
+			if err := (local{srv.Namespace}).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(lg.kept()); n != 1 || lg.last != (offset{5, 0}) {
@@ -385,12 +385,12 @@ func TestRecoveryLateTurn(t *testing.T) {
 	defer srv.Close()
 	large := make([]byte, 64<<10)
 	for range 100 {
-		m, err := eventMessage(srv.main, 0, false, "e", []any{large})
+		m, err := eventMessage(srv.Namespace, 0, false, "e", []any{large})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.release() // its buffer is used again, for much less
-		d, err := eventDraft(srv.main, "e", []any{[]byte{1}}, false)
+		d, err := eventDraft(srv.Namespace, "e", []any{[]byte{1}}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -503,7 +503,7 @@ func TestRecoveryFarIDs(t *testing.T) {
 	defer srv.Close()
 	for i := range 3 {
 		p := adapter.Packet{Event: "e", Offset: fmt.Sprintf("9999999999999999999-%d", i)}
-		if err := (local{srv.main}).Broadcast(p, adapter.Options{}); err != nil {
+		if err := (local{srv.Namespace}).Broadcast(p, adapter.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

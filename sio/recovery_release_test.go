@@ -56,12 +56,12 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
 			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
-			lg := srv.main.log
+			lg := srv.Namespace.log
 			v := lg.restore(nil, wish{"p", "1000-0"})
 			if v == nil || len(v.history.list) != 2 {
 				t.Fatalf("restored %+v", v)
 			}
-			s := &Socket{ns: srv.main}
+			s := &Socket{ns: srv.Namespace}
 			s.setVisit(v)
 			lg.occupy(v, s)
 			var packets []*eio.Packet
@@ -84,15 +84,15 @@ func TestRecoveryReleasesBare(t *testing.T) {
 	for name, turns := range map[string][]string{"in time": {"7-1"}, "late": {"", "7-1"}} {
 		t.Run(name, func(t *testing.T) {
 			srv, _ := remembering(t, Config{ConnectionStateRecovery: &Recovery{}, Parser: MessagePack()})
-			d, err := eventDraft(srv.main, "e", []any{"x"}, false)
+			d, err := eventDraft(srv.Namespace, "e", []any{"x"}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			bare, err := eventMessage(srv.main, 0, false, "e", []any{"x"})
+			bare, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &publishing{log: srv.main.log, draft: d, bare: bare, to: BroadcastOperator{ns: srv.main}}
+			p := &publishing{log: srv.Namespace.log, draft: d, bare: bare, to: BroadcastOperator{ns: srv.Namespace}}
 			for _, turn := range turns {
 				p.deliver(turn)
 			}

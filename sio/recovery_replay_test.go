@@ -15,7 +15,7 @@ func BenchmarkReplay(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer srv.Close()
-			lg := srv.main.log
+			lg := srv.Namespace.log
 			ses := &session{}
 			for i := range rooms {
 				ses.enter(fmt.Sprintf("room %d", i), 0)

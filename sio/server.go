@@ -14,12 +14,14 @@ import (
 	"github.com/sioserver/sioserver/sio/clientbundle"
 )
 
-// Server is a Socket.IO server. Its methods that a [Namespace] has too act on
-// the main namespace "/". It is safe for concurrent use.
+// Server is a Socket.IO server. It embeds its main namespace "/": On, Use, To,
+// Emit and the other methods of [Namespace] act on that. It is safe for concurrent
+// use.
 type Server struct {
+	*Namespace // "/"; must not be replaced
+
 	cfg     Config
 	eio     *eio.Server
-	main    *Namespace
 	workers workers
 	parts   []part // one a loop
 	each    limits // of what waits for one client
@@ -117,7 +119,7 @@ func New(cfg Config) (*Server, error) {
 	srv.workers.init(cfg.MaxHandlers)
 	srv.parents.Store(new([]*Namespace))
 	srv.onNamespace.Store(new([]func(*Namespace)))
-	srv.main = srv.create("/", nil, false)
+	srv.Namespace = srv.create("/", nil, false)
 	return srv, nil
 }
 
