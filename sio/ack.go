@@ -142,7 +142,7 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 			sink.reply(args)
 		}
 	}()
-	args, err = s.ns.srv.splitAck(append([]byte(nil), h.Data...), attachments)
+	args, err = s.ns.srv.codec.splitAck(append([]byte(nil), h.Data...), attachments)
 	if err != nil {
 		s.client.invalid(err)
 	}

@@ -184,14 +184,7 @@ func (u upper) Opened(s *eio.Session) {
 }
 
 func (u upper) Message(s *eio.Session, data []byte, binary bool) {
-	c := s.App.(*client)
-	if ps := u.srv.cfg.Parser; ps != nil {
-		c.receiveParsed(ps, data, binary)
-	} else if binary {
-		c.receiveBinary(data)
-	} else {
-		c.receive(data)
-	}
+	u.srv.codec.receive(s.App.(*client), data, binary)
 }
 
 func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {

@@ -184,7 +184,9 @@ func (c *client) newID(slot uint32, back *visit) (id socketID) {
 func (c *client) refuse(namespace, message string, data []byte) {
 	c.part().counts.refused.Add(1)
 	c.logRefused(namespace, message)
-	m := c.srv.refusalMessage(namespace, message, data)
+	m := c.srv.plainMessage(func(b []byte) []byte {
+		return c.srv.codec.appendConnectError(b, namespace, message, data)
+	})
 	m.send(c)
 	m.release()
 }
@@ -281,8 +283,8 @@ func (t *refuseTask) Run(*loop.Loop) {
 	s.ns.depart()
 	s.release(stateDisconnected)
 	s.client.forget(s)
-	if s.client.old() && s.ns.srv.cfg.Parser == nil {
-		s.client.refuseBare(s.ns.name, t.message, t.data)
+	if s.client.old() {
+		s.client.refuse4(s.ns.name, t.message, t.data)
 	} else {
 		s.client.refuse(s.ns.name, t.message, t.data)
 	}
@@ -375,14 +377,16 @@ func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socke
 
 // welcome is the answer to the client's CONNECT packet.
 func (s *Socket) welcome() message {
-	if s.client.old() && s.ns.srv.cfg.Parser == nil {
-		return s.welcomeBare()
+	if s.client.old() {
+		return s.welcome4()
 	}
 	pid := ""
 	if v := s.visit(); v != nil {
 		pid = v.session.pid
 	}
-	return s.ns.srv.connectMessage(s.ns.name, s.ID(), pid)
+	return s.ns.srv.plainMessage(func(b []byte) []byte {
+		return s.ns.srv.codec.appendConnect(b, s.ns.name, s.ID(), pid)
+	})
 }
 
 // connectionJob runs the connection handlers for a socket, also when it is

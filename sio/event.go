@@ -28,7 +28,12 @@ type Event struct {
 
 	table *table // the namespace's, as of the event's arrival
 	route *route // of table; nil for none
-	buf   []byte // the packet's data, for a queued event
+
+	// A queued event has copies of its name and arguments, to which RawArgs refers.
+	// So nothing is split a second time.
+	buf     []byte // the name, then the arguments
+	nameLen int
+	unnamed bool // the packet had no content
 }
 
 var events = sync.Pool{New: func() any { return new(Event) }}
@@ -45,6 +50,18 @@ func (e *Event) begin(s *Socket, h socketio.Header, t *table, r *route) {
 	}
 }
 
+// keep copies the name, nil for none, and the arguments into the event.
+func (e *Event) keep(name []byte, args RawArgs) {
+	e.buf = append(e.buf, name...)
+	e.nameLen, e.unnamed = len(name), name == nil
+	e.RawArgs = args
+	if args.parsed != nil {
+		e.buf = args.parsed.copyTo(e.buf)
+	} else {
+		e.RawArgs.raw, e.buf = args.raw.CopyTo(e.buf)
+	}
+}
+
 func (e *Event) reset() {
 	buf := e.buf[:0]
 	if cap(buf) > keepBuffer {
@@ -52,7 +69,8 @@ func (e *Event) reset() {
 	}
 	e.RawArgs = RawArgs{}
 	e.socket, e.table, e.route, e.name = nil, nil, nil, ""
-	e.id, e.wants, e.begun, e.taken, e.buf = 0, false, false, false, buf
+	e.id, e.wants, e.begun, e.taken = 0, false, false, false
+	e.buf, e.nameLen, e.unnamed = buf, 0, false
 	e.acked.Store(false)
 }
 
@@ -82,7 +100,7 @@ func (e *Event) Ack(args ...any) error {
 // are passed on as they are. Ack does the same; nothing is allocated by AckArgs unless
 // they have binary values or the server has a [Parser]. They may be borrowed.
 func (e *Event) AckArgs(args RawArgs) error {
-	if e.socket.ns.srv.cfg.Parser != nil || args.parsed != nil || len(args.attachments) > 0 {
+	if !e.socket.ns.srv.codec.copies(args) {
 		return e.Ack(args)
 	}
 	if !e.wants || !e.acked.CompareAndSwap(false, true) {
@@ -121,13 +139,10 @@ func (e *Event) run(s *Socket) {
 		e.drop(s)
 		return
 	}
-	name, ok := e.split(s)
-	if !ok {
-		return
-	}
+	name := e.buf[:e.nameLen]
 	own := s.own()
 	var ownRoute *route
-	if own != nil && name != nil {
+	if own != nil && !e.unnamed {
 		ownRoute = own.routes[string(name)]
 	}
 	switch {
@@ -140,36 +155,6 @@ func (e *Event) run(s *Socket) {
 	if e.runAll(own, ownRoute) {
 		e.recycle()
 	}
-}
-
-// split reads the packet of a queued event, as was done before it was queued. If a
-// parser fails now, split drops the event and reports false.
-func (e *Event) split(s *Socket) (name []byte, ok bool) {
-	var data []byte // nil when the packet had none
-	if len(e.buf) > 0 {
-		data = e.buf
-	}
-	if s.ns.srv.cfg.Parser != nil {
-		return e.splitParsed(s, data)
-	}
-	name, args, _ := s.ns.srv.splitEvent(data, e.attachments)
-	e.RawArgs = args
-	return name, true
-}
-
-// splitParsed is split with a parser, which may not return.
-func (e *Event) splitParsed(s *Socket, data []byte) (name []byte, ok bool) {
-	finished := false
-	defer s.ns.srv.rescue(s, e.name, &finished, func() { e.drop(s) })
-	name, args, err := s.ns.srv.splitEvent(data, e.attachments)
-	finished = true
-	if err != nil {
-		s.ns.srv.reportError(s, e.name, err)
-		e.drop(s)
-		return nil, false
-	}
-	e.RawArgs = args
-	return name, true
 }
 
 // runAll calls the handlers in their order. It reports whether none of them may

@@ -19,7 +19,7 @@ type prepared struct {
 // adapter. release must follow.
 func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p prepared, err error) {
 	p.ns, p.packet.Event = o.ns, event
-	if p.packet.Args, err = spread(args, nil); err != nil {
+	if p.packet.Args, err = spread(args, takesJSON); err != nil {
 		return p, err
 	}
 	if o.logsHere() && !wantsAck {

@@ -69,24 +69,20 @@ func authOf(query []byte) []byte {
 	return append(b, '}')
 }
 
-// refuseBare answers a CONNECT packet of an old client with an error: with its
-// data when there is some, else with its message.
-func (c *client) refuseBare(namespace, message string, data []byte) {
-	if data == nil || string(data) == "null" {
-		data = jsonenc.AppendString(nil, message)
-	}
+// refuse4 answers a CONNECT packet of an old client with a middleware's error.
+func (c *client) refuse4(namespace, message string, data []byte) {
 	c.part().counts.refused.Add(1)
 	c.logRefused(namespace, message)
 	m := c.srv.plainMessage(func(b []byte) []byte {
-		return socketio.AppendHeader(b, socketio.Header{Type: socketio.ConnectError, Namespace: []byte(namespace), Data: data})
+		return c.srv.codec.appendConnectError4(b, namespace, message, data)
 	})
 	m.send(c)
 	m.release()
 }
 
-// welcomeBare answers a CONNECT packet of an old client.
-func (s *Socket) welcomeBare() message {
+// welcome4 answers a CONNECT packet of an old client.
+func (s *Socket) welcome4() message {
 	return s.ns.srv.plainMessage(func(b []byte) []byte {
-		return socketio.AppendHeader(b, socketio.Header{Type: socketio.Connect, Namespace: []byte(s.ns.name)})
+		return s.ns.srv.codec.appendConnect4(b, s.ns.name, s.ID())
 	})
 }

@@ -1,58 +1,6 @@
 package sio
 
-import (
-	"math"
-
-	"github.com/sioserver/sioserver/codec/socketio"
-)
-
-// receive handles a text message: one packet, or the head of one that has
-// attachments.
-func (c *client) receive(data []byte) {
-	if c.more != nil && c.more.binary.Pending() {
-		c.invalid(socketio.ErrPlaintextInReconstruction)
-		return
-	}
-	h, err := socketio.ParseHeader(data, c.srv.cfg.MaxAttachments)
-	if err != nil {
-		c.invalid(err)
-		return
-	}
-	if h.Attachments > 0 {
-		if !c.expects(h) {
-			return
-		}
-		messages := 1 + h.Attachments
-		most := int(min(c.srv.cfg.MaxHTTPBufferSize, int64(math.MaxInt/messages))) * messages
-		if err := c.extra().binary.Start(h, most); err != nil {
-			c.invalid(err)
-			return
-		}
-		c.SetHeld(c.more.binary.Held())
-		return
-	}
-	c.dispatch(h, nil)
-}
-
-// receiveBinary handles a binary message: an attachment.
-func (c *client) receiveBinary(data []byte) {
-	if c.more == nil || !c.more.binary.Pending() {
-		c.invalid(socketio.ErrUnexpectedBinary)
-		return
-	}
-	done, err := c.more.binary.Add(data)
-	switch {
-	case err != nil:
-		c.SetHeld(0)
-		c.invalid(err)
-	case done:
-		h, attachments := c.more.binary.Take()
-		c.SetHeld(0)
-		c.dispatch(h, attachments)
-	default:
-		c.SetHeld(c.more.binary.Held())
-	}
-}
+import "github.com/sioserver/sioserver/codec/socketio"
 
 // expects reports whether the packet that h begins may be for one of the client's
 // sockets. If not, the connection is closed: its attachments are not waited for.
@@ -100,7 +48,7 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 // receiveEvent runs the inline handlers of an event and queues it for the others.
 func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 	p := s.client.part()
-	name, args, err := s.ns.srv.splitEvent(h.Data, attachments)
+	name, args, err := s.ns.srv.codec.splitEvent(h.Data, attachments)
 	if err != nil {
 		s.client.invalid(err)
 		return
@@ -117,7 +65,7 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 	}
 	busy, first := s.ownHandlers()
 	if t.serial || first {
-		s.queueEvent(h, attachments, t, r, false)
+		s.queueEvent(h, name, args, t, r, false)
 		return
 	}
 	if t.first() || r != nil && len(r.inline) > 0 {
@@ -145,7 +93,7 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 		}
 	}
 	if r != nil && len(r.queued) > 0 || busy && name != nil {
-		s.queueEvent(h, attachments, t, r, true)
+		s.queueEvent(h, name, args, t, r, true)
 	}
 }
 
@@ -161,13 +109,12 @@ func (s *Socket) ownHandlers() (busy, first bool) {
 	return s.queue != nil || s.cold.table != nil, s.cold.table.first()
 }
 
-// queueEvent copies an event to the socket's queue; begun tells that the loop
-// has done its part of the namespace's handlers.
-func (s *Socket) queueEvent(h socketio.Header, attachments [][]byte, t *table, r *route, begun bool) {
+// queueEvent copies what was split of an event to the socket's queue. begun reports
+// whether the loop has run the namespace's inline handlers.
+func (s *Socket) queueEvent(h socketio.Header, name []byte, args RawArgs, t *table, r *route, begun bool) {
 	e := events.Get().(*Event)
 	e.begin(s, h, t, r)
 	e.begun = begun
-	e.buf = append(e.buf, h.Data...)
-	e.RawArgs.attachments = attachments
+	e.keep(name, args)
 	s.enqueue(e, true)
 }

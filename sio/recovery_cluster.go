@@ -41,7 +41,7 @@ func (ns *Namespace) keepers() adapter.Recoverer {
 type publishing struct {
 	log     *recoveryLog
 	draft   draft
-	bare    message // the packet without an offset; only with a Parser
+	bare    message // the packet without an offset, if the codec can't make it of the draft
 	to      BroadcastOperator
 	options adapter.Options
 	socket  *Socket // whom alone it is for, unless nil
@@ -56,13 +56,13 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 		return err
 	}
 	p := &publishing{log: lg, draft: d, to: o, options: o.options(), socket: s}
-	if lg.ns.srv.cfg.Parser != nil {
+	if !lg.ns.srv.codec.cutsEmpty() {
 		if p.bare, err = eventMessage(lg.ns, 0, false, event, args); err != nil {
 			d.drop()
 			return err
 		}
 	}
-	list, err := spread(args, nil)
+	list, err := spread(args, takesJSON)
 	if err == nil {
 		err = lg.keeper().BroadcastKept(adapter.Packet{Event: event, Args: list}, p.options, p.deliver)
 	}
@@ -113,15 +113,15 @@ func (p *publishing) deliver(text string) {
 }
 
 // withoutOffset is the packet as if it could not be recovered, with a reference
-// for the caller. bare, which it takes over, is that for a server with a Parser.
+// for the caller. It takes bare over, and returns that if the codec can't make the
+// packet of the draft.
 func (d draft) withoutOffset(bare message) message {
-	if d.srv.cfg.Parser != nil {
+	if !d.srv.codec.cutsEmpty() {
 		return bare
 	}
 	p := d.srv.newPacket()
 	b := p.Begin()
-	b = append(b, d.body[len(b):len(d.body)-len(`,""]`)]...)
-	p.End(append(b, ']'))
+	p.End(d.srv.codec.cutEmpty(append(b, d.body[len(b):]...)))
 	for _, a := range d.attachments {
 		a.Retain()
 	}

@@ -22,6 +22,7 @@ type Server struct {
 
 	cfg     Config
 	eio     *eio.Server
+	codec   codec
 	workers workers
 	parts   []part // one a loop
 	each    limits // of what waits for one client
@@ -83,6 +84,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	srv := &Server{
 		cfg:   cfg,
+		codec: newCodec(cfg.Parser),
 		parts: make([]part, cfg.Loops),
 		each:  limits{cfg.MaxPending, cfg.MaxPendingBytes},
 		share: limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),

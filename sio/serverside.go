@@ -50,7 +50,7 @@ func (e *ServerEvent) Ack(v any) error {
 
 // rawArgs encodes values as the arguments of an event.
 func rawArgs(args []any) (RawArgs, error) {
-	args, err := spread(args, nil)
+	args, err := spread(args, takesJSON)
 	if err != nil {
 		return RawArgs{}, err
 	}
@@ -89,7 +89,7 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 		ns.warnAlone()
 		return nil
 	}
-	list, err := spread(args, nil)
+	list, err := spread(args, takesJSON)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args .
 		return nil, nil
 	}
 	answers, err, _ := within(ctx, ns.srv, event, graceTime, func() ([]adapter.Answer, error) {
-		list, err := spread(args, nil)
+		list, err := spread(args, takesJSON)
 		if err != nil {
 			return nil, err
 		}
