@@ -6,13 +6,14 @@ import (
 	"path"
 	"strconv"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio"
 )
 
 // missing is the body of the answer when the bundle is not there; it is read
 // by the person who looks at the browser's console.
 const missing = "The Socket.IO client bundle is not part of this server.\n" +
-	"Run `make client` and build the server again, or set Config.Client to a file system that holds socket.io.js.\n"
+	"Set Config.Client to a file system that holds socket.io.js (the folder dist of the npm package socket.io-client).\n" +
+	"For the program sioserver run `make client` in its source and build it again.\n"
 
 // Handler serves the files of one client bundle. It is immutable after New
 // and safe for concurrent use.
@@ -58,7 +59,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	encoding := http1.Encoding([]byte(r.Header.Get("Accept-Encoding")), br, gz, deflate)
+	encoding := eio.ContentCoding(r.Header.Get("Accept-Encoding"), br, gz, deflate)
 	body, err := f.encoded(encoding)
 	if err != nil {
 		http.Error(w, "the client bundle cannot be read: "+err.Error(), http.StatusInternalServerError)
