@@ -197,12 +197,13 @@ func (r *late) abandon() {
 	s.dropJobs(lapsed)
 }
 
-// giveUp drops all late events, and ends the contexts of handlers that have started
-// late. Shutdown's context has ended. Events that become late afterwards are dropped
-// as well.
+// giveUp drops all late events, then ends the contexts of handlers that have started
+// late: one that returns because of it must not have its worker run the next event.
+// Shutdown's context has ended. Events that become late afterwards are dropped as
+// well.
 func (srv *Server) giveUp() {
 	srv.gaveUp.Store(true)
-	srv.endLate(ErrDisconnected)
+	defer srv.endLate(ErrDisconnected)
 	srv.givingUp.Lock() // returns when another one is done, too
 	defer srv.givingUp.Unlock()
 	for i := range srv.parts {
