@@ -178,9 +178,7 @@ func (u upper) Opened(s *eio.Session) {
 		c.srv.protectOn(c.Loop(), "open", func() { open((*Conn)(c)) })
 	}
 	c.startConnectTimer()
-	if c.old() {
-		c.joinMain()
-	}
+	c.protocol().opened(c)
 }
 
 func (u upper) Message(s *eio.Session, data []byte, binary bool) {

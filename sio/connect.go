@@ -15,12 +15,12 @@ import (
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
 	if c.more != nil && len(c.more.sockets) >= c.srv.cfg.MaxNamespaces {
-		c.refuse(string(h.Namespace), tooManyNamespaces, nil)
+		c.refuse(string(h.Namespace), tooManyNamespaces)
 		return
 	}
 	if c.srv.share.reached(c.part().backlog.stranded.load()) {
 		c.part().counts.overflows.Add(1)
-		c.refuse(string(h.Namespace), overloaded, nil)
+		c.refuse(string(h.Namespace), overloaded)
 		return
 	}
 	ns := c.srv.known(string(h.Namespace))
@@ -30,7 +30,7 @@ func (c *client) join(h socketio.Header) {
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
-		c.refuse(string(h.Namespace), invalidNamespace, nil)
+		c.refuse(string(h.Namespace), invalidNamespace)
 	}
 }
 
@@ -51,7 +51,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		if back != nil {
 			ns.log.unclaim(back)
 		}
-		c.refuse(ns.name, refusal, nil)
+		c.refuse(ns.name, refusal)
 		return
 	}
 	entered := false
@@ -64,7 +64,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		c.ask(ns.name, auth)
 		return
 	}
-	if ns.keepers() != nil && !a.restored && !c.old() {
+	if ns.keepers() != nil && !a.restored && c.protocol().recovers() {
 		if w := asked(auth); w.PID != "" {
 			c.restore(ns, auth, w) // departs
 			return
@@ -76,7 +76,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	}
 	s.client, s.ns = c, ns
 	s.member.Owner = s
-	if ns.log != nil && ns.keepers() == nil && !c.old() {
+	if ns.log != nil && ns.keepers() == nil && c.protocol().recovers() {
 		var holder *Socket
 		if back, holder = ns.log.claim(s, auth, a.outwaited); holder != nil {
 			c.await(holder, ns, auth) // departs
@@ -95,16 +95,16 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 			message = invalidNamespace
 		}
 		ns.depart()
-		c.refuse(ns.name, message, nil)
+		c.refuse(ns.name, message)
 		return
 	}
-	if c.old() || back != nil {
+	if !c.protocol().places() || back != nil {
 		ns.strays.add(s)
 	}
 	switch {
 	case back != nil:
 		ns.log.resume(s, back)
-	case ns.log != nil && !c.old():
+	case ns.log != nil && c.protocol().recovers():
 		ns.log.begin(s)
 	}
 	if keeps > 0 {
@@ -167,26 +167,39 @@ func (s *Socket) authSize() int {
 	return len(s.cold.auth)
 }
 
-// newID makes the id of a socket with the slot in its namespace's rooms. Those of
-// an old client all have that of the connection, one that is back has its old one.
+// newID makes the id of a socket with the slot in its namespace's rooms. One that
+// is back keeps its id.
 func (c *client) newID(slot uint32, back *visit) (id socketID) {
 	if back != nil {
 		return back.session.id
 	}
-	if c.old() {
-		copy(id[:], c.Session.ID())
-		return id
-	}
-	return c.part().ids.next(c.Loop().Index(), slot)
+	return c.protocol().newID(c, slot)
 }
 
-// refuse answers a CONNECT packet with an error.
-func (c *client) refuse(namespace, message string, data []byte) {
+// refuse answers a CONNECT packet with an error of the server.
+func (c *client) refuse(namespace, message string) {
+	c.answerRefusal(namespace, message, func(b []byte) []byte {
+		return c.srv.codec.appendConnectError(b, namespace, message, nil)
+	})
+}
+
+// refuseBy answers a CONNECT packet with the error of a middleware. data is JSON, or
+// nil.
+func (c *client) refuseBy(namespace, message string, data []byte) {
+	c.answerRefusal(namespace, message, func(b []byte) []byte {
+		return c.protocol().appendRefusal(b, c.srv.codec, namespace, message, data)
+	})
+}
+
+func (c *client) answerRefusal(namespace, message string, encode func(b []byte) []byte) {
 	c.part().counts.refused.Add(1)
 	c.logRefused(namespace, message)
-	m := c.srv.plainMessage(func(b []byte) []byte {
-		return c.srv.codec.appendConnectError(b, namespace, message, data)
-	})
+	c.answer(encode)
+}
+
+// answer sends a packet without attachments.
+func (c *client) answer(encode func(b []byte) []byte) {
+	m := c.srv.plainMessage(encode)
 	m.send(c)
 	m.release()
 }
@@ -283,11 +296,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 	s.ns.depart()
 	s.release(stateDisconnected)
 	s.client.forget(s)
-	if s.client.old() {
-		s.client.refuse4(s.ns.name, t.message, t.data)
-	} else {
-		s.client.refuse(s.ns.name, t.message, t.data)
-	}
+	s.client.refuseBy(s.ns.name, t.message, t.data)
 }
 
 // welcomeTask is a socket that may connect.
@@ -377,15 +386,12 @@ func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socke
 
 // welcome is the answer to the client's CONNECT packet.
 func (s *Socket) welcome() message {
-	if s.client.old() {
-		return s.welcome4()
-	}
 	pid := ""
 	if v := s.visit(); v != nil {
 		pid = v.session.pid
 	}
 	return s.ns.srv.plainMessage(func(b []byte) []byte {
-		return s.ns.srv.codec.appendConnect(b, s.ns.name, s.ID(), pid)
+		return s.client.protocol().appendConnect(b, s.ns.srv.codec, s.ns.name, s.ID(), pid)
 	})
 }
 

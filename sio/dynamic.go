@@ -334,7 +334,7 @@ func (t *admitTask) Run(*loop.Loop) {
 	switch {
 	case !s.leaveLimbo():
 	case t.ns == nil:
-		c.refuse(s.ns.name, t.refusal, nil)
+		c.refuse(s.ns.name, t.refusal)
 	default:
 		c.enter(t.ns, t.auth, arrival{})
 	}

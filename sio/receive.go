@@ -5,9 +5,7 @@ import "github.com/sioserver/sioserver/codec/socketio"
 // expects reports whether the packet that h begins may be for one of the client's
 // sockets. If not, the connection is closed: its attachments are not waited for.
 func (c *client) expects(h socketio.Header) bool {
-	if c.old() {
-		h = cutQuery(h)
-	}
+	h = c.protocol().normal(h)
 	s := c.find(h.Namespace)
 	if s == nil || s.state.Load() == stateConnecting {
 		c.outOfOrder(h, s)
@@ -19,9 +17,7 @@ func (c *client) expects(h socketio.Header) bool {
 // dispatch handles a complete packet. h is borrowed; the attachments are the
 // packet's own.
 func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
-	if c.old() {
-		h = cutQuery(h)
-	}
+	h = c.protocol().normal(h)
 	s := c.find(h.Namespace)
 	if h.Type == socketio.Connect && s == nil {
 		c.join(h)

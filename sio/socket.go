@@ -69,7 +69,7 @@ func (s *Socket) rareLocked() *cold {
 // protocol 4 has that of its connection in "/", and the namespace's name, "#"
 // and that of its connection elsewhere.
 func (s *Socket) ID() string {
-	if s.ns != s.ns.srv.Namespace && s.client.old() {
+	if s.ns != s.ns.srv.Namespace && s.client.isProtocol4() {
 		return s.ns.name + "#" + string(s.id[:])
 	}
 	return string(s.id[:])
