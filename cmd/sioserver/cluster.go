@@ -12,7 +12,7 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 )
 
-// bus is an adapter for all namespaces.
+// bus makes the adapters of all namespaces.
 type bus interface {
 	Adapter(adapter.Local) adapter.Adapter
 	Close() error
@@ -21,17 +21,18 @@ type bus interface {
 // adapters are the values of -adapter, the default first.
 var adapters = []string{"pubsub", "sharded", "streams"}
 
-// membership is a server's part in a cluster; the zero value is of none.
+// membership is what a server holds as a member of a cluster. The zero value is
+// of a server that is in none.
 type membership struct {
 	log       *slog.Logger
-	client    io.Closer // whose options the others use, and whose Sentinels they ask
+	client    io.Closer // the connection to Redis; bus and directory use its options
 	bus       bus
 	directory *redisadapter.Directory // nil without -advertise
 }
 
-// join makes cfg that of a member of the cluster that the flags ask for. It does
-// not fail when Redis does not answer: the server serves its own clients, and joins
-// when Redis is there.
+// join configures cfg as the flags ask for. It does not fail when Redis does not
+// answer: the server serves its own clients, and joins the cluster once Redis
+// answers.
 func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	m := &membership{log: log}
 	if o.redis == "" {
@@ -68,7 +69,7 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	return m, nil
 }
 
-// leave ends the membership. The server must have ended.
+// leave ends the membership. The server must have ended before.
 func (m *membership) leave() {
 	if m.bus != nil {
 		if err := m.bus.Close(); err != nil {
