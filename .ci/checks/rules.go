@@ -42,15 +42,15 @@ var rules = importRules{
 		"github.com/klauspost/compress":     {"eio/internal/deflate"},
 		"github.com/bytedance/sonic":        {"codec/jsonenc"},
 		"github.com/andybalholm/brotli":     {"sio/internal/clientbundle"},
-		"github.com/redis/go-redis/v9":      {"sio/cluster/redis"},
-		"golang.org/x/sys":                  {"loop", "sio/cluster/redis", "bench"},
+		"github.com/redis/go-redis/v9":      {"sio/cluster/redisadapter"},
+		"golang.org/x/sys":                  {"loop", "sio/cluster/redisadapter", "bench"},
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},
 		"github.com/pelletier/go-toml/v2":         {"bench"},
 		"golang.org/x/image":                      {"bench/chart"},
 	},
 	without: map[string][]string{
-		"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redis", "github.com/redis/go-redis/v9"},
+		"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redisadapter", "github.com/redis/go-redis/v9"},
 	},
 }
 
@@ -68,5 +68,5 @@ var quoted = []string{}
 // is taken out once it has none.
 var unchecked = []string{
 	"bench", "cmd", "codec/engineio", "codec/jsonenc", "codec/msgpack", "codec/socketio", "docs", "eio", "loop", "profiles/README.md", "README.md",
-	"sio", "sio/adapter", "sio/cluster", "sio/cluster/redis", "sio/emitter", "sio/interop",
+	"sio", "sio/adapter", "sio/cluster", "sio/cluster/redisadapter", "sio/emitter", "sio/interop",
 }
