@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"sio/interop":               {"codec", "loop", "eio", "sio"},
 	"cmd/sioserver":             {"eio", "sio"},
 	"bench":                     {"codec", "loop", "eio", "sio"},
+	"docs":                      {},
 }
 
 // tops are the folders that nothing imports.
