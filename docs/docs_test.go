@@ -123,7 +123,7 @@ var (
 	ns       *sio.Namespace
 	s        *sio.Socket
 	err      error
-	client   *goredis.Client
+	client   *redis.Client
 	streams  interface{ Adapter(adapter.Local) adapter.Adapter }
 	socketID string
 )
@@ -154,7 +154,7 @@ func listPackages(t *testing.T) *packages {
 			p.paths[fields[1]] = fields[0]
 		}
 		if strings.HasPrefix(fields[0], "github.com/redis/go-redis/v") && strings.Count(fields[0], "/") == 3 {
-			p.paths["goredis"] = fields[0]
+			p.paths["redis"] = fields[0]
 		}
 	}
 	p.from = importer.ForCompiler(p.fset, "gc", func(path string) (io.ReadCloser, error) {
