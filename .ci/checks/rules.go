@@ -33,6 +33,7 @@ var rules = importRules{
 		"sio/interop":               {"loop", "eio", "sio"},
 		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster"},
 		"bench":                     {"eio", "sio", "sio/adapter", "sio/cluster"},
+		"docs":                      {},
 	},
 	tops: []string{"cmd", "bench", "sio/interop"},
 	importers: map[string][]string{
