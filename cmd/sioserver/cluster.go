@@ -9,7 +9,7 @@ import (
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
-	"github.com/sioserver/sioserver/sio/cluster/redis"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 )
 
 // bus makes the adapters of all namespaces.
@@ -27,7 +27,7 @@ type membership struct {
 	log       *slog.Logger
 	client    io.Closer // the connection to Redis; bus and directory use its options
 	bus       bus
-	directory *redis.Directory // nil without -advertise
+	directory *redisadapter.Directory // nil without -advertise
 }
 
 // join configures cfg as the flags ask for. It does not fail when Redis does not
@@ -38,19 +38,19 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	if o.redis == "" {
 		return m, nil
 	}
-	redis.LogTo(log)
-	client, err := redis.NewClient(o.redis)
+	redisadapter.LogTo(log)
+	client, err := redisadapter.NewClient(o.redis)
 	if err != nil {
-		return nil, fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redis: "))
+		return nil, fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redisadapter: "))
 	}
 	m.client = client
 	switch o.adapter {
 	case "pubsub":
-		m.bus, err = redis.NewPubSub(client, redis.PubSubConfig{Logger: log})
+		m.bus, err = redisadapter.NewPubSub(client, redisadapter.PubSubConfig{Logger: log})
 	case "sharded":
-		m.bus, err = redis.NewSharded(client, redis.ShardedConfig{Logger: log})
+		m.bus, err = redisadapter.NewSharded(client, redisadapter.ShardedConfig{Logger: log})
 	default:
-		m.bus, err = redis.NewStreams(client, redis.StreamsConfig{Logger: log})
+		m.bus, err = redisadapter.NewStreams(client, redisadapter.StreamsConfig{Logger: log})
 	}
 	if err != nil {
 		client.Close()
@@ -60,7 +60,7 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	if o.advertise == "" {
 		return m, nil
 	}
-	m.directory, err = redis.NewDirectory(client, redis.DirectoryConfig{Addr: o.advertise, Logger: log})
+	m.directory, err = redisadapter.NewDirectory(client, redisadapter.DirectoryConfig{Addr: o.advertise, Logger: log})
 	if err != nil {
 		m.leave()
 		return nil, err
