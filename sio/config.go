@@ -286,14 +286,14 @@ func (cfg *Config) withDefaults() error {
 		return fmt.Errorf("sio: Config.LeaveTimeout is %v; it must be at least 1ms, or 0 for 5s", cfg.LeaveTimeout)
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
-		cfg.MaxHTTPBufferSize = 1_000_000
+		cfg.MaxHTTPBufferSize = eio.DefaultMaxHTTPBufferSize
 	}
 	if err := limit("Config.MaxAttachments", &cfg.MaxAttachments, socketio.DefaultMaxAttachments, fmt.Sprint(socketio.DefaultMaxAttachments)); err != nil {
 		return err
 	}
 	cfg.MaxAttachments = min(cfg.MaxAttachments, math.MaxInt32)
 	if cfg.MaxQueued == 0 {
-		cfg.MaxQueued = 16 << 20
+		cfg.MaxQueued = eio.DefaultMaxQueued
 	}
 	if cfg.SlowTimeout != 0 && cfg.SlowTimeout < time.Millisecond {
 		return fmt.Errorf("sio: Config.SlowTimeout is %v; it must be at least 1ms, or 0 for PingTimeout", cfg.SlowTimeout)
@@ -314,7 +314,7 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxPendingBytes", &cfg.MaxPendingBytes, 4<<20, "4 MiB"),
 		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
-		limit("Config.MaxSessions", &cfg.MaxSessions, 1_000_000, "1000000"),
+		limit("Config.MaxSessions", &cfg.MaxSessions, eio.DefaultMaxSessions, "1000000"),
 		limit("Config.MaxUnjoined", &cfg.MaxUnjoined, 1<<15, "32768"),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
 		atMost("Config.MaxQueued", int64(cfg.MaxQueued), 1<<40),
@@ -359,6 +359,7 @@ func atMost[N int | int64](field string, value, most N) error {
 }
 
 // engine is the part of cfg that the engine checks and uses.
+// TestEngineConfig fails if a field is missing.
 func (cfg *Config) engine() eio.Config {
 	return eio.Config{
 		Path:              cfg.Path,

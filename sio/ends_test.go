@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -53,7 +52,7 @@ type trappedParser struct {
 	parse, splitAck *trap
 }
 
-func (p trappedParser) Parse(b []byte, binary bool) (socketio.Header, error) {
+func (p trappedParser) Parse(b []byte, binary bool) (sio.PacketHeader, error) {
 	p.parse.spring()
 	return p.Parser.Parse(b, binary)
 }

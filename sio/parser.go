@@ -5,6 +5,26 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
+// PacketHeader is a packet that a [Parser] has read, but for what is in its data:
+//
+//   - Type is its type.
+//   - Namespace is "/" or the name of another one, and never empty.
+//   - ID is the id of an acknowledgement when HasID is set.
+//   - Data is in the parser's own form; nil if there is none.
+//   - Attachments must be 0.
+type PacketHeader = socketio.Header
+
+// PacketType is the kind of a packet (protocol 5, "Packet types").
+type PacketType = socketio.PacketType
+
+// The types of packets that clients send.
+const (
+	PacketConnect    = socketio.Connect
+	PacketDisconnect = socketio.Disconnect
+	PacketEvent      = socketio.Event
+	PacketAck        = socketio.Ack
+)
+
 // Parser writes packets in another form than the protocol's own, which clients
 // must use, too: nothing negotiates it. Each packet is one message of the engine.
 // Its methods are called on any goroutine, on loops too, and must be safe for
@@ -17,10 +37,10 @@ type Parser interface {
 	// Binary reports whether packets are binary messages, else they are text.
 	Binary() bool
 
-	// Parse reads a packet of type Connect to Ack. Data is in the parser's own form;
+	// Parse reads a packet of type PacketConnect to PacketAck. Data is in the parser's own form;
 	// SplitEvent and SplitAck must be able to read that of events and
 	// acknowledgements. An error closes the connection.
-	Parse(message []byte, binary bool) (socketio.Header, error)
+	Parse(message []byte, binary bool) (PacketHeader, error)
 	// SplitEvent takes the name off the data of an event, SplitAck has none. A nil
 	// name is an event without one.
 	SplitEvent(data []byte) (name []byte, args [][]byte, err error)
@@ -51,9 +71,9 @@ type messagePack struct{}
 
 func (messagePack) Binary() bool { return true }
 
-func (messagePack) Parse(message []byte, binary bool) (socketio.Header, error) {
+func (messagePack) Parse(message []byte, binary bool) (PacketHeader, error) {
 	if !binary {
-		return socketio.Header{}, msgpack.ErrMalformed
+		return PacketHeader{}, msgpack.ErrMalformed
 	}
 	return msgpack.ParsePacket(message)
 }

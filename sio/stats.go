@@ -7,6 +7,9 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
+// LoopStats are the figures of the connections below the clients.
+type LoopStats = loop.Stats
+
 // Stats are the figures of a server since its start.
 type Stats struct {
 	// Clients is the number of open Engine.IO sessions.
@@ -21,7 +24,7 @@ type Stats struct {
 	DynamicRefused    uint64
 	// Loop has the figures of the connections, of all servers that share the port
 	// ([Server.Attach]).
-	Loop loop.Stats
+	Loop LoopStats
 
 	// EventsIn and AcksIn are what clients have sent.
 	EventsIn, AcksIn uint64
