@@ -88,7 +88,7 @@ type backlog struct {
 // hold counts what waits. Safe for concurrent use.
 func (c *client) hold(l load) {
 	b := &c.part().backlog
-	if c.signs.has(hasLeft) {
+	if c.flags.has(hasLeft) {
 		b.stranded.add(l)
 		return
 	}
@@ -106,8 +106,8 @@ func (c *client) unhold(l load) {
 	} else {
 		b.stranded.sub(l) // it was held before the client left
 	}
-	p.ebbed()
-	if ok && c.signs.has(isThrottled) && c.relieved(rest) && c.signs.clear(isThrottled) {
+	p.reportEmpty()
+	if ok && c.flags.has(isThrottled) && c.relieved(rest) && c.flags.clear(isThrottled) {
 		c.Loop().Post((*resumeTask)(c))
 	}
 }
@@ -115,23 +115,23 @@ func (c *client) unhold(l load) {
 // leave stops counting what waits for the client against the limits of the others.
 func (c *client) leave() {
 	c.strand()
-	c.signs.set(hasLeft)
+	c.flags.set(hasLeft)
 	rest := c.waiting.clear()
 	b := &c.part().backlog
 	b.waiting.sub(rest)
 	b.stranded.add(rest)
-	c.part().tellHeld(c.Loop())
+	c.part().reportHeld(c.Loop())
 }
 
 // throttle pauses the client when its backlog is too large. It is called, on the
 // loop, when something was added to it.
 func (c *client) throttle() {
-	c.part().tellHeld(c.Loop())
+	c.part().reportHeld(c.Loop())
 	if !c.congested(c.waiting.load()) {
 		return
 	}
-	c.signs.set(isThrottled)
-	if c.relieved(c.waiting.load()) && c.signs.clear(isThrottled) {
+	c.flags.set(isThrottled)
+	if c.relieved(c.waiting.load()) && c.flags.clear(isThrottled) {
 		return // meanwhile
 	}
 	if !c.Session.Paused() {
@@ -158,3 +158,65 @@ func (c *client) unspent() limits {
 type resumeTask client
 
 func (t *resumeTask) Run(*loop.Loop) { (*client)(t).Session.Resume() }
+
+// clientFlags are the facts about a client that any goroutine may need, in one word.
+// Safe for concurrent use.
+type clientFlags struct{ v atomic.Uint32 }
+
+const (
+	isThrottled uint32 = 1 << iota // the session is paused until waiting has shrunk
+	hasLeft                        // the session is over
+)
+
+func (f *clientFlags) has(flag uint32) bool { return f.v.Load()&flag != 0 }
+
+func (f *clientFlags) set(flag uint32) { f.v.Or(flag) }
+
+// clear clears the flag. It reports false if it was not set.
+func (f *clientFlags) clear(flag uint32) bool { return f.v.And(^flag)&flag != 0 }
+
+const (
+	// reportStep is by how many bytes what waits changes before the loop is notified.
+	reportStep = 1 << 20
+	// reportMuch is how many bytes must have waited for the loop to need to know that
+	// they are gone.
+	reportMuch = 8 << 20
+	// jobCost is about what a job that waits takes beside its bytes.
+	jobCost = 256
+)
+
+// bytes is how much memory waiting jobs hold, those of clients that have left
+// included.
+func (b *backlog) bytes() int64 {
+	var n int64
+	for _, g := range [...]*gauge{&b.waiting, &b.stranded, &b.late} {
+		l := g.load()
+		n += l.bytes() + jobCost*int64(l.jobs())
+	}
+	return n
+}
+
+// reportHeld reports to the loop l what waits on it (see [loop.Loop.Hold]), if that
+// has changed by much. Called on the loop.
+func (p *part) reportHeld(l *loop.Loop) {
+	n := p.backlog.bytes()
+	if d := n - p.reported; d >= reportStep || d <= -reportStep {
+		p.reported = n
+		l.Hold(int(d))
+		p.reportedMuch.Store(n >= reportMuch)
+		p.reportEmpty() // it may all have been dealt with since
+	}
+}
+
+// reportEmpty notifies the loop when little waits any more: the loop does not notice
+// that handlers have taken it if nothing new comes. Safe for concurrent use.
+func (p *part) reportEmpty() {
+	if p.reportedMuch.Load() && p.backlog.bytes() < reportStep && p.reportedMuch.CompareAndSwap(true, false) {
+		p.loop.Load().Post((*reportHeldTask)(p))
+	}
+}
+
+// reportHeldTask is the part of a loop to be notified.
+type reportHeldTask part
+
+func (t *reportHeldTask) Run(l *loop.Loop) { (*part)(t).reportHeld(l) }

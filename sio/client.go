@@ -11,7 +11,7 @@ import (
 
 // client is one connection and its sockets. Session and the first socket of
 // the main namespace live inside it: an idle client is one allocation.
-// Loop-owned but for what is counted in its backlog, and its signs.
+// Loop-owned but for what is counted in its backlog, and its flags.
 type client struct {
 	eio.Session
 	srv     *Server
@@ -19,7 +19,7 @@ type client struct {
 	more    *clientMore   // nil for a client that is in "/" only and sends no binary
 	hasMain bool          // main is among the sockets
 	ended   bool          // by the application, or about to be
-	signs   signs
+	flags   clientFlags
 	main    Socket
 
 	waiting gauge // the jobs of all sockets

@@ -126,7 +126,7 @@
 //
 // # Inside: the way of the data
 //
-// In: loop -> packet header and event name -> the namespace's route -> inline
+// In: loop -> packet header and event name -> the namespace's handler table -> inline
 // handlers at once with borrowed arguments; for the others the arguments are
 // copied into an [Event] on the socket's queue -> worker -> decoded into the
 // handler's type.

@@ -26,8 +26,8 @@ type Event struct {
 	taken  bool // a handler or middleware has been called since
 	acked  atomic.Bool
 
-	table *table // the namespace's, as of the event's arrival
-	route *route // of table; nil for none
+	table    *handlerTable  // the namespace's, as of the event's arrival
+	handlers *eventHandlers // of table; nil for none
 
 	// A queued event has copies of its name and arguments, to which RawArgs refers.
 	// So nothing is split a second time.
@@ -41,9 +41,9 @@ var events = sync.Pool{New: func() any { return new(Event) }}
 // keepBuffer is the largest buffer that a recycled event holds on to.
 const keepBuffer = 4096
 
-func (e *Event) begin(s *Socket, h socketio.Header, t *table, r *route) {
+func (e *Event) begin(s *Socket, h socketio.Header, t *handlerTable, r *eventHandlers) {
 	e.socket = s
-	e.table, e.route = t, r
+	e.table, e.handlers = t, r
 	e.id, e.wants = h.ID, h.HasID
 	if r != nil {
 		e.name = r.event
@@ -68,7 +68,7 @@ func (e *Event) reset() {
 		buf = nil
 	}
 	e.RawArgs = RawArgs{}
-	e.socket, e.table, e.route, e.name = nil, nil, nil, ""
+	e.socket, e.table, e.handlers, e.name = nil, nil, nil, ""
 	e.id, e.wants, e.begun, e.taken = 0, false, false, false
 	e.buf, e.nameLen, e.unnamed = buf, 0, false
 	e.acked.Store(false)
@@ -141,49 +141,49 @@ func (e *Event) run(s *Socket) {
 	}
 	name := e.buf[:e.nameLen]
 	own := s.own()
-	var ownRoute *route
+	var ofSocket *eventHandlers
 	if own != nil && !e.unnamed {
-		ownRoute = own.routes[string(name)]
+		ofSocket = own.byEvent[string(name)]
 	}
 	switch {
-	case e.route != nil:
-	case ownRoute != nil:
-		e.name = ownRoute.event
+	case e.handlers != nil:
+	case ofSocket != nil:
+		e.name = ofSocket.event
 	default:
 		e.name = string(name)
 	}
-	if e.runAll(own, ownRoute) {
+	if e.runAll(own, ofSocket) {
 		e.recycle()
 	}
 }
 
 // runAll calls the handlers in their order. It reports whether none of them may
 // have kept the event.
-func (e *Event) runAll(own *table, ownRoute *route) (done bool) {
+func (e *Event) runAll(own *handlerTable, ofSocket *eventHandlers) (done bool) {
 	whole := !e.begun
 	done = !(whole && e.table.first()) && !own.first()
-	for _, r := range [...]*route{e.route, ownRoute} {
+	for _, r := range [...]*eventHandlers{e.handlers, ofSocket} {
 		done = done && (r == nil || !r.keeps && (e.begun || len(r.inline) == 0))
 	}
-	tables := [...]*table{nil, own}
+	tables := [...]*handlerTable{nil, own}
 	if whole {
 		tables[0] = e.table
 	}
 	if !tables[0].first() && !own.first() {
-		e.runRoutes(ownRoute)
+		e.runNamed(ofSocket)
 		return done
 	}
 	defer func() {
 		if e.runUse(tables[0], false) && e.runUse(own, false) {
-			e.runRoutes(ownRoute)
+			e.runNamed(ofSocket)
 		}
 	}()
 	inTurn(tables[:], e.runAny)
 	return done
 }
 
-// runRoutes calls the handlers of the event's name.
-func (e *Event) runRoutes(ownRoute *route) {
+// runNamed calls the handlers of the event's name.
+func (e *Event) runNamed(ofSocket *eventHandlers) {
 	var room [4][]*handler
 	lists := room[:0]
 	add := func(list []*handler) {
@@ -191,7 +191,7 @@ func (e *Event) runRoutes(ownRoute *route) {
 			lists = append(lists, list)
 		}
 	}
-	for _, r := range [...]*route{e.route, ownRoute} {
+	for _, r := range [...]*eventHandlers{e.handlers, ofSocket} {
 		if r == nil {
 			continue
 		}
@@ -214,7 +214,7 @@ func (e *Event) runOne(h *handler) {
 	}
 }
 
-func (e *Event) runAny(t *table) {
+func (e *Event) runAny(t *handlerTable) {
 	if t != nil {
 		e.taken = e.taken || len(t.any) > 0
 		inTurn(t.any, func(h *handler) { e.socket.ns.srv.runHandler(h, e) })
@@ -222,7 +222,7 @@ func (e *Event) runAny(t *table) {
 }
 
 // runUse calls packet middlewares and reports whether the event may pass.
-func (e *Event) runUse(t *table, onLoop bool) bool {
+func (e *Event) runUse(t *handlerTable, onLoop bool) bool {
 	if t == nil {
 		return true
 	}

@@ -55,9 +55,9 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 		return
 	}
 	t := s.ns.table.Load()
-	var r *route
+	var r *eventHandlers
 	if name != nil {
-		r = t.routes[string(name)]
+		r = t.byEvent[string(name)]
 	}
 	busy, first := s.ownHandlers()
 	if t.serial || first {
@@ -107,7 +107,7 @@ func (s *Socket) ownHandlers() (busy, first bool) {
 
 // queueEvent copies what was split of an event to the socket's queue. begun reports
 // whether the loop has run the namespace's inline handlers.
-func (s *Socket) queueEvent(h socketio.Header, name []byte, args RawArgs, t *table, r *route, begun bool) {
+func (s *Socket) queueEvent(h socketio.Header, name []byte, args RawArgs, t *handlerTable, r *eventHandlers, begun bool) {
 	e := events.Get().(*Event)
 	e.begin(s, h, t, r)
 	e.begun = begun

@@ -72,9 +72,10 @@ type part struct {
 
 	unjoined unjoined
 	backlog  backlog
-	told     int64       // what the loop knows of the bytes in backlog; its own
-	much     atomic.Bool // that is heldMuch or more
-	_        [64]byte    // keeps neighbours off this cache line
+
+	reported     int64       // bytes of backlog that the loop knows of; loop-owned
+	reportedMuch atomic.Bool // that is reportMuch or more
+	_            [64]byte    // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.

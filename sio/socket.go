@@ -40,9 +40,9 @@ const (
 // cold is what most sockets never need. Guarded by Socket.mu.
 type cold struct {
 	data          any
-	auth          []byte // raw JSON; nil for none
-	kept          int    // bytes of auth and data that the session counts
-	table         *table // the socket's own handlers
+	auth          []byte        // raw JSON; nil for none
+	kept          int           // bytes of auth and data that the session counts
+	table         *handlerTable // the socket's own handlers
 	errors        []func(err error)
 	outgoing      []*outgoingFunc
 	disconnecting []func(reason Reason)

@@ -121,7 +121,7 @@ func (srv *Server) Stats() Stats {
 			st.Recovery.add(ns.log.figures())
 		}
 	}
-	st.HandlersRunning, st.HandlersWaiting = srv.workers.running()
+	st.HandlersRunning, st.HandlersWaiting = srv.workers.counts()
 	srv.mu.Lock()
 	if srv.engine != nil {
 		st.Loop = srv.engine.Stats()
