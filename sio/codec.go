@@ -63,7 +63,7 @@ func newCodec(ps Parser) codec {
 }
 
 // newPacket returns an empty packet in the form of the server's codec.
-func (srv *Server) newPacket() *eio.Packet { return eio.NewPacket(srv.codec.binary()) }
+func (srv *Server) newPacket() *eio.EncodedPacket { return eio.NewEncodedPacket(srv.codec.binary()) }
 
 // plainMessage returns a packet without attachments.
 func (srv *Server) plainMessage(encode func(b []byte) []byte) message {
