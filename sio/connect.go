@@ -169,9 +169,9 @@ func (s *Socket) authSize() int {
 
 // newID makes the id of a socket with the slot in its namespace's rooms. Those of
 // an old client all have that of the connection, one that is back has its old one.
-func (c *client) newID(slot uint32, back *visit) (id socketID) {
+func (c *client) newID(slot uint32, back *membership) (id socketID) {
 	if back != nil {
-		return back.session.id
+		return back.Session.ID
 	}
 	if c.old() {
 		copy(id[:], c.Session.ID())
@@ -379,8 +379,8 @@ func (s *Socket) welcome() message {
 		return s.welcomeBare()
 	}
 	pid := ""
-	if v := s.visit(); v != nil {
-		pid = v.session.pid
+	if m := s.membership(); m != nil {
+		pid = m.Session.PID
 	}
 	return s.ns.srv.connectMessage(s.ns.name, s.ID(), pid)
 }

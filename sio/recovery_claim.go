@@ -7,6 +7,8 @@ import (
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
 // Coming back to a session of the server's own: a client asks for it when it
@@ -25,71 +27,65 @@ func asked(auth []byte) (w wish) {
 
 // arrival is what a client that wants to come back has been through.
 type arrival struct {
-	outwaited *Socket // whom it has waited for: see await
-	restored  bool    // the adapter was asked for its session, with
-	back      *visit  // as the outcome; nil when it can't come back
+	outwaited *Socket     // whom it has waited for: see await
+	restored  bool        // the adapter was asked for its session, with
+	back      *membership // as the outcome; nil when it can't come back
 }
 
 // claim gives the session that a client asks for to its new socket s. It reports
 // the session's present socket when the server may not know yet that the client of
 // that is gone: it had time to notice with the one that was outwaited. (That may
 // not be the last to hold the session: others come back, and are lost, too.)
-func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (v *visit, holder *Socket) {
+func (lg *recoveryLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership, holder *Socket) {
 	asks := asked(auth)
 	if asks.PID == "" {
 		return nil, nil
 	}
-	o, valid := parseOffset(asks.Offset)
+	o, valid := recovery.ParseOffset(asks.Offset)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	pos, known := lg.position(o)
-	ses := lg.sessions[asks.PID]
-	if !valid || !known || ses == nil ||
-		ses.socket == nil && time.Since(ses.lostAt) > lg.cfg.MaxDisconnectionDuration {
-		if valid && !known && ses != nil {
-			lg.stats.Gaps++
-		}
-		lg.stats.Failed++
+	if !valid {
+		lg.log.Fail()
 		return nil, nil
 	}
-	switch ses.socket {
-	case nil:
-	case outwaited:
-		lg.stats.Failed++
+	m, other := lg.log.Claim(lg.now(), asks.PID, o, s)
+	switch {
+	case m != nil:
+		lg.ns.depart() // s has arrived
+		lg.letGo(m.Session)
+		return m, nil
+	case other == nil:
 		return nil, nil
-	default:
-		return nil, ses.socket
+	case other.Socket == outwaited:
+		lg.log.Fail()
+		return nil, nil
 	}
-	lg.lost.remove(ses)
-	lg.ns.depart() // s has arrived
-	ses.letGo(lg)
-	ses.socket = s
-	return &visit{session: ses, recovered: true, behind: true, from: pos + 1}, nil
+	return nil, other.Socket
 }
 
 // resume gives a socket what belongs to the session that it has claimed.
-func (lg *recoveryLog) resume(s *Socket, v *visit) {
+func (lg *recoveryLog) resume(s *Socket, m *membership) {
 	lg.mu.Lock()
-	rooms, data := v.session.rooms(), v.session.data
+	rooms, data := m.Session.Rooms(), m.Session.Data
 	lg.mu.Unlock()
 	lg.ns.rooms.Join(&s.member, rooms...)
-	s.setVisit(v)
+	s.setMembership(m)
 	if data != nil {
 		s.setData(data, true)
 	}
 }
 
 // unclaim takes back a claim.
-func (lg *recoveryLog) unclaim(v *visit) {
+func (lg *recoveryLog) unclaim(m *membership) {
 	if r := lg.keeper(); r != nil {
-		r.Persist(v.history.session)
+		r.Persist(m.History.Record.(adapter.Session))
 	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if v.history == nil {
-		lg.lose(v.session, v.session.data)
+	if m.History == nil {
+		lg.lose(m.Session, m.Session.Data)
 	}
-	v.forget()
+	m.DropHistory()
 }
 
 const (

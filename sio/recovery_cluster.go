@@ -2,12 +2,9 @@ package sio
 
 import (
 	"fmt"
-	"math"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
 // A log whose adapter is a Recoverer keeps a part of what the adapter keeps for
@@ -46,6 +43,7 @@ type publishing struct {
 	options adapter.Options
 	socket  *Socket // whom alone it is for, unless nil
 	sent    bool
+	early   uint64 // of the log, if it was sent before its turn
 }
 
 // publish hands an event to the adapter. s, unless nil, is the socket whom alone
@@ -77,7 +75,7 @@ func (lg *recoveryLog) publish(o BroadcastOperator, s *Socket, event string, arg
 // offset is known.
 func (p *publishing) deliver(text string) {
 	lg := p.log
-	o, ok := parseEntryID(text)
+	o, ok := recovery.ParseEntryID(text)
 	if ok {
 		lg.look()
 	}
@@ -87,14 +85,15 @@ func (p *publishing) deliver(text string) {
 	switch {
 	case ok:
 		m = lg.place(o, p.draft.finish(text), p.options)
-		lg.settle(p)
+		if p.sent {
+			lg.log.Settle(p.early)
+		}
 		p.bare.release()
 	case p.sent:
 		return
 	default:
 		m = p.draft.withoutOffset(p.bare)
-		lg.stats.Unordered++
-		lg.anticipate(p, m)
+		p.early = lg.log.Anticipate(keptPacket(m, p.options.Rooms, p.options.Except))
 	}
 	p.bare = message{}
 	defer m.release()
@@ -104,7 +103,7 @@ func (p *publishing) deliver(text string) {
 	p.sent = true
 	if s := p.socket; s != nil && s.state.Load() == stateConnecting {
 		// No broadcast reaches it yet.
-		if v := s.visit(); v == nil || !v.behind {
+		if v := s.membership(); v == nil || !v.Behind {
 			_ = s.post(m.retain(), false) // an error means that it has gone
 		}
 		return
@@ -128,58 +127,9 @@ func (d draft) withoutOffset(bare message) message {
 	return message{head: p, attachments: d.attachments, outgoing: d.outgoing}
 }
 
-// early is an own packet that was sent before its turn, which has not come yet.
-type early struct {
-	packet *publishing
-	keptPacket
-}
-
-// anticipate remembers a packet that is sent before its turn. The turns of those
-// that the limits of the log cost, or that the adapter has given up, never come.
-func (lg *recoveryLog) anticipate(p *publishing, m message) {
-	e := early{p, keptPacket{message: m.retain(), rooms: p.options.Rooms, except: p.options.Except, size: packetCost + m.size()}}
-	lg.early = append(lg.early, e)
-	lg.earlyBytes += e.size
-	for len(lg.early) > lg.cfg.MaxPackets || lg.earlyBytes > lg.cfg.MaxBytes {
-		lg.forget(0)
-		lg.stats.Evicted++
-	}
-}
-
-// settle is the turn of a packet.
-func (lg *recoveryLog) settle(p *publishing) {
-	if !p.sent {
-		return
-	}
-	if i := slices.IndexFunc(lg.early, func(e early) bool { return e.packet == p }); i >= 0 {
-		lg.forget(i)
-	}
-}
-
-func (lg *recoveryLog) forget(i int) {
-	lg.earlyBytes -= lg.early[i].size
-	lg.early[i].message.release()
-	lg.early = slices.Delete(lg.early, i, i+1)
-}
-
-// anticipated returns the packets for a session that were sent before their turns,
-// each with a reference for the caller.
-func (lg *recoveryLog) anticipated(ses *session) (list []message) {
-	if len(lg.early) == 0 {
-		return nil
-	}
-	in, now := ses.membership(), lg.next()
-	for i := range lg.early {
-		if e := &lg.early[i]; ses.wants(&e.keptPacket, now, in) {
-			list = append(list, e.message.retain())
-		}
-	}
-	return list
-}
-
 // receive takes a packet that another server has published.
 func (lg *recoveryLog) receive(p adapter.Packet, o BroadcastOperator) error {
-	id, ok := parseEntryID(p.Offset)
+	id, ok := recovery.ParseEntryID(p.Offset)
 	if !ok {
 		return fmt.Errorf("sio: the adapter's offset %q is not two numbers with a dash between them", p.Offset)
 	}
@@ -196,28 +146,12 @@ func (lg *recoveryLog) receive(p adapter.Packet, o BroadcastOperator) error {
 	return nil
 }
 
-// place keeps a packet at its offset. When that is not the newest the adapter has
-// begun anew, and what was kept before means nothing any more.
-func (lg *recoveryLog) place(o offset, m message, to adapter.Options) message {
-	if o.compare(lg.last) <= 0 {
-		for len(lg.kept()) > 0 {
-			lg.dropOldest()
-		}
-		lg.dropped = o.previous()
-	}
-	m = lg.keepAt(time.Now(), o, m, to.Rooms, to.Except)
+// place keeps a packet at its offset.
+func (lg *recoveryLog) place(o recovery.Offset, m message, to adapter.Options) message {
+	lg.log.Place(lg.now(), o, keptPacket(m, to.Rooms, to.Except))
+	lg.wake()
 	lg.wakeWaiting()
 	return m
-}
-
-// start is the offset after which the log has everything; ok is false when that is
-// not known.
-func (lg *recoveryLog) start() (o offset, ok bool) {
-	o, ok = lg.since, lg.sinceKnown
-	if o.compare(lg.dropped) < 0 {
-		o = lg.dropped
-	}
-	return o, ok
 }
 
 // look asks the keeper what it has handed over. lg.mu is not held: the adapter may do
@@ -235,32 +169,14 @@ func (lg *recoveryLog) look() (changed <-chan struct{}) {
 		lg.sinceText = text
 		lg.mu.Lock()
 		defer lg.mu.Unlock()
-		lg.since, lg.sinceKnown = parseEntryID(text)
+		lg.log.SetSince(recovery.ParseEntryID(text))
 	})
 	return changed
 }
 
-// reached is the offset up to which this server's sockets have been sent everything.
-func (lg *recoveryLog) reached() offset {
-	o, _ := lg.start()
-	if o.compare(lg.last) < 0 {
-		return lg.last
-	}
-	return o
-}
-
-// after is the position of the first packet after an offset.
-func (lg *recoveryLog) after(o offset) uint64 {
-	pos, found := lg.position(o)
-	if found {
-		pos++
-	}
-	return pos
-}
-
 // offsetWaiter waits until a log has reached an offset.
 type offsetWaiter struct {
-	offset offset
+	offset recovery.Offset
 	done   chan struct{}
 }
 
@@ -268,7 +184,7 @@ type offsetWaiter struct {
 func (lg *recoveryLog) wakeWaiting() {
 	waiting := lg.waiting[:0]
 	for _, w := range lg.waiting {
-		if w.offset.compare(lg.last) <= 0 {
+		if w.offset.Compare(lg.log.Last()) <= 0 {
 			close(w.done)
 		} else {
 			waiting = append(waiting, w)
@@ -279,54 +195,26 @@ func (lg *recoveryLog) wakeWaiting() {
 }
 
 // awaited reports whether a client that is gone may come back.
-func (lg *recoveryLog) awaited(v *visit) bool {
-	if v == nil {
+func (lg *recoveryLog) awaited(m *membership) bool {
+	if m == nil {
 		return false
 	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	return !v.left.IsZero() && time.Since(v.left) <= lg.cfg.MaxDisconnectionDuration
+	return lg.log.Awaited(lg.now(), m)
 }
 
 // persist ends a socket's part in its session, which the adapter keeps when the
 // client may come back.
-func (lg *recoveryLog) persist(s *Socket, v *visit, r adapter.Recoverer, reason Reason) {
+func (lg *recoveryLog) persist(s *Socket, m *membership, r adapter.Recoverer, reason Reason) {
 	lg.mu.Lock()
-	ses := v.session
-	v.forget()
-	keep := reason.recoverable() && (v.recovered || ses.start != forever)
-	if keep {
-		v.left = time.Now()
-	}
-	rooms := append(ses.rooms(), s.ID())
+	m.DropHistory()
+	keep := reason.recoverable() && lg.log.Pass(lg.now(), m)
+	rooms := append(m.Session.Rooms(), s.ID())
 	lg.mu.Unlock()
 	if keep {
 		s.withData("persist", func(data []byte) {
-			r.Persist(adapter.Session{ID: s.ID(), PID: ses.pid, Rooms: rooms, Data: data})
+			r.Persist(adapter.Session{ID: s.ID(), PID: m.Session.PID, Rooms: rooms, Data: data})
 		})
 	}
-}
-
-// parseEntryID reads an offset in the form of a stream's entries, two numbers of 64
-// bits with a dash between them.
-func parseEntryID(s string) (o offset, ok bool) {
-	ms, count, _ := strings.Cut(s, "-")
-	if o.ms, ok = parseDecimal(ms); ok {
-		o.count, ok = parseDecimal(count)
-	}
-	return o, ok
-}
-
-func parseDecimal(s string) (n uint64, ok bool) {
-	if s == "" || len(s) > 20 {
-		return 0, false
-	}
-	for i := range len(s) {
-		d := uint64(s[i] - '0')
-		if d > 9 || n > math.MaxUint64/10 || n*10 > math.MaxUint64-d {
-			return 0, false
-		}
-		n = n*10 + d
-	}
-	return n, true
 }

@@ -33,7 +33,7 @@ func TestRecoveryReaches(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				reached := make(chan bool, 1)
-				go func() { reached <- lg.reach(ctx, offset{1000, 5}) }()
+				go func() { reached <- lg.reach(ctx, mustEntryID(t, "1000-5")) }()
 				synctest.Wait()
 				select {
 				case <-reached:

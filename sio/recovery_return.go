@@ -7,19 +7,14 @@ import (
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
 // Coming back to a server whose log has a keeper: the session, and what is older
 // than the log, are fetched on a worker while the client is in limbo. What was
 // fetched ends where the log begins: if the log has forgotten more meanwhile, more
 // is fetched. The rest is as with sessions of the server's own.
-
-// caughtUp reports whether the log has everything that is not in the history.
-// lg.mu is held.
-func (lg *recoveryLog) caughtUp(h *history) bool {
-	start, ok := lg.start()
-	return ok && h.upTo.compare(start) >= 0
-}
 
 // restore lets a client wait until the adapter has answered whether it can have
 // the session that it wants. Meanwhile it is in limbo, and counts as one who has
@@ -48,7 +43,7 @@ func (j *restoreJob) run(s *Socket) {
 type restoredTask struct {
 	s    *Socket
 	job  *restoreJob
-	back *visit // nil: it can't come back
+	back *membership // nil: it can't come back
 }
 
 // restore asks the adapter. A client whose session the adapter fails to tell can't
@@ -64,7 +59,7 @@ func (t *restoredTask) post() {
 	lg := t.job.ns.log
 	if t.back == nil {
 		lg.mu.Lock()
-		lg.stats.Failed++
+		lg.log.Fail()
 		lg.mu.Unlock()
 	}
 	if !t.s.client.Loop().Post(t) && t.back != nil {
@@ -87,8 +82,8 @@ const takeTimes = 3
 // restore asks the adapter for a session, and for what its client has missed. It
 // returns nil when that is not to be had. The session is taken last: until then the
 // client loses nothing if it goes, or if too little is there.
-func (lg *recoveryLog) restore(s *Socket, w wish) *visit {
-	o, ok := parseEntryID(w.Offset)
+func (lg *recoveryLog) restore(s *Socket, w wish) *membership {
+	o, ok := recovery.ParseEntryID(w.Offset)
 	if !ok {
 		return nil
 	}
@@ -97,10 +92,10 @@ func (lg *recoveryLog) restore(s *Socket, w wish) *visit {
 		if ses == nil {
 			return nil
 		}
-		if lg.obtain(ses, h) {
-			return &visit{session: ses, recovered: true, behind: true, history: h}
-		}
-		if h.failed {
+		switch lg.obtain(ses, h) {
+		case obtained:
+			return recovery.Return(ses, h)
+		case notToBeHad:
 			return nil
 		}
 	}
@@ -108,57 +103,63 @@ func (lg *recoveryLog) restore(s *Socket, w wish) *visit {
 }
 
 // find asks for a session once this server's sockets have been sent what its client has.
-func (lg *recoveryLog) find(s *Socket, w wish, o offset) (*session, *history) {
+func (lg *recoveryLog) find(s *Socket, w wish, o recovery.Offset) (*session, *history) {
 	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
 	if !lg.reach(ctx, o) {
 		return nil, nil
 	}
 	lg.mu.Lock()
-	_, seen := lg.position(o)
+	seen := lg.log.Knows(o)
 	lg.mu.Unlock()
 	kept, ok := lg.keeper().Restore(ctx, w.PID, w.Offset, seen)
 	if !ok || len(kept.ID) != len(socketID{}) {
 		return nil, nil
 	}
-	ses := &session{pid: kept.PID, id: socketID([]byte(kept.ID))}
+	var data any
 	if !bytes.Equal(bytes.TrimSpace(kept.Data), []byte("{}")) {
-		if err := jsonenc.Unmarshal(kept.Data, &ses.data); err != nil {
+		if err := jsonenc.Unmarshal(kept.Data, &data); err != nil {
 			return nil, nil
 		}
 	}
-	for _, room := range kept.Rooms {
-		if room != kept.ID {
-			ses.enter(room, 0)
-		}
-	}
-	return ses, &history{log: lg, socket: s, session: kept, upTo: o, text: w.Offset}
+	h := lg.log.NewHistory(s, o, w.Offset)
+	h.Record = kept
+	return recovery.Restored[*Socket, message](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
 }
 
+// What obtain comes to.
+const (
+	notToBeHad = iota // what was missed is not to be had
+	changed           // the session is not there as it was found
+	obtained
+)
+
 // obtain reads what was missed, and takes the session.
-func (lg *recoveryLog) obtain(ses *session, h *history) (taken bool) {
+func (lg *recoveryLog) obtain(ses *session, h *history) (outcome int) {
 	defer func() {
-		if !taken { // or the adapter has not returned
+		if outcome != obtained { // or the adapter has not returned
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
-			h.drop()
+			h.Drop()
 		}
 	}()
 	ctx, cancel := lg.patience()
 	defer cancel()
 	if !lg.catchUp(ctx, ses, h) {
-		h.failed = true
-		return false
+		return notToBeHad
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
-	return lg.keeper().Take(ctx, h.session)
+	if !lg.keeper().Take(ctx, h.Record.(adapter.Session)) {
+		return changed
+	}
+	return obtained
 }
 
 // reach waits until this server's sockets have been sent what is at an offset, or
 // never will be: a client that has seen more elsewhere must not get it again. It
 // reports false when ctx ends first.
-func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
+func (lg *recoveryLog) reach(ctx context.Context, o recovery.Offset) bool {
 	done := make(chan struct{})
 	lg.mu.Lock()
 	lg.waiting = append(lg.waiting, offsetWaiter{o, done})
@@ -167,8 +168,8 @@ func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
 	for {
 		changed := lg.look()
 		lg.mu.Lock()
-		_, known := lg.start()
-		reached := known && lg.reached().compare(o) >= 0
+		_, known := lg.log.Start()
+		reached := known && lg.log.Reached().Compare(o) >= 0
 		lg.mu.Unlock()
 		if reached {
 			return true
@@ -191,10 +192,10 @@ func (lg *recoveryLog) waitNoMore(done chan struct{}) {
 }
 
 // occupy makes s the socket of the session that has come back.
-func (lg *recoveryLog) occupy(v *visit, s *Socket) {
+func (lg *recoveryLog) occupy(m *membership, s *Socket) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	v.session.socket = s
+	m.Occupy(s)
 }
 
 // catchUpJob fetches what the log has forgotten while the middlewares ran. When
@@ -217,7 +218,7 @@ func (catchUpJob) run(s *Socket) {
 	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
 	ctx, cancel := lg.patience()
 	defer cancel()
-	v := s.visit()
-	caughtUp = lg.catchUp(ctx, v.session, v.history)
+	m := s.membership()
+	caughtUp = lg.catchUp(ctx, m.Session, m.History)
 	finished = true
 }

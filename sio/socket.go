@@ -53,7 +53,7 @@ type cold struct {
 	waited        bool           // a handler that has started late has let its context end
 	acks          []pendingAck
 	context       contextState
-	visit         *visit      // with recovery
+	membership    *membership // with recovery
 	awaits        *returnTask // while it stands for a client that waits: see await
 }
 
