@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // CORS says which pages of other origins may use the server from a browser. It

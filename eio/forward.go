@@ -6,8 +6,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/sioserver/sioserver/eio/forward"
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/forward"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop"
 )
 

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/forward"
+	"github.com/sioserver/sioserver/eio/internal/forward"
 )
 
 // Forwarding makes a server one node of a cluster whose load balancer does not

@@ -5,8 +5,8 @@ import (
 	"math"
 	"unicode/utf8"
 
-	"github.com/sioserver/sioserver/eio/deflate"
-	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/eio/internal/deflate"
+	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
 

@@ -13,19 +13,19 @@ const module = "github.com/sioserver/sioserver/"
 // layers are the module's folders and the folders that each may import, apart
 // from itself; the longest match counts.
 var layers = map[string][]string{
-	"codec":            {},
-	"loop/safelog":     {},
-	"loop":             {},
-	"eio":              {"codec", "loop"},
-	"sio/internal":     {},
-	"sio/adapter":      {"codec", "sio/internal"},
-	"sio/clientbundle": {"eio/http1"},
-	"sio":              {"codec", "loop", "eio", "sio/internal", "sio/adapter", "sio/clientbundle"},
-	"sio/cluster":      {"codec", "loop/safelog", "sio/adapter"},
-	"sio/emitter":      {"codec", "sio/adapter", "sio/cluster"},
-	"sio/interop":      {"codec", "loop", "eio", "sio"},
-	"cmd/sioserver":    {"eio", "sio"},
-	"bench":            {"codec", "loop", "eio", "sio"},
+	"codec":                     {},
+	"loop/safelog":              {},
+	"loop":                      {},
+	"eio":                       {"codec", "loop"},
+	"sio/internal":              {},
+	"sio/internal/clientbundle": {"eio"},
+	"sio/adapter":               {"codec", "sio/internal"},
+	"sio":                       {"codec", "loop", "eio", "sio/internal", "sio/adapter"},
+	"sio/cluster":               {"codec", "loop/safelog", "sio/adapter"},
+	"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
+	"sio/interop":               {"codec", "loop", "eio", "sio"},
+	"cmd/sioserver":             {"eio", "sio"},
+	"bench":                     {"codec", "loop", "eio", "sio"},
 }
 
 // tops are the folders that nothing imports.
@@ -35,9 +35,9 @@ var tops = []string{"cmd", "bench", "sio/interop"}
 var importers = map[string]string{
 	"github.com/panjf2000/gnet":         "loop",
 	"github.com/valyala/bytebufferpool": "loop",
-	"github.com/gobwas/ws":              "eio/wsframe",
+	"github.com/gobwas/ws":              "eio/internal/wsframe",
 	"github.com/bytedance/sonic":        "codec/jsonenc",
-	"github.com/andybalholm/brotli":     "sio/clientbundle",
+	"github.com/andybalholm/brotli":     "sio/internal/clientbundle",
 	"github.com/redis/go-redis":         "sio/cluster/redis",
 }
 

@@ -6,7 +6,7 @@ import (
 	"path"
 	"strconv"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio"
 )
 
 // missing is the body of the answer when the bundle is not there; it is read
@@ -58,7 +58,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	encoding := http1.Encoding([]byte(r.Header.Get("Accept-Encoding")), br, gz, deflate)
+	encoding := eio.ContentCoding(r.Header.Get("Accept-Encoding"), br, gz, deflate)
 	body, err := f.encoded(encoding)
 	if err != nil {
 		http.Error(w, "the client bundle cannot be read: "+err.Error(), http.StatusInternalServerError)
