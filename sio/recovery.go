@@ -124,12 +124,9 @@ func (s *Socket) Recovered() bool {
 	return m != nil && m.Recovered
 }
 
-// membership returns what recovery knows of the socket; nil without recovery, for
-// clients of protocol 4, and once the socket was refused.
+// membership returns what recovery knows of the socket; nil without recovery, and for
+// clients of protocol 4.
 func (s *Socket) membership() *membership {
-	if s.ns.log == nil {
-		return nil
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cold == nil {

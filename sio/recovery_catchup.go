@@ -20,7 +20,7 @@ const restoreMost = 15
 
 // patience ends when no page of any history has come for RestoreTimeout, except those
 // that reach up to the log's beginning: with these all clients should have caught up.
-func (lg *recoveryLog) patience() (context.Context, context.CancelFunc) {
+func (lg *sharedLog) patience() (context.Context, context.CancelFunc) {
 	each := lg.cfg.RestoreTimeout
 	ctx, cancel := context.WithTimeout(context.Background(), restoreMost*each)
 	progress := func() uint64 {
@@ -49,7 +49,7 @@ func (lg *recoveryLog) patience() (context.Context, context.CancelFunc) {
 
 // catchUp fetches what lies between a session's history and the log. It reports
 // false, and drops the history, when that is not to be had.
-func (lg *recoveryLog) catchUp(ctx context.Context, ses *session, h *history) bool {
+func (lg *sharedLog) catchUp(ctx context.Context, ses *session, h *history) bool {
 	done := make(chan bool, 1)
 	lg.mu.Lock()
 	c := lg.log.Catch(ses, h, func(caughtUp bool) { done <- caughtUp })
@@ -73,13 +73,13 @@ func (lg *recoveryLog) catchUp(ctx context.Context, ses *session, h *history) bo
 }
 
 // reread is the goroutine that reads histories, while clients wait for any.
-func (lg *recoveryLog) reread() {
+func (lg *sharedLog) reread() {
 	for lg.turnPage() {
 	}
 }
 
 // turnPage reads one page. It returns false when no client waits any more.
-func (lg *recoveryLog) turnPage() bool {
+func (lg *sharedLog) turnPage() bool {
 	oldest, found := lg.round()
 	switch found {
 	case recovery.None:
@@ -104,7 +104,7 @@ func (lg *recoveryLog) turnPage() bool {
 }
 
 // round returns the client for which a page is to be read.
-func (lg *recoveryLog) round() (oldest *reading, found recovery.Found) {
+func (lg *sharedLog) round() (oldest *reading, found recovery.Found) {
 	lg.lookApart()
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
@@ -119,7 +119,7 @@ func (lg *recoveryLog) round() (oldest *reading, found recovery.Found) {
 }
 
 // waitForRoom waits until less is held for histories, or some clients may have gone.
-func (lg *recoveryLog) waitForRoom() {
+func (lg *sharedLog) waitForRoom() {
 	lg.mu.Lock()
 	room := lg.room
 	lg.mu.Unlock()
@@ -132,21 +132,8 @@ func (lg *recoveryLog) waitForRoom() {
 	}
 }
 
-// roomAgain is a hook of the machine: less is held for histories.
-func (lg *recoveryLog) roomAgain() {
-	close(lg.room)
-	lg.room = nil
-}
-
-// caughtUpAll is a hook of the machine: no client waits for a page any more.
-func (lg *recoveryLog) caughtUpAll() {
-	if lg.stopPage != nil {
-		lg.stopPage()
-	}
-}
-
 // lookApart is look on a goroutine of its own, as the adapter may end it.
-func (lg *recoveryLog) lookApart() {
+func (lg *sharedLog) lookApart() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -159,7 +146,7 @@ var errHistory = errors.New("sio: the adapter's History has not returned")
 
 // page asks the adapter for the history after the place of a client, in whose name
 // its panic is reported, as long as any client waits.
-func (lg *recoveryLog) page(oldest *reading) (list []adapter.Kept, text string, err error) {
+func (lg *sharedLog) page(oldest *reading) (list []adapter.Kept, text string, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	lg.mu.Lock()
@@ -172,7 +159,7 @@ func (lg *recoveryLog) page(oldest *reading) (list []adapter.Kept, text string, 
 		finished := false
 		after, socket := oldest.After()
 		defer lg.ns.srv.rescue(socket, "restore", &finished, nil)
-		list, text, err = lg.keeper().History(ctx, after)
+		list, text, err = (*lg.keeper.Load()).History(ctx, after)
 		finished = true
 	}()
 	<-done
@@ -181,7 +168,7 @@ func (lg *recoveryLog) page(oldest *reading) (list []adapter.Kept, text string, 
 
 // deal gives each client of a round what it misses of a page after the oldest, which
 // reaches up to upTo. The packets are encoded without the lock.
-func (lg *recoveryLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Offset, text string) {
+func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Offset, text string) {
 	lg.mu.Lock()
 	round := lg.log.Readers(oldest.UpTo())
 	lg.mu.Unlock()
@@ -199,7 +186,7 @@ func (lg *recoveryLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.
 }
 
 // fetched encodes a packet of a page, if it is for any client of a round.
-func (lg *recoveryLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[message] {
+func (lg *sharedLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[message] {
 	o, ok := recovery.ParseEntryID(k.Packet.Offset)
 	if !ok {
 		return nil

@@ -12,6 +12,12 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
+// sharedLogOf returns the log of a server whose adapter is a Recoverer.
+func sharedLogOf(srv *Server) *sharedLog { return srv.main.delivery.(*recoveringAdapter).log }
+
+// sharedLocalOf returns what the adapter of the server sees.
+func sharedLocalOf(srv *Server) adapter.Local { return srv.main.delivery.(*recoveringAdapter).local }
+
 // offsets returns those of the packets in a history.
 func offsets(h *history) (list []recovery.Offset) {
 	for o := range h.All() {
@@ -78,7 +84,7 @@ func TestRecoveryReadsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	lg := srv.main.log
+	lg := sharedLogOf(srv)
 	var wg sync.WaitGroup
 	begun := make(chan struct{})
 	members := make([]*membership, clients)
@@ -155,7 +161,7 @@ func TestRecoveryHeldBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	lg := srv.main.log
+	lg := sharedLogOf(srv)
 	var wg sync.WaitGroup
 	for i := range clients {
 		id := fmt.Sprintf("%020d", i)

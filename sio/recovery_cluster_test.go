@@ -209,7 +209,7 @@ func clustered(t *testing.T, n int, st *stream, cfg Recovery, pace time.Duration
 func TestRecoveryInCluster(t *testing.T) {
 	for name, cfg := range map[string]Recovery{
 		"enough kept": {MaxBytes: 256 << 20, MaxPackets: 1 << 20, RestoreTimeout: time.Minute},
-		"few kept":    {MaxPackets: 5, RestoreTimeout: time.Minute},
+		"few kept":    {MaxBytes: 256 << 20, MaxPackets: 5, RestoreTimeout: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const clients, emitters, cuts = 4, 3, 60
@@ -243,7 +243,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer srv.Close()
-			lg := srv.main.log
+			lg := sharedLogOf(srv)
 			d, err := eventDraft(srv.main, "e", []any{"x", []byte{1}}, false)
 			if err != nil {
 				t.Fatal(err)
@@ -268,11 +268,11 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if n := srv.Stats().Recovery.Unordered; n != 1 {
 				t.Errorf("%d events are unordered", n)
 			}
-			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
+			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
 				t.Error("no error for what is no offset")
 			}
 			// The adapter begins anew.
-			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
+			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if n, last := lg.figures().Packets, lg.log.Last(); n != 1 || last != mustEntryID(t, "5-0") {
@@ -489,7 +489,7 @@ func TestRecoveryFarIDs(t *testing.T) {
 	defer srv.Close()
 	for i := range 3 {
 		p := adapter.Packet{Event: "e", Offset: fmt.Sprintf("9999999999999999999-%d", i)}
-		if err := (local{srv.main}).Broadcast(p, adapter.Options{}); err != nil {
+		if err := sharedLocalOf(srv).Broadcast(p, adapter.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -70,7 +70,7 @@ func TestRecoveryExpireInTurn(t *testing.T) {
 			lg.mu.Lock()
 			lose()
 			time.Sleep(lg.wait()) // the timer goes off and waits for the lock
-			lose()                          // ends the one before
+			lose()                // ends the one before
 			lg.mu.Unlock()
 			for range 3 {
 				time.Sleep(300 * time.Microsecond)

@@ -2,9 +2,8 @@ package sio
 
 import (
 	"context"
-	"slices"
+	"crypto/rand"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -25,8 +24,8 @@ import (
 // A client may come back before the server has noticed that it was gone: then it
 // waits a moment (see await). A pid whose client is really there is not given away.
 //
-// With an adapter that is a Recoverer positions and sessions are the cluster's: see
-// recovery_cluster.go.
+// It is used in two ways, which are deliveries: an ownLog has positions and sessions
+// of this server alone; in a sharedLog they are the cluster's.
 type recoveryLog struct {
 	ns    *Namespace
 	cfg   *Recovery
@@ -38,16 +37,12 @@ type recoveryLog struct {
 	timer    *time.Timer      // nil when there is nothing to wait for
 	sweeping bool
 	stopped  bool
-	waiting  []offsetWaiter
 
+	// Of a sharedLog:
+	waiting   []offsetWaiter
 	rereading bool               // the goroutine that reads histories runs
 	stopPage  context.CancelFunc // of the page that is read now
 	room      chan struct{}      // closed when less is held for histories; nil when nothing waits for that
-
-	looking   sync.Mutex // taken before mu, held while Since is called
-	sinceText string     // guarded by looking
-
-	recoverer atomic.Pointer[adapter.Recoverer] // nil when the log is this server's alone
 }
 
 // The types of package recovery for sockets. What is not immutable in them is
@@ -76,78 +71,136 @@ func newRecoveryLog(ns *Namespace, cfg *Recovery) *recoveryLog {
 // now is the time of the log's clock.
 func (lg *recoveryLog) now() time.Duration { return time.Since(lg.begun) }
 
-// broadcast completes an event with its offset, keeps it and emits it.
-func (lg *recoveryLog) broadcast(o BroadcastOperator, event string, args []any) error {
-	d, err := eventDraft(lg.ns, event, args, o.plain)
-	if err != nil {
-		return err
-	}
-	lg.broadcastDraft(o, d)
-	return nil
-}
-
-// broadcastDraft is broadcast for an event that is encoded.
-func (lg *recoveryLog) broadcastDraft(o BroadcastOperator, d draft) {
-	except := o.except
-	if o.self != nil {
-		except = append(slices.Clip(except), o.self.ID())
-	}
-	lg.mu.Lock()
-	defer lg.mu.Unlock()
-	m := lg.keep(d, o.rooms, except)
-	o.cast(m, nil)
-	m.release()
-}
-
-// emit is broadcast for one socket, or for the one that has taken its place since.
-func (lg *recoveryLog) emit(s *Socket, event string, args []any, plain bool) error {
-	v := s.membership()
-	rooms := []string{s.ID()}
-	if lg.keeper() != nil {
-		if !s.open() && !lg.awaited(v) {
-			return ErrDisconnected
-		}
-		return lg.publish(BroadcastOperator{ns: lg.ns, rooms: rooms, plain: plain}, s, event, args)
-	}
-	d, err := eventDraft(lg.ns, event, args, plain)
-	if err != nil {
-		return err
-	}
-	lg.mu.Lock()
-	defer lg.mu.Unlock()
-	if !s.open() && (v == nil || !lg.log.Has(v.Session)) {
-		d.drop()
-		return ErrDisconnected
-	}
-	m := lg.keep(d, rooms, nil)
-	to := s
-	if v != nil && v.Session.Holder() != nil {
-		v = v.Session.Holder()
-		to = v.Socket
-	}
-	if !to.open() || v != nil && v.Behind {
-		m.release() // it is sent when, and if, the client is back
-		return nil
-	}
-	return to.post(m, false)
-}
-
-// keep gives a packet its place in the log. The message has a reference for the
-// caller.
-func (lg *recoveryLog) keep(d draft, rooms, except []string) message {
-	var text [24]byte
-	o := lg.log.Last().Next(uint64(max(time.Now().UnixMilli(), 0)))
-	m := d.finish(string(o.AppendTo(text[:0])))
-	lg.log.Keep(lg.now(), o, keptPacket(m, rooms, except))
-	lg.wake()
-	return m
-}
-
 // keptPacket is a message with its recipients as the log keeps it: with a reference
 // of its own.
 func keptPacket(m message, rooms, except []string) recovery.Packet[message] {
 	return recovery.Packet[message]{Payload: m.retain(), Size: m.size(), Rooms: rooms, Except: except}
 }
+
+// begin makes a session for a socket that is about to connect, or gives it what
+// belongs to the one that it is back in. A new session is not among the log's before
+// the socket is admitted.
+func (lg *recoveryLog) begin(s *Socket, back *membership) {
+	if back != nil {
+		lg.resume(s, back)
+		return
+	}
+	pid := newPID()
+	lg.mu.Lock()
+	m := lg.log.Begin(pid, s.id, s)
+	lg.mu.Unlock()
+	s.setMembership(m)
+}
+
+func newPID() string {
+	var raw [15]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return idEncoding.EncodeToString(raw[:])
+}
+
+// resume gives a socket what belongs to the session that it is back in.
+func (lg *recoveryLog) resume(s *Socket, m *membership) {
+	lg.mu.Lock()
+	rooms, data := m.Session.Rooms(), m.Session.Data
+	lg.mu.Unlock()
+	lg.ns.rooms.Join(&s.member, rooms...)
+	s.setMembership(m)
+	if data != nil {
+		s.setData(data, true)
+	}
+}
+
+// join puts a socket into a room, in the session too, under one lock: so what it is
+// sent as a member is always the session's, too.
+func (lg *recoveryLog) join(s *Socket, room string) {
+	m := s.membership()
+	if m == nil {
+		s.ns.rooms.Join(&s.member, room)
+		return
+	}
+	defer s.ns.rooms.Tell(&s.member)
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	if s.ns.rooms.JoinUntold(&s.member, room) {
+		lg.log.Join(m, room, s.state.Load() != stateConnecting)
+	}
+}
+
+// leave takes a socket out of a room, in the session last.
+func (lg *recoveryLog) leave(s *Socket, room string) {
+	m := s.membership()
+	if m == nil {
+		s.ns.rooms.Leave(&s.member, room)
+		return
+	}
+	defer s.ns.rooms.Tell(&s.member)
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	s.ns.rooms.LeaveUntold(&s.member, room)
+	lg.log.Leave(m, room)
+}
+
+// enter makes a socket a member of its namespace, at the moment at which it collects
+// what the socket's client has missed. It reports false when the socket has ended. m,
+// the socket's membership, is nil or complete. lg.mu is held; the caller tells the
+// rooms' observer when it is not.
+func (lg *recoveryLog) enter(s *Socket, m *membership) (pid string, missed []message, ok bool) {
+	if !s.enroll((*adapter.Rooms[*Socket]).AddUntold) {
+		return "", nil, false
+	}
+	if m == nil {
+		return "", nil, true
+	}
+	return m.Session.PID, lg.log.Admit(m), true
+}
+
+// refuse ends the session of a socket that a middleware has refused.
+func (lg *recoveryLog) refuse(s *Socket) {
+	m := s.membership()
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	if m == nil {
+		return
+	}
+	m.DropHistory()
+	if m.Recovered && m.Holds() {
+		lg.end(m.Session)
+	}
+}
+
+// lose keeps a session for the client's return. lg.mu is held.
+func (lg *recoveryLog) lose(ses *session, data any) {
+	ses.Vacate()
+	ses.Data = data
+	if lg.stopped {
+		lg.end(ses)
+		return
+	}
+	size := dataSize(data)
+	if !lg.ns.srv.eio.Keep(size) {
+		lg.log.Evict(ses)
+		lg.report(ses)
+		return
+	}
+	ses.Size = size
+	lg.ns.arrive() // unless it is closed, it stays for the client's return
+	if evicted := lg.log.Lose(lg.now(), ses); evicted != nil {
+		lg.ns.depart() // there is another one
+		lg.letGo(evicted)
+		lg.report(evicted)
+	}
+	lg.wake()
+}
+
+// end ends a session for good; it is not in the list of lost ones. lg.mu is held.
+func (lg *recoveryLog) end(ses *session) {
+	lg.log.End(ses)
+	lg.report(ses)
+}
+
+// greets reports false: a client that comes back is sent what is behind its last
+// packet in the order of the offsets, so nothing is held.
+func (lg *recoveryLog) greets() bool { return false }
 
 // wake sets the timer for what is to be dropped next. lg.mu is held.
 func (lg *recoveryLog) wake() {
@@ -239,4 +292,17 @@ func (lg *recoveryLog) figures() RecoveryStats {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	return RecoveryStats(lg.log.Stats())
+}
+
+// roomAgain is a hook of the machine: less is held for histories.
+func (lg *recoveryLog) roomAgain() {
+	close(lg.room)
+	lg.room = nil
+}
+
+// caughtUpAll is a hook of the machine: no client waits for a page any more.
+func (lg *recoveryLog) caughtUpAll() {
+	if lg.stopPage != nil {
+		lg.stopPage()
+	}
 }

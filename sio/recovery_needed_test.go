@@ -53,7 +53,7 @@ func TestRecoveryNotPassed(t *testing.T) {
 	defer srv.Close()
 	id := fmt.Sprintf("%020d", 1)
 	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
-	lg := srv.main.log
+	lg := sharedLogOf(srv)
 	m := lg.restore(nil, wish{"p", entryOffset(0)})
 	if m == nil {
 		t.Fatal("not recovered")

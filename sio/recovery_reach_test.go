@@ -27,9 +27,9 @@ func TestRecoveryReaches(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := &skipping{changed: make(chan struct{})}
 				a.since.Store(&before)
-				lg := newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{})
+				lg := &sharedLog{recoveryLog: newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{})}
 				r := adapter.Recoverer(a)
-				lg.recoverer.Store(&r)
+				lg.keeper.Store(&r)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				reached := make(chan bool, 1)

@@ -48,11 +48,11 @@ func (b *behind) Since() (string, <-chan struct{}) { return b.since.Load().(stri
 // come back after all.
 func TestRecoveryReleasesHistory(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
-	for name, end := range map[string]func(lg *recoveryLog, s *Socket, m *membership, b *behind){
-		"unclaimed":    func(lg *recoveryLog, _ *Socket, m *membership, _ *behind) { lg.unclaim(m) },
-		"refused":      func(lg *recoveryLog, s *Socket, _ *membership, _ *behind) { lg.refused(s) },
-		"disconnected": func(lg *recoveryLog, s *Socket, _ *membership, _ *behind) { lg.part(s, ClientNamespaceDisconnect) },
-		"no more to be had": func(lg *recoveryLog, _ *Socket, m *membership, b *behind) {
+	for name, end := range map[string]func(lg *sharedLog, s *Socket, m *membership, b *behind){
+		"unclaimed":    func(lg *sharedLog, _ *Socket, m *membership, _ *behind) { lg.giveBack(m) },
+		"refused":      func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.refuse(s) },
+		"disconnected": func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.part(s, ClientNamespaceDisconnect) },
+		"no more to be had": func(lg *sharedLog, _ *Socket, m *membership, b *behind) {
 			b.since.Store("1000-3")
 			lg.look()
 			if lg.catchUp(context.Background(), m.Session, m.History) {
@@ -63,19 +63,19 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
 			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
-			lg := srv.main.log
+			lg := sharedLogOf(srv)
 			m := lg.restore(nil, wish{"p", "1000-0"})
 			if m == nil || len(offsets(m.History)) != 2 {
 				t.Fatalf("restored %+v", m)
 			}
 			s := &Socket{ns: srv.main}
 			s.setMembership(m)
-			lg.occupy(m, s)
+			m.Occupy(s)
 			var packets []*eio.Packet
 			for _, p := range m.History.All() {
 				packets = append(append(packets, p.head), p.attachments...)
 			}
-			end(lg, s, m, lg.keeper().(*behind))
+			end(lg, s, m, (*lg.keeper.Load()).(*behind))
 			for i, p := range packets {
 				if !released(p) {
 					t.Errorf("packet %d of %d is not released", i, len(packets))
@@ -99,7 +99,7 @@ func TestRecoveryReleasesBare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &publishing{log: srv.main.log, draft: d, bare: bare, to: BroadcastOperator{ns: srv.main}}
+			p := &publishing{log: sharedLogOf(srv), draft: d, bare: bare, to: BroadcastOperator{ns: srv.main}}
 			for _, turn := range turns {
 				p.deliver(turn)
 			}

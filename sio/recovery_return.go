@@ -19,19 +19,19 @@ import (
 // restore lets a client wait until the adapter has answered whether it can have
 // the session that it wants. Meanwhile it is in limbo, and counts as one who has
 // arrived in the namespace.
-func (c *client) restore(ns *Namespace, auth []byte, w wish) {
-	c.limbo(ns.name).enqueue(&restoreJob{ns, slices.Clone(auth), w}, true)
+func (c *client) restore(lg *sharedLog, auth []byte, w wish) {
+	c.limbo(lg.ns.name).enqueue(&restoreJob{lg, slices.Clone(auth), w}, true)
 }
 
 type restoreJob struct {
-	ns   *Namespace
+	log  *sharedLog
 	auth []byte
 	wish wish
 }
 
 func (j *restoreJob) size() int          { return len(j.auth) }
 func (j *restoreJob) lapses(uint32) bool { return true }
-func (j *restoreJob) drop(*Socket)       { j.ns.depart() }
+func (j *restoreJob) drop(*Socket)       { j.log.ns.depart() }
 
 func (j *restoreJob) run(s *Socket) {
 	t := &restoredTask{s: s, job: j}
@@ -49,30 +49,30 @@ type restoredTask struct {
 // restore asks the adapter. A client whose session the adapter fails to tell can't
 // come back.
 func (t *restoredTask) restore() {
-	lg, finished := t.job.ns.log, false
+	lg, finished := t.job.log, false
 	defer lg.ns.srv.rescue(t.s, "restore", &finished, nil)
 	t.back = lg.restore(t.s, t.job.wish)
 	finished = true
 }
 
 func (t *restoredTask) post() {
-	lg := t.job.ns.log
+	lg := t.job.log
 	if t.back == nil {
 		lg.mu.Lock()
 		lg.log.Fail()
 		lg.mu.Unlock()
 	}
 	if !t.s.client.Loop().Post(t) && t.back != nil {
-		lg.unclaim(t.back)
+		lg.giveBack(t.back)
 	}
 }
 
 func (t *restoredTask) Run(*loop.Loop) {
-	defer t.job.ns.depart()
+	defer t.job.log.ns.depart()
 	if t.s.leaveLimbo() {
-		t.s.client.enter(t.job.ns, t.job.auth, arrival{restored: true, back: t.back})
+		t.s.client.enter(t.job.log.ns, t.job.auth, arrival{restored: true, back: t.back})
 	} else if t.back != nil {
-		t.job.ns.log.unclaim(t.back) // lost again
+		t.job.log.giveBack(t.back) // lost again
 	}
 }
 
@@ -82,7 +82,7 @@ const takeTimes = 3
 // restore asks the adapter for a session, and for what its client has missed. It
 // returns nil when that is not to be had. The session is taken last: until then the
 // client loses nothing if it goes, or if too little is there.
-func (lg *recoveryLog) restore(s *Socket, w wish) *membership {
+func (lg *sharedLog) restore(s *Socket, w wish) *membership {
 	o, ok := recovery.ParseEntryID(w.Offset)
 	if !ok {
 		return nil
@@ -103,7 +103,7 @@ func (lg *recoveryLog) restore(s *Socket, w wish) *membership {
 }
 
 // find asks for a session once this server's sockets have been sent what its client has.
-func (lg *recoveryLog) find(s *Socket, w wish, o recovery.Offset) (*session, *history) {
+func (lg *sharedLog) find(s *Socket, w wish, o recovery.Offset) (*session, *history) {
 	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
 	if !lg.reach(ctx, o) {
@@ -112,7 +112,7 @@ func (lg *recoveryLog) find(s *Socket, w wish, o recovery.Offset) (*session, *hi
 	lg.mu.Lock()
 	seen := lg.log.Knows(o)
 	lg.mu.Unlock()
-	kept, ok := lg.keeper().Restore(ctx, w.PID, w.Offset, seen)
+	kept, ok := (*lg.keeper.Load()).Restore(ctx, w.PID, w.Offset, seen)
 	if !ok || len(kept.ID) != len(socketID{}) {
 		return nil, nil
 	}
@@ -135,7 +135,7 @@ const (
 )
 
 // obtain reads what was missed, and takes the session.
-func (lg *recoveryLog) obtain(ses *session, h *history) (outcome int) {
+func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
 	defer func() {
 		if outcome != obtained { // or the adapter has not returned
 			lg.mu.Lock()
@@ -150,7 +150,7 @@ func (lg *recoveryLog) obtain(ses *session, h *history) (outcome int) {
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
-	if !lg.keeper().Take(ctx, h.Record.(adapter.Session)) {
+	if !(*lg.keeper.Load()).Take(ctx, h.Record.(adapter.Session)) {
 		return changed
 	}
 	return obtained
@@ -159,7 +159,7 @@ func (lg *recoveryLog) obtain(ses *session, h *history) (outcome int) {
 // reach waits until this server's sockets have been sent what is at an offset, or
 // never will be: a client that has seen more elsewhere must not get it again. It
 // reports false when ctx ends first.
-func (lg *recoveryLog) reach(ctx context.Context, o recovery.Offset) bool {
+func (lg *sharedLog) reach(ctx context.Context, o recovery.Offset) bool {
 	done := make(chan struct{})
 	lg.mu.Lock()
 	lg.waiting = append(lg.waiting, offsetWaiter{o, done})
@@ -185,29 +185,22 @@ func (lg *recoveryLog) reach(ctx context.Context, o recovery.Offset) bool {
 }
 
 // waitNoMore ends a wait for an offset.
-func (lg *recoveryLog) waitNoMore(done chan struct{}) {
+func (lg *sharedLog) waitNoMore(done chan struct{}) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.waiting = slices.DeleteFunc(lg.waiting, func(w offsetWaiter) bool { return w.done == done })
 }
 
-// occupy makes s the socket of the session that has come back.
-func (lg *recoveryLog) occupy(m *membership, s *Socket) {
-	lg.mu.Lock()
-	defer lg.mu.Unlock()
-	m.Occupy(s)
-}
-
 // catchUpJob fetches what the log has forgotten while the middlewares ran. When
 // that can't be had the connection ends, and the client may try again.
-type catchUpJob struct{}
+type catchUpJob struct{ log *sharedLog }
 
 func (catchUpJob) size() int          { return 0 }
 func (catchUpJob) lapses(uint32) bool { return true }
 func (catchUpJob) drop(*Socket)       {}
 
-func (catchUpJob) run(s *Socket) {
-	lg, caughtUp, finished := s.ns.log, false, false
+func (j catchUpJob) run(s *Socket) {
+	lg, caughtUp, finished := j.log, false, false
 	defer func() {
 		if caughtUp {
 			s.client.Loop().Post((*welcomeTask)(s))
