@@ -23,12 +23,8 @@ func (h *httpConn) newRequest(r *http1.Request) *Request {
 }
 
 func (r *Request) parse() *http1.Request {
-	var parser http1.Parser
 	parsed := new(http1.Request)
-	// The head was accepted once by the same parser with the same limits.
-	if _, err := parser.Head(r.head, http1.MaxHead, parsed); err != nil {
-		panic("eio: a kept request can't be parsed again: " + err.Error())
-	}
+	parsed.Restore(r.head)
 	return parsed
 }
 

@@ -84,7 +84,7 @@ func (h *httpConn) refuseHandshake(err error) {
 	refused := err.(*wsframe.HandshakeError)
 	var extra []http1.Field
 	if refused == wsframe.ErrVersion {
-		extra = append(extra, http1.Field{Name: "Sec-WebSocket-Version", Value: "13, 8"})
+		extra = append(extra, http1.Field{Name: "Sec-WebSocket-Version", Value: wsframe.SupportedVersions})
 	}
 	h.last = true
 	h.respond(refused.Status, textHTML, []byte(refused.Text), extra...)

@@ -38,12 +38,12 @@ var importers = map[string]string{
 	"github.com/gobwas/ws":              "eio/internal/wsframe",
 	"github.com/bytedance/sonic":        "codec/jsonenc",
 	"github.com/andybalholm/brotli":     "sio/internal/clientbundle",
-	"github.com/redis/go-redis":         "sio/cluster/redis",
+	"github.com/redis/go-redis":         "sio/cluster/redisadapter",
 }
 
 // without are packages of the module that must do without others, also indirectly.
 var without = map[string][]string{
-	"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redis", "github.com/redis/go-redis/v9"},
+	"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redisadapter", "github.com/redis/go-redis/v9"},
 }
 
 // goPackage is what `go list` tells about a package.

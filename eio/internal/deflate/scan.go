@@ -1,6 +1,10 @@
 package deflate
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/sioserver/sioserver/eio/internal/http1"
+)
 
 // scanner reads a list of extensions (RFC 6455 section 9.1) from its front.
 type scanner struct{ rest []byte }
@@ -42,7 +46,7 @@ func (s *scanner) offer() (o offer, err error) {
 func (s *scanner) token() ([]byte, error) {
 	s.end()
 	n := 0
-	for n < len(s.rest) && isTokenChar(s.rest[n]) {
+	for n < len(s.rest) && http1.IsTokenChar(s.rest[n]) {
 		n++
 	}
 	if n == 0 {
@@ -51,10 +55,6 @@ func (s *scanner) token() ([]byte, error) {
 	token := s.rest[:n]
 	s.rest = s.rest[n:]
 	return token, nil
-}
-
-func isTokenChar(c byte) bool {
-	return c > ' ' && c < 0x7f && bytes.IndexByte([]byte(`"(),/:;<=>?@[\]{}`), c) < 0
 }
 
 // value reads a token, or a string in quotes that holds one.
@@ -73,7 +73,7 @@ func (s *scanner) value() ([]byte, error) {
 			i++
 			c = s.rest[i]
 		}
-		if !isTokenChar(c) {
+		if !http1.IsTokenChar(c) {
 			break
 		}
 		token = append(token, c)

@@ -28,6 +28,12 @@ var class = func() (t [256]byte) {
 	return t
 }()
 
+// IsTokenChar reports whether c may stand in a token (RFC 9110 section 5.6.2).
+func IsTokenChar(c byte) bool { return class[c]&classToken != 0 }
+
+// IsToken reports whether b is a token (RFC 9110 section 5.6.2).
+func IsToken(b []byte) bool { return len(b) > 0 && all(b, classToken) }
+
 // all reports whether every byte of b is in the class.
 func all(b []byte, bit byte) bool {
 	for _, c := range b {

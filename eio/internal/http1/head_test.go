@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -319,4 +320,23 @@ func BenchmarkHead(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestRestore(t *testing.T) {
+	wire := []byte("\r\nPOST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nX: y\r\n\r\nabc")
+	var parser Parser
+	var parsed, restored Request
+	if n, err := parser.Head(wire, 0, &parsed); n != len(wire)-3 || err != nil {
+		t.Fatal(n, err)
+	}
+	restored.Restore(bytes.Clone(parsed.Head()))
+	if !reflect.DeepEqual(parsed, restored) {
+		t.Errorf("restored %+v\nfrom     %+v", restored, parsed)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a head that is cut was restored")
+		}
+	}()
+	restored.Restore(parsed.Head()[:20])
 }

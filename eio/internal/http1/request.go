@@ -47,9 +47,17 @@ type field struct {
 // HasBody reports whether body bytes follow the head.
 func (r *Request) HasBody() bool { return r.Chunked || r.ContentLength > 0 }
 
-// Head returns the raw head from the method to the blank line. Borrowed like the fields. A copy of it, parsed
-// again by a fresh [Parser], gives the same Request.
+// Head returns the raw head from the method to the blank line. Borrowed like the fields. [Request.Restore] makes
+// the same Request of a copy.
 func (r *Request) Head() []byte { return r.head }
+
+// Restore parses head again, a copy of what Head returned, into r, which borrows
+// it. It panics if head is anything else.
+func (r *Request) Restore(head []byte) {
+	if n, err := r.parse(head); n != len(head) || err != nil {
+		panic("http1: the head of a request can't be parsed again")
+	}
+}
 
 // Header returns the value of the first field of that name, ASCII case ignored, without surrounding blanks; nil
 // when there is none, and never nil when there is one. Borrowed.

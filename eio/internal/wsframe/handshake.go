@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
+
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // HandshakeError is a request that cannot become a WebSocket (Engine.IO section 3, malformed handshakes). Immutable;
@@ -13,8 +15,6 @@ type HandshakeError struct {
 	Status int
 	// Text is the body of the answer, as the reference words it.
 	Text string
-	// Fields are header lines for the answer, each with its CRLF; "" for none.
-	Fields string
 }
 
 // Error returns Text, prefixed by the package's name.
@@ -23,16 +23,20 @@ func (e *HandshakeError) Error() string { return "wsframe: " + e.Text }
 // The errors of CheckUpgrade and FirstProtocol.
 var (
 	// ErrMethod: not a GET.
-	ErrMethod = &HandshakeError{405, "Invalid HTTP method", ""}
+	ErrMethod = &HandshakeError{405, "Invalid HTTP method"}
 	// ErrUpgrade: the Upgrade header is not "websocket".
-	ErrUpgrade = &HandshakeError{400, "Invalid Upgrade header", ""}
+	ErrUpgrade = &HandshakeError{400, "Invalid Upgrade header"}
 	// ErrKey: Sec-WebSocket-Key is not 16 bytes in base64.
-	ErrKey = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Key header", ""}
-	// ErrVersion: Sec-WebSocket-Version is neither 13 nor 8.
-	ErrVersion = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Version header", "Sec-WebSocket-Version: 13, 8\r\n"}
+	ErrKey = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Key header"}
+	// ErrVersion: Sec-WebSocket-Version is not among SupportedVersions.
+	ErrVersion = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Version header"}
 	// ErrSubprotocol: Sec-WebSocket-Protocol is not a list of tokens.
-	ErrSubprotocol = &HandshakeError{400, "Invalid Sec-WebSocket-Protocol header", ""}
+	ErrSubprotocol = &HandshakeError{400, "Invalid Sec-WebSocket-Protocol header"}
 )
+
+// SupportedVersions is the value of the Sec-WebSocket-Version field that belongs
+// to the answer for ErrVersion (RFC 6455 section 4.4).
+const SupportedVersions = "13, 8"
 
 // CheckUpgrade judges an upgrade request by its method and the values of Upgrade, Sec-WebSocket-Key and
 // Sec-WebSocket-Version, nil where a header is missing or repeated (RFC 6455 section 4.2.1). The error is a *HandshakeError. The
@@ -77,7 +81,7 @@ func FirstProtocol(offered []byte) ([]byte, error) {
 		var token []byte
 		token, rest, more = bytes.Cut(rest, []byte{','})
 		token = bytes.Trim(token, " \t")
-		if !isToken(token) {
+		if !http1.IsToken(token) {
 			return nil, ErrSubprotocol
 		}
 		if first == nil {
@@ -85,16 +89,6 @@ func FirstProtocol(offered []byte) ([]byte, error) {
 		}
 	}
 	return first, nil
-}
-
-// isToken is RFC 9110 section 5.6.2.
-func isToken(b []byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(`"(),/:;<=>?@[\]{}`), c) >= 0 {
-			return false
-		}
-	}
-	return len(b) > 0
 }
 
 // guid is the constant of RFC 6455 section 1.3.

@@ -12,7 +12,8 @@ import (
 // missing is the body of the answer when the bundle is not there; it is read
 // by the person who looks at the browser's console.
 const missing = "The Socket.IO client bundle is not part of this server.\n" +
-	"Run `make client` and build the server again, or set Config.Client to a file system that holds socket.io.js.\n"
+	"Set Config.Client to a file system that holds socket.io.js (the folder dist of the npm package socket.io-client).\n" +
+	"For the program sioserver run `make client` in its source and build it again.\n"
 
 // Handler serves the files of one client bundle. It is immutable after New
 // and safe for concurrent use.
