@@ -118,10 +118,10 @@ func (lg *recoveryLog) join(s *Socket, room string) {
 		s.ns.rooms.Join(&s.member, room)
 		return
 	}
-	defer s.ns.rooms.Tell(&s.member)
+	defer s.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if s.ns.rooms.JoinUntold(&s.member, room) {
+	if s.ns.rooms.JoinDeferred(&s.member, room) {
 		lg.log.Join(m, room, s.state.Load() != stateConnecting)
 	}
 }
@@ -133,19 +133,19 @@ func (lg *recoveryLog) leave(s *Socket, room string) {
 		s.ns.rooms.Leave(&s.member, room)
 		return
 	}
-	defer s.ns.rooms.Tell(&s.member)
+	defer s.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	s.ns.rooms.LeaveUntold(&s.member, room)
+	s.ns.rooms.LeaveDeferred(&s.member, room)
 	lg.log.Leave(m, room)
 }
 
 // enter makes a socket a member of its namespace, at the moment at which it collects
 // what the socket's client has missed. It reports false when the socket has ended. m,
-// the socket's membership, is nil or complete. lg.mu is held; the caller tells the
-// rooms' observer when it is not.
+// the socket's membership, is nil or complete. lg.mu is held; the caller flushes the
+// rooms' events when it is not.
 func (lg *recoveryLog) enter(s *Socket, m *membership) (pid string, missed []message, ok bool) {
-	if !s.enroll((*adapter.Rooms[*Socket]).AddUntold) {
+	if !s.enroll((*adapter.Rooms[*Socket]).AddDeferred) {
 		return "", nil, false
 	}
 	if m == nil {

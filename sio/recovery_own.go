@@ -201,7 +201,7 @@ func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 		lg.log.Add(m.Session)
 	}
 	lg.mu.Unlock()
-	lg.ns.rooms.Tell(&s.member)
+	lg.ns.rooms.FlushEvents(&s.member)
 	return pid, missed, ok
 }
 

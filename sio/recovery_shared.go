@@ -263,7 +263,7 @@ func (lg *sharedLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	}
 	pid, missed, ok = lg.enter(s, m)
 	lg.mu.Unlock()
-	lg.ns.rooms.Tell(&s.member)
+	lg.ns.rooms.FlushEvents(&s.member)
 	return pid, missed, ok
 }
 

@@ -1,15 +1,19 @@
 package adapter
 
-import "sync"
+import (
+	"sync"
 
-// shard is the part of the rooms that belongs to one loop.
-type shard[M any] struct {
+	"github.com/sioserver/sioserver/sio/internal/fifo"
+)
+
+// perLoop is the part of [Rooms] that belongs to one event loop.
+type perLoop[M any] struct {
 	mu     sync.Mutex
 	rooms  map[string]*room[M] // nil until the first is made
 	list   []*Member[M]        // all members, by slot; nil where free
 	free   []uint32
 	live   int  // members that are present
-	closed bool // takes no more members
+	closed bool // Reserve fails
 
 	observer *observer[M] // nil unless Observe was called
 
@@ -19,15 +23,15 @@ type shard[M any] struct {
 	_       [64]byte         // keeps neighbours off this cache line
 }
 
-// tomb is a membership, or a place in the list when room is nil, that ended
-// but may still be reached by pending broadcasts up to number left.
+// tomb is a membership that has ended, or a free place in the list if room is
+// nil. Pending broadcasts up to number left may still reach it.
 type tomb[M any] struct {
 	room *room[M]
 	pos  uint32
 	left uint64
 }
 
-func (s *shard[M]) join(m *Member[M], name string) {
+func (s *perLoop[M]) join(m *Member[M], name string) {
 	r := s.rooms[name]
 	if r == nil {
 		r = &room[M]{name: name}
@@ -54,7 +58,7 @@ func (s *shard[M]) join(m *Member[M], name string) {
 }
 
 // leave ends the i-th membership of m.
-func (s *shard[M]) leave(m *Member[M], i int) {
+func (s *perLoop[M]) leave(m *Member[M], i int) {
 	list := *m.rooms
 	r, pos := list[i].room, list[i].pos
 	last := len(list) - 1
@@ -84,9 +88,9 @@ func (s *shard[M]) leave(m *Member[M], i int) {
 	r.entries[pos].at = s.tombs.push(tomb[M]{room: r, pos: pos, left: s.seq})
 }
 
-// drop takes an entry out of its room. The last entry takes its place, which is
-// why nothing may be dropped that a walk has yet to pass: see settle.
-func (s *shard[M]) drop(r *room[M], pos uint32) {
+// drop removes an entry from its room and moves the last entry into its place.
+// So nothing may be dropped that a walk has not passed yet: see complete.
+func (s *perLoop[M]) drop(r *room[M], pos uint32) {
 	last := uint32(len(r.entries) - 1)
 	if pos != last {
 		moved := r.entries[last]
@@ -104,8 +108,8 @@ func (s *shard[M]) drop(r *room[M], pos uint32) {
 	}
 }
 
-// remove ends all memberships of m and gives its slot back.
-func (s *shard[M]) remove(m *Member[M]) {
+// remove ends all memberships of m and frees its slot.
+func (s *perLoop[M]) remove(m *Member[M]) {
 	for n := len(m.memberships()); n > 0; n-- {
 		s.leave(m, n-1)
 	}
@@ -124,13 +128,14 @@ func (s *shard[M]) remove(m *Member[M]) {
 	s.release(m.slot)
 }
 
-func (s *shard[M]) release(slot uint32) {
+func (s *perLoop[M]) release(slot uint32) {
 	s.list[slot] = nil
 	s.free = append(s.free, slot)
 }
 
-// settle notes that broadcast n is done and buries what no pending one needs.
-func (s *shard[M]) settle(n uint64) {
+// complete notes that broadcast n is done, and drops the tombs that no pending
+// broadcast needs.
+func (s *perLoop[M]) complete(n uint64) {
 	oldest := s.seq + 1 - uint64(s.pending.Len())
 	s.pending.Items()[n-oldest] = true
 	for s.pending.Len() > 0 && s.pending.Items()[0] {
@@ -145,4 +150,23 @@ func (s *shard[M]) settle(n uint64) {
 			s.release(t.pos)
 		}
 	}
+}
+
+// serials is a queue whose items can be changed in place. push returns the serial
+// of the new item, by which at finds the item until it is popped.
+type serials[T any] struct {
+	fifo.Queue[T]
+	first uint32 // the serial of the oldest item
+}
+
+func (q *serials[T]) at(serial uint32) *T { return &q.Items()[int(serial-q.first)] }
+
+func (q *serials[T]) push(v T) (serial uint32) {
+	q.Push(v)
+	return q.first + uint32(q.Len()) - 1
+}
+
+func (q *serials[T]) pop() T {
+	q.first++
+	return q.Pop()
 }
