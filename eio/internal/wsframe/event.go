@@ -1,6 +1,6 @@
 package wsframe
 
-// EventType says what a Reader found.
+// EventType is the kind of an [Event].
 type EventType uint8
 
 // The types of an Event.
@@ -10,39 +10,34 @@ const (
 	Binary                  // a whole binary message
 	Ping                    // to be answered by AppendPong
 	Pong
-	Close // the peer's close frame; nothing after it counts
+	Close // the peer's close frame; the caller ignores what follows it
 )
 
 // Event is what [Reader.Next] found.
 type Event struct {
 	Type EventType
-	// Compressed: the message has RSV1 set, so Payload is deflated (RFC 7692), and the UTF-8 of a text message and
-	// the size after inflation are the caller's to check.
+	// Compressed reports whether the message had RSV1 set. Payload is then deflated
+	// (RFC 7692), and the caller checks the size after inflation and the UTF-8 of a
+	// text message.
 	Compressed bool
 	// Code is the status of a Close; 0 when it had none.
 	Code uint16
-	// Payload is the message, the payload of a Ping or Pong, or the reason of a Close. Borrowed until the next call
-	// on the Reader, and writable.
+	// Payload is the message, the payload of a Ping or Pong, or the reason of a
+	// Close. Borrowed until the next call on the Reader, and writable.
 	Payload []byte
 }
 
-// Buffers lends assembly buffers to Readers, usually one pool a loop.
-type Buffers interface {
-	// Get returns an empty slice with a capacity of at least n bytes.
-	Get(n int) []byte
-	// Put takes back a slice from Get, perhaps with other content and length, never used again by the Reader.
-	Put(b []byte)
-}
-
-// Limits is what a Reader may accept; the same for all calls of a connection, and shareable by connections.
+// Limits is what a Reader accepts. A connection uses the same Limits in all calls;
+// connections may share one. Immutable while it is used.
 type Limits struct {
-	// Message is the largest message in bytes, fragments added up and before inflation; 0 means no limit, and then a
-	// peer can make the Reader hold whatever it sends. One in fragments has less than 4 GiB in any case.
+	// Message is the largest message in bytes, all fragments together and before
+	// inflation. 0 means no limit: a peer can then make the Reader hold whatever it
+	// sends. A message in fragments is always smaller than 4 GiB.
 	Message int64
-	// Frames is the most frames that a message may take, control frames in between counted too; 0 means no limit.
+	// Frames is the largest number of frames in a message, control frames between
+	// its fragments included; 0 means no limit.
 	Frames uint32
-	// RSV1 admits the bit on the first frame of a message: permessage-deflate was negotiated.
+	// RSV1 permits the bit on the first frame of a message, because
+	// permessage-deflate was negotiated.
 	RSV1 bool
-	// Buffers lends the assembly buffers; nil for the garbage collector's.
-	Buffers Buffers
 }

@@ -2,7 +2,6 @@ package wsframe
 
 import (
 	"encoding/binary"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
@@ -20,7 +19,8 @@ const (
 )
 
 const (
-	// MaxHeader is the longest header of an unmasked frame in bytes: the headroom that [PutHeaderBefore] needs.
+	// MaxHeader is the length in bytes of the longest header of an unmasked frame:
+	// the headroom that [PutHeaderBefore] needs.
 	MaxHeader = 10
 	// MaxControl is the longest payload of a close, ping or pong frame in bytes.
 	MaxControl = ws.MaxControlFramePayloadSize
@@ -35,8 +35,11 @@ const (
 	len64 = 127
 )
 
-// AppendHeader appends the header of an unmasked, final frame with a payload of length bytes. rsv1 marks a
-// compressed message (RFC 7692).
+// AppendHeader appends the header of an unmasked, final frame with a payload of
+// length bytes. rsv1 marks a compressed message (RFC 7692).
+//
+// ws.WriteHeaderBuffer into a slice takes 6 times as long (59 against 9 ns, go test
+// -bench AppendHeader), and each packet that is sent needs a header.
 func AppendHeader(dst []byte, op Opcode, length int, rsv1 bool) []byte {
 	first := finBit | byte(op)
 	if rsv1 {
@@ -52,8 +55,9 @@ func AppendHeader(dst []byte, op Opcode, length int, rsv1 bool) []byte {
 	}
 }
 
-// PutHeaderBefore writes the header of an unmasked, final, uncompressed frame so that it ends where the payload of
-// length bytes starts, at b[end], and returns where the header starts. b[end-MaxHeader:end] must exist.
+// PutHeaderBefore writes the header of an unmasked, final, uncompressed frame into
+// b so that the header ends at b[end], where the payload of length bytes starts. It
+// returns where the header starts. b[end-MaxHeader:end] must exist.
 func PutHeaderBefore(b []byte, end int, op Opcode, length int) (start int) {
 	var h [MaxHeader]byte
 	head := AppendHeader(h[:0], op, length, false)
@@ -62,26 +66,17 @@ func PutHeaderBefore(b []byte, end int, op Opcode, length int) (start int) {
 	return start
 }
 
-// AppendClose appends a close frame. code 0 sends none, which the peer sees as 1005; the reason is then left out.
-// A reason beyond 123 bytes is cut at a character's end.
-func AppendClose(dst []byte, code uint16, reason string) []byte {
+// AppendClose appends a close frame without a reason. Code 0 sends no status, which
+// the peer reads as 1005.
+func AppendClose(dst []byte, code uint16) []byte {
 	if code == 0 {
-		return append(dst, finBit|byte(OpClose), 0)
+		return append(dst, ws.CompiledClose...)
 	}
-	if len(reason) > MaxControl-2 {
-		cut := MaxControl - 2
-		for cut > 0 && !utf8.RuneStart(reason[cut]) {
-			cut--
-		}
-		reason = reason[:cut]
-	}
-	dst = AppendHeader(dst, OpClose, 2+len(reason), false)
-	dst = append(dst, byte(code>>8), byte(code))
-	return append(dst, reason...)
+	return binary.BigEndian.AppendUint16(AppendHeader(dst, OpClose, 2, false), code)
 }
 
-// AppendPong appends the answer to a ping with this payload, which is at most MaxControl bytes, as every ping from
-// a Reader is; what is beyond that is cut.
+// AppendPong appends the answer to a ping with this payload, which must have at most
+// MaxControl bytes, as each ping from a Reader has; more is cut off.
 func AppendPong(dst, payload []byte) []byte {
 	payload = payload[:min(len(payload), MaxControl)]
 	dst = AppendHeader(dst, OpPong, len(payload), false)

@@ -6,7 +6,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// shortMask is the length in bytes up to which a plain loop beats the set-up of the vectorised one.
+// shortMask is the length in bytes up to which a plain loop is faster than
+// ws.Cipher, whose vectorised loop takes time to set up.
 const shortMask = 64
 
 // unmask applies mask to b in place, starting with mask[0].
@@ -26,7 +27,7 @@ func unmask(b []byte, mask [4]byte) {
 	}
 }
 
-// rotate is the mask for what follows n masked bytes.
+// rotate returns the mask for the bytes that follow n masked bytes.
 func rotate(mask [4]byte, n int) [4]byte {
 	return [4]byte{mask[n&3], mask[(n+1)&3], mask[(n+2)&3], mask[(n+3)&3]}
 }

@@ -1,13 +1,13 @@
 package wsframe
 
 import (
-	"encoding/binary"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
 
-// event is what the complete frame or message with this payload means.
+// event returns the event of the current frame, or of the message that it ends.
+// data is the payload.
 func (r *Reader) event(data []byte) (Event, error) {
 	switch ws.OpCode(r.first & opBits) {
 	case ws.OpPing:
@@ -28,25 +28,29 @@ func (r *Reader) event(data []byte) (Event, error) {
 	return ev, nil
 }
 
-// closeEvent is RFC 6455 section 5.5.1.
+// closeEvent judges a close frame's payload (RFC 6455 section 5.5.1).
 func closeEvent(data []byte) (Event, error) {
 	if len(data) == 0 {
 		return Event{Type: Close}, nil
 	}
-	if len(data) == 1 {
-		return Event{}, ErrProtocol
+	code, reason := ws.ParseCloseFrameDataUnsafe(data) // a payload of one byte gives code 0
+	err := ws.CheckCloseFrameData(code, reason)
+	if lateStatus(code) {
+		err = nil
+		if !utf8.ValidString(reason) {
+			err = ws.ErrProtocolInvalidUTF8
+		}
 	}
-	code, reason := binary.BigEndian.Uint16(data), data[2:]
-	if !validStatus(code) {
-		return Event{}, ErrProtocol
-	}
-	if !utf8.Valid(reason) {
+	switch {
+	case err == ws.ErrProtocolInvalidUTF8:
 		return Event{}, ErrUTF8
+	case err != nil || code > ws.StatusRangePrivate.Max: // which the library lets pass
+		return Event{}, ErrProtocol
 	}
-	return Event{Type: Close, Code: code, Payload: reason}, nil
+	return Event{Type: Close, Code: uint16(code), Payload: data[2:]}, nil
 }
 
-// validStatus admits what may be sent (RFC 6455 section 7.4 and the registry): 1004 to 1006 and 1015 are reserved.
-func validStatus(code uint16) bool {
-	return 1000 <= code && code <= 1003 || 1007 <= code && code <= 1014 || 3000 <= code && code <= 4999
-}
+// lateStatus reports whether code was registered after RFC 6455 (1012 service
+// restart, 1013 try again later, 1014 bad gateway), so that the library takes it for
+// undefined.
+func lateStatus(code ws.StatusCode) bool { return 1012 <= code && code <= 1014 }

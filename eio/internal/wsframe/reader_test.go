@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"github.com/gobwas/ws"
+
+	"github.com/sioserver/sioserver/loop"
 )
 
 // frame is a client's frame: first holds the final bit, the reserved bits and the opcode.
@@ -36,42 +38,48 @@ const (
 	closes = finBit | 0x08
 )
 
-// ledger lends exact capacities, overwrites what comes back, and knows what is out.
-type ledger struct {
-	out     map[*byte]bool
-	largest int
-	copied  int // bytes that were copied out of what came back, or released in the end
+// watched is a Reader whose buffers a test watches: it overwrites each one that the
+// Reader has given up, so that an event which still uses it shows.
+type watched struct {
+	Reader
+	last    []byte // what buf held after the last call
+	largest int    // capacity of the largest buffer
+	copied  int    // bytes of the buffers that were given up
 }
 
-func (l *ledger) Get(n int) []byte {
-	if l.out == nil {
-		l.out = map[*byte]bool{}
-	}
-	l.largest = max(l.largest, n)
-	b := make([]byte, 0, n)
-	l.out[unsafe.SliceData(b)] = true
-	return b
+func (w *watched) Next(b []byte, lim *Limits) (Event, int, error) {
+	ev, n, err := w.Reader.Next(b, lim)
+	w.look()
+	return ev, n, err
 }
 
-func (l *ledger) Put(b []byte) {
-	if !l.out[unsafe.SliceData(b)] {
-		panic("a buffer that was not lent, or came back before")
-	}
-	delete(l.out, unsafe.SliceData(b))
-	l.copied += len(b)
-	b = b[:cap(b)]
-	for i := range b {
-		b[i] = 0xee
-	}
+func (w *watched) Release() {
+	w.Reader.Release()
+	w.look()
 }
 
-// read gives wire to a fresh Reader in pieces that end at the cuts and returns the events as text. It fails when a
-// buffer is kept though the Reader is between messages.
+func (w *watched) look() {
+	var now []byte
+	if w.buf != nil {
+		now = w.buf.B
+	}
+	if w.last != nil && unsafe.SliceData(now) != unsafe.SliceData(w.last) {
+		w.copied += len(w.last)
+		rubbish := w.last[:cap(w.last)]
+		for i := range rubbish {
+			rubbish[i] = 0xee
+		}
+	}
+	w.last = now
+	w.largest = max(w.largest, cap(now))
+}
+
+// read gives wire to a fresh Reader in pieces that end at the cuts and returns the
+// events as text. It fails when a buffer is kept though the Reader is between
+// messages.
 func read(t testing.TB, wire []byte, lim Limits, cuts ...int) (string, error) {
 	t.Helper()
-	var pool ledger
-	lim.Buffers = &pool
-	var r Reader
+	var r watched
 	var got strings.Builder
 	pos := 0
 	for _, end := range append(cuts, len(wire)) {
@@ -79,8 +87,8 @@ func read(t testing.TB, wire []byte, lim Limits, cuts ...int) (string, error) {
 		for {
 			ev, n, err := r.Next(piece, &lim)
 			if err != nil {
-				if len(pool.out) > 0 {
-					t.Fatal("a buffer is out after an error")
+				if r.buf != nil {
+					t.Fatal("a buffer is kept after an error")
 				}
 				return got.String(), err
 			}
@@ -98,13 +106,13 @@ func read(t testing.TB, wire []byte, lim Limits, cuts ...int) (string, error) {
 		if pos != end {
 			t.Fatalf("None, but only %d of %d bytes used", pos, end)
 		}
-		if len(pool.out) > 1 || (len(pool.out) == 1) != (r.buf != nil) || r.buf != nil && len(r.buf) == 0 {
-			t.Fatalf("%d buffers out, Reader holds %d bytes", len(pool.out), len(r.buf))
+		if r.buf != nil && len(r.buf.B) == 0 {
+			t.Fatal("an empty buffer is kept")
 		}
 	}
-	r.Release(&lim)
-	if len(pool.out) > 0 {
-		t.Fatal("a buffer is out after Release")
+	r.Release()
+	if r.buf != nil || r.Held() != 0 {
+		t.Fatal("a buffer is kept after Release")
 	}
 	return got.String(), nil
 }
@@ -214,6 +222,7 @@ func TestReaderAccepts(t *testing.T) {
 		{"compressed", join(frame(rsv1Bit|text, "\xff"), frame(fin|more, "\xfe"), frame(fin|text, "x")), Limits{RSV1: true}, "1z 0 \"\\xff\\xfe\"\n1 0 \"x\"\n"},
 		{"16-bit length", frame(fin|bin, long[:300]), Limits{}, fmt.Sprintf("2 0 %q\n", long[:300])},
 		{"64-bit length", frame(fin|text, long), Limits{}, fmt.Sprintf("1 0 %q\n", long)},
+		{"close with a status that is newer than the RFC", frame(closes, "\x03\xf6bye"), Limits{}, "5 1014 \"bye\"\n"},
 		{"close with a registered status", frame(closes, "\x0f\xa0bye"), Limits{}, "5 4000 \"bye\"\n"},
 	}
 	for _, tt := range tests {
@@ -251,6 +260,9 @@ func TestReaderRefuses(t *testing.T) {
 		{"close with status 999", frame(closes, "\x03\xe7"), Limits{}, ErrProtocol},
 		{"close with status 1005", frame(closes, "\x03\xed"), Limits{}, ErrProtocol},
 		{"close with status 1006", frame(closes, "\x03\xee"), Limits{}, ErrProtocol},
+		{"close with status 1004", frame(closes, "\x03\xec"), Limits{}, ErrProtocol},
+		{"close with status 1016", frame(closes, "\x03\xf8"), Limits{}, ErrProtocol},
+		{"close with status 1013, reason not UTF-8", frame(closes, "\x03\xf5\xff"), Limits{}, ErrUTF8},
 		{"close with status 1015", frame(closes, "\x03\xf7"), Limits{}, ErrProtocol},
 		{"close with status 2999", frame(closes, "\x0b\xb7"), Limits{}, ErrProtocol},
 		{"close with status 5000", frame(closes, "\x13\x88"), Limits{}, ErrProtocol},
@@ -282,20 +294,21 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-// TestReaderMemory: what is announced and not sent costs nothing, and what is sent costs at most twice its size.
+// TestReaderMemory: what is announced and not sent costs nothing, and what is sent
+// costs at most twice its size, or a small buffer from the pool.
 func TestReaderMemory(t *testing.T) {
-	if size := unsafe.Sizeof(Reader{}); size > 48 {
+	if size := unsafe.Sizeof(Reader{}); size > 32 {
 		t.Errorf("a Reader has %d bytes", size)
 	}
-	var pool ledger
-	lim := Limits{Buffers: &pool}
-	var r Reader
+	pollute()
+	var lim Limits
+	var r watched
 	head := []byte{fin | bin, maskBit | len64, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 	if ev, n, err := r.Next(head, &lim); ev.Type != None || n != len(head) || err != nil {
 		t.Fatal(ev, n, err)
 	}
-	if r.buf != nil || pool.largest > 0 {
-		t.Fatalf("%d bytes for a header", pool.largest)
+	if r.buf != nil {
+		t.Fatalf("%d bytes for a header", r.Held())
 	}
 	piece, sent := make([]byte, 100), 0
 	for range 100 {
@@ -303,31 +316,40 @@ func TestReaderMemory(t *testing.T) {
 			t.Fatal(ev, n, err)
 		}
 		sent += len(piece)
-		if pool.largest > 2*sent {
-			t.Fatalf("%d bytes for %d", pool.largest, sent)
+		if r.Held() > max(2*sent, maxLent) {
+			t.Fatalf("%d bytes for %d", r.Held(), sent)
 		}
 	}
-	r.Release(&lim)
-	if len(pool.out) != 0 {
-		t.Error("a buffer is out")
+	r.Release()
+}
+
+// pollute puts large buffers into the pool.
+func pollute() {
+	var frames []*loop.Frame
+	for range 16 {
+		f := loop.NewFrame()
+		f.B = make([]byte, 1<<20)
+		frames = append(frames, f)
+	}
+	for _, f := range frames {
+		f.Release()
 	}
 }
 
 // TestReaderLastBuffer: growth stops at the size that the frame needs.
 func TestReaderLastBuffer(t *testing.T) {
-	var pool ledger
-	lim := Limits{Buffers: &pool}
-	var r Reader
-	wire := frame(fin|bin, strings.Repeat("x", 1000))
-	for end := 100; end < len(wire); end += 100 {
-		if _, _, err := r.Next(bytes.Clone(wire[end-100:end]), &lim); err != nil {
+	var lim Limits
+	var r watched
+	wire := frame(fin|bin, strings.Repeat("x", 5000))
+	for end := 1000; end < len(wire); end += 1000 {
+		if _, _, err := r.Next(bytes.Clone(wire[end-1000:end]), &lim); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if pool.largest > 1000 {
-		t.Errorf("%d bytes for 1000", pool.largest)
+	if r.largest > 5000 {
+		t.Errorf("%d bytes for 5000", r.largest)
 	}
-	r.Release(&lim)
+	r.Release()
 }
 
 // TestReaderCopiesLinearly: however a message is fragmented, and its frames are cut, with control frames in between,
@@ -357,9 +379,8 @@ func TestReaderCopiesLinearly(t *testing.T) {
 		wire []byte
 	}{{"fragments of a byte", bytewise}, {"pings between", pinged}, {"growing fragments", growing}} {
 		for _, cut := range []int{1, 3, 7, 1 << 20} {
-			pool := ledger{}
-			lim := Limits{Message: size + size/2, Buffers: &pool}
-			var r Reader
+			lim := Limits{Message: size + size/2}
+			var r watched
 			messages, rest := 0, bytes.Clone(tt.wire)
 			for len(rest) > 0 {
 				piece := rest[:min(cut, len(rest))]
@@ -378,9 +399,9 @@ func TestReaderCopiesLinearly(t *testing.T) {
 					}
 				}
 			}
-			if messages != 1 || pool.copied > 4*size || pool.largest > size+size/2+MaxControl+maxClientHeader {
+			if messages != 1 || r.copied > 4*size || r.largest > size+size/2+MaxControl+maxClientHeader {
 				t.Errorf("%s, cut at each %d: %d messages, %d bytes copied and a buffer of %d for %d",
-					tt.name, cut, messages, pool.copied, pool.largest, size)
+					tt.name, cut, messages, r.copied, r.largest, size)
 			}
 		}
 	}
@@ -438,6 +459,27 @@ func BenchmarkReader(b *testing.B) {
 			for b.Loop() {
 				copy(buf, wire)
 				if ev, _, err := r.Next(buf, &lim); ev.Type != Text || err != nil {
+					b.Fatal(ev.Type, err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("cut/%d", size), func(b *testing.B) {
+			buf := make([]byte, len(wire))
+			var r Reader
+			var lim Limits
+			b.ReportAllocs()
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				copy(buf, wire)
+				cut := 14 + size/2
+				if ev, _, err := r.Next(buf[:cut], &lim); ev.Type != None || err != nil {
+					b.Fatal(ev.Type, err)
+				}
+				ev, n, err := r.Next(buf[cut:], &lim)
+				if ev.Type != Text || err != nil {
+					b.Fatal(ev.Type, err)
+				}
+				if ev, _, err = r.Next(buf[cut+n:], &lim); ev.Type != None || err != nil {
 					b.Fatal(ev.Type, err)
 				}
 			}
