@@ -8,7 +8,7 @@ import "github.com/sioserver/sioserver/loop/invariants"
 func (c *core) check(flushing bool) {
 	bytes := 0
 	for _, p := range c.queue() {
-		bytes += c.form.size(p, false)
+		bytes += c.wireFormat.size(p, false)
 	}
 	waits := len(c.queue()) > 0
 	invariants.Check(bytes == c.queued(), "eio: the bytes of the queue are those of its packets")
