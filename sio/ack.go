@@ -94,14 +94,14 @@ func (s *Socket) await(id uint64, sink ackSink) bool {
 	if !s.open() {
 		return false
 	}
-	c := s.rareLocked()
+	c := s.extraLocked()
 	i, _ := c.findAck(id)
 	c.acks = slices.Insert(c.acks, i, pendingAck{id, sink})
 	return true
 }
 
 // findAck returns the index of the id in the list, or where it belongs.
-func (c *cold) findAck(id uint64) (i int, found bool) {
+func (c *socketExtra) findAck(id uint64) (i int, found bool) {
 	return slices.BinarySearchFunc(c.acks, id, func(a pendingAck, id uint64) int { return cmp.Compare(a.id, id) })
 }
 
@@ -109,21 +109,21 @@ func (c *cold) findAck(id uint64) (i int, found bool) {
 func (s *Socket) cancelAck(id uint64) ackSink {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return nil
 	}
-	i, found := s.cold.findAck(id)
+	i, found := s.extra.findAck(id)
 	if !found {
 		return nil
 	}
-	sink := s.cold.acks[i].sink
-	s.cold.acks = slices.Delete(s.cold.acks, i, i+1)
+	sink := s.extra.acks[i].sink
+	s.extra.acks = slices.Delete(s.extra.acks, i, i+1)
 	return sink
 }
 
 // receiveAck hands an acknowledgement to who waits for it; others are ignored.
 func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
-	s.client.part().counts.acksIn.Add(1)
+	s.client.perLoop().counts.acksIn.Add(1)
 	if !h.HasID {
 		return
 	}
@@ -152,10 +152,10 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 func (s *Socket) expects(id uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return false
 	}
-	_, found := s.cold.findAck(id)
+	_, found := s.extra.findAck(id)
 	return found
 }
 

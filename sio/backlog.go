@@ -87,7 +87,7 @@ type backlog struct {
 
 // hold counts what waits. Safe for concurrent use.
 func (c *client) hold(l load) {
-	b := &c.part().backlog
+	b := &c.perLoop().backlog
 	if c.flags.has(hasLeft) {
 		b.stranded.add(l)
 		return
@@ -98,7 +98,7 @@ func (c *client) hold(l load) {
 
 // unhold takes out what does not wait any more. Safe for concurrent use.
 func (c *client) unhold(l load) {
-	p := c.part()
+	p := c.perLoop()
 	b := &p.backlog
 	rest, ok := c.waiting.take(l)
 	if ok {
@@ -117,16 +117,16 @@ func (c *client) leave() {
 	c.strand()
 	c.flags.set(hasLeft)
 	rest := c.waiting.clear()
-	b := &c.part().backlog
+	b := &c.perLoop().backlog
 	b.waiting.sub(rest)
 	b.stranded.add(rest)
-	c.part().reportHeld(c.Loop())
+	c.perLoop().reportHeld(c.Loop())
 }
 
 // throttle pauses the client when its backlog is too large. It is called, on the
 // loop, when something was added to it.
 func (c *client) throttle() {
-	c.part().reportHeld(c.Loop())
+	c.perLoop().reportHeld(c.Loop())
 	if !c.congested(c.waiting.load()) {
 		return
 	}
@@ -135,7 +135,7 @@ func (c *client) throttle() {
 		return // meanwhile
 	}
 	if !c.Session.Paused() {
-		c.part().counts.pauses.Add(1)
+		c.perLoop().counts.pauses.Add(1)
 		c.Session.Pause()
 	}
 }
@@ -150,7 +150,7 @@ func (c *client) relieved(l load) bool {
 
 // unspent is what is left of the loop's limits.
 func (c *client) unspent() limits {
-	all, waiting := c.srv.share, c.part().backlog.waiting.load()
+	all, waiting := c.srv.share, c.perLoop().backlog.waiting.load()
 	return limits{all.jobs - waiting.jobs(), all.bytes - waiting.bytes()}
 }
 
@@ -198,7 +198,7 @@ func (b *backlog) bytes() int64 {
 
 // reportHeld reports to the loop l what waits on it (see [loop.Loop.Hold]), if that
 // has changed by much. Called on the loop.
-func (p *part) reportHeld(l *loop.Loop) {
+func (p *perLoop) reportHeld(l *loop.Loop) {
 	n := p.backlog.bytes()
 	if d := n - p.reported; d >= reportStep || d <= -reportStep {
 		p.reported = n
@@ -210,13 +210,13 @@ func (p *part) reportHeld(l *loop.Loop) {
 
 // reportEmpty notifies the loop when little waits any more: the loop does not notice
 // that handlers have taken it if nothing new comes. Safe for concurrent use.
-func (p *part) reportEmpty() {
+func (p *perLoop) reportEmpty() {
 	if p.reportedMuch.Load() && p.backlog.bytes() < reportStep && p.reportedMuch.CompareAndSwap(true, false) {
 		p.loop.Load().Post((*reportHeldTask)(p))
 	}
 }
 
-// reportHeldTask is the part of a loop to be notified.
-type reportHeldTask part
+// reportHeldTask is what a loop that is to be notified owns.
+type reportHeldTask perLoop
 
-func (t *reportHeldTask) Run(l *loop.Loop) { (*part)(t).reportHeld(l) }
+func (t *reportHeldTask) Run(l *loop.Loop) { (*perLoop)(t).reportHeld(l) }

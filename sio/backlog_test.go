@@ -41,7 +41,7 @@ func TestTheLoopKnowsWhatWaits(t *testing.T) {
 				n.loops.Run()
 			}
 			<-running
-			p := &n.parts[0]
+			p := &n.byLoop[0]
 			if waits := int64((tc.events - 1) * (tc.size + jobCost)); p.reported < waits-reportStep || !p.reportedMuch.Load() {
 				t.Fatalf("the loop knows of %d bytes, want %d", p.reported, waits)
 			}

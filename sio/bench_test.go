@@ -136,11 +136,11 @@ func TestCodecAllocs(t *testing.T) {
 		}
 	}
 	c, wire := dispatcher(t)
-	events := c.part().counts.eventsIn.Load()
+	events := c.perLoop().counts.eventsIn.Load()
 	if n := leastAllocs(100, func() { c.receiveText(wire) }); n > 0 {
 		t.Errorf("dispatch: %v allocations", n)
 	}
-	if c.part().counts.eventsIn.Load() == events {
+	if c.perLoop().counts.eventsIn.Load() == events {
 		t.Error("nothing was dispatched")
 	}
 }

@@ -16,7 +16,7 @@ type client struct {
 	eio.Session
 	srv     *Server
 	connect *connectTimer // until a namespace was joined
-	more    *clientMore   // nil for a client that is in "/" only and sends no binary
+	extra   *clientExtra  // nil for a client that is in "/" only and sends no binary
 	hasMain bool          // main is among the sockets
 	ended   bool          // by the application, or about to be
 	flags   clientFlags
@@ -25,30 +25,30 @@ type client struct {
 	waiting gauge // the jobs of all sockets
 }
 
-// clientMore is what the simplest client never needs.
-type clientMore struct {
+// clientExtra is what the simplest client never needs.
+type clientExtra struct {
 	sockets []*Socket          // all but main
 	late    map[*late]struct{} // sockets that have left while events waited; nil at first
 	binary  socketio.Reconstructor
 }
 
-func (c *client) extra() *clientMore {
-	if c.more == nil {
-		c.more = new(clientMore)
+func (c *client) needExtra() *clientExtra {
+	if c.extra == nil {
+		c.extra = new(clientExtra)
 	}
-	return c.more
+	return c.extra
 }
 
-// part returns what the client's loop owns.
-func (c *client) part() *part { return c.srv.part(c.Loop()) }
+// perLoop returns what the client's loop owns.
+func (c *client) perLoop() *perLoop { return c.srv.perLoop(c.Loop()) }
 
 // find returns the client's socket in the namespace, or nil.
 func (c *client) find(namespace []byte) *Socket {
 	if c.hasMain && string(namespace) == "/" {
 		return &c.main
 	}
-	if c.more != nil {
-		for _, s := range c.more.sockets {
+	if c.extra != nil {
+		for _, s := range c.extra.sockets {
 			if s.ns.name == string(namespace) {
 				return s
 			}
@@ -69,8 +69,8 @@ func (c *client) forget(s *Socket) {
 		c.hasMain = false
 		return
 	}
-	sockets := c.more.sockets
-	c.more.sockets = slices.Delete(sockets, slices.Index(sockets, s), slices.Index(sockets, s)+1)
+	sockets := c.extra.sockets
+	c.extra.sockets = slices.Delete(sockets, slices.Index(sockets, s), slices.Index(sockets, s)+1)
 }
 
 // sockets returns a copy of the list of the client's sockets.
@@ -78,8 +78,8 @@ func (c *client) sockets() (list []*Socket) {
 	if c.hasMain {
 		list = append(list, &c.main)
 	}
-	if c.more != nil {
-		list = append(list, c.more.sockets...)
+	if c.extra != nil {
+		list = append(list, c.extra.sockets...)
 	}
 	return list
 }
@@ -100,7 +100,7 @@ func (c *client) closeAll(reason Reason, cause error) {
 // outOfOrder closes the connection because of a packet that the client may not
 // send now.
 func (c *client) outOfOrder(h socketio.Header, s *Socket) {
-	c.part().counts.outOfOrder.Add(1)
+	c.perLoop().counts.outOfOrder.Add(1)
 	c.logOutOfOrder(h, s)
 	c.closeSoon(errOutOfOrder, func() { c.shut(errOutOfOrder) })
 }
@@ -136,7 +136,7 @@ func (c *client) shut(cause error) {
 // end closes the connection like [eio.Session.Close]. If that happens at once,
 // cause is logged as the cause of the sockets' ends too.
 func (c *client) end(cause error, discard bool) {
-	p := c.part()
+	p := c.perLoop()
 	p.cause = cause
 	if !discard {
 		c.sendHeld()
@@ -148,7 +148,7 @@ func (c *client) end(cause error, discard bool) {
 // invalid closes the connection because of a packet that can't be decoded. Its
 // sockets end with it.
 func (c *client) invalid(err error) {
-	c.part().counts.invalid.Add(1)
+	c.perLoop().counts.invalid.Add(1)
 	problem := &PacketError{err}
 	c.logInvalid(err)
 	for _, s := range c.sockets() {
@@ -171,7 +171,7 @@ func (u upper) NewSession() *eio.Session {
 
 func (u upper) Opened(s *eio.Session) {
 	c := s.App.(*client)
-	if p := c.part(); p.loop.Load() == nil {
+	if p := c.perLoop(); p.loop.Load() == nil {
 		p.loop.Store(c.Loop())
 	}
 	if open := c.srv.cfg.OnOpen; open != nil {
@@ -190,12 +190,12 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c.stopConnectTimer()
 	reason := c.srv.reasonOf(cause, err)
 	if err == nil {
-		err = c.part().cause
+		err = c.perLoop().cause
 	}
 	c.closeAll(reason, err)
 	c.leave()
 	if reason == SlowConsumer {
-		c.part().counts.slowClosed.Add(1)
+		c.perLoop().counts.slowClosed.Add(1)
 		c.srv.tellSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
 	}
 	if over := c.srv.cfg.OnClose; over != nil {

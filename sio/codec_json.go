@@ -26,7 +26,7 @@ func (jsonCodec) receive(c *client, data []byte, binary bool) {
 // receiveText handles a text message: a packet, or the head of one that has
 // attachments.
 func (c *client) receiveText(data []byte) {
-	if c.more != nil && c.more.binary.Pending() {
+	if c.extra != nil && c.extra.binary.Pending() {
 		c.invalid(socketio.ErrPlaintextInReconstruction)
 		return
 	}
@@ -41,11 +41,11 @@ func (c *client) receiveText(data []byte) {
 		}
 		messages := 1 + h.Attachments
 		most := int(min(c.srv.cfg.MaxHTTPBufferSize, int64(math.MaxInt/messages))) * messages
-		if err := c.extra().binary.Start(h, most); err != nil {
+		if err := c.needExtra().binary.Start(h, most); err != nil {
 			c.invalid(err)
 			return
 		}
-		c.SetHeld(c.more.binary.Held())
+		c.SetHeld(c.extra.binary.Held())
 		return
 	}
 	c.dispatch(h, nil)
@@ -53,21 +53,21 @@ func (c *client) receiveText(data []byte) {
 
 // receiveAttachment handles a binary message.
 func (c *client) receiveAttachment(data []byte) {
-	if c.more == nil || !c.more.binary.Pending() {
+	if c.extra == nil || !c.extra.binary.Pending() {
 		c.invalid(socketio.ErrUnexpectedBinary)
 		return
 	}
-	done, err := c.more.binary.Add(data)
+	done, err := c.extra.binary.Add(data)
 	switch {
 	case err != nil:
 		c.SetHeld(0)
 		c.invalid(err)
 	case done:
-		h, attachments := c.more.binary.Take()
+		h, attachments := c.extra.binary.Take()
 		c.SetHeld(0)
 		c.dispatch(h, attachments)
 	default:
-		c.SetHeld(c.more.binary.Held())
+		c.SetHeld(c.extra.binary.Held())
 	}
 }
 

@@ -14,12 +14,12 @@ import (
 // answer is given by a later task: whatever else the client sends to the
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
-	if c.more != nil && len(c.more.sockets) >= c.srv.cfg.MaxNamespaces {
+	if c.extra != nil && len(c.extra.sockets) >= c.srv.cfg.MaxNamespaces {
 		c.refuse(string(h.Namespace), tooManyNamespaces)
 		return
 	}
-	if c.srv.share.reached(c.part().backlog.stranded.load()) {
-		c.part().counts.overflows.Add(1)
+	if c.srv.share.reached(c.perLoop().backlog.stranded.load()) {
+		c.perLoop().counts.overflows.Add(1)
 		c.refuse(string(h.Namespace), overloaded)
 		return
 	}
@@ -97,9 +97,9 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	}
 	if keeps > 0 {
 		s.mu.Lock()
-		cold := s.rareLocked()
-		cold.auth = append([]byte(nil), auth...)
-		cold.kept += keeps
+		x := s.extraLocked()
+		x.auth = append([]byte(nil), auth...)
+		x.kept += keeps
 		s.mu.Unlock()
 	}
 	entered = true
@@ -107,8 +107,8 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	if s == &c.main {
 		c.hasMain = true
 	} else {
-		more := c.extra()
-		more.sockets = append(more.sockets, s)
+		x := c.needExtra()
+		x.sockets = append(x.sockets, s)
 	}
 	skip := back != nil && !c.srv.cfg.ConnectionStateRecovery.RunMiddlewares
 	if k := ns.hooks.Load(); len(k.middlewares) > 0 && !skip {
@@ -149,10 +149,10 @@ func hasAuth(auth []byte) bool { return len(auth) > 0 && string(auth) != "{}" }
 func (s *Socket) authSize() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return 0
 	}
-	return len(s.cold.auth)
+	return len(s.extra.auth)
 }
 
 // newID makes the id of a socket with the slot in its namespace's rooms. One that
@@ -180,7 +180,7 @@ func (c *client) refuseBy(namespace, message string, data []byte) {
 }
 
 func (c *client) answerRefusal(namespace, message string, encode func(b []byte) []byte) {
-	c.part().counts.refused.Add(1)
+	c.perLoop().counts.refused.Add(1)
 	c.logRefused(namespace, message)
 	c.answer(encode)
 }
@@ -330,7 +330,7 @@ func (s *Socket) begin() {
 	s.begun = true
 	var owed *disconnectJob
 	if s.owed {
-		owed = s.cold.owed
+		owed = s.extra.owed
 	}
 	s.mu.Unlock()
 	if owed != nil {
@@ -404,8 +404,8 @@ func (s *Socket) Handshake() *Handshake {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold != nil && s.cold.auth != nil {
-		h.Auth = append(json.RawMessage(nil), s.cold.auth...)
+	if s.extra != nil && s.extra.auth != nil {
+		h.Auth = append(json.RawMessage(nil), s.extra.auth...)
 	} else {
 		h.Auth = json.RawMessage("{}")
 	}

@@ -47,7 +47,7 @@ func (c *socketContext) Done() <-chan struct{} {
 	if c.Err() != nil {
 		return closedChan
 	}
-	st := &s.rareLocked().context
+	st := &s.extraLocked().context
 	if st.done == nil {
 		st.done = make(chan struct{})
 	}
@@ -63,18 +63,18 @@ func (c *socketContext) AfterFunc(f func()) (stop func() bool) {
 		go f()
 		return func() bool { return false }
 	}
-	st := &s.rareLocked().context
+	st := &s.extraLocked().context
 	waiter := &afterFunc{f}
 	st.after = append(st.after, waiter)
 	return func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		after := s.cold.context.after
+		after := s.extra.context.after
 		for i, w := range after {
 			if w == waiter {
 				last := len(after) - 1
 				after[i], after[last] = after[last], nil
-				s.cold.context.after = after[:last]
+				s.extra.context.after = after[:last]
 				return true
 			}
 		}

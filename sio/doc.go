@@ -139,7 +139,7 @@
 // Namespaces are found without locks; handlers are read without locks and
 // replaced as a whole under Namespace.mu, parents and hooks of the server under
 // Server.mu, which making and closing namespaces does not take otherwise.
-// Socket.mu guards a socket's queue and its rarely needed parts; adapter shards
+// Socket.mu guards a socket's queue and its extra; adapter shards
 // have their own locks. None is held while another one is taken, nor while
 // calling out, with four exceptions: that of a broadcast which waits for
 // acknowledgements is held when Socket.mu is taken; that of a recoveryLog is

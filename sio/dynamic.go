@@ -201,8 +201,8 @@ func (c *client) limbo(name string) *Socket {
 	ns.delivery = direct{ns}
 	s := &Socket{client: c, ns: ns}
 	s.state.Store(stateConnecting)
-	more := c.extra()
-	more.sockets = append(more.sockets, s)
+	x := c.needExtra()
+	x.sockets = append(x.sockets, s)
 	return s
 }
 
@@ -303,7 +303,7 @@ func (t *admitTask) look() *Namespace {
 		case srv.claimDynamic():
 			return srv.create(name, p, !srv.cfg.KeepEmptyNamespaces)
 		default:
-			t.s.client.part().counts.crowded.Add(1)
+			t.s.client.perLoop().counts.crowded.Add(1)
 			t.refusal = tooManyDynamic
 			return nil
 		}

@@ -93,7 +93,7 @@ func (s *Socket) hold(m message, volatile bool) bool {
 		s.unhold()
 		return false
 	}
-	p := s.client.part()
+	p := s.client.perLoop()
 	if volatile {
 		p.counts.volatileDropped.Add(1)
 		return true
@@ -150,7 +150,7 @@ func (s *Socket) takeHeld() []message {
 	}
 	s.holds = false
 	s.greeting.Store(greetNone)
-	p := s.client.part()
+	p := s.client.perLoop()
 	h := p.held[s]
 	if h == nil {
 		return nil
@@ -165,7 +165,7 @@ func (s *Socket) takeHeld() []message {
 // sendHeld sends what is held for the sockets of a client that is about to be
 // disconnected.
 func (c *client) sendHeld() {
-	if len(c.part().held) == 0 {
+	if len(c.perLoop().held) == 0 {
 		return
 	}
 	for _, s := range c.sockets() {
@@ -175,8 +175,8 @@ func (c *client) sendHeld() {
 
 // sendHeld sends what is held for all sockets, each loop its own.
 func (srv *Server) sendHeld() {
-	for i := range srv.parts {
-		p := &srv.parts[i]
+	for i := range srv.byLoop {
+		p := &srv.byLoop[i]
 		if l := p.loop.Load(); l != nil {
 			l.PostFunc(func() {
 				for s := range p.held {

@@ -208,7 +208,7 @@ func (ns *Namespace) edit(change func(t *handlerTable)) {
 func (s *Socket) edit(change func(t *handlerTable)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.rareLocked()
+	c := s.extraLocked()
 	c.table = c.table.edited(change)
 }
 
@@ -216,10 +216,10 @@ func (s *Socket) edit(change func(t *handlerTable)) {
 func (s *Socket) own() *handlerTable {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return nil
 	}
-	return s.cold.table
+	return s.extra.table
 }
 
 // On adds a handler for an event of all the namespace's sockets. It costs
@@ -333,6 +333,6 @@ func (s *Socket) OnError(h func(err error)) {
 	wantHandler("OnError", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.rareLocked()
+	c := s.extraLocked()
 	c.errors = with(c.errors, h)
 }

@@ -186,7 +186,7 @@ func (s *Socket) deliver(m message, volatile bool) bool {
 	if s.gone {
 		return false
 	}
-	counts := &s.client.part().counts
+	counts := &s.client.perLoop().counts
 	if volatile && !s.client.Writable() && (m.awaited || !s.ns.srv.volatileWaits()) {
 		counts.volatileDropped.Add(1)
 		return false

@@ -159,7 +159,7 @@ func inTurn[T any](list []T, call func(T)) {
 // fail gives an error of the socket to its error handlers: see [Namespace.OnError].
 func (s *Socket) fail(err error, onLoop bool) {
 	s.mu.Lock()
-	listens := s.cold != nil && len(s.cold.errors) > 0
+	listens := s.extra != nil && len(s.extra.errors) > 0
 	s.mu.Unlock()
 	if !listens && len(s.ns.hooks.Load().errors) == 0 {
 		return
@@ -179,8 +179,8 @@ func (j *errorJob) run(s *Socket) {
 	defer func() {
 		s.mu.Lock()
 		var own []func(err error)
-		if s.cold != nil {
-			own = s.cold.errors
+		if s.extra != nil {
+			own = s.extra.errors
 		}
 		s.mu.Unlock()
 		inTurn(own, func(h func(error)) { srv.runHook(s, "error", func() { h(j.err) }) })

@@ -48,7 +48,7 @@ func (protocol5) normal(h socketio.Header) socketio.Header { return h }
 func (protocol5) recovers() bool { return true }
 
 func (protocol5) newID(c *client, slot uint32) socketID {
-	return c.part().ids.next(c.Loop().Index(), slot)
+	return c.perLoop().ids.next(c.Loop().Index(), slot)
 }
 
 func (protocol5) places() bool { return true }

@@ -43,7 +43,7 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 
 // receiveEvent runs the inline handlers of an event and queues it for the others.
 func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
-	p := s.client.part()
+	p := s.client.perLoop()
 	name, args, err := s.ns.srv.codec.splitEvent(h.Data, attachments)
 	if err != nil {
 		s.client.invalid(err)
@@ -99,10 +99,10 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 func (s *Socket) ownHandlers() (busy, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return s.queue != nil, false
 	}
-	return s.queue != nil || s.cold.table != nil, s.cold.table.first()
+	return s.queue != nil || s.extra.table != nil, s.extra.table.first()
 }
 
 // queueEvent copies what was split of an event to the socket's queue. begun reports

@@ -24,7 +24,7 @@ type Server struct {
 	eio     *eio.Server
 	codec   codec
 	workers workers
-	parts   []part // one a loop
+	byLoop  []perLoop
 	each    limits // of what waits for one client
 	share   limits // of what waits on one loop
 	stats   stats
@@ -59,8 +59,8 @@ type Server struct {
 	done     chan struct{} // closed when the server has ended
 }
 
-// part is what one loop owns of a server.
-type part struct {
+// perLoop is what one loop owns of a server.
+type perLoop struct {
 	loop    atomic.Pointer[loop.Loop] // set with the first session
 	ids     idSource
 	scratch *Event // for inline handlers; nil while in use
@@ -84,19 +84,19 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{
-		cfg:   cfg,
-		codec: newCodec(cfg.Parser),
-		parts: make([]part, cfg.Loops),
-		each:  limits{cfg.MaxPending, cfg.MaxPendingBytes},
-		share: limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
-		done:  make(chan struct{}),
+		cfg:    cfg,
+		codec:  newCodec(cfg.Parser),
+		byLoop: make([]perLoop, cfg.Loops),
+		each:   limits{cfg.MaxPending, cfg.MaxPendingBytes},
+		share:  limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
+		done:   make(chan struct{}),
 
 		heldTime: maxHeldTime,
 	}
-	for i := range srv.parts {
-		srv.parts[i].ids = newIDSource()
-		srv.parts[i].scratch = &srv.parts[i].event
-		srv.parts[i].late.init()
+	for i := range srv.byLoop {
+		srv.byLoop[i].ids = newIDSource()
+		srv.byLoop[i].scratch = &srv.byLoop[i].event
+		srv.byLoop[i].late.init()
 	}
 	srv.late, srv.endLate = context.WithCancelCause(context.Background())
 	over, end := context.WithCancelCause(srv.late)
@@ -151,11 +151,11 @@ func (srv *Server) Namespaces() []*Namespace {
 	})
 }
 
-// part returns what the loop owns. Loop-owned.
-func (srv *Server) part(l *loop.Loop) *part { return &srv.parts[l.Index()] }
+// perLoop returns what the loop owns. Loop-owned.
+func (srv *Server) perLoop(l *loop.Loop) *perLoop { return &srv.byLoop[l.Index()] }
 
 // loop returns the loop of a shard that has members, hence had a session.
-func (srv *Server) loop(shard int) *loop.Loop { return srv.parts[shard].loop.Load() }
+func (srv *Server) loop(shard int) *loop.Loop { return srv.byLoop[shard].loop.Load() }
 
 // Registrar is where event handlers are registered: a [Server], a [Namespace]
 // (which cost nothing a connection), or a [Socket].

@@ -125,13 +125,13 @@ func (srv *Server) Stats() Stats {
 		st.Loop = srv.engine.Stats()
 	}
 	srv.mu.Unlock()
-	for i := range srv.parts {
-		c := &srv.parts[i].counts
-		waiting := srv.parts[i].backlog.waiting.load()
+	for i := range srv.byLoop {
+		c := &srv.byLoop[i].counts
+		waiting := srv.byLoop[i].backlog.waiting.load()
 		st.Pending += waiting.jobs()
 		st.PendingBytes += int(waiting.bytes())
-		st.PendingStranded += srv.parts[i].backlog.stranded.load().jobs()
-		late := srv.parts[i].backlog.late.load()
+		st.PendingStranded += srv.byLoop[i].backlog.stranded.load().jobs()
+		late := srv.byLoop[i].backlog.late.load()
 		st.PendingLate += late.jobs()
 		st.PendingLateBytes += int(late.bytes())
 		st.EventsIn += c.eventsIn.Load()
@@ -146,7 +146,7 @@ func (srv *Server) Stats() Stats {
 		st.DynamicRefused += c.crowded.Load()
 		st.InvalidPackets += c.invalid.Load()
 		st.OutOfOrder += c.outOfOrder.Load()
-		st.Unjoined += int(srv.parts[i].unjoined.count.Load())
+		st.Unjoined += int(srv.byLoop[i].unjoined.count.Load())
 		st.UnjoinedEvicted += c.unjoinedEvicted.Load()
 		st.ConnectTimeouts += c.connectTimeouts.Load()
 		st.PendingOverflows += c.overflows.Load()

@@ -35,7 +35,7 @@ func (c *client) startConnectTimer() {
 	t.client = c
 	c.connect = t
 	c.Loop().Arm(&t.Timer, c.srv.cfg.ConnectTimeout)
-	p := c.part()
+	p := c.perLoop()
 	p.unjoined.add(t)
 	c.srv.thinOut(p)
 }
@@ -43,7 +43,7 @@ func (c *client) startConnectTimer() {
 func (c *client) stopConnectTimer() {
 	if t := c.connect; t != nil {
 		c.Loop().Cancel(&t.Timer)
-		c.part().unjoined.remove(t)
+		c.perLoop().unjoined.remove(t)
 		c.connect, t.client = nil, nil
 		connectTimers.Put(t)
 	}
@@ -52,7 +52,7 @@ func (c *client) stopConnectTimer() {
 // Expired implements loop.TimerHandler.
 func (t *connectTimer) Expired(*loop.Timer) {
 	c := t.client
-	c.part().counts.connectTimeouts.Add(1)
+	c.perLoop().counts.connectTimeouts.Add(1)
 	c.logEnded(errConnectTimeout)
 	c.end(errConnectTimeout, true) // nothing that was sent could matter
 }
@@ -117,14 +117,14 @@ func (u *unjoined) victim() *client {
 
 // thinOut makes room when a client that has joined nothing has come to p. While p
 // has not more than its share there is room without a look at other loops.
-func (srv *Server) thinOut(p *part) {
+func (srv *Server) thinOut(p *perLoop) {
 	limit := srv.cfg.MaxUnjoined
-	if int(p.unjoined.count.Load()) <= limit/len(srv.parts) {
+	if int(p.unjoined.count.Load()) <= limit/len(srv.byLoop) {
 		return
 	}
 	total, fullest, most := 0, p, p.unjoined.count.Load()
-	for i := range srv.parts {
-		q := &srv.parts[i]
+	for i := range srv.byLoop {
+		q := &srv.byLoop[i]
 		n := q.unjoined.count.Load()
 		total += int(n)
 		if n > most || n == most && fullest == p {
@@ -142,11 +142,11 @@ func (srv *Server) thinOut(p *part) {
 
 // evict closes a client of p that has joined no namespace, unless others have gone
 // meanwhile. Those of all loops go one after the other, so none goes too many.
-func (srv *Server) evict(p *part) {
+func (srv *Server) evict(p *perLoop) {
 	srv.evicting.Lock()
 	total := 0
-	for i := range srv.parts {
-		total += int(srv.parts[i].unjoined.count.Load())
+	for i := range srv.byLoop {
+		total += int(srv.byLoop[i].unjoined.count.Load())
 	}
 	c := p.unjoined.victim()
 	if c == nil || total <= srv.cfg.MaxUnjoined {
