@@ -38,7 +38,8 @@ func (c *call) reply(args RawArgs) { c.result <- callResult{args: args} }
 
 func (c *call) gone() { c.result <- callResult{err: ErrDisconnected} }
 
-// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
+// EmitAck sends an event and waits for the acknowledgement: see
+// [Socket.EmitAck].
 func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
 	if err := checkEvent(event); err != nil {
 		return RawArgs{}, err
@@ -58,7 +59,7 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 		calls.Put(c)
 		return RawArgs{}, ErrDisconnected
 	}
-	idle := false // nobody sends on c any more
+	idle := false // no sink uses c any more
 	defer func() {
 		if idle || s.cancelAck(id) != nil {
 			calls.Put(c)
@@ -121,13 +122,15 @@ func (s *Socket) cancelAck(id uint64) ackSink {
 	return sink
 }
 
-// receiveAck hands an acknowledgement to who waits for it; others are ignored.
+// receiveAck hands an acknowledgement to the sink that waits for it. It ignores
+// others.
 func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 	s.client.perLoop().counts.acksIn.Add(1)
 	if !h.HasID {
 		return
 	}
-	// The parser may panic or block: whoever waits is still found by its context then.
+	// The sink stays in the list meanwhile: the parser may panic or block, and
+	// then the context of the sink must still end the wait.
 	if !s.expects(h.ID) {
 		return
 	}
@@ -159,8 +162,8 @@ func (s *Socket) expects(id uint64) bool {
 	return found
 }
 
-// endAcks tells sinks that their client is gone, on its loop. Those of an adapter are
-// told on a goroutine, because they may not return.
+// endAcks notifies sinks that their client is gone, on its loop. It notifies
+// those of an adapter on a goroutine, because they may not return.
 func (srv *Server) endAcks(acks []pendingAck) {
 	var others []pendingAck
 	for _, a := range acks {

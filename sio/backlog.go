@@ -6,8 +6,8 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// load is work that waits: a number of jobs, and the bytes that they hold. Both are
-// one word, so that they change together.
+// load is work that waits: a number of jobs, and the bytes that they hold. Both
+// are one word, so that they change together.
 //
 //	63      40 39                0
 //	|  jobs   |      bytes       |
@@ -15,8 +15,8 @@ type load uint64
 
 const (
 	loadBytes = 40
-	// maxJobs and maxJobBytes are the largest limits of what waits; what passes a
-	// limit before it takes effect fits into a load, too.
+	// maxJobs and maxJobBytes are the largest limits of what waits; what passes
+	// a limit before it takes effect fits into a load, too.
 	maxJobs     = 1 << 22
 	maxJobBytes = 1 << 38
 )
@@ -37,8 +37,8 @@ func (g *gauge) add(l load) load { return load(g.v.Add(uint64(l))) }
 
 func (g *gauge) sub(l load) { g.v.Add(-uint64(l)) }
 
-// take takes l out and returns what is left. It reports false when not all of l is
-// there.
+// take takes l out and returns what is left. It reports false when not all of l
+// is there.
 func (g *gauge) take(l load) (left load, ok bool) {
 	for {
 		have := g.load()
@@ -78,12 +78,12 @@ type backlog struct {
 	late     gauge // for clients that are gone: events
 }
 
-// A client that sends faster than its handlers run is paused: its connection is not
-// read, so TCP slows it down, until about half of its backlog is gone. This happens
-// when its own limits are reached, and when its backlog is as large as what is left
-// of the loop's limits. So the larger a backlog, the sooner it has to wait, all
-// together stay within the limits, and a client for which nothing waits can always
-// bring an event.
+// A client that sends faster than its handlers run is paused: its connection is
+// not read, so TCP slows it down, until about half of its backlog is gone. This
+// happens when its own limits are reached, and when its backlog is as large as
+// what is left of the loop's limits. So the larger a backlog, the sooner it has
+// to wait, all together stay within the limits, and a client for which nothing
+// waits can always bring an event.
 
 // hold counts what waits. Safe for concurrent use.
 func (c *client) hold(l load) {
@@ -112,7 +112,8 @@ func (c *client) unhold(l load) {
 	}
 }
 
-// leave stops counting what waits for the client against the limits of the others.
+// leave stops counting what waits for the client against the limits of the
+// others.
 func (c *client) leave() {
 	c.strand()
 	c.flags.set(hasLeft)
@@ -123,8 +124,8 @@ func (c *client) leave() {
 	c.perLoop().reportHeld(c.Loop())
 }
 
-// throttle pauses the client when its backlog is too large. It is called, on the
-// loop, when something was added to it.
+// throttle pauses the client when its backlog is too large. It is called, on
+// the loop, when something was added to it.
 func (c *client) throttle() {
 	c.perLoop().reportHeld(c.Loop())
 	if !c.congested(c.waiting.load()) {
@@ -143,7 +144,8 @@ func (c *client) throttle() {
 // congested reports whether a backlog is as large as may be.
 func (c *client) congested(l load) bool { return c.srv.each.reached(l) || c.unspent().reached(l) }
 
-// relieved reports whether a backlog that was too large is small enough to go on.
+// relieved reports whether a backlog that was too large is small enough to go
+// on.
 func (c *client) relieved(l load) bool {
 	return l == 0 || !c.srv.each.of(2).reached(l) && !c.unspent().of(2).reached(l)
 }
@@ -159,8 +161,8 @@ type resumeTask client
 
 func (t *resumeTask) Run(*loop.Loop) { (*client)(t).Session.Resume() }
 
-// clientFlags are the facts about a client that any goroutine may need, in one word.
-// Safe for concurrent use.
+// clientFlags are the facts about a client that any goroutine may need, in one
+// word. Safe for concurrent use.
 type clientFlags struct{ v atomic.Uint32 }
 
 const (
@@ -176,10 +178,11 @@ func (f *clientFlags) set(flag uint32) { f.v.Or(flag) }
 func (f *clientFlags) clear(flag uint32) bool { return f.v.And(^flag)&flag != 0 }
 
 const (
-	// reportStep is by how many bytes what waits changes before the loop is notified.
+	// reportStep is by how many bytes what waits changes before the loop is
+	// notified.
 	reportStep = 1 << 20
-	// reportMuch is how many bytes must have waited for the loop to need to know that
-	// they are gone.
+	// reportMuch is how many bytes must have waited for the loop to need to
+	// know that they are gone.
 	reportMuch = 8 << 20
 	// jobCost is about what a job that waits takes beside its bytes.
 	jobCost = 256
@@ -196,8 +199,8 @@ func (b *backlog) bytes() int64 {
 	return n
 }
 
-// reportHeld reports to the loop l what waits on it (see [loop.Loop.Hold]), if that
-// has changed by much. Called on the loop.
+// reportHeld reports to the loop l what waits on it (see [loop.Loop.Hold]), if
+// that has changed by much. Called on the loop.
 func (p *perLoop) reportHeld(l *loop.Loop) {
 	n := p.backlog.bytes()
 	if d := n - p.reported; d >= reportStep || d <= -reportStep {
@@ -208,8 +211,9 @@ func (p *perLoop) reportHeld(l *loop.Loop) {
 	}
 }
 
-// reportEmpty notifies the loop when little waits any more: the loop does not notice
-// that handlers have taken it if nothing new comes. Safe for concurrent use.
+// reportEmpty notifies the loop when little waits any more: the loop does not
+// notice that handlers have taken it if nothing new comes. Safe for concurrent
+// use.
 func (p *perLoop) reportEmpty() {
 	if p.reportedMuch.Load() && p.backlog.bytes() < reportStep && p.reportedMuch.CompareAndSwap(true, false) {
 		p.loop.Load().Post((*reportHeldTask)(p))

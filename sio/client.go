@@ -84,8 +84,9 @@ func (c *client) sockets() (list []*Socket) {
 	return list
 }
 
-// closeAll disconnects all sockets of the client. What it has sent is handled unless
-// the application has ended the connection. cause, which may be nil, is for the log.
+// closeAll disconnects all sockets of the client. What it has sent is handled
+// unless the application has ended the connection. cause, which may be nil, is
+// for the log.
 func (c *client) closeAll(reason Reason, cause error) {
 	state := stateLeft
 	if c.ended {
@@ -113,8 +114,9 @@ var (
 	errMissed         = errors.New("sio: what the client has missed is no longer kept")
 )
 
-// closeSoon closes the connection, by close, behind what inline handlers have sent.
-// The client is not heard any more, and what has not connected yet does not.
+// closeSoon closes the connection, by close, behind what inline handlers have
+// sent. The client is not heard any more, and what has not connected yet does
+// not.
 func (c *client) closeSoon(cause error, close func()) {
 	c.StopReceiving()
 	for _, s := range c.sockets() {
@@ -153,7 +155,7 @@ func (c *client) invalid(err error) {
 	c.logInvalid(err)
 	for _, s := range c.sockets() {
 		if s.Connected() {
-			c.Loop().Contain(loop.TaskFunc(func() { c.srv.tellError(s, "", problem) }))
+			c.Loop().Contain(loop.TaskFunc(func() { c.srv.notifyError(s, "", problem) }))
 			s.fail(problem, true)
 		}
 	}

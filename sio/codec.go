@@ -2,17 +2,17 @@ package sio
 
 import "github.com/sioserver/sioserver/eio"
 
-// codec is the form in which a server reads and writes packets. New chooses it, so
-// that nothing else asks whether there is a [Parser]. Immutable, safe for
-// concurrent use. With a Parser of the application's, methods may panic, block or
-// end their goroutine.
+// codec is the form in which a server reads and writes packets. New chooses it,
+// so that nothing else asks whether there is a [Parser]. Immutable, safe for
+// concurrent use. With a Parser of the application's, methods may panic, block
+// or end their goroutine.
 type codec interface {
 	// receive handles one message of the client's connection: it dispatches the
 	// packet that the message completes, or closes the connection. data is
 	// borrowed. Called on the client's loop.
 	receive(c *client, data []byte, binary bool)
-	// splitEvent takes the name off the data of an event; splitAck has none. A nil
-	// name is an event without one. What they return borrows from data.
+	// splitEvent takes the name off the data of an event; splitAck has none. A
+	// nil name is an event without one. What they return borrows from data.
 	splitEvent(data []byte, attachments [][]byte) (name []byte, args RawArgs, err error)
 	splitAck(data []byte, attachments [][]byte) (RawArgs, error)
 
@@ -30,13 +30,13 @@ type codec interface {
 	appendConnect4(dst []byte, namespace, sid string) []byte
 	appendConnectError4(dst []byte, namespace, message string, data []byte) []byte
 	appendDisconnect(dst []byte, namespace string) []byte
-	// appendEvent and appendAck take RawArgs among args. The attachments are the
-	// memory that args refer to.
+	// appendEvent and appendAck take RawArgs among args. The attachments are
+	// the memory that args refer to.
 	appendEvent(dst []byte, namespace string, id uint64, wantsAck bool, event string, args []any) (out []byte, attachments [][]byte, err error)
 	appendAck(dst []byte, namespace string, id uint64, args []any) (out []byte, attachments [][]byte, err error)
 
-	// copies reports whether appendRawEvent and appendRawAck can write args, which
-	// they copy undecoded and without allocating.
+	// copies reports whether appendRawEvent and appendRawAck can write args,
+	// which they copy undecoded and without allocating.
 	copies(args RawArgs) bool
 	appendRawEvent(dst []byte, namespace string, id uint64, wantsAck bool, event string, args RawArgs) []byte
 	appendRawAck(dst []byte, namespace string, id uint64, args RawArgs) []byte
@@ -72,7 +72,7 @@ func (srv *Server) plainMessage(encode func(b []byte) []byte) message {
 	return message{head: p}
 }
 
-// disconnectMessage tells a client that it is out of a namespace.
+// disconnectMessage encodes a DISCONNECT packet.
 func (srv *Server) disconnectMessage(namespace string) message {
 	return srv.plainMessage(func(b []byte) []byte { return srv.codec.appendDisconnect(b, namespace) })
 }

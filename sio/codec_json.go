@@ -7,8 +7,9 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
-// jsonCodec is the protocol's own form: packets are text, and binary values follow
-// theirs as attachments, each in a binary message (protocol 5, "Packet encoding").
+// jsonCodec is the protocol's own form: packets are text, and binary values
+// follow theirs as attachments, each in a binary message (protocol 5, "Packet
+// encoding").
 type jsonCodec struct{}
 
 func (jsonCodec) binary() bool { return false }
@@ -89,8 +90,8 @@ func (jsonCodec) appendConnectError(dst []byte, namespace, message string, data 
 	return socketio.AppendConnectError(dst, namespace, message, data)
 }
 
-// appendConnect4 appends a packet without data: a client of protocol 4 makes the
-// id of its socket itself.
+// appendConnect4 appends a packet without data: a client of protocol 4 makes
+// the id of its socket itself.
 func (jsonCodec) appendConnect4(dst []byte, namespace, _ string) []byte {
 	return socketio.AppendHeader(dst, socketio.Header{Type: socketio.Connect, Namespace: []byte(namespace)})
 }

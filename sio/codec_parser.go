@@ -7,8 +7,8 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
-// parserCodec writes packets by a [Parser], that of [MessagePack] included. Each
-// packet is one message, and there are no attachments.
+// parserCodec writes packets by a [Parser], that of [MessagePack] included.
+// Each packet is one message, and there are no attachments.
 type parserCodec struct {
 	parser Parser
 	takes  valueForm

@@ -11,7 +11,7 @@ import (
 )
 
 // join handles a CONNECT packet of a client that is not in the namespace. The
-// answer is given by a later task: whatever else the client sends to the
+// answer is sent by a later task: any other packet that the client sends to the
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
 	if c.extra != nil && len(c.extra.sockets) >= c.srv.cfg.MaxNamespaces {
@@ -34,7 +34,7 @@ func (c *client) join(h socketio.Header) {
 	}
 }
 
-// What a client is told that is refused.
+// The messages of refusals.
 const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
@@ -122,10 +122,10 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	}
 }
 
-// keepsAuth counts the bytes of auth that another one of the client's sockets is to
-// keep, and returns with what the client is refused if they are too many, or "".
-// Together its sockets keep as much as one message can hold, and all clients what
-// Config.MaxHandshakeBytes says.
+// keepsAuth counts the bytes of auth that another one of the client's sockets
+// is to keep, and returns with what the client is refused if they are too many,
+// or "". Together its sockets keep as much as one message can hold, and all
+// clients what Config.MaxHandshakeBytes says.
 func (c *client) keepsAuth(auth []byte) (keeps int, refusal string) {
 	if !hasAuth(auth) {
 		return 0, ""
@@ -155,8 +155,8 @@ func (s *Socket) authSize() int {
 	return len(s.extra.auth)
 }
 
-// newID makes the id of a socket with the slot in its namespace's rooms. One that
-// is back keeps its id.
+// newID makes the id of a socket with the slot in its namespace's rooms. One
+// that is back keeps its id.
 func (c *client) newID(slot uint32, back *membership) (id socketID) {
 	if back != nil {
 		return back.Session.ID
@@ -171,8 +171,8 @@ func (c *client) refuse(namespace, message string) {
 	})
 }
 
-// refuseBy answers a CONNECT packet with the error of a middleware. data is JSON, or
-// nil.
+// refuseBy answers a CONNECT packet with the error of a middleware. data is
+// JSON, or nil.
 func (c *client) refuseBy(namespace, message string, data []byte) {
 	c.answerRefusal(namespace, message, func(b []byte) []byte {
 		return c.protocol().appendRefusal(b, c.srv.codec, namespace, message, data)
@@ -199,8 +199,8 @@ func (k *middlewareJob) size() int          { return 0 }
 func (k *middlewareJob) lapses(uint32) bool { return true }
 func (k *middlewareJob) drop(*Socket)       {}
 
-// keepingJob is a middlewareJob of a socket that keeps authentication data, which the
-// session lets go of when the client leaves.
+// keepingJob is a middlewareJob of a socket that keeps authentication data,
+// which the session lets go of when the client leaves.
 type keepingJob struct {
 	*middlewareJob
 	kept int // bytes
@@ -243,8 +243,9 @@ func (srv *Server) runMiddleware(s *Socket, middleware func(*Socket) error) (err
 	return err
 }
 
-// describe says what the client is told of a middleware's error. Asking the error is
-// user code, which may not return: then the client is told what is known until then.
+// describe sets what the client gets of a middleware's error. The error's
+// methods are user code, which may not return: then t has what was set until
+// then.
 func (t *refuseTask) describe(refused error) {
 	finished := false
 	srv := t.s.ns.srv
@@ -323,8 +324,9 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	s.begin()
 }
 
-// begin queues the disconnect handlers of a socket that was disconnected before its
-// connection handlers were queued: by another goroutine, or by what it was sent.
+// begin queues the disconnect handlers of a socket that was disconnected before
+// its connection handlers were queued: by another goroutine, or by what it was
+// sent.
 func (s *Socket) begin() {
 	s.mu.Lock()
 	s.begun = true
@@ -338,8 +340,8 @@ func (s *Socket) begin() {
 	}
 }
 
-// retract ends a socket whose client can't be told that it has connected: no handler
-// is called for it. The connection still has its time limit.
+// retract ends a socket whose CONNECT packet can't be answered. No handler is
+// called for it. The connection still has its time limit.
 func (s *Socket) retract(missed []message) {
 	for _, m := range missed {
 		m.release()
@@ -391,7 +393,7 @@ func (srv *Server) runConnection(s *Socket, h func(*Socket)) {
 	finished = true
 }
 
-// Handshake tells how the socket's client has connected.
+// Handshake returns how the socket's client has connected.
 func (s *Socket) Handshake() *Handshake {
 	h := &Handshake{Address: s.client.RemoteAddr()}
 	if r := s.client.Request(); r != nil {

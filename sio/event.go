@@ -10,11 +10,11 @@ import (
 // Event is an event that a client has sent. Its arguments are raw JSON until
 // they are bound.
 //
-// An event that came before its client left is handled although the socket has ended
-// by then: see [HandlerFunc].
+// An event that came before its client left is handled although the socket has
+// ended by then: see [HandlerFunc].
 //
-// An Event of an ordinary handler may be kept and is safe for concurrent use. An
-// Event of an [Inline] handler is borrowed, with its arguments, until the
+// An Event of an ordinary handler may be kept and is safe for concurrent use.
+// An Event of an [Inline] handler is borrowed, with its arguments, until the
 // handler returns.
 type Event struct {
 	RawArgs
@@ -29,8 +29,8 @@ type Event struct {
 	table    *handlerTable  // the namespace's, as of the event's arrival
 	handlers *eventHandlers // of table; nil for none
 
-	// A queued event has copies of its name and arguments, to which RawArgs refers.
-	// So nothing is split a second time.
+	// A queued event has copies of its name and arguments, to which RawArgs
+	// refers. So nothing is split a second time.
 	buf     []byte // the name, then the arguments
 	nameLen int
 	unnamed bool // the packet had no content
@@ -87,8 +87,8 @@ func (e *Event) WantsAck() bool { return e.wants }
 // the client has passed to its emit. It may be called from any goroutine, also
 // after the handler has returned (see [Event.Reply] for inline handlers). Only
 // the first call counts: later ones, and those for an event that asked for
-// none, do nothing and return [ErrAcked]. Args that can't be encoded are an error
-// that does not count. [RawArgs] are passed on as for [Socket.Emit].
+// none, do nothing and return [ErrAcked]. Args that can't be encoded are an
+// error that does not count. [RawArgs] are passed on as for [Socket.Emit].
 func (e *Event) Ack(args ...any) error {
 	if !e.wants {
 		return ErrAcked
@@ -96,9 +96,10 @@ func (e *Event) Ack(args ...any) error {
 	return e.socket.sendAck(e.id, &e.acked, args)
 }
 
-// AckArgs is Ack for arguments that are not decoded, such as the event's own, which
-// are passed on as they are. Ack does the same; nothing is allocated by AckArgs unless
-// they have binary values or the server has a [Parser]. They may be borrowed.
+// AckArgs is Ack for arguments that are not decoded, such as the event's own,
+// which are passed on as they are. Ack does the same; nothing is allocated by
+// AckArgs unless they have binary values or the server has a [Parser]. They may
+// be borrowed.
 func (e *Event) AckArgs(args RawArgs) error {
 	if !e.socket.ns.srv.codec.copies(args) {
 		return e.Ack(args)
@@ -203,8 +204,9 @@ func (e *Event) runNamed(ofSocket *eventHandlers) {
 	inTurn(lists, e.runList)
 }
 
-// runList calls handlers until the application ends the socket. If it does so before
-// the first, that is called all the same: an event is handled or counted.
+// runList calls handlers until the application ends the socket. If it does so
+// before the first, that is called all the same: an event is handled or
+// counted.
 func (e *Event) runList(list []*handler) { inTurn(list, e.runOne) }
 
 func (e *Event) runOne(h *handler) {
@@ -235,7 +237,8 @@ func (e *Event) runUse(t *handlerTable, onLoop bool) bool {
 	return true
 }
 
-// passes calls a packet middleware. One that ends its goroutine rejects the event.
+// passes calls a packet middleware. One that ends its goroutine rejects the
+// event.
 func (e *Event) passes(h *handler, onLoop bool) bool {
 	err := errMiddleware
 	defer func() {
@@ -253,8 +256,8 @@ func (e *Event) recycle() {
 	events.Put(e)
 }
 
-// lapses implements job: handlers are not called for a socket that the application
-// has ended.
+// lapses implements job: handlers are not called for a socket that the
+// application has ended.
 func (e *Event) lapses(state uint32) bool { return state != stateLeft }
 
 // drop implements job.

@@ -18,7 +18,8 @@ import (
 // that they have emitted.
 //
 // The alternative, to hold back all that does not come from the handlers, needs
-// the identity of goroutines, and still holds what a handler's own goroutines emit.
+// the identity of goroutines, and still holds what a handler's own goroutines
+// emit.
 const (
 	greetNone uint32 = iota
 	greetRuns
@@ -56,9 +57,9 @@ func (s *Socket) greeted() time.Duration {
 	return time.Duration((s.greetClock()-s.greeting.Load()&^greetMask)>>greetBits) * time.Millisecond
 }
 
-// beginGreeting has broadcasts held, but with recovery, where a client that comes
-// back is sent what is behind its last packet in the order of the offsets. It is
-// called on the loop.
+// beginGreeting has broadcasts held, but with recovery, where a client that
+// comes back is sent what is behind its last packet in the order of the
+// offsets. It is called on the loop.
 func (s *Socket) beginGreeting() {
 	if !s.ns.delivery.greets() {
 		return
@@ -67,7 +68,8 @@ func (s *Socket) beginGreeting() {
 	s.greeting.Store(s.greetClock() | greetRuns)
 }
 
-// greetTo moves from greetRuns to another state. It reports false in other states.
+// greetTo moves from greetRuns to another state. It reports false in other
+// states.
 func (s *Socket) greetTo(state uint32) bool {
 	g := s.greeting.Load()
 	return g&greetMask == greetRuns && s.greeting.CompareAndSwap(g, g&^greetMask|state)
@@ -85,8 +87,8 @@ type releaseTask Socket
 
 func (t *releaseTask) Run(*loop.Loop) { (*Socket)(t).unhold() }
 
-// hold holds a broadcast for s, on its loop, unless there is no reason any more,
-// which it reports with false. One that may be lost is.
+// hold holds a broadcast for s, on its loop, unless there is no reason any
+// more, which it reports with false. One that may be lost is.
 func (s *Socket) hold(m message, volatile bool) bool {
 	left := s.ns.srv.heldTime - s.greeted()
 	if s.greeting.Load()&greetMask == greetOver || left <= 0 {

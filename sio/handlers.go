@@ -13,25 +13,27 @@ type HandlerOption func(h *handler)
 // Inline makes a handler of a namespace run on the loop of the socket, where it
 // costs least. It promises not to block, not even for [Socket.EmitAck]: all
 // connections of the loop wait for it. The event and its arguments are borrowed
-// until the handler returns; for a later answer see [Event.Reply]. A handler that ends
-// its goroutine ([runtime.Goexit]) costs its client the connection; one that locks its
-// thread ([runtime.LockOSThread]) must unlock it. Inline
+// until the handler returns; for a later answer see [Event.Reply]. A handler
+// that ends its goroutine ([runtime.Goexit]) costs its client the connection;
+// one that locks its thread ([runtime.LockOSThread]) must unlock it. Inline
 // handlers see the events of one socket in order, but may overtake earlier
 // events that still wait for their handlers, and the connection handlers. For
 // handlers of a single socket, which always run on its queue, it has no effect,
-// and none while a catch-all handler or packet middleware that is not inline has
-// to run first.
+// and none while a catch-all handler or packet middleware that is not inline
+// has to run first.
 func Inline() HandlerOption { return func(h *handler) { h.inline = true } }
 
 // Once makes a handler be called for one event only, the first; then it is
-// removed. A handler of a namespace is called for the first event of any socket.
+// removed. A handler of a namespace is called for the first event of any
+// socket.
 func Once() HandlerOption { return func(h *handler) { h.once = true } }
 
 // lends marks a handler that keeps nothing of the event when it returns, so
 // that the event can be used again.
 func lends() HandlerOption { return func(h *handler) { h.lends = true } }
 
-// handler is a registered handler, known by its address. Immutable once registered.
+// handler is a registered handler, known by its address. Immutable once
+// registered.
 type handler struct {
 	call   HandlerFunc
 	inline bool
@@ -39,8 +41,8 @@ type handler struct {
 	lends  bool
 }
 
-// handlerTable is what a namespace, or a socket, does with events. Immutable: it is
-// edited as a copy.
+// handlerTable is what a namespace, or a socket, does with events. Immutable:
+// it is edited as a copy.
 type handlerTable struct {
 	byEvent map[string]*eventHandlers
 	any     []*handler // catch-all handlers, then
@@ -58,7 +60,8 @@ type eventHandlers struct {
 // tableEditor replaces a table by what change makes of a shallow copy.
 type tableEditor func(change func(t *handlerTable))
 
-// register adds a handler by way of add and returns what removes it by way of remove.
+// register adds a handler by way of add and returns what removes it by way of
+// remove.
 func (edit tableEditor) register(call HandlerFunc, opts []HandlerOption, add, remove func(t *handlerTable, h *handler)) (off func()) {
 	wantHandler("On", call != nil)
 	h := &handler{call: call}
@@ -233,11 +236,12 @@ func (ns *Namespace) On(event string, h HandlerFunc, opts ...HandlerOption) (off
 // Catch-all handlers and those of single sockets stay.
 func (ns *Namespace) Off(events ...string) { tableEditor(ns.edit).off(events) }
 
-// Events are the names of the events that the namespace has handlers for, sorted.
+// Events are the names of the events that the namespace has handlers for,
+// sorted.
 func (ns *Namespace) Events() []string { return ns.table.Load().events() }
 
-// Listeners is the number of handlers that the namespace has for an event; those
-// of catch-all handlers and of single sockets are not counted.
+// Listeners is the number of handlers that the namespace has for an event;
+// those of catch-all handlers and of single sockets are not counted.
 func (ns *Namespace) Listeners(event string) int { return ns.table.Load().count(event) }
 
 // ListenersAny is the number of the namespace's catch-all handlers.
@@ -247,8 +251,9 @@ func (ns *Namespace) ListenersAny() int { return len(ns.table.Load().any) }
 // namespace's sockets, before the event's own handlers and whether or not there
 // are any; also for an event packet without content, which has no name and no
 // arguments. It must not acknowledge the event. An error that it returns is
-// reported as that of a handler and stops nothing. Unless it is [Inline], inline
-// handlers of the namespace run on the sockets' queues as long as it is there.
+// reported as that of a handler and stops nothing. Unless it is [Inline],
+// inline handlers of the namespace run on the sockets' queues as long as it is
+// there.
 func (ns *Namespace) OnAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
 	return tableEditor(ns.edit).onAny(h, opts, false)
 }
@@ -264,8 +269,8 @@ func (ns *Namespace) OffAny() { ns.edit(func(t *handlerTable) { t.any = nil }) }
 // UsePacket adds a packet middleware: it is called for every event of the
 // namespace's sockets, after the catch-all handlers and before the event's own.
 // An error that it returns rejects the event: no further middleware or handler
-// is called, and the handlers of OnError get the error. The connection lives on.
-// It must not acknowledge an event that it lets pass. For Inline see OnAny.
+// is called, and the handlers of OnError get the error. The connection lives
+// on. It must not acknowledge an event that it lets pass. For Inline see OnAny.
 func (ns *Namespace) UsePacket(h HandlerFunc, opts ...HandlerOption) (off func()) {
 	return tableEditor(ns.edit).onPacket(h, opts)
 }
@@ -299,7 +304,8 @@ func (s *Socket) Off(events ...string) { tableEditor(s.edit).off(events) }
 // for, sorted.
 func (s *Socket) Events() []string { return s.own().events() }
 
-// Listeners is the number of handlers of its own that this socket has for an event.
+// Listeners is the number of handlers of its own that this socket has for an
+// event.
 func (s *Socket) Listeners(event string) int { return s.own().count(event) }
 
 // ListenersAny is the number of this socket's own catch-all handlers.
@@ -323,7 +329,8 @@ func (s *Socket) PrependAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
 // OffAny removes all catch-all handlers of this socket.
 func (s *Socket) OffAny() { s.edit(func(t *handlerTable) { t.any = nil }) }
 
-// Use adds a packet middleware for this socket alone: see [Namespace.UsePacket].
+// Use adds a packet middleware for this socket alone: see
+// [Namespace.UsePacket].
 func (s *Socket) Use(h HandlerFunc, opts ...HandlerOption) (off func()) {
 	return tableEditor(s.edit).onPacket(h, queued(opts))
 }

@@ -40,8 +40,8 @@ func (srv *Server) Listen(addr string) error {
 	return nil
 }
 
-// runOn makes engine the server's, and that of the servers attached to it. mu is
-// held.
+// runOn makes engine the server's, and that of the servers attached to it. mu
+// is held.
 func (srv *Server) runOn(engine *loop.Engine) {
 	srv.engine = engine
 	for _, other := range srv.attached {
@@ -92,8 +92,8 @@ func (srv *Server) loopConfig(addr string) loop.Config {
 	}
 }
 
-// Serve is the second half of ListenAndServe: it waits for the server's end
-// and returns [ErrServerClosed], or [ErrNotListening] when Listen did not succeed.
+// Serve is the second half of ListenAndServe: it waits for the server's end and
+// returns [ErrServerClosed], or [ErrNotListening] when Listen did not succeed.
 func (srv *Server) Serve() error {
 	srv.mu.Lock()
 	engine := srv.engine
@@ -122,15 +122,16 @@ func (srv *Server) Addr() net.Addr {
 	return srv.engine.Addr()
 }
 
-// Attach has other serve the requests under its Config.Path on the port of srv, and
-// in srv's Handler, whether srv listens already or not: several servers, each with
-// its own namespaces, options and middlewares, share one port so. other must be
-// new, and have its own Path and the same Loops. Requests outside all paths go to
-// the Handler of srv's Config, whose MaxConnections, and MaxQueued of WebSockets,
-// hold for all connections. other's Listen and Handler return [ErrListening]
-// afterwards, its Addr is srv's. Shutdown of other ends other alone: handshakes under
-// its Path are refused until another server with that Path is attached. Shutdown of
-// srv ends both, and its error counts what is left of both.
+// Attach has other serve the requests under its Config.Path on the port of srv,
+// and in srv's Handler, whether srv listens already or not: several servers,
+// each with its own namespaces, options and middlewares, share one port so.
+// other must be new, and have its own Path and the same Loops. Requests outside
+// all paths go to the Handler of srv's Config, whose MaxConnections, and
+// MaxQueued of WebSockets, hold for all connections. other's Listen and Handler
+// return [ErrListening] afterwards, its Addr is srv's. Shutdown of other ends
+// other alone: handshakes under its Path are refused until another server with
+// that Path is attached. Shutdown of srv ends both, and its error counts what
+// is left of both.
 func (srv *Server) Attach(other *Server) error {
 	if other == nil {
 		return errors.New("sio: Attach: the server is nil")
@@ -170,5 +171,6 @@ func (srv *Server) detach(other *Server) {
 	srv.attached = without(srv.attached, other)
 }
 
-// attaching comes before the mu of two servers: a server and one attached to it.
+// attaching comes before the mu of two servers: a server and one attached to
+// it.
 var attaching sync.Mutex

@@ -11,8 +11,8 @@ import (
 type message struct {
 	head        *eio.EncodedPacket
 	attachments []*eio.EncodedPacket
-	outgoing    *outgoing // for those who listen; nil when nobody does
-	awaited     bool      // somebody waits for it, or for an answer to it
+	outgoing    *outgoing // for listeners; nil if there are none
+	awaited     bool      // it is an acknowledgement, or asks for one
 }
 
 // eventMessage encodes an event.
@@ -75,7 +75,8 @@ type draft struct {
 	body []byte // what message.head is to be ended with
 }
 
-// eventDraft encodes an event that gets an offset. plain leaves it uncompressed.
+// eventDraft encodes an event that gets an offset. plain leaves it
+// uncompressed.
 func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, error) {
 	p := ns.srv.newPacket()
 	b, attachments, err := ns.srv.codec.appendEvent(p.Begin(), ns.name, 0, false, event, with(args, any("")))
@@ -112,7 +113,8 @@ func (m message) size() int {
 	return n
 }
 
-// leavePlain keeps the message from being compressed. It must not be shared yet.
+// leavePlain keeps the message from being compressed. It must not be shared
+// yet.
 func (m message) leavePlain() {
 	m.head.SetCompress(false)
 	for _, p := range m.attachments {
@@ -123,8 +125,8 @@ func (m message) leavePlain() {
 // maxGroup is how many packets a message that may be dropped can have.
 const maxGroup = 255
 
-// mark notes what its emitter asked for: plain leaves the message uncompressed, a
-// volatile one waits for a slow client if the policy lets it. It must not be
+// mark notes what its emitter asked for: plain leaves the message uncompressed,
+// a volatile one waits for a slow client if the policy lets it. It must not be
 // shared yet.
 func (m message) mark(srv *Server, plain, volatile bool) {
 	if plain {

@@ -5,7 +5,8 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
-// PacketHeader is a packet that a [Parser] has read, but for what is in its data:
+// PacketHeader is a packet that a [Parser] has read, but for what is in its
+// data:
 //
 //   - Type is its type.
 //   - Namespace is "/" or the name of another one, and never empty.
@@ -26,23 +27,23 @@ const (
 )
 
 // Parser writes packets in another form than the protocol's own, which clients
-// must use, too: nothing negotiates it. Each packet is one message of the engine.
-// Its methods are called on any goroutine, on loops too, and must be safe for
-// concurrent use; what they are given is borrowed, and what the parsing ones
-// return may refer to it. The Append methods append to dst; on an error they
-// return it unchanged.
+// must use, too: nothing negotiates it. Each packet is one message of the
+// engine. Its methods are called on any goroutine, on loops too, and must be
+// safe for concurrent use; what they are given is borrowed, and what the
+// parsing ones return may refer to it. The Append methods append to dst; on an
+// error they return it unchanged.
 //
 // [MessagePack] is one.
 type Parser interface {
 	// Binary reports whether packets are binary messages, else they are text.
 	Binary() bool
 
-	// Parse reads a packet of type PacketConnect to PacketAck. Data is in the parser's own form;
-	// SplitEvent and SplitAck must be able to read that of events and
-	// acknowledgements. An error closes the connection.
+	// Parse reads a packet of type PacketConnect to PacketAck. Data is in the
+	// parser's own form; SplitEvent and SplitAck must be able to read that of
+	// events and acknowledgements. An error closes the connection.
 	Parse(message []byte, binary bool) (PacketHeader, error)
-	// SplitEvent takes the name off the data of an event, SplitAck has none. A nil
-	// name is an event without one.
+	// SplitEvent takes the name off the data of an event, SplitAck has none. A
+	// nil name is an event without one.
 	SplitEvent(data []byte) (name []byte, args [][]byte, err error)
 	SplitAck(data []byte) (args [][]byte, err error)
 	// DecodeValue decodes an argument into what v points to, by the rules of
@@ -54,8 +55,9 @@ type Parser interface {
 	// AppendConnectError appends a refusal; data is nil or a json.RawMessage.
 	AppendConnectError(dst []byte, namespace, message string, data any) ([]byte, error)
 	AppendDisconnect(dst []byte, namespace string) []byte
-	// AppendEvent and AppendAck append packets. args are what the application has
-	// given; [RawArgs] among them are replaced by their arguments before, decoded.
+	// AppendEvent and AppendAck append packets. args are what the application
+	// has given; [RawArgs] among them are replaced by their arguments before,
+	// decoded.
 	AppendEvent(dst []byte, namespace string, id uint64, wantsAck bool, event string, args []any) ([]byte, error)
 	AppendAck(dst []byte, namespace string, id uint64, args []any) ([]byte, error)
 	// ReplaceEmpty puts text in the place of the empty string that is the last
@@ -63,8 +65,9 @@ type Parser interface {
 	ReplaceEmpty(packet []byte, text string) []byte
 }
 
-// MessagePack returns the parser that understands socket.io-msgpack-parser. Binary
-// values need no attachments in it, and Config.MaxAttachments does not apply.
+// MessagePack returns the parser that understands socket.io-msgpack-parser.
+// Binary values need no attachments in it, and Config.MaxAttachments does not
+// apply.
 func MessagePack() Parser { return messagePack{} }
 
 type messagePack struct{}

@@ -8,22 +8,24 @@ import (
 	"github.com/sioserver/sioserver/eio"
 )
 
-// protocol is what depends on the version of the Socket.IO protocol that a client
-// speaks. Immutable, safe for concurrent use.
+// protocol is what depends on the version of the Socket.IO protocol that a
+// client speaks. Immutable, safe for concurrent use.
 type protocol interface {
 	// opened is called on the loop when the client has connected.
 	opened(c *client)
-	// normal returns the header of a packet as protocol 5 has it. h is borrowed.
+	// normal returns the header of a packet as protocol 5 has it. h is
+	// borrowed.
 	normal(h socketio.Header) socketio.Header
 	// recovers reports whether clients can come back to their sockets.
 	recovers() bool
-	// newID makes the id of a socket with the slot in its namespace's rooms. Called
-	// on the loop.
+	// newID makes the id of a socket with the slot in its namespace's rooms.
+	// Called on the loop.
 	newID(c *client, slot uint32) socketID
 	// places reports whether place finds the socket with an id from newID.
 	places() bool
-	// appendConnect appends the answer to a CONNECT packet, and appendRefusal that
-	// of a middleware. A refusal by the server is the same for all clients.
+	// appendConnect appends the answer to a CONNECT packet, and appendRefusal
+	// that of a middleware. A refusal by the server is the same for all
+	// clients.
 	appendConnect(dst []byte, f codec, namespace, sid, pid string) []byte
 	appendRefusal(dst []byte, f codec, namespace, message string, data []byte) []byte
 }
@@ -34,8 +36,8 @@ var protocols = [...]protocol{3: protocol4{}, 4: protocol5{}}
 // protocol returns what the client speaks. A client keeps nothing for it.
 func (c *client) protocol() protocol { return protocols[c.Protocol()] }
 
-// isProtocol4 is for Socket.ID alone, which must be inlined: then comparing an id
-// allocates nothing.
+// isProtocol4 is for Socket.ID alone, which must be inlined: then comparing an
+// id allocates nothing.
 func (c *client) isProtocol4() bool { return c.Protocol() == 3 }
 
 // protocol5 is that of Socket.IO 3 and later.
@@ -61,9 +63,9 @@ func (protocol5) appendRefusal(dst []byte, f codec, namespace, message string, d
 	return f.appendConnectError(dst, namespace, message, data)
 }
 
-// protocol4 is that of Socket.IO 2, over Engine.IO 3. Its clients are in "/" without
-// asking, append a query to the names of namespaces, and have other ids and
-// refusals.
+// protocol4 is that of Socket.IO 2, over Engine.IO 3. Its clients are in "/"
+// without asking, append a query to the names of namespaces, and have other ids
+// and refusals.
 type protocol4 struct{}
 
 // opened connects the client to "/", as if it had asked.
@@ -91,8 +93,8 @@ func (protocol4) appendRefusal(dst []byte, f codec, namespace, message string, d
 	return f.appendConnectError4(dst, namespace, message, data)
 }
 
-// cutQuery parts the query from the namespace of a packet of an old client. In a
-// CONNECT it takes the place of the auth payload.
+// cutQuery parts the query from the namespace of a packet of an old client. In
+// a CONNECT it takes the place of the auth payload.
 func cutQuery(h socketio.Header) socketio.Header {
 	if h.Type == socketio.Connect {
 		h.Data = nil

@@ -8,10 +8,11 @@ import (
 // RawArgs are the arguments of an event or an acknowledgement, not decoded
 // yet. Immutable. Those of an [Inline] handler are borrowed until it returns.
 //
-// As an argument of any emit or acknowledgement they stand for all of them, and are
-// passed on as they came: numbers keep their digits, objects their order, binary
-// values stay binary. An object in them that only looks like a placeholder of a binary
-// value can't be passed on beside binary values of others: that is an error.
+// As an argument of any emit or acknowledgement they stand for all of them, and
+// are passed on as they came: numbers keep their digits, objects their order,
+// binary values stay binary. An object in them that only looks like a
+// placeholder of a binary value can't be passed on beside binary values of
+// others: that is an error.
 type RawArgs struct {
 	raw         socketio.RawArgs
 	attachments [][]byte
@@ -37,7 +38,8 @@ func (a RawArgs) Raw(i int) []byte {
 	return b
 }
 
-// String is the arguments as a JSON array, for logs; binary values are placeholders.
+// String is the arguments as a JSON array, for logs; binary values are
+// placeholders.
 func (a RawArgs) String() string {
 	list := []byte{'['}
 	for i, rest := 0, a.raw; i < a.Len(); i++ {
@@ -54,8 +56,8 @@ func (a RawArgs) String() string {
 }
 
 // Bind decodes the arguments into what dst points to, one after the other, as
-// encoding/json would; binary values go into []byte or any, and strings don't go into
-// []byte, unless they are base64 from another server. What has no
+// encoding/json would; binary values go into []byte or any, and strings don't
+// go into []byte, unless they are base64 from another server. What has no
 // argument is left as it is, and arguments without a destination are ignored. A
 // nil destination skips one. An argument that does not fit ends it with an
 // [*ArgumentError].
@@ -116,10 +118,10 @@ const (
 	takesValues                       // none: a Parser of the application's
 )
 
-// spread returns args with the arguments that each RawArgs among them stands for in
-// its place, as values for an encoder. They are decoded only for one that takes no
-// other. It returns args itself when there is nothing to do; the values are
-// borrowed as args are.
+// spread returns args with the arguments that each RawArgs among them stands
+// for in its place, as values for an encoder. They are decoded only for one
+// that takes no other. It returns args itself when there is nothing to do; the
+// values are borrowed as args are.
 func spread(args []any, takes valueForm) ([]any, error) {
 	for i, arg := range args {
 		switch arg.(type) {
@@ -155,7 +157,8 @@ func spreadFrom(list, args []any, takes valueForm) ([]any, error) {
 	return list, nil
 }
 
-// appendTo appends the arguments to list, each as a value that the encoder takes.
+// appendTo appends the arguments to list, each as a value that the encoder
+// takes.
 func (a RawArgs) appendTo(list []any, takes valueForm) (_ []any, err error) {
 	if a.parsed != nil {
 		for i := range a.parsed.list {

@@ -2,8 +2,9 @@ package sio
 
 import "github.com/sioserver/sioserver/codec/socketio"
 
-// expects reports whether the packet that h begins may be for one of the client's
-// sockets. If not, the connection is closed: its attachments are not waited for.
+// expects reports whether the packet that h begins may be for one of the
+// client's sockets. If not, the connection is closed: its attachments are not
+// waited for.
 func (c *client) expects(h socketio.Header) bool {
 	h = c.protocol().normal(h)
 	s := c.find(h.Namespace)
@@ -41,7 +42,8 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	}
 }
 
-// receiveEvent runs the inline handlers of an event and queues it for the others.
+// receiveEvent runs the inline handlers of an event and queues it for the
+// others.
 func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 	p := s.client.perLoop()
 	name, args, err := s.ns.srv.codec.splitEvent(h.Data, attachments)
@@ -105,8 +107,8 @@ func (s *Socket) ownHandlers() (busy, first bool) {
 	return s.queue != nil || s.extra.table != nil, s.extra.table.first()
 }
 
-// queueEvent copies what was split of an event to the socket's queue. begun reports
-// whether the loop has run the namespace's inline handlers.
+// queueEvent copies what was split of an event to the socket's queue. begun
+// reports whether the loop has run the namespace's inline handlers.
 func (s *Socket) queueEvent(h socketio.Header, name []byte, args RawArgs, t *handlerTable, r *eventHandlers, begun bool) {
 	e := events.Get().(*Event)
 	e.begin(s, h, t, r)

@@ -15,8 +15,8 @@ import (
 )
 
 // Server is a Socket.IO server. It embeds its main namespace "/": On, Use, To,
-// Emit and the other methods of [Namespace] act on that. It is safe for concurrent
-// use.
+// Emit and the other methods of [Namespace] act on that. It is safe for
+// concurrent use.
 type Server struct {
 	*Namespace // "/"; must not be replaced
 
@@ -127,9 +127,10 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Of returns the namespace called name, created if need be, as a child of the
-// first parent whose pattern matches (see [Server.OfPattern]); a missing slash at
-// the beginning is added. Clients can connect to it from then on. One that a client
-// has made may end, if nothing is added to it: see [Config.KeepEmptyNamespaces].
+// first parent whose pattern matches (see [Server.OfPattern]); a missing slash
+// at the beginning is added. Clients can connect to it from then on. One that a
+// client has made may end, if nothing is added to it: see
+// [Config.KeepEmptyNamespaces].
 func (srv *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -164,16 +165,16 @@ type Registrar interface {
 	On(event string, h HandlerFunc, opts ...HandlerOption) (off func())
 }
 
-// HandlerFunc handles one event. ctx is done when the socket is disconnected: it is
-// that of [Socket.Context].
+// HandlerFunc handles one event. ctx is done when the socket is disconnected:
+// it is that of [Socket.Context].
 //
-// A handler that starts after the client has left, for an event that was sent before,
-// has a context of its own, so that it can store what was sent. That ends when the
-// handler returns, at the latest [Config.LeaveTimeout] after it has started, and when
-// the context of [Server.Shutdown] ends; its cause is then [ErrDisconnected]. While
-// sockets wait for one of [Config].MaxHandlers it may end earlier, but not in the first
-// eighth of that time. When a handler has let it end, those of the socket that start
-// later get one that has ended.
+// A handler that starts after the client has left, for an event that was sent
+// before, has a context of its own, so that it can store what was sent. That
+// ends when the handler returns, at the latest [Config.LeaveTimeout] after it
+// has started, and when the context of [Server.Shutdown] ends; its cause is
+// then [ErrDisconnected]. While sockets wait for one of [Config].MaxHandlers it
+// may end earlier, but not in the first eighth of that time. When a handler has
+// let it end, those of the socket that start later get one that has ended.
 //
 // A returned error is logged at debug level, counted, and given to
 // [Config.OnError]; the client does not learn of it.

@@ -111,12 +111,12 @@ func (s *Socket) Data() any {
 	return s.extra.data
 }
 
-// SetData stores a value of the application's with the socket. Strings and slices of
-// bytes, v itself or fields of a struct, count for [Config.MaxHandshakeBytes] as long
-// as the socket is connected, and not if it has ended before; what v refers to in other
-// ways does not count. The error is
-// [ErrDataSize], and the value stored before stays, if there is no room; up to 4 KiB
-// for all that a connection keeps there always is.
+// SetData stores a value of the application's with the socket. Strings and
+// slices of bytes, v itself or fields of a struct, count for
+// [Config.MaxHandshakeBytes] as long as the socket is connected, and not if it
+// has ended before; what v refers to in other ways does not count. The error is
+// [ErrDataSize], and the value stored before stays, if there is no room; up to
+// 4 KiB for all that a connection keeps there always is.
 func (s *Socket) SetData(v any) error {
 	if !s.setData(v, false) {
 		return ErrDataSize
@@ -124,7 +124,8 @@ func (s *Socket) SetData(v any) error {
 	return nil
 }
 
-// setData stores v. It reports false when there is no room, unless it must be stored.
+// setData stores v. It reports false when there is no room, unless it must be
+// stored.
 func (s *Socket) setData(v any, must bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,8 +152,8 @@ func (s *Socket) letGo() {
 }
 
 // Join puts the socket into rooms, at once for all goroutines. It does nothing
-// after the disconnection. The error is [ErrName], and it joins none, if there is an
-// adapter and a name is not UTF-8; without an adapter it is always nil.
+// after the disconnection. The error is [ErrName], and it joins none, if there
+// is an adapter and a name is not UTF-8; without an adapter it is always nil.
 func (s *Socket) Join(rooms ...string) error {
 	if err := s.ns.peers.checkNames(rooms); err != nil {
 		return err
@@ -170,8 +171,8 @@ func (s *Socket) join(rooms []string) {
 }
 
 // Leave takes the socket out of a room, at once for all goroutines; broadcasts
-// that were emitted before still arrive. The room of its own id can't be left. The
-// error is as for Join.
+// that were emitted before still arrive. The room of its own id can't be left.
+// The error is as for Join.
 func (s *Socket) Leave(room string) error {
 	if err := s.ns.peers.checkName(room); err != nil {
 		return err
@@ -182,8 +183,8 @@ func (s *Socket) Leave(room string) error {
 
 // Rooms returns the rooms that the socket is in, its own id first, then in no
 // order. After the disconnection there are none, except that disconnecting
-// handlers, and the handlers of events that run before them, still get those that it
-// was in.
+// handlers, and the handlers of events that run before them, still get those
+// that it was in.
 func (s *Socket) Rooms() []string {
 	if s.Connected() {
 		return append([]string{s.ID()}, s.ns.rooms.RoomsOf(&s.member)...)
@@ -208,8 +209,9 @@ func (s *Socket) OnDisconnecting(h func(reason Reason)) {
 	c.disconnecting = with(c.disconnecting, h)
 }
 
-// OnDisconnect adds a handler of this socket alone: see [Namespace.OnDisconnect].
-// Handlers added after the disconnection may not be called.
+// OnDisconnect adds a handler of this socket alone: see
+// [Namespace.OnDisconnect]. Handlers added after the disconnection may not be
+// called.
 func (s *Socket) OnDisconnect(h func(reason Reason)) {
 	wantHandler("OnDisconnect", h != nil)
 	s.mu.Lock()

@@ -103,8 +103,8 @@ func (u *unjoined) remove(t *connectTimer) {
 	}
 }
 
-// victim is the client that leaves next when there is no room for all: the oldest
-// of the address that has the most. nil when there is none.
+// victim is the client that leaves next when there is no room for all: the
+// oldest of the address that has the most. nil when there is none.
 func (u *unjoined) victim() *client {
 	if u.first == nil {
 		return nil
@@ -115,8 +115,8 @@ func (u *unjoined) victim() *client {
 	return u.origins.list[0].first.client
 }
 
-// thinOut makes room when a client that has joined nothing has come to p. While p
-// has not more than its share there is room without a look at other loops.
+// thinOut makes room when a client that has joined nothing has come to p. While
+// p has not more than its share there is room without a look at other loops.
 func (srv *Server) thinOut(p *perLoop) {
 	limit := srv.cfg.MaxUnjoined
 	if int(p.unjoined.count.Load()) <= limit/len(srv.byLoop) {
@@ -140,8 +140,9 @@ func (srv *Server) thinOut(p *perLoop) {
 	}
 }
 
-// evict closes a client of p that has joined no namespace, unless others have gone
-// meanwhile. Those of all loops go one after the other, so none goes too many.
+// evict closes a client of p that has joined no namespace, unless others have
+// gone meanwhile. Those of all loops go one after the other, so none goes too
+// many.
 func (srv *Server) evict(p *perLoop) {
 	srv.evicting.Lock()
 	total := 0
@@ -160,8 +161,8 @@ func (srv *Server) evict(p *perLoop) {
 	c.end(errUnjoined, true)
 }
 
-// origin are the clients of one address that have joined no namespace, the oldest
-// first.
+// origin are the clients of one address that have joined no namespace, the
+// oldest first.
 type origin struct {
 	addr        netip.Addr
 	first, last *connectTimer
@@ -169,9 +170,10 @@ type origin struct {
 	index       int // in the heap
 }
 
-// origins sorts clients by their addresses, and the addresses by how many clients
-// they have. That costs more than a list, so it is done only while there are too
-// many. It is a heap: the address to be thinned out comes first. Loop-owned.
+// origins sorts clients by their addresses, and the addresses by how many
+// clients they have. That costs more than a list, so it is done only while
+// there are too many. It is a heap: the address to be thinned out comes first.
+// Loop-owned.
 type origins struct {
 	of     map[netip.Addr]*origin // nil while nothing is sorted
 	list   []*origin
@@ -254,7 +256,8 @@ func (cs *origins) remove(t *connectTimer) {
 	delete(cs.of, w.addr)
 }
 
-// Less puts the largest origin first, of equal ones that with the oldest client.
+// Less puts the largest origin first, of equal ones that with the oldest
+// client.
 func (cs *origins) Less(i, j int) bool {
 	a, b := cs.list[i], cs.list[j]
 	if a.n != b.n {

@@ -33,7 +33,8 @@ func (w *workers) init(limit int) {
 	w.spare = int32(128 * runtime.GOMAXPROCS(0))
 }
 
-// start gives s a worker as soon as there is one. s must have a queue and no worker.
+// start gives s a worker as soon as there is one. s must have a queue and no
+// worker.
 func (w *workers) start(s *Socket) {
 	if w.active.Add(1) > w.limit && w.waiting.add(s) {
 		return
@@ -63,10 +64,10 @@ func (w *workers) work(s *Socket) {
 	}
 }
 
-// serve runs what is in the queue of s, or some of it while others wait, and returns
-// the socket that takes the place of s; nil for none. A handler that ends its
-// goroutine (runtime.Goexit, for example by testing.T.FailNow) ends this worker
-// too, so another one goes on.
+// serve runs what is in the queue of s, or some of it while others wait, and
+// returns the socket that takes the place of s; nil for none. A handler that
+// ends its goroutine (runtime.Goexit, for example by testing.T.FailNow) ends
+// this worker too, so another one goes on.
 func (w *workers) serve(s *Socket) (next *Socket) {
 	finished := false
 	defer func() {
@@ -115,12 +116,13 @@ func (w *workers) stop(ctx context.Context) error {
 	return nil
 }
 
-// waitQueue has the sockets that wait for a worker because [Config.MaxHandlers] of
-// them run. A socket is in it once at most: while it has a queue and until a worker
-// drains it. Safe for concurrent use.
+// waitQueue has the sockets that wait for a worker because [Config.MaxHandlers]
+// of them run. A socket is in it once at most: while it has a queue and until a
+// worker drains it. Safe for concurrent use.
 //
-// A finishing worker may check the queue before a newly counted socket is appended,
-// because both count before they take the lock. The slot is then recorded in free.
+// A finishing worker may check the queue before a newly counted socket is
+// appended, because both count before they take the lock. The slot is then
+// recorded in free.
 type waitQueue struct {
 	mu      sync.Mutex
 	sockets fifo.Queue[*Socket] // the first waits longest
@@ -139,8 +141,8 @@ func (q *waitQueue) add(s *Socket) (waits bool) {
 	return true
 }
 
-// next returns the socket that has waited longest, for a slot that was given up. If
-// none waits it records the slot as free and returns nil.
+// next returns the socket that has waited longest, for a slot that was given
+// up. If none waits it records the slot as free and returns nil.
 func (q *waitQueue) next() *Socket {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -151,8 +153,8 @@ func (q *waitQueue) next() *Socket {
 	return q.sockets.Pop()
 }
 
-// swap gives the slot of s to the socket that has waited longest, which it returns;
-// s waits as the last one. It returns s itself if none waits.
+// swap gives the slot of s to the socket that has waited longest, which it
+// returns; s waits as the last one. It returns s itself if none waits.
 func (q *waitQueue) swap(s *Socket) *Socket {
 	q.mu.Lock()
 	defer q.mu.Unlock()
