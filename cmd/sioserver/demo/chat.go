@@ -63,7 +63,7 @@ func (c *Chat) admit(s *sio.Socket) error {
 	if err != nil {
 		return err
 	}
-	s.SetData(&person{Who: Who{ID: s.ID(), Name: name}})
+	s.SetData(&person{Identity: Identity{ID: s.ID(), Name: name}})
 	return nil
 }
 
@@ -72,7 +72,7 @@ func (c *Chat) welcome(s *sio.Socket) {
 	defer c.mu.Unlock()
 	p := s.Data().(*person)
 	c.people[p.ID] = p
-	_ = s.Emit("welcome", p.Who)
+	_ = s.Emit("welcome", p.Identity)
 	_ = s.Emit("rooms", c.listLocked())
 }
 
@@ -100,7 +100,7 @@ func (c *Chat) enter(_ context.Context, s *sio.Socket, q Enter) (Entered, error)
 		c.leaveLocked(s, p)
 		c.rooms[r.name], r.people[p.ID], p.room = r, p, r
 		s.Join(r.name)
-		_ = s.To(r.name).Emit("joined", r.name, p.Who)
+		_ = s.To(r.name).Emit("joined", r.name, p.Identity)
 		c.announceLocked()
 	}
 	return Entered{Room: r.name, People: r.listed(), Total: len(r.people), History: append([]Message{}, r.history...)}, nil
@@ -124,7 +124,7 @@ func (c *Chat) say(_ context.Context, s *sio.Socket, q Say) (Said, error) {
 	c.messages++
 	m := Message{
 		ID:   c.epoch + "-" + strconv.FormatInt(c.messages, 36),
-		From: p.Who,
+		From: p.Identity,
 		Text: text,
 		At:   now.UnixMilli(),
 	}
@@ -147,7 +147,7 @@ func (c *Chat) rename(_ context.Context, s *sio.Socket, q Rename) (Renamed, erro
 	if before := p.Name; before != name {
 		p.Name = name
 		if p.room != nil {
-			_ = c.ns.To(p.room.name).Emit("renamed", p.room.name, p.Who, before)
+			_ = c.ns.To(p.room.name).Emit("renamed", p.room.name, p.Identity, before)
 		}
 	}
 	return Renamed{Name: name}, nil
@@ -164,7 +164,7 @@ func (c *Chat) typing(_ context.Context, s *sio.Socket, on bool) error {
 	if p.room == nil {
 		return errNoRoom
 	}
-	return s.To(p.room.name).Volatile().Emit("typing", p.room.name, p.Who, on)
+	return s.To(p.room.name).Volatile().Emit("typing", p.room.name, p.Identity, on)
 }
 
 // personLocked returns the person of a socket and counts the request against
@@ -208,7 +208,7 @@ func (c *Chat) leaveLocked(s *sio.Socket, p *person) {
 		delete(c.rooms, r.name)
 	}
 	s.Leave(r.name)
-	_ = c.ns.To(r.name).Emit("left", r.name, p.Who)
+	_ = c.ns.To(r.name).Emit("left", r.name, p.Identity)
 	c.announceLocked()
 }
 
