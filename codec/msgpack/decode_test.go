@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestDecodeValueReadsBack decodes what AppendValue wrote of all kinds of fields.
+// TestDecodeValueReadsBack decodes what AppendValue wrote of all kinds of
+// fields.
 func TestDecodeValueReadsBack(t *testing.T) {
 	want := sample()
 	wire, err := AppendValue(nil, want)

@@ -180,8 +180,8 @@ func (c *Chat) personLocked(s *sio.Socket) (*person, error) {
 	return p, nil
 }
 
-// roomLocked returns the room with a name that a person has typed. A new room is
-// not in c.rooms yet. c.mu is held.
+// roomLocked returns the room with a name that a person has typed. A new room
+// is not in c.rooms yet. c.mu is held.
 func (c *Chat) roomLocked(name string) (*room, error) {
 	name, err := cleanRoom(name)
 	if err != nil {
@@ -196,7 +196,8 @@ func (c *Chat) roomLocked(name string) (*room, error) {
 	return newRoom(name, len(fixedRooms)), nil
 }
 
-// leaveLocked takes a person out of their room, if they are in one. c.mu is held.
+// leaveLocked takes a person out of their room, if they are in one. c.mu is
+// held.
 func (c *Chat) leaveLocked(s *sio.Socket, p *person) {
 	r := p.room
 	if r == nil {
@@ -212,8 +213,8 @@ func (c *Chat) leaveLocked(s *sio.Socket, p *person) {
 	c.announceLocked()
 }
 
-// announceLocked sends the list of rooms to all clients within listEvery. c.mu is
-// held.
+// announceLocked sends the list of rooms to all clients within listEvery. c.mu
+// is held.
 func (c *Chat) announceLocked() {
 	if c.listing {
 		return

@@ -1,6 +1,7 @@
 package demo
 
-// The JSON messages between the page and the server. Times are milliseconds since
+// The JSON messages between the page and the server. Times are milliseconds
+// since
 // 1970.
 
 // Identity is a person as others see them. ID is the socket's.
