@@ -103,7 +103,7 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 				time.Sleep(slow)
 			},
 		})
-		p := eio.NewPacket(false)
+		p := eio.NewEncodedPacket(false)
 		p.End(p.Begin())
 		lg.mu.Lock()
 		lg.keepAt(time.Now(), offset{ms: uint64(time.Now().Add(time.Hour).UnixMilli())}, message{head: p}, nil, nil)

@@ -10,7 +10,7 @@ import (
 )
 
 // released reports whether somebody has given the last reference to a packet up.
-func released(p *eio.Packet) (yes bool) {
+func released(p *eio.EncodedPacket) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	p.Len() // of a buffer that is not there any more
 	return false
@@ -64,7 +64,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 			s := &Socket{ns: srv.main}
 			s.setVisit(v)
 			lg.occupy(v, s)
-			var packets []*eio.Packet
+			var packets []*eio.EncodedPacket
 			for _, p := range v.history.list {
 				packets = append(append(packets, p.message.head), p.message.attachments...)
 			}

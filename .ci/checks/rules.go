@@ -28,7 +28,7 @@ var rules = importRules{
 		"sio/internal/clientbundle": {"eio"},
 		"sio/adapter":               {"sio/internal"},
 		"sio":                       {"codec", "loop", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
-		"sio/cluster":               {"codec", "loop/safelog", "sio/adapter"},
+		"sio/cluster":               {"codec", "loop/safelog", "sio/internal", "sio/adapter"},
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
 		"sio/interop":               {"loop", "eio", "sio"},
 		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster"},
