@@ -190,6 +190,7 @@ func (s *Session) rearm() {
 func (s *Session) receive(p engineio.Packet) {
 	before := s.core.deadline()
 	s.core.receive(s, s.home.srv.timing, s.now(), p)
+	s.check()
 	if after := s.core.deadline(); after != 0 && after < before {
 		s.rearm()
 	}
@@ -213,6 +214,7 @@ func (s *Session) punctual() {
 func (s *Session) tick() {
 	if at := s.core.deadline(); due(at, s.now()) {
 		s.core.tick(s, s.home.srv.timing, s.now())
+		s.check()
 	}
 	s.rearm()
 }
@@ -227,6 +229,7 @@ func (t *flushTask) Run(*loop.Loop) {
 		s.polling.flushPosted = false
 	}
 	s.core.flush(s)
+	s.check()
 }
 
 // The effects of the core.

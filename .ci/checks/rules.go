@@ -21,9 +21,10 @@ type importRules struct {
 var rules = importRules{
 	layers: map[string][]string{
 		"codec":                     {},
+		"loop/invariants":           {},
 		"loop/safelog":              {},
-		"loop":                      {"loop/safelog"},
-		"eio":                       {"codec", "loop", "loop/safelog"},
+		"loop":                      {"loop/invariants", "loop/safelog"},
+		"eio":                       {"codec", "loop", "loop/invariants", "loop/safelog"},
 		"sio/internal":              {},
 		"sio/internal/clientbundle": {"eio"},
 		"sio/adapter":               {"sio/internal"},
