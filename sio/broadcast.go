@@ -80,33 +80,8 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	}
 	return o.ns.each(func(ns *Namespace) error {
 		o.ns = ns
-		a, err := o.remote()
-		if err != nil {
-			return err
-		}
-		if o.ns.keepers() != nil && !o.local && !o.volatile {
-			return o.ns.log.publish(o, nil, event, args)
-		}
-		if a != nil {
-			return o.broadcastBy(a, event, args)
-		}
-		return o.emit(event, args)
+		return ns.delivery.broadcast(o, event, args)
 	})
-}
-
-// emit broadcasts to the sockets that a namespace, which is no parent, has here.
-func (o BroadcastOperator) emit(event string, args []any) error {
-	if o.logsHere() {
-		return o.ns.log.broadcast(o, event, args)
-	}
-	m, err := eventMessage(o.ns, 0, false, event, args)
-	if err != nil {
-		return err
-	}
-	m.mark(o.ns.srv, o.plain, o.volatile)
-	o.cast(m, nil)
-	m.release()
-	return nil
 }
 
 // cast hands m to the loops that have recipients. acks, unless nil, gets their

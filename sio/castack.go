@@ -77,22 +77,7 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 // askAll sends the event to all that are addressed, and has c collect their answers.
 func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any, c *collector) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		a, err := o.remote()
-		if err != nil {
-			return err
-		}
-		if a == nil {
-			c.Servers(1)
-			return o.emitAck(ctx, adapter.Packet{Event: event, Args: args}, c)
-		}
-		p, err := o.prepare(event, true, args)
-		if err != nil {
-			return err
-		}
-		defer p.release()
-		p.packet.Prepared = &p
-		c.Servers(1)
-		return a.BroadcastAck(ctx, p.packet, o.options(), c)
+		return o.ns.delivery.broadcastAck(ctx, o, event, args, c)
 	})
 }
 
@@ -198,7 +183,7 @@ type castAck struct {
 func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
 	own := preparedFor(o.ns, p)
 	if own == nil {
-		here, err := o.prepare(p.Event, true, p.Args)
+		here, err := o.prepareAck(p.Event, p.Args)
 		if err != nil {
 			return err
 		}

@@ -81,13 +81,8 @@ func (ns *Namespace) unlist() {
 // is called once. The adapter's error can be received when that is closed, which
 // may take time.
 func (ns *Namespace) retire() <-chan error {
-	if ns.log != nil {
-		ns.log.stop()
-	}
-	if ns.adapter == nil {
-		ns.forgotten()
-	}
-	return ns.srv.closer.close(ns)
+	ns.delivery.stop()
+	return ns.peers.retire()
 }
 
 // forgotten is called when nothing is left of a namespace.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // maxClosers is how many adapters are closed at the same time.
@@ -24,15 +26,16 @@ type closer struct {
 }
 
 type closing struct {
-	ns  *Namespace
-	err chan error // the outcome; closed
+	ns      *Namespace
+	adapter adapter.Adapter
+	err     chan error // the outcome; closed
 }
 
-// close closes the adapter of ns, once. The error can be received when that has
+// close closes the adapter a of ns, once. The error can be received when that has
 // happened.
-func (c *closer) close(ns *Namespace) <-chan error {
-	job := closing{ns, make(chan error, 1)}
-	if ns.adapter == nil || ns.closing.Swap(true) {
+func (c *closer) close(ns *Namespace, a adapter.Adapter) <-chan error {
+	job := closing{ns, a, make(chan error, 1)}
+	if ns.closing.Swap(true) {
 		close(job.err)
 		return job.err
 	}
@@ -86,7 +89,7 @@ func (job closing) run() {
 	defer close(job.err)
 	defer job.ns.forgotten()
 	job.ns.srv.apart("close", func() {
-		if err := job.ns.adapter.Close(); err != nil {
+		if err := job.adapter.Close(); err != nil {
 			job.ns.srv.cfg.Logger.Warn("sio: can't close the adapter", "namespace", job.ns.name, "error", err)
 			job.err <- err
 		}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/sioserver/sioserver/loop"
-	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // Dynamic namespaces: parents decide which
@@ -116,7 +115,7 @@ func (srv *Server) create(name string, parent *Namespace, mortal bool) *Namespac
 		}
 		close(made.born)
 	}()
-	made.attach()
+	made.chooseDelivery()
 	if parent != nil {
 		made.inherit()
 	}
@@ -140,22 +139,9 @@ func (srv *Server) create(name string, parent *Namespace, mortal bool) *Namespac
 		made.unlist() // its parent may not have known it when it was closed
 	}
 	if srv.ended.Load() { // Shutdown may not have seen it
-		srv.closer.close(made)
+		made.peers.close()
 	}
 	return made
-}
-
-// attach connects a new namespace with those of its name on other servers.
-func (ns *Namespace) attach() {
-	if ns.srv.cfg.Adapter == nil {
-		return
-	}
-	ns.adapter = ns.srv.cfg.Adapter(local{ns})
-	if ns.log != nil {
-		if r, ok := ns.adapter.(adapter.Recoverer); ok {
-			ns.log.recoverer.Store(&r)
-		}
-	}
 }
 
 // inherit gives a new child what its parent has.
@@ -212,6 +198,7 @@ func (c *client) ask(name string, auth []byte) {
 func (c *client) limbo(name string) *Socket {
 	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
 	ns.hooks.Store(&noHooks)
+	ns.delivery = direct{ns}
 	s := &Socket{client: c, ns: ns}
 	s.state.Store(stateConnecting)
 	more := c.extra()

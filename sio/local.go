@@ -2,41 +2,41 @@ package sio
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // local is a namespace as its adapter sees it. It implements [adapter.Local].
-type local struct{ ns *Namespace }
+type local struct {
+	ns   *Namespace
+	here atomic.Pointer[localDelivery] // the adapter may hand packets over before it is chosen
+}
+
+func (l *local) deliverBy(d localDelivery) { l.here.Store(&d) }
 
 // operator is what o says, for this server alone.
-func (l local) operator(o adapter.Options) BroadcastOperator {
+func (l *local) operator(o adapter.Options) BroadcastOperator {
 	return BroadcastOperator{
 		ns: l.ns, rooms: o.Rooms, except: o.Except, volatile: o.Volatile, plain: o.NoCompress, local: true,
 	}
 }
 
-func (l local) Namespace() string { return l.ns.name }
+func (l *local) Namespace() string { return l.ns.name }
 
 // MayWait implements [adapter.Waiter].
-func (l local) MayWait() bool { return !loop.OnLoop() }
+func (l *local) MayWait() bool { return !loop.OnLoop() }
 
-func (l local) Broadcast(p adapter.Packet, o adapter.Options) error {
-	if p.Offset != "" && l.ns.log != nil {
-		return l.ns.log.receive(p, l.operator(o))
-	}
-	if own := preparedFor(l.ns, p); own != nil {
-		return l.operator(o).emitPrepared(own)
-	}
-	return l.operator(o).emit(p.Event, p.Args)
+func (l *local) Broadcast(p adapter.Packet, o adapter.Options) error {
+	return (*l.here.Load()).receive(l.operator(o), p)
 }
 
-func (l local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
+func (l *local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
 	return l.operator(o).emitAck(ctx, p, acks)
 }
 
-func (l local) Sockets(o adapter.Options) []adapter.Details {
+func (l *local) Sockets(o adapter.Options) []adapter.Details {
 	return l.ns.srv.details(l.operator(o).here())
 }
 
@@ -44,7 +44,7 @@ func (l local) Sockets(o adapter.Options) []adapter.Details {
 // each may be as large as a client may send.
 const pageLen = 16
 
-func (l local) Describe(o adapter.Options) (next func() []adapter.Details) {
+func (l *local) Describe(o adapter.Options) (next func() []adapter.Details) {
 	left := l.operator(o).here()
 	return func() []adapter.Details {
 		page := make([]*Socket, 0, pageLen)
@@ -58,26 +58,26 @@ func (l local) Describe(o adapter.Options) (next func() []adapter.Details) {
 	}
 }
 
-func (l local) CountSockets(o adapter.Options) int { return l.operator(o).count() }
+func (l *local) CountSockets(o adapter.Options) int { return l.operator(o).count() }
 
 // The operations below return no errors because a local operator has none.
 
-func (l local) AddSockets(o adapter.Options, rooms []string) {
+func (l *local) AddSockets(o adapter.Options, rooms []string) {
 	_ = l.operator(o).SocketsJoin(rooms...)
 }
 
-func (l local) DelSockets(o adapter.Options, rooms []string) {
+func (l *local) DelSockets(o adapter.Options, rooms []string) {
 	_ = l.operator(o).SocketsLeave(rooms...)
 }
 
-func (l local) DisconnectSockets(o adapter.Options, closeConnections bool) {
+func (l *local) DisconnectSockets(o adapter.Options, closeConnections bool) {
 	_ = l.operator(o).DisconnectSockets(closeConnections)
 }
 
-func (l local) ServerSideEvent(p adapter.Packet, reply func(a adapter.Answer)) {
+func (l *local) ServerSideEvent(p adapter.Packet, reply func(a adapter.Answer)) {
 	l.ns.serverEvent(p, reply)
 }
 
-func (l local) OnRoom(h func(e adapter.RoomEvent)) { l.ns.onRoom(h) }
+func (l *local) OnRoom(h func(e adapter.RoomEvent)) { l.ns.onRoom(h) }
 
-func (l local) HasRoom(room string) bool { return l.ns.Count(room) > 0 }
+func (l *local) HasRoom(room string) bool { return l.ns.Count(room) > 0 }

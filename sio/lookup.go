@@ -22,24 +22,6 @@ func (ns *Namespace) remove(s *Socket) []string {
 	return ns.rooms.Remove(&s.member)
 }
 
-// join puts a socket into a room.
-func (ns *Namespace) join(s *Socket, room string) {
-	if ns.log != nil {
-		ns.log.join(s, room)
-		return
-	}
-	ns.rooms.Join(&s.member, room)
-}
-
-// leave takes a socket out of a room.
-func (ns *Namespace) leave(s *Socket, room string) {
-	if ns.log != nil {
-		ns.log.leave(s, room)
-		return
-	}
-	ns.rooms.Leave(&s.member, room)
-}
-
 // strays are the sockets of a namespace whose ids don't tell their places: those
 // of protocol 4 have the ids of their connections, and recovered ones those of
 // the sockets before them. Safe for concurrent use; without any, a look-up costs

@@ -17,13 +17,14 @@ type Namespace struct {
 	name   string
 	rooms  *adapter.Rooms[*Socket]
 	strays strays
-	log    *recoveryLog  // nil without recovery
 	ackIDs atomic.Uint64 // the next ack id, shared by all sockets
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included
 
-	family  *family         // nil unless it is a parent
-	adapter adapter.Adapter // to other servers; nil when there are none
+	delivery delivery // set once, before clients can find the namespace
+	peers    peers    // likewise
+
+	family *family // nil unless it is a parent
 
 	observed sync.Once // the rooms are: see OnRoom
 
@@ -66,9 +67,7 @@ func newNamespace(srv *Server, name string) *Namespace {
 		rooms: adapter.New[*Socket](srv.cfg.Loops),
 		born:  make(chan struct{}),
 	}
-	if srv.cfg.ConnectionStateRecovery != nil {
-		ns.log = newRecoveryLog(ns, srv.cfg.ConnectionStateRecovery)
-	}
+	ns.delivery, ns.peers = direct{ns}, alone{ns}
 	ns.table.Store(&noHandlers)
 	ns.hooks.Store(&noHooks)
 	return ns

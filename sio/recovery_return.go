@@ -7,6 +7,8 @@ import (
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
 // Coming back to a server whose log has a keeper: the session, and what is older
@@ -14,29 +16,22 @@ import (
 // fetched ends where the log begins: if the log has forgotten more meanwhile, more
 // is fetched. The rest is as with sessions of the server's own.
 
-// caughtUp reports whether the log has everything that is not in the history.
-// lg.mu is held.
-func (lg *recoveryLog) caughtUp(h *history) bool {
-	start, ok := lg.start()
-	return ok && h.upTo.compare(start) >= 0
-}
-
 // restore lets a client wait until the adapter has answered whether it can have
 // the session that it wants. Meanwhile it is in limbo, and counts as one who has
 // arrived in the namespace.
-func (c *client) restore(ns *Namespace, auth []byte, w wish) {
-	c.limbo(ns.name).enqueue(&restoreJob{ns, slices.Clone(auth), w}, true)
+func (c *client) restore(lg *sharedLog, auth []byte, w wish) {
+	c.limbo(lg.ns.name).enqueue(&restoreJob{lg, slices.Clone(auth), w}, true)
 }
 
 type restoreJob struct {
-	ns   *Namespace
+	log  *sharedLog
 	auth []byte
 	wish wish
 }
 
 func (j *restoreJob) size() int          { return len(j.auth) }
 func (j *restoreJob) lapses(uint32) bool { return true }
-func (j *restoreJob) drop(*Socket)       { j.ns.depart() }
+func (j *restoreJob) drop(*Socket)       { j.log.ns.depart() }
 
 func (j *restoreJob) run(s *Socket) {
 	t := &restoredTask{s: s, job: j}
@@ -48,36 +43,36 @@ func (j *restoreJob) run(s *Socket) {
 type restoredTask struct {
 	s    *Socket
 	job  *restoreJob
-	back *visit // nil: it can't come back
+	back *membership // nil: it can't come back
 }
 
 // restore asks the adapter. A client whose session the adapter fails to tell can't
 // come back.
 func (t *restoredTask) restore() {
-	lg, finished := t.job.ns.log, false
+	lg, finished := t.job.log, false
 	defer lg.ns.srv.rescue(t.s, "restore", &finished, nil)
 	t.back = lg.restore(t.s, t.job.wish)
 	finished = true
 }
 
 func (t *restoredTask) post() {
-	lg := t.job.ns.log
+	lg := t.job.log
 	if t.back == nil {
 		lg.mu.Lock()
-		lg.stats.Failed++
+		lg.log.Fail()
 		lg.mu.Unlock()
 	}
 	if !t.s.client.Loop().Post(t) && t.back != nil {
-		lg.unclaim(t.back)
+		lg.giveBack(t.back)
 	}
 }
 
 func (t *restoredTask) Run(*loop.Loop) {
-	defer t.job.ns.depart()
+	defer t.job.log.ns.depart()
 	if t.s.leaveLimbo() {
-		t.s.client.enter(t.job.ns, t.job.auth, arrival{restored: true, back: t.back})
+		t.s.client.enter(t.job.log.ns, t.job.auth, arrival{restored: true, back: t.back})
 	} else if t.back != nil {
-		t.job.ns.log.unclaim(t.back) // lost again
+		t.job.log.giveBack(t.back) // lost again
 	}
 }
 
@@ -87,8 +82,8 @@ const takeTimes = 3
 // restore asks the adapter for a session, and for what its client has missed. It
 // returns nil when that is not to be had. The session is taken last: until then the
 // client loses nothing if it goes, or if too little is there.
-func (lg *recoveryLog) restore(s *Socket, w wish) *visit {
-	o, ok := parseEntryID(w.Offset)
+func (lg *sharedLog) restore(s *Socket, w wish) *membership {
+	o, ok := recovery.ParseEntryID(w.Offset)
 	if !ok {
 		return nil
 	}
@@ -97,10 +92,10 @@ func (lg *recoveryLog) restore(s *Socket, w wish) *visit {
 		if ses == nil {
 			return nil
 		}
-		if lg.obtain(ses, h) {
-			return &visit{session: ses, recovered: true, behind: true, history: h}
-		}
-		if h.failed {
+		switch lg.obtain(ses, h) {
+		case obtained:
+			return recovery.Return(ses, h)
+		case notToBeHad:
 			return nil
 		}
 	}
@@ -108,57 +103,63 @@ func (lg *recoveryLog) restore(s *Socket, w wish) *visit {
 }
 
 // find asks for a session once this server's sockets have been sent what its client has.
-func (lg *recoveryLog) find(s *Socket, w wish, o offset) (*session, *history) {
+func (lg *sharedLog) find(s *Socket, w wish, o recovery.Offset) (*session, *history) {
 	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
 	if !lg.reach(ctx, o) {
 		return nil, nil
 	}
 	lg.mu.Lock()
-	_, seen := lg.position(o)
+	seen := lg.log.Knows(o)
 	lg.mu.Unlock()
-	kept, ok := lg.keeper().Restore(ctx, w.PID, w.Offset, seen)
+	kept, ok := (*lg.keeper.Load()).Restore(ctx, w.PID, w.Offset, seen)
 	if !ok || len(kept.ID) != len(socketID{}) {
 		return nil, nil
 	}
-	ses := &session{pid: kept.PID, id: socketID([]byte(kept.ID))}
+	var data any
 	if !bytes.Equal(bytes.TrimSpace(kept.Data), []byte("{}")) {
-		if err := jsonenc.Unmarshal(kept.Data, &ses.data); err != nil {
+		if err := jsonenc.Unmarshal(kept.Data, &data); err != nil {
 			return nil, nil
 		}
 	}
-	for _, room := range kept.Rooms {
-		if room != kept.ID {
-			ses.enter(room, 0)
-		}
-	}
-	return ses, &history{log: lg, socket: s, session: kept, upTo: o, text: w.Offset}
+	h := lg.log.NewHistory(s, o, w.Offset)
+	h.Record = kept
+	return recovery.Restored[*Socket, message](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
 }
 
+// What obtain comes to.
+const (
+	notToBeHad = iota // what was missed is not to be had
+	changed           // the session is not there as it was found
+	obtained
+)
+
 // obtain reads what was missed, and takes the session.
-func (lg *recoveryLog) obtain(ses *session, h *history) (taken bool) {
+func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
 	defer func() {
-		if !taken { // or the adapter has not returned
+		if outcome != obtained { // or the adapter has not returned
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
-			h.drop()
+			h.Drop()
 		}
 	}()
 	ctx, cancel := lg.patience()
 	defer cancel()
 	if !lg.catchUp(ctx, ses, h) {
-		h.failed = true
-		return false
+		return notToBeHad
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
-	return lg.keeper().Take(ctx, h.session)
+	if !(*lg.keeper.Load()).Take(ctx, h.Record.(adapter.Session)) {
+		return changed
+	}
+	return obtained
 }
 
 // reach waits until this server's sockets have been sent what is at an offset, or
 // never will be: a client that has seen more elsewhere must not get it again. It
 // reports false when ctx ends first.
-func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
+func (lg *sharedLog) reach(ctx context.Context, o recovery.Offset) bool {
 	done := make(chan struct{})
 	lg.mu.Lock()
 	lg.waiting = append(lg.waiting, offsetWaiter{o, done})
@@ -167,8 +168,8 @@ func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
 	for {
 		changed := lg.look()
 		lg.mu.Lock()
-		_, known := lg.start()
-		reached := known && lg.reached().compare(o) >= 0
+		_, known := lg.log.Start()
+		reached := known && lg.log.Reached().Compare(o) >= 0
 		lg.mu.Unlock()
 		if reached {
 			return true
@@ -184,29 +185,22 @@ func (lg *recoveryLog) reach(ctx context.Context, o offset) bool {
 }
 
 // waitNoMore ends a wait for an offset.
-func (lg *recoveryLog) waitNoMore(done chan struct{}) {
+func (lg *sharedLog) waitNoMore(done chan struct{}) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.waiting = slices.DeleteFunc(lg.waiting, func(w offsetWaiter) bool { return w.done == done })
 }
 
-// occupy makes s the socket of the session that has come back.
-func (lg *recoveryLog) occupy(v *visit, s *Socket) {
-	lg.mu.Lock()
-	defer lg.mu.Unlock()
-	v.session.socket = s
-}
-
 // catchUpJob fetches what the log has forgotten while the middlewares ran. When
 // that can't be had the connection ends, and the client may try again.
-type catchUpJob struct{}
+type catchUpJob struct{ log *sharedLog }
 
 func (catchUpJob) size() int          { return 0 }
 func (catchUpJob) lapses(uint32) bool { return true }
 func (catchUpJob) drop(*Socket)       {}
 
-func (catchUpJob) run(s *Socket) {
-	lg, caughtUp, finished := s.ns.log, false, false
+func (j catchUpJob) run(s *Socket) {
+	lg, caughtUp, finished := j.log, false, false
 	defer func() {
 		if caughtUp {
 			s.client.Loop().Post((*welcomeTask)(s))
@@ -217,7 +211,7 @@ func (catchUpJob) run(s *Socket) {
 	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
 	ctx, cancel := lg.patience()
 	defer cancel()
-	v := s.visit()
-	caughtUp = lg.catchUp(ctx, v.session, v.history)
+	m := s.membership()
+	caughtUp = lg.catchUp(ctx, m.Session, m.History)
 	finished = true
 }

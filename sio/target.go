@@ -15,14 +15,12 @@ func (o BroadcastOperator) options() adapter.Options {
 	return a
 }
 
-// remote is the adapter that the operator has to go by way of; nil when it is
-// for this server alone. The error is [ErrName]; rooms are names that the call
-// is about, besides those that the operator has.
-func (o BroadcastOperator) remote(rooms ...string) (adapter.Adapter, error) {
-	if o.local || o.ns.adapter == nil {
-		return nil, nil
+// peers are the other servers that the operator has to ask.
+func (o BroadcastOperator) peers() peers {
+	if o.local {
+		return alone{o.ns}
 	}
-	return o.ns.adapter, adapter.CheckNames(o.rooms, o.except, rooms)
+	return o.ns.peers
 }
 
 // eachNamespace calls f with the operator for each namespace that it is for.
@@ -71,22 +69,15 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, er
 	if o.ns.family != nil {
 		return nil, ErrParentNamespace
 	}
-	a, err := o.remote()
-	if err != nil {
+	peers := o.peers()
+	if err := peers.checkTarget(o); err != nil {
 		return nil, err
 	}
 	var sockets []RemoteSocket
 	for _, s := range o.here() {
 		sockets = append(sockets, s)
 	}
-	if a == nil {
-		return sockets, nil
-	}
-	ctx, cancel := deadline(ctx, o.timeout)
-	defer cancel()
-	others, err, _ := within(ctx, o.ns.srv, "FetchSockets", graceTime, func() ([]adapter.Details, error) {
-		return a.FetchSockets(ctx, o.options())
-	})
+	others, err := peers.fetchSockets(ctx, o)
 	for _, d := range others {
 		sockets = append(sockets, newRemoteSocket(o.ns, d))
 	}
@@ -102,19 +93,12 @@ func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
 	if o.ns.family != nil {
 		return 0, ErrParentNamespace
 	}
-	a, err := o.remote()
-	if err != nil {
+	peers := o.peers()
+	if err := peers.checkTarget(o); err != nil {
 		return 0, err
 	}
 	n := o.count()
-	if a == nil {
-		return n, nil
-	}
-	ctx, cancel := deadline(ctx, o.timeout)
-	defer cancel()
-	others, err, _ := within(ctx, o.ns.srv, "CountSockets", graceTime, func() (int, error) {
-		return a.CountSockets(ctx, o.options())
-	})
+	others, err := peers.countSockets(ctx, o)
 	return n + others, serversError(err)
 }
 
@@ -143,15 +127,7 @@ func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 // nothing was done, or that of the adapter to other servers.
 func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a, err := o.remote(rooms...); err != nil {
-			return err
-		} else if a != nil {
-			return a.AddSockets(o.options(), rooms)
-		}
-		for _, s := range o.here() {
-			s.join(rooms)
-		}
-		return nil
+		return o.peers().addSockets(o, rooms)
 	})
 }
 
@@ -159,17 +135,7 @@ func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
 // SocketsJoin.
 func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a, err := o.remote(rooms...); err != nil {
-			return err
-		} else if a != nil {
-			return a.DelSockets(o.options(), rooms)
-		}
-		for _, s := range o.here() {
-			for _, room := range rooms {
-				s.ns.leave(s, room)
-			}
-		}
-		return nil
+		return o.peers().delSockets(o, rooms)
 	})
 }
 
@@ -177,14 +143,6 @@ func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 // An error is as for SocketsJoin.
 func (o BroadcastOperator) DisconnectSockets(closeConnections bool) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a, err := o.remote(); err != nil {
-			return err
-		} else if a != nil {
-			return a.DisconnectSockets(o.options(), closeConnections)
-		}
-		for _, s := range o.here() {
-			s.Disconnect(closeConnections)
-		}
-		return nil
+		return o.peers().disconnectSockets(o, closeConnections)
 	})
 }
