@@ -61,7 +61,7 @@ func codingOf(name string) coding {
 // others like it, may be compressed; it is at first. Call it before the packet is
 // shared. It has
 // no effect on a WebSocket.
-func (p *Packet) SetCompress(on bool) { p.plain = !on }
+func (p *EncodedPacket) SetCompress(on bool) { p.plain = !on }
 
 // compressed are the compressed forms of a packet, made for the first who needs them.
 type compressed struct {
@@ -98,7 +98,7 @@ func releaseCached(p *atomic.Pointer[loop.Frame]) {
 
 // compressBody compresses the body of a polling response if the peer and the
 // packets let it, and returns it with its header. It takes over body's reference.
-func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame) (*loop.Frame, []http1.Field) {
+func (h *httpConn) compressBody(s *Session, packets []*EncodedPacket, body *loop.Frame) (*loop.Frame, []http1.Field) {
 	srv := h.home.srv
 	if srv.cfg.HTTPCompression < 0 || len(body.B) < srv.cfg.HTTPCompression || !slices.ContainsFunc(packets, mayCompress) {
 		return body, nil
@@ -113,7 +113,7 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 		return f
 	}
 	var frame *loop.Frame
-	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.form == (form{}) && s.polling.callback == nil {
+	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.wireFormat == (wireFormat{}) && s.polling.callback == nil {
 		// A broadcast looks the same to all: it is compressed once.
 		if h.coding == codingGzip {
 			frame = cached(&p.compressed.gzip, build)
@@ -129,7 +129,7 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 
 // mayCompress leaves out what was asked to be and the engine's own packets
 // without data, except the open packet.
-func mayCompress(p *Packet) bool { return !p.plain && !p.static }
+func mayCompress(p *EncodedPacket) bool { return !p.plain && !p.static }
 
 // negotiateDeflate answers the offer of permessage-deflate in an upgrade
 // request, if it is on; a malformed offer is as good as none.
@@ -158,10 +158,10 @@ func (w *wsConn) negotiateDeflate(req *http1.Request) []http1.Field {
 }
 
 // frame returns p as w sends it, with a reference for the caller.
-func (w *wsConn) frame(p *Packet) *loop.Frame {
+func (w *wsConn) frame(p *EncodedPacket) *loop.Frame {
 	srv := w.home.srv
-	if !w.deflates || p.Len() < srv.cfg.PerMessageDeflate.Threshold || w.form != (form{}) {
-		return p.webSocketFrame(w.form)
+	if !w.deflates || p.Len() < srv.cfg.PerMessageDeflate.Threshold || w.wireFormat != (wireFormat{}) {
+		return p.webSocketFrame(w.wireFormat)
 	}
 	if p.Len() > w.params.Window() {
 		return srv.deflated(p, w.params)
@@ -170,7 +170,7 @@ func (w *wsConn) frame(p *Packet) *loop.Frame {
 }
 
 // deflated returns p as a compressed frame.
-func (srv *Server) deflated(p *Packet, params deflate.Params) *loop.Frame {
+func (srv *Server) deflated(p *EncodedPacket, params deflate.Params) *loop.Frame {
 	op := wsframe.OpText
 	if p.binary {
 		op = wsframe.OpBinary

@@ -46,46 +46,46 @@ const packetCost = 256
 // it allocates or copies on every packet and defers replies that a test or a
 // handler expects in order.
 type core struct {
-	state     State
-	form      form
-	webSocket bool // the current transport; false is polling
-	poll      bool // a GET is parked and unanswered
-	reads     bool // the last GET was answered with packets, and no other has come
-	post      bool // a POST body is being received
-	told      bool // the end was told while what is queued may still be fetched
-	pinged    bool // a ping is unanswered
-	extended  bool // the ping's timeout was restarted once by another packet
-	upgrade   upgradePhase
-	paused    bool // nothing is received: see pause
-	lost      bool // the peer of a paused session was found to be gone, once
-	excused   bool // a pong was not waited for: those that nobody waits for mean nothing
-	deaf      bool // the session is about to end: nothing is received any more
+	state        State
+	wireFormat   wireFormat
+	webSocket    bool // the current transport; false is polling
+	poll         bool // a GET is parked and unanswered
+	reads        bool // the last GET was answered with packets, and no other has come
+	post         bool // a POST body is being received
+	overReported bool // the end was told while what is queued may still be fetched
+	pinged       bool // a ping is unanswered
+	extended     bool // the ping's timeout was restarted once by another packet
+	upgrade      upgradePhase
+	paused       bool // nothing is received: see pause
+	lost         bool // the peer of a paused session was found to be gone, once
+	excused      bool // a pong was not waited for: those that nobody waits for mean nothing
+	ignoring     bool // the session is about to end: nothing is received any more
 
 	heartbeat time.Duration // when to ping, or when the peer is late
-	held      *backlog      // waits for a GET; nil while nothing has, and over WebSocket
+	backlog   *backlog      // waits for a GET; nil while nothing has, and over WebSocket
 	side      *sideTimers   // nil unless an upgrade or a graceful close is under way
 }
 
 // backlog is what waits for a GET.
 type backlog struct {
-	packets []*Packet // each entry holds a reference
-	bytes   int       // of the packets as they are sent
+	packets []*EncodedPacket // each entry holds a reference
+	bytes   int              // of the packets as they are sent
 }
 
 // queue is what waits for a GET.
-func (c *core) queue() []*Packet {
-	if c.held == nil {
+func (c *core) queue() []*EncodedPacket {
+	if c.backlog == nil {
 		return nil
 	}
-	return c.held.packets
+	return c.backlog.packets
 }
 
 // queued is how many bytes those are.
 func (c *core) queued() int {
-	if c.held == nil {
+	if c.backlog == nil {
 		return 0
 	}
-	return c.held.bytes
+	return c.backlog.bytes
 }
 
 type upgradePhase uint8
@@ -129,13 +129,13 @@ type effects interface {
 	idle() time.Duration                     // how long it has taken nothing; a long time when that is not known
 	clock() time.Duration                    // the time, for what begins without a tick
 	rearm()                                  // a deadline has come nearer without a tick
-	held(weight int)                         // so much more waits for a GET, or less
+	countBacklog(weight int)                 // so much more waits for a GET, or less
 	discarded(packets int)                   // so many are never sent
 	deliver(data []byte, binary bool)        // a message for the application; data is borrowed
 	wantFlush()                              // call flush soon: a GET is parked and the queue is not empty
-	answerPoll(packets []*Packet)            // answers the parked GET; packets are borrowed
+	answerPoll(packets []*EncodedPacket)     // answers the parked GET; packets are borrowed
 	dropPost()                               // destroys the connection of the POST in progress
-	sendWebSocket(p *Packet) bool            // on the current WebSocket; p is borrowed; reports crowded
+	sendWebSocket(p *EncodedPacket) bool     // on the current WebSocket; p is borrowed; reports crowded
 	closeWebSocket(slow bool)                // closes the current WebSocket, after what was sent
 	replyProbe(data []byte)                  // sends a pong with data on the probing WebSocket
 	closeProbe()                             // closes the probing WebSocket
@@ -146,8 +146,8 @@ type effects interface {
 	over(reason Reason, err error)           // it is over for the application; called once
 }
 
-func (c *core) open(t timing, now time.Duration, f form, webSocket bool) {
-	c.form = f
+func (c *core) open(t timing, now time.Duration, f wireFormat, webSocket bool) {
+	c.wireFormat = f
 	c.webSocket = webSocket
 	c.heartbeat = now + t.pingInterval
 	if f.v3 {
@@ -156,7 +156,7 @@ func (c *core) open(t timing, now time.Duration, f form, webSocket bool) {
 }
 
 // send queues or writes p and reports whether the session still takes packets.
-func (c *core) send(fx effects, p *Packet) bool {
+func (c *core) send(fx effects, p *EncodedPacket) bool {
 	if c.state != StateOpen {
 		return false
 	}
@@ -164,25 +164,25 @@ func (c *core) send(fx effects, p *Packet) bool {
 	return true
 }
 
-func (c *core) put(fx effects, p *Packet) {
+func (c *core) put(fx effects, p *EncodedPacket) {
 	if c.webSocket {
 		if fx.sendWebSocket(p) {
 			c.watch(fx)
 		}
 		return
 	}
-	size := c.form.size(p, false)
+	size := c.wireFormat.size(p, false)
 	if !c.fits(fx, size, size) {
 		fx.discarded(1)
 		c.overflow(fx)
 		return
 	}
-	if c.held == nil {
-		c.held = new(backlog)
+	if c.backlog == nil {
+		c.backlog = new(backlog)
 	}
-	c.held.packets = append(c.held.packets, p.Retain())
-	c.held.bytes += size
-	fx.held(size + packetCost)
+	c.backlog.packets = append(c.backlog.packets, p.Retain())
+	c.backlog.bytes += size
+	fx.countBacklog(size + packetCost)
 	if c.poll {
 		fx.wantFlush()
 	}
@@ -196,29 +196,29 @@ func (c *core) makeRoom(fx effects, limit, size, n int) (dropped int, ok bool) {
 		c.flush(fx)
 		excess = c.weight() + size + n*packetCost - limit
 	}
-	if excess <= 0 || c.held == nil {
+	if excess <= 0 || c.backlog == nil {
 		return 0, excess <= 0
 	}
 	before := c.weight()
-	defer func() { fx.held(c.weight() - before) }()
-	kept := c.held.packets[:0]
-	for rest := c.held.packets; len(rest) > 0; {
+	defer func() { fx.countBacklog(c.weight() - before) }()
+	kept := c.backlog.packets[:0]
+	for rest := c.backlog.packets; len(rest) > 0; {
 		group := int(rest[0].frame.Group)
 		if group == 0 || group > len(rest) || excess <= 0 {
 			kept, rest = append(kept, rest[0]), rest[1:]
 			continue
 		}
 		for _, p := range rest[:group] {
-			size := c.form.size(p, false)
-			c.held.bytes -= size
+			size := c.wireFormat.size(p, false)
+			c.backlog.bytes -= size
 			excess -= size + packetCost
 			p.Release()
 		}
 		dropped++
 		rest = rest[group:]
 	}
-	clear(c.held.packets[len(kept):])
-	c.held.packets = kept
+	clear(c.backlog.packets[len(kept):])
+	c.backlog.packets = kept
 	return dropped, excess <= 0
 }
 
@@ -237,40 +237,40 @@ func (c *core) flush(fx effects) {
 	c.poll = false
 	queue := c.takeQueue(fx)
 	n, bytes, most := 0, 0, min(maxAnswer, fx.maxQueued())
-	for n < len(queue) && (n == 0 || bytes+c.form.size(queue[n], false) <= most) {
-		bytes += c.form.size(queue[n], false)
+	for n < len(queue) && (n == 0 || bytes+c.wireFormat.size(queue[n], false) <= most) {
+		bytes += c.wireFormat.size(queue[n], false)
 		n++
 	}
 	if rest := queue[n:]; len(rest) > 0 {
 		for _, p := range rest {
-			c.held.bytes += c.form.size(p, false)
+			c.backlog.bytes += c.wireFormat.size(p, false)
 		}
-		c.held.packets = append([]*Packet(nil), rest...)
-		fx.held(c.weight())
+		c.backlog.packets = append([]*EncodedPacket(nil), rest...)
+		fx.countBacklog(c.weight())
 	}
 	c.reads = true
 	fx.answerPoll(queue[:n])
 	releaseAll(queue[:n])
 }
 
-func (c *core) takeQueue(fx effects) []*Packet {
+func (c *core) takeQueue(fx effects) []*EncodedPacket {
 	queue, weight := c.queue(), c.weight()
 	if queue != nil {
-		*c.held = backlog{}
-		fx.held(-weight)
+		*c.backlog = backlog{}
+		fx.countBacklog(-weight)
 	}
 	return queue
 }
 
 // discard releases packets that are not sent.
-func (c *core) discard(fx effects, queue []*Packet) {
+func (c *core) discard(fx effects, queue []*EncodedPacket) {
 	if len(queue) > 0 {
 		fx.discarded(len(queue))
 		releaseAll(queue)
 	}
 }
 
-func releaseAll(queue []*Packet) {
+func releaseAll(queue []*EncodedPacket) {
 	for _, p := range queue {
 		p.Release()
 	}
@@ -291,7 +291,7 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 		c.end(fx, ForcedClose, nil)
 	case c.poll && len(c.queue()) == 0:
 		c.poll = false
-		fx.answerPoll([]*Packet{packetClose})
+		fx.answerPoll([]*EncodedPacket{packetClose})
 		c.end(fx, ForcedClose, nil)
 	default:
 		c.flush(fx)
@@ -301,9 +301,9 @@ func (c *core) close(fx effects, now time.Duration, discard bool) {
 
 // doom ends the session because of what the peer sent. Nothing more is received,
 // but what the application has sent because of earlier packets still leaves.
-func (c *core) doom(fx effects, reason Reason, err error) {
-	if c.state != StateClosed && !c.deaf {
-		c.deaf = true
+func (c *core) fail(fx effects, reason Reason, err error) {
+	if c.state != StateClosed && !c.ignoring {
+		c.ignoring = true
 		fx.endSoon(reason, err)
 	}
 }
@@ -329,7 +329,7 @@ func (c *core) end(fx effects, reason Reason, err error) {
 	}
 	c.side = nil
 	fx.ended()
-	if !c.told {
+	if !c.overReported {
 		fx.over(reason, err)
 	}
 }
@@ -351,7 +351,7 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 			c.flush(fx)
 			if c.poll {
 				c.poll = false
-				fx.answerPoll([]*Packet{packetNoop})
+				fx.answerPoll([]*EncodedPacket{packetNoop})
 			}
 		}
 		if due(s.pongAt, now) {
@@ -375,7 +375,7 @@ func (c *core) tick(fx effects, t timing, now time.Duration) {
 		c.beatPaused(fx, t, now)
 		return
 	}
-	if c.pinged || c.form.v3 {
+	if c.pinged || c.wireFormat.v3 {
 		c.end(fx, PingTimeout, nil)
 		return
 	}

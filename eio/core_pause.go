@@ -13,7 +13,7 @@ import "time"
 func (c *core) pause(t timing, now time.Duration) {
 	c.paused = true
 	switch {
-	case c.form.v3:
+	case c.wireFormat.v3:
 		if s := c.timers(); s.pongAt == 0 {
 			s.pongAt = now + t.pingTimeout/2
 		}
@@ -29,7 +29,7 @@ func (c *core) pause(t timing, now time.Duration) {
 // its time starts anew where it is not the server that asks.
 func (c *core) resume(t timing, now time.Duration) {
 	c.paused, c.lost = false, false
-	if c.form.v3 {
+	if c.wireFormat.v3 {
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 	}
 	if s := c.side; s != nil && s.upgradeBy != 0 {
@@ -49,7 +49,7 @@ func (c *core) beatPaused(fx effects, t timing, now time.Duration) {
 		c.lost = true
 	}
 	c.heartbeat = now + t.pingInterval
-	if !c.form.v3 {
+	if !c.wireFormat.v3 {
 		c.excused = true
 		c.putBeat(fx, packetPing)
 	}
@@ -67,7 +67,7 @@ func (c *core) pongUnasked(fx effects, t timing, now time.Duration) {
 }
 
 // putBeat sends a heartbeat, unless a GET fetches something anyway.
-func (c *core) putBeat(fx effects, p *Packet) {
+func (c *core) putBeat(fx effects, p *EncodedPacket) {
 	if c.state == StateOpen && len(c.queue()) == 0 {
 		c.put(fx, p)
 	}

@@ -20,7 +20,7 @@ func (c *core) pollArrived(fx effects) bool {
 		c.flush(fx)
 	case c.state == StateClosing:
 		c.poll = false
-		fx.answerPoll([]*Packet{packetNoop, packetClose})
+		fx.answerPoll([]*EncodedPacket{packetNoop, packetClose})
 		c.end(fx, ForcedClose, nil)
 	}
 	return true
@@ -62,14 +62,14 @@ const postBurst = 1024
 // to let others have the loop: then it reports false, and is to be called again
 // with what is left. The POST is in progress until it reports true.
 func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octets bool) (left []byte, done bool) {
-	for n, more := 0, true; more && c.state == StateOpen && !c.deaf; n++ {
+	for n, more := 0, true; more && c.state == StateOpen && !c.ignoring; n++ {
 		if c.paused || n == postBurst {
 			return body, false
 		}
 		var p engineio.Packet
 		var err error
-		if p, body, more, err = c.form.next(body, octets); err != nil {
-			c.doom(fx, ParseError, err)
+		if p, body, more, err = c.wireFormat.next(body, octets); err != nil {
+			c.fail(fx, ParseError, err)
 			break
 		}
 		c.receive(fx, t, now, p)
@@ -80,7 +80,7 @@ func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octe
 
 // receive handles one packet of the current transport.
 func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packet) {
-	if c.state != StateOpen || c.deaf {
+	if c.state != StateOpen || c.ignoring {
 		return
 	}
 	switch p.Type {
@@ -98,7 +98,7 @@ func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packe
 	case engineio.Close:
 		if c.poll {
 			c.poll = false
-			fx.answerPoll([]*Packet{packetNoop})
+			fx.answerPoll([]*EncodedPacket{packetNoop})
 		}
 		c.end(fx, TransportClose, nil)
 	}
@@ -108,15 +108,15 @@ func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packe
 // to be answered, in protocol 3. The other direction is an error.
 func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.PacketType) {
 	switch {
-	case !c.form.v3 && kind == engineio.Pong:
+	case !c.wireFormat.v3 && kind == engineio.Pong:
 		if c.pinged || !c.excused {
 			c.heartbeat = now + t.pingInterval
 		}
 		c.pinged = false
-	case c.form.v3 && kind == engineio.Ping:
+	case c.wireFormat.v3 && kind == engineio.Ping:
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 		c.put(fx, packetPong)
 	default:
-		c.doom(fx, TransportError, ErrHeartbeatDirection)
+		c.fail(fx, TransportError, ErrHeartbeatDirection)
 	}
 }

@@ -25,7 +25,7 @@ func (c *core) fits(fx effects, head, size int) bool {
 	case n+size <= fx.maxQueued() || n == 0 && size == head:
 		return true
 	case n > 0:
-		head = c.form.size(c.queue()[0], false)
+		head = c.wireFormat.size(c.queue()[0], false)
 	}
 	c.watch(fx)
 	return n-head+size <= hardBound*fx.maxQueued()
@@ -81,7 +81,7 @@ func (c *core) overflow(fx effects) {
 		c.end(fx, TransportError, ErrQueueOverflow)
 		return
 	}
-	c.state, c.told = StateClosing, true
+	c.state, c.overReported = StateClosing, true
 	c.timers().closeBy = fx.clock() + closeTimeout
 	fx.over(TransportError, ErrQueueOverflow)
 	fx.rearm()

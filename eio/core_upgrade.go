@@ -58,12 +58,12 @@ func (c *core) upgraded(fx effects) {
 	}
 	if c.poll {
 		c.poll = false
-		fx.answerPoll([]*Packet{packetClose})
+		fx.answerPoll([]*EncodedPacket{packetClose})
 	}
 	c.webSocket = true
 	fx.promoteProbe()
 	queue := c.takeQueue(fx)
-	c.held = nil
+	c.backlog = nil
 	crowded := false
 	for _, p := range queue {
 		crowded = fx.sendWebSocket(p) || crowded

@@ -88,7 +88,7 @@ func (h *httpConn) cors(req *http1.Request) bool {
 	if len(c.ExposedHeaders) > 0 {
 		fields = append(fields, http1.Field{Name: "Access-Control-Expose-Headers", Value: strings.Join(c.ExposedHeaders, ",")})
 	}
-	h.extra = append(h.extra, fields...)
+	h.fields = append(h.fields, fields...)
 	if !preflight || c.PreflightContinue {
 		return false
 	}

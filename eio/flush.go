@@ -45,7 +45,7 @@ func (s *Session) Flush(ctx context.Context) error {
 	case err := <-w.done:
 		return err
 	case <-ctx.Done():
-		s.home.loop.PostFunc(func() { s.home.forsake(w) })
+		s.home.loop.PostFunc(func() { s.home.cancelFlush(w) })
 		return ctx.Err()
 	}
 }
@@ -59,7 +59,7 @@ type flushWaiter struct {
 
 // Run begins to wait, after what was posted before.
 func (w *flushWaiter) Run(*loop.Loop) {
-	s, sh := w.s, w.s.home
+	s, pl := w.s, w.s.home
 	switch {
 	case s.core.state != StateOpen:
 		w.done <- ErrSessionClosed
@@ -68,10 +68,10 @@ func (w *flushWaiter) Run(*loop.Loop) {
 		w.done <- nil
 		return
 	}
-	if sh.waiters == nil {
-		sh.waiters = make(map[*Session][]*flushWaiter)
+	if pl.waiters == nil {
+		pl.waiters = make(map[*Session][]*flushWaiter)
 	}
-	sh.waiters[s] = append(sh.waiters[s], w)
+	pl.waiters[s] = append(pl.waiters[s], w)
 }
 
 // mark notes how much has to leave. It reports false when nothing waits.
@@ -84,23 +84,23 @@ func (w *flushWaiter) mark() (waits bool) {
 }
 
 // settle ends the waiting for what has left up to a position.
-func (sh *shard) settle(s *Session, position int) {
-	sh.release(s, nil, func(w *flushWaiter) bool { return w.position <= position })
+func (pl *perLoop) flushedTo(s *Session, position int) {
+	pl.endFlushes(s, nil, func(w *flushWaiter) bool { return w.position <= position })
 }
 
 // abandon ends the waiting for a session that is over.
-func (sh *shard) abandon(s *Session) {
-	sh.release(s, ErrSessionClosed, func(*flushWaiter) bool { return true })
+func (pl *perLoop) failFlushes(s *Session) {
+	pl.endFlushes(s, ErrSessionClosed, func(*flushWaiter) bool { return true })
 }
 
 // forsake forgets a waiter.
-func (sh *shard) forsake(w *flushWaiter) {
-	sh.release(w.s, nil, func(other *flushWaiter) bool { return other == w })
+func (pl *perLoop) cancelFlush(w *flushWaiter) {
+	pl.endFlushes(w.s, nil, func(other *flushWaiter) bool { return other == w })
 }
 
 // release ends the waiting of those for which it is over.
-func (sh *shard) release(s *Session, err error, over func(*flushWaiter) bool) {
-	rest := slices.DeleteFunc(sh.waiters[s], func(w *flushWaiter) bool {
+func (pl *perLoop) endFlushes(s *Session, err error, over func(*flushWaiter) bool) {
+	rest := slices.DeleteFunc(pl.waiters[s], func(w *flushWaiter) bool {
 		if over(w) {
 			w.done <- err
 			return true
@@ -108,21 +108,21 @@ func (sh *shard) release(s *Session, err error, over func(*flushWaiter) bool) {
 		return false
 	})
 	if len(rest) == 0 {
-		delete(sh.waiters, s)
+		delete(pl.waiters, s)
 		return
 	}
-	sh.waiters[s] = rest
+	pl.waiters[s] = rest
 }
 
 // remark gives those who wait their positions on the WebSocket that what waited
 // for a GET has moved to.
-func (s *Session) remark() {
+func (s *Session) markAgain() {
 	if s.core.state != StateOpen {
 		return
 	}
 	for _, w := range s.home.waiters[s] {
 		if !w.mark() {
-			s.home.settle(s, math.MaxInt)
+			s.home.flushedTo(s, math.MaxInt)
 			return
 		}
 	}

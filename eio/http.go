@@ -33,7 +33,7 @@ const (
 // or it moves to the loop of the session that a request names and starts there
 // as a new httpConn.
 type httpConn struct {
-	home      *shard
+	home      *perLoop
 	c         *loop.Conn
 	exchange  exchange    // who the current request belongs to; nil when idle or gone
 	in        *loop.Frame // bytes not consumed yet, from its Start on; nil when there are none
@@ -52,7 +52,7 @@ type httpConn struct {
 
 // reply is what the answer to one request depends on.
 type reply struct {
-	extra   []http1.Field // headers that every answer gets
+	fields  []http1.Field // headers that every answer gets
 	request *Request      // for the header hooks; nil without them
 	coding  coding        // the content coding that the peer prefers
 	last    bool          // the connection ends with the answer
@@ -67,7 +67,7 @@ const (
 	httpReading                    // inside a body
 	httpAnswering                  // the request is complete, its answer is not
 	httpParked                     // the same for a GET that a POST behind it may overtake
-	httpHeld                       // the same for a GET that what is behind it waits for
+	httpWaiting                    // the same for a GET that what is behind it waits for
 	httpGone                       // closing, upgraded or moved: nothing more is parsed
 )
 
@@ -91,7 +91,7 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 		h.in.B = append(h.in.B, b...)
 		b = h.pending()
 	}
-	h.keep(h.consume(b))
+	h.saveRest(h.consume(b))
 	h.account()
 }
 
@@ -101,7 +101,7 @@ func (h *httpConn) Run(*loop.Loop) {
 	finished := false
 	defer h.closeUnless(&finished)
 	if h.in != nil && h.phase != httpAnswering {
-		h.keep(h.consume(h.pending()))
+		h.saveRest(h.consume(h.pending()))
 	}
 	h.account()
 	finished = true
@@ -118,7 +118,7 @@ func (h *httpConn) closeUnless(finished *bool) {
 // keep stores what consume left, the end of what it was given, for later. What
 // is in already stays where it is until half of it has been consumed, so that
 // all copies together are as long as what has arrived, whatever its pieces.
-func (h *httpConn) keep(rest []byte) {
+func (h *httpConn) saveRest(rest []byte) {
 	switch {
 	case h.phase == httpGone || len(rest) == 0:
 		h.drop(&h.in)
@@ -133,7 +133,7 @@ func (h *httpConn) keep(rest []byte) {
 		h.drop(&h.in)
 		return
 	case h.in == nil:
-		h.in = newHeld(rest)
+		h.in = copyToFrame(rest)
 	case len(rest) <= len(h.in.B)/2:
 		h.in.B, h.in.Start = append(h.in.B[:0], rest...), 0
 	default:
@@ -144,7 +144,7 @@ func (h *httpConn) keep(rest []byte) {
 // backlog is how many bytes may wait behind a request that is still unanswered.
 // The body of one that waits at a gate is among them.
 func (h *httpConn) backlog() int {
-	if _, ok := h.exchange.(*gate); ok {
+	if _, ok := h.exchange.(*suspendedRequest); ok {
 		return int(min(h.home.srv.cfg.MaxHTTPBufferSize, math.MaxInt-maxPipelined)) + maxPipelined
 	}
 	return maxPipelined
@@ -237,7 +237,7 @@ func (h *httpConn) consumeBody(b []byte) int {
 	}
 	if !done || h.body != nil {
 		if h.body == nil {
-			h.body = newHeld(data)
+			h.body = copyToFrame(data)
 		} else {
 			h.body.B = append(h.body.B, data...)
 		}

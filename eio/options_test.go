@@ -401,10 +401,10 @@ func TestProtocol3(t *testing.T) {
 			t.Fatalf("handshake: %+v", r)
 		}
 		url := s.url + "?EIO=3&transport=polling&j=1&b64=1&sid=" + m[1]
-		form := []string{"Content-Type", "application/x-www-form-urlencoded"}
-		wantResponse(t, eiotest.Do(t, "POST", url, "x=1", form...), 200, "ok")
-		wantResponse(t, eiotest.Do(t, "POST", url, "d=1&d=2", form...), 200, "ok")
-		wantResponse(t, eiotest.Do(t, "POST", url, `d=6:4a%5Cnb%5C%5Cn`, form...), 200, "ok")
+		wireFormat := []string{"Content-Type", "application/x-www-form-urlencoded"}
+		wantResponse(t, eiotest.Do(t, "POST", url, "x=1", wireFormat...), 200, "ok")
+		wantResponse(t, eiotest.Do(t, "POST", url, "d=1&d=2", wireFormat...), 200, "ok")
+		wantResponse(t, eiotest.Do(t, "POST", url, `d=6:4a%5Cnb%5C%5Cn`, wireFormat...), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, `___eio[0]("6:4a\nb\\n");`)
 	})
 	t.Run("E59", func(t *testing.T) {

@@ -26,7 +26,7 @@ var room = make([]byte, headroom)
 // A Packet is built by one goroutine with Begin and End and is immutable and
 // safe for concurrent use afterwards. It is counted: NewPacket returns it with
 // one reference, and the buffer is recycled when the last one is released.
-type Packet struct {
+type EncodedPacket struct {
 	frame      *loop.Frame
 	v3         atomic.Pointer[loop.Frame] // binary for protocol 3, once somebody needed it
 	compressed compressed
@@ -38,11 +38,11 @@ type Packet struct {
 	_ [16]byte // fills a cache line: packets of different loops do not share one
 }
 
-var packets = sync.Pool{New: func() any { return new(Packet) }}
+var packets = sync.Pool{New: func() any { return new(EncodedPacket) }}
 
 // NewPacket returns an empty message packet with one reference.
-func NewPacket(binary bool) *Packet {
-	p := packets.Get().(*Packet)
+func NewEncodedPacket(binary bool) *EncodedPacket {
+	p := packets.Get().(*EncodedPacket)
 	p.frame = loop.NewFrame()
 	p.binary, p.plain = binary, false
 	p.refs.Store(1)
@@ -50,8 +50,8 @@ func NewPacket(binary bool) *Packet {
 }
 
 // newPacketOf returns a text packet of type t with data.
-func newPacketOf(t engineio.PacketType, data []byte) *Packet {
-	p := NewPacket(false)
+func newTextPacket(t engineio.PacketType, data []byte) *EncodedPacket {
+	p := NewEncodedPacket(false)
 	b := p.Begin()
 	b[len(b)-1] = t.Char()
 	p.End(append(b, data...))
@@ -60,7 +60,7 @@ func newPacketOf(t engineio.PacketType, data []byte) *Packet {
 
 // Begin returns the buffer to append the message to. It already holds the
 // space for the transport's header and, for text, the packet type.
-func (p *Packet) Begin() []byte {
+func (p *EncodedPacket) Begin() []byte {
 	b := append(p.frame.B[:0], room...)
 	if !p.binary {
 		b = append(b, '4')
@@ -69,7 +69,7 @@ func (p *Packet) Begin() []byte {
 }
 
 // End seals the packet: b is the slice from Begin with the message appended.
-func (p *Packet) End(b []byte) {
+func (p *EncodedPacket) End(b []byte) {
 	op := wsframe.OpText
 	if p.binary {
 		op = wsframe.OpBinary
@@ -79,26 +79,26 @@ func (p *Packet) End(b []byte) {
 }
 
 // Binary reports whether the packet holds binary data.
-func (p *Packet) Binary() bool { return p.binary }
+func (p *EncodedPacket) Binary() bool { return p.binary }
 
 // Len is the size of the encoded message in bytes, without transport framing.
-func (p *Packet) Len() int { return len(p.frame.B) - headroom }
+func (p *EncodedPacket) Len() int { return len(p.frame.B) - headroom }
 
 // Size is how many bytes of memory the packet's buffer, which may be a larger
 // one's second use, takes.
-func (p *Packet) Size() int { return cap(p.frame.B) }
+func (p *EncodedPacket) Size() int { return cap(p.frame.B) }
 
 // SetDroppable says that p and the next n-1 packets sent to the same session are
 // one message that may be dropped while it waits: see [Session.MakeRoom]. It must
 // not be shared yet. n is at most 255.
-func (p *Packet) SetDroppable(n int) { p.frame.Group = uint8(n) }
+func (p *EncodedPacket) SetDroppable(n int) { p.frame.Group = uint8(n) }
 
 // Compact takes the packet out of a buffer that is much too large for it, for
 // who keeps it long. It must not be shared yet.
-func (p *Packet) Compact() { p.frame.Compact() }
+func (p *EncodedPacket) Compact() { p.frame.Compact() }
 
 // Retain adds a reference and returns p.
-func (p *Packet) Retain() *Packet {
+func (p *EncodedPacket) Retain() *EncodedPacket {
 	if !p.static {
 		p.refs.Add(1)
 	}
@@ -106,7 +106,7 @@ func (p *Packet) Retain() *Packet {
 }
 
 // Release drops a reference. The packet must not be used by its holder afterwards.
-func (p *Packet) Release() {
+func (p *EncodedPacket) Release() {
 	if p.static || p.refs.Add(-1) != 0 {
 		return
 	}
@@ -118,7 +118,7 @@ func (p *Packet) Release() {
 }
 
 // packet is what p holds, borrowed.
-func (p *Packet) packet() engineio.Packet {
+func (p *EncodedPacket) packet() engineio.Packet {
 	b := p.frame.B[headroom:]
 	if p.binary {
 		return engineio.Packet{Type: engineio.Message, Binary: true, Data: b}
@@ -134,8 +134,8 @@ var (
 	packetNoop  = newStaticPacket(engineio.Noop)
 )
 
-func newStaticPacket(t engineio.PacketType) *Packet {
-	p := newPacketOf(t, nil)
+func newStaticPacket(t engineio.PacketType) *EncodedPacket {
+	p := newTextPacket(t, nil)
 	p.static = true
 	return p
 }

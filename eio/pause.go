@@ -31,7 +31,7 @@ func (s *Session) pause(why pauseReason) {
 		return
 	}
 	s.core.pause(s.home.srv.timing, s.now())
-	if s.core.form.v3 {
+	if s.core.wireFormat.v3 {
 		s.rearm()
 	}
 	if s.ws != nil {

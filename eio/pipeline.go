@@ -31,7 +31,7 @@ func (h *httpConn) consumeBehind(b []byte) int {
 		return 0
 	}
 	if err != nil || !h.mayOvertake(req) {
-		h.phase = httpHeld
+		h.phase = httpWaiting
 		return 0
 	}
 	if h.ahead == nil {
@@ -78,7 +78,7 @@ func (h *httpConn) sendBehind(f *loop.Frame) {
 }
 
 // answerGet answers the parked GET of s, and whatever was served behind it.
-func (h *httpConn) answerGet(s *Session, packets []*Packet) {
+func (h *httpConn) answerGet(s *Session, packets []*EncodedPacket) {
 	a := h.ahead
 	if a == nil {
 		h.send(h.composePackets(s, packets))
@@ -94,7 +94,7 @@ func (h *httpConn) answerGet(s *Session, packets []*Packet) {
 		h.c.Send(a.answers)
 	}
 	switch h.phase {
-	case httpParked, httpHeld:
+	case httpParked, httpWaiting:
 		h.next()
 	case httpGone:
 		if h.last {

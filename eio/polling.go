@@ -5,6 +5,41 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
+// poll parks a GET of s, or answers it at once.
+func (h *httpConn) poll(req *http1.Request, s *Session) {
+	h.beginAnswer(req)
+	if s.core.poll {
+		s.core.pollArrived(s)
+		h.respond(400, "", nil)
+		return
+	}
+	h.exchange = (*getExchange)(s)
+	s.polling.get = h
+	s.core.pollArrived(s)
+	if s.polling.get == h && !h.last {
+		h.phase = httpParked
+	}
+}
+
+// receive reads a POST of s.
+func (h *httpConn) receive(req *http1.Request, s *Session) {
+	h.beginAnswer(req)
+	octets := string(req.Header("Content-Type")) == octetStream
+	if octets && !s.core.wireFormat.v3 {
+		s.core.end(s, TransportError, ErrInvalidContent)
+		h.last = h.last || req.HasBody()
+		h.respond(400, "", nil)
+		return
+	}
+	if !s.core.postBegan(s) {
+		h.last = h.last || req.HasBody()
+		h.respond(400, "", nil)
+		return
+	}
+	s.polling.post, s.polling.octets = h, octets
+	h.readBody(req, (*postExchange)(s))
+}
+
 // getExchange is a parked GET.
 type getExchange Session
 
@@ -54,8 +89,9 @@ func (s *Session) posted(body []byte) (done bool) {
 		body = engineio.ToValidText(body)
 	}
 	left, done := s.core.posted(s, s.home.srv.timing, s.now(), body, side.octets)
+	s.check()
 	if !done {
-		side.left = newHeld(left)
+		side.left = copyToFrame(left)
 		s.account()
 		s.yield()
 	}

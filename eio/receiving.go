@@ -101,9 +101,9 @@ type ReceivingStats struct {
 
 // ReceivingStats returns the figures. Safe for concurrent use.
 func (srv *Server) ReceivingStats() (st ReceivingStats) {
-	for i := range srv.shards {
-		if sh := srv.shards[i].Load(); sh != nil {
-			f := &sh.receiving.figures
+	for i := range srv.perLoops {
+		if pl := srv.perLoops[i].Load(); pl != nil {
+			f := &pl.receiving.figures
 			st.Bytes += int(f.bytes.Load())
 			st.Connections += int(f.holders.Load())
 			st.Waiting += int(f.waiting.Load())

@@ -74,7 +74,7 @@ type ErrorContext struct {
 
 // refuseEngine answers a plain request that the engine does not serve.
 func (h *httpConn) refuseEngine(req *http1.Request, r refusal, context ErrorContext) {
-	h.tell(req, r, context)
+	h.reportRefusal(req, r, context)
 	h.last = h.last || req.HasBody()
 	body := append([]byte(`{"code":`), strconv.Itoa(r.code)...)
 	body = append(body, `,"message":`...)
@@ -88,12 +88,12 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 		h.refuseEngine(req, r, context)
 		return
 	}
-	h.tell(req, r, context)
+	h.reportRefusal(req, r, context)
 	h.last = true
 	h.respond(400, textHTML, []byte(r.message))
 }
 
-func (h *httpConn) tell(req *http1.Request, r refusal, context ErrorContext) {
+func (h *httpConn) reportRefusal(req *http1.Request, r refusal, context ErrorContext) {
 	h.logRefused(req, r, context)
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
 		e := &ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context}

@@ -34,7 +34,7 @@ func (h *httpConn) beginAnswer(req *http1.Request) {
 		h.request = h.newRequest(req)
 	}
 	if agent := req.Header("User-Agent"); bytes.Contains(agent, []byte(";MSIE")) || bytes.Contains(agent, []byte("Trident/")) {
-		h.extra = append(h.extra, http1.Field{Name: "X-XSS-Protection", Value: "0"})
+		h.fields = append(h.fields, http1.Field{Name: "X-XSS-Protection", Value: "0"})
 	}
 }
 
@@ -45,14 +45,14 @@ func (h *httpConn) callHooks() {
 	}
 	cfg := &h.home.srv.cfg
 	header := make(http.Header)
-	for _, f := range h.extra {
+	for _, f := range h.fields {
 		header.Add(f.Name, f.Value)
 	}
 	if h.initial {
 		header = h.callHook("Config.InitialHeaders", cfg.InitialHeaders, header)
 	}
 	header = h.callHook("Config.Headers", cfg.Headers, header)
-	h.extra = h.extra[:0]
+	h.fields = h.fields[:0]
 	h.addHeaders(header)
 }
 
@@ -77,7 +77,7 @@ func (h *httpConn) addHeaders(header http.Header) {
 			continue
 		}
 		for _, value := range header[name] {
-			h.extra = append(h.extra, http1.Field{Name: name, Value: value})
+			h.fields = append(h.fields, http1.Field{Name: name, Value: value})
 		}
 	}
 }
@@ -90,7 +90,7 @@ func (h *httpConn) respond(status int, contentType string, body []byte, extra ..
 // compose makes an answer to the current request.
 func (h *httpConn) compose(status int, contentType string, body []byte, extra ...http1.Field) *loop.Frame {
 	f := loop.NewFrame()
-	f.B = http1.AppendResponse(f.B, status, contentType, body, !h.last, append(extra, h.extra...)...)
+	f.B = http1.AppendResponse(f.B, status, contentType, body, !h.last, append(extra, h.fields...)...)
 	if h.noBody {
 		f.B = f.B[:len(f.B)-len(body)]
 	}
@@ -98,14 +98,14 @@ func (h *httpConn) compose(status int, contentType string, body []byte, extra ..
 }
 
 // composePackets makes an answer with a payload to a GET of s.
-func (h *httpConn) composePackets(s *Session, packets []*Packet) *loop.Frame {
+func (h *httpConn) composePackets(s *Session, packets []*EncodedPacket) *loop.Frame {
 	contentType := textPlain
-	if s.core.form.binaryPayload(packets) {
+	if s.core.wireFormat.binaryPayload(packets) {
 		contentType = octetStream
 	}
 	body := loop.NewFrame()
-	body.B = slices.Grow(body.B, s.core.form.payloadSize(packets))
-	body.B = s.core.form.appendPayload(body.B, packets)
+	body.B = slices.Grow(body.B, s.core.wireFormat.payloadSize(packets))
+	body.B = s.core.wireFormat.appendPayload(body.B, packets)
 	if callback := s.polling.callback; callback != nil {
 		body.B = engineio.AppendJSONP(nil, *callback, body.B)
 	}

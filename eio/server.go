@@ -39,9 +39,9 @@ type Server struct {
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
 	hooks      hooks
-	turns      turns
-	keeping    keeping
-	shards     [maxLoops]atomic.Pointer[shard]
+	callbacks  callbackQueue
+	retention  retention
+	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
 	root       *Server                   // which this one is mounted on; nil for none
@@ -63,8 +63,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		middleware: chain(cfg.Middleware),
 	}
 	srv.hooks.log = cfg.Logger
-	srv.turns.limit = cfg.MaxCallbacks
-	srv.keeping.limit = cfg.MaxHandshakeBytes
+	srv.callbacks.limit = cfg.MaxCallbacks
+	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err
@@ -88,30 +88,30 @@ func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, fals
 func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
 
 func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
-	h := &httpConn{home: srv.shard(c.Loop()), c: c, secure: secure}
+	h := &httpConn{home: srv.perLoop(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))
 	c.Loop().Arm(&h.timer, srv.cfg.RequestTimeout)
 	return h
 }
 
 // shard returns the part of srv that lives on l, on l.
-func (srv *Server) shard(l *loop.Loop) *shard {
-	p := &srv.shards[l.Index()]
-	sh := p.Load()
-	if sh == nil {
-		sh = &shard{
+func (srv *Server) perLoop(l *loop.Loop) *perLoop {
+	p := &srv.perLoops[l.Index()]
+	pl := p.Load()
+	if pl == nil {
+		pl = &perLoop{
 			srv:           srv,
 			loop:          l,
 			ids:           newIDSource(srv.node()),
 			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames()},
 			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames(), RSV1: true},
 		}
-		sh.yielding.timer.Init(&sh.yielding)
-		sh.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
-		p.Store(sh)
-		l.OnFull(sh.relieve)
+		pl.yielding.timer.Init(&pl.yielding)
+		pl.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
+		p.Store(pl)
+		l.OnFull(pl.shedBacklogs)
 	}
-	return sh
+	return pl
 }
 
 // ClientsCount is the number of open sessions.
@@ -122,9 +122,9 @@ func (srv *Server) ClientsCount() int { return int(srv.clients.Load()) }
 // WebSockets that are carried to other nodes are cut. It returns before that has happened; each loop does it as its next task.
 func (srv *Server) Close() {
 	srv.closing.Store(true)
-	for i := range srv.shards {
-		if sh := srv.shards[i].Load(); sh != nil {
-			sh.loop.PostFunc(sh.closeAll)
+	for i := range srv.perLoops {
+		if pl := srv.perLoops[i].Load(); pl != nil {
+			pl.loop.PostFunc(pl.closeAll)
 		}
 	}
 	if srv.forwarder != nil {
@@ -132,14 +132,14 @@ func (srv *Server) Close() {
 	}
 }
 
-func (sh *shard) closeAll() {
+func (pl *perLoop) closeAll() {
 	finished := false
 	defer func() {
 		if !finished { // Upper.Closed has panicked, say: go on with the others
-			sh.loop.PostFunc(sh.closeAll)
+			pl.loop.PostFunc(pl.closeAll)
 		}
 	}()
-	for _, s := range sh.slots {
+	for _, s := range pl.slots {
 		if s == nil {
 			continue
 		}

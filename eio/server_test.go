@@ -62,7 +62,7 @@ func (e *echo) received() []string {
 
 // send sends one message, on the session's loop.
 func send(s *eio.Session, data string, binary bool) {
-	p := eio.NewPacket(binary)
+	p := eio.NewEncodedPacket(binary)
 	p.End(append(p.Begin(), data...))
 	s.Send(p)
 	p.Release()

@@ -20,7 +20,7 @@ type Session struct {
 	// App is the upper layer's own pointer, set in NewSession.
 	App any
 
-	home      *shard
+	home      *perLoop
 	core      core
 	ws        *wsConn      // the current WebSocket; nil over polling
 	polling   *pollingSide // nil over WebSocket
@@ -34,7 +34,7 @@ type Session struct {
 	id        sessionID
 	remote    endpoint
 	upperHeld uint32        // bytes: see SetHeld
-	kept      atomic.Uint32 // bytes, or over: see Keep
+	retained  atomic.Uint32 // bytes, or over: see Keep
 }
 
 // pollingSide is what only a session over polling needs.
@@ -44,7 +44,7 @@ type pollingSide struct {
 	probe       *wsConn     // the WebSocket that may replace polling
 	callback    *string     // the index of the JSONP callback; nil without JSONP
 	left        *loop.Frame // of the body of the POST in progress; nil when nothing waits
-	line        *line       // nil until a request was announced
+	waitQueue   *waitQueue  // nil until a request was announced
 	unseen      bool        // idle was not asked since a GET was answered
 	octets      bool        // the POST in progress has the binary payload of protocol 3
 	flushPosted bool
@@ -59,7 +59,7 @@ func (s *Session) ID() string {
 }
 
 // Protocol is the Engine.IO protocol's number, 4 or 3. Safe for concurrent use.
-func (s *Session) Protocol() int { return form{v3: s.core.form.v3}.protocol() }
+func (s *Session) Protocol() int { return wireFormat{v3: s.core.wireFormat.v3}.protocol() }
 
 // Transport is the current transport, "polling" or "websocket". Safe for
 // concurrent use.
@@ -119,8 +119,8 @@ func (s *Session) Queued() int {
 }
 
 // SizeOf is the number of bytes, but for framing, of p as it waits for the peer.
-func (s *Session) SizeOf(p *Packet) int {
-	return s.core.form.size(p, s.core.webSocket)
+func (s *Session) SizeOf(p *EncodedPacket) int {
+	return s.core.wireFormat.size(p, s.core.webSocket)
 }
 
 // MakeRoom reports whether a message of n packets with size bytes in all can be
@@ -155,13 +155,13 @@ func (s *Session) Admits(head, rest, n int) bool {
 
 // Send sends p, taking a reference of its own. It reports false, and p is
 // dropped, when the session is closing or closed.
-func (s *Session) Send(p *Packet) bool {
+func (s *Session) Send(p *EncodedPacket) bool {
 	return s.core.send(s, p)
 }
 
 // StopReceiving has nothing more received, because the session is about to be
 // closed: by a task, say, behind those that send what is still due.
-func (s *Session) StopReceiving() { s.core.deaf = true }
+func (s *Session) StopReceiving() { s.core.ignoring = true }
 
 // Close ends the session from this side with [ForcedClose]: after what was sent
 // before has been delivered, for which a polling peer has 30 seconds, or at
@@ -190,6 +190,7 @@ func (s *Session) rearm() {
 func (s *Session) receive(p engineio.Packet) {
 	before := s.core.deadline()
 	s.core.receive(s, s.home.srv.timing, s.now(), p)
+	s.check()
 	if after := s.core.deadline(); after != 0 && after < before {
 		s.rearm()
 	}
@@ -213,6 +214,7 @@ func (s *Session) punctual() {
 func (s *Session) tick() {
 	if at := s.core.deadline(); due(at, s.now()) {
 		s.core.tick(s, s.home.srv.timing, s.now())
+		s.check()
 	}
 	s.rearm()
 }
@@ -227,6 +229,7 @@ func (t *flushTask) Run(*loop.Loop) {
 		s.polling.flushPosted = false
 	}
 	s.core.flush(s)
+	s.check()
 }
 
 // The effects of the core.
@@ -244,13 +247,13 @@ func (s *Session) wantFlush() {
 	}
 }
 
-func (s *Session) answerPoll(packets []*Packet) {
+func (s *Session) answerPoll(packets []*EncodedPacket) {
 	side := s.polling
 	get := side.get
 	side.get, side.answered, side.unseen = nil, get, true
 	get.answerGet(s, packets)
 	if len(s.home.waiters) > 0 && len(s.core.queue()) == 0 {
-		s.home.settle(s, math.MaxInt)
+		s.home.flushedTo(s, math.MaxInt)
 	}
 }
 
@@ -260,7 +263,7 @@ func (s *Session) dropPost() {
 	post.destroy()
 }
 
-func (s *Session) sendWebSocket(p *Packet) bool {
+func (s *Session) sendWebSocket(p *EncodedPacket) bool {
 	c := s.ws.c
 	crowded := c.Send(s.ws.frame(p))
 	if c.Blocked() {
@@ -285,7 +288,7 @@ func (s *Session) closeWebSocket(slow bool) {
 }
 
 func (s *Session) replyProbe(data []byte) {
-	p := newPacketOf(engineio.Pong, data)
+	p := newTextPacket(engineio.Pong, data)
 	s.polling.probe.c.Send(p.frame.Retain())
 	p.Release()
 }
@@ -298,13 +301,13 @@ func (s *Session) closeProbe() {
 
 func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
-	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
+	s.core.wireFormat.b64 = s.ws.wireFormat.b64 // v3 is the same, and read by other goroutines
 	s.publish(0)
-	s.dropLine()
+	s.releaseQueue()
 	s.polling = nil
 	for _, w := range s.home.waiters[s] {
 		w.position = math.MaxInt // until remark knows it
-		s.home.loop.PostFunc(s.remark)
+		s.home.loop.PostFunc(s.markAgain)
 	}
 	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
@@ -328,16 +331,16 @@ func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 func (s *Session) ended() {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
-	s.dropLine()
+	s.releaseQueue()
 	s.dropLeft()
 	s.publish(0)
 	s.unaccount()
-	s.letGo()
+	s.releaseRetained()
 }
 
 func (s *Session) over(reason Reason, err error) {
 	if len(s.home.waiters) > 0 {
-		s.home.abandon(s)
+		s.home.failFlushes(s)
 	}
 	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)

@@ -27,7 +27,7 @@ func (s *Session) crowded() bool { return s.ws.c.Crowded() }
 func (s *Session) clock() time.Duration { return s.now() }
 
 // held counts what waits for a GET, with what waits in connections.
-func (s *Session) held(weight int) {
+func (s *Session) countBacklog(weight int) {
 	s.home.loop.HoldQueued(weight)
 	s.publish(s.core.queued())
 }
@@ -71,14 +71,14 @@ func (s *Session) burden() (weight int, takes bool) {
 
 // relieve makes room when too much waits on the loop: it ends the sessions with
 // the largest backlogs, first of the peers that take nothing.
-func (sh *shard) relieve() {
+func (pl *perLoop) shedBacklogs() {
 	type burdened struct {
 		s      *Session
 		weight int
 		takes  bool
 	}
 	var list []burdened
-	for _, s := range sh.slots {
+	for _, s := range pl.slots {
 		if s == nil {
 			continue
 		}
@@ -95,7 +95,7 @@ func (sh *shard) relieve() {
 		}
 		return -1
 	})
-	excess := sh.loop.Excess() + sh.loop.Share()/reliefPart
+	excess := pl.loop.Excess() + pl.loop.Share()/reliefPart
 	for _, b := range list {
 		if excess <= 0 {
 			return

@@ -14,15 +14,15 @@ import (
 // session, a probe that wants to become it, or one that is being closed and
 // belongs to no session any more. Loop-owned.
 type wsConn struct {
-	home     *shard
-	c        *loop.Conn
-	s        *Session // nil once the connection is closing
-	reader   wsframe.Reader
-	form     form
-	params   deflate.Params // of permessage-deflate, if it deflates
-	deflates bool
-	deaf     bool // the connection is closing: what the peer sends is discarded
-	reading  bool // Data is on the stack
+	home       *perLoop
+	c          *loop.Conn
+	s          *Session // nil once the connection is closing
+	reader     wsframe.Reader
+	wireFormat wireFormat
+	params     deflate.Params // of permessage-deflate, if it deflates
+	deflates   bool
+	ignoring   bool // the connection is closing: what the peer sends is discarded
+	reading    bool // Data is on the stack
 }
 
 // maxInflated is how many bytes one read may become when it is inflated before
@@ -34,7 +34,7 @@ const maxInflated = 1 << 20
 func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 	w.reading = true
 	inflated := 0
-	for !w.deaf {
+	for !w.ignoring {
 		if w.s.waits() {
 			w.pause(b)
 			break
@@ -49,13 +49,13 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 			break
 		}
 		inflated += w.take(event)
-		if inflated > maxInflated && len(b) > 0 && !w.deaf && w.s.ws == w {
+		if inflated > maxInflated && len(b) > 0 && !w.ignoring && w.s.ws == w {
 			w.s.yield()
 		}
 	}
 	w.reading = false
 	switch held := w.reader.Held(); {
-	case w.deaf:
+	case w.ignoring:
 		w.reader.Release()
 	case held < minHeld && !w.s.counted:
 	case w.s.ws == w:
@@ -132,7 +132,7 @@ func violation(err error) uint16 {
 // message hands one WebSocket message to the session.
 func (w *wsConn) message(data []byte, binary bool) {
 	s := w.s
-	p, err := w.form.parse(data, binary)
+	p, err := w.wireFormat.parse(data, binary)
 	if err != nil {
 		w.undecodable(err)
 		return
@@ -149,7 +149,7 @@ func (w *wsConn) message(data []byte, binary bool) {
 func (w *wsConn) undecodable(err error) {
 	s := w.s
 	if s.ws == w {
-		s.core.doom(s, ParseError, err)
+		s.core.fail(s, ParseError, err)
 	} else {
 		s.core.probeFailed(s)
 	}
@@ -158,7 +158,7 @@ func (w *wsConn) undecodable(err error) {
 // violated ends a connection whose peer breaks the WebSocket protocol, after what
 // the application has sent because of earlier messages.
 func (w *wsConn) violated(err error) {
-	w.deaf = true
+	w.ignoring = true
 	w.home.loop.Post(&violationTask{w, err})
 }
 
@@ -200,7 +200,7 @@ func (w *wsConn) lost(s *Session, reason Reason, err error) {
 // session and ends the connection once what was sent has left. The peer's own close
 // frame is not waited for: nothing that it sends is looked at any more.
 func (w *wsConn) close(code uint16) {
-	w.s, w.deaf = nil, true
+	w.s, w.ignoring = nil, true
 	f := loop.NewFrame()
 	f.B = wsframe.AppendClose(f.B, code)
 	w.c.Send(f)
@@ -227,7 +227,7 @@ func (w *wsConn) Flushed(*loop.Conn) {
 		s.publish(0)
 	}
 	if len(w.home.waiters) > 0 {
-		w.home.settle(s, math.MaxInt)
+		w.home.flushedTo(s, math.MaxInt)
 	}
 }
 
@@ -239,7 +239,7 @@ func (w *wsConn) Blocked(c *loop.Conn) {
 	}
 	s.publish(c.Queued())
 	if len(w.home.waiters) > 0 {
-		w.home.settle(s, c.Taken())
+		w.home.flushedTo(s, c.Taken())
 	}
 }
 

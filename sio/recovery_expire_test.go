@@ -104,7 +104,7 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 				time.Sleep(slow)
 			},
 		})
-		p := eio.NewPacket(false)
+		p := eio.NewEncodedPacket(false)
 		p.End(p.Begin())
 		lg.mu.Lock()
 		lg.log.Keep(lg.now(), recovery.Offset{}.Next(uint64(time.Now().Add(time.Hour).UnixMilli())), keptPacket(message{head: p}, nil, nil))

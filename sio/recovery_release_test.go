@@ -11,7 +11,7 @@ import (
 )
 
 // released reports whether somebody has given the last reference to a packet up.
-func released(p *eio.Packet) (yes bool) {
+func released(p *eio.EncodedPacket) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	p.Len() // of a buffer that is not there any more
 	return false
@@ -71,7 +71,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 			s := &Socket{ns: srv.main}
 			s.setMembership(m)
 			m.Occupy(s)
-			var packets []*eio.Packet
+			var packets []*eio.EncodedPacket
 			for _, p := range m.History.All() {
 				packets = append(append(packets, p.head), p.attachments...)
 			}

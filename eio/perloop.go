@@ -8,7 +8,7 @@ import (
 
 // shard is the part of a server that lives on one loop: the table of its
 // sessions and the source of their ids. Loop-owned.
-type shard struct {
+type perLoop struct {
 	srv           *Server
 	loop          *loop.Loop
 	ids           idSource
@@ -29,49 +29,49 @@ const sessionSize = 1 << 10
 
 // add gives s a place in the table and an id, or the sid given. It reports false
 // when the table is full or the sid is taken.
-func (sh *shard) add(s *Session, sid string) bool {
-	if sh.srv.clients.Load() >= sh.srv.cfg.MaxSessions {
+func (pl *perLoop) add(s *Session, sid string) bool {
+	if pl.srv.clients.Load() >= pl.srv.cfg.MaxSessions {
 		return false
 	}
 	var slot uint32
-	if n := len(sh.free); n > 0 {
-		slot = sh.free[n-1]
-		sh.free = sh.free[:n-1]
-	} else if len(sh.slots) < maxSlots {
-		slot = uint32(len(sh.slots))
-		sh.slots = append(sh.slots, nil)
+	if n := len(pl.free); n > 0 {
+		slot = pl.free[n-1]
+		pl.free = pl.free[:n-1]
+	} else if len(pl.slots) < maxSlots {
+		slot = uint32(len(pl.slots))
+		pl.slots = append(pl.slots, nil)
 	} else {
 		return false
 	}
-	s.id = sh.ids.next(sh.loop.Index(), slot)
+	s.id = pl.ids.next(pl.loop.Index(), slot)
 	if sid != "" {
-		if _, taken := sh.srv.named.LoadOrStore(sid, s); taken {
-			sh.free = append(sh.free, slot)
+		if _, taken := pl.srv.named.LoadOrStore(sid, s); taken {
+			pl.free = append(pl.free, slot)
 			return false
 		}
 		s.name = &sid
 	}
-	sh.slots[slot] = s
-	sh.srv.clients.Add(1)
-	sh.loop.Hold(sessionSize)
+	pl.slots[slot] = s
+	pl.srv.clients.Add(1)
+	pl.loop.Hold(sessionSize)
 	return true
 }
 
-func (sh *shard) remove(s *Session) {
+func (pl *perLoop) remove(s *Session) {
 	slot := s.id.slot()
-	sh.slots[slot] = nil
+	pl.slots[slot] = nil
 	if s.name != nil {
-		sh.srv.named.Delete(*s.name)
+		pl.srv.named.Delete(*s.name)
 	}
-	sh.free = append(sh.free, slot)
-	sh.srv.clients.Add(-1)
-	sh.loop.Hold(-sessionSize)
+	pl.free = append(pl.free, slot)
+	pl.srv.clients.Add(-1)
+	pl.loop.Hold(-sessionSize)
 }
 
 // session returns the session with the id, or nil.
-func (sh *shard) session(id *sessionID) *Session {
-	if slot := id.slot(); int(slot) < len(sh.slots) {
-		if s := sh.slots[slot]; s != nil && s.id == *id {
+func (pl *perLoop) session(id *sessionID) *Session {
+	if slot := id.slot(); int(slot) < len(pl.slots) {
+		if s := pl.slots[slot]; s != nil && s.id == *id {
 			return s
 		}
 	}

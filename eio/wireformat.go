@@ -11,11 +11,11 @@ import (
 
 // form is how packets are written for one session: by which protocol, and
 // whether binary data must be sent as base64.
-type form struct {
+type wireFormat struct {
 	v3, b64 bool
 }
 
-func (f form) protocol() int {
+func (f wireFormat) protocol() int {
 	if f.v3 {
 		return 3
 	}
@@ -23,7 +23,7 @@ func (f form) protocol() int {
 }
 
 // parse reads one WebSocket message.
-func (f form) parse(data []byte, binary bool) (engineio.Packet, error) {
+func (f wireFormat) parse(data []byte, binary bool) (engineio.Packet, error) {
 	switch {
 	case f.v3:
 		return engineio.ParsePacketV3(data, binary)
@@ -36,7 +36,7 @@ func (f form) parse(data []byte, binary bool) (engineio.Packet, error) {
 
 // next reads the first packet of a POST's body; octets tells the binary payload
 // of protocol 3.
-func (f form) next(body []byte, octets bool) (p engineio.Packet, rest []byte, more bool, err error) {
+func (f wireFormat) next(body []byte, octets bool) (p engineio.Packet, rest []byte, more bool, err error) {
 	if f.v3 {
 		return engineio.NextPacketV3(body, octets)
 	}
@@ -44,13 +44,13 @@ func (f form) next(body []byte, octets bool) (p engineio.Packet, rest []byte, mo
 }
 
 // binaryPayload reports whether packets need the binary payload of protocol 3.
-func (f form) binaryPayload(packets []*Packet) bool {
-	return f.v3 && !f.b64 && slices.ContainsFunc(packets, (*Packet).Binary)
+func (f wireFormat) binaryPayload(packets []*EncodedPacket) bool {
+	return f.v3 && !f.b64 && slices.ContainsFunc(packets, (*EncodedPacket).Binary)
 }
 
 // appendPayload appends packets as the body of a polling response (Engine.IO
 // protocol, "HTTP long-polling encoding").
-func (f form) appendPayload(dst []byte, packets []*Packet) []byte {
+func (f wireFormat) appendPayload(dst []byte, packets []*EncodedPacket) []byte {
 	octets := f.binaryPayload(packets)
 	for i, p := range packets {
 		switch {
@@ -70,7 +70,7 @@ func (f form) appendPayload(dst []byte, packets []*Packet) []byte {
 
 // size is how many bytes, but for framing, p is as it is sent, and counts while it
 // waits. What waits for a GET so takes no more after an upgrade than before.
-func (f form) size(p *Packet, webSocket bool) int {
+func (f wireFormat) size(p *EncodedPacket, webSocket bool) int {
 	if p.binary && (f.b64 || !f.v3 && !webSocket) {
 		return 1 + base64.StdEncoding.EncodedLen(p.Len())
 	}
@@ -78,7 +78,7 @@ func (f form) size(p *Packet, webSocket bool) int {
 }
 
 // payloadSize is an upper bound of what appendPayload appends.
-func (f form) payloadSize(packets []*Packet) int {
+func (f wireFormat) payloadSize(packets []*EncodedPacket) int {
 	const framing = 24
 	n := 0
 	for _, p := range packets {
@@ -91,9 +91,9 @@ func (f form) payloadSize(packets []*Packet) int {
 }
 
 // webSocketFrame returns p as a WebSocket frame, with a reference for the caller.
-func (p *Packet) webSocketFrame(f form) *loop.Frame {
+func (p *EncodedPacket) webSocketFrame(f wireFormat) *loop.Frame {
 	switch {
-	case !p.binary || f == (form{}):
+	case !p.binary || f == (wireFormat{}):
 		return p.frame.Retain()
 	case f.b64:
 		return p.newFrame(wsframe.OpText, func(b []byte) []byte {
@@ -112,7 +112,7 @@ func (p *Packet) webSocketFrame(f form) *loop.Frame {
 }
 
 // newFrame returns p as a WebSocket frame with the payload that appendTo appends.
-func (p *Packet) newFrame(op wsframe.Opcode, appendTo func([]byte) []byte) *loop.Frame {
+func (p *EncodedPacket) newFrame(op wsframe.Opcode, appendTo func([]byte) []byte) *loop.Frame {
 	f := loop.NewFrame()
 	f.Group = p.frame.Group
 	f.B = appendTo(append(f.B, room...))

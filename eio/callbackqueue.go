@@ -10,7 +10,7 @@ import (
 // first come, first served: functions that never do cost as many goroutines as
 // the bound has, and a waiting request ends with its connection. Safe for
 // concurrent use.
-type turns struct {
+type callbackQueue struct {
 	limit int
 
 	mu      sync.Mutex // guards what follows
@@ -19,49 +19,49 @@ type turns struct {
 }
 
 // turn is one request's.
-type turn struct {
+type callbackSlot struct {
 	run func()
 	at  *list.Element // nil unless it waits; guarded by the mu of turns
 }
 
 // start has run called on a goroutine, now or later.
-func (ts *turns) start(t *turn, run func()) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	t.run = run
-	if ts.running == ts.limit {
-		t.at = ts.waiting.PushBack(t)
+func (q *callbackQueue) start(slot *callbackSlot, run func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	slot.run = run
+	if q.running == q.limit {
+		slot.at = q.waiting.PushBack(slot)
 		return
 	}
-	ts.running++
-	go ts.take(t)
+	q.running++
+	go q.serve(slot)
 }
 
 // take runs t and lets the next one have its place, even if run ends the goroutine.
-func (ts *turns) take(t *turn) {
-	defer ts.pass()
-	t.run()
+func (q *callbackQueue) serve(slot *callbackSlot) {
+	defer q.next()
+	slot.run()
 }
 
-func (ts *turns) pass() {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	first := ts.waiting.Front()
+func (q *callbackQueue) next() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first := q.waiting.Front()
 	if first == nil {
-		ts.running--
+		q.running--
 		return
 	}
-	t := ts.waiting.Remove(first).(*turn)
-	t.at = nil
-	go ts.take(t)
+	slot := q.waiting.Remove(first).(*callbackSlot)
+	slot.at = nil
+	go q.serve(slot)
 }
 
 // withdraw takes t out of those that wait. It has no effect on one that runs.
-func (ts *turns) withdraw(t *turn) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	if t.at != nil {
-		ts.waiting.Remove(t.at)
-		t.at = nil
+func (q *callbackQueue) withdraw(slot *callbackSlot) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if slot.at != nil {
+		q.waiting.Remove(slot.at)
+		slot.at = nil
 	}
 }

@@ -12,11 +12,11 @@ import (
 func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	srv := h.home.srv.site(req.Path)
 	if srv != h.home.srv {
-		h.home = srv.shard(h.c.Loop())
+		h.home = srv.perLoop(h.c.Loop())
 	}
-	h.extra, h.request = h.extra[:0], nil
+	h.fields, h.request = h.fields[:0], nil
 	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
-		h.callForeign(srv.cfg.Fallback, req)
+		h.callFallback(srv.cfg.Fallback, req)
 		return
 	}
 	q := parseQuery(req)
@@ -32,7 +32,7 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		return
 	}
 	if handler := srv.static(req.Path); handler != nil {
-		h.callForeign(handler, req)
+		h.callFallback(handler, req)
 		return
 	}
 	if srv.middleware != nil {
@@ -59,7 +59,7 @@ func (srv *Server) static(path []byte) http.Handler {
 
 // homeOf is the loop's part of the server that owns the session named sid, as
 // far as the sid alone tells; nil when none does.
-func (srv *Server) homeOf(sid string) *shard {
+func (srv *Server) homeOf(sid string) *perLoop {
 	if sid == "" {
 		return nil
 	}
@@ -73,22 +73,22 @@ func (srv *Server) homeOf(sid string) *shard {
 	if !ok || srv.forwarder != nil && id.node() != srv.forwarder.node {
 		return nil
 	}
-	return srv.shards[id.loop()].Load()
+	return srv.perLoops[id.loop()].Load()
 }
 
 // find returns the session named sid, or nil. It belongs to this loop.
-func (sh *shard) find(sid string) *Session {
-	if sh.srv.cfg.GenerateID != nil {
-		if s, ok := sh.srv.named.Load(sid); ok && s.(*Session).home == sh {
+func (pl *perLoop) find(sid string) *Session {
+	if pl.srv.cfg.GenerateID != nil {
+		if s, ok := pl.srv.named.Load(sid); ok && s.(*Session).home == pl {
 			return s.(*Session)
 		}
 		return nil
 	}
 	id, ok := parseSessionID(sid)
-	if !ok || id.loop() != sh.loop.Index() {
+	if !ok || id.loop() != pl.loop.Index() {
 		return nil
 	}
-	return sh.session(&id)
+	return pl.session(&id)
 }
 
 // query are the parameters that the engine understands. An empty sid is none.
@@ -118,7 +118,7 @@ func parseQuery(req *http1.Request) (q query) {
 	return q
 }
 
-func (q query) form() form { return form{v3: !q.v4, b64: q.b64} }
+func (q query) wireFormat() wireFormat { return wireFormat{v3: !q.v4, b64: q.b64} }
 
 // isUpgrade reports whether the request asks for another protocol that the
 // engine would speak; without WebSocket enabled all requests are plain.
@@ -151,7 +151,7 @@ func (h *httpConn) admit(req *http1.Request, rest []byte) {
 
 // admitToSession serves a request that names a session, in its turn.
 func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
-	if s := h.home.find(q.sid); s != nil && s.polling != nil && h.standInLine(req, s) {
+	if s := h.home.find(q.sid); s != nil && s.polling != nil && h.waitInQueue(req, s) {
 		return
 	}
 	h.serve(req, q, rest)
@@ -170,9 +170,9 @@ func (h *httpConn) serve(req *http1.Request, q query, rest []byte) {
 		h.refuseEngine(req, refuseRequest, ErrorContext{
 			Name: "TRANSPORT_MISMATCH", Transport: q.transport, PreviousTransport: s.Transport(),
 		})
-	case q.form().v3 != s.core.form.v3:
+	case q.wireFormat().v3 != s.core.wireFormat.v3:
 		h.refuseAny(req, refuseRequest, ErrorContext{
-			Name: "PROTOCOL_MISMATCH", Protocol: q.form().protocol(), PreviousProtocol: s.Protocol(),
+			Name: "PROTOCOL_MISMATCH", Protocol: q.wireFormat().protocol(), PreviousProtocol: s.Protocol(),
 		})
 	case h.isUpgrade(req):
 		h.upgrade(req, s, q, rest)
@@ -186,76 +186,4 @@ func (h *httpConn) serve(req *http1.Request, q query, rest []byte) {
 		h.last = h.last || req.HasBody()
 		h.respond(500, "", nil)
 	}
-}
-
-// handshake opens a session, with the sid given or one of the server's own.
-func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
-	q := parseQuery(req)
-	switch {
-	case h.home.srv.closing.Load():
-		h.refuseAny(req, refuseOverloaded, ErrorContext{})
-	case !q.v4 && !h.home.srv.cfg.AllowEIO3:
-		h.refuseAny(req, refuseProtocol, ErrorContext{Protocol: 3})
-	case h.isUpgrade(req):
-		h.upgradeNew(req, sid, q, rest)
-	default:
-		h.handshakePolling(req, sid, q)
-	}
-}
-
-func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
-	s := h.home.open(h.newRequest(req), h.c, sid, q.form())
-	if s == nil {
-		h.refuseEngine(req, refuseOverloaded, ErrorContext{})
-		return
-	}
-	s.polling = new(pollingSide)
-	if j, ok := http1.QueryValue(req.RawQuery, "j"); ok {
-		callback := string(j)
-		s.polling.callback = &callback
-	}
-	h.beginAnswer(req)
-	if cookie := h.home.srv.cfg.Cookie; cookie != nil {
-		h.extra = append(h.extra, http1.Field{Name: "Set-Cookie", Value: cookie.value(s.ID())})
-	}
-	h.initial = true
-	packets := s.openPackets(h.home.srv.offered)
-	h.send(h.composePackets(s, packets))
-	releaseAll(packets)
-	s.start()
-}
-
-// poll parks a GET of s, or answers it at once.
-func (h *httpConn) poll(req *http1.Request, s *Session) {
-	h.beginAnswer(req)
-	if s.core.poll {
-		s.core.pollArrived(s)
-		h.respond(400, "", nil)
-		return
-	}
-	h.exchange = (*getExchange)(s)
-	s.polling.get = h
-	s.core.pollArrived(s)
-	if s.polling.get == h && !h.last {
-		h.phase = httpParked
-	}
-}
-
-// receive reads a POST of s.
-func (h *httpConn) receive(req *http1.Request, s *Session) {
-	h.beginAnswer(req)
-	octets := string(req.Header("Content-Type")) == octetStream
-	if octets && !s.core.form.v3 {
-		s.core.end(s, TransportError, ErrInvalidContent)
-		h.last = h.last || req.HasBody()
-		h.respond(400, "", nil)
-		return
-	}
-	if !s.core.postBegan(s) {
-		h.last = h.last || req.HasBody()
-		h.respond(400, "", nil)
-		return
-	}
-	s.polling.post, s.polling.octets = h, octets
-	h.readBody(req, (*postExchange)(s))
 }

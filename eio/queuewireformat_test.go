@@ -22,7 +22,7 @@ func TestFullQueueUpgrades(t *testing.T) {
 			sent := make(chan int)
 			ses.Loop().PostFunc(func() {
 				for n := 0; ; n++ {
-					p := eio.NewPacket(true)
+					p := eio.NewEncodedPacket(true)
 					p.End(append(p.Begin(), make([]byte, 1<<20)...))
 					_, fits := ses.MakeRoom(ses.SizeOf(p), 1)
 					if fits {

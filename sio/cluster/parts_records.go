@@ -9,15 +9,15 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// Answers in parts are a sequence of records, which is cut anywhere. A record is its
-// length and that many bytes, which are fields; a field is its length and its bytes.
-// Lengths are unsigned varints.
+// An answer in parts is a sequence of records, which may be cut anywhere. A record is its
+// length and as many bytes of fields. A field is its length and its bytes. Lengths are
+// unsigned varints.
 //
 //	a socket:  id, handshake, data, and each room
-//	an answer: data with a byte 1 before it, or nothing when there is none, and each
-//	           attachment
+//	an answer: data with a byte 1 before it, or an empty field if there is none, and
+//	           each attachment
 
-// lengthSpace is how many bytes are kept for a length before it is known.
+// lengthSpace is how many bytes are reserved for a length before it is known.
 const lengthSpace = binary.MaxVarintLen32
 
 // appendRecord appends a record whose fields write appends.
@@ -60,8 +60,8 @@ func appendAnswer(b []byte, a adapter.Answer) []byte {
 	})
 }
 
-// cutField returns the field, or the record, that b begins with, and what follows. It
-// is false when b ends before.
+// cutField returns the field, or the record, at the beginning of b, and the rest. It
+// reports false if b is too short.
 func cutField(b []byte) (field, rest []byte, ok bool) {
 	length, n := binary.Uvarint(b)
 	if n <= 0 || length > uint64(len(b)-n) {
@@ -71,10 +71,10 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 	return b[n:end:end], b[end:], true
 }
 
-// fieldCost is about what a field becomes besides its bytes, which may be none.
+// fieldCost is about how many bytes a field takes besides its contents.
 const fieldCost = 24
 
-// fieldsCost is what the fields of a record cost, before any memory is taken for them.
+// fieldsCost returns what the fields of a record cost, before memory is allocated.
 func fieldsCost(record []byte) (size int64) {
 	for {
 		_, rest, ok := cutField(record)
@@ -85,14 +85,14 @@ func fieldsCost(record []byte) (size int64) {
 	}
 }
 
-// badLength reports whether b begins with what is not the start of a length.
+// badLength reports whether b can not begin with a length.
 func badLength(b []byte) bool {
 	_, n := binary.Uvarint(b)
 	return n < 0 || n == 0 && len(b) >= binary.MaxVarintLen64
 }
 
-// parseSocket reads the record of a socket, to which the result refers. What is not
-// JSON is as good as absent.
+// parseSocket reads the record of a socket. The result refers to b. A field that is not
+// valid JSON is nil.
 func parseSocket(b []byte) (d adapter.Details, ok bool) {
 	var fields [3][]byte
 	for i := range fields {
@@ -122,8 +122,8 @@ func validJSON(b []byte) []byte {
 	return b
 }
 
-// parseAnswer reads the record of an answer, to which the result refers. What the data
-// is, is not looked at.
+// parseAnswer reads the record of an answer. The result refers to b. The data is not
+// checked.
 func parseAnswer(b []byte) (a adapter.Answer, ok bool) {
 	data, b, ok := cutField(b)
 	if !ok || len(data) > 0 && data[0] != 1 {

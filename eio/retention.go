@@ -12,7 +12,7 @@ import "sync/atomic"
 // so one that brings little is let in where one that brings much is refused, and
 // those that keep no more than freeKept are neither counted nor refused. Safe for
 // concurrent use.
-type keeping struct {
+type retention struct {
 	limit   int64
 	total   atomic.Int64
 	refused atomic.Uint64
@@ -21,10 +21,10 @@ type keeping struct {
 const (
 	// freeKept is what a session may keep without being counted: more than a browser
 	// sends of headers and a token.
-	freeKept = 4 << 10
+	freeRetained = 4 << 10
 	// maxKept is what one session may keep, and over is set once it has ended.
-	maxKept = 1<<31 - 1
-	over    = 1 << 31
+	maxRetained   = 1<<31 - 1
+	retentionOver = 1 << 31
 )
 
 // HandshakeStats are the figures of Config.MaxHandshakeBytes.
@@ -37,12 +37,12 @@ type HandshakeStats struct {
 
 // HandshakeStats returns the figures. Safe for concurrent use.
 func (srv *Server) HandshakeStats() HandshakeStats {
-	return HandshakeStats{Bytes: srv.keeping.total.Load(), Refused: srv.keeping.refused.Load()}
+	return HandshakeStats{Bytes: srv.retention.total.Load(), Refused: srv.retention.refused.Load()}
 }
 
 // counted is what n bytes of one session count for.
 func counted(n int64) int64 {
-	if n <= freeKept {
+	if n <= freeRetained {
 		return 0
 	}
 	return n
@@ -50,7 +50,7 @@ func counted(n int64) int64 {
 
 // take counts more bytes of one that then has own. It reports false when that is
 // more than is left, unless it must be.
-func (k *keeping) take(more, own int64, must bool) bool {
+func (k *retention) take(more, own int64, must bool) bool {
 	for {
 		total := k.total.Load()
 		if !must && own > k.limit-total-more {
@@ -69,38 +69,38 @@ func (k *keeping) take(more, own int64, must bool) bool {
 // it. Safe for concurrent use.
 func (s *Session) Keep(n int, must bool) bool {
 	for n != 0 {
-		old := s.kept.Load()
-		if old&over != 0 {
+		before := s.retained.Load()
+		if before&retentionOver != 0 {
 			break
 		}
-		own := max(int64(old)+int64(n), 0)
-		if own > maxKept {
+		own := max(int64(before)+int64(n), 0)
+		if own > maxRetained {
 			if !must {
-				s.home.srv.keeping.refused.Add(1)
+				s.home.srv.retention.refused.Add(1)
 			}
 			return must
 		}
-		more := counted(own) - counted(int64(old))
-		if more > 0 && !s.home.srv.keeping.take(more, own, must) {
+		more := counted(own) - counted(int64(before))
+		if more > 0 && !s.home.srv.retention.take(more, own, must) {
 			return false
 		}
-		if s.kept.CompareAndSwap(old, uint32(own)) {
+		if s.retained.CompareAndSwap(before, uint32(own)) {
 			if more < 0 {
-				s.home.srv.keeping.total.Add(more)
+				s.home.srv.retention.total.Add(more)
 			}
 			break
 		}
 		if more > 0 {
-			s.home.srv.keeping.total.Add(-more)
+			s.home.srv.retention.total.Add(-more)
 		}
 	}
 	return true
 }
 
 // letGo is the end of what the session keeps.
-func (s *Session) letGo() {
-	if old := s.kept.Swap(over); old&over == 0 {
-		s.home.srv.keeping.total.Add(-counted(int64(old)))
+func (s *Session) releaseRetained() {
+	if before := s.retained.Swap(retentionOver); before&retentionOver == 0 {
+		s.home.srv.retention.total.Add(-counted(int64(before)))
 	}
 }
 
@@ -110,9 +110,9 @@ func (srv *Server) Keep(n int) bool {
 	switch size := counted(max(int64(n), -int64(n))); {
 	case size == 0:
 	case n < 0:
-		srv.keeping.total.Add(-size)
+		srv.retention.total.Add(-size)
 	default:
-		return srv.keeping.take(size, size, false)
+		return srv.retention.take(size, size, false)
 	}
 	return true
 }

@@ -61,7 +61,7 @@ func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 
 // newHeld returns a frame that holds b for longer, hence in no larger a buffer
 // than b needs.
-func newHeld(b []byte) *loop.Frame {
+func copyToFrame(b []byte) *loop.Frame {
 	f := loop.NewFrame()
 	f.B = append(f.B, b...)
 	if cap(f.B) >= minHeld {
@@ -106,7 +106,7 @@ func (h *httpConn) poster() *Session {
 
 // session is whose request is being received, or waits at a gate; nil for none.
 func (h *httpConn) session() *Session {
-	if g, ok := h.exchange.(*gate); ok {
+	if g, ok := h.exchange.(*suspendedRequest); ok {
 		return g.session
 	}
 	return h.poster()
@@ -138,7 +138,7 @@ func (h *httpConn) admitted() bool {
 // delayed is false while the body is read: then it is for the peer to finish
 // it. A request at a gate that is complete waits for the application.
 func (h *httpConn) delayed() bool {
-	if g, ok := h.exchange.(*gate); ok && g.length >= 0 && int64(len(h.pending())) >= g.length {
+	if g, ok := h.exchange.(*suspendedRequest); ok && g.length >= 0 && int64(len(h.pending())) >= g.length {
 		return true
 	}
 	return h.futile() && h.c.Paused()
@@ -147,7 +147,7 @@ func (h *httpConn) delayed() bool {
 // futile: what is at a gate stays, complete or not, until the application has
 // looked at it.
 func (h *httpConn) futile() bool {
-	if _, ok := h.exchange.(*gate); ok {
+	if _, ok := h.exchange.(*suspendedRequest); ok {
 		return true
 	}
 	s := h.session()

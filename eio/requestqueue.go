@@ -19,17 +19,17 @@ import (
 
 // maxPlaces bounds a session's line. What comes beyond is not ordered; clients
 // have two requests at a time, and a third for an upgrade.
-const maxPlaces = 16
+const maxWaiting = 16
 
 // line has the requests of a session in the order in which they were read, from
 // the first one that was announced and has not arrived.
-type line struct{ places []place }
+type waitQueue struct{ requests []queuedRequest }
 
 // place is a request that is on its way or, once waiting is set, one that
 // waits.
-type place struct {
+type queuedRequest struct {
 	announced *announced
-	waiting   *gate
+	waiting   *suspendedRequest
 }
 
 // announced is a request on its way to the loop of its session, which owns it.
@@ -67,25 +67,25 @@ func (as *announcements) take() []*announced {
 }
 
 // hear puts requests that were announced into the lines of their sessions.
-func (sh *shard) hear() {
-	for _, a := range sh.announcements.take() {
-		s := sh.find(a.sid)
+func (pl *perLoop) takeAnnouncements() {
+	for _, a := range pl.announcements.take() {
+		s := pl.find(a.sid)
 		if a.over || s == nil || s.polling == nil {
 			continue
 		}
-		if s.polling.line == nil {
-			s.polling.line = new(line)
+		if s.polling.waitQueue == nil {
+			s.polling.waitQueue = new(waitQueue)
 		}
-		if l := s.polling.line; len(l.places) < maxPlaces {
+		if l := s.polling.waitQueue; len(l.requests) < maxWaiting {
 			a.s = s
-			l.places = append(l.places, place{announced: a})
+			l.requests = append(l.requests, queuedRequest{announced: a})
 		}
 	}
 }
 
 // moveHome takes the connection, with b unread, to the loop of the session that
 // its request names.
-func (h *httpConn) moveHome(home *shard, sid string, b []byte) {
+func (h *httpConn) moveHome(home *perLoop, sid string, b []byte) {
 	h.phase = httpGone
 	a := &announced{sid: sid}
 	secure := h.secure
@@ -107,70 +107,70 @@ func (h *httpConn) arrive() {
 		return
 	}
 	h.announced = nil
-	h.home.hear() // so that it does not stay there
+	h.home.takeAnnouncements() // so that it does not stay there
 	a.over = true
 	if a.s != nil {
-		a.s.leaveLine(func(p place) bool { return p.announced == a })
+		a.s.leaveQueue(func(p queuedRequest) bool { return p.announced == a })
 		a.s = nil
 	}
 }
 
 // standInLine has req, a request of s, wait for those that were read before it.
 // It reports false when there are none.
-func (h *httpConn) standInLine(req *http1.Request, s *Session) bool {
-	h.home.hear()
-	l := s.polling.line
-	if l == nil || len(l.places) == 0 {
+func (h *httpConn) waitInQueue(req *http1.Request, s *Session) bool {
+	h.home.takeAnnouncements()
+	l := s.polling.waitQueue
+	if l == nil || len(l.requests) == 0 {
 		return false
 	}
 	at := -1
 	if a := h.announced; a != nil && a.s == s {
-		at = slices.IndexFunc(l.places, func(p place) bool { return p.announced == a })
+		at = slices.IndexFunc(l.requests, func(p queuedRequest) bool { return p.announced == a })
 	}
-	if at == 0 || at < 0 && len(l.places) == maxPlaces {
+	if at == 0 || at < 0 && len(l.requests) == maxWaiting {
 		return false
 	}
-	g := &gate{h: h, session: s, head: slices.Clone(req.Head()), resume: (*gate).afterLine}
-	g.cancel = func() { s.leaveLine(g.stands) }
-	h.exchange = g
+	sr := &suspendedRequest{h: h, session: s, head: slices.Clone(req.Head()), resume: (*suspendedRequest).afterQueue}
+	sr.cancel = func() { s.leaveQueue(sr.isQueued) }
+	h.exchange = sr
 	if at < 0 {
-		l.places = append(l.places, place{waiting: g})
+		l.requests = append(l.requests, queuedRequest{waiting: sr})
 		return true
 	}
-	l.places[at].waiting = g
+	l.requests[at].waiting = sr
 	h.announced.s, h.announced = nil, nil
 	return true
 }
 
-func (g *gate) stands(p place) bool { return p.waiting == g }
+func (sr *suspendedRequest) isQueued(p queuedRequest) bool { return p.waiting == sr }
 
 // afterLine serves a request whose turn it is.
-func (g *gate) afterLine(req *http1.Request) {
-	g.cancel()
-	g.h.serve(req, parseQuery(req), g.h.pending())
+func (sr *suspendedRequest) afterQueue(req *http1.Request) {
+	sr.cancel()
+	sr.h.serve(req, parseQuery(req), sr.h.pending())
 }
 
 // leaveLine removes a place. If what is first now has arrived, it goes on.
-func (s *Session) leaveLine(is func(place) bool) {
-	if s.polling == nil || s.polling.line == nil {
+func (s *Session) leaveQueue(is func(queuedRequest) bool) {
+	if s.polling == nil || s.polling.waitQueue == nil {
 		return
 	}
-	l := s.polling.line
-	l.places = slices.DeleteFunc(l.places, is)
-	if len(l.places) > 0 && l.places[0].waiting != nil {
-		s.home.loop.Post(l.places[0].waiting)
+	l := s.polling.waitQueue
+	l.requests = slices.DeleteFunc(l.requests, is)
+	if len(l.requests) > 0 && l.requests[0].waiting != nil {
+		s.home.loop.Post(l.requests[0].waiting)
 	}
 }
 
 // dropLine lets all who stand in line go on: the session is over, or no longer
 // over polling.
-func (s *Session) dropLine() {
-	if s.polling == nil || s.polling.line == nil {
+func (s *Session) releaseQueue() {
+	if s.polling == nil || s.polling.waitQueue == nil {
 		return
 	}
-	places := s.polling.line.places
-	s.polling.line = nil
-	for _, p := range places {
+	requests := s.polling.waitQueue.requests
+	s.polling.waitQueue = nil
+	for _, p := range requests {
 		if p.waiting != nil {
 			s.home.loop.Post(p.waiting)
 		}

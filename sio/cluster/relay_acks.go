@@ -7,10 +7,11 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// collectFor broadcasts for a node that wants its clients' acknowledgements.
+// collectFor broadcasts a packet of another node and sends it this server's
+// acknowledgements.
 func (n *Node) collectFor(m *Message) {
-	if n.asked.Add(1) > int64(n.cfg.MaxRequests) {
-		n.asked.Add(-1)
+	if n.relays.Add(1) > int64(n.cfg.MaxRequests) {
+		n.relays.Add(-1)
 		n.counts.dropped.Add(1)
 		return
 	}
@@ -19,7 +20,7 @@ func (n *Node) collectFor(m *Message) {
 		timeout = min(timeout, m.Timeout)
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, timeout)
-	a := &asked{node: n, message: &Message{UID: m.UID, RequestID: m.RequestID, Parts: m.Parts}, cancel: cancel}
+	a := &ackRelay{node: n, message: &Message{UID: m.UID, RequestID: m.RequestID, Parts: m.Parts}, cancel: cancel}
 	context.AfterFunc(ctx, a.end)
 	if err := n.local.BroadcastAck(ctx, m.Packet, m.Options, a); err != nil {
 		cancel()
@@ -27,38 +28,38 @@ func (n *Node) collectFor(m *Message) {
 	}
 }
 
-// asked is a broadcast of another node whose acknowledgements by this server's
-// clients are awaited. It implements [adapter.Acks]. Safe for concurrent use.
+// ackRelay collects the acknowledgements of this server's clients for a broadcast of
+// another node. It implements [adapter.Acks]. Safe for concurrent use.
 //
-// If the other node takes parts, answers are batched by the way in which these travel:
-// what comes while one is under way is the next one.
-type asked struct {
+// If the other node takes parts, the answers that arrive while a part is under way make
+// up the next one.
+type ackRelay struct {
 	node    *Node
-	message *Message // says whom to answer
+	message *Message // its UID, RequestID and Parts say where the answers go
 	cancel  func()   // ends the waiting
 
-	mu      sync.Mutex
-	told    bool             // the other node knows how many clients were asked
-	alone   bool             // it is one
-	early   []adapter.Answer // that came before
-	held    int              // bytes of these
-	flow    *outflow         // nil before the first answer that goes in parts
-	lost    bool             // there was no room for an answer: the other node must not take all for told
-	awaited int              // clients; less than 0 when answers are earlier than their number
-	over    bool
+	mu        sync.Mutex
+	announced bool             // the other node has the number of clients
+	alone     bool             // there is one client
+	early     []adapter.Answer // that arrived before
+	held      int              // bytes of these
+	flow      *outgoingAnswer  // nil before the first answer that goes in parts
+	lost      bool             // an answer was dropped, so the last part must not be sent
+	awaited   int              // clients that have not answered; negative if answers arrive before Clients
+	over      bool
 }
 
 // Servers implements adapter.Acks: this is the only one.
-func (a *asked) Servers(int) {}
+func (a *ackRelay) Servers(int) {}
 
-// Clients implements adapter.Acks. The other node believes no answers that it was
-// not told to wait for.
-func (a *asked) Clients(clients int) {
+// Clients implements adapter.Acks. The other node drops answers that arrive before the
+// number of clients.
+func (a *ackRelay) Clients(clients int) {
 	a.node.respond(a.message, Message{Type: BroadcastClientCount, ClientCount: clients})
 	a.mu.Lock()
 	early := a.early
-	a.node.releaseOut(a.held)
-	a.told, a.alone, a.early, a.held = true, clients == 1, nil, 0
+	a.node.releaseOutgoing(a.held)
+	a.announced, a.alone, a.early, a.held = true, clients == 1, nil, 0
 	a.awaited += clients
 	var out passed
 	if out.done = clients == 0; clients > 0 {
@@ -69,15 +70,15 @@ func (a *asked) Clients(clients int) {
 }
 
 // Answer implements adapter.Acks.
-func (a *asked) Answer(answer adapter.Answer) {
+func (a *ackRelay) Answer(answer adapter.Answer) {
 	a.mu.Lock()
 	a.awaited--
 	var out passed
 	switch size := answerCost + int(answerSize(answer)); {
-	case a.told:
+	case a.announced:
 		out = a.passLocked([]adapter.Answer{answer})
 	case a.over:
-	case a.node.holdOut(size):
+	case a.node.reserveOutgoing(size):
 		a.early, a.held = append(a.early, answer), a.held+size
 	default:
 		a.lost = true
@@ -86,29 +87,29 @@ func (a *asked) Answer(answer adapter.Answer) {
 	a.send(out)
 }
 
-// Gone implements adapter.Acks. Only what goes in parts can say so.
-func (a *asked) Gone(clients int, _ error) {
+// Gone implements adapter.Acks. It matters only for answers in parts.
+func (a *ackRelay) Gone(clients int, _ error) {
 	a.mu.Lock()
 	a.awaited -= clients
 	var out passed
-	if a.told {
+	if a.announced {
 		out = a.passLocked(nil)
 	}
 	a.mu.Unlock()
 	a.send(out)
 }
 
-// passed is what is to be sent.
+// passed is what send sends.
 type passed struct {
 	whole []adapter.Answer
 	part  *Message // of flow
-	flow  *outflow
-	done  bool // nothing is awaited any more
+	flow  *outgoingAnswer
+	done  bool // all clients have answered
 }
 
-// passLocked passes on answers, once their number was told. What goes in parts says with
-// the last one that no more will come.
-func (a *asked) passLocked(answers []adapter.Answer) (out passed) {
+// passLocked returns what to send for answers, once the number of clients was sent.
+// The last part means that no answers follow.
+func (a *ackRelay) passLocked(answers []adapter.Answer) (out passed) {
 	whole := a.message.Parts == 0 || a.alone && len(answers) == 1 && answerSize(answers[0]) <= int64(a.node.wholeLimit(a.message))
 	switch {
 	case a.over:
@@ -116,7 +117,7 @@ func (a *asked) passLocked(answers []adapter.Answer) (out passed) {
 		out.whole, out.done = answers, a.awaited == 0
 	case len(answers) > 0 || a.awaited == 0:
 		if a.flow == nil {
-			a.flow = a.node.outflow(a.message)
+			a.flow = a.node.outgoingAnswer(a.message)
 		}
 		if out.flow = a.flow; out.flow == nil {
 			a.node.counts.dropped.Add(uint64(len(answers)))
@@ -131,20 +132,20 @@ func (a *asked) passLocked(answers []adapter.Answer) (out passed) {
 	return out
 }
 
-// records are those of answers; of as many as there is room for.
+// records encodes answers, as many as memory can be reserved for.
 func (n *Node) records(answers []adapter.Answer) (b []byte, all bool) {
 	all = true
 	for _, answer := range answers {
 		start := len(b)
 		b = appendAnswer(b, answer)
-		if !n.holdOut(len(b) - start) {
+		if !n.reserveOutgoing(len(b) - start) {
 			b, all = b[:start], false
 		}
 	}
 	return b, all
 }
 
-func (a *asked) send(out passed) {
+func (a *ackRelay) send(out passed) {
 	if out.done {
 		a.cancel()
 	}
@@ -154,14 +155,14 @@ func (a *asked) send(out passed) {
 	}
 }
 
-// end is called when the waiting ends.
-func (a *asked) end() {
+// end is called when the context ends.
+func (a *ackRelay) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.flow != nil && (a.awaited != 0 || a.lost) {
 		a.flow.finish()
 	}
-	a.node.releaseOut(a.held)
+	a.node.releaseOutgoing(a.held)
 	a.over, a.early, a.held = true, nil, 0
-	a.node.asked.Add(-1)
+	a.node.relays.Add(-1)
 }

@@ -9,45 +9,44 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// collection is a broadcast of this node whose acknowledgements by the clients of
-// other nodes are awaited. Each node tells how many clients it has asked, and is
-// believed as many answers. Its lock is held when that of the requests is taken,
-// that of the liveness, and those behind acks.
+// collection is a broadcast of this node that waits for the acknowledgements of other
+// nodes' clients. Each node first sends the number of its clients, and may then send as
+// many answers. The locks of the requests, of the liveness and behind acks are taken
+// inside that of a collection.
 type collection struct {
 	node *Node
 	id   string
 	acks adapter.Acks
 
-	mu       sync.Mutex
-	roll     roll
-	shares   map[string]*share // by UID; that of "" is all nodes' that tell none
-	awaited  int               // clients that have not answered
-	size     int64             // of the answers
-	over     bool
-	late     bool        // the deadline has passed while the nodes were counted
-	detach   func() bool // from the context
-	deadline *time.Timer // nil when the context has one
+	mu         sync.Mutex
+	responders responders
+	byNode     map[string]*nodeAcks // by UID; "" is for all nodes without a UID
+	awaited    int                  // clients that have not answered
+	size       int64                // of the answers
+	over       bool
+	late       bool        // the deadline has passed before the nodes were counted
+	detach     func() bool // from the context
+	deadline   *time.Timer // nil when the context has one
 }
 
-// maxClients is how many clients one node may announce: so many that sums don't
-// overflow.
+// maxClients is how many clients one node may announce, so that sums don't overflow.
 const maxClients = 1 << 40
 
-// share is what one node has to do with a collection.
-type share struct {
+// nodeAcks is the state of one node in a collection.
+type nodeAcks struct {
 	awaited int
-	flow    *inflow // its answers in parts; nil before the first one
+	flow    *incomingAnswer // its answers in parts; nil before the first one
 }
 
-// BroadcastAck implements [adapter.Adapter]. A server that can't be asked, or has
-// not told its clients in time, counts as one client that will not answer.
+// BroadcastAck implements [adapter.Adapter]. A server that can't be asked, or does not
+// send the number of its clients in time, counts as one client that does not answer.
 func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
 	timeout := n.cfg.AckTimeout
 	end, limited := ctx.Deadline()
 	if limited {
 		timeout = max(time.Until(end), time.Millisecond)
 	}
-	c := &collection{node: n, acks: acks, shares: make(map[string]*share)}
+	c := &collection{node: n, acks: acks, byNode: make(map[string]*nodeAcks)}
 	if err := c.register(ctx, timeout, limited); err != nil {
 		return err
 	}
@@ -78,9 +77,9 @@ func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Opt
 	return nil
 }
 
-// register makes the collection known before it looks who is alive, so that it is
-// told when one of them dies. As long as it is not known how many nodes there
-// are, acks waits for one that stands for them all.
+// register adds the collection to the requests before it reads which nodes are alive,
+// so that nodeGone is called for each node that dies later. While the number of nodes
+// is not known, acks waits for one server that stands for all of them.
 func (c *collection) register(ctx context.Context, timeout time.Duration, limited bool) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,12 +87,12 @@ func (c *collection) register(ctx context.Context, timeout time.Duration, limite
 		return err
 	}
 	if c.node.counter != nil {
-		c.roll.expected = -1
+		c.responders.expected = -1
 		c.acks.Servers(1)
 	} else {
-		c.roll = calledBy(c.node.live.uids())
-		c.node.servers.Store(int64(c.roll.expected))
-		c.acks.Servers(c.roll.expected)
+		c.responders = expectAnswers(c.node.live.uids())
+		c.node.servers.Store(int64(c.responders.expected))
+		c.acks.Servers(c.responders.expected)
 	}
 	c.detach = context.AfterFunc(ctx, c.expire)
 	if !limited {
@@ -103,17 +102,17 @@ func (c *collection) register(ctx context.Context, timeout time.Duration, limite
 	return nil
 }
 
-// expect is told how many nodes are to answer.
+// expect sets how many nodes must answer.
 func (c *collection) expect(nodes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
 		return
 	}
-	c.roll.expected = max(nodes, c.roll.received())
-	c.acks.Servers(c.roll.left())
+	c.responders.expected = max(nodes, c.responders.received())
+	c.acks.Servers(c.responders.left())
 	c.check()
-	c.acks.Clients(0) // the one that stood for all
+	c.acks.Clients(0) // of the server that stood for all
 	if c.late && !c.over {
 		c.giveUp(c.node.away(ErrTimeout))
 	}
@@ -137,19 +136,19 @@ func (c *collection) answer(m *Message) bool {
 
 // clients takes a node's number of clients.
 func (c *collection) clients(m *Message) bool {
-	if m.ClientCount < 0 || m.ClientCount > maxClients || !c.roll.wants(m.UID) {
+	if m.ClientCount < 0 || m.ClientCount > maxClients || !c.responders.wants(m.UID) {
 		return false
 	}
 	if !c.hold(sizeOf(m)) {
 		return true
 	}
-	if !c.roll.add(m.UID) {
+	if !c.responders.add(m.UID) {
 		c.acks.Servers(1)
 	}
-	s := c.shares[m.UID]
+	s := c.byNode[m.UID]
 	if s == nil {
-		s = new(share)
-		c.shares[m.UID] = s
+		s = new(nodeAcks)
+		c.byNode[m.UID] = s
 	}
 	s.awaited += m.ClientCount
 	c.awaited += m.ClientCount
@@ -160,7 +159,7 @@ func (c *collection) clients(m *Message) bool {
 
 // client takes a client's answer.
 func (c *collection) client(m *Message) bool {
-	s := c.shares[m.UID]
+	s := c.byNode[m.UID]
 	if s == nil || s.awaited == 0 {
 		return false
 	}
@@ -170,15 +169,15 @@ func (c *collection) client(m *Message) bool {
 	return true
 }
 
-// take hands on a client's answer, for which there is room.
-func (c *collection) take(s *share, a adapter.Answer) {
+// take passes on a client's answer, for which hold has reserved memory.
+func (c *collection) take(s *nodeAcks, a adapter.Answer) {
 	s.awaited--
 	c.awaited--
 	c.check()
 	c.acks.Answer(a)
 }
 
-// hold makes room for an answer; when there is none the collection ends.
+// hold reserves memory for an answer. If none is left, the collection ends.
 func (c *collection) hold(size int64) bool {
 	if !c.node.hold(size) {
 		c.giveUp(ErrAnswersTooLarge)
@@ -188,28 +187,26 @@ func (c *collection) hold(size int64) bool {
 	return true
 }
 
-// part implements pending. A node says with its last part that the other clients are
+// part implements pending. The last part of a node means that its other clients are
 // gone.
 func (c *collection) part(m *Message) (v verdict, reply Part) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stop := Part{Stop: true}
-	s := c.shares[m.UID]
+	s := c.byNode[m.UID]
 	if c.over || s == nil || s.flow == nil && s.awaited == 0 {
 		return partUnknown, stop
 	}
-	v = s.flow.judge(m.Part)
+	if v, reply, ok := c.node.judge(s.flow, m.Part); !ok {
+		return v, reply
+	}
 	switch {
-	case v == partUnknown:
-		return v, stop
-	case v == partKnown:
-		return v, c.node.nextPart(s.flow)
 	case s.flow != nil && s.flow.whole:
 		return partUnknown, stop
 	case !c.hold(answerCost + int64(len(m.Part.Bytes))):
 		return partTaken, stop
 	case s.flow == nil:
-		f := c.node.inflow(m.Part.Stream)
+		f := c.node.incomingAnswer(m.Part.Stream)
 		s.flow = &f
 	}
 	f := s.flow
@@ -227,9 +224,9 @@ func (c *collection) part(m *Message) (v verdict, reply Part) {
 	switch {
 	case !ok:
 		v, reply, f.whole = partBroken, stop, true
-		c.node.endInflow(f)
+		c.node.endIncoming(f)
 	case f.whole:
-		c.node.endInflow(f)
+		c.node.endIncoming(f)
 		if !c.over {
 			c.gone(s)
 		}
@@ -237,8 +234,8 @@ func (c *collection) part(m *Message) (v verdict, reply Part) {
 	return v, reply
 }
 
-// gone takes leave of a node's clients that have not answered.
-func (c *collection) gone(s *share) {
+// gone drops a node's clients that have not answered.
+func (c *collection) gone(s *nodeAcks) {
 	gone := s.awaited
 	s.awaited, c.awaited = 0, c.awaited-gone
 	c.check()
@@ -246,19 +243,19 @@ func (c *collection) gone(s *share) {
 }
 
 // lose implements pending.
-func (c *collection) lose(uid string) {
+func (c *collection) nodeGone(uid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
 		return
 	}
-	if c.roll.remove(uid) {
+	if c.responders.remove(uid) {
 		c.check()
 		c.acks.Clients(0)
-	} else if s := c.shares[uid]; s != nil {
+	} else if s := c.byNode[uid]; s != nil {
 		if s.flow != nil {
 			s.flow.whole = true
-			c.node.endInflow(s.flow)
+			c.node.endIncoming(s.flow)
 		}
 		c.gone(s)
 	}
@@ -273,10 +270,10 @@ func (c *collection) end(why error) {
 	}
 }
 
-// giveUp ends the collection before everything has come.
+// giveUp ends the collection before it is complete.
 func (c *collection) giveUp(why error) {
-	missing := c.roll.left()
-	if c.roll.expected < 0 {
+	missing := c.responders.left()
+	if c.responders.expected < 0 {
 		missing = 1
 	}
 	c.finish()
@@ -286,26 +283,26 @@ func (c *collection) giveUp(why error) {
 	c.acks.Gone(missing+c.awaited, why)
 }
 
-// expire ends the collection with its context. As long as the nodes are counted,
-// BroadcastAck does, and says what was wrong with that.
+// expire ends the collection when its context ends. While the nodes are being counted,
+// BroadcastAck ends it instead, with the error of that.
 func (c *collection) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.over && c.roll.expected >= 0 {
+	if !c.over && c.responders.expected >= 0 {
 		c.finish()
 	}
 }
 
-// timeOut ends the collection without a deadline of its context's; see expire.
+// timeOut ends a collection whose context has no deadline; see expire.
 func (c *collection) timeOut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.late = true; !c.over && c.roll.expected >= 0 {
+	if c.late = true; !c.over && c.responders.expected >= 0 {
 		c.giveUp(c.node.away(ErrTimeout))
 	}
 }
 
-// cancel ends the collection when nobody waits for it.
+// cancel ends a collection that no caller waits for.
 func (c *collection) cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -314,21 +311,21 @@ func (c *collection) cancel() {
 	}
 }
 
-// check ends the collection when everything has come. acks is told afterwards: who
-// waits for it then finds the collection over.
+// check ends the collection when it is complete. acks is called after check, so that a
+// caller that acks wakes finds the collection ended.
 func (c *collection) check() {
-	if c.roll.complete() && c.awaited == 0 {
+	if c.responders.complete() && c.awaited == 0 {
 		c.finish()
 	}
 }
 
 func (c *collection) finish() {
-	for _, s := range c.shares {
+	for _, s := range c.byNode {
 		if s.flow != nil {
-			c.node.endInflow(s.flow)
+			c.node.endIncoming(s.flow)
 		}
 	}
-	c.over, c.shares = true, nil
+	c.over, c.byNode = true, nil
 	c.detach()
 	if c.deadline != nil {
 		c.deadline.Stop()
