@@ -89,6 +89,7 @@ func (s *Session) posted(body []byte) (done bool) {
 		body = engineio.ToValidText(body)
 	}
 	left, done := s.core.posted(s, s.home.srv.timing, s.now(), body, side.octets)
+	s.check()
 	if !done {
 		side.left = copyToFrame(left)
 		s.account()

@@ -193,6 +193,7 @@ func (s *Session) rearm() {
 func (s *Session) receive(p engineio.Packet) {
 	before := s.core.deadline()
 	s.core.receive(s, s.home.srv.timing, s.now(), p)
+	s.check()
 	if after := s.core.deadline(); after != 0 && after < before {
 		s.rearm()
 	}
@@ -217,6 +218,7 @@ func (s *Session) punctual() {
 func (s *Session) tick() {
 	if at := s.core.deadline(); due(at, s.now()) {
 		s.core.tick(s, s.home.srv.timing, s.now())
+		s.check()
 	}
 	s.rearm()
 }
@@ -231,6 +233,7 @@ func (t *flushTask) Run(*loop.Loop) {
 		s.polling.flushPosted = false
 	}
 	s.core.flush(s)
+	s.check()
 }
 
 // The methods below implement effects.

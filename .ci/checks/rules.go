@@ -21,14 +21,15 @@ type importRules struct {
 var rules = importRules{
 	layers: map[string][]string{
 		"codec":                     {},
+		"loop/invariants":           {},
 		"loop/safelog":              {},
-		"loop":                      {"loop/safelog"},
-		"eio":                       {"codec", "loop", "loop/safelog"},
+		"loop":                      {"loop/invariants", "loop/safelog"},
+		"eio":                       {"codec", "loop", "loop/invariants", "loop/safelog"},
 		"sio/internal":              {},
 		"sio/internal/clientbundle": {"eio"},
 		"sio/adapter":               {"sio/internal"},
 		"sio":                       {"codec", "loop", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
-		"sio/cluster":               {"codec", "loop/safelog", "sio/adapter"},
+		"sio/cluster":               {"codec", "loop/safelog", "sio/internal", "sio/adapter"},
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
 		"sio/interop":               {"loop", "eio", "sio"},
 		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster"},
