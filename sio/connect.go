@@ -26,7 +26,7 @@ func (c *client) join(h socketio.Header) {
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():
-		c.enter(ns, h.Data, arrival{})
+		c.enter(ns, h.Data, joinState{})
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
@@ -44,11 +44,11 @@ const (
 )
 
 // enter makes a socket for the client in a namespace. auth is borrowed.
-func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
+func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 	keeps, refusal := c.keepsAuth(auth)
 	if refusal != "" {
-		if a.back != nil {
-			ns.delivery.giveBack(a.back)
+		if state.back != nil {
+			ns.delivery.giveBack(state.back)
 		}
 		c.refuse(ns.name, refusal)
 		return
@@ -73,7 +73,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 	var back *membership
 	if recovers {
 		var waits bool
-		if back, waits = ns.delivery.recall(s, auth, a); waits {
+		if back, waits = ns.delivery.recall(s, auth, state); waits {
 			return // it departs when it has waited
 		}
 	}
@@ -90,7 +90,7 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		return
 	}
 	if !c.protocol().places() || back != nil {
-		ns.strays.add(s)
+		ns.byCustomID.add(s)
 	}
 	if recovers {
 		ns.delivery.begin(s, back)

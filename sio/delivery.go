@@ -31,10 +31,10 @@ type delivery interface {
 
 	// recall looks for the session that the client of s asks for in auth, which is
 	// borrowed. s is not in the namespace yet, but counted. When waits is true the
-	// client is in limbo, and enters again later, with an arrival. back is nil when
+	// client is in limbo, and enters again later, with the joinState. back is nil when
 	// there is no such session; else begin or giveBack must follow. It is called on
 	// the loop.
-	recall(s *Socket, auth []byte, a arrival) (back *membership, waits bool)
+	recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool)
 	// giveBack takes back a recall: the socket does not connect.
 	giveBack(back *membership)
 	// begin prepares a socket that has an id for admit, with what it had in the
@@ -142,14 +142,14 @@ func (direct) broadcastAck(ctx context.Context, o BroadcastOperator, event strin
 func (d direct) join(s *Socket, room string)  { d.ns.rooms.Join(&s.member, room) }
 func (d direct) leave(s *Socket, room string) { d.ns.rooms.Leave(&s.member, room) }
 
-func (direct) recall(*Socket, []byte, arrival) (*membership, bool) { return nil, false }
-func (direct) giveBack(*membership)                                {}
-func (direct) begin(*Socket, *membership)                          {}
-func (direct) refuse(*Socket)                                      {}
-func (direct) part(*Socket, Reason)                                {}
-func (direct) greets() bool                                        { return true }
-func (direct) stop()                                               {}
-func (direct) figures() (none RecoveryStats)                       { return none }
+func (direct) recall(*Socket, []byte, joinState) (*membership, bool) { return nil, false }
+func (direct) giveBack(*membership)                                  {}
+func (direct) begin(*Socket, *membership)                            {}
+func (direct) refuse(*Socket)                                        {}
+func (direct) part(*Socket, Reason)                                  {}
+func (direct) greets() bool                                          { return true }
+func (direct) stop()                                                 {}
+func (direct) figures() (none RecoveryStats)                         { return none }
 
 func (direct) admit(s *Socket) (pid string, missed []message, ok bool) {
 	return "", nil, s.enroll((*adapter.Rooms[*Socket]).Add)

@@ -204,7 +204,7 @@ func wantHandler(method string, given bool) {
 func (ns *Namespace) edit(change func(t *handlerTable)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	ns.pinLocked()
+	ns.keepEmptyLocked()
 	ns.table.Store(ns.table.Load().edited(change))
 }
 

@@ -117,27 +117,28 @@ func (lg ownLog) receive(o BroadcastOperator, p adapter.Packet) error {
 	return nil
 }
 
-// wish is what a client that wants to come back sends.
-type wish struct{ PID, Offset string }
+// restoreRequest is what a client sends that wants to come back.
+type restoreRequest struct{ PID, Offset string }
 
-// asked is the wish in the authentication data of a client; PID is "" when there is none.
-func asked(auth []byte) (w wish) {
-	if !bytes.Contains(auth, []byte(`"pid"`)) || jsonenc.Unmarshal(auth, &w) != nil {
-		return wish{}
+// requestOf reads the request in the authentication data of a client; PID is "" when
+// there is none.
+func requestOf(auth []byte) (r restoreRequest) {
+	if !bytes.Contains(auth, []byte(`"pid"`)) || jsonenc.Unmarshal(auth, &r) != nil {
+		return restoreRequest{}
 	}
-	return w
+	return r
 }
 
-// arrival is what a client that wants to come back has been through.
-type arrival struct {
+// joinState is what a client that joins a namespace has been through.
+type joinState struct {
 	outwaited *Socket     // whom it has waited for: see await
 	restored  bool        // the adapter was asked for its session, with
 	back      *membership // as the outcome; nil when it can't come back
 }
 
 // recall gives the session that a client asks for to its new socket.
-func (lg ownLog) recall(s *Socket, auth []byte, a arrival) (back *membership, waits bool) {
-	back, holder := lg.claim(s, auth, a.outwaited)
+func (lg ownLog) recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool) {
+	back, holder := lg.claim(s, auth, state.outwaited)
 	if holder != nil {
 		s.client.await(holder, lg.ns, auth)
 	}
@@ -149,7 +150,7 @@ func (lg ownLog) recall(s *Socket, auth []byte, a arrival) (back *membership, wa
 // that is gone: it had time to notice with the one that was outwaited. (That may
 // not be the last to hold the session: others come back, and are lost, too.)
 func (lg ownLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership, holder *Socket) {
-	asks := asked(auth)
+	asks := requestOf(auth)
 	if asks.PID == "" {
 		return nil, nil
 	}
@@ -296,6 +297,6 @@ func (t *returnTask) Run(*loop.Loop) {
 	t.s.client.unhold(t.load())
 	defer t.ns.depart() // when it has arrived a second time
 	if t.s.leaveLimbo() {
-		t.s.client.enter(t.ns, t.auth, arrival{outwaited: t.holder})
+		t.s.client.enter(t.ns, t.auth, joinState{outwaited: t.holder})
 	}
 }

@@ -224,17 +224,17 @@ func (lg *sharedLog) wakeWaiting() {
 
 // recall asks the adapter for the session that a client asks for, unless that was
 // done.
-func (lg *sharedLog) recall(s *Socket, auth []byte, a arrival) (back *membership, waits bool) {
-	if a.restored {
-		if a.back != nil {
+func (lg *sharedLog) recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool) {
+	if state.restored {
+		if state.back != nil {
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
-			a.back.Occupy(s)
+			state.back.Occupy(s)
 		}
-		return a.back, false
+		return state.back, false
 	}
-	if w := asked(auth); w.PID != "" {
-		s.client.restore(lg, auth, w)
+	if r := requestOf(auth); r.PID != "" {
+		s.client.restore(lg, auth, r)
 		return nil, true
 	}
 	return nil, false

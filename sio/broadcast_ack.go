@@ -166,9 +166,9 @@ func (c *collector) result(end error) ([]RawArgs, error) {
 	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: end}
 }
 
-// castAck is what one broadcast waits for on this server. Its lock is held when
+// broadcastAck is what one broadcast waits for on this server. Its lock is held when
 // that of a socket is taken.
-type castAck struct {
+type broadcastAck struct {
 	id      uint64
 	acks    adapter.Acks
 	shards  atomic.Int32 // the loops that have not sent yet, and the caller
@@ -190,7 +190,7 @@ func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks a
 		defer here.release()
 		own = &here
 	}
-	a := &castAck{id: own.id, acks: acks}
+	a := &broadcastAck{id: own.id, acks: acks}
 	a.shards.Store(1)
 	context.AfterFunc(ctx, a.cancel)
 	o.cast(own.message, a)
@@ -199,7 +199,7 @@ func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks a
 }
 
 // asked notes that s was sent the event, on its loop.
-func (a *castAck) asked(s *Socket) {
+func (a *broadcastAck) asked(s *Socket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.over {
@@ -214,14 +214,14 @@ func (a *castAck) asked(s *Socket) {
 }
 
 // sent notes that one loop, or the caller, has done its part.
-func (a *castAck) sent() {
+func (a *broadcastAck) sent() {
 	if a.shards.Add(-1) == 0 {
 		a.acks.Clients(int(a.clients.Load()))
 	}
 }
 
 // cancel stops waiting for answers.
-func (a *castAck) cancel() {
+func (a *broadcastAck) cancel() {
 	a.mu.Lock()
 	sockets := a.sockets
 	a.sockets, a.over = nil, true
@@ -232,7 +232,7 @@ func (a *castAck) cancel() {
 }
 
 // reply implements ackSink.
-func (a *castAck) reply(args RawArgs) {
+func (a *broadcastAck) reply(args RawArgs) {
 	data, attachments, err := args.first()
 	if err != nil {
 		data = []byte("null") // it has no JSON form
@@ -241,13 +241,13 @@ func (a *castAck) reply(args RawArgs) {
 }
 
 // own reports whether a call of this server waits, and not one of another.
-func (a *castAck) own() bool {
+func (a *broadcastAck) own() bool {
 	_, own := a.acks.(*collector)
 	return own
 }
 
 // gone implements ackSink.
-func (a *castAck) gone() { a.acks.Gone(1, nil) }
+func (a *broadcastAck) gone() { a.acks.Gone(1, nil) }
 
 // EmitAckAll broadcasts an event, waits for the recipients' acknowledgements and
 // decodes the first argument of each into an R; one without arguments gives R's
