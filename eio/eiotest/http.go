@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // Timeout is how long a test waits for anything.
-const Timeout = 10 * time.Second
+const Timeout = wait.Patience
 
 // Response is an HTTP response that was read to its end.
 type Response struct {

@@ -12,9 +12,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-const patience = 10 * time.Second
+const patience = wait.Patience
 
 func config() Config {
 	return Config{MaxRequests: 100, MaxTunnels: 20_000, MaxAnswer: 1000, MaxAnswers: 4000, Stall: patience, DialTimeout: patience, KeepIdle: time.Hour, TunnelIdle: time.Hour}
