@@ -316,7 +316,8 @@ func (p *player) over(reason Reason, err error) {
 	}
 }
 
-// TestCoreTimes are the cases of the behaviour contract that need an exact clock.
+// TestCoreTimes are the cases of the behaviour contract that need an exact
+// clock.
 func TestCoreTimes(t *testing.T) {
 	for _, c := range []struct {
 		name, script string
