@@ -5,13 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
-
-// Timeout is how long a test waits for anything.
-const Timeout = wait.Patience
 
 // Response is an HTTP response that was read to its end.
 type Response struct {
@@ -74,16 +68,4 @@ func GoGet(url string) <-chan Response {
 		done <- r
 	}()
 	return done
-}
-
-// Receive waits for a value from c.
-func Receive[T any](tb testing.TB, c <-chan T) T {
-	tb.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(Timeout):
-		tb.Fatalf("nothing came within %v", Timeout)
-		panic("unreachable")
-	}
 }
