@@ -405,15 +405,21 @@ func ExampleNamespace_UsePacket() {
 
 // Changes of rooms.
 func ExampleNamespace_OnRoom() {
+	deleted := make(chan struct{}) // hooks run on a goroutine of their own
 	server := serveExample(func(server *sio.Server) {
 		server.OnRoom(func(e sio.RoomEvent) {
-			if e.Room == "r" {
-				fmt.Println(e.Kind)
+			if e.Room != "r" {
+				return
+			}
+			fmt.Println(e.Kind)
+			if e.Kind == sio.RoomDeleted {
+				close(deleted)
 			}
 		})
 		server.OnConnection(func(s *sio.Socket) {
 			s.Join("r")
 			s.Leave("r")
+			<-deleted
 			s.Emit("done")
 		})
 	})
