@@ -28,8 +28,8 @@ func NewPubSubSender(client redis.UniversalClient, cfg PubSubConfig) (*ChannelSe
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	client = own(client)
-	traffic := paced(client)
+	client = ownClient(client)
+	traffic := channelClient(client)
 	return &ChannelSender{client, traffic, cfg.MaxMessageBytes, traffic.Publish, func(m *cluster.Message) (string, []byte, error) {
 		names := newPubSubNames(cfg.Key, m.Namespace, false)
 		switch m.Type {
@@ -50,8 +50,8 @@ func NewShardedSender(client redis.UniversalClient, cfg ShardedConfig) (*Channel
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	client = own(client)
-	traffic := paced(client)
+	client = ownClient(client)
+	traffic := channelClient(client)
 	return &ChannelSender{client, traffic, cfg.MaxMessageBytes, traffic.SPublish, func(m *cluster.Message) (string, []byte, error) {
 		payload, err := wire.Append(nil, m)
 		return shardedChannel(cfg.ChannelPrefix+"#"+m.Namespace+"#", cfg.SubscriptionMode, m), payload, err
@@ -77,7 +77,7 @@ func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
 func (s *ChannelSender) Close() error {
-	if isPaced(s.client) {
+	if isOwn(s.client) {
 		_ = s.traffic.Close()
 	}
 	return hangUp(s.client)

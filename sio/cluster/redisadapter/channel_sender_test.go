@@ -35,7 +35,7 @@ func (want published) check(t *testing.T, c <-chan *redis.Message) {
 		if got := (published{m.Channel, m.Payload}); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(redistest.Timeout):
 		t.Fatalf("nothing comes, want %q", want)
 	}
 }
@@ -236,7 +236,7 @@ func TestChannelEmitters(t *testing.T) {
 					said <- text
 				})
 				clients = append(clients, dial(t, srv.Addr().String()))
-				wait(t, "it is connected", func() bool { return source.Stats().Connected })
+				redistest.WaitFor(t, "it is connected", func() bool { return source.Stats().Connected })
 			}
 			for n, to := range []emitter.BroadcastOperator{e.To("all"), e.To(clients[0].sid, clients[1].sid), e.Except("nobody")} {
 				if err := to.Emit(t.Context(), "e", n); err != nil {

@@ -52,7 +52,7 @@ type channels struct {
 	mu          sync.Mutex
 	topics      map[topicName]*topic
 	links       map[*redis.Client]*link // by node; one by nil
-	homeless    []*topic                // topics whose node is to be found
+	unplaced    []*topic                // topics whose node is to be found
 	placing     int                     // how many more there are, which are being placed
 	order       uint64                  // of the newest topic
 	news        chan struct{}           // closed when a topic is settled or the state has changed; nil unless it is waited for
@@ -106,7 +106,7 @@ func newChannels(client redis.UniversalClient, cfg channelsConfig) *channels {
 		cfg.logger = slog.Default()
 	}
 	c := &channels{
-		client: client, traffic: paced(client), cfg: cfg, anchor: cluster.NewUID(),
+		client: client, traffic: channelClient(client), cfg: cfg, anchor: cluster.NewUID(),
 		topics: make(map[topicName]*topic), links: make(map[*redis.Client]*link), broken: make(map[string]error),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -137,7 +137,7 @@ func (c *channels) subscribed() bool {
 			return false
 		}
 	}
-	return len(c.links) > 0 && (len(c.homeless)+c.placing == 0 || c.broken[subscribing] == nil)
+	return len(c.links) > 0 && (len(c.unplaced)+c.placing == 0 || c.broken[subscribing] == nil)
 }
 
 // note is told the outcome of what was tried with Redis: it logs changes.
@@ -224,7 +224,7 @@ func (c *channels) close() {
 	c.announce()
 	c.mu.Unlock()
 	c.cancel()
-	if isPaced(c.client) {
+	if isOwn(c.client) {
 		_ = c.traffic.Close() // ends what is being written
 	}
 	c.running.Wait()

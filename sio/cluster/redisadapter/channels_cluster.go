@@ -32,10 +32,10 @@ func (c *channels) route() {
 		}
 		for more := true; more; {
 			c.mu.Lock()
-			n := min(len(c.homeless), stepCount)
-			list := c.homeless[:n:n]
-			if c.homeless = c.homeless[n:]; len(c.homeless) == 0 {
-				c.homeless = nil // lets go of the array
+			n := min(len(c.unplaced), stepCount)
+			list := c.unplaced[:n:n]
+			if c.unplaced = c.unplaced[n:]; len(c.unplaced) == 0 {
+				c.unplaced = nil // lets go of the array
 			}
 			c.placing = n
 			c.mu.Unlock()
@@ -43,9 +43,9 @@ func (c *channels) route() {
 			c.mu.Lock()
 			c.placing = 0
 			if err != nil {
-				c.homeless = append(rest, c.homeless...)
+				c.unplaced = append(rest, c.unplaced...)
 			}
-			more = len(c.homeless) > 0
+			more = len(c.unplaced) > 0
 			c.mu.Unlock()
 			if err == nil {
 				c.restored()
@@ -98,12 +98,12 @@ func (l *link) end() {
 		if t.link != l {
 			return
 		}
-		t.link, t.told, t.awaited, t.initial, t.dirty = nil, false, 0, false, true
+		t.link, t.requested, t.awaited, t.initial, t.dirty = nil, false, 0, false, true
 		if len(t.receivers) == 0 {
 			delete(c.topics, key)
 			return
 		}
-		c.homeless = append(c.homeless, t)
+		c.unplaced = append(c.unplaced, t)
 	})
 	c.reload()
 	wake(c.unrouted)

@@ -91,7 +91,7 @@ func (l *link) connection() error {
 	}
 	conn := newConnection(l, client)
 	defer conn.close()
-	if err := conn.tell(); err != nil {
+	if err := conn.sendChanges(); err != nil {
 		return err
 	}
 	if !conn.reading {
@@ -103,7 +103,7 @@ func (l *link) connection() error {
 		var err error
 		select {
 		case <-l.wake:
-			err = conn.tell()
+			err = conn.sendChanges()
 		case <-tick.C:
 			var next time.Duration
 			if next, err = conn.check(); err == nil {
@@ -183,7 +183,7 @@ func (l *link) recall() (wanted bool) {
 // renew forgets what t says of an earlier connection. c.mu is held.
 func (l *link) renew(t *topic) {
 	if t.epoch != l.epoch {
-		t.epoch, t.told, t.awaited, t.initial = l.epoch, false, 0, false
+		t.epoch, t.requested, t.awaited, t.initial = l.epoch, false, 0, false
 	}
 }
 
@@ -228,13 +228,13 @@ func (l *link) changes() (list changes, more bool) {
 		l.renew(t)
 		t.dirty = false
 		want := len(t.receivers) > 0
-		if want == t.told {
+		if want == t.requested {
 			l.arrived(t)
 			c.forget(t)
 			c.announce()
 			continue
 		}
-		t.told = want
+		t.requested = want
 		t.awaited++
 		l.awaited += len(t.name) + answerSize
 		list.add(t, want)
@@ -263,7 +263,7 @@ func (l *link) next() *topic {
 
 // forget drops a topic that nobody wants and Redis does not have. c.mu is held.
 func (c *channels) forget(t *topic) {
-	if !t.told && t.awaited == 0 && !t.dirty && len(t.receivers) == 0 {
+	if !t.requested && t.awaited == 0 && !t.dirty && len(t.receivers) == 0 {
 		delete(c.topics, t.topicName)
 	}
 }
@@ -309,7 +309,7 @@ func (l *link) answered(s *redis.Subscription) error {
 
 // tell tells Redis what has changed, as far as there is room in the window, and begins
 // to read when there is a connection.
-func (c *connection) tell() error {
+func (c *connection) sendChanges() error {
 	for more := true; more; {
 		var list changes
 		list, more = c.link.changes()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
@@ -60,7 +61,7 @@ type publisher struct {
 	queues      [classes]queue
 	order       uint64
 	away, ended bool
-	told        bool // drained is closed
+	closed      bool // drained is closed
 	published   uint64
 	lost        uint64
 	tooLarge    uint64
@@ -70,8 +71,8 @@ type publisher struct {
 type queue struct {
 	list    []publication
 	sending int
-	bytes   int        // of what is being sent, too
-	line    []*emitter // that wait for room; of events only
+	bytes   int                    // of what is being sent, too
+	waiting waitQueue[publication] // calls that wait for space; of events only
 }
 
 // publish is send for an event, without waiting.
@@ -105,8 +106,8 @@ func (p *publisher) try(class class, channel string, payload []byte) (decided bo
 	case p.away:
 		p.lost++
 		return true, ErrAway
-	case len(p.queues[class].line) > 0 || !p.put(class, channel, payload):
-		return false, errNoRoom
+	case len(p.queues[class].waiting) > 0 || !p.put(class, channel, payload):
+		return false, errFull
 	}
 	return true, nil
 }
@@ -133,11 +134,11 @@ func tooLarge(bytes, most int) error {
 func (p *publisher) stats() channelsStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return channelsStats{published: p.published, lost: p.lost, tooLarge: p.tooLarge, queued: p.waiting()}
+	return channelsStats{published: p.published, lost: p.lost, tooLarge: p.tooLarge, queued: p.queued()}
 }
 
-// waiting is how many messages Redis has not taken. p.mu is held.
-func (p *publisher) waiting() (n int) {
+// queued returns how many messages Redis has not taken. p.mu is held.
+func (p *publisher) queued() (n int) {
 	for i := range p.queues {
 		n += p.queues[i].sending + len(p.queues[i].list)
 	}
@@ -252,13 +253,13 @@ func (p *publisher) done(batch []publication, sent int) {
 	p.admit()
 	p.published += uint64(sent)
 	p.lost += uint64(len(batch) - sent)
-	p.tellDrained()
+	p.closeDrained()
 }
 
-// tellDrained closes drained at the end. p.mu is held.
-func (p *publisher) tellDrained() {
-	if p.ended && !p.told && p.waiting() == 0 {
-		p.told = true
+// closeDrained closes drained at the end. p.mu is held.
+func (p *publisher) closeDrained() {
+	if p.ended && !p.closed && p.queued() == 0 {
+		p.closed = true
 		close(p.drained)
 	}
 }
@@ -343,7 +344,7 @@ func (p *publisher) dropQueue() {
 		q.list = nil
 	}
 	p.admit()
-	p.tellDrained()
+	p.closeDrained()
 }
 
 // comeBack tries to reach Redis until that succeeds; it is false at the end.
@@ -382,7 +383,7 @@ func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	p.ended = true
 	p.admit()
-	p.tellDrained()
+	p.closeDrained()
 	p.mu.Unlock()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -393,4 +394,82 @@ func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropQueue()
+}
+
+// send has a message's payload, whose ownership passes, sent to a channel: see
+// publisher.add. When there is no room for an event, and the goroutine may wait, it does
+// for roomTime at most, or until ended is closed.
+func (c *channels) send(m *cluster.Message, channel string, payload []byte, mayWait func() bool, ended <-chan struct{}) error {
+	if m.To != "" {
+		return c.out.add(answers, channel, payload)
+	}
+	p := &c.out
+	p.mu.Lock()
+	decided, err := p.try(events, channel, payload)
+	p.mu.Unlock()
+	switch {
+	case decided:
+		return err
+	case mayWait():
+		return p.wait(channel, payload, ended)
+	}
+	p.lose()
+	return err
+}
+
+// waits reports whether the calling goroutine may wait: it is not a loop's.
+func waits(local adapter.Local) func() bool {
+	if w, ok := local.(adapter.Waiter); ok {
+		return w.MayWait
+	}
+	return func() bool { return false }
+}
+
+// wait adds an event when there is space, after the events that wait already.
+func (p *publisher) wait(channel string, payload []byte, ended <-chan struct{}) error {
+	waiting := &p.queues[events].waiting
+	p.mu.Lock()
+	if decided, err := p.try(events, channel, payload); decided {
+		p.mu.Unlock()
+		return err
+	}
+	w := waiting.add(publication{channel: channel, payload: payload})
+	p.mu.Unlock()
+	decided, err := w.wait(p.patience, ended)
+	if decided {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !waiting.remove(w) { // it was decided in the meantime
+		return <-w.done
+	}
+	p.lost++
+	p.admit() // the next ones may be smaller
+	return err
+}
+
+// admit decides about the events that wait, as far as possible. p.mu is held.
+func (p *publisher) admit() {
+	p.queues[events].waiting.admit(func(m publication) (decided bool, err error) {
+		switch {
+		case p.ended:
+			err = ErrClosed
+		case p.away:
+			err = ErrAway
+		case p.put(events, m.channel, m.payload):
+			return true, nil
+		default:
+			return false, nil
+		}
+		p.lost++
+		return true, err
+	})
+}
+
+// lose counts a message for which there was no room.
+func (p *publisher) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost++
 }

@@ -36,7 +36,7 @@ func TestChannelsSlowLink(t *testing.T) {
 			if !strings.HasPrefix(m, channel+" "+mark) || len(m) < 10<<20 {
 				t.Errorf("%.20q comes, of %d bytes", m, len(m))
 			}
-		case <-time.After(60 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("%s has not come: %+v", mark, x.stats())
 		}
 	}
@@ -48,7 +48,7 @@ func TestChannelsSlowLink(t *testing.T) {
 	}
 	a.send(t, "to a", "small")
 	a.wants(t, "to a small")
-	eventually(t, "counted", func() bool { return a.stats().published == 3 && b.stats().published == 2 })
+	redistest.WaitFor(t, "counted", func() bool { return a.stats().published == 3 && b.stats().published == 2 })
 	for _, x := range []*tested{a, b} {
 		if s := x.stats(); s.disconnects != 0 || s.lost != 0 {
 			t.Errorf("%+v", s)
@@ -151,10 +151,10 @@ func TestChannelsRoom(t *testing.T) {
 		}
 		emitted <- nil
 	}()
-	eventually(t, "it waits", func() bool {
+	redistest.WaitFor(t, "it waits", func() bool {
 		a.out.mu.Lock()
 		defer a.out.mu.Unlock()
-		return a.out.queues[events].line != nil
+		return a.out.queues[events].waiting != nil
 	})
 	if err := a.channels.send(m, "x", nil, no, nil); !errors.Is(err, cluster.ErrOverloaded) || !errors.Is(err, ErrQueueFull) {
 		t.Error(err)
@@ -243,8 +243,8 @@ func TestBatches(t *testing.T) {
 			seen += len(batch)
 			p.done(batch, len(batch))
 		}
-		if seen != 6110 || p.waiting() != 0 || p.queues[events].bytes+p.queues[answers].bytes != 0 {
-			t.Errorf("size %d: %d have come, %d wait", size, seen, p.waiting())
+		if seen != 6110 || p.queued() != 0 || p.queues[events].bytes+p.queues[answers].bytes != 0 {
+			t.Errorf("size %d: %d have come, %d wait", size, seen, p.queued())
 		}
 	}
 }

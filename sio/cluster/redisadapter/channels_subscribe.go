@@ -33,15 +33,15 @@ type topic struct {
 	dirty     bool        // it waits for Redis to be told of a change
 
 	// Of the link's connection epoch; void in another one.
-	epoch   uint64
-	told    bool // the connection was told to subscribe last
-	initial bool // it is among those that the link is behind with
-	awaited int  // answers of Redis to what it was told
+	epoch     uint64
+	requested bool // the last request was to subscribe
+	initial   bool // it is among those that the link is behind with
+	awaited   int  // answers of Redis to what it was told
 }
 
 // settled reports whether Redis is known to have subscribed.
-func (t *topic) settled() bool {
-	return t.link != nil && t.epoch == t.link.epoch && t.told && t.awaited == 0 && !t.dirty
+func (t *topic) subscribed() bool {
+	return t.link != nil && t.epoch == t.link.epoch && t.requested && t.awaited == 0 && !t.dirty
 }
 
 // subscribe has r receive from channels. It does not wait; see awaitSubscribed.
@@ -135,7 +135,7 @@ func (c *channels) markDirty(t *topic) {
 	t.dirty = true
 	if t.link == nil {
 		if c.unrouted != nil {
-			c.homeless = append(c.homeless, t)
+			c.unplaced = append(c.unplaced, t)
 			wake(c.unrouted)
 			return
 		}
@@ -176,7 +176,7 @@ func (c *channels) dispatch(m *redis.Message) {
 // shall. The error is ErrAway when there is no connection, ErrClosed, or ctx's.
 func (c *channels) awaitSubscribed(ctx context.Context, names ...string) error {
 	for {
-		news, err := c.unsettled(names)
+		news, err := c.unsubscribed(names)
 		if news == nil || err != nil {
 			return err
 		}
@@ -188,13 +188,13 @@ func (c *channels) awaitSubscribed(ctx context.Context, names ...string) error {
 	}
 }
 
-// unsettled returns nil when all channels are settled, else what closes with the next news.
-func (c *channels) unsettled(names []string) (news chan struct{}, err error) {
+// unsubscribed returns nil when all channels are settled, else what closes with the next news.
+func (c *channels) unsubscribed(names []string) (news chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	settled := !slices.ContainsFunc(names, func(name string) bool {
 		t := c.topics[topicName{name, false}]
-		return t != nil && !t.settled()
+		return t != nil && !t.subscribed()
 	})
 	switch broken := c.broken[subscribing]; {
 	case c.closed:

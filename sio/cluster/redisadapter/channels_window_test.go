@@ -51,7 +51,7 @@ func TestChannelsWindow(t *testing.T) {
 	for i := range rooms {
 		a.subscribeRooms(&a.receiver, name(i))
 	}
-	eventually(t, "as much as Redis may answer", func() bool {
+	redistest.WaitFor(t, "as much as Redis may answer", func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return a.links[nil].awaited > subscribeWindow-1000

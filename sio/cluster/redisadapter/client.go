@@ -11,7 +11,7 @@ import (
 // own is a client whose commands end with their contexts, and are not repeated. It asks
 // for no notices of maintenance: what go-redis has for them can't be shared by two clients
 // with the same options, and makes it log or panic.
-func own(client redis.UniversalClient) redis.UniversalClient {
+func ownClient(client redis.UniversalClient) redis.UniversalClient {
 	switch c := client.(type) {
 	case *redis.Client:
 		o := *c.Options()
@@ -20,7 +20,7 @@ func own(client redis.UniversalClient) redis.UniversalClient {
 		if o.Addr == failoverAddr {
 			return newFailoverClient(&o)
 		}
-		o.Dialer = mayRefuse(o.Dialer)
+		o.Dialer = refusable(o.Dialer)
 		return redis.NewClient(&o)
 	case *redis.ClusterClient:
 		o := *c.Options()
@@ -29,7 +29,7 @@ func own(client redis.UniversalClient) redis.UniversalClient {
 		if o.Dialer == nil {
 			o.Dialer = redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
 		}
-		o.Dialer = mayRefuse(o.Dialer)
+		o.Dialer = refusable(o.Dialer)
 		return redis.NewClusterClient(&o)
 	}
 	return client
@@ -47,8 +47,8 @@ var errRefused = errors.New("redisadapter: no connection is to be made")
 
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// mayRefuse is dial, unless it is asked with a context that says otherwise.
-func mayRefuse(dial dialer) dialer {
+// refusable is dial, unless it is asked with a context that says otherwise.
+func refusable(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if ctx.Value(refuse{}) != nil {
 			return nil, errRefused

@@ -90,12 +90,12 @@ type Directory struct {
 	ended  chan struct{}
 	since  time.Time
 
-	mu      sync.Mutex // guards what follows
-	known   map[uint32]seen
-	next    chan struct{} // closed when the next request has ended
-	waiting int
-	twin    bool // another process says that it is at Addr, too
-	stats   DirectoryStats
+	mu        sync.Mutex // guards what follows
+	known     map[uint32]seen
+	next      chan struct{} // closed when the next request has ended
+	waiting   int
+	duplicate bool // another node has the same Addr
+	stats     DirectoryStats
 }
 
 // seen is a node's address, and when Redis last had it.
@@ -136,7 +136,7 @@ func newDirectory(client redis.UniversalClient, cfg DirectoryConfig, choose func
 	ctx, stop := context.WithCancel(context.Background())
 	d := &Directory{
 		cfg:    cfg,
-		client: own(client),
+		client: ownClient(client),
 		node:   choose(),
 		token:  cluster.NewUID(),
 		ask:    make(chan struct{}, 1),
@@ -211,6 +211,6 @@ func (d *Directory) Close() error {
 	<-d.ended
 	ctx, cancel := context.WithTimeout(context.Background(), listingTime)
 	defer cancel()
-	left := leave.Run(ctx, d.client, []string{d.cfg.Key}, d.node, d.token).Err()
+	left := leaveScript.Run(ctx, d.client, []string{d.cfg.Key}, d.node, d.token).Err()
 	return cmp.Or(unreached(left), d.client.Close())
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// visit writes a node into the hash, if it is to be announced and no other process has
+// listScript writes a node into the hash, if it is to be announced and no other process has
 // its number, and looks at some of the entries, from a cursor of HSCAN on. It returns 1
 // if another process has the number, else 0, the next cursor, how many entries were
 // removed because they can't be a node's, and the number and address of each other node
 // that is alive. Fields are numbers, values "<end of life in ms> <token> <address>".
 // Redis's own clock counts.
-var visit = redis.NewScript(`
+var listScript = redis.NewScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function read(field, value)
@@ -61,7 +61,7 @@ return out
 `)
 
 // leave removes a node from the hash, if it is this process.
-var leave = redis.NewScript(`
+var leaveScript = redis.NewScript(`
 local value = redis.call('HGET', KEYS[1], ARGV[1])
 if value and #value < 1000 and string.match(value, '^%d+ (%S+) ') == ARGV[2] then
   return redis.call('HDEL', KEYS[1], ARGV[1])
@@ -95,18 +95,6 @@ func (d *Directory) run(ctx context.Context) {
 	}
 }
 
-// pause waits, and reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // list announces this node and takes in who else is there, part by part. It reports
 // whether its number is taken.
 func (d *Directory) list(ctx context.Context) (taken bool) {
@@ -130,13 +118,13 @@ func (d *Directory) list(ctx context.Context) (taken bool) {
 		}
 		d.mu.Lock()
 		if err != nil {
-			d.tell(err)
+			d.noteOutcome(err)
 			d.stats.Failures++
 			d.mu.Unlock()
 			return false
 		}
 		if cursor == "" {
-			d.tell(nil)
+			d.noteOutcome(nil)
 			d.forget(began)
 		}
 		if p.taken {
@@ -150,7 +138,7 @@ func (d *Directory) list(ctx context.Context) (taken bool) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.tellTwin(twin && began.Sub(d.since) > d.cfg.Life)
+	d.noteDuplicate(twin && began.Sub(d.since) > d.cfg.Life)
 	return taken
 }
 
@@ -168,7 +156,7 @@ var errPage = errors.New("redisadapter: an answer of another form")
 func (d *Directory) page(ctx context.Context, cursor string, say bool) (p page, err error) {
 	limited, cancel := context.WithTimeout(ctx, listingTime)
 	defer cancel()
-	reply, err := visit.Run(limited, d.client, []string{d.cfg.Key}, d.node, d.token, d.cfg.Addr, d.cfg.Life.Milliseconds(),
+	reply, err := listScript.Run(limited, d.client, []string{d.cfg.Key}, d.node, d.token, d.cfg.Addr, d.cfg.Life.Milliseconds(),
 		cmp.Or(cursor, "0"), say, maxEntry, maxLife.Milliseconds(), pageCount).Slice()
 	if err != nil {
 		return p, err
@@ -216,18 +204,18 @@ func (d *Directory) learn(nodes []any, at time.Time) (twin bool) {
 	return twin
 }
 
-// tellTwin logs that another process has this node's address, which is not said of one
+// noteDuplicate logs that another process has this node's address, which is not said of one
 // that was here before and was killed: Redis forgets it within Life. The caller holds mu.
-func (d *Directory) tellTwin(twin bool) {
-	if twin && !d.twin {
+func (d *Directory) noteDuplicate(twin bool) {
+	if twin && !d.duplicate {
 		d.cfg.Logger.Warn("redisadapter: another node says that it is at the address of this one; "+
 			"clients of one of them don't reach it through others", "address", d.cfg.Addr)
 	}
-	d.twin = twin
+	d.duplicate = twin
 }
 
 // tell logs that Redis is away, or back. The caller holds mu.
-func (d *Directory) tell(err error) {
+func (d *Directory) noteOutcome(err error) {
 	connected := err == nil
 	if connected == d.stats.Connected {
 		return

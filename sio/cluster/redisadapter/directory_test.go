@@ -44,7 +44,7 @@ func lookup(t *testing.T, d *Directory, node uint32) string {
 
 func awaitDirectory(t *testing.T, d *Directory, cond func(DirectoryStats) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(d.Stats()); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(redistest.Timeout); !cond(d.Stats()); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it stays at %+v", d.Stats())
 		}
@@ -182,7 +182,7 @@ func TestDirectoryTellsOfATwin(t *testing.T) {
 	twin := open("a:1")
 	await := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); told() != n; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(redistest.Timeout); told() != n; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("told %d times, want %d", told(), n)
 			}

@@ -105,7 +105,7 @@ func TestErrors(t *testing.T) {
 				}
 				srv, own := servers[0], servers[0].Sockets()[0]
 				var remote sio.RemoteSocket
-				wait(t, "the other server's socket is seen", func() bool {
+				redistest.WaitFor(t, "the other server's socket is seen", func() bool {
 					list, err := srv.FetchSockets(t.Context())
 					for _, s := range list {
 						if s.ID() != own.ID() {

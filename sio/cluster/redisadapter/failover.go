@@ -35,7 +35,7 @@ type failoverClient struct {
 // newFailoverClient makes one of the options of a client that asks Sentinels. They are its own.
 func newFailoverClient(o *redis.Options) failoverClient {
 	m := &master{dialer: o.Dialer, conns: make(map[*masterConn]struct{})}
-	o.Dialer = mayRefuse(m.dial)
+	o.Dialer = refusable(m.dial)
 	ctx, stop := context.WithCancel(context.Background())
 	go m.watch(ctx)
 	return failoverClient{redis.NewClient(o), stop}

@@ -62,7 +62,7 @@ func (p *pair) drain(t testing.TB) {
 				t.Fatalf("y received %s", text)
 			}
 			p.got = append(p.got, n)
-		case <-time.After(20 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("y gets nothing any more: %+v", p.b.connector.Stats())
 		}
 	}
@@ -115,14 +115,14 @@ func TestFailover(t *testing.T) {
 			}
 			for name, p := range pairs {
 				for _, h := range []*host{p.a, p.b} {
-					eventually(t, name+" goes on", func() bool {
+					redistest.WaitFor(t, name+" goes on", func() bool {
 						all()
 						s := h.connector.Stats()
 						return s.Connected && s.Disconnects == 1
 					})
 				}
 			}
-			eventually(t, "the list is there", func() bool {
+			redistest.WaitFor(t, "the list is there", func() bool {
 				all()
 				n, _ := s.Replica.Client.HLen(t.Context(), "sioserver:nodes").Result()
 				return n == 2 && listed.a.Stats().Connected && listed.b.Stats().Connected
@@ -152,10 +152,10 @@ func (p *pair) check(t *testing.T, name string) {
 		}
 	}
 	t.Logf("%s: %d were emitted, %d received", name, p.emitted, len(p.got))
-	eventually(t, "counted", func() bool { return p.a.connector.Stats().Queued == 0 })
+	redistest.WaitFor(t, "counted", func() bool { return p.a.connector.Stats().Queued == 0 })
 	switch c := p.a.connector.(type) {
 	case streamsConnector:
-		eventually(t, "all is in the stream", func() bool { return c.Streams.Stats().Queued == 0 })
+		redistest.WaitFor(t, "all is in the stream", func() bool { return c.Streams.Stats().Queued == 0 })
 		s := c.Streams.Stats()
 		if s.Published != uint64(p.emitted) || s.Dropped != 0 {
 			t.Errorf("%s: %d were emitted: %+v", name, p.emitted, s)
@@ -201,7 +201,7 @@ func listPair(t testing.TB, client redis.UniversalClient) *listed {
 		}
 		t.Cleanup(func() { (*d).Close() })
 	}
-	eventually(t, "a knows b", func() bool {
+	redistest.WaitFor(t, "a knows b", func() bool {
 		_, ok := l.a.Lookup(t.Context(), l.b.Node())
 		return ok
 	})

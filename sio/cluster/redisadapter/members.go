@@ -27,7 +27,7 @@ type members struct {
 }
 
 func newMembers(client redis.UniversalClient, cfg channelsConfig) *members {
-	client = own(client)
+	client = ownClient(client)
 	return &members{client: client, channels: newChannels(client, cfg), nodes: make(map[*cluster.Node]struct{})}
 }
 

@@ -48,7 +48,7 @@ func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.
 		local.OnRoom(b.onRoom)
 	}
 	if s.cfg.Node.UID != nil { // others may have been given the same
-		s.channels.run(b.lookForTwin)
+		s.channels.run(b.findDuplicate)
 	}
 	return b
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// lookForTwin tells the node when another server has the same UID: each takes what the
+// findDuplicate tells the node when another server has the same UID: each takes what the
 // other one sends for its own, and answers to both reach both. The server that comes
 // later finds another subscriber of the channel that is its own. It looks again after a
 // second, because Redis may not have noticed yet that a former connection has ended.
-func (b *shardedBus) lookForTwin() {
+func (b *shardedBus) findDuplicate() {
 	c, found := b.members.channels, false
 	for {
 		n, err := b.listeners(c.ctx)

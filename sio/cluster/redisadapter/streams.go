@@ -153,11 +153,11 @@ type StreamsStats struct {
 
 // Streams connects servers by Redis Streams. Safe for concurrent use.
 type Streams struct {
-	cfg     StreamsConfig
-	writer  string // tells the entries of this Streams from others
-	members *members
-	client  redis.UniversalClient // that of members; commands end with their contexts
-	patient redis.UniversalClient // for streams: see progress.go
+	cfg          StreamsConfig
+	writer       string // tells the entries of this Streams from others
+	members      *members
+	client       redis.UniversalClient // that of members; commands end with their contexts
+	streamClient redis.UniversalClient // for streams: see streams_conn.go
 
 	sessions *sessions
 
@@ -181,7 +181,7 @@ func NewStreams(client redis.UniversalClient, cfg StreamsConfig) (*Streams, erro
 		maxMessage: cfg.MaxMessageBytes, logger: cfg.Logger.With("of", "requests and answers"),
 	})
 	s.client = s.members.client
-	s.patient = patient(s.client, 4*cfg.StreamCount)
+	s.streamClient = streamClient(s.client, 4*cfg.StreamCount)
 	s.sessions = newSessions(s)
 	return s, nil
 }
@@ -243,8 +243,8 @@ func (s *Streams) Close() error {
 	}
 	s.sessions.finish(ctx)
 	err := s.members.close()
-	if s.patient != s.client {
-		err = errors.Join(err, s.patient.Close()) // ends reads that wait
+	if s.streamClient != s.client {
+		err = errors.Join(err, s.streamClient.Close()) // ends reads that wait
 	}
 	<-s.sessions.done
 	for _, st := range s.streams {

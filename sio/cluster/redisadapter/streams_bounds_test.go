@@ -36,17 +36,8 @@ func keeper(t testing.TB, r *redistest.Server, cfg redisadapter.StreamsConfig) (
 		srv.Close()
 		streams.Close()
 	})
-	wait(t, "the stream is read", func() bool { return streams.Stats().Connected })
+	redistest.WaitFor(t, "the stream is read", func() bool { return streams.Stats().Connected })
 	return a.(adapter.Recoverer), streams
-}
-
-func wait(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it does not come about that %s", what)
-		}
-	}
 }
 
 // add adds broadcasts of another server, some of them at once.
@@ -71,7 +62,7 @@ func TestStreamsForgedNumber(t *testing.T) {
 	if err := k.BroadcastKept(adapter.Packet{Event: "e"}, adapter.Options{}, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, "it is published", func() bool { return streams.Stats().Published == 1 })
+	redistest.WaitFor(t, "it is published", func() bool { return streams.Stats().Published == 1 })
 	own := r.Client.XRange(t.Context(), "socket.io", "-", "+").Val()[0]
 	add(t, r, 1, "sw", own.Values["sw"], "sn", fmt.Sprint(uint64(math.MaxUint64)))
 	add(t, r, 1)
@@ -90,7 +81,7 @@ func TestStreamsForgedNumber(t *testing.T) {
 		if st.Invalid != 1 {
 			t.Errorf("%+v", st)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(redistest.Timeout):
 		panic("the stream is stuck") // nothing would end
 	}
 	met := make(chan string, 1)
@@ -102,15 +93,16 @@ func TestStreamsForgedNumber(t *testing.T) {
 	}
 }
 
-// TestStreamsLongHistory: what a history does not say it does not account for.
+// TestStreamsLongHistory reads a stream in several histories. Each one ends with the
+// last packet that it covers.
 func TestStreamsLongHistory(t *testing.T) {
-	const entries, batch = 100_500, 500
+	const entries, batch = 10_500, 500
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{ReadCount: 1000, MaxLen: 1_000_000})
 	for range entries / batch {
 		add(t, r, batch)
 	}
-	wait(t, "all is read", func() bool { return streams.Stats().Received == entries })
+	redistest.WaitFor(t, "all is read", func() bool { return streams.Stats().Received == entries })
 	first := r.Client.XRangeN(t.Context(), "socket.io", "-", "+", 1).Val()[0].ID
 	last := r.Client.XRevRangeN(t.Context(), "socket.io", "+", "-", 1).Val()[0].ID
 	got, most := 0, 0
@@ -146,7 +138,7 @@ func TestStreamsMissingSessions(t *testing.T) {
 			ended <- ok
 		}()
 	}
-	wait(t, "they are asked for", func() bool { return gets(r) >= 64 })
+	redistest.WaitFor(t, "they are asked for", func() bool { return gets(r) >= 64 })
 	k.Persist(adapter.Session{ID: "id", PID: "p", Data: []byte("{}")})
 	patient, done := context.WithTimeout(t.Context(), 10*time.Second)
 	defer done()
@@ -169,7 +161,7 @@ func TestStreamsRestoreWaits(t *testing.T) {
 	add(t, r, 1)
 	offset := r.Client.XRevRangeN(t.Context(), "socket.io", "+", "-", 1).Val()[0].ID
 	k.Persist(adapter.Session{ID: "id", PID: "p", Data: []byte("{}")})
-	wait(t, "it is kept", func() bool { return r.Client.Exists(t.Context(), "sio:session:p").Val() == 1 })
+	redistest.WaitFor(t, "it is kept", func() bool { return r.Client.Exists(t.Context(), "sio:session:p").Val() == 1 })
 	r.Kill()
 	brief, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -201,7 +193,7 @@ func TestStreamsLateSession(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{SessionLife: time.Millisecond})
 	k.Persist(adapter.Session{ID: "id", PID: "p", Data: []byte("{}")})
-	wait(t, "it is counted", func() bool { return streams.Stats().SessionsDropped == 1 })
+	redistest.WaitFor(t, "it is counted", func() bool { return streams.Stats().SessionsDropped == 1 })
 }
 
 // TestStreamsMovedOn tells who waits for an entry that reading goes on elsewhere.
@@ -209,13 +201,13 @@ func TestStreamsMovedOn(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{BlockTime: 10 * time.Millisecond})
 	add(t, r, 1)
-	wait(t, "it is read", func() bool { return streams.Stats().Received == 1 })
+	redistest.WaitFor(t, "it is read", func() bool { return streams.Stats().Received == 1 })
 	before, changed := k.Since()
 	r.Client.Del(t.Context(), "socket.io")
 	r.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "socket.io", ID: "1-1", Values: []string{"uid", "other"}})
 	select {
 	case <-changed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(redistest.Timeout):
 		t.Fatal("it is not told")
 	}
 	if now, _ := k.Since(); now == before {

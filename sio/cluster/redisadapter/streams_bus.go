@@ -104,7 +104,7 @@ func (b *streamBus) receiveEntry(e entry, id string) error {
 
 // twin tells the node that another one, which is not of this process or has written an
 // entry before, has its UID.
-func (b *streamBus) twin(e entry) {
+func (b *streamBus) duplicateUID(e entry) {
 	b.receive(&cluster.Message{Type: e.kind, UID: e.uid, Namespace: e.namespace, Instance: cmp.Or(e.writer, "?")})
 }
 

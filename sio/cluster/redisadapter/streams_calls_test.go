@@ -62,7 +62,7 @@ func TestStreamsCalls(t *testing.T) {
 
 			// Both servers know each other once each counts two.
 			for _, n := range nodes {
-				wait(t, "there are two sockets", func() bool {
+				redistest.WaitFor(t, "there are two sockets", func() bool {
 					count, err := n.To("r").CountSockets(ctx)
 					return err == nil && count == 2
 				})
@@ -111,14 +111,14 @@ func TestStreamsCalls(t *testing.T) {
 			if err := nodes[0].To("r").SocketsJoin("x"); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, "both are in the room", func() bool {
+			redistest.WaitFor(t, "both are in the room", func() bool {
 				count, err := nodes[1].To("x").CountSockets(ctx)
 				return err == nil && count == 2
 			})
 			if err := nodes[1].SocketsLeave("x"); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, "nobody is in the room", func() bool {
+			redistest.WaitFor(t, "nobody is in the room", func() bool {
 				count, err := nodes[1].To("x").CountSockets(ctx)
 				return err == nil && count == 0
 			})
@@ -181,17 +181,17 @@ func TestStreamsRequestsWithoutRedis(t *testing.T) {
 			for answer := ""; answer != `answer "yes"`; {
 				select {
 				case answer = <-told.told:
-				case <-time.After(10 * time.Second):
+				case <-time.After(redistest.Timeout):
 					t.Fatal("the own client's answer does not come")
 				}
 			}
 			tc.back(r)
 			untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected && st.Queued == 0 })
-			wait(t, "requests are answered", func() bool {
+			redistest.WaitFor(t, "requests are answered", func() bool {
 				list, err := a.FetchSockets(t.Context(), adapter.Options{})
 				return err == nil && len(list) == 1
 			})
-			wait(t, "both count", func() bool {
+			redistest.WaitFor(t, "both count", func() bool {
 				n, err := b.ServerCount(t.Context())
 				return err == nil && n == 2
 			})

@@ -46,7 +46,7 @@ type sight struct {
 
 // again reports whether a writer's entry was met before. If the number of a new one shows
 // that some were not, they are counted. st.mu is held.
-func (st *stream) again(e entry, id string) bool {
+func (st *stream) isDuplicate(e entry, id string) bool {
 	last, known := st.writers[e.writer]
 	if !known {
 		last, known = st.former[e.writer]
@@ -74,7 +74,7 @@ func (st *stream) again(e entry, id string) bool {
 func (r *reader) trimmed() bool {
 	ctx, cancel := context.WithTimeout(r.st.ctx, longest(lookedAt))
 	defer cancel()
-	info, err := r.st.patient.XInfoStream(ctx, r.st.key).Result()
+	info, err := r.st.redis.XInfoStream(ctx, r.st.key).Result()
 	return err == nil && info.EntriesAdded > info.Length
 }
 

@@ -37,7 +37,7 @@ func (n *streamNode) history(ctx context.Context, after string) (list []adapter.
 	if err != nil {
 		return nil, "", err
 	}
-	oldest, err := st.patient.XRangeN(ctx, st.key, "-", "+", 1).Result()
+	oldest, err := st.redis.XRangeN(ctx, st.key, "-", "+", 1).Result()
 	if err != nil {
 		return nil, "", err
 	}
@@ -59,7 +59,7 @@ func (n *streamNode) after(ctx context.Context, offset string) (list []adapter.K
 	st := n.stream
 	writers := make(map[string]uint64)
 	for size, count := 0, firstCount; size < historyBytes; {
-		page, err := st.patient.XRangeN(ctx, st.key, "("+offset, "+", int64(count)).Result()
+		page, err := st.redis.XRangeN(ctx, st.key, "("+offset, "+", int64(count)).Result()
 		if err != nil {
 			return nil, "", false, err
 		}

@@ -11,23 +11,23 @@ type keptEntry struct {
 	sent    bool
 }
 
-// awaitTurn has an entry that was queued delivered when its turn comes, or
+// awaitPlace has an entry that was queued delivered when its turn comes, or
 // OrderTimeout is over. When too many wait, as nothing is read, the oldest that were
 // delivered won't be told of their turns. st.mu is held.
-func (st *stream) awaitTurn(e *entry, k *keptEntry) {
+func (st *stream) awaitPlace(e *entry, k *keptEntry) {
 	k.size = len(e.data)
 	st.waiting[e.number] = k
 	st.waitingBytes += k.size
-	for !st.turnsFit(0) && st.oldest().sent {
+	for !st.placesFit(0) && st.oldest().sent {
 		st.forgotten = st.eldest
 		st.waitNoMore(st.eldest)
 	}
-	st.lineUp(k, time.Now())
+	st.deliverInOrder(k, time.Now())
 }
 
-// turnsFit reports whether as many packets, and size bytes more, may wait for their
+// placesFit reports whether as many packets, and size bytes more, may wait for their
 // turns. st.mu is held.
-func (st *stream) turnsFit(size int) bool {
+func (st *stream) placesFit(size int) bool {
 	return len(st.waiting) <= 1 || len(st.waiting) <= 2*st.cfg.MaxQueued && st.waitingBytes+size <= 2*st.cfg.MaxQueuedBytes
 }
 
@@ -39,9 +39,9 @@ func (st *stream) oldest() *keptEntry {
 	return st.waiting[st.eldest]
 }
 
-// lineUp has a packet delivered when its turn comes, or when OrderTimeout is over since
+// deliverInOrder has a packet delivered when its turn comes, or when OrderTimeout is over since
 // some time and those before it were delivered. st.mu is held.
-func (st *stream) lineUp(k *keptEntry, since time.Time) {
+func (st *stream) deliverInOrder(k *keptEntry, since time.Time) {
 	k.since = since
 	st.inOrder = append(st.inOrder, k)
 	wait := st.cfg.OrderTimeout
@@ -91,8 +91,8 @@ func (st *stream) isLost() bool {
 // overdue delivers what has waited too long at a time, in the order in which it
 // was queued.
 func (st *stream) overdue(now time.Time) {
-	st.turn.Lock()
-	defer st.turn.Unlock()
+	st.delivering.Lock()
+	defer st.delivering.Unlock()
 	for {
 		st.mu.Lock()
 		// What had its turn is among them still.

@@ -78,7 +78,7 @@ func TestStreamsRefuse(t *testing.T) {
 			if err := a.Broadcast(event(30, 10), adapter.Options{}); !errors.Is(err, sio.ErrOverloaded) {
 				t.Error(err)
 			}
-			wait(t, "those taken arrive", func() bool { return other.count() == taken && own.count() == taken })
+			redistest.WaitFor(t, "those taken arrive", func() bool { return other.count() == taken && own.count() == taken })
 			if other.behind()+own.behind() > 0 {
 				t.Errorf("%v here, %v there", own.heard, other.heard)
 			}
@@ -136,7 +136,7 @@ func TestStreamsEmittersWait(t *testing.T) {
 		})
 	}
 	emitting.Wait()
-	wait(t, "all arrive", func() bool { return all(own) && all(other) })
+	redistest.WaitFor(t, "all arrive", func() bool { return all(own) && all(other) })
 	if st := s.Stats(); st.Waited == 0 || st.Refused+st.Dropped > 0 {
 		t.Errorf("%+v", st)
 	}
@@ -166,7 +166,7 @@ func TestStreamsAwayAndFull(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	wait(t, "all is delivered here", func() bool { return own.count() == events })
+	redistest.WaitFor(t, "all is delivered here", func() bool { return own.count() == events })
 	if st := s.Stats(); own.behind() > 0 || st.Dropped != events-10 || st.Refused > 0 {
 		t.Errorf("%d are out of order, %+v", own.behind(), st)
 	}
@@ -190,7 +190,7 @@ func TestStreamsCloseWhileWaiting(t *testing.T) {
 					a.Broadcast(event(0, 10), adapter.Options{}) // the error, if any, is not of interest
 				}
 			}()
-			wait(t, "it waits", func() bool { return s.Stats().Waited > 0 })
+			redistest.WaitFor(t, "it waits", func() bool { return s.Stats().Waited > 0 })
 			begun := time.Now()
 			if what == "streams" {
 				s.Close()
@@ -199,7 +199,7 @@ func TestStreamsCloseWhileWaiting(t *testing.T) {
 			}
 			select {
 			case <-ended:
-			case <-time.After(20 * time.Second):
+			case <-time.After(redistest.Timeout):
 				t.Fatal("it waits still")
 			}
 			if d := time.Since(begun); d > 10*time.Second {
@@ -255,7 +255,7 @@ func TestStreamsLoopsNeverWait(t *testing.T) {
 			if err != nil {
 				refused++
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatal("a loop waits")
 		}
 	}
@@ -286,7 +286,7 @@ func TestStreamsTooLarge(t *testing.T) {
 	if err := emitKept(a, own, 2, 1<<19); err != nil {
 		t.Error(err)
 	}
-	wait(t, "what follows arrives", func() bool { return other.count() == 1 && own.count() == 1 })
+	redistest.WaitFor(t, "what follows arrives", func() bool { return other.count() == 1 && own.count() == 1 })
 	if st := s.Stats(); st.TooLarge != 2 || st.Published != 1 || st.Lost != 0 || !st.Connected {
 		t.Errorf("%+v", st)
 	}

@@ -1,11 +1,7 @@
 package redisadapter
 
 import (
-	"fmt"
-	"slices"
 	"time"
-
-	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 // The queue of a stream. What finds it full, while Redis takes entries, waits in line
@@ -13,15 +9,11 @@ import (
 // goroutine that must not wait, or has waited too long, is refused. While Redis is away
 // nothing waits for room: there may be none for a long time.
 
-// errNoRoom is the error of what is refused.
-var errNoRoom = fmt.Errorf("%w: %w", cluster.ErrOverloaded, ErrQueueFull)
-
-// waiter is an entry that waits for room in the queue.
-type waiter struct {
+// waitingEntry is an entry that waits for space in the queue.
+type waitingEntry struct {
 	entry entry
 	kept  *keptEntry
 	bus   *streamBus
-	done  chan error // gets the outcome
 }
 
 // enqueue puts an entry of a bus into the queue. kept, unless nil, waits for its place
@@ -36,16 +28,12 @@ func (st *stream) enqueue(b *streamBus, e entry, kept *keptEntry) error {
 	if !b.mayWait() {
 		return st.refuse()
 	}
-	w := &waiter{e, kept, b, make(chan error, 1)}
-	if ended, err := st.admitOrWait(w); ended {
+	w, ended, err := st.admitOrWait(waitingEntry{e, kept, b})
+	if ended {
 		return err
 	}
-	timer := time.NewTimer(st.cfg.QueueTimeout)
-	defer timer.Stop()
-	select {
-	case err := <-w.done:
+	if decided, err := w.wait(st.cfg.QueueTimeout, nil); decided {
 		return err
-	case <-timer.C:
 	}
 	if st.giveUp(w) {
 		return st.refuse()
@@ -65,7 +53,7 @@ func (st *stream) decide(e entry, kept *keptEntry) (ended bool, err error) {
 	switch {
 	case st.ended:
 		return true, st.leaveOut(&e, kept, ErrClosed)
-	case len(st.line) > 0:
+	case len(st.waitingCalls) > 0:
 		return false, nil
 	}
 	return st.place(e, kept)
@@ -108,23 +96,23 @@ func (st *stream) leaveOut(e *entry, kept *keptEntry, err error) error {
 		st.lateBytes -= size
 		st.admitWaiting()
 	}
-	st.lineUp(kept, time.Now().Add(-st.cfg.OrderTimeout))
+	st.deliverInOrder(kept, time.Now().Add(-st.cfg.OrderTimeout))
 	return nil
 }
 
-func (st *stream) admitOrWait(w *waiter) (ended bool, err error) {
+// admitOrWait decides about an entry, or adds it to those that wait.
+func (st *stream) admitOrWait(e waitingEntry) (w *waiter[waitingEntry], ended bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if ended, err = st.decide(w.entry, w.kept); ended {
-		return ended, err
+	if ended, err = st.decide(e.entry, e.kept); ended {
+		return nil, true, err
 	}
-	if w.bus.closed {
+	if e.bus.closed {
 		st.stats.Refused++
-		return true, ErrClosed
+		return nil, true, ErrClosed
 	}
 	st.stats.Waited++
-	st.line = append(st.line, w)
-	return false, nil
+	return st.waitingCalls.add(e), false, nil
 }
 
 // fits reports whether the queue has room for an entry. One that is to be kept also needs
@@ -134,7 +122,7 @@ func (st *stream) fits(e *entry, kept *keptEntry) bool {
 	if len(st.queue) >= st.cfg.MaxQueued || st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes {
 		return false
 	}
-	return kept == nil || st.lost || st.turnsFit(len(e.data)) || st.oldest().sent
+	return kept == nil || st.lost || st.placesFit(len(e.data)) || st.oldest().sent
 }
 
 // put appends an entry to the queue. st.mu is held.
@@ -144,47 +132,32 @@ func (st *stream) put(e entry, kept *keptEntry) {
 	st.queue = append(st.queue, e)
 	st.queuedBytes += len(e.data)
 	if kept != nil {
-		st.awaitTurn(&e, kept)
+		st.awaitPlace(&e, kept)
 	}
 	wake(st.wake)
 }
 
-// admitWaiting has those in line that there is a place for take it. st.mu is held.
+// admitWaiting decides about the entries that wait, as far as possible. st.mu is held.
 func (st *stream) admitWaiting() {
-	if len(st.line) == 0 {
-		return
-	}
-	n := 0
-	for _, w := range st.line {
-		found, err := st.place(w.entry, w.kept)
-		if !found {
-			break
-		}
-		w.done <- err
-		n++
-	}
-	st.line = slices.Delete(st.line, 0, n)
+	st.waitingCalls.admit(func(e waitingEntry) (bool, error) { return st.place(e.entry, e.kept) })
 }
 
-// turnAway ends the waiting of all in line, at the end. st.mu is held.
-func (st *stream) turnAway() {
-	for _, w := range st.line {
-		w.done <- st.leaveOut(&w.entry, w.kept, ErrClosed)
-	}
-	st.line = nil
+// refuseWaiting ends all calls that wait, at the end. st.mu is held.
+func (st *stream) refuseWaiting() {
+	st.waitingCalls.admit(func(e waitingEntry) (bool, error) {
+		return true, st.leaveOut(&e.entry, e.kept, ErrClosed)
+	})
 }
 
-// giveUp takes an entry out of the line. It reports false when that was decided about.
-func (st *stream) giveUp(w *waiter) bool {
+// giveUp removes a call that waits. It reports false if the call was decided.
+func (st *stream) giveUp(w *waiter[waitingEntry]) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	i := slices.Index(st.line, w)
-	if i < 0 {
-		return false
+	removed := st.waitingCalls.remove(w)
+	if removed {
+		st.admitWaiting() // the next ones may be smaller
 	}
-	st.line = slices.Delete(st.line, i, i+1)
-	st.admitWaiting() // those behind may be smaller
-	return true
+	return removed
 }
 
 // refuse counts an entry that nobody gets.
@@ -192,7 +165,7 @@ func (st *stream) refuse() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.stats.Refused++
-	return errNoRoom
+	return errFull
 }
 
 // refuseLarge counts a message that is larger than Redis is to be given.
@@ -207,14 +180,13 @@ func (st *stream) dismiss(b *streamBus) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	b.closed = true
-	st.line = slices.DeleteFunc(st.line, func(w *waiter) bool {
-		if w.bus != b {
+	st.waitingCalls.removeFunc(func(e waitingEntry) bool {
+		if e.bus != b {
 			return false
 		}
 		st.stats.Refused++
-		w.done <- ErrClosed
 		return true
-	})
+	}, ErrClosed)
 	st.admitWaiting()
 }
 

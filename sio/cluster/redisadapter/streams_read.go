@@ -17,35 +17,34 @@ type stream struct {
 	owner   *Streams
 	cfg     *StreamsConfig
 	client  redis.UniversalClient // for sessions and histories
-	patient redis.UniversalClient // for reading and writing
+	redis   redis.UniversalClient // for reading and writing
 	key     string
 	ctx     context.Context // of everything that is asked of Redis
 	cancel  context.CancelFunc
-	stop    chan struct{}
 	wake    chan struct{} // something was queued
 	written chan struct{} // closed when nothing is written any more
 	running sync.WaitGroup
 
-	turn sync.Mutex // held while namespaces are called: one packet has its turn at a time
+	delivering sync.Mutex // held while namespaces are called: one packet has its turn at a time
 
-	mu          sync.Mutex
-	buses       map[string][]*streamBus // by namespace; the lists are never changed in place
-	last        string                  // the entry that was dispatched last; "" before the beginning is known
-	since       string                  // see startAt
-	moved       chan struct{}           // closed when since changes, and replaced
-	writers     map[string]sight        // the last of each
-	former      map[string]sight        // of those that were not heard of for long
-	queue       []entry
-	queuedBytes int
-	line        []*waiter // what waits for room in the queue
-	number      uint64
-	met         uint64                // the last own entry that was met
-	waiting     map[uint64]*keptEntry // own packets whose turn may come, by number
-	inOrder     []*keptEntry          // those not delivered yet, oldest first
-	timer       *time.Timer           // nil when none is waited for
-	lost, ended bool
-	failed      [2]bool // what was tried last with either half
-	stats       StreamsStats
+	mu           sync.Mutex
+	buses        map[string][]*streamBus // by namespace; the lists are never changed in place
+	last         string                  // the entry that was dispatched last; "" before the beginning is known
+	since        string                  // see startAt
+	moved        chan struct{}           // closed when since changes, and replaced
+	writers      map[string]sight        // the last of each
+	former       map[string]sight        // of those that were not heard of for long
+	queue        []entry
+	queuedBytes  int
+	waitingCalls waitQueue[waitingEntry]
+	number       uint64
+	met          uint64                // the last own entry that was met
+	waiting      map[uint64]*keptEntry // own packets whose turn may come, by number
+	inOrder      []*keptEntry          // those not delivered yet, oldest first
+	timer        *time.Timer           // nil when none is waited for
+	lost, ended  bool
+	failed       [2]bool // what was tried last with either half
+	stats        StreamsStats
 
 	late, lateBytes int // packets without a turn that are to be delivered
 
@@ -63,8 +62,8 @@ const (
 
 func newStream(s *Streams, key string) *stream {
 	st := &stream{
-		owner: s, cfg: &s.cfg, client: s.client, patient: s.patient, key: key,
-		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}), moved: make(chan struct{}),
+		owner: s, cfg: &s.cfg, client: s.client, redis: s.streamClient, key: key,
+		wake: make(chan struct{}, 1), written: make(chan struct{}), moved: make(chan struct{}),
 		buses: make(map[string][]*streamBus), writers: make(map[string]sight), waiting: make(map[uint64]*keptEntry),
 	}
 	st.ctx, st.cancel = context.WithCancel(context.Background())
@@ -84,8 +83,8 @@ func (st *stream) add(b *streamBus) {
 }
 
 func (st *stream) remove(b *streamBus) {
-	st.turn.Lock() // whoever is being called has returned
-	defer st.turn.Unlock()
+	st.delivering.Lock() // whoever is being called has returned
+	defer st.delivering.Unlock()
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	left := slices.DeleteFunc(slices.Clone(st.buses[b.namespace]), func(other *streamBus) bool { return other == b })
@@ -170,10 +169,7 @@ func (r *reader) fail(err error) {
 	if again {
 		return
 	}
-	select {
-	case <-time.After(retryTime):
-	case <-r.st.stop:
-	}
+	pause(r.st.ctx, retryTime)
 }
 
 // readOn waits for the next entries. A server that does not even say that there are
@@ -185,7 +181,7 @@ func (r *reader) readOn() ([]redis.XMessage, error) {
 	}
 	ctx, cancel := context.WithTimeout(st.ctx, max(block, 0)+writeTime)
 	defer cancel()
-	list, err := st.patient.XRead(ctx, &redis.XReadArgs{
+	list, err := st.redis.XRead(ctx, &redis.XReadArgs{
 		Streams: []string{st.key, st.last}, Count: int64(r.count), Block: block,
 	}).Result()
 	if err != nil || len(list) == 0 {
@@ -266,7 +262,7 @@ func (r *reader) ends() (newest, next string, err error) {
 	defer cancel()
 	from := cmp.Or(st.last, "-")
 	if r.large && !r.direct {
-		ids, err := st.patient.Eval(ctx, idsScript, []string{st.key}, from).StringSlice()
+		ids, err := st.redis.Eval(ctx, idsScript, []string{st.key}, from).StringSlice()
 		var refusal redis.Error
 		switch {
 		case err == nil && len(ids) == 2:
@@ -276,7 +272,7 @@ func (r *reader) ends() (newest, next string, err error) {
 		}
 		r.direct = true
 	}
-	list, err := st.patient.XRevRangeN(ctx, st.key, "+", "-", 1).Result()
+	list, err := st.redis.XRevRangeN(ctx, st.key, "+", "-", 1).Result()
 	if err != nil {
 		return "", "", err
 	}
@@ -284,7 +280,7 @@ func (r *reader) ends() (newest, next string, err error) {
 	if len(list) > 0 {
 		newest, r.large = list[0].ID, entrySize(list[0]) > largeEntry
 	}
-	if list, err = st.patient.XRangeN(ctx, st.key, from, "+", 1).Result(); err != nil {
+	if list, err = st.redis.XRangeN(ctx, st.key, from, "+", 1).Result(); err != nil {
 		return "", "", err
 	}
 	if len(list) > 0 {
@@ -304,8 +300,8 @@ return {
 // dispatch hands an entry to its namespace.
 func (st *stream) dispatch(m redis.XMessage) {
 	e, ok := parseEntry(m.Values)
-	st.turn.Lock()
-	defer st.turn.Unlock()
+	st.delivering.Lock()
+	defer st.delivering.Unlock()
 	st.mu.Lock()
 	buses := st.buses[e.namespace]
 	own := e.writer == st.owner.writer
@@ -317,7 +313,7 @@ func (st *stream) dispatch(m redis.XMessage) {
 	case !ok:
 		st.stats.Invalid++
 		buses = nil
-	case e.writer != "" && st.again(e, m.ID):
+	case e.writer != "" && st.isDuplicate(e, m.ID):
 		st.stats.Duplicates++
 		buses = nil
 	case !own:
@@ -351,7 +347,7 @@ func (st *stream) dispatch(m redis.XMessage) {
 	for _, b := range buses {
 		if e.uid == b.uid {
 			if here++; here > 1 || !own {
-				b.twin(e)
+				b.duplicateUID(e)
 			}
 			continue
 		}

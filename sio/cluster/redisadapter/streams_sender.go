@@ -16,9 +16,9 @@ import (
 // servers, so clients that are away get them when they come back. Safe for
 // concurrent use.
 type StreamsSender struct {
-	cfg     StreamsConfig
-	client  redis.UniversalClient // its own
-	patient redis.UniversalClient // which sends
+	cfg          StreamsConfig
+	client       redis.UniversalClient // its own
+	streamClient redis.UniversalClient // for sending
 }
 
 // NewStreamsSender checks cfg, which should be that of the servers; it uses StreamName,
@@ -28,8 +28,8 @@ func NewStreamsSender(client redis.UniversalClient, cfg StreamsConfig) (*Streams
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
-	client = own(client)
-	return &StreamsSender{cfg, client, patient(client, 1)}, nil
+	client = ownClient(client)
+	return &StreamsSender{cfg, client, streamClient(client, 1)}, nil
 }
 
 // Send adds m to its namespace's stream, and waits until Redis has done so, ctx is done,
@@ -48,18 +48,11 @@ func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- s.send(undated{ctx}, &e) }()
-	select {
-	case err := <-done:
-		return unreached(err)
-	case <-ctx.Done():
-		return unreached(ctx.Err())
-	}
+	return unreached(within(ctx, func() error { return s.send(undated{ctx}, &e) }))
 }
 
 func (s *StreamsSender) send(ctx context.Context, e *entry) error {
-	return s.patient.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, e.namespace), e)).Err()
+	return s.streamClient.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, e.namespace), e)).Err()
 }
 
 // undated is a context without its deadline, which go-redis would take for that of
@@ -72,8 +65,8 @@ func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Close closes the connections. Send fails with [ErrClosed] afterwards.
 func (s *StreamsSender) Close() error {
-	if s.patient == s.client {
+	if s.streamClient == s.client {
 		return hangUp(s.client)
 	}
-	return errors.Join(hangUp(s.patient), hangUp(s.client))
+	return errors.Join(hangUp(s.streamClient), hangUp(s.client))
 }

@@ -37,9 +37,9 @@ func TestStreamsUnread(t *testing.T) {
 	k := streams.Adapter(nowhere{}).(adapter.Recoverer)
 	defer k.Close()
 	stats := streams.Stats
-	wait(t, "the stream is read", func() bool { return stats().Connected })
+	redistest.WaitFor(t, "the stream is read", func() bool { return stats().Connected })
 	allow("-xread")
-	wait(t, "the stream is lost", func() bool { return !stats().Connected })
+	redistest.WaitFor(t, "the stream is lost", func() bool { return !stats().Connected })
 	var bare, turns atomic.Int64
 	last := make(chan string, 2)
 	for i := range packets {
@@ -56,7 +56,7 @@ func TestStreamsUnread(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wait(t, "the packet is written", func() bool { return stats().Published == uint64(i+1) })
+		redistest.WaitFor(t, "the packet is written", func() bool { return stats().Published == uint64(i+1) })
 	}
 	<-last // without an offset
 	if st := stats(); st.Connected || st.Lost != 1 || bare.Load() != packets {

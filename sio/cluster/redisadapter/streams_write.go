@@ -36,7 +36,7 @@ func (st *stream) write() {
 			select {
 			case <-st.wake:
 				continue
-			case <-st.stop:
+			case <-st.ctx.Done():
 				return
 			}
 		}
@@ -58,9 +58,7 @@ func (st *stream) write() {
 			st.taken(done)
 		}
 		if err != nil && !again {
-			select {
-			case <-time.After(retryTime):
-			case <-st.stop:
+			if !pause(st.ctx, retryTime) {
 				return
 			}
 		}
@@ -70,7 +68,7 @@ func (st *stream) write() {
 func (st *stream) addBatch(batch []entry, bytes int) error {
 	ctx, cancel := context.WithTimeout(st.ctx, longest(bytes))
 	defer cancel()
-	_, err := st.patient.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := st.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for i := range batch {
 			p.XAdd(ctx, st.cfg.add(st.key, &batch[i]))
 		}
@@ -133,7 +131,7 @@ func (st *stream) latest(end, last string, count int) ([]redis.XMessage, error) 
 	if last != "" {
 		start = "(" + last
 	}
-	return st.patient.XRevRangeN(ctx, st.key, end, start, int64(count)).Result()
+	return st.redis.XRevRangeN(ctx, st.key, end, start, int64(count)).Result()
 }
 
 // upTo is how many entries of a batch have no greater number.
@@ -182,7 +180,7 @@ func (st *stream) note(h half, err error) {
 func (st *stream) finish(ctx context.Context) {
 	st.mu.Lock()
 	st.ended = true
-	st.turnAway()
+	st.refuseWaiting()
 	lost := st.lost
 	st.mu.Unlock()
 	wake(st.wake)
@@ -193,7 +191,6 @@ func (st *stream) finish(ctx context.Context) {
 		}
 	}
 	st.cancel()
-	close(st.stop)
 }
 
 // leave is the end of the stream when its client is closed: it waits for the
@@ -224,12 +221,4 @@ func before(a, b string) bool {
 	ams, acount, _ := parseID(a)
 	bms, bcount, _ := parseID(b)
 	return ams < bms || ams == bms && acount < bcount
-}
-
-// wake tells a goroutine that there is something for it.
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

@@ -88,13 +88,9 @@ func (s *Sentinel) AwaitPromotion() {
 	})
 }
 
-// await waits for cond, and for a Sentinel that had no processor for a while and
+// await waits for cond, which includes a Sentinel that was not scheduled for a while and
 // therefore does nothing for 30 seconds.
 func (s *Sentinel) await(what string, cond func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatal("never: " + what)
-		}
-	}
+	WaitFor(s.t, what, cond)
 }

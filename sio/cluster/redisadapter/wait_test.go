@@ -46,7 +46,7 @@ func TestChannelsLine(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			p.done(batch, len(batch))
 			p.mu.Lock()
-			waiting = p.waiting()
+			waiting = p.queued()
 			p.mu.Unlock()
 		}
 	})
@@ -78,10 +78,10 @@ func TestEmitterAtClose(t *testing.T) {
 	results := make(chan error)
 	emit := func(to adapter.Adapter, lines int) {
 		go func() { results <- to.ServerSideEmit(adapter.Packet{Event: "e"}) }()
-		eventually(t, "it waits", func() bool {
+		redistest.WaitFor(t, "it waits", func() bool {
 			a.channels.out.mu.Lock()
 			defer a.channels.out.mu.Unlock()
-			return len(a.channels.out.queues[events].line) == lines
+			return len(a.channels.out.queues[events].waiting) == lines
 		})
 	}
 	emit(other, 1)

@@ -18,7 +18,6 @@ import (
 // at lowestSpeed.
 
 const (
-	silence     = 2 * time.Second // without a byte, after which a connection is given up
 	slowGrace   = 10 * time.Second
 	lowestSpeed = 16 << 10 // bytes a second, on average after slowGrace
 	writePiece  = 16 << 10 // written at once
@@ -28,23 +27,23 @@ const (
 // patient is a client with the options of one that own has made, for conns connections
 // at once whose time limits follow progress. It is client itself if that is of a type
 // that is not go-redis's own; the limits are that client's then.
-func patient(client redis.UniversalClient, conns int) redis.UniversalClient {
+func streamClient(client redis.UniversalClient, conns int) redis.UniversalClient {
 	switch c := client.(type) {
 	case failoverClient:
-		return patient(c.Client, conns)
+		return streamClient(c.Client, conns)
 	case *redis.Client:
 		o := *c.Options()
-		o.Dialer = progressing(o.Dialer)
+		o.Dialer = dialStream(o.Dialer)
 		o.MaxRetries, o.DialerRetries = -1, 1
-		o.ReadTimeout, o.WriteTimeout = silence, silence
+		o.ReadTimeout, o.WriteTimeout = answerTime, answerTime
 		o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, conns), max(o.PipelinePoolSize, conns)
 		o.MinIdleConns, o.MaxActiveConns = 0, 0
 		return redis.NewClient(&o)
 	case *redis.ClusterClient:
 		o := *c.Options()
-		o.Dialer = progressing(o.Dialer)
+		o.Dialer = dialStream(o.Dialer)
 		o.MaxRetries, o.DialerRetries = -1, 1
-		o.ReadTimeout, o.WriteTimeout = silence, silence
+		o.ReadTimeout, o.WriteTimeout = answerTime, answerTime
 		o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, conns), max(o.PipelinePoolSize, conns)
 		o.MinIdleConns, o.MaxActiveConns = 0, 0
 		return redis.NewClusterClient(&o)
@@ -58,26 +57,26 @@ func longest(n int) time.Duration {
 }
 
 // progressing is dial with connections that limit silence.
-func progressing(dial dialer) dialer {
+func dialStream(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, silence)
+		ctx, cancel := context.WithTimeout(ctx, answerTime)
 		defer cancel()
 		inner, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return withRaw(&progressConn{Conn: inner}, inner), nil
+		return withRaw(&streamConn{Conn: inner}, inner), nil
 	}
 }
 
-// progressConn is a connection whose deadlines move on with its bytes. go-redis sets
+// streamConn is a connection whose deadlines move on with its bytes. go-redis sets
 // one before it writes a command, and one before it reads the answer. One goroutine at a
 // time may use it, but any may close it.
 //
 // A deadline says nothing about a process, or a goroutine, that was not running: when it
 // has passed there is one more attempt. That of writing is a timer, as TLS can't go on
 // after a real one.
-type progressConn struct {
+type streamConn struct {
 	net.Conn
 	in pace // of the goroutine that reads
 
@@ -90,7 +89,7 @@ type progressConn struct {
 	timer   *time.Timer
 }
 
-const lastAttempt = silence / 8 // how long it takes at most
+const lastAttempt = answerTime / 8 // how long it takes at most
 
 // pace is one direction of a connection, for one command.
 type pace struct {
@@ -106,11 +105,11 @@ func (p *pace) advance(n int) (changed bool) {
 	if p.until.IsZero() {
 		return false
 	}
-	until := time.Now().Add(silence)
+	until := time.Now().Add(answerTime)
 	if last := p.begun.Add(longest(p.moved)); until.After(last) {
 		until = last
 	}
-	if until.Sub(p.until) < silence/8 { // not for every few bytes
+	if until.Sub(p.until) < answerTime/8 { // not for every few bytes
 		return false
 	}
 	p.until = until
@@ -118,7 +117,7 @@ func (p *pace) advance(n int) (changed bool) {
 }
 
 // SetDeadline implements net.Conn.
-func (c *progressConn) SetDeadline(t time.Time) error {
+func (c *streamConn) SetDeadline(t time.Time) error {
 	if err := c.SetWriteDeadline(t); err != nil {
 		return err
 	}
@@ -126,13 +125,13 @@ func (c *progressConn) SetDeadline(t time.Time) error {
 }
 
 // SetReadDeadline implements net.Conn.
-func (c *progressConn) SetReadDeadline(t time.Time) error {
+func (c *streamConn) SetReadDeadline(t time.Time) error {
 	c.in.begin(t)
 	return c.Conn.SetReadDeadline(t)
 }
 
 // SetWriteDeadline implements net.Conn.
-func (c *progressConn) SetWriteDeadline(t time.Time) error {
+func (c *streamConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.begin(t)
@@ -141,7 +140,7 @@ func (c *progressConn) SetWriteDeadline(t time.Time) error {
 }
 
 // Read implements net.Conn.
-func (c *progressConn) Read(b []byte) (int, error) {
+func (c *streamConn) Read(b []byte) (int, error) {
 	for last := false; ; {
 		n, err := c.Conn.Read(b)
 		if n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -169,7 +168,7 @@ func (c *progressConn) Read(b []byte) (int, error) {
 }
 
 // Write implements net.Conn.
-func (c *progressConn) Write(b []byte) (n int, err error) {
+func (c *streamConn) Write(b []byte) (n int, err error) {
 	for {
 		c.begin()
 		m, err := c.Conn.Write(b[n:min(len(b), n+writePiece)])
@@ -181,7 +180,7 @@ func (c *progressConn) Write(b []byte) (n int, err error) {
 }
 
 // begin limits the time of a piece.
-func (c *progressConn) begin() {
+func (c *streamConn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing, c.last = true, false
@@ -191,7 +190,7 @@ func (c *progressConn) begin() {
 }
 
 // end notes that n bytes of a piece were written.
-func (c *progressConn) end(n int) {
+func (c *streamConn) end(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = false
@@ -199,7 +198,7 @@ func (c *progressConn) end(n int) {
 }
 
 // arm sets the timer. c.mu is held.
-func (c *progressConn) arm(wait time.Duration) {
+func (c *streamConn) arm(wait time.Duration) {
 	c.armed = true
 	if c.timer == nil {
 		c.timer = time.AfterFunc(wait, c.judge)
@@ -209,7 +208,7 @@ func (c *progressConn) arm(wait time.Duration) {
 }
 
 // judge ends the writing of a piece when its time is over.
-func (c *progressConn) judge() {
+func (c *streamConn) judge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.armed = false
@@ -233,13 +232,13 @@ func (c *progressConn) judge() {
 
 // drained is how many bytes of the command have left the kernel since the last look: the
 // connection is slow then, not silent.
-func (c *progressConn) drained() int {
+func (c *streamConn) drained() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.drainedLocked()
 }
 
-func (c *progressConn) drainedLocked() int {
+func (c *streamConn) drainedLocked() int {
 	if c.out.moved < unseen {
 		return 0
 	}
@@ -256,7 +255,7 @@ func (c *progressConn) drainedLocked() int {
 }
 
 // Close implements net.Conn.
-func (c *progressConn) Close() error {
+func (c *streamConn) Close() error {
 	err := c.Conn.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()

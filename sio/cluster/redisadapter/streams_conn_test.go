@@ -52,7 +52,7 @@ func TestProgress(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			dial := progressing(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dial := dialStream(func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if secure {
 					return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, network, addr)
 				}
@@ -63,20 +63,20 @@ func TestProgress(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			c.SetWriteDeadline(time.Now().Add(silence))
+			c.SetWriteDeadline(time.Now().Add(answerTime))
 			if _, err := c.Write(make([]byte, size)); err != nil {
 				t.Fatal("writing:", err)
 			}
-			c.SetReadDeadline(time.Now().Add(silence))
+			c.SetReadDeadline(time.Now().Add(answerTime))
 			if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
 				t.Fatal("reading:", err)
 			}
-			c.SetReadDeadline(time.Now().Add(silence))
+			c.SetReadDeadline(time.Now().Add(answerTime))
 			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Error("reading from a dead link:", err)
 			}
 			l.SetSpeed(0)
-			c.SetWriteDeadline(time.Now().Add(silence))
+			c.SetWriteDeadline(time.Now().Add(answerTime))
 			for err = nil; err == nil; {
 				_, err = c.Write(make([]byte, size))
 			}
@@ -98,7 +98,7 @@ func TestPaceLimit(t *testing.T) {
 		t.Errorf("a second's bytes in 20 s: the limit is %v, want %v", p.until.Sub(p.begun), limit.Sub(p.begun))
 	}
 	p.advance(100 * lowestSpeed)
-	if left := time.Until(p.until); left < silence/2 {
+	if left := time.Until(p.until); left < answerTime/2 {
 		t.Errorf("enough bytes in 20 s: the limit is in %v", left)
 	}
 }

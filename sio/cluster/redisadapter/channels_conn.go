@@ -30,26 +30,26 @@ const (
 // given up when nothing moves for answerTime. Contexts limit how long one is awaited,
 // not what is read or written. A client of a type that is not go-redis's own is not
 // paced, but returned.
-func paced(client redis.UniversalClient) redis.UniversalClient {
+func channelClient(client redis.UniversalClient) redis.UniversalClient {
 	switch c := client.(type) {
 	case failoverClient:
-		return redis.NewClient(pacedOptions(c.Options()))
+		return redis.NewClient(channelOptions(c.Options()))
 	case *redis.Client:
-		return redis.NewClient(pacedOptions(c.Options()))
+		return redis.NewClient(channelOptions(c.Options()))
 	case *redis.ClusterClient:
 		o := *c.Options()
 		o.MaxRetries, o.DialerRetries = -1, 1
 		o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = false, answerTime, answerTime
 		o.MaintNotificationsConfig = quiet()
-		o.Dialer = pacing(o.Dialer)
+		o.Dialer = dialChannel(o.Dialer)
 		return redis.NewClusterClient(&o)
 	}
 	return client
 }
 
-// isPaced reports whether paced makes a client of another one, which is to be closed
+// isOwn reports whether paced makes a client of another one, which is to be closed
 // for itself.
-func isPaced(client redis.UniversalClient) bool {
+func isOwn(client redis.UniversalClient) bool {
 	switch client.(type) {
 	case failoverClient, *redis.Client, *redis.ClusterClient:
 		return true
@@ -57,39 +57,24 @@ func isPaced(client redis.UniversalClient) bool {
 	return false
 }
 
-func pacedOptions(options *redis.Options) *redis.Options {
+func channelOptions(options *redis.Options) *redis.Options {
 	o := *options
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = false, answerTime, answerTime
 	o.MaintNotificationsConfig = quiet()
-	o.Dialer = pacing(o.Dialer)
+	o.Dialer = dialChannel(o.Dialer)
 	return &o
 }
 
-// within waits for f until ctx ends. f goes on then.
-func within(ctx context.Context, f func() error) error {
-	if ctx.Done() == nil {
-		return f()
-	}
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // pacing is dial with connections that follow progress.
-func pacing(dial dialer) dialer {
+func dialChannel(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		inner, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
 		came, _ := ctx.Value(counted{}).(*atomic.Uint64)
-		return withRaw(newPacedConn(inner, answerTime, came), inner), nil
+		return withRaw(newChannelConn(inner, answerTime, came), inner), nil
 	}
 }
 
@@ -119,9 +104,9 @@ func counting(ctx context.Context, came *atomic.Uint64) context.Context {
 
 type counted struct{}
 
-// pacedConn is a connection whose deadlines are limits on silence. One goroutine may
+// channelConn is a connection whose deadlines are limits on silence. One goroutine may
 // read, one write.
-type pacedConn struct {
+type channelConn struct {
 	net.Conn
 	limit         time.Duration
 	came          *atomic.Uint64 // how often bytes have come
@@ -135,21 +120,21 @@ type pacedConn struct {
 	due           time.Time // when the timer is to fire
 }
 
-func newPacedConn(inner net.Conn, limit time.Duration, came *atomic.Uint64) *pacedConn {
+func newChannelConn(inner net.Conn, limit time.Duration, came *atomic.Uint64) *channelConn {
 	if came == nil {
 		came = new(atomic.Uint64)
 	}
-	return &pacedConn{Conn: inner, limit: limit, came: came}
+	return &channelConn{Conn: inner, limit: limit, came: came}
 }
 
 // SetDeadline implements net.Conn: any time is a limit on silence, the zero time is none.
-func (c *pacedConn) SetDeadline(t time.Time) error {
+func (c *channelConn) SetDeadline(t time.Time) error {
 	c.writes.Store(!t.IsZero())
 	return c.SetReadDeadline(t)
 }
 
 // SetReadDeadline is SetDeadline for reading.
-func (c *pacedConn) SetReadDeadline(t time.Time) error {
+func (c *channelConn) SetReadDeadline(t time.Time) error {
 	c.reads.Store(!t.IsZero())
 	if t.IsZero() {
 		return c.Conn.SetReadDeadline(t)
@@ -158,13 +143,13 @@ func (c *pacedConn) SetReadDeadline(t time.Time) error {
 }
 
 // SetWriteDeadline is SetDeadline for writing.
-func (c *pacedConn) SetWriteDeadline(t time.Time) error {
+func (c *channelConn) SetWriteDeadline(t time.Time) error {
 	c.writes.Store(!t.IsZero())
 	return nil
 }
 
 // Read implements net.Conn.
-func (c *pacedConn) Read(b []byte) (n int, err error) {
+func (c *channelConn) Read(b []byte) (n int, err error) {
 	for last := false; ; {
 		wait := c.share(last)
 		begun := time.Now()
@@ -193,7 +178,7 @@ func (c *pacedConn) Read(b []byte) (n int, err error) {
 }
 
 // share is how long a wait is to be.
-func (c *pacedConn) share(last bool) time.Duration {
+func (c *channelConn) share(last bool) time.Duration {
 	if last {
 		return c.limit / lastShare
 	}
@@ -201,11 +186,11 @@ func (c *pacedConn) share(last bool) time.Duration {
 }
 
 // late reports whether the process can't have been running.
-func (c *pacedConn) late(due time.Time) bool { return time.Since(due) > c.limit/2 }
+func (c *channelConn) late(due time.Time) bool { return time.Since(due) > c.limit/2 }
 
 // drains reports whether the kernel has sent something since the last look, at which
 // left bytes waited.
-func (c *pacedConn) drains(left *int) bool {
+func (c *channelConn) drains(left *int) bool {
 	before := *left
 	*left = 0
 	if n, ok := unsent(c.Conn); ok {
@@ -215,7 +200,7 @@ func (c *pacedConn) drains(left *int) bool {
 }
 
 // Write implements net.Conn.
-func (c *pacedConn) Write(b []byte) (n int, err error) {
+func (c *channelConn) Write(b []byte) (n int, err error) {
 	if !c.writes.Load() {
 		return c.Conn.Write(b)
 	}
@@ -232,14 +217,14 @@ func (c *pacedConn) Write(b []byte) (n int, err error) {
 
 // begin limits a step of writing. The limit is a timer's, not a deadline: after a
 // deadline TLS can't go on.
-func (c *pacedConn) begin() {
+func (c *channelConn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = true
 	c.arm(false)
 }
 
-func (c *pacedConn) arm(last bool) {
+func (c *channelConn) arm(last bool) {
 	wait := c.share(last)
 	c.last, c.due = last, time.Now().Add(wait)
 	if c.timer == nil {
@@ -249,7 +234,7 @@ func (c *pacedConn) arm(last bool) {
 	}
 }
 
-func (c *pacedConn) end() {
+func (c *channelConn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = false
@@ -257,7 +242,7 @@ func (c *pacedConn) end() {
 }
 
 // judge ends a step of writing that does not get on.
-func (c *pacedConn) judge() {
+func (c *channelConn) judge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -272,7 +257,7 @@ func (c *pacedConn) judge() {
 }
 
 // Close implements net.Conn.
-func (c *pacedConn) Close() error {
+func (c *channelConn) Close() error {
 	err := c.Conn.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
