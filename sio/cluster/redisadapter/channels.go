@@ -2,7 +2,6 @@ package redisadapter
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,17 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sioserver/sioserver/sio/cluster"
-)
-
-var (
-	// ErrAway is returned for what can't be sent, or asked, because there is no connection
-	// to Redis, or it does not answer.
-	ErrAway = errors.New("redisadapter: not connected")
-	// ErrQueueFull is returned for what can't be sent because too much waits for Redis.
-	// Unless Redis is away the error is a [cluster.ErrOverloaded], too.
-	ErrQueueFull = errors.New("redisadapter: too much waits for Redis")
-	// ErrClosed is returned for what can't be sent because Close was called.
-	ErrClosed = errors.New("redisadapter: closed")
 )
 
 // channels publishes to channels of Redis and receives from them, for one process:
