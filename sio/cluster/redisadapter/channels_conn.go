@@ -11,22 +11,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Time limits follow progress: a connection that passes bytes lives, however long they
-// take. go-redis has one deadline for all of a command or a pipeline, and counts the
-// time in which the process did not run. So the connections of a paced client replace
-// each deadline by a limit on silence.
+// The time limits of channels follow progress: a connection stays open while bytes move,
+// however long that takes. go-redis has one deadline for a whole command or pipeline, and
+// counts the time in which the process did not run. So the connections of channelClient
+// replace each deadline with a limit on silence.
 //
-// A deadline that has passed says nothing about what the kernel has received meanwhile,
-// because the process, or the goroutine, may not have been running. So there is one more
-// attempt to read before a connection is given up, and a wait that was much longer than
-// it was to be does not count.
+// When a deadline passes, the kernel may have received bytes, because the process or the
+// goroutine did not run. So there is one more attempt to read before a connection is
+// closed, and a wait that lasted much longer than planned does not count.
 
 const (
-	pieceSize = 32 << 10 // bytes that are written in one step, each with its own limit
-	lastShare = 8        // the last attempt takes this part of the limit
+	pieceSize = 32 << 10 // bytes of one write, which has a limit of its own
+	lastShare = 8        // the last attempt has this fraction of the limit
 )
 
-// paced is a client with the options of one that own has made, whose connections are
+// channelClient returns a client with the options of a result of ownClient, whose connections are
 // given up when nothing moves for answerTime. Contexts limit how long one is awaited,
 // not what is read or written. A client of a type that is not go-redis's own is not
 // paced, but returned.
@@ -66,7 +65,7 @@ func channelOptions(options *redis.Options) *redis.Options {
 	return &o
 }
 
-// pacing is dial with connections that follow progress.
+// dialChannel returns dial with connections that limit silence.
 func dialChannel(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		inner, err := dial(ctx, network, addr)
@@ -78,8 +77,8 @@ func dialChannel(dial dialer) dialer {
 	}
 }
 
-// withRaw is conn with the descriptor of inner, which it wraps: go-redis looks whether
-// that is open.
+// withRaw returns conn with the descriptor of inner, which conn wraps: go-redis checks
+// whether the descriptor is open.
 func withRaw(conn, inner net.Conn) net.Conn {
 	if raw, ok := inner.(syscall.Conn); ok {
 		return rawConn{conn, raw}
@@ -87,7 +86,7 @@ func withRaw(conn, inner net.Conn) net.Conn {
 	return conn
 }
 
-// rawConn is a connection that knows its descriptor.
+// rawConn is a connection with a descriptor.
 type rawConn struct {
 	net.Conn
 	raw syscall.Conn
@@ -96,8 +95,7 @@ type rawConn struct {
 // SyscallConn implements syscall.Conn.
 func (c rawConn) SyscallConn() (syscall.RawConn, error) { return c.raw.SyscallConn() }
 
-// counting is a context for making a connection of a paced client that counts how often
-// bytes come.
+// counting returns a context for making a connection that counts its reads in came.
 func counting(ctx context.Context, came *atomic.Uint64) context.Context {
 	return context.WithValue(ctx, counted{}, came)
 }
@@ -109,15 +107,15 @@ type counted struct{}
 type channelConn struct {
 	net.Conn
 	limit         time.Duration
-	came          *atomic.Uint64 // how often bytes have come
-	reads, writes atomic.Bool    // have a limit
-	unsentAtRead  int            // what the kernel had not sent at the last look
+	came          *atomic.Uint64 // counts reads of bytes
+	reads, writes atomic.Bool    // are limited
+	unsentAtRead  int            // bytes that the kernel had not sent at the last check
 	unsentAtWrite int            // guarded by mu
 	mu            sync.Mutex
 	timer         *time.Timer
 	writing       bool
-	last          bool      // the write is offered its last share of the limit
-	due           time.Time // when the timer is to fire
+	last          bool      // the last attempt
+	due           time.Time // when the timer fires
 }
 
 func newChannelConn(inner net.Conn, limit time.Duration, came *atomic.Uint64) *channelConn {
@@ -127,7 +125,7 @@ func newChannelConn(inner net.Conn, limit time.Duration, came *atomic.Uint64) *c
 	return &channelConn{Conn: inner, limit: limit, came: came}
 }
 
-// SetDeadline implements net.Conn: any time is a limit on silence, the zero time is none.
+// SetDeadline implements net.Conn: any time limits silence, the zero time does not.
 func (c *channelConn) SetDeadline(t time.Time) error {
 	c.writes.Store(!t.IsZero())
 	return c.SetReadDeadline(t)
@@ -177,7 +175,7 @@ func (c *channelConn) Read(b []byte) (n int, err error) {
 	}
 }
 
-// share is how long a wait is to be.
+// share returns the limit of one attempt.
 func (c *channelConn) share(last bool) time.Duration {
 	if last {
 		return c.limit / lastShare
@@ -185,11 +183,11 @@ func (c *channelConn) share(last bool) time.Duration {
 	return c.limit
 }
 
-// late reports whether the process can't have been running.
+// late reports whether the process has not run in the meantime.
 func (c *channelConn) late(due time.Time) bool { return time.Since(due) > c.limit/2 }
 
-// drains reports whether the kernel has sent something since the last look, at which
-// left bytes waited.
+// drains reports whether the kernel has sent bytes since the last check, at which left
+// bytes were unsent.
 func (c *channelConn) drains(left *int) bool {
 	before := *left
 	*left = 0
@@ -215,8 +213,8 @@ func (c *channelConn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// begin limits a step of writing. The limit is a timer's, not a deadline: after a
-// deadline TLS can't go on.
+// begin starts the limit of a write. It is a timer and not a deadline, because TLS can't
+// continue after a deadline.
 func (c *channelConn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -241,12 +239,12 @@ func (c *channelConn) end() {
 	c.timer.Stop()
 }
 
-// judge ends a step of writing that does not get on.
+// judge ends a write that makes no progress.
 func (c *channelConn) judge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !c.writing, time.Now().Before(c.due): // that step has ended
+	case !c.writing, time.Now().Before(c.due): // that write has ended
 	case c.late(c.due), c.drains(&c.unsentAtWrite):
 		c.arm(false)
 	case !c.last:

@@ -11,22 +11,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The time limits of go-redis are for a whole command. On a slow link a large one takes
-// longer although all is well, and would fail again and again. The connections of a
-// patient client limit silence instead: as long as bytes of the command, or of its
-// answer, move, it goes on. In all it may take slowGrace and the time that its bytes take
-// at lowestSpeed.
+// The time limits of go-redis hold for a whole command. On a slow link a large command
+// takes longer, and would fail again and again. The connections of streamClient limit
+// silence instead: a command continues while its bytes, or those of its answer, move. In
+// all it may take slowGrace and the time that its bytes take at lowestSpeed.
 
 const (
 	slowGrace   = 10 * time.Second
 	lowestSpeed = 16 << 10 // bytes a second, on average after slowGrace
-	writePiece  = 16 << 10 // written at once
-	unseen      = 64 << 10 // what is less is not worth asking the kernel for
+	writePiece  = 16 << 10 // bytes of one write
+	unseen      = 64 << 10 // for fewer bytes the kernel is not asked
 )
 
-// patient is a client with the options of one that own has made, for conns connections
-// at once whose time limits follow progress. It is client itself if that is of a type
-// that is not go-redis's own; the limits are that client's then.
+// streamClient returns a client with the options of a result of ownClient, for conns
+// connections whose time limits follow progress. A client of another type than go-redis's
+// own is returned itself, with its own limits.
 func streamClient(client redis.UniversalClient, conns int) redis.UniversalClient {
 	switch c := client.(type) {
 	case failoverClient:
@@ -51,12 +50,12 @@ func streamClient(client redis.UniversalClient, conns int) redis.UniversalClient
 	return client
 }
 
-// longest is how long a command of n bytes may take in all.
+// longest returns how long a command of n bytes may take in all.
 func longest(n int) time.Duration {
 	return slowGrace + time.Duration(n/lowestSpeed)*time.Second
 }
 
-// progressing is dial with connections that limit silence.
+// dialStream returns dial with connections that limit silence.
 func dialStream(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, answerTime)
@@ -69,37 +68,37 @@ func dialStream(dial dialer) dialer {
 	}
 }
 
-// streamConn is a connection whose deadlines move on with its bytes. go-redis sets
-// one before it writes a command, and one before it reads the answer. One goroutine at a
-// time may use it, but any may close it.
+// streamConn is a connection whose deadlines move with its bytes. go-redis sets one
+// deadline before it writes a command, and one before it reads the answer. One goroutine
+// at a time may use the connection, but any goroutine may close it.
 //
-// A deadline says nothing about a process, or a goroutine, that was not running: when it
-// has passed there is one more attempt. That of writing is a timer, as TLS can't go on
-// after a real one.
+// When a deadline passes, the process or the goroutine may not have run, so there is one
+// more attempt. The deadline of a write is a timer, because TLS can't continue after a
+// real one.
 type streamConn struct {
 	net.Conn
-	in pace // of the goroutine that reads
+	in pace // used by the reading goroutine
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	out     pace
-	unsent  int // what the kernel had not sent at the last look; -1 before the first
+	unsent  int // bytes that the kernel had not sent at the last check; -1 before the first one
 	writing bool
 	last    bool // the last attempt to write
 	armed   bool // the timer is set
 	timer   *time.Timer
 }
 
-const lastAttempt = answerTime / 8 // how long it takes at most
+const lastAttempt = answerTime / 8 // its limit
 
 // pace is one direction of a connection, for one command.
 type pace struct {
-	begun, until time.Time // until is zero when there is no limit
+	begun, until time.Time // until is zero if there is no limit
 	moved        int
 }
 
 func (p *pace) begin(until time.Time) { *p = pace{begun: time.Now(), until: until} }
 
-// advance notes that n bytes have moved. It reports whether the deadline moves on.
+// advance notes that n bytes have moved. It reports whether the deadline moves.
 func (p *pace) advance(n int) (changed bool) {
 	p.moved += n
 	if p.until.IsZero() {
@@ -179,7 +178,7 @@ func (c *streamConn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// begin limits the time of a piece.
+// begin starts the limit of one write.
 func (c *streamConn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +188,7 @@ func (c *streamConn) begin() {
 	}
 }
 
-// end notes that n bytes of a piece were written.
+// end notes that n bytes were written.
 func (c *streamConn) end(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,7 +206,7 @@ func (c *streamConn) arm(wait time.Duration) {
 	}
 }
 
-// judge ends the writing of a piece when its time is over.
+// judge ends a write whose time is over.
 func (c *streamConn) judge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -230,8 +229,8 @@ func (c *streamConn) judge() {
 	}
 }
 
-// drained is how many bytes of the command have left the kernel since the last look: the
-// connection is slow then, not silent.
+// drained returns how many bytes of the command the kernel has sent since the last check.
+// If there are any, the connection is slow, not silent.
 func (c *streamConn) drained() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
