@@ -433,9 +433,9 @@ func (p *publisher) wait(channel string, payload []byte, ended <-chan struct{}) 
 		p.mu.Unlock()
 		return err
 	}
-	w := waiting.add(publication{channel: channel, payload: payload})
+	w, patience := waiting.add(publication{channel: channel, payload: payload}), p.patience
 	p.mu.Unlock()
-	decided, err := w.wait(p.patience, ended)
+	decided, err := w.wait(patience, ended)
 	if decided {
 		return err
 	}
