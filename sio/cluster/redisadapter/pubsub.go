@@ -83,7 +83,7 @@ func (p *PubSub) Adapter(local adapter.Local) adapter.Adapter {
 	})
 }
 
-// Stats returns the figures of all namespaces together.
+// Stats returns the sums over all namespaces.
 func (p *PubSub) Stats() Stats { return p.stats() }
 
 // Close sends the messages that wait for Redis, for a second at most, and closes the

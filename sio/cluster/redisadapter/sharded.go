@@ -96,7 +96,7 @@ func (s *Sharded) Adapter(local adapter.Local) adapter.Adapter {
 	})
 }
 
-// Stats returns the figures of all namespaces together.
+// Stats returns the sums over all namespaces.
 func (s *Sharded) Stats() Stats { return s.stats() }
 
 // Close sends the messages that wait for Redis, for a second at most, and closes the

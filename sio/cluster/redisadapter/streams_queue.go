@@ -4,10 +4,10 @@ import (
 	"time"
 )
 
-// The queue of a stream. What finds it full, while Redis takes entries, waits in line
-// with the goroutine that has emitted it, so that nothing overtakes what waits. A
-// goroutine that must not wait, or has waited too long, is refused. While Redis is away
-// nothing waits for room: there may be none for a long time.
+// The queue of a stream. If it is full while Redis takes entries, the emitting goroutine
+// waits in line, so that no entry overtakes another. A goroutine that must not wait, or
+// has waited too long, gets an error. While Redis is away no call waits, because the queue
+// may stay full for a long time.
 
 // waitingEntry is an entry that waits for space in the queue.
 type waitingEntry struct {
@@ -16,11 +16,11 @@ type waitingEntry struct {
 	bus   *streamBus
 }
 
-// enqueue puts an entry of a bus into the queue. kept, unless nil, waits for its place
-// in the stream; while Redis is away, and after the end, it is only delivered here if
-// there is no room. Otherwise it may wait for room, as long as QueueTimeout, but not on
-// a loop. The error is ErrQueueFull while Redis is away, ErrClosed, or
-// cluster.ErrOverloaded.
+// enqueue queues an entry of a bus. Unless kept is nil, the packet is delivered at its
+// place in the stream, or, if the entry does not fit while Redis is away or after the end,
+// only here. If Redis is there and the entry does not fit, enqueue waits for up to
+// QueueTimeout, but not on an event loop. The error is ErrQueueFull while Redis is away,
+// ErrClosed, or cluster.ErrOverloaded.
 func (st *stream) enqueue(b *streamBus, e entry, kept *keptEntry) error {
 	if ended, err := st.admit(e, kept); ended {
 		return err
@@ -41,7 +41,7 @@ func (st *stream) enqueue(b *streamBus, e entry, kept *keptEntry) error {
 	return <-w.done
 }
 
-// admit decides about an entry at once, unless it would have to wait.
+// admit decides about an entry, unless it must wait.
 func (st *stream) admit(e entry, kept *keptEntry) (ended bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -59,7 +59,7 @@ func (st *stream) decide(e entry, kept *keptEntry) (ended bool, err error) {
 	return st.place(e, kept)
 }
 
-// place finds a place for an entry, if there is one. st.mu is held.
+// place queues an entry, or leaves it out while Redis is away. st.mu is held.
 func (st *stream) place(e entry, kept *keptEntry) (found bool, err error) {
 	switch {
 	case st.fits(&e, kept):
@@ -71,14 +71,14 @@ func (st *stream) place(e entry, kept *keptEntry) (found bool, err error) {
 	return false, nil
 }
 
-// fitsLate reports whether an entry that the stream does not get can be delivered here
-// soon. st.mu is held.
+// fitsLate reports whether a packet that the stream does not get may wait for its delivery
+// here. st.mu is held.
 func (st *stream) fitsLate(e *entry, kept *keptEntry) bool {
 	return kept == nil || st.late == 0 || st.late < st.cfg.MaxQueued && st.lateBytes+len(e.data) <= st.cfg.MaxQueuedBytes
 }
 
-// leaveOut counts an entry that the stream does not get. A packet that was to be kept is
-// delivered here instead, behind those that wait for their turns. st.mu is held.
+// leaveOut counts an entry that the stream does not get. A packet to keep is delivered
+// here, after those that wait for their places. st.mu is held.
 func (st *stream) leaveOut(e *entry, kept *keptEntry, err error) error {
 	st.stats.Dropped++
 	if kept == nil {
@@ -115,9 +115,9 @@ func (st *stream) admitOrWait(e waitingEntry) (w *waiter[waitingEntry], ended bo
 	return st.waitingCalls.add(e), false, nil
 }
 
-// fits reports whether the queue has room for an entry. One that is to be kept also needs
-// room among those that wait for their turns, unless the oldest was delivered without: it
-// can be forgotten, and will be within OrderTimeout. st.mu is held.
+// fits reports whether an entry fits into the queue. A packet to keep must also fit among
+// those that wait for their places, unless the oldest of them was delivered without one:
+// it can be forgotten, as it will be within OrderTimeout. st.mu is held.
 func (st *stream) fits(e *entry, kept *keptEntry) bool {
 	if len(st.queue) >= st.cfg.MaxQueued || st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes {
 		return false
@@ -160,7 +160,7 @@ func (st *stream) giveUp(w *waiter[waitingEntry]) bool {
 	return removed
 }
 
-// refuse counts an entry that nobody gets.
+// refuse counts an entry that no client gets, and returns its error.
 func (st *stream) refuse() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -168,14 +168,14 @@ func (st *stream) refuse() error {
 	return errFull
 }
 
-// refuseLarge counts a message that is larger than Redis is to be given.
+// refuseLarge counts a message above MaxMessageBytes.
 func (st *stream) refuseLarge() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.stats.TooLarge++
 }
 
-// dismiss ends the waiting for a bus, which is about to be closed.
+// dismiss ends the calls that wait for a bus, which is about to be closed.
 func (st *stream) dismiss(b *streamBus) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -190,7 +190,7 @@ func (st *stream) dismiss(b *streamBus) {
 	st.admitWaiting()
 }
 
-// taken removes the first n entries of the queue, which are in the stream.
+// taken removes the first n entries of the queue, which the stream has got.
 func (st *stream) taken(n int) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -199,13 +199,14 @@ func (st *stream) taken(n int) {
 	}
 	clear(st.queue[:n])
 	if st.queue = st.queue[n:]; len(st.queue) == 0 {
-		st.queue = nil // lets go of the array
+		st.queue = nil // frees the array
 	}
 	st.stats.Published += uint64(n)
 	st.admitWaiting()
 }
 
-// batch returns what is to be written next: a few entries with few bytes, or a large one.
+// batch returns the next entries to write: several with few bytes, or a large one. They
+// may be read without the lock, because only the writing goroutine removes entries.
 func (st *stream) batch() (batch []entry, bytes int, ended bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
