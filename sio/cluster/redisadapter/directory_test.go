@@ -168,7 +168,7 @@ func TestDirectoryTellsOfATwin(t *testing.T) {
 		t.Cleanup(func() { d.Close() })
 		return d
 	}
-	told := func() int { return log.count("at the address of this one") }
+	told := func() int { return log.count("the address of this one") }
 	killed := open("a:1") // listed still, but does not say so again
 	killed.stop()
 	<-killed.ended

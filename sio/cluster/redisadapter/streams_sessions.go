@@ -18,14 +18,14 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// sessions keeps sessions in Redis: a key each, MessagePack in base64.
+// sessions stores sessions in Redis, each in a key of its own, as MessagePack in base64.
 type sessions struct {
 	owner   *Streams
 	queue   chan pendingSession
-	ended   chan struct{} // closed when no more come
-	stop    chan struct{} // closed when it is too late to try again
-	done    chan struct{} // closed when nothing is stored any more
-	asking  chan struct{} // bounds how many ask Redis at once
+	ended   chan struct{} // closed when no sessions are added any more
+	stop    chan struct{} // closed when the goroutine must end
+	done    chan struct{} // closed when the goroutine has ended
+	asking  chan struct{} // bounds the calls that use Redis at once
 	dropped atomic.Uint64
 }
 
@@ -35,7 +35,7 @@ type pendingSession struct {
 }
 
 const (
-	maxSessions = 65_536 // that wait for Redis
+	maxSessions = 65_536 // sessions that wait for Redis
 	maxAsking   = 64
 	graceStep   = 5 * time.Millisecond // the first wait for a session, then doubled
 )
@@ -50,7 +50,7 @@ func newSessions(s *Streams) *sessions {
 	return p
 }
 
-// write is the goroutine that stores sessions, and tries again until their time is over.
+// write is the goroutine that stores sessions. It tries again until they have expired.
 func (p *sessions) write() {
 	defer close(p.done)
 	for batch := p.next(); len(batch) > 0; batch = p.next() {
@@ -65,7 +65,7 @@ func (p *sessions) write() {
 	}
 }
 
-// next waits for sessions; there are none at the end.
+// next waits for sessions. There are none at the end.
 func (p *sessions) next() (batch []pendingSession) {
 	select {
 	case s := <-p.queue:
@@ -98,7 +98,7 @@ func (p *sessions) store(batch []pendingSession) error {
 	return err
 }
 
-// finish stores what is queued, until ctx ends.
+// finish stores the queued sessions, until ctx ends.
 func (p *sessions) finish(ctx context.Context) {
 	close(p.ended)
 	select {
@@ -117,8 +117,8 @@ func (p *sessions) isEnded() bool {
 	}
 }
 
-// ask calls f, which asks Redis something for a client that comes back, when not
-// too many others do.
+// ask calls f, which uses Redis for a client that comes back, when fewer than maxAsking
+// calls run.
 func (p *sessions) ask(ctx context.Context, f func() error) error {
 	select {
 	case p.asking <- struct{}{}:
@@ -144,8 +144,8 @@ func (n *streamNode) Persist(s adapter.Session) {
 	p.dropped.Add(1)
 }
 
-// insist is [sessions.ask], again and again while Redis fails, until ctx or the stream
-// ends. That a key or an entry is not there is an answer.
+// insist calls [sessions.ask] again while Redis fails, until ctx or the stream ends. A
+// missing key or entry is not a failure.
 func (n *streamNode) insist(ctx context.Context, f func() error) error {
 	for {
 		err := n.stream.owner.sessions.ask(ctx, f)
@@ -196,12 +196,12 @@ func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool)
 	}
 }
 
-// takenLife is how long the mark of who has taken a session is kept: longer than it is
-// tried again.
+// takenLife is how long the mark of a taken session is kept: longer than Take tries
+// again.
 const takenLife = 30 * time.Second
 
-// Take implements adapter.Recoverer. The session is replaced by a mark: when the
-// connection breaks, and only the answer was lost, the next attempt finds the mark.
+// Take implements adapter.Recoverer. It replaces the session with a mark. If only the
+// answer of Redis is lost, the next attempt finds the mark.
 func (n *streamNode) Take(ctx context.Context, s adapter.Session) (taken bool) {
 	ctx, cancel := context.WithTimeout(ctx, takenLife/2)
 	defer cancel()
@@ -237,8 +237,8 @@ func same(a, b adapter.Session) bool {
 	return a.ID == b.ID && a.PID == b.PID && slices.Equal(a.Rooms, b.Rooms) && bytes.Equal(a.Data, b.Data)
 }
 
-// markPrefix begins, in base64, MessagePack that is none: peers of other kinds find no
-// session in it either.
+// markPrefix is base64 of bytes that are not MessagePack, so servers of the reference find
+// no session in a mark either.
 const markPrefix = "wcHB"
 
 func newMark() string {
@@ -247,7 +247,7 @@ func newMark() string {
 
 func isTaken(value string) bool { return strings.HasPrefix(value, markPrefix) }
 
-// readSession reads the value of a key.
+// readSession parses the value of a key.
 func readSession(value string) (s adapter.Session, ok bool) {
 	b, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {
@@ -267,7 +267,7 @@ func parseSession(b []byte) (s adapter.Session, ok bool) {
 		return s, false
 	}
 	if slices.ContainsFunc(w.Rooms, func(room string) bool { return strings.Contains(room, "\uFFFD") }) && !msgpack.WellFormed(b) {
-		return s, false // JavaScript has names that can't be told here: another room must not be joined
+		return s, false // perhaps a name of JavaScript that is not Unicode: the client must not join another room
 	}
 	data := json.RawMessage("{}")
 	if w.Data != nil {
