@@ -130,9 +130,9 @@ func TestClassesApart(t *testing.T) {
 	}
 }
 
-// TestChannelsRoom emits more than there is room for while Redis stands still: who may
-// wait does, and nothing is lost or overtaken; who may not, and who has waited long, is
-// told.
+// TestChannelsRoom emits more than fits into the queue while Redis is paused. Goroutines
+// that may wait do, and no message is lost or overtaken. Others, and those that have
+// waited too long, get an error.
 func TestChannelsRoom(t *testing.T) {
 	r := redistest.Start(t)
 	a := testChannels(t, r.Client, false)

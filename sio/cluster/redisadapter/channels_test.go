@@ -107,7 +107,7 @@ func TestChannels(t *testing.T) {
 				t.Errorf("count is %d, %v", n, err)
 			}
 			if n, err := a.count(t.Context(), "z"); n != 0 || err != nil {
-				t.Errorf("count of nobody's channel is %d, %v", n, err)
+				t.Errorf("count of a channel without subscribers is %d, %v", n, err)
 			}
 			var all []string
 			for i := range 2000 { // more than at once
@@ -318,8 +318,8 @@ func TestChannelsRefused(t *testing.T) {
 	}
 }
 
-// TestChannelsLockedOut has a user whom Redis does not know: nothing is published, and
-// Redis is not asked again for every message.
+// TestChannelsLockedOut has a user that Redis does not know. Nothing is published, and not
+// every message causes a new attempt.
 func TestChannelsLockedOut(t *testing.T) {
 	r := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: r.Addr, Username: "u", Password: "p"})

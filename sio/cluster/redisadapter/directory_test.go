@@ -82,7 +82,7 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfMadeUpNumbers has many lookups of nobody, and wants few requests.
+// TestDirectoryOfMadeUpNumbers has many lookups of unknown nodes, and wants few requests.
 func TestDirectoryOfMadeUpNumbers(t *testing.T) {
 	r := redistest.Start(t)
 	d := directory(t, r, "a:1", time.Hour, 1)

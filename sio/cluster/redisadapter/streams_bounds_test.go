@@ -54,8 +54,8 @@ func add(t testing.TB, r *redistest.Server, n int, values ...any) {
 	}
 }
 
-// TestStreamsForgedNumber: an entry that claims to be one of this server's that it
-// has not added yet keeps nobody busy.
+// TestStreamsForgedNumber has an entry with this server's name and a number that it has
+// not used yet. The server ignores it.
 func TestStreamsForgedNumber(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{})
@@ -196,7 +196,7 @@ func TestStreamsLateSession(t *testing.T) {
 	redistest.WaitFor(t, "it is counted", func() bool { return streams.Stats().SessionsDropped == 1 })
 }
 
-// TestStreamsMovedOn tells who waits for an entry that reading goes on elsewhere.
+// TestStreamsMovedOn checks that changed is closed when reading continues elsewhere.
 func TestStreamsMovedOn(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{BlockTime: 10 * time.Millisecond})

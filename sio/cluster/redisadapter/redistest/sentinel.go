@@ -20,8 +20,8 @@ const MasterName = "main"
 // has to wait for a processor.
 const downAfter = time.Second
 
-// Sentinel is a Redis Sentinel of a test's own, which watches a master and its
-// replica, and needs nobody's consent to replace the one by the other.
+// Sentinel is a Redis Sentinel of one test. It watches a master and its replica, and
+// decides alone to replace the master.
 type Sentinel struct {
 	Addr            string // host:port
 	Master, Replica *Server

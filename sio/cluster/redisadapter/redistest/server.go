@@ -95,8 +95,8 @@ func newServer(t testing.TB) *Server {
 	return s
 }
 
-// freeAddr is below the ports that outgoing connections are given: while the
-// server is away nobody takes its port, and who dials it can't reach itself.
+// freeAddr returns an address below the ports of outgoing connections. So while the server
+// is away no other process gets its port, and a client that dials it can't reach itself.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for range 100 {
