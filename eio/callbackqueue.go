@@ -5,26 +5,26 @@ import (
 	"sync"
 )
 
-// turns bounds how many requests are with functions of the application that may
-// block, each on a goroutine. What comes beyond waits for one of them to return,
-// first come, first served: functions that never do cost as many goroutines as
-// the bound has, and a waiting request ends with its connection. Safe for
-// concurrent use.
+// callbackQueue bounds how many requests are with functions of the application
+// at a time. Each runs on a goroutine, and the functions may block. Requests
+// beyond the limit wait, first come, first served. Functions that never return
+// cost at most as many goroutines as the limit, and a waiting request ends with
+// its connection. Safe for concurrent use.
 type callbackQueue struct {
 	limit int
 
 	mu      sync.Mutex // guards what follows
 	running int
-	waiting list.List // of *turn
+	waiting list.List // of *callbackSlot
 }
 
-// turn is one request's.
+// callbackSlot is the place of one request in a callbackQueue.
 type callbackSlot struct {
 	run func()
-	at  *list.Element // nil unless it waits; guarded by the mu of turns
+	at  *list.Element // nil unless it waits; guarded by the queue's mu
 }
 
-// start has run called on a goroutine, now or later.
+// start calls run on a goroutine, now or when a place is free.
 func (q *callbackQueue) start(slot *callbackSlot, run func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -37,12 +37,14 @@ func (q *callbackQueue) start(slot *callbackSlot, run func()) {
 	go q.serve(slot)
 }
 
-// take runs t and lets the next one have its place, even if run ends the goroutine.
+// serve calls the slot's function and then passes the place on, even if the
+// function ends the goroutine.
 func (q *callbackQueue) serve(slot *callbackSlot) {
 	defer q.next()
 	slot.run()
 }
 
+// next starts the first slot that waits, or frees the place.
 func (q *callbackQueue) next() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -56,7 +58,7 @@ func (q *callbackQueue) next() {
 	go q.serve(slot)
 }
 
-// withdraw takes t out of those that wait. It has no effect on one that runs.
+// withdraw removes a slot that waits. It has no effect on one that runs.
 func (q *callbackQueue) withdraw(slot *callbackSlot) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

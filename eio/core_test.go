@@ -85,6 +85,8 @@ type player struct {
 	weigh int    // what was told to wait for a GET
 	left  []byte // of a POST
 	gone  bool   // the peer
+
+	flushes bool // a flush was asked for
 }
 
 var testTiming = timing{pingInterval: 300 * time.Millisecond, pingTimeout: 200 * time.Millisecond, upgradeTimeout: 900 * time.Millisecond}
@@ -96,6 +98,7 @@ func newPlayer(f wireFormat, overWebSocket bool) *player {
 }
 
 func (p *player) play(t *testing.T, line string) {
+	defer func() { p.core.check(p.flushes) }()
 	command, arg, _ := strings.Cut(line, " ")
 	switch command {
 	case "wait": // moves the clock, ticking at every deadline as a timer would
@@ -122,6 +125,7 @@ func (p *player) play(t *testing.T, line string) {
 			p.queue = 0
 		}
 	case "flush":
+		p.flushes = false
 		p.core.flush(p)
 	case "poll":
 		if !p.core.pollArrived(p) {
@@ -262,7 +266,10 @@ func (p *player) unreachable(patience time.Duration) bool {
 
 func (p *player) endSoon(reason Reason, err error) { p.core.end(p, reason, err) }
 
-func (p *player) wantFlush() { p.note("want flush") }
+func (p *player) wantFlush() {
+	p.flushes = true
+	p.note("want flush")
+}
 
 func (p *player) answerPoll(packets []*EncodedPacket) {
 	p.takes = true
@@ -309,7 +316,8 @@ func (p *player) over(reason Reason, err error) {
 	}
 }
 
-// TestCoreTimes are the cases of the behaviour contract that need an exact clock.
+// TestCoreTimes are the cases of the behaviour contract that need an exact
+// clock.
 func TestCoreTimes(t *testing.T) {
 	for _, c := range []struct {
 		name, script string

@@ -12,9 +12,9 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// foreignCall is a request that an http.Handler serves on a goroutine of its
-// own. It travels from the loop to the goroutine and back, so that no field is
-// shared between the two at a time.
+// fallbackCall is a request that an http.Handler, Config.Fallback or one of
+// Config.Static, serves on a goroutine of its own. The call travels from the
+// loop to the goroutine and back, so the two never share a field.
 type fallbackCall struct {
 	h       *httpConn
 	slot    callbackSlot
@@ -22,10 +22,10 @@ type fallbackCall struct {
 	request *http.Request
 	cancel  context.CancelFunc
 	answer  recorder
-	aborts  bool // the handler wants the connection closed without an answer
+	aborts  bool // the handler ended with http.ErrAbortHandler: no answer, the connection is closed
 }
 
-// callForeign serves req by handler.
+// callFallback serves req by handler.
 func (h *httpConn) callFallback(handler http.Handler, req *http1.Request) {
 	if d := h.home.srv.cfg.DestroyUpgradeTimeout; d > 0 && h.isUpgrade(req) {
 		h.refuseUpgrade(d)
@@ -42,8 +42,8 @@ func (h *httpConn) callFallback(handler http.Handler, req *http1.Request) {
 	h.readBody(req, &fallbackCall{h: h, handler: handler, request: request, cancel: cancel})
 }
 
-// refuseForeign answers an upgrade that nothing here serves: there is no such thing
-// as its target, whatever the protocol. The peer has d to take the answer.
+// refuseUpgrade answers an upgrade outside of Config.Path with status 404. The
+// peer has d to take the answer.
 func (h *httpConn) refuseUpgrade(d time.Duration) {
 	h.last = true
 	h.c.Send(h.compose(http.StatusNotFound, textPlain, []byte("404 page not found\n")))
@@ -100,7 +100,7 @@ func (call *fallbackCall) aborted(h *httpConn) {
 // run calls the handler, on a goroutine.
 func (call *fallbackCall) run() { call.handler.ServeHTTP(&call.answer, call.request) }
 
-// ran goes back to the loop, whichever way the handler ended.
+// ran returns to the loop, in whichever way the handler ended.
 func (call *fallbackCall) ran(failure error) {
 	switch failure {
 	case nil:
@@ -113,7 +113,7 @@ func (call *fallbackCall) ran(failure error) {
 	call.h.home.loop.Post(call)
 }
 
-// Run sends the response, back on the loop, unless the connection is gone.
+// Run sends the response, on the loop again, unless the connection is gone.
 func (call *fallbackCall) Run(*loop.Loop) {
 	h := call.h
 	if h.exchange != exchange(call) {

@@ -9,18 +9,19 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// forwardedField marks what one node has passed on to another.
+// forwardedField marks a request that one node has passed on to another.
 const forwardedField = "Sioserver-Forwarded"
 
-// forwardable reports whether req may be passed on: not twice. Preflights are
-// about no session, whatever they name.
+// forwardable reports whether req may be passed on: once only. A preflight
+// belongs to no session, whatever its target names.
 func forwardable(req *http1.Request) bool {
 	return string(req.Method) != http.MethodOptions && req.Header(forwardedField) == nil
 }
 
-// appendForwarded appends the head of req as another node gets it, up to the length
-// of the body and the blank line: without what concerned only the connection that
-// it came by (RFC 9110 section 7.6.1), whose peer it tells.
+// appendForwarded appends the head of req as another node gets it, up to the
+// length of the body and the blank line. It leaves out the fields that concern
+// only the connection on which req came (RFC 9110 section 7.6.1) and adds the
+// peer's address.
 func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string, encrypted bool) []byte {
 	dst = append(dst, req.Method...)
 	dst = append(dst, ' ')
@@ -36,16 +37,17 @@ func appendForwarded(dst []byte, req *http1.Request, upgrade bool, peer string, 
 			dst = append(dst, "\r\n"...)
 		}
 	}
-	if upgrade { // whatever the answer is, nothing else may follow through the tunnel
+	if upgrade { // the tunnel carries this exchange only, whatever the answer
 		dst = http1.AppendHeader(dst, "Connection", "Upgrade, close")
 	}
 	return appendForwardedFields(dst, peer, encrypted)
 }
 
-// openHead is a whole head without the blank line.
+// openHead returns a whole head without its blank line.
 func openHead(head []byte) []byte { return head[:len(head)-len("\r\n")] }
 
-// appendForwardedFields tells the other node of the peer, and how it came.
+// appendForwardedFields appends the fields that name the peer and say whether
+// its connection was encrypted.
 func appendForwardedFields(dst []byte, peer string, encrypted bool) []byte {
 	dst = http1.AppendHeader(dst, forwardedField, "1")
 	proto := "http"
@@ -56,8 +58,8 @@ func appendForwardedFields(dst []byte, peer string, encrypted bool) []byte {
 	return http1.AppendHeader(dst, "X-Forwarded-For", peer)
 }
 
-// connectionOptions are what the Connection fields of req name, in lower case; nil
-// when that is nothing but what connections usually say.
+// connectionOptions returns the names in the Connection fields of req, in lower
+// case; nil when there are none but the usual ones.
 func connectionOptions(req *http1.Request) (named map[string]struct{}) {
 	for field, value := range req.Headers() {
 		if !isOneOf(field, "Connection") {
@@ -77,7 +79,8 @@ func connectionOptions(req *http1.Request) (named map[string]struct{}) {
 	return named
 }
 
-// hopByHop reports whether the field is about the connection or the framing.
+// hopByHop reports whether the field concerns only the connection or the
+// framing.
 func hopByHop(name []byte, named map[string]struct{}, upgrade bool) bool {
 	if isOneOf(name, "Upgrade") {
 		return !upgrade
@@ -101,7 +104,7 @@ func isOneOf(name []byte, fields ...string) bool {
 	return false
 }
 
-// hostOf is the host of an address that may have a port.
+// hostOf returns the host of an address that may have a port.
 func hostOf(addr string) string {
 	if host, _, err := net.SplitHostPort(addr); err == nil {
 		return host

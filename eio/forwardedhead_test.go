@@ -32,8 +32,9 @@ func TestForwardedHead(t *testing.T) {
 	}
 }
 
-// TestForwardedHeadOfManyOptions has a head that names as many fields in Connection
-// as it can, and wants it to cost no more than a few times what reading it does.
+// TestForwardedHeadOfManyOptions has a head that names as many fields in
+// Connection as it can, and wants it to cost no more than a few times what
+// reading it does.
 func TestForwardedHeadOfManyOptions(t *testing.T) {
 	head := "GET /engine.io/?sid=x HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("a: b\r\n", 49) +
 		strings.Repeat("Connection: "+strings.Repeat(",", 300)+"\r\n", 49) + "\r\n"

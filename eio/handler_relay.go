@@ -15,7 +15,7 @@ import (
 // relay serves r over a pipe to the engine.
 func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // where there is none to lift, none bounds the poll
+	_ = control.SetReadDeadline(time.Time{}) // an error means that no deadline is supported, so none bounds the poll
 	_ = control.SetWriteDeadline(time.Time{})
 	mine, theirs := net.Pipe()
 	defer mine.Close()
@@ -39,10 +39,10 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	response, err := http.ReadResponse(bufio.NewReader(mine), r)
 	if err != nil {
 		_ = control.SetReadDeadline(time.Now())
-		panic(http.ErrAbortHandler) // the engine has dropped the connection: so does net/http
+		panic(http.ErrAbortHandler) // the engine dropped the connection, so net/http drops it too
 	}
 	defer response.Body.Close()
-	if response.Close { // the engine does not want the rest of the body: nobody waits for it
+	if response.Close { // the engine ignores the rest of the body: stop reading it
 		if r.ProtoMajor == 1 {
 			w.Header().Set("Connection", "close")
 		}
@@ -55,18 +55,18 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(response.StatusCode)
 	limit := n.answerTime(r)
-	stuck := time.AfterFunc(limit, func() { mine.Close() }) // Write may not return: the pipe goes at least
+	stuck := time.AfterFunc(limit, func() { mine.Close() }) // Write may never return: close the pipe at least
 	defer stuck.Stop()
 	if err := writeAnswer(w, control, response, func() time.Time {
 		stuck.Reset(limit)
 		return time.Now().Add(limit)
 	}); err != nil {
-		panic(http.ErrAbortHandler) // nothing can be done with a connection that is not read
+		panic(http.ErrAbortHandler) // the peer does not read: close the connection
 	}
-	_ = control.SetWriteDeadline(time.Time{}) // it must not meet the connection's next request
+	_ = control.SetWriteDeadline(time.Time{}) // it must not apply to the connection's next request
 }
 
-// answerTime is how long a part of the answer to r may take.
+// answerTime returns how long each part of the answer to r may take.
 func (n *netHandler) answerTime(r *http.Request) time.Duration {
 	limit := n.srv.cfg.RequestTimeout
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
@@ -75,13 +75,13 @@ func (n *netHandler) answerTime(r *http.Request) time.Duration {
 	return limit
 }
 
-// writeAnswer writes the body of response in parts, each of which deadline gives
-// its time.
+// writeAnswer writes the body of response in parts of 4 KiB; deadline returns
+// each part's deadline.
 func writeAnswer(w http.ResponseWriter, control *http.ResponseController, response *http.Response, deadline func() time.Time) error {
 	const most = 4 << 10
 	part := make([]byte, most)
 	if l := response.ContentLength; l >= 0 && l < most {
-		part = part[:l+1] // with the end of the body in the same read
+		part = part[:l+1] // one byte more, so that one read also finds the body's end
 	}
 	for {
 		k, end := response.Body.Read(part)
@@ -104,7 +104,7 @@ func writeAnswer(w http.ResponseWriter, control *http.ResponseController, respon
 	return nil
 }
 
-// copyBody writes the body of r as appendHead has announced it.
+// copyBody writes the body of r in the framing that appendHead has announced.
 func copyBody(w io.Writer, r *http.Request) error {
 	if r.ContentLength >= 0 {
 		_, err := io.Copy(w, r.Body)

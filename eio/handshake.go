@@ -6,7 +6,8 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// handshake opens a session, with the sid given or one of the server's own.
+// handshake opens a session with the given sid, or, if that is empty, with one
+// of the server's own.
 func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
 	q := parseQuery(req)
 	switch {
@@ -43,8 +44,8 @@ func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
 	s.start()
 }
 
-// open makes a session for the handshake r, named sid unless that is empty;
-// nil when there is no room for one.
+// open makes a session for the handshake r, with the given sid unless that is
+// empty. It returns nil when there is no room for another session.
 func (pl *perLoop) open(r *Request, c *loop.Conn, sid string, f wireFormat) *Session {
 	s := pl.srv.upper.NewSession()
 	s.home = pl
@@ -62,15 +63,16 @@ func (pl *perLoop) open(r *Request, c *loop.Conn, sid string, f wireFormat) *Ses
 	return s
 }
 
-// start tells the upper layer, once the open packet is on its way.
+// start tells the upper layer of the session, once the open packet is sent.
 func (s *Session) start() {
 	s.rearm()
 	s.logOpened()
 	s.home.srv.upper.Opened(s)
 }
 
-// openPackets are what a session begins with: the open packet (Engine.IO
-// protocol, "handshake") and the application's own. The caller must not keep them.
+// openPackets returns the first packets of a session: the open packet
+// (Engine.IO protocol, "handshake") and Config.InitialPacket. The caller must
+// release them.
 func (s *Session) openPackets(upgrades []string) []*EncodedPacket {
 	cfg := &s.home.srv.cfg
 	opening := NewEncodedPacket(false)

@@ -8,14 +8,15 @@ import (
 )
 
 // The verdicts of a middleware. It may call the next handler from another
-// goroutine, also too late, as http.TimeoutHandler does.
+// goroutine, even after it has returned, as http.TimeoutHandler does.
 const (
 	undecided int32 = iota
 	letThrough
 	returned // without having let the request through
 )
 
-// chain makes one handler of the middleware; what it lets through is marked.
+// chain makes one handler of the middlewares. Its innermost handler marks a
+// request as let through.
 func chain(middleware []func(http.Handler) http.Handler) http.Handler {
 	if len(middleware) == 0 {
 		return nil

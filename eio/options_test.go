@@ -505,7 +505,8 @@ func TestRefusedHTTP(t *testing.T) {
 	})
 }
 
-// TestUnreadBody: a body that nobody reads must not be taken for the next request.
+// TestUnreadBody: a body that nobody reads must not be taken for the next
+// request.
 func TestUnreadBody(t *testing.T) {
 	inner := "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n"
 	for name, head := range map[string]string{
@@ -551,7 +552,8 @@ func TestPipelinesTooMuch(t *testing.T) {
 	s.wantClosed(t, eio.TransportError)
 }
 
-// TestShortInterval: pings come in time also when a pong may take longer than the interval.
+// TestShortInterval: pings come in time also when a pong may take longer than
+// the interval.
 func TestShortInterval(t *testing.T) {
 	s := start(t, eio.Config{PingInterval: 20 * time.Millisecond, PingTimeout: 20 * time.Second})
 	c := s.webSocket(t)

@@ -9,38 +9,39 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// headroom is what [Packet.Begin] leaves free in front of the payload.
+// headroom is how many bytes [EncodedPacket.Begin] leaves free in front of the
+// payload.
 const headroom = wsframe.MaxHeader
 
 // room fills the headroom until a header is written into it.
 var room = make([]byte, headroom)
 
-// Packet is one Engine.IO message encoded for the wire, shared by everyone it
-// is sent to. Its buffer holds the WebSocket frame; the polling form is the
-// same bytes behind the frame's header.
+// EncodedPacket is one Engine.IO packet encoded for the wire, shared by all
+// sessions that it is sent to. Its buffer holds the WebSocket frame. The form
+// for polling is the same bytes behind the frame's header.
 //
 //	0          start      10
 //	| headroom | ws header | 4["event",…]   text
 //	| headroom | ws header | 01 02 03       binary
 //
-// A Packet is built by one goroutine with Begin and End and is immutable and
-// safe for concurrent use afterwards. It is counted: NewPacket returns it with
-// one reference, and the buffer is recycled when the last one is released.
+// One goroutine builds a packet with Begin and End. After that it is immutable
+// and safe for concurrent use. References are counted: NewEncodedPacket returns
+// a packet with one, and the buffer is recycled when the last one is released.
 type EncodedPacket struct {
 	frame      *loop.Frame
-	v3         atomic.Pointer[loop.Frame] // binary for protocol 3, once somebody needed it
+	v3         atomic.Pointer[loop.Frame] // the binary frame of protocol 3, once it was needed
 	compressed compressed
 	refs       atomic.Int32
 	binary     bool
 	static     bool
 	plain      bool // not to be compressed
 
-	_ [16]byte // fills a cache line: packets of different loops do not share one
+	_ [16]byte // fills a cache line, so that packets of different loops share none
 }
 
 var packets = sync.Pool{New: func() any { return new(EncodedPacket) }}
 
-// NewPacket returns an empty message packet with one reference.
+// NewEncodedPacket returns an empty message packet with one reference.
 func NewEncodedPacket(binary bool) *EncodedPacket {
 	p := packets.Get().(*EncodedPacket)
 	p.frame = loop.NewFrame()
@@ -49,7 +50,7 @@ func NewEncodedPacket(binary bool) *EncodedPacket {
 	return p
 }
 
-// newPacketOf returns a text packet of type t with data.
+// newTextPacket returns a text packet of type t with data.
 func newTextPacket(t engineio.PacketType, data []byte) *EncodedPacket {
 	p := NewEncodedPacket(false)
 	b := p.Begin()
@@ -58,8 +59,8 @@ func newTextPacket(t engineio.PacketType, data []byte) *EncodedPacket {
 	return p
 }
 
-// Begin returns the buffer to append the message to. It already holds the
-// space for the transport's header and, for text, the packet type.
+// Begin returns the buffer to which the caller appends the message. It already
+// has the room for the transport's header and, for text, the packet type.
 func (p *EncodedPacket) Begin() []byte {
 	b := append(p.frame.B[:0], room...)
 	if !p.binary {
@@ -68,7 +69,8 @@ func (p *EncodedPacket) Begin() []byte {
 	return b
 }
 
-// End seals the packet: b is the slice from Begin with the message appended.
+// End completes the packet: b is the slice from Begin with the message
+// appended.
 func (p *EncodedPacket) End(b []byte) {
 	op := wsframe.OpText
 	if p.binary {
@@ -81,20 +83,21 @@ func (p *EncodedPacket) End(b []byte) {
 // Binary reports whether the packet holds binary data.
 func (p *EncodedPacket) Binary() bool { return p.binary }
 
-// Len is the size of the encoded message in bytes, without transport framing.
+// Len returns the size of the encoded packet in bytes, without framing.
 func (p *EncodedPacket) Len() int { return len(p.frame.B) - headroom }
 
-// Size is how many bytes of memory the packet's buffer, which may be a larger
-// one's second use, takes.
+// Size returns how many bytes of memory the packet's buffer takes. It can be
+// more than Len, because buffers are used again.
 func (p *EncodedPacket) Size() int { return cap(p.frame.B) }
 
-// SetDroppable says that p and the next n-1 packets sent to the same session are
-// one message that may be dropped while it waits: see [Session.MakeRoom]. It must
-// not be shared yet. n is at most 255.
+// SetDroppable declares p and the next n-1 packets sent to the same session to
+// be one message that may be dropped while it waits: see [Session.MakeRoom]. It
+// must be called before the packet is shared. n is at most 255.
 func (p *EncodedPacket) SetDroppable(n int) { p.frame.Group = uint8(n) }
 
-// Compact takes the packet out of a buffer that is much too large for it, for
-// who keeps it long. It must not be shared yet.
+// Compact moves the packet out of a buffer that is much too large for it. It is
+// for packets that are kept for long, and must be called before the packet is
+// shared.
 func (p *EncodedPacket) Compact() { p.frame.Compact() }
 
 // Retain adds a reference and returns p.
@@ -105,7 +108,7 @@ func (p *EncodedPacket) Retain() *EncodedPacket {
 	return p
 }
 
-// Release drops a reference. The packet must not be used by its holder afterwards.
+// Release drops a reference. The caller must not use the packet afterwards.
 func (p *EncodedPacket) Release() {
 	if p.static || p.refs.Add(-1) != 0 {
 		return
@@ -117,7 +120,7 @@ func (p *EncodedPacket) Release() {
 	packets.Put(p)
 }
 
-// packet is what p holds, borrowed.
+// packet returns the packet that p encodes, borrowed from p.
 func (p *EncodedPacket) packet() engineio.Packet {
 	b := p.frame.B[headroom:]
 	if p.binary {
@@ -126,7 +129,7 @@ func (p *EncodedPacket) packet() engineio.Packet {
 	return engineio.Packet{Type: engineio.PacketType(b[0] - '0'), Data: b[1:]}
 }
 
-// The packets without data that the engine itself sends; they live forever.
+// The packets without data that the engine sends. They are never released.
 var (
 	packetPing  = newStaticPacket(engineio.Ping)
 	packetPong  = newStaticPacket(engineio.Pong)

@@ -6,16 +6,16 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// shard is the part of a server that lives on one loop: the table of its
-// sessions and the source of their ids. Loop-owned.
+// perLoop is the part of a server that lives on one loop: the table of its
+// sessions, the source of their ids, and what bounds them. Loop-owned.
 type perLoop struct {
 	srv           *Server
 	loop          *loop.Loop
 	ids           idSource
 	receiving     receiving
 	yielding      yielding
-	limits        wsframe.Limits              // of all WebSockets
-	deflateLimits wsframe.Limits              // of those that deflate
+	limits        wsframe.Limits              // of WebSockets without compression
+	deflateLimits wsframe.Limits              // of those with it
 	slots         []*Session                  // by the slot number in the sid
 	free          []uint32                    // slots that are empty
 	req           http1.Request               // the request being parsed; valid until the next head
@@ -23,12 +23,12 @@ type perLoop struct {
 	announcements announcements
 }
 
-// sessionSize is about what a session takes, in bytes, the upper layer's part
+// sessionSize is about how many bytes a session takes, the upper layer's part
 // included.
 const sessionSize = 1 << 10
 
-// add gives s a place in the table and an id, or the sid given. It reports false
-// when the table is full or the sid is taken.
+// add puts s into the table under a new id, or under sid unless that is empty.
+// It reports false when the table is full or the sid is taken.
 func (pl *perLoop) add(s *Session, sid string) bool {
 	if pl.srv.clients.Load() >= pl.srv.cfg.MaxSessions {
 		return false

@@ -8,7 +8,8 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// askPermission asks the application whether a handshake is welcome, and for its sid.
+// askPermission asks the application whether it accepts a handshake, and for
+// the sid.
 func (h *httpConn) askPermission(req *http1.Request) {
 	h.suspend(req, "Config.AllowRequest or GenerateID", (*suspendedRequest).runPermission, (*suspendedRequest).afterPermission)
 }
@@ -31,9 +32,9 @@ func (sr *suspendedRequest) runPermission() {
 	switch {
 	case sr.err != nil:
 	case sr.sid == "":
-		sr.err = errors.New("eio: GenerateID gave an empty id")
+		sr.err = errors.New("eio: Config.GenerateID returned an empty id")
 	case !utf8.ValidString(sr.sid):
-		sr.err = fmt.Errorf("eio: GenerateID gave %q, which is not UTF-8: clients could not be told it", sr.sid)
+		sr.err = fmt.Errorf("eio: Config.GenerateID returned %q, which is not UTF-8 and so can't be sent to clients", sr.sid)
 	}
 	if sr.err != nil {
 		sr.refusal = refuseRequest

@@ -40,7 +40,7 @@ func (h *httpConn) receive(req *http1.Request, s *Session) {
 	h.readBody(req, (*postExchange)(s))
 }
 
-// getExchange is a parked GET.
+// getExchange is the exchange of a parked GET.
 type getExchange Session
 
 func (x *getExchange) complete(*httpConn, []byte) {}
@@ -53,7 +53,7 @@ func (x *getExchange) aborted(*httpConn) {
 	s.core.pollAborted(s)
 }
 
-// postExchange is a POST whose body is being received.
+// postExchange is the exchange of a POST.
 type postExchange Session
 
 func (x *postExchange) complete(h *httpConn, body []byte) {
@@ -73,8 +73,8 @@ func (h *httpConn) acceptPost() {
 
 var okBody = []byte("ok")
 
-// posted takes in the body of a POST, which is borrowed. It reports false when some
-// of it is left, and the answer waits.
+// posted handles the body of a POST, which is borrowed. It reports false when
+// some of the body is left and the answer waits.
 func (s *Session) posted(body []byte) (done bool) {
 	side := s.polling
 	if side.callback != nil {
@@ -89,6 +89,7 @@ func (s *Session) posted(body []byte) (done bool) {
 		body = engineio.ToValidText(body)
 	}
 	left, done := s.core.posted(s, s.home.srv.timing, s.now(), body, side.octets)
+	s.check()
 	if !done {
 		side.left = copyToFrame(left)
 		s.account()
@@ -112,7 +113,8 @@ func jsonpPayload(body []byte) (payload []byte, ok bool) {
 	return engineio.UnescapeJSONP(payload), ok
 }
 
-// refused leaves the session alive: it was told about the size in the handshake.
+// refused leaves the session open: the handshake told the peer the largest
+// size.
 func (x *postExchange) refused(h *httpConn, _ error) {
 	s := (*Session)(x)
 	if s.detachPost(h) {
@@ -127,7 +129,7 @@ func (x *postExchange) aborted(h *httpConn) {
 	}
 }
 
-// detachPost forgets h as the session's POST and reports whether it was.
+// detachPost forgets h as the session's POST. It reports whether h was that.
 func (s *Session) detachPost(h *httpConn) bool {
 	if s.polling == nil || s.polling.post != h {
 		return false

@@ -7,9 +7,9 @@ import (
 	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// TestFullQueueUpgrades fills the queue of a polling session with binary packets
-// and has it upgrade to a WebSocket that takes them as base64: they must fit there,
-// too.
+// TestFullQueueUpgrades fills the queue of a polling session with binary
+// packets and has it upgrade to a WebSocket that takes them as base64: they
+// must fit there, too.
 func TestFullQueueUpgrades(t *testing.T) {
 	for name, query := range map[string]string{"protocol 4": "&EIO=4", "protocol 3": "&EIO=3&b64=1"} {
 		t.Run(name, func(t *testing.T) {

@@ -2,13 +2,13 @@ package eio
 
 import "github.com/sioserver/sioserver/loop"
 
-// Admit tells that the upper layer knows the peer. Of those that it does not
-// know, what is unfinished goes first when Config.MaxReceiving is reached.
+// Admit records that the upper layer knows the peer. When Config.MaxReceiving
+// is reached, unfinished messages of other peers are dropped first.
 func (s *Session) Admit() { s.known = true }
 
-// SetHeld tells how many bytes the upper layer holds of messages that belong to
-// a whole which is not complete. They count for Config.MaxReceiving like an
-// unfinished message; the session may be paused for it.
+// SetHeld sets how many bytes the upper layer holds of messages that belong to
+// an incomplete whole. They count for Config.MaxReceiving as an unfinished
+// message does, so the session may be paused for them.
 func (s *Session) SetHeld(n int) {
 	if n == 0 && s.upperHeld == 0 || s.core.state == StateClosed {
 		return
@@ -17,7 +17,7 @@ func (s *Session) SetHeld(n int) {
 	s.account()
 }
 
-// maxUpperHeld is where upperHeld ends.
+// maxUpperHeld is the largest value of upperHeld.
 const maxUpperHeld = 1<<32 - 1
 
 // account counts what the session holds of unfinished messages.
@@ -36,7 +36,7 @@ func (s *Session) account() {
 	s.home.receiving.set(s, n)
 }
 
-// unaccount ends it with the session.
+// unaccount ends the count, with the session.
 func (s *Session) unaccount() {
 	if s.counted {
 		s.counted = false
@@ -54,13 +54,13 @@ func (s *Session) delayed() bool { return s.core.state == StateOpen && s.pauses&
 
 func (s *Session) futile() bool { return s.delayed() }
 
-// partway: the upper layer awaits the rest of what it holds.
+// partway reports whether the upper layer awaits the rest of what it holds.
 func (s *Session) partway() bool { return s.upperHeld > 0 }
 
 func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 
-// newHeld returns a frame that holds b for longer, hence in no larger a buffer
-// than b needs.
+// copyToFrame returns a frame with a copy of b that is to be held for long, so
+// in a buffer that is not much larger than b.
 func copyToFrame(b []byte) *loop.Frame {
 	f := loop.NewFrame()
 	f.B = append(f.B, b...)
@@ -71,7 +71,7 @@ func copyToFrame(b []byte) *loop.Frame {
 }
 
 // account counts what the connection holds of requests that are not complete,
-// or wait.
+// or that wait.
 func (h *httpConn) account() {
 	n := 0
 	if h.phase == httpGone {
@@ -96,7 +96,7 @@ func (h *httpConn) account() {
 	h.home.receiving.set(h, n)
 }
 
-// poster is the session whose POST is being received; nil for none.
+// poster returns the session whose POST is being received; nil for none.
 func (h *httpConn) poster() *Session {
 	if x, ok := h.exchange.(*postExchange); ok {
 		return (*Session)(x)
@@ -104,7 +104,8 @@ func (h *httpConn) poster() *Session {
 	return nil
 }
 
-// session is whose request is being received, or waits at a gate; nil for none.
+// session returns the session whose request is being received, or is suspended;
+// nil for none.
 func (h *httpConn) session() *Session {
 	if g, ok := h.exchange.(*suspendedRequest); ok {
 		return g.session
@@ -113,7 +114,7 @@ func (h *httpConn) session() *Session {
 }
 
 func (h *httpConn) stall() {
-	h.home.loop.Cancel(&h.timer) // it is not the peer that takes its time
+	h.home.loop.Cancel(&h.timer) // the server makes the peer wait
 	h.c.Pause(nil)
 	if s := h.poster(); s != nil {
 		s.pause(forPost)
@@ -135,8 +136,8 @@ func (h *httpConn) admitted() bool {
 	return s != nil && s.known
 }
 
-// delayed is false while the body is read: then it is for the peer to finish
-// it. A request at a gate that is complete waits for the application.
+// delayed is false while the body is read, because the peer has to finish it. A
+// suspended request that is complete waits for the application.
 func (h *httpConn) delayed() bool {
 	if g, ok := h.exchange.(*suspendedRequest); ok && g.length >= 0 && int64(len(h.pending())) >= g.length {
 		return true
@@ -144,8 +145,8 @@ func (h *httpConn) delayed() bool {
 	return h.futile() && h.c.Paused()
 }
 
-// futile: what is at a gate stays, complete or not, until the application has
-// looked at it.
+// futile is true for a suspended request: it stays, complete or not, until the
+// application has looked at it.
 func (h *httpConn) futile() bool {
 	if _, ok := h.exchange.(*suspendedRequest); ok {
 		return true
@@ -170,7 +171,7 @@ func (h *httpConn) giveUp() {
 	h.shed()
 }
 
-// shed gives up what has arrived for a request that is not served.
+// shed drops what has arrived for a request that is not served.
 func (h *httpConn) shed() {
 	h.drop(&h.body)
 	if !h.consumes {

@@ -66,8 +66,8 @@ func TestWholeRequestsWaitForTheMiddleware(t *testing.T) {
 	}
 }
 
-// TestPostsAtGatesAreNotStrangers: at the bound the POST of an admitted session stays,
-// also while a middleware looks at it.
+// TestPostsAtGatesAreNotStrangers: at the bound the POST of an admitted session
+// stays, also while a middleware looks at it.
 func TestPostsAtGatesAreNotStrangers(t *testing.T) {
 	look := make(chan struct{})
 	r := newReceivers(t, eio.Config{MaxReceiving: 1 << 20, PingInterval: time.Hour,

@@ -7,7 +7,7 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// recorder is the http.ResponseWriter of a foreign call.
+// recorder is an http.ResponseWriter that keeps the response.
 type recorder struct {
 	header http.Header
 	status int
@@ -63,7 +63,7 @@ func (r *recorder) appendTo(dst []byte, h *httpConn) []byte {
 	}
 	switch length := r.header.Get("Content-Length"); {
 	case !bodyAllowed(status):
-	case h.noBody && len(r.body) == 0: // what a GET would get is only known if the handler says it
+	case h.noBody && len(r.body) == 0: // only the handler knows the length of the answer to a GET
 		if length != "" {
 			dst = http1.AppendHeader(dst, "Content-Length", length)
 		}

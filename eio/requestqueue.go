@@ -9,23 +9,24 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// A request for a session of another loop takes a detour: its connection moves
-// there first, while a request that came to the right loop is handled at once.
-// So two requests that a client sends at the same time on two connections would
-// be handled in either order. Therefore the loop that reads a request announces
-// it before it moves the connection, and requests of the session that are read
-// later wait for it. Which of two loops reads first is up to the kernel.
-// Requests that a middleware has looked at are not ordered.
+// The order of a session's requests. A request for a session of another loop
+// takes longer, because its connection moves there first; a request that came
+// to the right loop is served at once. Two requests that a client sends one
+// after the other on two connections could therefore be served in the wrong
+// order. So the loop that reads a request announces it before it moves the
+// connection, and requests of the session that are read later wait for it. The
+// kernel decides which of two loops reads first. Requests that passed a
+// middleware are not ordered.
 
-// maxPlaces bounds a session's line. What comes beyond is not ordered; clients
-// have two requests at a time, and a third for an upgrade.
+// maxWaiting is the length of a session's queue. Requests beyond it are not
+// ordered. Clients have two requests at a time, and a third for an upgrade.
 const maxWaiting = 16
 
-// line has the requests of a session in the order in which they were read, from
-// the first one that was announced and has not arrived.
+// waitQueue has the requests of a session in the order in which they were read,
+// beginning with the first that was announced and has not arrived.
 type waitQueue struct{ requests []queuedRequest }
 
-// place is a request that is on its way or, once waiting is set, one that
+// queuedRequest is a request on its way or, once waiting is set, one that
 // waits.
 type queuedRequest struct {
 	announced *announced
@@ -35,14 +36,14 @@ type queuedRequest struct {
 // announced is a request on its way to the loop of its session, which owns it.
 type announced struct {
 	sid  string
-	s    *Session // in whose line it is; nil for none
+	s    *Session // in whose queue it is; nil for none
 	over bool     // it has arrived, or never will
 }
 
-// announcements are requests on their way to a shard, in the order in which
-// they were read. Safe for concurrent use.
+// announcements are requests on their way to a loop, in the order in which they
+// were read. Safe for concurrent use.
 type announcements struct {
-	some atomic.Bool // so that nothing else is looked at without any
+	some atomic.Bool // avoids the lock while there are none
 	mu   sync.Mutex
 	list []*announced
 }
@@ -66,7 +67,7 @@ func (as *announcements) take() []*announced {
 	return list
 }
 
-// hear puts requests that were announced into the lines of their sessions.
+// takeAnnouncements puts announced requests into the queues of their sessions.
 func (pl *perLoop) takeAnnouncements() {
 	for _, a := range pl.announcements.take() {
 		s := pl.find(a.sid)
@@ -83,7 +84,7 @@ func (pl *perLoop) takeAnnouncements() {
 	}
 }
 
-// moveHome takes the connection, with b unread, to the loop of the session that
+// moveHome moves the connection, with b unread, to the loop of the session that
 // its request names.
 func (h *httpConn) moveHome(home *perLoop, sid string, b []byte) {
 	h.phase = httpGone
@@ -94,20 +95,20 @@ func (h *httpConn) moveHome(home *perLoop, sid string, b []byte) {
 		moved.announced = a
 		return moved
 	})
-	if moves { // it leaves when this burst ends
+	if moves { // the connection leaves at the end of this burst
 		home.announcements.add(a)
 	}
 }
 
-// arrive ends the announcement of h's request, if it had one, and gives back
-// its place.
+// arrive ends the announcement of h's request, if it has one, and removes it
+// from the queue.
 func (h *httpConn) arrive() {
 	a := h.announced
 	if a == nil {
 		return
 	}
 	h.announced = nil
-	h.home.takeAnnouncements() // so that it does not stay there
+	h.home.takeAnnouncements() // otherwise it would stay announced
 	a.over = true
 	if a.s != nil {
 		a.s.leaveQueue(func(p queuedRequest) bool { return p.announced == a })
@@ -115,8 +116,8 @@ func (h *httpConn) arrive() {
 	}
 }
 
-// standInLine has req, a request of s, wait for those that were read before it.
-// It reports false when there are none.
+// waitInQueue suspends req, a request of s, until those that were read before
+// it are served. It reports false when there are none.
 func (h *httpConn) waitInQueue(req *http1.Request, s *Session) bool {
 	h.home.takeAnnouncements()
 	l := s.polling.waitQueue
@@ -144,13 +145,13 @@ func (h *httpConn) waitInQueue(req *http1.Request, s *Session) bool {
 
 func (sr *suspendedRequest) isQueued(p queuedRequest) bool { return p.waiting == sr }
 
-// afterLine serves a request whose turn it is.
+// afterQueue serves a request that is now the first.
 func (sr *suspendedRequest) afterQueue(req *http1.Request) {
 	sr.cancel()
 	sr.h.serve(req, parseQuery(req), sr.h.pending())
 }
 
-// leaveLine removes a place. If what is first now has arrived, it goes on.
+// leaveQueue removes a request. If the first one then waits, it continues.
 func (s *Session) leaveQueue(is func(queuedRequest) bool) {
 	if s.polling == nil || s.polling.waitQueue == nil {
 		return
@@ -162,8 +163,8 @@ func (s *Session) leaveQueue(is func(queuedRequest) bool) {
 	}
 }
 
-// dropLine lets all who stand in line go on: the session is over, or no longer
-// over polling.
+// releaseQueue lets all requests that wait continue: the session is over, or no
+// longer over polling.
 func (s *Session) releaseQueue() {
 	if s.polling == nil || s.polling.waitQueue == nil {
 		return

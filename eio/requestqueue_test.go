@@ -15,9 +15,9 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// TestOrderAcrossLoops has requests of one session read by the session's loop and
-// by another: they are handled in the order in which they were read, although
-// those of the other loop arrive later.
+// TestOrderAcrossLoops has requests of one session read by the session's loop
+// and by another: they are handled in the order in which they were read,
+// although those of the other loop arrive later.
 func TestOrderAcrossLoops(t *testing.T) {
 	type fixture struct {
 		*echo

@@ -2,16 +2,16 @@ package eio
 
 import "sync/atomic"
 
-// keeping is what peers have said that is kept for as long as they are there: the
-// requests of handshakes, and what the upper layer counts by Session.Keep. It is
-// bounded by Config.MaxHandshakeBytes over all sessions. A session may have as much
-// as is left:
+// retention bounds what peers have said that is kept for as long as they are
+// connected: the requests of handshakes, and what the upper layer counts by
+// Session.Keep. Config.MaxHandshakeBytes is the limit over all sessions. A
+// session may keep as much as is left:
 //
-//	what the session keeps <= limit - what all keep
+//	what the session keeps <= limit - what all sessions keep
 //
-// so one that brings little is let in where one that brings much is refused, and
-// those that keep no more than freeKept are neither counted nor refused. Safe for
-// concurrent use.
+// So a session that keeps little is admitted where one that keeps much is
+// refused. Sessions that keep no more than freeRetained are neither counted nor
+// refused. Safe for concurrent use.
 type retention struct {
 	limit   int64
 	total   atomic.Int64
@@ -19,18 +19,19 @@ type retention struct {
 }
 
 const (
-	// freeKept is what a session may keep without being counted: more than a browser
-	// sends of headers and a token.
+	// freeRetained is how many bytes a session may keep without being counted:
+	// more than a browser sends in headers and a token.
 	freeRetained = 4 << 10
-	// maxKept is what one session may keep, and over is set once it has ended.
+	// maxRetained is how many bytes one session may keep. retentionOver takes
+	// the place of the number once the session has ended.
 	maxRetained   = 1<<31 - 1
 	retentionOver = 1 << 31
 )
 
 // HandshakeStats are the figures of Config.MaxHandshakeBytes.
 type HandshakeStats struct {
-	// Bytes is what sessions keep now that keep more than 4 KiB, and Refused how
-	// often something was not kept because of the bound.
+	// Bytes is how much is kept by the sessions that keep more than 4 KiB.
+	// Refused is how often the bound kept something from being kept.
 	Bytes   int64
 	Refused uint64
 }
@@ -40,7 +41,7 @@ func (srv *Server) HandshakeStats() HandshakeStats {
 	return HandshakeStats{Bytes: srv.retention.total.Load(), Refused: srv.retention.refused.Load()}
 }
 
-// counted is what n bytes of one session count for.
+// counted returns what n bytes of one session count for.
 func counted(n int64) int64 {
 	if n <= freeRetained {
 		return 0
@@ -48,8 +49,8 @@ func counted(n int64) int64 {
 	return n
 }
 
-// take counts more bytes of one that then has own. It reports false when that is
-// more than is left, unless it must be.
+// take counts more bytes for a session that then keeps own. It reports false
+// when that is more than is left, unless must is set.
 func (k *retention) take(more, own int64, must bool) bool {
 	for {
 		total := k.total.Load()
@@ -63,10 +64,10 @@ func (k *retention) take(more, own int64, must bool) bool {
 	}
 }
 
-// Keep tells that n more bytes are kept that the peer has caused, or -n less. It
-// reports false when there is no room for them (Config.MaxHandshakeBytes), and they
-// are not counted; with must there always is. What a session keeps is let go of with
-// it. Safe for concurrent use.
+// Keep counts n more bytes that are kept because of the peer, or -n fewer. It
+// reports false, and counts nothing, when there is no room for them
+// (Config.MaxHandshakeBytes); with must there always is. What a session keeps
+// is released with it. Safe for concurrent use.
 func (s *Session) Keep(n int, must bool) bool {
 	for n != 0 {
 		before := s.retained.Load()
@@ -97,15 +98,15 @@ func (s *Session) Keep(n int, must bool) bool {
 	return true
 }
 
-// letGo is the end of what the session keeps.
+// releaseRetained ends the count of what the session keeps.
 func (s *Session) releaseRetained() {
 	if before := s.retained.Swap(retentionOver); before&retentionOver == 0 {
 		s.home.srv.retention.total.Add(-counted(int64(before)))
 	}
 }
 
-// Keep is [Session.Keep] for n bytes that outlive their session; it is called with
-// the same n again, negative, when they are let go of. Safe for concurrent use.
+// Keep is [Session.Keep] for n bytes that outlive their session. When they are
+// released the caller calls it with -n. Safe for concurrent use.
 func (srv *Server) Keep(n int) bool {
 	switch size := counted(max(int64(n), -int64(n))); {
 	case size == 0:

@@ -9,9 +9,9 @@ import (
 	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// TestHandshakesHaveATotal has peers with large heads open sessions until they are
-// refused: as much is kept as the limit says, peers that bring little are let in, and
-// all is let go of with the sessions.
+// TestHandshakesHaveATotal has peers with large heads open sessions until they
+// are refused: as much is kept as the limit says, peers that bring little are
+// let in, and all is let go of with the sessions.
 func TestHandshakesHaveATotal(t *testing.T) {
 	const limit = 256 << 10
 	s := start(t, eio.Config{MaxHandshakeBytes: limit})

@@ -7,7 +7,7 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// route finds out who serves a request. b[:n] is its head, and b all that has
+// route finds out what serves a request. b[:n] is its head, and b all that has
 // arrived.
 func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	srv := h.home.srv.site(req.Path)
@@ -42,7 +42,8 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	h.admit(req, b[n:])
 }
 
-// static is the handler of Config.Static for a path under the prefix; nil without one.
+// static returns the handler of Config.Static for a path under the prefix; nil
+// without one.
 func (srv *Server) static(path []byte) http.Handler {
 	if len(srv.cfg.Static) == 0 {
 		return nil
@@ -57,8 +58,8 @@ func (srv *Server) static(path []byte) http.Handler {
 	return srv.cfg.Static[string(name)]
 }
 
-// homeOf is the loop's part of the server that owns the session named sid, as
-// far as the sid alone tells; nil when none does.
+// homeOf returns the loop's part of the server that owns the session named sid,
+// as far as the sid alone shows it; nil when none does.
 func (srv *Server) homeOf(sid string) *perLoop {
 	if sid == "" {
 		return nil
@@ -76,7 +77,7 @@ func (srv *Server) homeOf(sid string) *perLoop {
 	return srv.perLoops[id.loop()].Load()
 }
 
-// find returns the session named sid, or nil. It belongs to this loop.
+// find returns the session named sid if it belongs to this loop; otherwise nil.
 func (pl *perLoop) find(sid string) *Session {
 	if pl.srv.cfg.GenerateID != nil {
 		if s, ok := pl.srv.named.Load(sid); ok && s.(*Session).home == pl {
@@ -91,7 +92,7 @@ func (pl *perLoop) find(sid string) *Session {
 	return pl.session(&id)
 }
 
-// query are the parameters that the engine understands. An empty sid is none.
+// query holds the parameters that the engine understands. An empty sid is none.
 type query struct {
 	sid, transport string
 	v4, b64        bool
@@ -121,7 +122,7 @@ func parseQuery(req *http1.Request) (q query) {
 func (q query) wireFormat() wireFormat { return wireFormat{v3: !q.v4, b64: q.b64} }
 
 // isUpgrade reports whether the request asks for another protocol that the
-// engine would speak; without WebSocket enabled all requests are plain.
+// engine may speak. Without WebSocket enabled all requests are plain.
 func (h *httpConn) isUpgrade(req *http1.Request) bool {
 	return req.Upgrade && h.home.srv.cfg.enabled(webSocket)
 }
@@ -149,7 +150,8 @@ func (h *httpConn) admit(req *http1.Request, rest []byte) {
 	}
 }
 
-// admitToSession serves a request that names a session, in its turn.
+// admitToSession serves a request that names a session, behind those that were
+// read before it.
 func (h *httpConn) admitToSession(req *http1.Request, q query, rest []byte) {
 	if s := h.home.find(q.sid); s != nil && s.polling != nil && h.waitInQueue(req, s) {
 		return

@@ -16,7 +16,8 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// echo is an upper layer that sends every message back, and pauses after "full".
+// echo is an upper layer that sends every message back, and pauses after
+// "full".
 type echo struct {
 	opened chan *eio.Session
 	closed chan closing

@@ -9,10 +9,10 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// gate is a request that waits for the application's leave: it runs the
-// middleware, or AllowRequest and GenerateID, on a goroutine and comes back to
-// its loop with what they said. Like a foreignCall it is never shared between
-// the two.
+// suspendedRequest is a request that waits: for the application, whose
+// middleware, AllowRequest or GenerateID run on a goroutine, or for requests of
+// its session that were read before it. It returns to its loop with the result
+// and is never shared between loop and goroutine.
 type suspendedRequest struct {
 	h       *httpConn
 	slot    callbackSlot
@@ -20,20 +20,21 @@ type suspendedRequest struct {
 	request *http.Request
 	cancel  context.CancelFunc
 	ask     func(*suspendedRequest)                 // runs on the goroutine
-	resume  func(*suspendedRequest, *http1.Request) // goes on, on the loop
+	resume  func(*suspendedRequest, *http1.Request) // continues, on the loop
 	head    []byte                                  // a copy of the request's head, to be parsed again
 	length  int64                                   // of the body; -1 when it is not known
 	answer  recorder                                // what a middleware has written
-	verdict atomic.Int32                            // of the middleware; decided once
+	verdict atomic.Int32                            // of the middleware; set once
 	passed  bool                                    // the middleware let the request through
-	speaks  bool                                    // the client's protocol is served, so it needs a sid
+	speaks  bool                                    // the server speaks the client's protocol, so a sid is needed
 	sid     string                                  // from GenerateID
 	refusal refusal
 	context ErrorContext
 	err     error
 }
 
-// pass is the gate's place in the request's context.
+// suspendedKey is the key of the suspendedRequest in the context of the
+// http.Request.
 type suspendedKey struct{}
 
 func (h *httpConn) suspend(req *http1.Request, name string, ask func(*suspendedRequest), resume func(*suspendedRequest, *http1.Request)) {
@@ -64,7 +65,7 @@ func (h *httpConn) suspend(req *http1.Request, name string, ask func(*suspendedR
 	})
 }
 
-// asked goes back to the loop, whichever way the application's function ended.
+// asked returns to the loop, in whichever way the application's function ended.
 func (sr *suspendedRequest) asked(failure error) {
 	sr.passed = !sr.verdict.CompareAndSwap(undecided, returned) && failure == nil
 	if failure != nil {
@@ -83,7 +84,7 @@ func (sr *suspendedRequest) aborted(h *httpConn) {
 	h.home.srv.callbacks.withdraw(&sr.slot)
 }
 
-// Run goes on with the request on its loop, unless the connection is gone.
+// Run continues with the request on its loop, unless the connection is gone.
 func (sr *suspendedRequest) Run(*loop.Loop) {
 	h := sr.h
 	if h.exchange != exchange(sr) {
@@ -94,14 +95,14 @@ func (sr *suspendedRequest) Run(*loop.Loop) {
 	defer h.closeUnless(&finished)
 	req := &h.home.req
 	req.Restore(sr.head)
-	h.consumes = true // what has arrived since is in use until resume returns
+	h.consumes = true // resume uses what has arrived since
 	sr.resume(sr, req)
 	h.consumes = false
 	finished = true
 	h.Run(nil)
 }
 
-// pending is what has arrived behind the current request, borrowed.
+// pending returns what has arrived behind the current request, borrowed.
 func (h *httpConn) pending() []byte {
 	if h.in == nil {
 		return nil

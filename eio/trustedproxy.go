@@ -8,8 +8,8 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// encrypted reports whether r came encrypted to this server, or to a proxy that
-// Config.TrustedProxies has.
+// encrypted reports whether r came encrypted to this server, or to a proxy of
+// Config.TrustedProxies.
 func (h *httpConn) encrypted(r *http1.Request) bool {
 	if h.secure {
 		return true
@@ -47,10 +47,11 @@ func (srv *Server) trusts(proxy netip.Addr) bool {
 	return false
 }
 
-// saysEncrypted reads the last X-Forwarded-Proto and Forwarded (RFC 7239) fields
-// of a request, "" where there is none. The last element of a list is the proxy's
-// own, others may be the client's. If there are both fields, one of them may be the
-// client's, so they must agree.
+// saysEncrypted judges the last X-Forwarded-Proto and Forwarded (RFC 7239)
+// fields of a request, which are "" where there is none. The proxy writes the
+// last element of a list; earlier ones may come from the client. If there are
+// both fields, the client may have written one of them, so both must say the
+// same.
 func saysEncrypted(proto, forwarded string) bool {
 	if proto == "" && forwarded == "" {
 		return false
@@ -59,12 +60,12 @@ func saysEncrypted(proto, forwarded string) bool {
 		(forwarded == "" || isEncrypted(protoOf(last(split(forwarded, ',')))))
 }
 
-// isEncrypted accepts "wss" too, which some proxies say of a WebSocket.
+// isEncrypted accepts "wss" too, which some proxies write for a WebSocket.
 func isEncrypted(scheme string) bool {
 	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "wss")
 }
 
-// protoOf is the proto parameter of an element of a Forwarded field.
+// protoOf returns the proto parameter of an element of a Forwarded field.
 func protoOf(element string) string {
 	for _, pair := range split(element, ';') {
 		if name, value, ok := strings.Cut(pair, "="); ok && strings.EqualFold(name, "proto") {
@@ -74,8 +75,8 @@ func protoOf(element string) string {
 	return ""
 }
 
-// split cuts a list at the separators outside quotes. It is nil if a quote is not
-// closed: a client could swallow what the proxy has added.
+// split cuts a list at the separators outside of quotes. It returns nil if a
+// quote is not closed: a client could otherwise hide what the proxy has added.
 func split(list string, separator byte) (parts []string) {
 	start, quoted := 0, false
 	for i := 0; i < len(list); i++ {

@@ -28,13 +28,14 @@ func (h *httpConn) upgrade(req *http1.Request, s *Session, q query, rest []byte)
 	w.Data(h.c, rest)
 }
 
-// upgradeNew opens a session over WebSocket, named sid unless that is empty.
+// upgradeNew opens a session over WebSocket, with the given sid unless that is
+// empty.
 func (h *httpConn) upgradeNew(req *http1.Request, sid string, q query, rest []byte) {
 	w, f := h.acceptWebSocket(req, q.wireFormat())
 	if w == nil {
 		return
 	}
-	if q.transport != webSocket { // polling over an upgrade makes no sense
+	if q.transport != webSocket { // an upgrade whose query names polling
 		w.c.Send(f)
 		w.close(0)
 	} else {
@@ -43,8 +44,9 @@ func (h *httpConn) upgradeNew(req *http1.Request, sid string, q query, rest []by
 	w.Data(h.c, rest)
 }
 
-// acceptWebSocket hands the connection over to a wsConn. The response is left
-// to be sent in f. It returns nil when the request is no handshake and refused.
+// acceptWebSocket hands the connection over to a wsConn. The caller sends the
+// response, f. When the request is not a handshake, it is refused and the
+// result nil.
 func (h *httpConn) acceptWebSocket(req *http1.Request, f wireFormat) (*wsConn, *loop.Frame) {
 	key := req.Single("Sec-WebSocket-Key")
 	err := wsframe.CheckUpgrade(req.Method, req.Single("Upgrade"), key, req.Single("Sec-WebSocket-Version"))
@@ -78,7 +80,7 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f wireFormat) (*wsConn, *
 	return w, response
 }
 
-// refuseHandshake answers an upgrade that is no WebSocket handshake.
+// refuseHandshake answers an upgrade that is not a WebSocket handshake.
 func (h *httpConn) refuseHandshake(err error) {
 	h.logInvalid(err)
 	refused := err.(*wsframe.HandshakeError)
@@ -91,7 +93,7 @@ func (h *httpConn) refuseHandshake(err error) {
 }
 
 // open opens a session whose first and only transport is w. f holds the
-// response to the handshake; the open packet joins it.
+// response to the handshake; the open packet is added to it.
 func (w *wsConn) open(r *Request, sid string, f *loop.Frame) {
 	s := w.home.open(r, w.c, sid, w.wireFormat)
 	if s == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// form is how packets are written for one session: by which protocol, and
+// wireFormat is how packets are written for one session: by which protocol, and
 // whether binary data must be sent as base64.
 type wireFormat struct {
 	v3, b64 bool
@@ -22,7 +22,7 @@ func (f wireFormat) protocol() int {
 	return 4
 }
 
-// parse reads one WebSocket message.
+// parse parses one WebSocket message.
 func (f wireFormat) parse(data []byte, binary bool) (engineio.Packet, error) {
 	switch {
 	case f.v3:
@@ -34,8 +34,8 @@ func (f wireFormat) parse(data []byte, binary bool) (engineio.Packet, error) {
 	}
 }
 
-// next reads the first packet of a POST's body; octets tells the binary payload
-// of protocol 3.
+// next parses the first packet of a POST's body; octets selects the binary
+// payload of protocol 3.
 func (f wireFormat) next(body []byte, octets bool) (p engineio.Packet, rest []byte, more bool, err error) {
 	if f.v3 {
 		return engineio.NextPacketV3(body, octets)
@@ -68,8 +68,9 @@ func (f wireFormat) appendPayload(dst []byte, packets []*EncodedPacket) []byte {
 	return dst
 }
 
-// size is how many bytes, but for framing, p is as it is sent, and counts while it
-// waits. What waits for a GET so takes no more after an upgrade than before.
+// size returns the encoded size of p in bytes without framing; queue limits use
+// it. Packets that wait for a GET count no more after an upgrade than before
+// it.
 func (f wireFormat) size(p *EncodedPacket, webSocket bool) int {
 	if p.binary && (f.b64 || !f.v3 && !webSocket) {
 		return 1 + base64.StdEncoding.EncodedLen(p.Len())
@@ -77,7 +78,7 @@ func (f wireFormat) size(p *EncodedPacket, webSocket bool) int {
 	return p.Len()
 }
 
-// payloadSize is an upper bound of what appendPayload appends.
+// payloadSize returns an upper bound of what appendPayload appends.
 func (f wireFormat) payloadSize(packets []*EncodedPacket) int {
 	const framing = 24
 	n := 0
@@ -90,7 +91,8 @@ func (f wireFormat) payloadSize(packets []*EncodedPacket) int {
 	return n
 }
 
-// webSocketFrame returns p as a WebSocket frame, with a reference for the caller.
+// webSocketFrame returns p as a WebSocket frame, with a reference for the
+// caller.
 func (p *EncodedPacket) webSocketFrame(f wireFormat) *loop.Frame {
 	switch {
 	case !p.binary || f == (wireFormat{}):
@@ -103,7 +105,7 @@ func (p *EncodedPacket) webSocketFrame(f wireFormat) *loop.Frame {
 			return engineio.AppendPacket(b, p.packet())
 		})
 	}
-	// Binary for protocol 3 is made once, for the first who needs it.
+	// Protocol 3's binary frame is made once, when it is first needed.
 	return cached(&p.v3, func() *loop.Frame {
 		return p.newFrame(wsframe.OpBinary, func(b []byte) []byte {
 			return engineio.AppendPacketV3(b, p.packet(), false)
@@ -111,7 +113,8 @@ func (p *EncodedPacket) webSocketFrame(f wireFormat) *loop.Frame {
 	})
 }
 
-// newFrame returns p as a WebSocket frame with the payload that appendTo appends.
+// newFrame returns p as a WebSocket frame with the payload that appendTo
+// appends.
 func (p *EncodedPacket) newFrame(op wsframe.Opcode, appendTo func([]byte) []byte) *loop.Frame {
 	f := loop.NewFrame()
 	f.Group = p.frame.Group

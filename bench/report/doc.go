@@ -1,2 +1,2 @@
-// Package report turns records into tables for people. Functions are pure.
+// Package report makes tables and charts of records. Functions are pure.
 package report

@@ -1,4 +1,5 @@
-// Command floor serves the bare epoll floor on the port of the environment variable PORT, for the benchmark harness.
+// Command floor serves the bare epoll floor on the port of the environment
+// variable PORT, for the benchmark harness.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command sioserver serves this repository's sio package for the benchmark harness; see ../README.md.
+// Command sioserver serves this repository's sio package for the benchmark
+// harness; see ../README.md.
 package main
 
 import (
@@ -119,7 +120,8 @@ func serve(cfg sio.Config, inline bool, with features) error {
 	return server.Serve()
 }
 
-// serveHTTP serves through net/http, with the time-out that every such server should have.
+// serveHTTP serves through net/http, with the time-out that every such server
+// should have.
 func serveHTTP(server *sio.Server, address string) error {
 	handler, err := server.Handler()
 	if err != nil {

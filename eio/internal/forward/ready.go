@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// rawOf is conn's descriptor; nil when it is more than one, such as TLS.
+// rawOf returns conn's descriptor; nil when conn is not a plain one, such as
+// TLS.
 func rawOf(conn net.Conn) syscall.RawConn {
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
@@ -18,8 +19,8 @@ func rawOf(conn net.Conn) syscall.RawConn {
 	return nil
 }
 
-// peek looks at what has arrived without taking it. It reports again when it must
-// be asked again, because nothing has.
+// peek looks for arrived bytes without taking them. again reports that nothing
+// has arrived.
 func peek(fd uintptr) (again bool) {
 	for {
 		var one [1]byte
@@ -30,33 +31,34 @@ func peek(fd uintptr) (again bool) {
 	}
 }
 
-// silent reports whether conn, which is a connection between two requests, is
-// open and has nothing to say.
+// silent reports whether conn, an idle connection, is open and has sent
+// nothing.
 func silent(conn net.Conn) bool {
 	quiet := false
 	err := rawOf(conn).Control(func(fd uintptr) { quiet = peek(fd) })
 	return err == nil && quiet
 }
 
-// awaitReadable returns when conn, a TCP connection, has something to read, or has
-// ended, or its deadline has come.
+// awaitReadable returns when conn, a TCP connection, has something to read, has
+// ended, or its deadline has passed.
 func awaitReadable(conn net.Conn) error {
 	return rawOf(conn).Read(func(fd uintptr) bool { return !peek(fd) })
 }
 
-// chunk is what a tunnel reads at once. It holds two full TLS records.
+// chunk is the buffer for one read of a tunnel. It holds two full TLS records.
 type chunk [32 << 10]byte
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
-// plainChunk is the read buffer of a connection that must have one while it waits.
+// plainChunk is the size of the buffer of a connection that needs one while it
+// waits.
 const plainChunk = 2 << 10
 
-// source reads a connection, without keeping a buffer while there is nothing.
+// source reads a connection without keeping a buffer while nothing comes.
 type source struct {
 	conn  net.Conn
-	raw   syscall.RawConn // nil for a connection that is no descriptor
-	plain []byte          // which has this buffer
+	raw   syscall.RawConn // nil for a connection that is not a plain descriptor
+	plain []byte          // the buffer of such a connection
 	lent  *chunk
 }
 
@@ -68,8 +70,8 @@ func newSource(conn net.Conn) *source {
 	return s
 }
 
-// next returns what has arrived, at least one byte, borrowed until done is called.
-// At the end of the stream it returns nothing, without an error.
+// next returns what has arrived, at least one byte, borrowed until done is
+// called. At the end of the stream it returns nothing and no error.
 func (s *source) next() ([]byte, error) {
 	if s.raw == nil {
 		n, err := s.conn.Read(s.plain)
@@ -101,8 +103,8 @@ func (s *source) next() ([]byte, error) {
 	return s.lent[:n], nil
 }
 
-// plainEnd makes the end of a stream a read of nothing. What came with an error is
-// dealt with first; the error comes again.
+// plainEnd turns the end of a stream into a read of nothing. Bytes that came
+// with an error are handled first; the error comes again.
 func plainEnd(n int, err error) error {
 	if n > 0 || errors.Is(err, io.EOF) {
 		return nil

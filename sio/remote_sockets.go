@@ -2,6 +2,9 @@ package sio
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"slices"
 
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -15,14 +18,12 @@ func (o BroadcastOperator) options() adapter.Options {
 	return a
 }
 
-// remote is the adapter that the operator has to go by way of; nil when it is
-// for this server alone. The error is [ErrName]; rooms are names that the call
-// is about, besides those that the operator has.
-func (o BroadcastOperator) remote(rooms ...string) (adapter.Adapter, error) {
-	if o.local || o.ns.adapter == nil {
-		return nil, nil
+// peers are the other servers that the operator has to ask.
+func (o BroadcastOperator) peers() peers {
+	if o.local {
+		return alone{o.ns}
 	}
-	return o.ns.adapter, adapter.CheckNames(o.rooms, o.except, rooms)
+	return o.ns.peers
 }
 
 // eachNamespace calls f with the operator for each namespace that it is for.
@@ -68,25 +69,18 @@ func (o BroadcastOperator) here() []*Socket {
 // of those that have, and a [*ServersError]. It returns [ErrParentNamespace] for a
 // parent.
 func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
-	if o.ns.family != nil {
+	if o.ns.dynamic != nil {
 		return nil, ErrParentNamespace
 	}
-	a, err := o.remote()
-	if err != nil {
+	peers := o.peers()
+	if err := peers.checkTarget(o); err != nil {
 		return nil, err
 	}
 	var sockets []RemoteSocket
 	for _, s := range o.here() {
 		sockets = append(sockets, s)
 	}
-	if a == nil {
-		return sockets, nil
-	}
-	ctx, cancel := deadline(ctx, o.timeout)
-	defer cancel()
-	others, err, _ := within(ctx, o.ns.srv, "FetchSockets", graceTime, func() ([]adapter.Details, error) {
-		return a.FetchSockets(ctx, o.options())
-	})
+	others, err := peers.fetchSockets(ctx, o)
 	for _, d := range others {
 		sockets = append(sockets, newRemoteSocket(o.ns, d))
 	}
@@ -99,22 +93,15 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, er
 // other servers don't answer before ctx or [BroadcastOperator.Timeout] ends, it
 // returns the number so far and a [*ServersError].
 func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
-	if o.ns.family != nil {
+	if o.ns.dynamic != nil {
 		return 0, ErrParentNamespace
 	}
-	a, err := o.remote()
-	if err != nil {
+	peers := o.peers()
+	if err := peers.checkTarget(o); err != nil {
 		return 0, err
 	}
 	n := o.count()
-	if a == nil {
-		return n, nil
-	}
-	ctx, cancel := deadline(ctx, o.timeout)
-	defer cancel()
-	others, err, _ := within(ctx, o.ns.srv, "CountSockets", graceTime, func() (int, error) {
-		return a.CountSockets(ctx, o.options())
-	})
+	others, err := peers.countSockets(ctx, o)
 	return n + others, serversError(err)
 }
 
@@ -143,15 +130,7 @@ func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 // nothing was done, or that of the adapter to other servers.
 func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a, err := o.remote(rooms...); err != nil {
-			return err
-		} else if a != nil {
-			return a.AddSockets(o.options(), rooms)
-		}
-		for _, s := range o.here() {
-			s.join(rooms)
-		}
-		return nil
+		return o.peers().addSockets(o, rooms)
 	})
 }
 
@@ -159,17 +138,7 @@ func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
 // SocketsJoin.
 func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a, err := o.remote(rooms...); err != nil {
-			return err
-		} else if a != nil {
-			return a.DelSockets(o.options(), rooms)
-		}
-		for _, s := range o.here() {
-			for _, room := range rooms {
-				s.ns.leave(s, room)
-			}
-		}
-		return nil
+		return o.peers().delSockets(o, rooms)
 	})
 }
 
@@ -177,14 +146,94 @@ func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 // An error is as for SocketsJoin.
 func (o BroadcastOperator) DisconnectSockets(closeConnections bool) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		if a, err := o.remote(); err != nil {
-			return err
-		} else if a != nil {
-			return a.DisconnectSockets(o.options(), closeConnections)
-		}
-		for _, s := range o.here() {
-			s.Disconnect(closeConnections)
-		}
-		return nil
+		return o.peers().disconnectSockets(o, closeConnections)
 	})
+}
+
+// RemoteSocket is a socket of this server or of another one. A *[Socket] is one;
+// for others it is a description as of when it was fetched, and its methods that
+// do something ask the other server, without waiting for it.
+type RemoteSocket interface {
+	// ID is the socket's id.
+	ID() string
+	// Handshake tells how the client has connected.
+	Handshake() *Handshake
+	// Rooms returns the socket's rooms.
+	Rooms() []string
+	// Data is what the application has stored with [Socket.SetData]; for a socket of
+	// another server the json.RawMessage that it was encoded to.
+	Data() any
+	// Emit sends an event: see [Socket.Emit].
+	Emit(event string, args ...any) error
+	// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
+	// Of another server's only the first argument arrives.
+	EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error)
+	// Join puts the socket into rooms: see [Socket.Join]. For another server's the error
+	// may be that of the adapter.
+	Join(rooms ...string) error
+	// Leave takes it out of a room. The error is as for Join.
+	Leave(room string) error
+	// Disconnect takes it out of its namespace: see [Socket.Disconnect].
+	Disconnect(closeConnection bool)
+}
+
+// remoteSocket is a socket of another server. Immutable.
+type remoteSocket struct {
+	BroadcastOperator // to its id
+	details           adapter.Details
+}
+
+func newRemoteSocket(ns *Namespace, d adapter.Details) *remoteSocket {
+	return &remoteSocket{ns.To(d.ID), d}
+}
+
+func (s *remoteSocket) ID() string { return s.details.ID }
+
+func (s *remoteSocket) Rooms() []string { return slices.Clone(s.details.Rooms) }
+
+func (s *remoteSocket) Data() any { return s.details.Data }
+
+func (s *remoteSocket) Handshake() *Handshake {
+	h := new(Handshake)
+	if err := json.Unmarshal(s.details.Handshake, h); err != nil {
+		s.ns.srv.cfg.Logger.Debug("sio: invalid handshake of a remote socket", "socket", s.details.ID, "error", err)
+	}
+	return h
+}
+
+func (s *remoteSocket) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
+	answers, err := s.BroadcastOperator.EmitAck(ctx, event, args...)
+	var missing *AckError
+	switch {
+	case errors.As(err, &missing):
+		return RawArgs{}, missing.Err
+	case err != nil:
+		return RawArgs{}, err
+	case len(answers) == 0:
+		return RawArgs{}, ErrDisconnected
+	}
+	return answers[0], nil
+}
+
+func (s *remoteSocket) Join(rooms ...string) error { return s.SocketsJoin(rooms...) }
+
+func (s *remoteSocket) Leave(room string) error { return s.SocketsLeave(room) }
+
+func (s *remoteSocket) Disconnect(closeConnection bool) {
+	if err := s.DisconnectSockets(closeConnection); err != nil {
+		s.ns.srv.cfg.Logger.Warn("sio: can't reach a remote socket", "socket", s.details.ID, "error", err)
+	}
+}
+
+// details describe sockets to other servers.
+func (srv *Server) details(sockets []*Socket) []adapter.Details {
+	list, data := make([]adapter.Details, len(sockets)), srv.dataJSON(sockets)
+	for i, s := range sockets {
+		handshake, err := json.Marshal(s.Handshake())
+		if err != nil {
+			handshake = []byte("{}")
+		}
+		list[i] = adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: data[i]}
+	}
+	return list
 }

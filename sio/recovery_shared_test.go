@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"net"
 	"reflect"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -159,13 +159,19 @@ func (r *reader) Take(ctx context.Context, s adapter.Session) bool {
 	return true
 }
 
+// entryNumber is the inverse of entryOffset.
+func entryNumber(text string) int {
+	_, count, _ := strings.Cut(text, "-")
+	n, _ := strconv.Atoi(count)
+	return n
+}
+
 func (r *reader) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
 	st := r.stream
 	st.fetched.Add(1)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	o, _ := parseEntryID(after)
-	for i := int(o.count); i < len(st.entries); i++ {
+	for i := entryNumber(after); i < len(st.entries); i++ {
 		list = append(list, st.entries[i].kept)
 	}
 	return list, entryOffset(len(st.entries)), nil
@@ -237,7 +243,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer srv.Close()
-			lg := srv.main.log
+			lg := sharedLogOf(srv)
 			d, err := eventDraft(srv.main, "e", []any{"x", []byte{1}}, false)
 			if err != nil {
 				t.Fatal(err)
@@ -252,25 +258,25 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			}
 			p := &publishing{log: lg, draft: d, bare: want, to: BroadcastOperator{ns: srv.main}}
 			p.deliver("")
-			if n := len(lg.kept()); n != 0 {
+			if n := lg.figures().Packets; n != 0 {
 				t.Errorf("%d packets are kept", n)
 			}
 			p.deliver("7-1") // its turn has come after all
-			if n := len(lg.kept()); n != 1 || lg.last != (offset{7, 1}) {
-				t.Errorf("%d packets are kept up to %v", n, lg.last)
+			if n, last := lg.figures().Packets, lg.log.Last(); n != 1 || last != mustEntryID(t, "7-1") {
+				t.Errorf("%d packets are kept up to %v", n, last)
 			}
 			if n := srv.Stats().Recovery.Unordered; n != 1 {
 				t.Errorf("%d events are unordered", n)
 			}
-			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
+			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
 				t.Error("no error for what is no offset")
 			}
 			// The adapter begins anew.
-			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
+			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			if n := len(lg.kept()); n != 1 || lg.last != (offset{5, 0}) {
-				t.Errorf("%d packets are kept up to %v", n, lg.last)
+			if n, last := lg.figures().Packets, lg.log.Last(); n != 1 || last != mustEntryID(t, "5-0") {
+				t.Errorf("%d packets are kept up to %v", n, last)
 			}
 		})
 	}
@@ -472,26 +478,6 @@ func TestRecoveryBetween(t *testing.T) {
 	}
 }
 
-// TestEntryID reads the ids of a stream's entries, all that Redis gives out, and what is
-// none.
-func TestEntryID(t *testing.T) {
-	for text, want := range map[string]offset{
-		"0-0":                          {},
-		"1795000000000-12":             {1795000000000, 12},
-		"9999999999999999999-0":        {9999999999999999999, 0},
-		"18446744073709551615-1844674": {math.MaxUint64, 1844674},
-	} {
-		if o, ok := parseEntryID(text); !ok || o != want {
-			t.Errorf("%q is read as %v, %v", text, o, ok)
-		}
-	}
-	for _, text := range []string{"", "-", "1", "1-", "-1", "1-x", "1:1", "+1-1", "1-1-1", "18446744073709551616-0", "1-99999999999999999999", "000000000000000000001-1"} {
-		if o, ok := parseEntryID(text); ok {
-			t.Errorf("%q is read as %v", text, o)
-		}
-	}
-}
-
 // TestRecoveryFarIDs has an entry's id be as great as can be: those that follow are
 // delivered and kept, and dropped in time.
 func TestRecoveryFarIDs(t *testing.T) {
@@ -503,7 +489,7 @@ func TestRecoveryFarIDs(t *testing.T) {
 	defer srv.Close()
 	for i := range 3 {
 		p := adapter.Packet{Event: "e", Offset: fmt.Sprintf("9999999999999999999-%d", i)}
-		if err := (local{srv.main}).Broadcast(p, adapter.Options{}); err != nil {
+		if err := sharedLocalOf(srv).Broadcast(p, adapter.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -85,15 +85,7 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 	if err := ns.checkServerEvent(event); err != nil {
 		return err
 	}
-	if ns.adapter == nil {
-		ns.warnAlone()
-		return nil
-	}
-	list, err := spread(args, nil)
-	if err != nil {
-		return err
-	}
-	return ns.adapter.ServerSideEmit(adapter.Packet{Event: event, Args: list})
+	return ns.peers.serverEmit(event, args)
 }
 
 // ServerSideEmitAck is ServerSideEmit for an event that every other server is to
@@ -104,17 +96,7 @@ func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args .
 	if err := ns.checkServerEvent(event); err != nil {
 		return nil, err
 	}
-	if ns.adapter == nil {
-		ns.warnAlone()
-		return nil, nil
-	}
-	answers, err, _ := within(ctx, ns.srv, event, graceTime, func() ([]adapter.Answer, error) {
-		list, err := spread(args, nil)
-		if err != nil {
-			return nil, err
-		}
-		return ns.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: list})
-	})
+	answers, err := ns.peers.serverEmitAck(ctx, event, args)
 	responses := make([]RawArgs, len(answers))
 	for i, a := range answers {
 		responses[i] = rawAnswer(a)
@@ -124,11 +106,6 @@ func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args .
 		err = &AckError{Responses: responses, Missing: missing(err), Err: adapter.TimedOut(err)}
 	}
 	return responses, err
-}
-
-func (ns *Namespace) warnAlone() {
-	ns.srv.cfg.Logger.Warn("sio: ServerSideEmit reaches nobody: the namespace has no adapter to other servers",
-		"namespace", ns.name)
 }
 
 // OnServerEvent adds a handler for what other servers emit to this namespace with

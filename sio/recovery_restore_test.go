@@ -9,7 +9,31 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
+
+// sharedLogOf returns the log of a server whose adapter is a Recoverer.
+func sharedLogOf(srv *Server) *sharedLog { return srv.main.delivery.(*recoveringAdapter).log }
+
+// sharedLocalOf returns what the adapter of the server sees.
+func sharedLocalOf(srv *Server) adapter.Local { return srv.main.delivery.(*recoveringAdapter).local }
+
+// offsets returns those of the packets in a history.
+func offsets(h *history) (list []recovery.Offset) {
+	for o := range h.All() {
+		list = append(list, o)
+	}
+	return list
+}
+
+func mustEntryID(t testing.TB, text string) recovery.Offset {
+	t.Helper()
+	o, ok := recovery.ParseEntryID(text)
+	if !ok {
+		t.Fatalf("%q is no offset", text)
+	}
+	return o
+}
 
 // slowBehind is a server far behind the end of a stream whose histories have few entries
 // each and take a while.
@@ -26,14 +50,14 @@ func (b *slowBehind) History(ctx context.Context, after string) (list []adapter.
 	const page = 10
 	time.Sleep(time.Millisecond)
 	b.stream.fetched.Add(1)
-	o, _ := parseEntryID(after)
-	if int(o.count) < b.gap {
+	n := entryNumber(after)
+	if n < b.gap {
 		return nil, entryOffset(b.gap), adapter.ErrGap
 	}
 	b.stream.mu.Lock()
 	defer b.stream.mu.Unlock()
-	end := min(int(o.count)+page, len(b.stream.entries))
-	for _, e := range b.stream.entries[o.count:end] {
+	end := min(n+page, len(b.stream.entries))
+	for _, e := range b.stream.entries[n:end] {
 		list = append(list, e.kept)
 	}
 	return list, entryOffset(end), nil
@@ -60,16 +84,16 @@ func TestRecoveryReadsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	lg := srv.main.log
+	lg := sharedLogOf(srv)
 	var wg sync.WaitGroup
 	begun := make(chan struct{})
-	visits := make([]*visit, clients)
+	members := make([]*membership, clients)
 	for i := range clients {
 		id := fmt.Sprintf("%020d", i)
 		st.sessions[fmt.Sprint(i)] = adapter.Session{ID: id, PID: fmt.Sprint(i), Rooms: []string{id}, Data: json.RawMessage("{}")}
 		wg.Go(func() {
 			<-begun
-			visits[i] = lg.restore(nil, wish{fmt.Sprint(i), entryOffset(i * entries / clients)})
+			members[i] = lg.restore(nil, restoreRequest{fmt.Sprint(i), entryOffset(i * entries / clients)})
 		})
 	}
 	close(begun)
@@ -77,43 +101,45 @@ func TestRecoveryReadsOnce(t *testing.T) {
 	lost := 0
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	for i, v := range visits {
+	for i, m := range members {
 		from := i * entries / clients
 		if from < gap {
 			lost++
-			if _, kept := st.sessions[fmt.Sprint(i)]; v != nil || !kept {
-				t.Fatalf("client %d has a session across the gap, or has lost it: %v %v", i, v, kept)
+			if _, kept := st.sessions[fmt.Sprint(i)]; m != nil || !kept {
+				t.Fatalf("client %d has a session across the gap, or has lost it: %v %v", i, m, kept)
 			}
 			continue
 		}
-		if v == nil {
+		if m == nil {
 			t.Fatalf("client %d is not recovered", i)
 		}
 		if _, kept := st.sessions[fmt.Sprint(i)]; kept {
 			t.Errorf("the session of client %d was not taken", i)
 		}
-		list := v.history.list
-		if len(list) != entries-from || list[0].offset.count != uint64(from+1) {
+		if list := offsets(m.History); len(list) != entries-from || list[0] != mustEntryID(t, entryOffset(from+1)) {
 			t.Fatalf("client %d gets %d packets, want %d", i, len(list), entries-from)
 		}
 	}
 	if n := st.fetched.Load(); n > 2*entries/page+10 {
 		t.Errorf("%d pages were read, want those of two rounds, %d", n, 2*entries/page)
 	}
-	if g := lg.stats.Gaps; g != uint64(lost) {
+	if g := lg.log.Stats().Gaps; g != uint64(lost) {
 		t.Errorf("%d gaps are counted, want %d", g, lost)
 	}
-	size := visits[clients-1].history.list[0].size + packetCost
-	if most := 2 * entries * (size + 64); lg.held > most || lg.held == 0 {
-		t.Errorf("%d bytes are held, want %d at most", lg.held, most)
+	size := 0
+	for _, last := range members[clients-1].History.All() {
+		size = last.size() + packetCost
 	}
-	for _, v := range visits {
-		if v != nil {
-			v.forget()
+	if held, _ := lg.log.Held(); held > 2*entries*(size+64) || held == 0 {
+		t.Errorf("%d bytes are held, want %d at most", held, 2*entries*(size+64))
+	}
+	for _, m := range members {
+		if m != nil {
+			m.DropHistory()
 		}
 	}
-	if lg.held != 0 || len(lg.returning) != 0 || len(lg.catching) != 0 {
-		t.Errorf("%d bytes are held for nobody, %d clients come back", lg.held, len(lg.returning))
+	if held, clients := lg.log.Held(); held != 0 || clients != 0 {
+		t.Errorf("%d bytes are held without need, %d clients come back", held, clients)
 	}
 }
 
@@ -135,30 +161,30 @@ func TestRecoveryHeldBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	lg := srv.main.log
+	lg := sharedLogOf(srv)
 	var wg sync.WaitGroup
 	for i := range clients {
 		id := fmt.Sprintf("%020d", i)
 		(&reader{stream: st}).Persist(adapter.Session{ID: id, PID: id, Rooms: []string{id, fmt.Sprint(i)}, Data: json.RawMessage("{}")})
 		wg.Go(func() {
-			v := lg.restore(nil, wish{id, entryOffset(0)})
+			m := lg.restore(nil, restoreRequest{id, entryOffset(0)})
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
-			if v == nil {
+			if m == nil {
 				t.Errorf("client %d is not recovered", i)
 				return
 			}
-			if len(v.history.list) != entries {
-				t.Errorf("client %d gets %d packets, want %d", i, len(v.history.list), entries)
+			if n := len(offsets(m.History)); n != entries {
+				t.Errorf("client %d gets %d packets, want %d", i, n, entries)
 			}
-			if most := heldRounds*lg.cfg.MaxBytes + lg.cfg.MaxBytes; lg.held > most {
-				t.Errorf("%d bytes are held, want %d at most", lg.held, most)
+			if held, _ := lg.log.Held(); held > (recovery.HeldRounds+1)*lg.cfg.MaxBytes {
+				t.Errorf("%d bytes are held, want %d at most", held, (recovery.HeldRounds+1)*lg.cfg.MaxBytes)
 			}
-			v.forget() // it is sent
+			m.DropHistory() // it is sent
 		})
 	}
 	wg.Wait()
-	if lg.held != 0 {
-		t.Errorf("%d bytes are held for nobody", lg.held)
+	if held, _ := lg.log.Held(); held != 0 {
+		t.Errorf("%d bytes are held without need", held)
 	}
 }

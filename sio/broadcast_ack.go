@@ -77,22 +77,7 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 // askAll sends the event to all that are addressed, and has c collect their answers.
 func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any, c *collector) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
-		a, err := o.remote()
-		if err != nil {
-			return err
-		}
-		if a == nil {
-			c.Servers(1)
-			return o.emitAck(ctx, adapter.Packet{Event: event, Args: args}, c)
-		}
-		p, err := o.prepare(event, true, args)
-		if err != nil {
-			return err
-		}
-		defer p.release()
-		p.packet.Prepared = &p
-		c.Servers(1)
-		return a.BroadcastAck(ctx, p.packet, o.options(), c)
+		return o.ns.delivery.broadcastAck(ctx, o, event, args, c)
 	})
 }
 
@@ -181,9 +166,9 @@ func (c *collector) result(end error) ([]RawArgs, error) {
 	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: end}
 }
 
-// castAck is what one broadcast waits for on this server. Its lock is held when
+// broadcastAck is what one broadcast waits for on this server. Its lock is held when
 // that of a socket is taken.
-type castAck struct {
+type broadcastAck struct {
 	id      uint64
 	acks    adapter.Acks
 	shards  atomic.Int32 // the loops that have not sent yet, and the caller
@@ -198,14 +183,14 @@ type castAck struct {
 func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
 	own := preparedFor(o.ns, p)
 	if own == nil {
-		here, err := o.prepare(p.Event, true, p.Args)
+		here, err := o.prepareAck(p.Event, p.Args)
 		if err != nil {
 			return err
 		}
 		defer here.release()
 		own = &here
 	}
-	a := &castAck{id: own.id, acks: acks}
+	a := &broadcastAck{id: own.id, acks: acks}
 	a.shards.Store(1)
 	context.AfterFunc(ctx, a.cancel)
 	o.cast(own.message, a)
@@ -214,7 +199,7 @@ func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks a
 }
 
 // asked notes that s was sent the event, on its loop.
-func (a *castAck) asked(s *Socket) {
+func (a *broadcastAck) asked(s *Socket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.over {
@@ -229,14 +214,14 @@ func (a *castAck) asked(s *Socket) {
 }
 
 // sent notes that one loop, or the caller, has done its part.
-func (a *castAck) sent() {
+func (a *broadcastAck) sent() {
 	if a.shards.Add(-1) == 0 {
 		a.acks.Clients(int(a.clients.Load()))
 	}
 }
 
 // cancel stops waiting for answers.
-func (a *castAck) cancel() {
+func (a *broadcastAck) cancel() {
 	a.mu.Lock()
 	sockets := a.sockets
 	a.sockets, a.over = nil, true
@@ -247,7 +232,7 @@ func (a *castAck) cancel() {
 }
 
 // reply implements ackSink.
-func (a *castAck) reply(args RawArgs) {
+func (a *broadcastAck) reply(args RawArgs) {
 	data, attachments, err := args.first()
 	if err != nil {
 		data = []byte("null") // it has no JSON form
@@ -256,13 +241,13 @@ func (a *castAck) reply(args RawArgs) {
 }
 
 // own reports whether a call of this server waits, and not one of another.
-func (a *castAck) own() bool {
+func (a *broadcastAck) own() bool {
 	_, own := a.acks.(*collector)
 	return own
 }
 
 // gone implements ackSink.
-func (a *castAck) gone() { a.acks.Gone(1, nil) }
+func (a *broadcastAck) gone() { a.acks.Gone(1, nil) }
 
 // EmitAckAll broadcasts an event, waits for the recipients' acknowledgements and
 // decodes the first argument of each into an R; one without arguments gives R's
