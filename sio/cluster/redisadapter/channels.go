@@ -167,7 +167,7 @@ func (c *channels) restored() {
 func (c *channels) log(what string, err error, before, after int) {
 	switch {
 	case before == 0 && after > 0:
-		c.cfg.logger.Warn("redisadapter: no connection; messages for other servers are lost until it is back", "to", what, "error", err)
+		c.cfg.logger.Warn("redisadapter: no connection to Redis; messages for other servers are lost", "to", what, "error", err)
 	case before > 0 && after == 0:
 		c.cfg.logger.Info("redisadapter: the connection is back", "lost", c.out.stats().lost)
 	}

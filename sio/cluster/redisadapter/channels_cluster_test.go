@@ -132,7 +132,7 @@ func TestChannelsCluster(t *testing.T) {
 			victim.Start()
 			for _, x := range []*tested{a, b} {
 				redistest.WaitFor(t, "back", func() bool { return x.stats().connected && x.stats().queued == 0 })
-				if lost, back := x.log.count("is lost"), x.log.count("is back"); lost != back || lost > 2 {
+				if lost, back := x.log.count("are lost"), x.log.count("is back"); lost != back || lost > 2 {
 					t.Errorf("logged: lost %d times, back %d times", lost, back)
 				}
 			}

@@ -198,7 +198,7 @@ func TestChannelsMany(t *testing.T) {
 	}
 	a.send(t, fmt.Sprint("room", rooms-1), "x")
 	a.wants(t, fmt.Sprintf("room%d x", rooms-1))
-	if lost, back := a.log.count("is lost"), a.log.count("is back"); lost != 1 || back != 1 {
+	if lost, back := a.log.count("are lost"), a.log.count("is back"); lost != 1 || back != 1 {
 		t.Errorf("logged: lost %d times, back %d times", lost, back)
 	}
 }
@@ -259,7 +259,7 @@ func TestChannelsAway(t *testing.T) {
 			if s := a.stats(); s.disconnects != 1 {
 				t.Errorf("%+v", s)
 			}
-			if lost, back := a.log.count("is lost"), a.log.count("is back"); lost != 1 || back != 1 {
+			if lost, back := a.log.count("are lost"), a.log.count("is back"); lost != 1 || back != 1 {
 				t.Errorf("logged: lost %d times, back %d times", lost, back)
 			}
 		})
@@ -313,7 +313,7 @@ func TestChannelsRefused(t *testing.T) {
 	if s := a.stats(); s.published != 1 || !s.connected {
 		t.Errorf("%+v", s)
 	}
-	if n := a.log.count("is refused"); n != 1 {
+	if n := a.log.count("Redis refuses a message"); n != 1 {
 		t.Errorf("refusals were logged %d times", n)
 	}
 }

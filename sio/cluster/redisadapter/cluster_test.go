@@ -352,7 +352,7 @@ func TestClusterAway(t *testing.T) {
 					t.Errorf("%d were emitted, %d received: %+v", emitted, got, s)
 				}
 				for _, h := range []*host{a, b} {
-					if lost, back := h.log.count("is lost"), h.log.count("is back"); lost != 1 || back != 1 {
+					if lost, back := h.log.count("are lost"), h.log.count("is back"); lost != 1 || back != 1 {
 						t.Errorf("logged: lost %d times, back %d times", lost, back)
 					}
 				}

@@ -176,7 +176,7 @@ func (p *pair) check(t *testing.T, name string) {
 		if list, err := h.FetchSockets(t.Context()); len(list) != 2 || err != nil {
 			t.Errorf("%s: %d sockets are described, %v", name, len(list), err)
 		}
-		for what, away := range map[string]string{"the connection": "no connection; messages", "the stream": "the stream is away"} {
+		for what, away := range map[string]string{"the connection": "no connection to Redis", "the stream": "the stream is away"} {
 			lost, back := h.log.count(away), h.log.count(what+" is back")
 			if lost != back || lost > 1 || lost == 0 && what == "the connection" {
 				t.Errorf("%s: logged: %s is lost %d times, back %d times", name, what, lost, back)
