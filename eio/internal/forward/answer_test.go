@@ -11,10 +11,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// brokenNode answers each request with what answer writes, and tells how many
-// bytes of it were taken.
+// brokenNode answers each request with what answer writes.
 func brokenNode(t *testing.T, answer func(c net.Conn)) (addr string) {
 	t.Helper()
 	l := listen(t)
@@ -83,7 +84,7 @@ func TestEndlessHeads(t *testing.T) {
 			if n := <-taken; n >= 8<<20 {
 				t.Errorf("%d bytes were taken", n)
 			}
-			if n := c.Held(); n != 0 {
+			if n := held(c); n != 0 {
 				t.Errorf("%d bytes are held", n)
 			}
 		})
@@ -171,12 +172,7 @@ func TestAnswersHaveATotal(t *testing.T) {
 	for range n {
 		<-begun
 	}
-	for deadline := time.Now().Add(patience); c.Held() != 2000 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
-	if held := c.Held(); held != 2000 {
-		t.Errorf("%d bytes are held, half of 4000 are for one node", held)
-	}
+	eiotest.Eventually(t, "one node has half of the 4000 bytes", func() bool { return held(c) == 2000 })
 	honest := peer(t)
 	for range 10 {
 		do(t, c, honest)
@@ -184,13 +180,13 @@ func TestAnswersHaveATotal(t *testing.T) {
 	cancel()
 	asking.Wait()
 	close(stops)
-	if held := c.Held(); held != 0 || len(c.nodes) > 1 {
+	if held := held(c); held != 0 || len(c.nodes) > 1 {
 		t.Errorf("%d bytes are held", held)
 	}
 }
 
 // TestNoRoomForAnswers has an answer that waits for room: until there is some,
-// or in vain.
+// or until it is given up.
 func TestNoRoomForAnswers(t *testing.T) {
 	cfg := config()
 	cfg.MaxAnswers, cfg.Stall = 1000, 200*time.Millisecond
@@ -213,7 +209,14 @@ func TestNoRoomForAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Release(); c.Held() != 0 {
-		t.Errorf("%d bytes are held", c.Held())
+	if a.Release(); held(c) != 0 {
+		t.Errorf("%d bytes are held", held(c))
 	}
+}
+
+// held returns how many bytes of answers c has, or is receiving.
+func held(c *Client) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
 }

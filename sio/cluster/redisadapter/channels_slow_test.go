@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
@@ -48,7 +49,7 @@ func TestChannelsSlowLink(t *testing.T) {
 	}
 	a.send(t, "to a", "small")
 	a.wants(t, "to a small")
-	redistest.WaitFor(t, "counted", func() bool { return a.stats().published == 3 && b.stats().published == 2 })
+	wait.Until(t, "counted", func() bool { return a.stats().published == 3 && b.stats().published == 2 })
 	for _, x := range []*tested{a, b} {
 		if s := x.stats(); s.disconnects != 0 || s.lost != 0 {
 			t.Errorf("%+v", s)
@@ -151,7 +152,7 @@ func TestChannelsRoom(t *testing.T) {
 		}
 		emitted <- nil
 	}()
-	redistest.WaitFor(t, "it waits", func() bool {
+	wait.Until(t, "it waits", func() bool {
 		a.out.mu.Lock()
 		defer a.out.mu.Unlock()
 		return a.out.queues[events].waiting != nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -127,7 +128,7 @@ func TestChannels(t *testing.T) {
 				b.unsubscribe(&b.receiver, "y", "nothing")
 			}
 			b.listen(t, "x")
-			redistest.WaitFor(t, "only x", func() bool { return b.stats().topics == 1 })
+			wait.Until(t, "only x", func() bool { return b.stats().topics == 1 })
 			a.send(t, "y", "1")
 			a.send(t, "x", "2")
 			a.wants(t, "y 1", "x 2")
@@ -145,7 +146,7 @@ func TestChannels(t *testing.T) {
 			a.send(t, "x", "4")
 			b.wants(t, "x 4")
 
-			redistest.WaitFor(t, "counted", func() bool { return a.stats().published == 2004 })
+			wait.Until(t, "counted", func() bool { return a.stats().published == 2004 })
 			if s := a.stats(); !s.connected || s.lost != 0 || s.disconnects != 0 {
 				t.Errorf("%+v", s)
 			}
@@ -161,13 +162,13 @@ func TestChannelsPatterns(t *testing.T) {
 	a := testChannels(t, r.Client, false)
 	a.psubscribe(&a.receiver, "x*")
 	a.listen(t, "x")
-	redistest.WaitFor(t, "subscribed to the pattern", func() bool { return r.Client.PubSubNumPat(t.Context()).Val() == 1 })
+	wait.Until(t, "subscribed to the pattern", func() bool { return r.Client.PubSubNumPat(t.Context()).Val() == 1 })
 	a.send(t, "xy", "1")
 	a.wants(t, "xy 1")
 	a.send(t, "x", "2")
 	a.wants(t, "x 2", "x 2")
 	a.punsubscribe(&a.receiver, "x*")
-	redistest.WaitFor(t, "only x", func() bool { return a.stats().topics == 1 })
+	wait.Until(t, "only x", func() bool { return a.stats().topics == 1 })
 	a.send(t, "xy", "3")
 	a.send(t, "x", "4")
 	a.wants(t, "x 4")
@@ -187,8 +188,8 @@ func TestChannelsMany(t *testing.T) {
 		a.unsubscribe(&a.receiver, fmt.Sprint("room", i))
 	}
 	r.CutClients()
-	redistest.WaitFor(t, "a cut", func() bool { return a.stats().disconnects == 1 })
-	redistest.WaitFor(t, "connected again", func() bool { return a.stats().connected })
+	wait.Until(t, "a cut", func() bool { return a.stats().disconnects == 1 })
+	wait.Until(t, "connected again", func() bool { return a.stats().connected })
 	list, err := r.Client.PubSubShardChannels(t.Context(), "*").Result()
 	if err != nil || len(list) != rooms/2 {
 		t.Errorf("Redis knows of %d channels, %v", len(list), err)
@@ -240,12 +241,12 @@ func TestChannelsAway(t *testing.T) {
 			if _, err := a.count(t.Context(), "x"); err == nil {
 				t.Error("counted without Redis")
 			}
-			redistest.WaitFor(t, "lost", func() bool { return !a.stats().connected })
+			wait.Until(t, "lost", func() bool { return !a.stats().connected })
 			if s := a.stats(); s.queued != 0 || s.lost != uint64(published-1) || s.published != 1 {
 				t.Errorf("%+v after %d were published and %d refused", s, published, refused)
 			}
 			tc.back(r)
-			redistest.WaitFor(t, "back", func() bool { return a.stats().connected })
+			wait.Until(t, "back", func() bool { return a.stats().connected })
 			// What was sent to a Redis that was paused may come.
 			a.send(t, "x", "after")
 			for came := ""; came != "x after"; {
@@ -255,7 +256,7 @@ func TestChannelsAway(t *testing.T) {
 					t.Fatal("nothing comes any more")
 				}
 			}
-			redistest.WaitFor(t, "counted", func() bool { return a.stats().published == 2 })
+			wait.Until(t, "counted", func() bool { return a.stats().published == 2 })
 			if s := a.stats(); s.disconnects != 1 {
 				t.Errorf("%+v", s)
 			}
@@ -309,7 +310,7 @@ func TestChannelsRefused(t *testing.T) {
 	a.send(t, "x", "2")
 	a.wants(t, "x 2")
 	a.send(t, "y", "3")
-	redistest.WaitFor(t, "counted", func() bool { return a.stats().lost == 2 })
+	wait.Until(t, "counted", func() bool { return a.stats().lost == 2 })
 	if s := a.stats(); s.published != 1 || !s.connected {
 		t.Errorf("%+v", s)
 	}
@@ -327,15 +328,15 @@ func TestChannelsLockedOut(t *testing.T) {
 	for _, sharded := range []bool{false, true} {
 		a := testChannels(t, client, sharded)
 		sent := uint64(0)
-		redistest.WaitFor(t, "it is away", func() bool {
+		wait.Until(t, "it is away", func() bool {
 			sent++
 			return errors.Is(a.publish("x", nil), ErrAway)
 		})
-		redistest.WaitFor(t, "all is counted", func() bool { return a.stats().lost == sent })
+		wait.Until(t, "all is counted", func() bool { return a.stats().lost == sent })
 		if s := a.stats(); s.published != 0 || s.disconnects != 1 {
 			t.Errorf("%+v", s)
 		}
-		redistest.WaitFor(t, "the log tells why", func() bool { return a.log.count("WRONGPASS") == 1 })
+		wait.Until(t, "the log tells why", func() bool { return a.log.count("WRONGPASS") == 1 })
 	}
 }
 
@@ -353,7 +354,7 @@ func TestChannelsSlow(t *testing.T) {
 	a.listen(t, "x")
 	a.send(t, "x", "1")
 	a.send(t, "x", "2")
-	redistest.WaitFor(t, "both", func() bool { return n.Load() == 2 })
+	wait.Until(t, "both", func() bool { return n.Load() == 2 })
 	if s := a.stats(); s.disconnects != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -371,7 +372,7 @@ func TestChannelsClose(t *testing.T) {
 		defer close(flushed)
 		a.out.flush(time.Hour) // as close does, but for a second
 	}()
-	redistest.WaitFor(t, "nothing more is taken", func() bool { return errors.Is(a.publish("x", nil), ErrClosed) })
+	wait.Until(t, "nothing more is taken", func() bool { return errors.Is(a.publish("x", nil), ErrClosed) })
 	select {
 	case <-flushed:
 		t.Error("what Redis has not taken is not waited for")

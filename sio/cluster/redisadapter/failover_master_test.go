@@ -6,7 +6,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // addressed is a connection that leads to an address.
@@ -39,7 +39,7 @@ func TestMaster(t *testing.T) {
 			done <- dialed{conn, err}
 		}()
 		begun++
-		redistest.WaitFor(t, "begun", func() bool {
+		wait.Until(t, "begun", func() bool {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			return m.dials == begun

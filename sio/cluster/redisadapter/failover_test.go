@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -115,14 +116,14 @@ func TestFailover(t *testing.T) {
 			}
 			for name, p := range pairs {
 				for _, h := range []*host{p.a, p.b} {
-					redistest.WaitFor(t, name+" goes on", func() bool {
+					wait.Until(t, name+" goes on", func() bool {
 						all()
 						s := h.connector.Stats()
 						return s.Connected && s.Disconnects == 1
 					})
 				}
 			}
-			redistest.WaitFor(t, "the list is there", func() bool {
+			wait.Until(t, "the list is there", func() bool {
 				all()
 				n, _ := s.Replica.Client.HLen(t.Context(), "sioserver:nodes").Result()
 				return n == 2 && listed.a.Stats().Connected && listed.b.Stats().Connected
@@ -152,10 +153,10 @@ func (p *pair) check(t *testing.T, name string) {
 		}
 	}
 	t.Logf("%s: %d were emitted, %d received", name, p.emitted, len(p.got))
-	redistest.WaitFor(t, "counted", func() bool { return p.a.connector.Stats().Queued == 0 })
+	wait.Until(t, "counted", func() bool { return p.a.connector.Stats().Queued == 0 })
 	switch c := p.a.connector.(type) {
 	case streamsConnector:
-		redistest.WaitFor(t, "all is in the stream", func() bool { return c.Streams.Stats().Queued == 0 })
+		wait.Until(t, "all is in the stream", func() bool { return c.Streams.Stats().Queued == 0 })
 		s := c.Streams.Stats()
 		if s.Published != uint64(p.emitted) || s.Dropped != 0 {
 			t.Errorf("%s: %d were emitted: %+v", name, p.emitted, s)
@@ -201,7 +202,7 @@ func listPair(t testing.TB, client redis.UniversalClient) *listed {
 		}
 		t.Cleanup(func() { (*d).Close() })
 	}
-	redistest.WaitFor(t, "a knows b", func() bool {
+	wait.Until(t, "a knows b", func() bool {
 		_, ok := l.a.Lookup(t.Context(), l.b.Node())
 		return ok
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
@@ -309,7 +310,7 @@ func until(t testing.TB, n *node, cond func(redisadapter.StreamsStats) bool) {
 
 func untilStreams(t testing.TB, s *redisadapter.Streams, cond func(redisadapter.StreamsStats) bool) {
 	t.Helper()
-	redistest.WaitFor(t, "the figures of the streams", func() bool { return cond(s.Stats()) })
+	wait.Until(t, "the figures of the streams", func() bool { return cond(s.Stats()) })
 }
 
 // TestStreamsClose sends what is queued before the end, if Redis takes it, and

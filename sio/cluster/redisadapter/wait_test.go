@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
@@ -78,7 +79,7 @@ func TestEmitterAtClose(t *testing.T) {
 	results := make(chan error)
 	emit := func(to adapter.Adapter, lines int) {
 		go func() { results <- to.ServerSideEmit(adapter.Packet{Event: "e"}) }()
-		redistest.WaitFor(t, "it waits", func() bool {
+		wait.Until(t, "it waits", func() bool {
 			a.channels.out.mu.Lock()
 			defer a.channels.out.mu.Unlock()
 			return len(a.channels.out.queues[events].waiting) == lines

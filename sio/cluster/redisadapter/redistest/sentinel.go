@@ -92,5 +92,9 @@ func (s *Sentinel) AwaitPromotion() {
 // therefore does nothing for 30 seconds.
 func (s *Sentinel) await(what string, cond func() bool) {
 	s.t.Helper()
-	WaitFor(s.t, what, cond)
+	for deadline := time.Now().Add(Timeout); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("after %v it does not hold: %s", Timeout, what)
+		}
+	}
 }

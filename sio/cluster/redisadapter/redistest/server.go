@@ -25,17 +25,6 @@ import (
 // so it is long enough for a busy machine.
 const Timeout = time.Minute
 
-// WaitFor waits until cond reports true, and fails the test after [Timeout]. what
-// names the condition.
-func WaitFor(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(Timeout); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("after %v it does not hold: %s", Timeout, what)
-		}
-	}
-}
-
 // go-redis logs each connection that a test breaks on standard error.
 func init() { redis.SetLogger(discard{}) }
 
