@@ -78,7 +78,7 @@ func (c *Conn) wire() backend.Wire {
 	if c.fd < 0 {
 		return c.sock.(backend.Wire)
 	}
-	return c.loop.be
+	return c.loop.sockets
 }
 
 // HungUp asks the kernel whether the peer has closed or reset the connection, which the

@@ -3,6 +3,8 @@ package loop
 import (
 	"errors"
 	"net"
+
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
 // Detached is a connection that has left the engine, or the reason why it could
@@ -27,7 +29,7 @@ type Detached struct {
 //
 // It fails, and the connection is closed, when the peer is gone, no descriptor is
 // left, the engine stops, or, with [errors.ErrUnsupported], when c is driven by
-// goroutines already (see Engine.AdoptWith). When c is closing or leaving
+// goroutines and not a plain one (see Engine.AdoptWith). When c is closing or leaving
 // otherwise, Detach reports false and does nothing.
 func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 	if c.flags&(parts|lingers) != 0 {
@@ -43,12 +45,13 @@ func (l *Loop) release(p parting) {
 	t := p.ticket
 	sock := p.c.sock
 	l.gone(p.c, nil)
-	if r, ok := sock.(*relay); ok {
-		held := r.held
+	r, streams := sock.(*relay)
+	if streams && !r.Plain() {
+		held := r.Held
 		r.Close(r)
 		if held { // the reader waits with what it has read
-			r.held = false
-			r.taken <- struct{}{}
+			r.Held = false
+			r.Drop()
 		}
 		l.loseDetached(t, errors.ErrUnsupported)
 		return
@@ -65,10 +68,29 @@ func (l *Loop) release(p parting) {
 		l.putOutbox(t.out)
 		t.out = nil
 	}
-	l.be.Release(sock, func(nc net.Conn, err error) {
+	if streams {
+		r.leaveHome()
+		r.Release(func(left goroutine.Released) {
+			t.next(d.after(left))
+		})
+		return
+	}
+	l.sockets.Release(sock, func(nc net.Conn, err error) {
 		d.Conn, d.Err = nc, err
 		t.next(d)
 	})
+}
+
+// after adds what a stream had taken from the peer after d.Unread, and not yet
+// written before d.Unsent.
+func (d Detached) after(left goroutine.Released) Detached {
+	if left.Err != nil {
+		return Detached{Err: left.Err}
+	}
+	d.Conn = left.Conn
+	d.Unread = append(d.Unread, left.Unread...)
+	d.Unsent = append(left.Unsent, d.Unsent...)
+	return d
 }
 
 // loseDetached tells that a connection was lost before it could leave l.

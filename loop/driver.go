@@ -13,9 +13,9 @@ import (
 // callback.
 type Driver struct{ l *Loop }
 
-// NewDriver returns a loop over be.
-func NewDriver(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) Driver {
-	return Driver{newLoop(index, be, log, maxQueued, share)}
+// NewDriver returns a loop over be, which holds sockets.
+func NewDriver(index int, be backend.Backend, sockets backend.Sockets, log *slog.Logger, maxQueued, share int) Driver {
+	return Driver{newLoop(index, be, sockets, log, maxQueued, share)}
 }
 
 // Loop returns the driven loop.

@@ -43,7 +43,7 @@ type tide struct {
 
 func newTide() *tide {
 	td := &tide{be: &clockSink{now: 1}}
-	td.loop = newLoop(0, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
+	td.loop = newLoop(0, td.be, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 	td.loop.ebb.reclaim = func() { td.reclaimed++ }
 	td.loop.bytes.reclaim = td.loop.ebb.reclaim
 	return td

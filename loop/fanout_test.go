@@ -11,6 +11,7 @@ import (
 // sink is a backend that takes everything and costs nothing.
 type sink struct {
 	backend.Backend
+	backend.Sockets
 	sends, bytes int
 }
 
@@ -63,7 +64,7 @@ func openSink(l *Loop, i int) *Conn {
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, size := range []int{100, 2 * joinLimit} {
 		be := &sink{}
-		l := newLoop(0, be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
+		l := newLoop(0, be, be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 		f := &fanOut{frame: NewFrame()}
 		f.frame.B = append(f.frame.B, make([]byte, size)...)
 		for i := range 100 {

@@ -6,13 +6,16 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
 // Loop is one event loop. Post, PostFunc and Index are safe for concurrent use;
 // everything else is loop-owned.
 type Loop struct {
 	index     int
+	engine    *Engine // nil for a loop of package looptest
 	be        backend.Backend
+	sockets   backend.Sockets // nil when all connections are streams
 	log       *slog.Logger
 	maxQueued int
 	counters  counters
@@ -41,16 +44,19 @@ type Loop struct {
 	waiting waiting  // for peers that don't take it
 	idle    chan<- struct{}
 	relays  map[*relay]struct{} // the connections that are not the backend's
-	stands  []*stand            // for Contain; as many as calls were nested
+	stand   *stand              // runs burst; nil until there is one to run
+	burst   burst
+	stands  []*stand // for Contain; as many as calls were nested
 
-	writers  atomic.Int64 // the relays' writing goroutines
-	draining atomic.Bool  // their ends matter
+	streams  goroutine.Group // their goroutines
+	draining atomic.Bool     // the ends of writing goroutines matter
 }
 
-func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) *Loop {
-	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
+func newLoop(index int, be backend.Backend, sockets backend.Sockets, log *slog.Logger, maxQueued, share int) *Loop {
+	l := &Loop{index: index, be: be, sockets: sockets, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
 	l.ebb.init(l, ebbPeak)
 	l.bytes.init(l, ebbBytes)
+	l.streams.Written = l.written
 	return l
 }
 
@@ -116,7 +122,7 @@ func (l *Loop) turn() {
 func (l *Loop) leave() {
 	l.setTimer()
 	rest := len(l.dirty) > 0 || len(l.parting) > 0 || l.lag.since != 0 && l.be.Unread()
-	if l.idle != nil && !rest && len(l.blocked) == 0 && l.writers.Load() == 0 {
+	if l.idle != nil && !rest && len(l.blocked) == 0 && !l.streams.Writing() {
 		close(l.idle)
 		l.idle = nil
 	}

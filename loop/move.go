@@ -95,13 +95,13 @@ func (l *Loop) depart(p parting) {
 		}
 		return
 	}
-	stream, err := l.be.Detach(p.c.sock)
+	stream, err := l.sockets.Detach(p.c.sock)
 	l.gone(p.c, nil)
 	if err != nil {
 		p.to.loseMove(p.ticket, fmt.Errorf("%w: %w", ErrLostMove, err))
 		return
 	}
-	p.to.be.Attach(stream, p.ticket, func(err error) {
+	p.to.sockets.Attach(stream, p.ticket, func(err error) {
 		p.to.loseMove(p.ticket, fmt.Errorf("%w: %w", ErrLostMove, err))
 	})
 }

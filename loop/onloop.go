@@ -1,6 +1,10 @@
 package loop
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/sioserver/sioserver/loop/internal/goid"
+)
 
 // standing has the goroutines of all stands.
 var standing sync.Map
@@ -9,10 +13,6 @@ var standing sync.Map
 // code that may wait must not do so there. It costs a microsecond, so it is for those
 // that are about to wait. Loops of package looptest are not known.
 func OnLoop() bool {
-	id := goroutine()
-	if _, on := accepting.Load(id); on {
-		return true
-	}
-	_, on := standing.Load(id)
+	_, on := standing.Load(goid.Current())
 	return on
 }

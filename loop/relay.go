@@ -2,67 +2,39 @@ package loop
 
 import (
 	"net"
-	"sync"
-	"time"
 
-	"github.com/valyala/bytebufferpool"
+	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
-// relay carries the bytes of a net.Conn that the poller cannot hold, because it
-// is more than a descriptor, between goroutines and a loop. It is its Conn's
-// socket and wire.
+// relay is the socket and wire of a connection that is driven by goroutines. It
+// passes on what happens to its stream as tasks of its home loop.
 //
-// One goroutine reads for as long as the connection lives. It posts each chunk
-// to the loop and reads the next one when the loop has handled it, so a slow
-// loop slows its peers down. A second goroutine exists while there is something
-// to write or close: the loop appends to a buffer, the goroutine takes that
-// buffer as a whole and writes it while the loop fills the next one. When that
-// is full too, the loop sees what a full send buffer of the kernel would show
-// it, and a notice follows when there is room.
-//
-// An idle relay costs one goroutine with its stack and a read buffer of 1 KiB,
-// 5.4 KB in all, its Conn included; a TLS connection with what crypto/tls and
-// package net keep for it 11 KB, where one of the poller's costs 0.5 KB (see
-// BenchmarkIdleRelay and BenchmarkIdleConnection). A busy one borrows up to
-// 32 KiB for reading and 128 KiB for writing.
-//
-// All tasks of a relay go to its home loop under mu, which is how they keep
-// their order when the home changes: a task that was posted before a move is
-// forwarded by the old home and runs after the arrival. mu comes before a
-// loop's mailbox lock.
+// All tasks of a relay go to its home loop under the stream's lock, which is how
+// they keep their order when the home changes: a task that was posted before a
+// move is forwarded by the old home and runs after the arrival.
 type relay struct {
-	e    *Engine
-	nc   net.Conn
+	goroutine.Stream
 	conn *Conn // nil before its arrival and when it has gone; of the home loop
-	held bool  // the chunk waits for a move or Resume; of the home loop
-
-	// The reader's, and the home loop's from post to taken.
-	chunk    []byte
-	chunkErr error         // the end of the stream; there is no chunk then
-	taken    chan struct{} // the loop is done with the chunk
-
-	mu      sync.Mutex // guards what follows
-	home    *Loop
-	out     *bytebufferpool.ByteBuffer // what the writer takes next; nil when empty
-	notice  uint32                     // the writability notice to be given; 0 for none
-	writing bool                       // the writing goroutine exists
-	fin     bool                       // it is to end the sending half
-	end     bool                       // it is to close
-	err     error                      // it has failed
-	ending  *time.Timer                // bounds the end
+	home *Loop // guarded by the stream's lock
 }
 
-// relay makes nc a connection of l and waits for it. nc is consumed.
-func (e *Engine) relay(nc net.Conn, l *Loop, t *ticket) error {
-	_ = nc.SetDeadline(time.Time{})
-	r := &relay{e: e, nc: nc, home: l, taken: make(chan struct{}, 1)}
-	opened := make(chan struct{})
-	if !l.Post(&arrival{r, t, opened}) {
+var (
+	_ backend.Wire    = (*relay)(nil)
+	_ goroutine.Owner = (*relay)(nil)
+)
+
+// stream makes nc, which is consumed, a connection of l and waits for it.
+func (e *Engine) stream(nc net.Conn, l *Loop, t *ticket) error {
+	r := &relay{home: l}
+	r.Init(nc, r)
+	a := &arrival{relay: r, t: t, done: make(chan struct{})}
+	if !l.Post(a) {
 		_ = nc.Close()
 		return ErrShutdown
 	}
-	<-opened
-	if !t.opened {
+	<-a.done
+	if !a.opened {
 		return ErrRejected
 	}
 	return nil
@@ -72,44 +44,144 @@ func (e *Engine) relay(nc net.Conn, l *Loop, t *ticket) error {
 type arrival struct {
 	*relay
 	t      *ticket
-	opened chan<- struct{} // nil for a relay that has moved
+	opened bool          // not refused
+	done   chan struct{} // nil for a relay that has moved
 }
 
 // Run makes the relay a connection of l.
 func (a *arrival) Run(l *Loop) {
 	r := a.relay
-	if a.opened != nil {
-		defer close(a.opened)
+	if a.done != nil {
+		defer close(a.done)
 	}
-	if r.e.refuses(r.Fd(), a.t) {
+	if l.engine.refuses(r, a.t) {
 		l.counters.rejected.Add(1)
 		r.Close(r)
 		return
 	}
-	a.t.opened = true
+	a.opened = true
 	if l.relays == nil {
 		l.relays = make(map[*relay]struct{})
 	}
 	l.relays[r] = struct{}{}
-	r.conn = l.newConn(r, addrPortOf(r.nc.RemoteAddr()), a.t)
+	r.conn = l.newConn(r, addrPortOf(r.RemoteAddr()), a.t)
 	if !a.t.moved {
-		r.e.relaying.Add(1)
-		go r.read() // what it posts comes after this task
+		r.Start() // what it posts comes after this task
 	}
 	l.admit(r.conn, a.t)
-	r.mu.Lock()
-	err := r.err
-	r.mu.Unlock()
+	r.Lock()
+	err := r.Err()
+	r.Unlock()
 	if err != nil {
 		r.conn.closeWith(err)
 	}
 }
 
+// Readable implements goroutine.Owner, as the following methods do.
+func (r *relay) Readable() bool { return r.home.Post((*inbound)(r)) }
+
+// Writable posts the notice.
+func (r *relay) Writable(notice uint32) { r.home.Post(writable(notice)) }
+
+// Failed posts the failure.
+func (r *relay) Failed() { r.home.Post((*failure)(r)) }
+
+// Group is the home's.
+func (r *relay) Group() *goroutine.Group { return &r.home.streams }
+
+// Panicked is called without the lock.
+func (r *relay) Panicked(method string, p any) {
+	r.Lock()
+	l := r.home
+	r.Unlock()
+	l.report("net.Conn."+method, p)
+}
+
+// written is called when the last writing goroutine has ended, for which an idle
+// loop may be waiting.
+func (l *Loop) written() {
+	if l.draining.Load() {
+		l.PostFunc(func() {})
+	}
+}
+
+// inbound is the task of a relay having read a chunk, or the end.
+type inbound relay
+
+// Run delivers the chunk.
+func (in *inbound) Run(l *Loop) {
+	r := (*relay)(in)
+	if forwarded, lost := r.forward(l, in); forwarded {
+		if lost {
+			r.Drop()
+		}
+		return
+	}
+	c := r.conn
+	switch {
+	case c == nil:
+		r.Drop()
+		return
+	case c.flags&(moves|isPaused) != 0:
+		r.Held = true // moveTo takes it along, Resume delivers it
+		return
+	}
+	defer r.Taken()
+	b, err := r.Chunk()
+	if err != nil {
+		c.ended(err)
+		return
+	}
+	l.counters.bytesIn.Add(int64(len(b)))
+	c.data(b)
+}
+
+// failure is the task of a relay's writer having failed.
+type failure relay
+
+// Run closes the connection. One that moves finds the error on its arrival.
+func (f *failure) Run(l *Loop) {
+	r := (*relay)(f)
+	r.Lock()
+	home, err := r.home, r.Err()
+	r.Unlock()
+	if home == l && r.conn != nil && r.conn.flags&moves == 0 {
+		r.conn.closeWith(err)
+	}
+}
+
+// Resume delivers the chunk that has waited.
+func (r *relay) Resume(backend.Socket) error {
+	if !r.Held {
+		return nil
+	}
+	r.Held = false
+	r.Lock()
+	posted := r.home.Post((*inbound)(r))
+	r.Unlock()
+	if !posted {
+		r.Drop()
+	}
+	return nil
+}
+
+// Close closes the connection when it is written what it was given.
+func (r *relay) Close(s backend.Socket) {
+	r.leaveHome()
+	r.Stream.Close(s)
+}
+
+// leaveHome ends the relay's life on its home loop.
+func (r *relay) leaveHome() {
+	delete(r.home.relays, r)
+	r.conn = nil
+}
+
 // forward passes a task that was to run on l on to the relay's home, when that
-// is another loop. lost tells that there is nobody any more to run it.
+// is another loop. lost reports that the other loop has ended.
 func (r *relay) forward(l *Loop, t Task) (forwarded, lost bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.Lock()
+	defer r.Unlock()
 	if r.home == l {
 		return false, false
 	}
@@ -119,25 +191,25 @@ func (r *relay) forward(l *Loop, t Task) (forwarded, lost bool) {
 // moveTo makes l the home. It is called by the present home's loop, where the
 // connection is gone. When it fails, the relay is closed.
 func (r *relay) moveTo(l *Loop, t *ticket) bool {
-	delete(r.home.relays, r)
-	held := r.held
-	r.conn, r.held = nil, false
-	r.mu.Lock()
-	moved := l.Post(&arrival{r, t, nil})
+	r.leaveHome()
+	held := r.Held
+	r.Held = false
+	r.Lock()
+	moved := l.Post(&arrival{relay: r, t: t})
 	if moved {
 		r.home = l
 	}
 	if held && !(moved && l.Post((*inbound)(r))) {
-		r.taken <- struct{}{}
+		r.Drop()
 	}
-	r.mu.Unlock()
+	r.Unlock()
 	if !moved {
 		r.Close(r)
 	}
 	return moved
 }
 
-// closeRelays closes what connections l has that are not gnet's. The loop's
+// closeRelays closes the connections that are not the backend's. The loop's
 // goroutine must have ended.
 func (l *Loop) closeRelays() {
 	for r := range l.relays {

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/sioserver/sioserver/loop/internal/goid"
 )
 
 // stand is a goroutine on which code runs that may end its goroutine by
@@ -52,7 +54,7 @@ func (s *stand) do(t Task) (finished bool) {
 // stop, so that next returns.
 func (s *stand) live(yield func(finished bool) bool) {
 	over := false
-	id := goroutine()
+	id := goid.Current()
 	standing.Store(id, struct{}{})
 	defer standing.Delete(id)
 	defer func() {
@@ -105,4 +107,8 @@ func (l *Loop) stopStands() {
 		s.stop()
 	}
 	l.stands = nil
+	if l.stand != nil {
+		l.stand.stop()
+		l.stand = nil
+	}
 }

@@ -290,6 +290,12 @@ func (m *member) Close(s backend.Socket) {
 	c.drop()
 }
 
+// Holds implements the backend: connections in memory are made by Connect.
+func (m *member) Holds(net.Conn) bool { return false }
+
+// Enroll implements the backend.
+func (m *member) Enroll(net.Conn, any) error { return errors.ErrUnsupported }
+
 // Detach implements the backend.
 func (m *member) Detach(s backend.Socket) (any, error) {
 	c := s.(*Conn)

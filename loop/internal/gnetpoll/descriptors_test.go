@@ -1,7 +1,10 @@
-package loop
+//go:build linux
+
+package gnetpoll
 
 import "testing"
 
+// The search for gnet's descriptors tries only those that the process has.
 func TestSearchIsBounded(t *testing.T) {
 	open := descriptors(1 << 30)
 	for _, fd := range open {

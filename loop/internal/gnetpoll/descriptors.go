@@ -1,4 +1,6 @@
-package loop
+//go:build linux
+
+package gnetpoll
 
 import (
 	"os"
@@ -6,9 +8,9 @@ import (
 	"strconv"
 )
 
-// blindSearch is how many descriptors are looked at when the system does not
-// list those that are open. What is searched for is opened at start, and so has
-// a low number.
+// blindSearch is how many descriptors are tried when the system does not list
+// those that are open. The ones that are searched for are opened at start, so
+// their numbers are low.
 const blindSearch = 1 << 16
 
 // descriptors returns the numbers up to highest that the process may have open,

@@ -1,23 +1,27 @@
-package loop
+//go:build linux
+
+package gnetpoll
 
 import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
-// watcher tells the loops which of their blocked connections take bytes again.
-// It owns an epoll instance beside gnet's, because gnet has no such notice, and
-// one goroutine, which waits in the runtime's poller and so costs no thread.
-// watch and unwatch are safe for concurrent use.
+// watcher reports to the loops which of their blocked connections take bytes
+// again. It owns an epoll instance beside gnet's, because gnet has no such
+// notice, and one goroutine, which waits in the runtime's poller and so costs no
+// thread. watch and unwatch are safe for concurrent use.
 type watcher struct {
 	file  *os.File // the epoll instance
 	epfd  int
-	loops []*Loop
+	loops []backend.Loop
 	ended chan struct{}
 }
 
-func newWatcher(loops []*Loop) (*watcher, error) {
+func newWatcher() (*watcher, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -26,9 +30,12 @@ func newWatcher(loops []*Loop) (*watcher, error) {
 		_ = unix.Close(epfd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	w := &watcher{file: os.NewFile(uintptr(epfd), "epoll"), epfd: epfd, loops: loops, ended: make(chan struct{})}
+	return &watcher{file: os.NewFile(uintptr(epfd), "epoll"), epfd: epfd, ended: make(chan struct{})}, nil
+}
+
+func (w *watcher) start(loops []backend.Loop) {
+	w.loops = loops
 	go w.run()
-	return w, nil
 }
 
 func (w *watcher) watch(fd, loop int, id uint32, again bool) error {
@@ -63,7 +70,7 @@ func (w *watcher) run() {
 				return false // wait until the runtime's poller reports events
 			}
 			for _, ev := range events[:n] {
-				w.loops[ev.Pad].Post(writable(uint32(ev.Fd)))
+				w.loops[ev.Pad].Writable(uint32(ev.Fd))
 			}
 		}
 	})

@@ -1,15 +1,14 @@
-package loop
+//go:build linux
+
+package gnetpoll
 
 import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
-
-func portString(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
 
 // localAddr returns the address that socket fd is bound to.
 func localAddr(fd int) (netip.AddrPort, error) {
@@ -46,8 +45,8 @@ func findListeners(addr netip.AddrPort, n, highest int) []int {
 
 // retire closes listening sockets that gnet goes on owning, by putting another
 // socket in their place: one that listens too, so that gnet's accept finds
-// nothing rather than an error, but where nobody can connect to.
-func retire(listeners []door) error {
+// nothing rather than an error, but that has no address to connect to.
+func retire(listeners []listener) error {
 	if len(listeners) == 0 {
 		return nil
 	}

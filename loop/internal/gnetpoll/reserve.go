@@ -1,4 +1,6 @@
-package loop
+//go:build linux
+
+package gnetpoll
 
 import (
 	"errors"
@@ -8,9 +10,9 @@ import (
 )
 
 // A connection that moves to another loop needs descriptors beside its own,
-// which other parts of the process may have taken. It must not be lost for
-// that: it leaves its loop in a descriptor that was kept for it, and waits for
-// those that it needs to enter the other.
+// which other parts of the process may have taken. So that it is not lost, it
+// leaves its loop in a descriptor from the reserve and waits for the others
+// that it needs to enter the new loop.
 
 const (
 	// moveRetry is how long a move waits until it tries again.
@@ -19,26 +21,25 @@ const (
 	moveTries = int(30 * time.Second / moveRetry)
 )
 
-// scarce reports whether err is a lack that may pass.
+// scarce reports whether err is a shortage that may pass.
 func scarce(err error) bool {
 	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) ||
 		errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
 }
 
-// spares are descriptors that are open for nothing but their numbers: another
-// file can be put in the place of one without the need for a free number. Safe
-// for concurrent use.
-type spares chan int
+// reserve holds descriptors that are open for their numbers alone: another file
+// can take the place of one when no number is free. Safe for concurrent use.
+type reserve chan int
 
 // fill opens what is missing, as far as there are descriptors.
-func (s spares) fill() {
-	for len(s) < cap(s) {
+func (r reserve) fill() {
+	for len(r) < cap(r) {
 		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 		if err != nil {
 			return
 		}
 		select {
-		case s <- fd:
+		case r <- fd:
 		default:
 			_ = unix.Close(fd)
 		}
@@ -46,13 +47,13 @@ func (s spares) fill() {
 }
 
 // dup duplicates a descriptor.
-func (s spares) dup(fd int) (int, error) {
+func (r reserve) dup(fd int) (int, error) {
 	second, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != unix.EMFILE {
 		return second, err
 	}
 	select {
-	case second = <-s:
+	case second = <-r:
 		if err = unix.Dup3(fd, second, unix.O_CLOEXEC); err != nil {
 			_ = unix.Close(second)
 		}
@@ -61,10 +62,10 @@ func (s spares) dup(fd int) (int, error) {
 	return second, err
 }
 
-func (s spares) close() {
+func (r reserve) close() {
 	for {
 		select {
-		case fd := <-s:
+		case fd := <-r:
 			_ = unix.Close(fd)
 		default:
 			return

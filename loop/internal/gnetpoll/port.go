@@ -1,26 +1,28 @@
-package loop
+//go:build linux
+
+package gnetpoll
 
 import (
 	"errors"
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// reservation is a bound socket that holds a port until gnet's sockets are
-// bound to it. gnet shares its port among its loops with SO_REUSEPORT, with
-// which binding succeeds although another server has the port; a reservation
-// does not.
-type reservation struct {
+// port is a bound socket that holds a port until gnet's sockets are bound to
+// it. gnet shares the port among its loops with SO_REUSEPORT, with which binding
+// succeeds although another server has the port. Binding this one fails then.
+type port struct {
 	fd     int
 	addr   netip.AddrPort
 	listen string // what gnet is to listen on
 }
 
-// reserve takes addr, or a free port when its port is 0.
-func reserve(addr string) (*reservation, error) {
+// reservePort takes addr, or a free port when its port is 0.
+func reservePort(addr string) (*port, error) {
 	a, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -46,19 +48,19 @@ func reserve(addr string) (*reservation, error) {
 	return r, err
 }
 
-func bind(ip netip.Addr, zone, port int, dual bool) (*reservation, error) {
+func bind(ip netip.Addr, zone, number int, dual bool) (*port, error) {
 	family, sa := unix.AF_INET, unix.Sockaddr(nil)
 	if ip.Is4() {
-		sa = &unix.SockaddrInet4{Port: port, Addr: ip.As4()}
+		sa = &unix.SockaddrInet4{Port: number, Addr: ip.As4()}
 	} else {
 		family = unix.AF_INET6
-		sa = &unix.SockaddrInet6{Port: port, Addr: ip.As16(), ZoneId: uint32(zone)}
+		sa = &unix.SockaddrInet6{Port: number, Addr: ip.As16(), ZoneId: uint32(zone)}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	r := &reservation{fd: fd}
+	p := &port{fd: fd}
 	set := func(level, opt, value int) {
 		if err == nil {
 			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, opt, value))
@@ -76,21 +78,21 @@ func bind(ip netip.Addr, zone, port int, dual bool) (*reservation, error) {
 	if err == nil {
 		err = os.NewSyscallError("bind", unix.Bind(fd, sa))
 	}
-	// From here on only gnet's kind of sockets may join.
+	// From now on sockets with SO_REUSEPORT, as gnet's, may bind the port too.
 	set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	if err == nil {
-		r.addr, err = localAddr(fd)
+		p.addr, err = localAddr(fd)
 	}
 	if err != nil {
-		r.release()
+		p.release()
 		return nil, err
 	}
 	host := ip.String()
 	if dual {
 		host = "" // gnet takes "::" for IPv6 only
 	}
-	r.listen = net.JoinHostPort(host, portString(r.addr))
-	return r, nil
+	p.listen = net.JoinHostPort(host, strconv.Itoa(int(p.addr.Port())))
+	return p, nil
 }
 
-func (r *reservation) release() { _ = unix.Close(r.fd) }
+func (p *port) release() { _ = unix.Close(p.fd) }
