@@ -26,19 +26,23 @@ run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@$(GO) build -o bin/sioserver ./cmd/sioserver
 	@exec bin/sioserver $(ARGS)
 
-test: lint ## Everything CI checks: lint, then all tests with the race detector, interop included
+test: lint ## Everything CI checks: lint, then all tests, interop included, with the race detector or where they need it without
 	@.ci/install npm chromium python3-socketio redis-server nginx || true
 	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
+	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 15m $(PKGS)
 
 client: $(BUNDLE) ## Put the stock browser client where the next build embeds it
 	@:
 
-lint: ## Formatting, vet and staticcheck
-	@unformatted=$$(gofmt -l bench cmd codec eio loop sio 2>/dev/null || true); \
+lint: ## Formatting, vet, staticcheck, import rules and the words of comments and pages
+	@unformatted=$$(gofmt -l .ci bench cmd codec eio loop sio 2>/dev/null || true); \
 	if test -n "$$unformatted"; then echo "not formatted, run 'make fmt':"; echo "$$unformatted"; exit 1; fi
-	@$(GO) vet ./...
-	@$(GO) run $(STATICCHECK) ./...
+	@$(GO) vet ./... ./.ci/checks
+	@$(GO) run $(STATICCHECK) ./... ./.ci/checks
+	@$(GO) test ./.ci/checks
+	@$(GO) run ./.ci/checks imports
+	@$(GO) run ./.ci/checks words
 	@$(GO) -C bench/peers/zishang520 vet .
 
 fmt: ## Format all Go files

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/sioserver/sioserver/eio/deflate"
-	"github.com/sioserver/sioserver/eio/http1"
-	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/eio/internal/deflate"
+	"github.com/sioserver/sioserver/eio/internal/http1"
+	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -38,6 +38,14 @@ const (
 )
 
 func (c coding) String() string { return [...]string{"", deflate.Gzip, deflate.Deflate}[c] }
+
+// ContentCoding returns the coding that an Accept-Encoding field prefers of those
+// offered, which are lower-case and in the server's order: the one with the highest
+// quality. "" means that the peer accepts none of them, and takes the body as it
+// is (RFC 9110 section 12.5.3).
+func ContentCoding(accept string, offered ...string) string {
+	return http1.Encoding([]byte(accept), offered...)
+}
 
 func codingOf(name string) coding {
 	switch name {

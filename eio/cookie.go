@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,16 +22,13 @@ type Cookie struct {
 	SameSite http.SameSite // Lax when 0
 }
 
+func (c *Cookie) withDefaults() {
+	c.Name, c.Path = cmp.Or(c.Name, "io"), cmp.Or(c.Path, "/")
+}
+
 // value is the Set-Cookie header for sid, its attributes in the reference's order.
 func (c *Cookie) value(sid string) string {
-	name, path := c.Name, c.Path
-	if name == "" {
-		name = "io"
-	}
-	if path == "" {
-		path = "/"
-	}
-	s := name + "=" + sid
+	s := c.Name + "=" + sid
 	if c.MaxAge != 0 {
 		s += "; Max-Age=" + strconv.Itoa(int(c.MaxAge.Seconds()))
 	}
@@ -38,7 +36,7 @@ func (c *Cookie) value(sid string) string {
 		s += "; Domain=" + c.Domain
 	}
 	if !c.NoPath {
-		s += "; Path=" + path
+		s += "; Path=" + c.Path
 	}
 	if !c.Expires.IsZero() {
 		s += "; Expires=" + c.Expires.UTC().Format(http.TimeFormat)

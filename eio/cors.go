@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // CORS says which pages of other origins may use the server from a browser. It
@@ -43,8 +44,9 @@ type CORS struct {
 	OptionsSuccessStatus int
 }
 
-// check refuses origins that no browser would send.
-func (c *CORS) check() error {
+// withDefaults refuses origins that no browser would send, and fills in what is
+// not set.
+func (c *CORS) withDefaults() error {
 	if c.Origins != nil && len(c.Origins) == 0 {
 		return errors.New(`eio: CORS.Origins is empty; leave it nil, or "*", for all origins`)
 	}
@@ -57,6 +59,13 @@ func (c *CORS) check() error {
 			return fmt.Errorf(`eio: CORS.Origins has %q; it must be "*", "null" or a scheme, a host and perhaps a port in lower case, such as "https://example.com"`, o)
 		}
 	}
+	if len(c.Origins) == 0 {
+		c.Origins = []string{"*"}
+	}
+	if c.Methods == nil {
+		c.Methods = []string{"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"}
+	}
+	c.OptionsSuccessStatus = cmp.Or(c.OptionsSuccessStatus, http.StatusNoContent)
 	return nil
 }
 
@@ -83,12 +92,8 @@ func (h *httpConn) cors(req *http1.Request) bool {
 	if !preflight || c.PreflightContinue {
 		return false
 	}
-	status := c.OptionsSuccessStatus
-	if status == 0 {
-		status = http.StatusNoContent
-	}
 	h.last = h.last || req.HasBody()
-	h.respond(status, "", nil)
+	h.respond(c.OptionsSuccessStatus, "", nil)
 	return true
 }
 
@@ -106,7 +111,7 @@ func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
 		if err != nil {
 			return nil, err
 		}
-	case len(c.Origins) == 0 || slices.Contains(c.Origins, "*"):
+	case slices.Contains(c.Origins, "*"):
 		return []http1.Field{{Name: allow, Value: "*"}}, nil
 	default:
 		allowed = slices.Contains(c.Origins, origin)
@@ -120,11 +125,7 @@ func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
 // preflight appends what only a preflight is told; asked are the headers that
 // it asks for.
 func (c *CORS) preflight(fields []http1.Field, asked string) []http1.Field {
-	methods := "GET,HEAD,PUT,PATCH,POST,DELETE"
-	if c.Methods != nil {
-		methods = strings.Join(c.Methods, ",")
-	}
-	fields = append(fields, http1.Field{Name: "Access-Control-Allow-Methods", Value: methods})
+	fields = append(fields, http1.Field{Name: "Access-Control-Allow-Methods", Value: strings.Join(c.Methods, ",")})
 	if c.AllowedHeaders != nil {
 		asked = strings.Join(c.AllowedHeaders, ",")
 	} else {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"net/http"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // route finds out who serves a request. b[:n] is its head, and b all that has

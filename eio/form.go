@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/sioserver/sioserver/codec/engineio"
-	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
 

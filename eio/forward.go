@@ -6,8 +6,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/sioserver/sioserver/eio/forward"
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/forward"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -174,11 +174,7 @@ func (call *forwardCall) refuse() {
 	h := call.h
 	h.exchange = nil
 	req := &h.home.req
-	var parser http1.Parser
-	if _, err := parser.Head(call.head, http1.MaxHead, req); err != nil {
-		h.destroy() // it was parsed before
-		return
-	}
+	req.Restore(call.head)
 	r, name := refuseNode, "NODE_UNREACHABLE"
 	switch {
 	case errors.Is(call.err, errNoNode):

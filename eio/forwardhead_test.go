@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 func parseHead(tb testing.TB, head string) *http1.Request {

@@ -1,13 +1,14 @@
 package eio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/forward"
+	"github.com/sioserver/sioserver/eio/internal/forward"
 )
 
 // Forwarding makes a server one node of a cluster whose load balancer does not
@@ -74,16 +75,11 @@ func (f *Forwarding) withDefaults() error {
 	if node := f.Directory.Node(); node >= maxNodes {
 		return fmt.Errorf("eio: Forwarding.Directory is node %d; it must be below %d", node, maxNodes)
 	}
-	for _, n := range []struct {
-		name  string
-		value *int
-	}{{"MaxRequests", &f.MaxRequests}, {"MaxTunnels", &f.MaxTunnels}} {
-		if *n.value == 0 {
-			*n.value = 10_000
-		}
-		if *n.value < 0 {
-			return fmt.Errorf("eio: Forwarding.%s is %d; it must be positive, or 0 for 10000", n.name, *n.value)
-		}
+	if err := cmp.Or(
+		setDefault(&f.MaxRequests, "Forwarding.MaxRequests", 10_000, "10000"),
+		setDefault(&f.MaxTunnels, "Forwarding.MaxTunnels", 10_000, "10000"),
+	); err != nil {
+		return err
 	}
 	if f.DialTimeout == 0 {
 		f.DialTimeout = 3 * time.Second

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -189,10 +189,7 @@ func (g *gate) Run(*loop.Loop) {
 	finished := false
 	defer h.closeUnless(&finished)
 	req := &h.home.req
-	var parser http1.Parser
-	if _, err := parser.Head(g.head, http1.MaxHead, req); err != nil {
-		return // it was parsed before
-	}
+	req.Restore(g.head)
 	h.consumes = true // what has arrived since is in use until resume returns
 	g.resume(g, req)
 	h.consumes = false

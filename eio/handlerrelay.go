@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // relay serves r over a pipe to the engine.

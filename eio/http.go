@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop"
 )
 

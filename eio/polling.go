@@ -2,7 +2,7 @@ package eio
 
 import (
 	"github.com/sioserver/sioserver/codec/engineio"
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // getExchange is a parked GET.

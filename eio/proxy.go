@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // encrypted reports whether r came encrypted to this server, or to a proxy that

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // refusal is an answer of the engine to a request that it does not serve

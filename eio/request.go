@@ -1,11 +1,12 @@
 package eio
 
 import (
+	"iter"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // Request is the HTTP request that opened a session, kept as the bytes that
@@ -22,12 +23,8 @@ func (h *httpConn) newRequest(r *http1.Request) *Request {
 }
 
 func (r *Request) parse() *http1.Request {
-	var parser http1.Parser
 	parsed := new(http1.Request)
-	// The head was accepted once by the same parser with the same limits.
-	if _, err := parser.Head(r.head, http1.MaxHead, parsed); err != nil {
-		panic("eio: a kept request can't be parsed again: " + err.Error())
-	}
+	parsed.Restore(r.head)
 	return parsed
 }
 
@@ -70,6 +67,12 @@ func (r *Request) Query() map[string]string {
 	}
 	return query
 }
+
+// QueryPairs yields the decoded parameters of raw, a URL's query, in order,
+// repeated ones each time, as [Request.Query] decodes them: '+' is a space, a '%'
+// without two hexadecimal digits stands for itself, and invalid UTF-8 becomes
+// U+FFFD. Both are borrowed from raw unless something in them was decoded.
+func QueryPairs(raw []byte) iter.Seq2[[]byte, []byte] { return http1.Query(raw) }
 
 // URL is the target, parsed; nil when it is not a valid URL for Go.
 func (r *Request) URL() *url.URL {

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/sioserver/sioserver/codec/engineio"
-	"github.com/sioserver/sioserver/eio/deflate"
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio/internal/deflate"
+	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop"
 )
 

@@ -1,8 +1,8 @@
 package eio
 
 import (
-	"github.com/sioserver/sioserver/eio/http1"
-	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/eio/internal/http1"
+	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
 

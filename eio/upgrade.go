@@ -1,8 +1,8 @@
 package eio
 
 import (
-	"github.com/sioserver/sioserver/eio/http1"
-	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/eio/internal/http1"
+	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -84,7 +84,7 @@ func (h *httpConn) refuseHandshake(err error) {
 	refused := err.(*wsframe.HandshakeError)
 	var extra []http1.Field
 	if refused == wsframe.ErrVersion {
-		extra = append(extra, http1.Field{Name: "Sec-WebSocket-Version", Value: "13, 8"})
+		extra = append(extra, http1.Field{Name: "Sec-WebSocket-Version", Value: wsframe.SupportedVersions})
 	}
 	h.last = true
 	h.respond(refused.Status, textHTML, []byte(refused.Text), extra...)

@@ -5,8 +5,8 @@ import (
 	"math"
 	"unicode/utf8"
 
-	"github.com/sioserver/sioserver/eio/deflate"
-	"github.com/sioserver/sioserver/eio/wsframe"
+	"github.com/sioserver/sioserver/eio/internal/deflate"
+	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -56,7 +56,7 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 	w.reading = false
 	switch held := w.reader.Held(); {
 	case w.deaf:
-		w.reader.Release(w.limits())
+		w.reader.Release()
 	case held < minHeld && !w.s.counted:
 	case w.s.ws == w:
 		w.s.account()
@@ -202,11 +202,11 @@ func (w *wsConn) lost(s *Session, reason Reason, err error) {
 func (w *wsConn) close(code uint16) {
 	w.s, w.deaf = nil, true
 	f := loop.NewFrame()
-	f.B = wsframe.AppendClose(f.B, code, "")
+	f.B = wsframe.AppendClose(f.B, code)
 	w.c.Send(f)
 	w.c.CloseAfterFlush(lingerTimeout)
 	if !w.reading {
-		w.reader.Release(w.limits())
+		w.reader.Release()
 	}
 }
 
@@ -245,7 +245,7 @@ func (w *wsConn) Blocked(c *loop.Conn) {
 
 // Closed tells the session that the connection is gone.
 func (w *wsConn) Closed(_ *loop.Conn, err error) {
-	w.reader.Release(w.limits())
+	w.reader.Release()
 	if s := w.s; s != nil {
 		w.s = nil
 		if errors.Is(err, loop.ErrOverflow) {

@@ -125,7 +125,7 @@ func (o BroadcastOperator) cast(m message, acks *castAck) {
 		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
 	}
 	t := castTasks.Get().(*castTask)
-	for shard := range o.ns.rooms.Shards() {
+	for shard := range o.ns.rooms.Loops() {
 		if !o.ns.rooms.Take(shard, &target, &t.cast) {
 			continue
 		}

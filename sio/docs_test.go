@@ -180,7 +180,7 @@ var documents = []string{"migration.md", "options.md"}
 
 // TestDocumentNames: every Go name in the two documents exists.
 func TestDocumentNames(t *testing.T) {
-	a := readAPI(t, ".", "adapter", "emitter", "cluster", "cluster/redis", "../eio")
+	a := readAPI(t, ".", "adapter", "emitter", "cluster", "cluster/redisadapter", "../eio")
 	checked := 0
 	for _, name := range documents {
 		goOnly := false

@@ -48,7 +48,7 @@ type ServersError struct {
 	// that is not known.
 	Answered, Asked int
 	// Err is [ErrTimeout], whichever limit has passed, or the error of a context that was
-	// cancelled, or why they could not be asked, as redis.ErrAway of an adapter: both when
+	// cancelled, or why they could not be asked, as redisadapter.ErrAway of an adapter: both when
 	// Redis does not answer in time.
 	Err error
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/codec/socketio"
-	"github.com/sioserver/sioserver/eio/http1"
+	"github.com/sioserver/sioserver/eio"
 )
 
 // What is different for clients of protocol 4, Socket.IO 2 over Engine.IO 3:
@@ -43,7 +43,7 @@ func cutQuery(h socketio.Header) socketio.Header {
 func authOf(query []byte) []byte {
 	var names []string
 	values := make(map[string][]string)
-	for name, value := range http1.Query(query) {
+	for name, value := range eio.QueryPairs(query) {
 		list := values[string(name)]
 		if list == nil {
 			names = append(names, string(name))

@@ -34,10 +34,10 @@ func (lg *recoveryLog) join(s *Socket, room string) {
 		s.ns.rooms.Join(&s.member, room)
 		return
 	}
-	defer s.ns.rooms.Tell(&s.member)
+	defer s.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if s.ns.rooms.JoinUntold(&s.member, room) && v.session.socket == s {
+	if s.ns.rooms.JoinDeferred(&s.member, room) && v.session.socket == s {
 		v.session.enter(room, lg.joins(s))
 	}
 }
@@ -57,10 +57,10 @@ func (lg *recoveryLog) leave(s *Socket, room string) {
 		s.ns.rooms.Leave(&s.member, room)
 		return
 	}
-	defer s.ns.rooms.Tell(&s.member)
+	defer s.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	s.ns.rooms.LeaveUntold(&s.member, room)
+	s.ns.rooms.LeaveDeferred(&s.member, room)
 	if v.session.socket == s {
 		v.session.exit(room, lg.next(), lg.first)
 	}
@@ -71,7 +71,7 @@ func (lg *recoveryLog) leave(s *Socket, room string) {
 // caller's. It reports false when the socket has ended.
 func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 	v := s.visit()
-	defer lg.ns.rooms.Tell(&s.member)
+	defer lg.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	if v != nil && v.history != nil && !lg.caughtUp(v.history) {
@@ -84,7 +84,7 @@ func (lg *recoveryLog) welcome(s *Socket) (missed []message, ok bool) {
 		lg.end(v.session)
 		return nil, false
 	}
-	if !s.enroll((*adapter.Rooms[*Socket]).AddUntold) {
+	if !s.enroll((*adapter.Rooms[*Socket]).AddDeferred) {
 		return nil, false
 	}
 	if v == nil {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
-	"github.com/sioserver/sioserver/sio/clientbundle"
+	"github.com/sioserver/sioserver/sio/internal/clientbundle"
 )
 
 // Server is a Socket.IO server. Its methods that a [Namespace] has too act on

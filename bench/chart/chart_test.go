@@ -146,6 +146,27 @@ func TestPublishedBeyondTheChartAreLeftOut(t *testing.T) {
 	}
 }
 
+// TestLegendMarkIsAtItsText: with every font the text begins right of the mark and
+// ends within the chart.
+func TestLegendMarkIsAtItsText(t *testing.T) {
+	var at point
+	for _, it := range lines().Draw().items {
+		if m, ok := it.(mark); ok && m.hollow {
+			at = m.at // the legend's is the last
+		}
+		if l, ok := it.(label); ok && l.text == "published elsewhere" {
+			if gap := l.at.x - at.x; l.anchor != left || gap < 8 || gap > 16 || l.at.y-at.y != 4 {
+				t.Errorf("the mark is at %v, the text begins at %v", at, l.at)
+			}
+			if end := l.at.x + textWidth(l.text, l.size, false)*fallback; end > chartWidth-marginRight+0.001 {
+				t.Errorf("the text ends at %v", end)
+			}
+			return
+		}
+	}
+	t.Error("there is no legend")
+}
+
 func TestTicks(t *testing.T) {
 	for _, tc := range []struct {
 		most float64

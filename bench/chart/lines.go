@@ -49,6 +49,7 @@ const (
 	smallGap    = 14
 	footerLine  = 15
 	labelGap    = 17   // between two lines' labels
+	legendGap   = 12   // between a legend's mark and its text
 	fallback    = 1.15 // an SVG's viewer may lack the Go fonts and take a wider one
 	outlier     = 2.5  // a series this much above all others leaves the chart at its top
 )
@@ -224,10 +225,11 @@ func (c Lines) drawPublished(s *Scene, plot frame) {
 		s.add(mark{at: at, shape: diamond, radius: 6, color: p.Color, hollow: true})
 		s.add(label{at: point{at.x + 12, names[i] + 4}, text: p.Label + "  " + short(p.Y), size: smallSize, color: p.Color})
 	}
-	corner := point{chartWidth - marginRight, 56} // level with the subtitle
-	width := textWidth(c.PublishedName, textSize, false) * fallback
-	s.add(mark{at: point{corner.x - width - 14, corner.y - 4}, shape: diamond, radius: 6, color: faint, hollow: true})
-	s.add(label{at: corner, text: c.PublishedName, size: textSize, color: faint, anchor: right})
+	// The legend is level with the subtitle. Its text begins at the mark, so that
+	// the gap between them does not depend on the viewer's font.
+	legend := point{chartWidth - marginRight - textWidth(c.PublishedName, textSize, false)*fallback, 56}
+	s.add(mark{at: point{legend.x - legendGap, legend.y - 4}, shape: diamond, radius: 6, color: faint, hollow: true})
+	s.add(label{at: legend, text: c.PublishedName, size: textSize, color: faint})
 }
 
 // heading writes the title, what is below it, and the lines of small print at the bottom.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/sioserver/sioserver/bench/measure"
 	"github.com/sioserver/sioserver/bench/peer"
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest/slowlink"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest/slowlink"
 )
 
 const (

@@ -5,13 +5,13 @@ import (
 	"io/fs"
 )
 
-// bundle holds the files that `make client` put there before the build; only
-// the README when it was not run.
+// bundle holds the browser client that `make client` puts there before the
+// build, or only a README.
 //
 //go:embed client
 var bundle embed.FS
 
-// clientFiles gives the client bundle's folder and whether the client is in it.
+// clientFiles returns the bundle's folder, and whether it has the client.
 func clientFiles() (fs.FS, bool) {
 	files, err := fs.Sub(bundle, "client")
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
-	"github.com/sioserver/sioserver/sio/cluster/redis"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 )
 
-// bus is an adapter for all namespaces.
+// bus makes the adapters of all namespaces.
 type bus interface {
 	Adapter(adapter.Local) adapter.Adapter
 	Close() error
@@ -21,35 +21,36 @@ type bus interface {
 // adapters are the values of -adapter, the default first.
 var adapters = []string{"pubsub", "sharded", "streams"}
 
-// membership is a server's part in a cluster; the zero value is of none.
+// membership is what a server holds as a member of a cluster. The zero value is
+// of a server that is in none.
 type membership struct {
 	log       *slog.Logger
-	client    io.Closer // whose options the others use, and whose Sentinels they ask
+	client    io.Closer // the connection to Redis; bus and directory use its options
 	bus       bus
-	directory *redis.Directory // nil without -advertise
+	directory *redisadapter.Directory // nil without -advertise
 }
 
-// join makes cfg that of a member of the cluster that the flags ask for. It does
-// not fail when Redis does not answer: the server serves its own clients, and joins
-// when Redis is there.
+// join configures cfg as the flags ask for. It does not fail when Redis does not
+// answer: the server serves its own clients, and joins the cluster once Redis
+// answers.
 func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	m := &membership{log: log}
 	if o.redis == "" {
 		return m, nil
 	}
-	redis.LogTo(log)
-	client, err := redis.NewClient(o.redis)
+	redisadapter.LogTo(log)
+	client, err := redisadapter.NewClient(o.redis)
 	if err != nil {
-		return nil, fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redis: "))
+		return nil, fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redisadapter: "))
 	}
 	m.client = client
 	switch o.adapter {
 	case "pubsub":
-		m.bus, err = redis.NewPubSub(client, redis.PubSubConfig{Logger: log})
+		m.bus, err = redisadapter.NewPubSub(client, redisadapter.PubSubConfig{Logger: log})
 	case "sharded":
-		m.bus, err = redis.NewSharded(client, redis.ShardedConfig{Logger: log})
+		m.bus, err = redisadapter.NewSharded(client, redisadapter.ShardedConfig{Logger: log})
 	default:
-		m.bus, err = redis.NewStreams(client, redis.StreamsConfig{Logger: log})
+		m.bus, err = redisadapter.NewStreams(client, redisadapter.StreamsConfig{Logger: log})
 	}
 	if err != nil {
 		client.Close()
@@ -59,7 +60,7 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	if o.advertise == "" {
 		return m, nil
 	}
-	m.directory, err = redis.NewDirectory(client, redis.DirectoryConfig{Addr: o.advertise, Logger: log})
+	m.directory, err = redisadapter.NewDirectory(client, redisadapter.DirectoryConfig{Addr: o.advertise, Logger: log})
 	if err != nil {
 		m.leave()
 		return nil, err
@@ -68,7 +69,7 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	return m, nil
 }
 
-// leave ends the membership. The server must have ended.
+// leave ends the membership. The server must have ended before.
 func (m *membership) leave() {
 	if m.bus != nil {
 		if err := m.bus.Close(); err != nil {

@@ -1,4 +1,4 @@
 // Command sioserver serves Socket.IO, the stock browser client and a demo chat
-// on one port. It is wiring: flags become a sio.Config, signals become a
-// Shutdown; what clients meet is in the packages sio and demo.
+// on one port. It is wiring: flags become a sio.Config, signals call Shutdown.
+// Package sio serves the clients, package demo has the chat.
 package main

@@ -23,6 +23,7 @@ type options struct {
 	connectTimeout    time.Duration
 	maxHTTPBufferSize int64
 	discardRequest    bool
+	allowEIO3         bool
 	redis             string
 	adapter           string
 	advertise         string
@@ -47,31 +48,32 @@ func (l *level) Set(s string) error {
 }
 
 // parse reads the arguments that follow the program's name. Its error is
-// flag.ErrHelp when help was asked for, which usage then gives.
+// flag.ErrHelp for -h; usage then writes the help.
 func parse(args []string) (options, *flag.FlagSet, error) {
 	var o options
 	var transports string
 	fs := flag.NewFlagSet("sioserver", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	fs.StringVar(&o.addr, "addr", ":3000", "listen on `host:port`; without a host on all addresses, port 0 takes a free one")
+	fs.StringVar(&o.addr, "addr", ":3000", "listen on `host:port`; without a host on all addresses, with port 0 on a free port")
 	fs.StringVar(&o.path, "path", "/socket.io/", "serve Socket.IO below this `path`")
-	fs.IntVar(&o.loops, "loops", 0, "`number` of event loops; 0 means one a processor")
-	fs.StringVar(&transports, "transports", "polling,websocket", "`list` of the transports that clients may use, with commas between them")
-	fs.DurationVar(&o.pingInterval, "ping-interval", 25*time.Second, "`time` between two heartbeats of a client")
-	fs.DurationVar(&o.pingTimeout, "ping-timeout", 20*time.Second, "`time` that a client has to answer a heartbeat before it is disconnected")
+	fs.IntVar(&o.loops, "loops", 0, "`number` of event loops, at most 256; 0 means one for each processor")
+	fs.StringVar(&transports, "transports", "polling,websocket", "comma-separated `list` of the transports that clients may use")
+	fs.DurationVar(&o.pingInterval, "ping-interval", 25*time.Second, "`time` between two heartbeats")
+	fs.DurationVar(&o.pingTimeout, "ping-timeout", 20*time.Second, "`time` that a client has to answer a heartbeat")
 	fs.DurationVar(&o.connectTimeout, "connect-timeout", 45*time.Second, "`time` that a client has to join a namespace")
-	fs.Int64Var(&o.maxHTTPBufferSize, "max-http-buffer-size", 1_000_000, "largest message accepted, in `bytes`")
-	fs.BoolVar(&o.discardRequest, "discard-request", false, "forget a client's first HTTP request once it is connected; saves about 500 bytes a connection")
-	fs.StringVar(&o.redis, "redis", "", "join the cluster at this `url`, such as redis://127.0.0.1:6379; ?addr=… adds nodes of a Redis Cluster or, with master_name=…, Sentinels")
-	fs.StringVar(&o.adapter, "adapter", adapters[0], "`kind` of the cluster's adapter, the same on all servers: pubsub, sharded (Redis 7) or streams")
-	fs.StringVar(&o.advertise, "advertise", "", "`host:port` at which the cluster's other servers reach this one; clients by polling then need no sticky sessions")
-	fs.BoolVar(&o.noClient, "no-client", false, "do not serve the browser client (socket.io.js and its siblings)")
+	fs.Int64Var(&o.maxHTTPBufferSize, "max-http-buffer-size", 1_000_000, "largest message, attachment and polling body, in `bytes`")
+	fs.BoolVar(&o.discardRequest, "discard-request", false, "drop a client's first HTTP request once it is connected; saves about 230 bytes of memory a connection")
+	fs.BoolVar(&o.allowEIO3, "allow-eio3", false, "serve clients of Socket.IO 2 too (Engine.IO protocol 3)")
+	fs.StringVar(&o.redis, "redis", "", "join the cluster of the Redis at this `url`, such as redis://127.0.0.1:6379; ?addr=… adds nodes of a Redis Cluster or, with master_name=…, Sentinels")
+	fs.StringVar(&o.adapter, "adapter", adapters[0], "`kind` of adapter, the same on all servers of the cluster: pubsub, sharded (Redis 7) or streams")
+	fs.StringVar(&o.advertise, "advertise", "", "`host:port` at which the other servers of the cluster reach this one; clients that use polling then need no sticky sessions")
+	fs.BoolVar(&o.noClient, "no-client", false, "do not serve the browser client (socket.io.js and the files beside it); the demo does not work without it")
 	fs.BoolVar(&o.noDemo, "no-demo", false, "do not serve the demo chat at /")
-	fs.Var(&o.logLevel, "log-level", "log what is at least this `level`: debug, info, warn or error (default info)")
-	fs.StringVar(&o.logFormat, "log-format", "text", "log as `format` text or json")
-	fs.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` that handlers have to finish after the first SIGINT or SIGTERM; a second one ends at once")
-	fs.BoolVar(&o.version, "version", false, "say which version this is and end")
+	fs.Var(&o.logLevel, "log-level", "log lines of this `level` and above: debug, info, warn or error (default info)")
+	fs.StringVar(&o.logFormat, "log-format", "text", "`format` of the log: text or json")
+	fs.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` that handlers have to return after the first SIGINT or SIGTERM; a second signal ends the program at once")
+	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	if err := fs.Parse(args); err != nil {
 		return o, fs, err
 	}
@@ -90,8 +92,8 @@ func parse(args []string) (options, *flag.FlagSet, error) {
 	return o, fs, nil
 }
 
-// check refuses values as the flag package does, by the name of the flag; sio
-// would name a field of its Config.
+// check refuses invalid values with an error that names the flag; the error of
+// sio.New would name a field of its Config.
 func (o *options) check() error {
 	for _, c := range []struct {
 		name  string
@@ -101,8 +103,8 @@ func (o *options) check() error {
 	}{
 		{"addr", o.addr, o.addr != "", "it must be host:port or :port"},
 		{"path", o.path, strings.HasPrefix(o.path, "/"), "it must begin with a slash"},
-		{"path", o.path, o.path != "/" || o.noDemo, "the demo is there; add -no-demo"},
-		{"loops", o.loops, o.loops >= 0 && o.loops <= 256, "it must be between 1 and 256, or 0 for one a processor"},
+		{"path", o.path, o.path != "/" || o.noDemo, "the demo has this path; add -no-demo"},
+		{"loops", o.loops, o.loops >= 0 && o.loops <= 256, "it must be between 1 and 256, or 0 for one for each processor"},
 		{"ping-interval", o.pingInterval, o.pingInterval >= time.Millisecond, "it must be at least 1ms"},
 		{"ping-timeout", o.pingTimeout, o.pingTimeout >= time.Millisecond, "it must be at least 1ms"},
 		{"connect-timeout", o.connectTimeout, o.connectTimeout >= time.Millisecond, "it must be at least 1ms"},
@@ -126,7 +128,7 @@ func (o *options) check() error {
 	return nil
 }
 
-// isHostPort reports whether others can connect to addr.
+// isHostPort reports whether addr is host:port of a server that can be connected to.
 func isHostPort(addr string) bool {
 	host, port, err := net.SplitHostPort(addr)
 	return err == nil && host != "" && port != "" && port != "0" && !strings.Contains(addr, " ")
@@ -144,8 +146,8 @@ Usage: sioserver [flags]
 	fmt.Fprintf(w, `
 Examples:
   sioserver                                        everything on port 3000
-  sioserver -addr 127.0.0.1:8080 -log-level debug  for oneself, telling more
-  sioserver -no-demo -discard-request -loops 1     as lean as it gets
-  sioserver -redis redis://10.0.0.9:6379 -advertise 10.0.0.1:3000  one of a cluster
+  sioserver -addr 127.0.0.1:8080 -log-level debug  on this machine only, with a line for each client
+  sioserver -no-demo -discard-request -loops 1     with the least memory
+  sioserver -redis redis://10.0.0.9:6379 -advertise 10.0.0.1:3000  in a cluster
 `)
 }

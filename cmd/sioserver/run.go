@@ -22,7 +22,7 @@ const (
 	exitUsage = 2 // it could not start: flags, address
 )
 
-// run is the program: it serves until a signal comes and gives the exit code.
+// run is the program: it serves until a signal comes and returns the exit code.
 func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int {
 	o, flags, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -47,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 		panel = attachDemo(srv)
 	}
 	if err := srv.Listen(o.addr); err != nil {
-		_ = srv.Close() // it serves nobody yet
+		_ = srv.Close() // no client is connected yet
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fail(stderr, "another program listens on %s already; choose another address with -addr", o.addr)
 		}
@@ -62,7 +62,7 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 	return serve(srv, log, o, signals)
 }
 
-// fail writes one line and gives the exit code of a program that did not start.
+// fail writes one line and returns the exit code of a program that did not start.
 func fail(stderr io.Writer, format string, args ...any) int {
 	fmt.Fprintf(stderr, "sioserver: "+format+"\n", args...)
 	return exitUsage
@@ -78,7 +78,7 @@ func newLogger(o options, w io.Writer) *slog.Logger {
 }
 
 // newServer makes the server that the flags ask for; it does not listen yet. The
-// membership is to be left after its end.
+// caller leaves the membership after the server has ended.
 func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 	cfg := sio.Config{
 		Path:              o.path,
@@ -89,6 +89,7 @@ func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 		ConnectTimeout:    o.connectTimeout,
 		MaxHTTPBufferSize: o.maxHTTPBufferSize,
 		DiscardRequest:    o.discardRequest,
+		AllowEIO3:         o.allowEIO3,
 		NoClient:          o.noClient,
 		Logger:            log,
 	}
@@ -103,10 +104,14 @@ func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if !o.noClient {
+	if o.noClient {
+		if !o.noDemo {
+			log.Warn("the demo does not work without the browser client: leave out -no-client, or add -no-demo")
+		}
+	} else {
 		files, present := clientFiles()
 		if !present {
-			log.Warn("the browser client is not in this build, " + o.path + "socket.io.js is a 404: run `make client` and build again")
+			log.Warn("the browser client is not in this build, so " + o.path + "socket.io.js is a 404 and the demo does not work: run `make client` and build again")
 		}
 		cfg.Client = files
 	}
@@ -118,13 +123,13 @@ func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 	return srv, member, nil
 }
 
-// attachDemo registers the demo; the panel it gives is yet to be run.
+// attachDemo registers the demo. The caller runs the panel that it returns.
 func attachDemo(srv *sio.Server) *demo.Panel {
 	demo.NewChat(srv.Of("/chat"))
 	return demo.NewPanel(srv, srv.Of("/figures"))
 }
 
-// place gives the address as one would open it in a browser.
+// place returns the URL to open in a browser.
 func place(o options, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {

@@ -99,6 +99,50 @@ func TestFlagsReachTheServer(t *testing.T) {
 	end(t, ended)
 }
 
+// TestOldClients opens a session of Engine.IO 3, which only -allow-eio3 serves.
+func TestOldClients(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		body   string
+	}{
+		{"by default", nil, 400, `"Unsupported protocol version"`},
+		{"with -allow-eio3", []string{"-allow-eio3"}, 200, `:0{"sid":"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url, signals, ended := start(t, io.Discard, append(c.args, "-no-demo", "-no-client")...)
+			if status, body := get(t, url+"?EIO=3&transport=polling"); status != c.status || !strings.Contains(body, c.body) {
+				t.Errorf("handshake: status %d, body %s", status, body)
+			}
+			signals <- os.Interrupt
+			end(t, ended)
+		})
+	}
+}
+
+// TestDemoWithoutClient warns of a demo that can't work.
+func TestDemoWithoutClient(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		args     []string
+		warnings int
+	}{
+		{"with the demo", []string{"-no-client"}, 1},
+		{"without", []string{"-no-client", "-no-demo"}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stderr bytes.Buffer
+			_, signals, ended := start(t, &stderr, c.args...)
+			signals <- os.Interrupt
+			end(t, ended)
+			if n := strings.Count(stderr.String(), "the demo does not work"); n != c.warnings {
+				t.Errorf("%d warnings in\n%s", n, &stderr)
+			}
+		})
+	}
+}
+
 // TestServesWithoutItsCluster starts when there is no Redis.
 func TestServesWithoutItsCluster(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
@@ -143,7 +187,7 @@ func TestRefusals(t *testing.T) {
 		{"bad level", []string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: it must be debug, info, warn or error`},
 		{"bad format", []string{"-log-format", "xml"}, `invalid value "xml" for flag -log-format: it must be text or json`},
 		{"bad path", []string{"-path", "socket.io"}, `invalid value "socket.io" for flag -path: it must begin with a slash`},
-		{"demo's path", []string{"-path", "/"}, `invalid value "/" for flag -path: the demo is there; add -no-demo`},
+		{"demo's path", []string{"-path", "/"}, `invalid value "/" for flag -path: the demo has this path; add -no-demo`},
 		{"no path", []string{"-path", ""}, `invalid value "" for flag -path: it must begin with a slash`},
 		{"bad loops", []string{"-loops", "-1"}, `invalid value "-1" for flag -loops: it must be between 1 and 256`},
 		{"too many loops", []string{"-loops", "257"}, `invalid value "257" for flag -loops`},
@@ -161,9 +205,9 @@ func TestRefusals(t *testing.T) {
 		{"advertise alone", []string{"-advertise", "10.0.0.1:3000"}, `invalid value "10.0.0.1:3000" for flag -advertise: it needs -redis`},
 		{"bad advertise", []string{"-redis", "redis://127.0.0.1:1", "-advertise", ":3000"}, `invalid value ":3000" for flag -advertise: it must be host:port`},
 		{"argument", []string{"3000"}, `unexpected argument "3000"`},
-		{"port in use", []string{"-addr", taken.Addr().String()}, "another program listens on " + taken.Addr().String() + " already; choose another address with -addr"},
-		{"bad address", []string{"-addr", "nowhere"}, "sioserver: can't listen on nowhere: missing port in address\n"},
-		{"bad port", []string{"-addr", ":99999"}, "sioserver: can't listen on :99999: invalid port\n"},
+		{"port in use", []string{"-no-demo", "-addr", taken.Addr().String()}, "another program listens on " + taken.Addr().String() + " already; choose another address with -addr"},
+		{"bad address", []string{"-no-demo", "-addr", "nowhere"}, "sioserver: can't listen on nowhere: missing port in address\n"},
+		{"bad port", []string{"-no-demo", "-addr", ":99999"}, "sioserver: can't listen on :99999: invalid port\n"},
 		{"no address", []string{"-addr", ""}, `invalid value "" for flag -addr: it must be host:port or :port`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

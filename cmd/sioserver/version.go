@@ -5,11 +5,11 @@ import (
 	"runtime/debug"
 )
 
-// version says what this program was built from, as far as the build recorded it.
+// version returns the version and toolchain that the build has recorded.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "sioserver, of an unknown version"
+		return "sioserver, unknown version"
 	}
 	return fmt.Sprintf("sioserver %s %s", info.Main.Version, info.GoVersion)
 }

@@ -1,8 +1,11 @@
 package adapter
 
-// Target says whom a broadcast is for: the union of Rooms and Members, or
-// everybody when All is set, minus the members of Except and minus
-// ExceptMembers; each one once. Nothing of it is kept after Take.
+import "slices"
+
+// Target selects the members that a broadcast reaches: the union of Rooms and
+// Members, or all members if All is set, minus the members of the rooms in
+// Except, minus ExceptMembers. Each member is reached once. Take keeps nothing
+// of it.
 type Target[M any] struct {
 	All           bool
 	Rooms         []string
@@ -11,14 +14,14 @@ type Target[M any] struct {
 	ExceptMembers []*Member[M]
 }
 
-// Cast is one shard's part of a broadcast, from Take to Done. The zero value is
-// ready; after Done it can be used again, and keeps its memory. It belongs to
-// one goroutine at a time.
+// Cast is a broadcast on one loop, from Take to Done. The zero value is ready.
+// After Done it can be used again, and keeps its memory. One goroutine may use
+// it at a time.
 type Cast[M any] struct {
-	shard *shard[M]
-	n     uint64 // the broadcast's number on this shard
+	loop  *perLoop[M]
+	n     uint64 // the broadcast's number on this loop
 	all   bool
-	marks bool // a member could be met twice, or must be left out
+	marks bool // a member may be met twice, or is excepted
 
 	rooms, except          []*room[M]
 	members, exceptMembers []*Member[M]
@@ -26,12 +29,12 @@ type Cast[M any] struct {
 	room, pos              int // where the next batch begins
 }
 
-// Take numbers the broadcast on a shard and fixes in c who is reached there:
-// those who match at this moment. It reports false, and c is unused, when the
-// shard has nobody in the target's rooms. Otherwise Done must follow, whether
-// or not the cast was walked. Safe for concurrent use.
-func (r *Rooms[M]) Take(shard int, t *Target[M], c *Cast[M]) bool {
-	s := &r.shards[shard]
+// Take numbers the broadcast on a loop. The members that match now are the ones
+// that c reaches there. It reports false, and c is unused, if the loop has no
+// member in the target's rooms. Otherwise Done must follow, even if Next was
+// not called. Safe for concurrent use.
+func (r *Rooms[M]) Take(loop int, t *Target[M], c *Cast[M]) bool {
+	s := &r.loops[loop]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t.All {
@@ -45,7 +48,7 @@ func (r *Rooms[M]) Take(shard int, t *Target[M], c *Cast[M]) bool {
 				c.rooms = append(c.rooms, in)
 			}
 		}
-		c.members = ofShard(c.members, t.Members, shard)
+		c.members = onLoop(c.members, t.Members, loop)
 		if len(c.rooms)+len(c.members) == 0 {
 			return false
 		}
@@ -55,18 +58,18 @@ func (r *Rooms[M]) Take(shard int, t *Target[M], c *Cast[M]) bool {
 			c.except = append(c.except, in)
 		}
 	}
-	c.exceptMembers = ofShard(c.exceptMembers, t.ExceptMembers, shard)
+	c.exceptMembers = onLoop(c.exceptMembers, t.ExceptMembers, loop)
 	c.marks = len(c.rooms)+len(c.members) > 1 || len(c.except)+len(c.exceptMembers) > 0
-	c.shard = s
+	c.loop = s
 	s.seq++
 	s.pending.push(false)
 	c.n = s.seq
 	return true
 }
 
-func ofShard[M any](dst, members []*Member[M], shard int) []*Member[M] {
+func onLoop[M any](dst, members []*Member[M], loop int) []*Member[M] {
 	for _, m := range members {
-		if int(m.shard) == shard {
+		if int(m.loop) == loop {
 			dst = append(dst, m)
 		}
 	}
@@ -74,12 +77,11 @@ func ofShard[M any](dst, members []*Member[M], shard int) []*Member[M] {
 }
 
 // Next appends to batch, up to its capacity, owners that the broadcast reaches
-// and that no earlier call has given. It returns batch unchanged when there is
-// none left. It must be called on the shard's loop, where only one walk is on
-// its way at a time. The lock is free between two calls, so the caller may do
-// with the owners what it likes, even remove them.
+// and that no earlier call returned. It returns batch unchanged if none is left.
+// It must be called on the cast's loop, which walks one cast at a time. The lock
+// is free between two calls, so the caller may remove the owners.
 func (c *Cast[M]) Next(batch []M) []M {
-	s := c.shard
+	s := c.loop
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !c.started {
@@ -139,11 +141,11 @@ func (c *Cast[M]) markExcepted() {
 }
 
 // Done ends the cast and makes c ready for another Take. It must be called on
-// the shard's loop, or anywhere once that loop has stopped.
+// the cast's loop, or on any goroutine once that loop has stopped.
 func (c *Cast[M]) Done() {
-	s := c.shard
+	s := c.loop
 	s.mu.Lock()
-	s.settle(c.n)
+	s.complete(c.n)
 	s.mu.Unlock()
 	clear(c.rooms)
 	clear(c.except)
@@ -155,4 +157,60 @@ func (c *Cast[M]) Done() {
 		members:       c.members[:0],
 		exceptMembers: c.exceptMembers[:0],
 	}
+}
+
+// Select returns the owners of the present members that match t, each once, in
+// no order. It allocates, and costs more per member than a broadcast.
+func (r *Rooms[M]) Select(t *Target[M]) (owners []M) {
+	for i := range r.loops {
+		s := &r.loops[i]
+		s.mu.Lock()
+		found := s.selected(t)
+		for _, m := range found {
+			owners = append(owners, m.Owner)
+		}
+		s.mu.Unlock()
+	}
+	return owners
+}
+
+// selected returns the members that match t.
+func (s *perLoop[M]) selected(t *Target[M]) (found []*Member[M]) {
+	seen := make(map[*Member[M]]bool)
+	add := func(m *Member[M]) {
+		if m.live() && !seen[m] {
+			seen[m] = true
+			found = append(found, m)
+		}
+	}
+	for _, m := range t.ExceptMembers {
+		seen[m] = true
+	}
+	if t.All {
+		for _, m := range s.list {
+			if m != nil {
+				add(m)
+			}
+		}
+	}
+	for _, name := range t.Rooms {
+		if in := s.rooms[name]; in != nil {
+			for i := range in.entries {
+				if e := &in.entries[i]; e.live() {
+					add(e.m)
+				}
+			}
+		}
+	}
+	for _, m := range t.Members {
+		if m.slot < uint32(len(s.list)) && s.list[m.slot] == m {
+			add(m)
+		}
+	}
+	for _, name := range t.Except {
+		if in := s.rooms[name]; in != nil {
+			found = slices.DeleteFunc(found, func(m *Member[M]) bool { return m.find(in) >= 0 })
+		}
+	}
+	return found
 }

@@ -1,45 +1,45 @@
-// Package adapter keeps who is in which room, and tells a broadcast whom it
-// reaches. It depends on nothing and knows no sockets: sio embeds a [Member]
-// in each of its sockets and one [Rooms] in each namespace.
+// Package adapter holds the rooms of a namespace and finds the members that a
+// broadcast reaches. It does not know sockets: package sio embeds a [Member] in
+// each of its sockets and one [Rooms] in each namespace.
 //
-// It also declares what lies between a namespace and a cluster of servers,
+// It also declares the interfaces between a namespace and a cluster of servers,
 // [Adapter] and [Local], because neither side may import the other.
 //
-// # Shards
+// # One lock a loop
 //
-// There is one shard a loop, each behind its own mutex. A member belongs to
-// the shard of its loop for life. All methods are safe for concurrent use and
-// their effect is visible to everybody when they return; the exception is
-// [Cast.Next], which belongs to the shard's loop. No method holds two shards'
-// locks, calls out, or blocks on anything but a shard's lock, except that once
-// [Rooms.Observe] was called changes take the observer's lock inside a shard's and
-// call the observer when both are free.
+// The members of each event loop are behind a mutex of their own. A member
+// belongs to one loop for life. All methods are safe for concurrent use, and
+// their effect is visible to all goroutines when they return. The exception is
+// [Cast.Next], which must be called on the cast's loop. No method holds the locks
+// of two loops, or blocks on anything but a lock. Two functions of the caller are
+// called: Reserve calls its argument with the loop's lock held, and after
+// [Rooms.Observe] each change takes the observer's lock inside a loop's, and calls
+// the observer when both are free.
 //
 // # Broadcasts and versions
 //
 // A broadcast is decided where Emit is called and carried out later, on each
-// loop. It must reach those who were members when it was emitted, no matter
-// who joined or left in between. So each shard numbers the broadcasts that it
-// takes part in, and each membership remembers between which two numbers it
-// held: it was joined after broadcast number `joined` and left after number
-// `left`. Broadcast n reaches exactly the memberships with
+// loop. It must reach the sockets that were members when it was emitted, whatever
+// joined or left since. So each loop numbers its broadcasts, and each membership
+// has the numbers between which it held: it was joined after broadcast number
+// `joined` and left after number `left`. Broadcast n reaches exactly the
+// memberships with
 //
 //	joined < n <= left
 //
 // A membership that ends while broadcasts are pending stays in place as a
-// tombstone until the last broadcast that may need it is done. That is what
-// makes the walk cheap: nothing moves while it runs, so it can let go of the
-// lock every few members.
+// tombstone until the last broadcast that may need it is done. So nothing moves
+// during a walk, and the walk can release the lock every few members.
 //
 //	Emit:   Take  (lock, has members? number it, unlock)  -> post to the loop
 //	loop:   Next, Next, … (lock, collect a batch, unlock; send), Done
 //
-// The rejected alternative, copying the members' list at Emit, costs an
+// The rejected alternative, copying the list of members at Emit, costs an
 // allocation and a copy of the room for each broadcast.
 //
 // # Unions and excepts
 //
-// A member carries the number of the last broadcast that marked it. Excepted
-// members are marked first, each one found is marked as it is collected, and a
-// marked one is skipped: no set is built.
+// A member has the number of the last broadcast that marked it. A walk marks the
+// excepted members first, then each member that it collects, and skips marked
+// ones. So it needs no set.
 package adapter

@@ -1,26 +1,23 @@
 package adapter
 
-// Member is one socket's place in the rooms of its namespace. It is embedded
-// in the socket; the zero value with Owner set is ready for [Rooms.Reserve].
-// Its other fields are guarded by the lock of its shard.
+// Member is the entry of one socket in the [Rooms] of its namespace. The socket
+// embeds it. The zero value with Owner set is ready for [Rooms.Reserve]. The
+// lock of the member's loop guards the other fields.
 type Member[M any] struct {
-	// Owner is what broadcasts and listings give back. Set once, before Reserve.
+	// Owner is what broadcasts and listings return. Set once, before Reserve.
 	Owner M
 
 	span                   // from Add to Remove
 	mark  uint64           // the last broadcast that marked this member
 	rooms *[]membership[M] // nil while in no room
 	slot  uint32
-	shard uint16
+	loop  uint16
 	state state
 }
 
-// Slot is the member's index in its shard's list, fixed from Reserve to
-// Remove: an id may carry it, and [Rooms.Find] leads back to the member.
+// Slot returns the member's index in its loop's list. It is fixed from Reserve
+// to Remove, so an id may carry it, and [Rooms.Find] returns the member.
 func (m *Member[M]) Slot() uint32 { return m.slot }
-
-// Shard is the index of the member's shard, fixed from Reserve on.
-func (m *Member[M]) Shard() int { return int(m.shard) }
 
 type state uint8
 
@@ -44,10 +41,10 @@ type entry[M any] struct {
 	at uint32 // index of the membership in m.rooms, or the serial of the tombstone
 }
 
-// span is when a membership held, counted in broadcasts: see the package comment.
+// span is the broadcasts that reach a membership: see the package comment.
 type span struct{ joined, left uint64 }
 
-// never is a version that no broadcast gets.
+// never is a number that no broadcast gets.
 const never = ^uint64(0)
 
 func (v *span) reachedBy(n uint64) bool { return v.joined < n && n <= v.left }
@@ -55,7 +52,7 @@ func (v *span) reachedBy(n uint64) bool { return v.joined < n && n <= v.left }
 // live reports whether the membership holds now and broadcasts reach it.
 func (v *span) live() bool { return v.joined != never && v.left == never }
 
-// room is the part of a room that lives on one shard.
+// room is the members of a room that belong to one loop.
 type room[M any] struct {
 	name    string
 	entries []entry[M]

@@ -42,7 +42,7 @@ func (m *model) reached(t *Target[*peer]) map[*peer]bool {
 // emission is a broadcast on its way.
 type emission struct {
 	cast    *Cast[*peer]
-	shard   int
+	loop    int
 	want    map[*peer]bool
 	reached []*peer
 }
@@ -57,13 +57,13 @@ func TestModel(t *testing.T) {
 }
 
 func playModel(t *testing.T, seed uint64, steps int) {
-	const shards = 2
+	const loops = 2
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	r := New[*peer](shards)
+	r := New[*peer](loops)
 	m := &model{present: map[*peer]bool{}, rooms: map[string]map[*peer]bool{}}
 	var members []*peer
 	var pending []*emission
-	walking := [shards]*emission{}
+	walking := [loops]*emission{}
 	roomNames := []string{"a", "b", "c", "d"}
 	someRooms := func(n int) (list []string) {
 		for range rnd.IntN(n + 1) {
@@ -89,36 +89,36 @@ func playModel(t *testing.T, seed uint64, steps int) {
 		e.cast.Done()
 		var want []*peer
 		for p := range e.want {
-			if p.member.Shard() == e.shard {
+			if int(p.member.loop) == e.loop {
 				want = append(want, p)
 			}
 		}
 		if got, want := names(e.reached), names(want); !slices.Equal(got, want) {
-			t.Fatalf("seed %d: broadcast on shard %d reached %q, want %q", seed, e.shard, got, want)
+			t.Fatalf("seed %d: broadcast on loop %d reached %q, want %q", seed, e.loop, got, want)
 		}
 	}
-	step := func(shard, size int) { // one batch on the shard's loop
-		e := walking[shard]
+	step := func(loop, size int) { // one batch on the loop's loop
+		e := walking[loop]
 		if e == nil {
-			i := slices.IndexFunc(pending, func(e *emission) bool { return e.shard == shard })
+			i := slices.IndexFunc(pending, func(e *emission) bool { return e.loop == loop })
 			if i < 0 {
 				return
 			}
 			e = pending[i]
 			pending = slices.Delete(pending, i, i+1)
-			walking[shard] = e
+			walking[loop] = e
 		}
 		batch := e.cast.Next(make([]*peer, 0, size))
 		e.reached = append(e.reached, batch...)
 		if len(batch) == 0 {
-			walking[shard] = nil
+			walking[loop] = nil
 			finish(e)
 		}
 	}
 	for n := range steps {
 		switch op := rnd.IntN(20); {
 		case op < 3:
-			p := reserve(t, r, rnd.IntN(shards), fmt.Sprintf("p%03d", n))
+			p := reserve(t, r, rnd.IntN(loops), fmt.Sprintf("p%03d", n))
 			for _, name := range someRooms(2) { // before it is present
 				r.Join(&p.member, name)
 				set(m.rooms, name)[p] = true
@@ -143,7 +143,7 @@ func playModel(t *testing.T, seed uint64, steps int) {
 			}
 		case op < 11:
 			if p := any(); p != nil {
-				r.LeaveAll(&p.member)
+				leaveAll(r, &p.member)
 				for _, set := range m.rooms {
 					delete(set, p)
 				}
@@ -166,20 +166,20 @@ func playModel(t *testing.T, seed uint64, steps int) {
 				target.Rooms, target.Members = nil, nil
 			}
 			want := m.reached(&target)
-			for shard := range shards {
-				e := &emission{cast: new(Cast[*peer]), shard: shard, want: want}
-				if r.Take(shard, &target, e.cast) {
+			for loop := range loops {
+				e := &emission{cast: new(Cast[*peer]), loop: loop, want: want}
+				if r.Take(loop, &target, e.cast) {
 					pending = append(pending, e)
 				} else {
 					for p := range want {
-						if p.member.Shard() == shard {
+						if int(p.member.loop) == loop {
 							t.Fatalf("seed %d: Take missed %s", seed, p.name)
 						}
 					}
 				}
 			}
 		default:
-			step(rnd.IntN(shards), 1+rnd.IntN(3))
+			step(rnd.IntN(loops), 1+rnd.IntN(3))
 		}
 		for _, name := range roomNames {
 			if r.Count(name) != len(m.rooms[name]) {
@@ -200,11 +200,11 @@ func playModel(t *testing.T, seed uint64, steps int) {
 			}
 		}
 	}
-	for shard := range shards {
-		for walking[shard] != nil || slices.ContainsFunc(pending, func(e *emission) bool { return e.shard == shard }) {
-			step(shard, 2)
+	for loop := range loops {
+		for walking[loop] != nil || slices.ContainsFunc(pending, func(e *emission) bool { return e.loop == loop }) {
+			step(loop, 2)
 		}
-		s := &r.shards[shard]
+		s := &r.loops[loop]
 		if s.pending.Len() != 0 || s.tombs.Len() != 0 {
 			t.Fatalf("seed %d: %d pending and %d tombs are left", seed, s.pending.Len(), s.tombs.Len())
 		}

@@ -9,7 +9,7 @@ type RoomEvent struct {
 	Socket string // the id of the member; "" for RoomCreated and RoomDeleted
 }
 
-// RoomEventKind says what has changed.
+// RoomEventKind is the kind of a [RoomEvent].
 type RoomEventKind uint8
 
 // The kinds of room events. A room is created before its first member joins and
@@ -25,9 +25,9 @@ func (k RoomEventKind) String() string {
 	return [...]string{"create-room", "join-room", "leave-room", "delete-room"}[k]
 }
 
-// observer counts the members of rooms over all shards, because a room is
-// created and deleted as a whole, and hands on what happens. Its lock is taken
-// with a shard's held, never the other way round.
+// observer counts the members of each room over all loops, because a room is
+// created and deleted as a whole, and calls the hook. Its lock may be taken while
+// a loop's is held, never the other way round.
 type observer[M any] struct {
 	id   func(owner M) string
 	call func(e RoomEvent)
@@ -35,19 +35,19 @@ type observer[M any] struct {
 	mu     sync.Mutex
 	counts map[string]int
 	queue  []RoomEvent
-	busy   bool // a goroutine hands on the queue
+	busy   bool // a goroutine calls for the queue
 }
 
-// Observe makes call be called for each change of a room from now on, one after
-// the other in the order in which they happen, without any lock held: by the
-// goroutine that has made the change before its method returns, or by another
-// one that is at it. id tells the id of a member. Without it rooms cost nothing
-// more. It must be called once at most; call must not panic. Members that are
-// present already are taken to be in the rooms of their ids.
+// Observe has call called for each change of a room from now on, one after the
+// other in the order of the changes, with no lock held. The goroutine that makes
+// a change calls it before its method returns, unless another goroutine is
+// calling already and continues with the change. call must not panic. id returns
+// the id of a member; members that are present already are in the rooms of their
+// ids. Observe may be called once.
 func (r *Rooms[M]) Observe(id func(owner M) string, call func(e RoomEvent)) {
 	o := &observer[M]{id: id, call: call, counts: make(map[string]int)}
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range r.loops {
+		s := &r.loops[i]
 		s.mu.Lock()
 		s.observer = o
 		o.mu.Lock()
@@ -64,8 +64,8 @@ func (r *Rooms[M]) Observe(id func(owner M) string, call func(e RoomEvent)) {
 	}
 }
 
-// unlock ends what lock began, and hands on what was observed meanwhile.
-func (s *shard[M]) unlock() {
+// unlock releases the lock and calls the observer with the events that wait.
+func (s *perLoop[M]) unlock() {
 	o := s.observer
 	s.mu.Unlock()
 	if o != nil {
@@ -73,7 +73,7 @@ func (s *shard[M]) unlock() {
 	}
 }
 
-// joined notes that a member has joined a room. The member's shard is locked.
+// joined notes that a member has joined a room. The lock of the member's loop is held.
 func (o *observer[M]) joined(room string, owner M) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -83,7 +83,7 @@ func (o *observer[M]) joined(room string, owner M) {
 	o.queue = append(o.queue, RoomEvent{RoomJoined, room, o.id(owner)})
 }
 
-// left notes that a member has left a room. The member's shard is locked.
+// left notes that a member has left a room. The lock of the member's loop is held.
 func (o *observer[M]) left(room string, owner M) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -94,24 +94,24 @@ func (o *observer[M]) left(room string, owner M) {
 	}
 }
 
-// flush hands on the queue, unless somebody else is at it.
+// flush calls for the queue, unless another goroutine does.
 func (o *observer[M]) flush() {
 	o.mu.Lock()
 	idle := !o.busy && len(o.queue) > 0
 	o.busy = o.busy || idle
 	o.mu.Unlock()
 	if idle {
-		o.handOn(nil)
+		o.deliver(nil)
 	}
 }
 
-// handOn calls for the batch and then for what is in the queue. When a call ends the
-// goroutine another one goes on.
-func (o *observer[M]) handOn(batch []RoomEvent) {
+// deliver calls for the events of batch and then for those of the queue. If a call
+// ends the goroutine, another goroutine continues.
+func (o *observer[M]) deliver(batch []RoomEvent) {
 	finished := false
 	defer func() {
 		if !finished {
-			go o.handOn(batch)
+			go o.deliver(batch)
 		}
 	}()
 	for {

@@ -70,7 +70,7 @@ func TestObserveConcurrently(t *testing.T) {
 				r.Join(&p.member, "x", strconv.Itoa(n%3))
 				r.Leave(&p.member, "x")
 				if n%2 == 0 {
-					r.LeaveAll(&p.member)
+					leaveAll(r, &p.member)
 				}
 				r.Remove(&p.member)
 			}

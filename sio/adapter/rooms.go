@@ -2,40 +2,42 @@ package adapter
 
 import "slices"
 
-// MaxSlots bounds the members of one shard: a slot fits into 24 bits of an id.
+// MaxSlots bounds the members of one loop: a slot fits into 24 bits of an id.
 const MaxSlots = 1 << 24
 
-// Rooms is the members and rooms of one namespace, in memory. It is safe for
+// Rooms holds the members and rooms of one namespace, in memory. It is safe for
 // concurrent use.
 //
-// The room named by a member's own id is not kept here: whoever resolves room
-// names looks the id up and addresses the member itself ([Target.Members]).
+// It does not hold the rooms named by the members' ids: the caller looks such an
+// id up and puts the member itself into [Target.Members].
 type Rooms[M any] struct {
-	shards []shard[M]
+	loops []perLoop[M]
 }
 
-// New returns empty rooms with the given number of shards, one a loop.
-func New[M any](shards int) *Rooms[M] {
-	return &Rooms[M]{shards: make([]shard[M], shards)}
+// New returns empty rooms for a number of event loops.
+func New[M any](loops int) *Rooms[M] {
+	return &Rooms[M]{loops: make([]perLoop[M], loops)}
 }
 
-// Shards is the number of shards.
-func (r *Rooms[M]) Shards() int { return len(r.shards) }
+// Loops returns the number of event loops.
+func (r *Rooms[M]) Loops() int { return len(r.loops) }
 
-func (r *Rooms[M]) lock(m *Member[M]) *shard[M] {
-	s := &r.shards[m.shard]
+func (r *Rooms[M]) lock(m *Member[M]) *perLoop[M] {
+	s := &r.loops[m.loop]
 	s.mu.Lock()
 	return s
 }
 
-// Reserve gives m a slot in the shard. From then on it may join rooms, but no
-// broadcast reaches it until Add. It reports false when the shard is full or the
-// rooms are closed.
-// placed, unless nil, is called once m has its slot and before [Rooms.Find] can
-// find it, with the shard's lock held. m must not have been reserved before;
-// Remove ends the reservation.
-func (r *Rooms[M]) Reserve(m *Member[M], shard int, placed func()) bool {
-	m.shard = uint16(shard)
+// Reserve gives m a slot on a loop. From then on m may join rooms, but no
+// broadcast reaches it until Add. It reports false if the loop is full or the
+// rooms are closed. m must not have been reserved before. Remove ends the
+// reservation.
+//
+// Unless placed is nil, Reserve calls it when m has its slot, before
+// [Rooms.Find] finds m, with the loop's lock held: it must not block and must
+// not call a method of Rooms.
+func (r *Rooms[M]) Reserve(m *Member[M], loop int, placed func()) bool {
+	m.loop = uint16(loop)
 	s := r.lock(m)
 	defer s.mu.Unlock()
 	if s.closed {
@@ -59,16 +61,16 @@ func (r *Rooms[M]) Reserve(m *Member[M], shard int, placed func()) bool {
 }
 
 // Add makes a reserved member present: broadcasts emitted from now on reach it,
-// also through the rooms it has joined so far. It reports false, and does
-// nothing, when m is not reserved (any more).
+// also through the rooms that it has joined. It reports false, and does nothing,
+// if m is not reserved.
 func (r *Rooms[M]) Add(m *Member[M]) bool {
-	defer r.Tell(m)
-	return r.AddUntold(m)
+	defer r.FlushEvents(m)
+	return r.AddDeferred(m)
 }
 
-// AddUntold is Add, except that what is observed waits for Tell: for callers that
-// hold a lock.
-func (r *Rooms[M]) AddUntold(m *Member[M]) bool {
+// AddDeferred is Add, but its room events wait for FlushEvents. It is for callers
+// that hold a lock.
+func (r *Rooms[M]) AddDeferred(m *Member[M]) bool {
 	s := r.lock(m)
 	defer s.mu.Unlock()
 	if m.state != reserved {
@@ -86,11 +88,11 @@ func (r *Rooms[M]) AddUntold(m *Member[M]) bool {
 	return true
 }
 
-// Tell hands on what was observed on the member's shard.
-func (r *Rooms[M]) Tell(m *Member[M]) { r.lock(m).unlock() }
+// FlushEvents calls the observer with the room events that wait.
+func (r *Rooms[M]) FlushEvents(m *Member[M]) { r.lock(m).unlock() }
 
-// Remove takes m out of all rooms and of the list, for good, and returns the
-// names of the rooms it was in. Broadcasts emitted before still reach it.
+// Remove removes m from all rooms and from the list, for good, and returns the
+// names of the rooms that it was in. Broadcasts emitted before still reach it.
 func (r *Rooms[M]) Remove(m *Member[M]) []string {
 	s := r.lock(m)
 	defer s.unlock()
@@ -102,12 +104,12 @@ func (r *Rooms[M]) Remove(m *Member[M]) []string {
 	return names
 }
 
-// Find returns the owner of the member in a slot of a shard, reserved or present.
-func (r *Rooms[M]) Find(shard int, slot uint32) (owner M, ok bool) {
-	if shard < 0 || shard >= len(r.shards) {
+// Find returns the owner of the member in a slot of a loop, reserved or present.
+func (r *Rooms[M]) Find(loop int, slot uint32) (owner M, ok bool) {
+	if loop < 0 || loop >= len(r.loops) {
 		return owner, false
 	}
-	s := &r.shards[shard]
+	s := &r.loops[loop]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if int(slot) >= len(s.list) {
@@ -120,15 +122,15 @@ func (r *Rooms[M]) Find(shard int, slot uint32) (owner M, ok bool) {
 	return m.Owner, true
 }
 
-// Join puts m into rooms; those it is in already are left as they are. It does
-// nothing before Reserve and after Remove, which it reports with false.
+// Join adds m to rooms. It reports false, and does nothing, before Reserve and
+// after Remove.
 func (r *Rooms[M]) Join(m *Member[M], rooms ...string) bool {
-	defer r.Tell(m)
-	return r.JoinUntold(m, rooms...)
+	defer r.FlushEvents(m)
+	return r.JoinDeferred(m, rooms...)
 }
 
-// JoinUntold is Join, except that what is observed waits for Tell.
-func (r *Rooms[M]) JoinUntold(m *Member[M], rooms ...string) bool {
+// JoinDeferred is Join, but its room events wait for FlushEvents.
+func (r *Rooms[M]) JoinDeferred(m *Member[M], rooms ...string) bool {
 	s := r.lock(m)
 	defer s.mu.Unlock()
 	if m.state != reserved && m.state != present {
@@ -140,29 +142,20 @@ func (r *Rooms[M]) JoinUntold(m *Member[M], rooms ...string) bool {
 	return true
 }
 
-// Leave takes m out of a room, if it is in.
+// Leave removes m from a room, if m is in it.
 func (r *Rooms[M]) Leave(m *Member[M], name string) {
-	defer r.Tell(m)
-	r.LeaveUntold(m, name)
+	defer r.FlushEvents(m)
+	r.LeaveDeferred(m, name)
 }
 
-// LeaveUntold is Leave, except that what is observed waits for Tell.
-func (r *Rooms[M]) LeaveUntold(m *Member[M], name string) {
+// LeaveDeferred is Leave, but its room events wait for FlushEvents.
+func (r *Rooms[M]) LeaveDeferred(m *Member[M], name string) {
 	s := r.lock(m)
 	defer s.mu.Unlock()
 	if in := s.rooms[name]; in != nil {
 		if i := m.find(in); i >= 0 {
 			s.leave(m, i)
 		}
-	}
-}
-
-// LeaveAll takes m out of all rooms; it stays a member of the namespace.
-func (r *Rooms[M]) LeaveAll(m *Member[M]) {
-	s := r.lock(m)
-	defer s.unlock()
-	for n := len(m.memberships()); n > 0; n-- {
-		s.leave(m, n-1)
 	}
 }
 
@@ -173,11 +166,11 @@ func (r *Rooms[M]) RoomsOf(m *Member[M]) []string {
 	return m.names()
 }
 
-// Close makes every later Reserve fail and returns the owners of the members that
-// there are, reserved or present, in no order.
+// Close makes every later Reserve fail. It returns the owners of the members that
+// are reserved or present, in no order.
 func (r *Rooms[M]) Close() (owners []M) {
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range r.loops {
+		s := &r.loops[i]
 		s.mu.Lock()
 		s.closed = true
 		for _, m := range s.list {
@@ -212,8 +205,8 @@ func (m *Member[M]) names() []string {
 
 // Members returns the owners of the room's members that are present, in no order.
 func (r *Rooms[M]) Members(name string) (owners []M) {
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range r.loops {
+		s := &r.loops[i]
 		s.mu.Lock()
 		if in := s.rooms[name]; in != nil {
 			owners = slices.Grow(owners, in.members)
@@ -228,10 +221,10 @@ func (r *Rooms[M]) Members(name string) (owners []M) {
 	return owners
 }
 
-// All returns the owners of everybody that is present, in no order.
+// All returns the owners of all present members, in no order.
 func (r *Rooms[M]) All() (owners []M) {
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range r.loops {
+		s := &r.loops[i]
 		s.mu.Lock()
 		owners = slices.Grow(owners, s.live)
 		for _, m := range s.list {
@@ -244,10 +237,10 @@ func (r *Rooms[M]) All() (owners []M) {
 	return owners
 }
 
-// Count is the number of members in the room, reserved ones included.
+// Count returns the number of members in the room, reserved ones included.
 func (r *Rooms[M]) Count(name string) (n int) {
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range r.loops {
+		s := &r.loops[i]
 		s.mu.Lock()
 		if in := s.rooms[name]; in != nil {
 			n += in.members
@@ -257,27 +250,27 @@ func (r *Rooms[M]) Count(name string) (n int) {
 	return n
 }
 
-// listBatch is how many rooms Sizes looks at before it gives its lock up for a moment.
+// listBatch is how many rooms Sizes reads before it releases its lock for a moment.
 const listBatch = 1024
 
 // Sizes adds the numbers of members of all rooms, reserved ones included, to sizes.
-// It holds a shard's lock for up to 1,024 rooms at a time. A room that exists all
-// the while is counted as it is at some moment on each shard; one that is made or
-// deleted meanwhile may be missing.
+// It holds a loop's lock for up to 1,024 rooms at a time. On each loop a room is
+// counted at some moment of the call. A room that is created or deleted during
+// the call may be missing.
 func (r *Rooms[M]) Sizes(sizes map[string]int) {
-	for i := range r.shards {
-		for name, members := range r.shards[i].sizes() {
+	for i := range r.loops {
+		for name, members := range r.loops[i].sizes() {
 			sizes[name] += members
 		}
 	}
 }
 
-func (s *shard[M]) sizes() map[string]int {
+func (s *perLoop[M]) sizes() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sizes := make(map[string]int, len(s.rooms))
 	for name, in := range s.rooms {
-		sizes[name] = in.members // may come twice: the map may change in between
+		sizes[name] = in.members // a name may come twice: the map may change in between
 		if len(sizes)%listBatch == 0 {
 			s.mu.Unlock()
 			s.mu.Lock()
@@ -286,10 +279,10 @@ func (s *shard[M]) sizes() map[string]int {
 	return sizes
 }
 
-// Len is the number of members that are present.
+// Len returns the number of present members.
 func (r *Rooms[M]) Len() (n int) {
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range r.loops {
+		s := &r.loops[i]
 		s.mu.Lock()
 		n += s.live
 		s.mu.Unlock()

@@ -13,20 +13,20 @@ type peer struct {
 	member Member[*peer]
 }
 
-func newPeer(t testing.TB, r *Rooms[*peer], shard int, name string) *peer {
+func newPeer(t testing.TB, r *Rooms[*peer], loop int, name string) *peer {
 	t.Helper()
-	p := reserve(t, r, shard, name)
+	p := reserve(t, r, loop, name)
 	if !r.Add(&p.member) {
 		t.Fatal("Add failed")
 	}
 	return p
 }
 
-func reserve(t testing.TB, r *Rooms[*peer], shard int, name string) *peer {
+func reserve(t testing.TB, r *Rooms[*peer], loop int, name string) *peer {
 	t.Helper()
 	p := &peer{name: name}
 	p.member.Owner = p
-	if !r.Reserve(&p.member, shard, nil) {
+	if !r.Reserve(&p.member, loop, nil) {
 		t.Fatal("Reserve failed")
 	}
 	return p
@@ -88,9 +88,9 @@ func TestMembership(t *testing.T) {
 	if r.Count("x") != 0 || r.Len() != 1 {
 		t.Errorf("Count(x) = %d, Len = %d; want 0, 1", r.Count("x"), r.Len())
 	}
-	r.LeaveAll(&a.member)
-	if len(r.RoomsOf(&a.member)) != 0 || len(r.shards[0].rooms) != 0 {
-		t.Error("LeaveAll left something")
+	leaveAll(r, &a.member)
+	if len(r.RoomsOf(&a.member)) != 0 || len(r.loops[0].rooms) != 0 {
+		t.Error("a left its rooms, but some are not empty")
 	}
 }
 
@@ -154,7 +154,7 @@ func TestBroadcastReachesTheMembersAtEmit(t *testing.T) {
 	wantNames(t, "reached", walk(&c, 1), "a")
 	c.Done()
 	wantNames(t, "members", r.Members("x"), "a", "b")
-	if n := len(r.shards[0].rooms["x"].entries); n != 2 {
+	if n := len(r.loops[0].rooms["x"].entries); n != 2 {
 		t.Errorf("%d entries are left, want 2: the tombstone was not buried", n)
 	}
 }
@@ -215,13 +215,13 @@ func TestUnionAndExcept(t *testing.T) {
 // TestConcurrent runs everything at once for the race detector, with the loops
 // as goroutines.
 func TestConcurrent(t *testing.T) {
-	const shards, members, rounds = 2, 8, 300
-	r := New[*peer](shards)
-	mailboxes := [shards]chan *Cast[*peer]{}
-	var loops, users sync.WaitGroup
+	const loops, members, rounds = 2, 8, 300
+	r := New[*peer](loops)
+	mailboxes := [loops]chan *Cast[*peer]{}
+	var running, users sync.WaitGroup
 	for i := range mailboxes {
 		mailboxes[i] = make(chan *Cast[*peer], 16)
-		loops.Go(func() {
+		running.Go(func() {
 			for c := range mailboxes[i] {
 				walk(c, 3)
 				c.Done()
@@ -231,10 +231,10 @@ func TestConcurrent(t *testing.T) {
 	for u := range members {
 		users.Go(func() {
 			for n := range rounds {
-				p := newPeer(t, r, u%shards, strconv.Itoa(u))
+				p := newPeer(t, r, u%loops, strconv.Itoa(u))
 				r.Join(&p.member, "x", strconv.Itoa(n%5))
 				target := Target[*peer]{All: n%3 == 0, Rooms: []string{"x", "1"}, Except: []string{"2"}}
-				for i := range shards {
+				for i := range loops {
 					if c := new(Cast[*peer]); r.Take(i, &target, c) {
 						mailboxes[i] <- c
 					}
@@ -249,14 +249,14 @@ func TestConcurrent(t *testing.T) {
 	for i := range mailboxes {
 		close(mailboxes[i])
 	}
-	loops.Wait()
+	running.Wait()
 	if r.Len() != 0 || len(r.All()) != 0 {
 		t.Error("somebody is left")
 	}
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range r.loops {
+		s := &r.loops[i]
 		if s.pending.Len() != 0 || s.tombs.Len() != 0 || len(s.rooms) != 0 || len(s.free) != len(s.list) {
-			t.Errorf("shard %d: %d pending, %d tombs, %d rooms, %d of %d slots free",
+			t.Errorf("loop %d: %d pending, %d tombs, %d rooms, %d of %d slots free",
 				i, s.pending.Len(), s.tombs.Len(), len(s.rooms), len(s.free), len(s.list))
 		}
 	}
@@ -366,5 +366,12 @@ func TestClosedRooms(t *testing.T) {
 	late.member.Owner = late
 	if r.Reserve(&late.member, 0, nil) {
 		t.Error("closed rooms took a member")
+	}
+}
+
+// leaveAll takes m out of all its rooms.
+func leaveAll(r *Rooms[*peer], m *Member[*peer]) {
+	for _, name := range r.RoomsOf(m) {
+		r.Leave(m, name)
 	}
 }

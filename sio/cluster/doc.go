@@ -3,7 +3,7 @@
 // times requests out and tells which nodes are alive, so that a bus need not.
 //
 // Above it is a namespace, which calls the Node as its Adapter and is called as
-// [adapter.Local]. Below it is a Bus: those of package redis, which has one for
+// [adapter.Local]. Below it is a Bus: those of package redisadapter, which has one for
 // each of the reference's adapters; package wire turns messages into their bytes.
 //
 // # The way of a broadcast

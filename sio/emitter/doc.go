@@ -1,12 +1,12 @@
 // Package emitter lets a program without a server of its own, a job or another
 // service, send to the clients and the servers of a cluster:
 //
-//	out, err := redis.NewStreamsSender(client, redis.StreamsConfig{})
+//	out, err := redisadapter.NewStreamsSender(client, redisadapter.StreamsConfig{})
 //	…
 //	e := emitter.New(out)
 //	err = e.Of("/admin").To("room").Emit(ctx, "news", 42)
 //
-// A [Sender] is the way to the servers: package sio/cluster/redis has one for each
+// A [Sender] is the way to the servers: package sio/cluster/redisadapter has one for each
 // kind of adapter. Nobody answers an emitter: it has neither acknowledgements nor
 // FetchSockets, as with the reference. Everything here is immutable and safe for
 // concurrent use.

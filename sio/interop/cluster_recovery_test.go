@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/sioserver/sioserver/sio"
-	"github.com/sioserver/sioserver/sio/cluster/redis"
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
 // TestClusterRecovery has a client lose its connection to one server and come back
@@ -19,7 +19,7 @@ func TestClusterRecovery(t *testing.T) {
 			defer tb.in(clients.t)
 			tb.in(t)
 			r := redistest.Start(t)
-			v := streams("streams", redis.StreamsConfig{})
+			v := streams("streams", redisadapter.StreamsConfig{})
 			start := func(kind, name string) member {
 				name = kinds[0] + kinds[1] + name
 				if kind == "go" {

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/sioserver/sioserver/sio"
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 	"github.com/sioserver/sioserver/sio/emitter"
 )
 

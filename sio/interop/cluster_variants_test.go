@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/sioserver/sioserver/sio/adapter"
-	"github.com/sioserver/sioserver/sio/cluster/redis"
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 	"github.com/sioserver/sioserver/sio/emitter"
 )
 
@@ -29,7 +29,7 @@ type sender interface {
 	Close() error
 }
 
-// connection is a way to other servers, of those in package redis.
+// connection is a way to other servers, of those in package redisadapter.
 type connection interface {
 	Adapter(local adapter.Local) adapter.Adapter
 	Close() error
@@ -38,38 +38,38 @@ type connection interface {
 var quiet = slog.New(slog.DiscardHandler)
 
 var variants = []variant{
-	pubsub("pubsub", redis.PubSubConfig{}),
-	pubsub("pubsub with own channels", redis.PubSubConfig{Key: "mine", PublishOnSpecificResponseChannel: true}),
-	sharded("sharded", redis.ShardedConfig{}),
-	sharded("sharded, static", redis.ShardedConfig{SubscriptionMode: redis.ModeStatic, ChannelPrefix: "mine"}),
-	sharded("sharded, private", redis.ShardedConfig{SubscriptionMode: redis.ModeDynamicPrivate}),
-	streams("streams", redis.StreamsConfig{}),
-	streams("streams with own names", redis.StreamsConfig{StreamName: "mine", StreamCount: 3, ChannelPrefix: "mine", UseShardedPubSub: true}),
+	pubsub("pubsub", redisadapter.PubSubConfig{}),
+	pubsub("pubsub with own channels", redisadapter.PubSubConfig{Key: "mine", PublishOnSpecificResponseChannel: true}),
+	sharded("sharded", redisadapter.ShardedConfig{}),
+	sharded("sharded, static", redisadapter.ShardedConfig{SubscriptionMode: redisadapter.ModeStatic, ChannelPrefix: "mine"}),
+	sharded("sharded, private", redisadapter.ShardedConfig{SubscriptionMode: redisadapter.ModeDynamicPrivate}),
+	streams("streams", redisadapter.StreamsConfig{}),
+	streams("streams with own names", redisadapter.StreamsConfig{StreamName: "mine", StreamCount: 3, ChannelPrefix: "mine", UseShardedPubSub: true}),
 }
 
-func pubsub(name string, cfg redis.PubSubConfig) variant {
+func pubsub(name string, cfg redisadapter.PubSubConfig) variant {
 	cfg.Logger = quiet
 	options := set(map[string]any{"key": cfg.Key, "publishOnSpecificResponseChannel": cfg.PublishOnSpecificResponseChannel})
 	return variant{
 		name: name, adapter: "pubsub", options: options, emitter: options,
-		connect: func(r *redistest.Server) (connection, error) { return redis.NewPubSub(r.Client, cfg) },
-		send:    func(r *redistest.Server) (sender, error) { return redis.NewPubSubSender(r.Client, cfg) },
-		pending: func(c connection) int { return c.(*redis.PubSub).Stats().Nodes.Requests },
+		connect: func(r *redistest.Server) (connection, error) { return redisadapter.NewPubSub(r.Client, cfg) },
+		send:    func(r *redistest.Server) (sender, error) { return redisadapter.NewPubSubSender(r.Client, cfg) },
+		pending: func(c connection) int { return c.(*redisadapter.PubSub).Stats().Nodes.Requests },
 	}
 }
 
-func sharded(name string, cfg redis.ShardedConfig) variant {
+func sharded(name string, cfg redisadapter.ShardedConfig) variant {
 	cfg.Logger = quiet
 	options := set(map[string]any{"channelPrefix": cfg.ChannelPrefix, "subscriptionMode": cfg.SubscriptionMode})
 	return variant{
 		name: name, adapter: "sharded", options: options,
-		connect: func(r *redistest.Server) (connection, error) { return redis.NewSharded(r.Client, cfg) },
-		send:    func(r *redistest.Server) (sender, error) { return redis.NewShardedSender(r.Client, cfg) },
-		pending: func(c connection) int { return c.(*redis.Sharded).Stats().Nodes.Requests },
+		connect: func(r *redistest.Server) (connection, error) { return redisadapter.NewSharded(r.Client, cfg) },
+		send:    func(r *redistest.Server) (sender, error) { return redisadapter.NewShardedSender(r.Client, cfg) },
+		pending: func(c connection) int { return c.(*redisadapter.Sharded).Stats().Nodes.Requests },
 	}
 }
 
-func streams(name string, cfg redis.StreamsConfig) variant {
+func streams(name string, cfg redisadapter.StreamsConfig) variant {
 	cfg.Logger = quiet
 	options := set(map[string]any{
 		"streamName": cfg.StreamName, "streamCount": cfg.StreamCount,
@@ -81,9 +81,9 @@ func streams(name string, cfg redis.StreamsConfig) variant {
 	}
 	return variant{
 		name: name, adapter: "streams", options: options, emitter: emits,
-		connect: func(r *redistest.Server) (connection, error) { return redis.NewStreams(r.Client, cfg) },
-		pending: func(c connection) int { return c.(*redis.Streams).Stats().Channels.Nodes.Requests },
-		send:    func(r *redistest.Server) (sender, error) { return redis.NewStreamsSender(r.Client, cfg) },
+		connect: func(r *redistest.Server) (connection, error) { return redisadapter.NewStreams(r.Client, cfg) },
+		pending: func(c connection) int { return c.(*redisadapter.Streams).Stats().Channels.Nodes.Requests },
+		send:    func(r *redistest.Server) (sender, error) { return redisadapter.NewStreamsSender(r.Client, cfg) },
 	}
 }
 

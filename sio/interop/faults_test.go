@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/sio"
-	"github.com/sioserver/sioserver/sio/cluster/redis"
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
 // journal counts what is logged. Safe for concurrent use.
@@ -61,15 +61,15 @@ type faultNode struct {
 // faultVariants connect servers, log to a journal and tell their figures.
 var faultVariants = map[string]func(r *redistest.Server, log *slog.Logger) (connection, func() figures, error){
 	"pubsub": func(r *redistest.Server, log *slog.Logger) (connection, func() figures, error) {
-		p, err := redis.NewPubSub(r.Client, redis.PubSubConfig{Logger: log})
+		p, err := redisadapter.NewPubSub(r.Client, redisadapter.PubSubConfig{Logger: log})
 		return p, func() figures { return channelFigures(p.Stats()) }, err
 	},
 	"sharded": func(r *redistest.Server, log *slog.Logger) (connection, func() figures, error) {
-		s, err := redis.NewSharded(r.Client, redis.ShardedConfig{Logger: log})
+		s, err := redisadapter.NewSharded(r.Client, redisadapter.ShardedConfig{Logger: log})
 		return s, func() figures { return channelFigures(s.Stats()) }, err
 	},
 	"streams": func(r *redistest.Server, log *slog.Logger) (connection, func() figures, error) {
-		s, err := redis.NewStreams(r.Client, redis.StreamsConfig{Logger: log})
+		s, err := redisadapter.NewStreams(r.Client, redisadapter.StreamsConfig{Logger: log})
 		return s, func() figures {
 			st := s.Stats()
 			return figures{st.Published, st.Dropped, st.Lost + st.Channels.Disconnects, st.Queued, st.Connected}
@@ -77,7 +77,7 @@ var faultVariants = map[string]func(r *redistest.Server, log *slog.Logger) (conn
 	},
 }
 
-func channelFigures(st redis.Stats) figures {
+func channelFigures(st redisadapter.Stats) figures {
 	return figures{st.Published, st.Lost, st.Disconnects, st.Queued, st.Connected}
 }
 

@@ -14,8 +14,8 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
-	"github.com/sioserver/sioserver/sio/cluster/redis"
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
 // startForwarding starts two servers that know each other through Redis, and gives
@@ -25,13 +25,13 @@ func startForwarding(t *testing.T, prepare func(srv *sio.Server)) (nodes [2]*sio
 	r := redistest.Start(t)
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	for i := range nodes {
-		client, err := redis.NewClient(r.URL())
+		client, err := redisadapter.NewClient(r.URL())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer client.Close() // the others have their own
 		addrs[i] = freeAddr(t)
-		directory, err := redis.NewDirectory(client, redis.DirectoryConfig{Addr: addrs[i], Logger: quiet})
+		directory, err := redisadapter.NewDirectory(client, redisadapter.DirectoryConfig{Addr: addrs[i], Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func startForwarding(t *testing.T, prepare func(srv *sio.Server)) (nodes [2]*sio
 				t.Error(err)
 			}
 		})
-		streams, err := redis.NewStreams(client, redis.StreamsConfig{Logger: quiet})
+		streams, err := redisadapter.NewStreams(client, redisadapter.StreamsConfig{Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}

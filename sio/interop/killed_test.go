@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/sio"
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
 // TestServerKilled kills a server of a cluster, the program or one in Node.js, while

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sioserver/sioserver/sio/cluster/redis/redistest"
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
 // TestProgramsBehindNginx runs sioserver twice, as the docs do, kills one of the two,

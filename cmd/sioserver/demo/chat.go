@@ -13,12 +13,12 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// listEvery is how long changes to the list of rooms are collected before
-// everybody is told.
+// listEvery is how long changes to the list of rooms are collected before it is
+// sent to all clients.
 const listEvery = 200 * time.Millisecond
 
-// Chat is the rooms and the people in them. In a cluster what is said reaches
-// the rooms of all servers, but each knows only its own people, counts and history.
+// Chat has the rooms and the people in them. In a cluster, messages reach the
+// rooms of all servers, but people, counts and history are those of one server.
 // It is safe for concurrent use.
 type Chat struct {
 	ns *sio.Namespace
@@ -28,11 +28,11 @@ type Chat struct {
 	rooms    map[string]*room
 	messages int64  // said so far
 	epoch    string // makes message ids differ between runs of the server
-	listing  bool   // a broadcast of the list is on its way
+	listing  bool   // a broadcast of the list is due
 }
 
-// NewChat registers the chat on a namespace. Three rooms are there from the
-// start; others come with the first person and go with the last.
+// NewChat registers the chat on a namespace. Three rooms always exist; others
+// exist while a person is in them.
 func NewChat(ns *sio.Namespace) *Chat {
 	c := &Chat{
 		ns:     ns,
@@ -53,7 +53,7 @@ func NewChat(ns *sio.Namespace) *Chat {
 	return c
 }
 
-// admit is the middleware: who comes in has a name.
+// admit is the middleware: it refuses clients without a valid name.
 func (c *Chat) admit(s *sio.Socket) error {
 	var auth Rename
 	if err := json.Unmarshal(s.Handshake().Auth, &auth); err != nil {
@@ -153,7 +153,7 @@ func (c *Chat) rename(_ context.Context, s *sio.Socket, q Rename) (Renamed, erro
 	return Renamed{Name: name}, nil
 }
 
-// typing passes a notice on; it is volatile, since a late one is worth nothing.
+// typing forwards a notice. It is volatile, since a late one is of no use.
 func (c *Chat) typing(_ context.Context, s *sio.Socket, on bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,8 +167,8 @@ func (c *Chat) typing(_ context.Context, s *sio.Socket, on bool) error {
 	return s.To(p.room.name).Volatile().Emit("typing", p.room.name, p.Who, on)
 }
 
-// personLocked gives the person behind a socket and counts what they do; c.mu
-// is held.
+// personLocked returns the person of a socket and counts the request against
+// their limit. c.mu is held.
 func (c *Chat) personLocked(s *sio.Socket) (*person, error) {
 	p := c.people[s.ID()]
 	if p == nil {
@@ -180,8 +180,8 @@ func (c *Chat) personLocked(s *sio.Socket) (*person, error) {
 	return p, nil
 }
 
-// roomLocked gives the room with a name that a person wrote; a new one is not
-// yet in c.rooms. c.mu is held.
+// roomLocked returns the room with a name that a person has typed. A new room is
+// not in c.rooms yet. c.mu is held.
 func (c *Chat) roomLocked(name string) (*room, error) {
 	name, err := cleanRoom(name)
 	if err != nil {
@@ -196,7 +196,7 @@ func (c *Chat) roomLocked(name string) (*room, error) {
 	return newRoom(name, len(fixedRooms)), nil
 }
 
-// leaveLocked takes a person out of their room, if any; c.mu is held.
+// leaveLocked takes a person out of their room, if they are in one. c.mu is held.
 func (c *Chat) leaveLocked(s *sio.Socket, p *person) {
 	r := p.room
 	if r == nil {
@@ -212,7 +212,8 @@ func (c *Chat) leaveLocked(s *sio.Socket, p *person) {
 	c.announceLocked()
 }
 
-// announceLocked tells everybody the rooms soon; c.mu is held.
+// announceLocked sends the list of rooms to all clients within listEvery. c.mu is
+// held.
 func (c *Chat) announceLocked() {
 	if c.listing {
 		return
@@ -226,7 +227,7 @@ func (c *Chat) announceLocked() {
 	})
 }
 
-// listLocked gives the rooms, those that are always there first; c.mu is held.
+// listLocked returns the rooms, the permanent ones first. c.mu is held.
 func (c *Chat) listLocked() []RoomCount {
 	rooms := make([]*room, 0, len(c.rooms))
 	for _, r := range c.rooms {

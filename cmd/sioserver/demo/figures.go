@@ -10,24 +10,24 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// Panel measures the server once a second and tells those who watch it, not
-// those who watch others of a cluster. It is safe for concurrent use.
+// Panel measures the server once a second and sends the figures to the clients of
+// its namespace, on this server only. It is safe for concurrent use.
 type Panel struct {
 	server  *sio.Server
 	ns      *sio.Namespace
 	started time.Time
-	own     atomic.Uint64 // packets that the panel itself has sent
+	own     atomic.Uint64 // packets that the panel has sent
 	latest  atomic.Pointer[Figures]
 }
 
-// reading is what the server has counted by some time, without the panel's own
+// reading is what the server has counted until at, without the panel's own
 // packets.
 type reading struct {
 	at       time.Time
 	in, sent float64
 }
 
-// NewPanel registers the panel on a namespace of server; Run feeds it.
+// NewPanel registers the panel on a namespace of server. Run measures.
 func NewPanel(server *sio.Server, ns *sio.Namespace) *Panel {
 	p := &Panel{server: server, ns: ns, started: time.Now()}
 	ns.OnAnyOutgoing(func(*sio.Socket, string, sio.RawArgs) { p.own.Add(1) })
@@ -39,8 +39,8 @@ func NewPanel(server *sio.Server, ns *sio.Namespace) *Panel {
 	return p
 }
 
-// Run measures once a second until ctx is done. It is called once, when the
-// server listens and nobody has connected yet.
+// Run measures once a second until ctx is done. Call it once, when the server
+// listens and before clients connect.
 func (p *Panel) Run(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -56,7 +56,7 @@ func (p *Panel) Run(ctx context.Context) {
 }
 
 func (p *Panel) start() reading {
-	debug.FreeOSMemory() // so that what starting up took does not hide what connections take
+	debug.FreeOSMemory() // memory that only the start needed would hide what connections need
 	p.latest.Store(&Figures{AtStart: resident()})
 	return p.read(p.started)
 }
@@ -74,8 +74,8 @@ func (p *Panel) read(now time.Time) reading {
 	return reading{now, float64(stats.EventsIn + stats.AcksIn), float64(stats.PacketsOut - own)}
 }
 
-// publish sends the figures of the time between two readings. It is volatile:
-// a peer that can't keep up gets the next one.
+// publish sends the figures of the time between two readings. They are volatile:
+// a client that reads too slowly gets the next ones.
 func (p *Panel) publish(before, after reading) {
 	f := *p.latest.Load()
 	took := after.at.Sub(before.at).Seconds()
@@ -86,7 +86,7 @@ func (p *Panel) publish(before, after reading) {
 	_ = p.ns.Local().Volatile().Emit("figures", now)
 }
 
-// refresh gives f with what can be measured at once; the rates stay.
+// refresh returns f with new figures, except for the rates.
 func (p *Panel) refresh(f Figures) *Figures {
 	f.Connections = p.server.Stats().Clients
 	f.Resident = resident()

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// What a peer may make the chat keep or send on.
+// Limits on what one client can make the chat store or send.
 const (
 	maxName    = 24  // characters of a person's or a room's name
 	maxText    = 500 // characters of a message
@@ -17,8 +17,7 @@ const (
 	maxListed  = 100 // people listed to someone who enters
 )
 
-// A complaint is an error whose text is a sentence for the person who caused
-// it; the page shows it as it is.
+// A complaint is an error whose text the page shows to the person.
 type complaint string
 
 func (c complaint) Error() string { return string(c) }
@@ -32,7 +31,7 @@ const (
 	errHaste    = complaint("Not so fast: wait a moment.")
 )
 
-// cleanName gives a person's name as it is shown: one line, no invisible
+// cleanName returns a person's name as the page shows it: one line, no invisible
 // characters, single spaces.
 func cleanName(s string) (string, error) {
 	s = strings.Join(strings.Fields(strings.Map(visible, s)), " ")
@@ -42,7 +41,7 @@ func cleanName(s string) (string, error) {
 	return s, nil
 }
 
-// cleanRoom gives a room's name as it is listed: lower case.
+// cleanRoom returns a room's name in lower case, as the list shows it.
 func cleanRoom(s string) (string, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	if s == "" || utf8.RuneCountInString(s) > maxName {
@@ -56,7 +55,7 @@ func cleanRoom(s string) (string, error) {
 	return s, nil
 }
 
-// cleanText gives a message's text as it is sent on.
+// cleanText returns a message's text without invisible characters.
 func cleanText(s string) (string, error) {
 	if len(s) > maxText*utf8.UTFMax {
 		return "", errText
@@ -74,8 +73,8 @@ func cleanText(s string) (string, error) {
 	return s, nil
 }
 
-// visible maps the characters that are not shown, or that turn the direction
-// of what follows them, to -1. The joiners that emoji and scripts need stay.
+// visible maps characters that are invisible or that change the direction of the
+// text to -1. It keeps the joiners that emoji and some scripts need.
 func visible(r rune) rune {
 	if r == '\u200c' || r == '\u200d' {
 		return r
@@ -86,14 +85,13 @@ func visible(r rune) rune {
 	return r
 }
 
-// A bucket limits how often a person may do something: burst times at once,
-// and then once each interval. The zero bucket is full. Not safe for
-// concurrent use.
+// A bucket limits how often a person may do something: burst times at once, then
+// once each interval. The zero bucket is full. Not safe for concurrent use.
 type bucket struct {
 	full time.Time // when the bucket is, or was, full again
 }
 
-// take reports whether it may be done now, and counts it if so.
+// take reports whether the limit allows one more at now, and counts it if so.
 func (b *bucket) take(now time.Time, burst int, interval time.Duration) bool {
 	if b.full.Before(now) {
 		b.full = now

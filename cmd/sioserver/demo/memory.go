@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// resident gives the bytes of memory that the process has resident, or 0
-// where the system does not tell.
+// resident returns the resident memory of the process in bytes, or 0 if the
+// system does not report it.
 func resident() int64 {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -1,15 +1,15 @@
 package demo
 
-// What travels between the page and the server, as JSON. Times are
-// milliseconds since 1970, as browsers count.
+// The JSON messages between the page and the server. Times are milliseconds since
+// 1970.
 
-// Who is a person as the others see them; ID is that of the socket.
+// Who is a person as others see them. ID is the socket's.
 type Who struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-// Message is something that a person said in a room.
+// Message is a message that a person has sent to a room.
 type Message struct {
 	ID   string `json:"id"`
 	From Who    `json:"from"`
@@ -23,7 +23,7 @@ type RoomCount struct {
 	People int    `json:"people"`
 }
 
-// Enter asks to leave the present room and go to another.
+// Enter asks to move to another room.
 type Enter struct {
 	Room string `json:"room"`
 }
@@ -37,7 +37,7 @@ type Entered struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// Say is a message for the present room.
+// Say is a message for the person's room.
 type Say struct {
 	Text string `json:"text"`
 }
@@ -53,7 +53,7 @@ type Rename struct {
 	Name string `json:"name"`
 }
 
-// Renamed answers Rename with the name as it is shown.
+// Renamed answers Rename with the name as the page shows it.
 type Renamed struct {
 	Name  string `json:"name,omitempty"`
 	Error string `json:"error,omitempty"`
@@ -63,7 +63,7 @@ type Renamed struct {
 type Figures struct {
 	Connections int     `json:"connections"`
 	Received    float64 `json:"received"` // messages a second
-	Sent        float64 `json:"sent"`     // messages a second, those with figures left out
+	Sent        float64 `json:"sent"`     // messages a second, without those of the panel
 	Resident    int64   `json:"resident"` // bytes
 	AtStart     int64   `json:"atStart"`  // bytes resident when the demo was attached
 	Uptime      float64 `json:"uptime"`   // seconds

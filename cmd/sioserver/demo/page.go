@@ -41,7 +41,7 @@ func Page(socketPath string) (http.Handler, error) {
 	return withHeaders(mux), nil
 }
 
-// withHeaders adds the headers that every part of the page carries.
+// withHeaders adds the headers that every answer has.
 func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

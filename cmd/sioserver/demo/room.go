@@ -2,7 +2,7 @@ package demo
 
 import "slices"
 
-// person is someone in the chat. All of it is guarded by Chat.mu.
+// person is a person in the chat. Chat.mu guards it.
 type person struct {
 	Who
 	room     *room // nil before the first Enter
@@ -10,13 +10,13 @@ type person struct {
 	others   bucket // everything that is not a message
 }
 
-// fixedRooms are always there, listed in this order.
+// fixedRooms always exist; the list shows them first, in this order.
 var fixedRooms = []string{"lobby", "gophers", "random"}
 
-// room is a place to talk. All of it is guarded by Chat.mu.
+// room is a room of the chat. Chat.mu guards it.
 type room struct {
 	name    string
-	rank    int // place in the list; rooms that come and go share the last
+	rank    int // place in the list; all other rooms share the last one
 	people  map[string]*person
 	history []Message // the latest, oldest first
 }
@@ -25,10 +25,10 @@ func newRoom(name string, rank int) *room {
 	return &room{name: name, rank: rank, people: make(map[string]*person)}
 }
 
-// fixed reports whether the room stays when it is empty.
+// fixed reports whether the room exists while it is empty.
 func (r *room) fixed() bool { return r.rank < len(fixedRooms) }
 
-// record keeps a message for those who enter later.
+// record stores a message for people who enter later.
 func (r *room) record(m Message) {
 	if len(r.history) == maxHistory {
 		r.history = slices.Delete(r.history, 0, 1)
@@ -36,7 +36,7 @@ func (r *room) record(m Message) {
 	r.history = append(r.history, m)
 }
 
-// listed gives the people here, at most maxListed of them.
+// listed returns the people in the room, at most maxListed of them.
 func (r *room) listed() []Who {
 	list := make([]Who, 0, min(len(r.people), maxListed))
 	for _, p := range r.people {

@@ -121,5 +121,5 @@ if (window.io) {
 } else {
   $("transport-name").textContent = "no client";
   $("transport").dataset.state = "offline";
-  problem($("notice"), "This server was built without the Socket.IO client: run “make client” and start it again.");
+  problem($("notice"), "This server does not serve the Socket.IO client, which this page needs. Run “make client”, build the server again, and start it without -no-client.");
 }

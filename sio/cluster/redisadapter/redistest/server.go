@@ -1,0 +1,161 @@
+package redistest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// patience is how long a server is waited for; only failures take it.
+const patience = 30 * time.Second
+
+// Server is a redis-server of a test's own, on a port of 127.0.0.1.
+type Server struct {
+	Addr   string        // host:port
+	Client *redis.Client // for the test's own commands, or to be handed on
+
+	t      testing.TB
+	config []string // a file, and what is to be said before the port
+	args   []string
+	dir    string
+	cmd    *exec.Cmd
+
+	ended chan struct{} // closed when the process has ended
+}
+
+// Start starts a server that ends with the test. It keeps nothing on disk unless
+// args, those of redis-server, say so. Without the program the test is skipped; it
+// fails when CI is set.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s := newServer(t)
+	s.args = args
+	s.Start()
+	return s
+}
+
+// newServer is one that is to be started.
+func newServer(t testing.TB) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("missing: redis-server (make test installs it)")
+		}
+		t.Skip("missing: redis-server (make test installs it)")
+	}
+	s := &Server{Addr: freeAddr(t), t: t, dir: t.TempDir()}
+	s.Client = redis.NewClient(&redis.Options{Addr: s.Addr})
+	t.Cleanup(func() {
+		s.Client.Close()
+		s.Kill()
+	})
+	return s
+}
+
+// freeAddr is below the ports that outgoing connections are given: while the
+// server is away nobody takes its port, and who dials it can't reach itself.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(20_000+rand.IntN(12_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port")
+	panic("unreachable")
+}
+
+// URL is the server's address as the clients of most languages take it.
+func (s *Server) URL() string { return "redis://" + s.Addr }
+
+// Start starts the server again, with what it has kept, and waits until it answers.
+func (s *Server) Start() {
+	s.t.Helper()
+	_, port, _ := net.SplitHostPort(s.Addr)
+	args := slices.Concat(s.config, []string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", ""}, s.args)
+	s.cmd = exec.Command("redis-server", args...)
+	s.cmd.Stderr = os.Stderr
+	log := new(bytes.Buffer)
+	s.cmd.Stdout = log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics cleans nothing up
+	if err := s.run(); err != nil {
+		s.t.Fatal(err)
+	}
+	// Another one may have been faster to take the port.
+	itself := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		info, err := s.Client.Info(context.Background(), "server").Result()
+		if err == nil && strings.Contains(info, itself) {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.Kill()
+			s.t.Fatalf("redis-server does not answer: %v; it says:\n%s", err, log)
+		}
+	}
+}
+
+// run starts the process on a thread that lives as long as it does: the signal comes
+// when the thread ends, not the test.
+func (s *Server) run() error {
+	cmd, ended, started := s.cmd, make(chan struct{}), make(chan error)
+	s.ended = ended
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	return <-started
+}
+
+// Kill ends the server as a crash does.
+func (s *Server) Kill() {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return // it has not started
+	}
+	s.cmd.Process.Kill()
+	<-s.ended
+}
+
+// Pause stops the server: it answers nothing, but its connections stay.
+func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume lets it go on: it carries out what it was told meanwhile.
+func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// CutClients closes the connections of all clients, also of those that subscribe,
+// apart from one of Client.
+func (s *Server) CutClients() {
+	s.t.Helper()
+	s.Cut("normal")
+	s.Cut("pubsub")
+}
+
+// Cut closes those of one type of CLIENT KILL: "normal", or "pubsub" for clients that
+// subscribe.
+func (s *Server) Cut(clients string) {
+	s.t.Helper()
+	if err := s.Client.Do(context.Background(), "CLIENT", "KILL", "TYPE", clients, "SKIPME", "yes").Err(); err != nil {
+		s.t.Errorf("CLIENT KILL: %v", err)
+	}
+}

@@ -1,0 +1,147 @@
+package redisadapter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/codec/msgpack"
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/cluster"
+	"github.com/sioserver/sioserver/sio/cluster/wire"
+)
+
+// shardedBus carries the messages of one namespace of one server: cluster.md, section
+// 4. It implements cluster.Bus and cluster.Counter. Safe for concurrent use.
+type shardedBus struct {
+	mode      SubscriptionMode
+	public    string // the namespace's channel, and what the others begin with
+	members   *members
+	namespace string
+	uid       string
+	receive   func(m *cluster.Message)
+	echoes    [2][]byte // what own messages begin with: JSON; and MessagePack, after the first byte
+	receiver  receiver
+	mayWait   func() bool
+	ended     <-chan struct{} // closed when nothing more may wait
+
+	mu      sync.Mutex // taken before that of channels
+	closed  bool
+	created string // the room that was created last, whose first member is told next; "" when it was
+}
+
+// open begins to receive.
+func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.Message), ended <-chan struct{}) *shardedBus {
+	b := &shardedBus{
+		mode: s.cfg.SubscriptionMode, public: s.cfg.ChannelPrefix + "#" + local.Namespace() + "#",
+		members: s.members, namespace: local.Namespace(), uid: uid, receive: receive,
+		mayWait: waits(local), ended: ended,
+	}
+	b.echoes[0] = jsonenc.AppendString([]byte(`{"uid":`), uid)
+	b.echoes[1] = msgpack.AppendString(msgpack.AppendString(nil, "uid"), uid)
+	b.receiver.receive = b.onMessage
+	s.channels.subscribe(&b.receiver, b.of(uid))
+	s.channels.subscribe(&b.receiver, b.public) // what counts servers is the last
+	if b.mode != ModeStatic {
+		local.OnRoom(b.onRoom)
+	}
+	if s.cfg.Node.UID != nil { // others may have been given the same
+		s.channels.run(b.lookForTwin)
+	}
+	return b
+}
+
+// of is the channel of a node or a room.
+func (b *shardedBus) of(name string) string { return b.public + name + "#" }
+
+// Publish implements cluster.Bus. It may wait for room in the queue.
+func (b *shardedBus) Publish(m *cluster.Message) error {
+	payload, err := wire.Append(make([]byte, 0, 256), m)
+	if err != nil {
+		return err
+	}
+	return b.members.channels.send(m, shardedChannel(b.public, b.mode, m), payload, b.mayWait, b.ended)
+}
+
+// shardedChannel is where a message goes.
+func shardedChannel(public string, mode SubscriptionMode, m *cluster.Message) string {
+	switch {
+	case m.To != "":
+		return public + m.To + "#"
+	case m.Type != cluster.Broadcast, m.RequestID != "", len(m.Options.Rooms) != 1, mode == ModeStatic,
+		mode == ModeDynamic && utf16Len(m.Options.Rooms[0]) == 20: // like the id of a socket
+		return public
+	}
+	return public + m.Options.Rooms[0] + "#"
+}
+
+// utf16Len is a string's length in JavaScript.
+func utf16Len(s string) (n int) {
+	for _, r := range s {
+		if n++; r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
+// onMessage takes what other servers publish.
+func (b *shardedBus) onMessage(channel string, payload []byte) {
+	if bytes.HasPrefix(payload, b.echoes[0]) || len(payload) > 0 && bytes.HasPrefix(payload[1:], b.echoes[1]) {
+		return
+	}
+	m, err := wire.Decode(payload)
+	if err == nil && m.Namespace == "" {
+		err = fmt.Errorf("%w: no namespace", wire.ErrInvalid) // versions of the reference before 8.3
+	}
+	if err != nil {
+		b.members.refuse(channel, err)
+		return
+	}
+	b.receive(m)
+}
+
+// onRoom subscribes to the channels of rooms that have members.
+func (b *shardedBus) onRoom(e adapter.RoomEvent) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	switch e.Kind {
+	case adapter.RoomCreated:
+		b.created = e.Room
+	case adapter.RoomJoined:
+		if e.Room == b.created && (e.Room != e.Socket || b.mode == ModeDynamicPrivate) {
+			b.members.channels.subscribeRooms(&b.receiver, b.of(e.Room))
+		}
+		b.created = ""
+	case adapter.RoomDeleted:
+		b.members.channels.unsubscribe(&b.receiver, b.of(e.Room))
+	}
+}
+
+// MaxMessage implements cluster.Sizer.
+func (b *shardedBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
+
+// ServerCount implements cluster.Counter. It waits until this server can be answered.
+func (b *shardedBus) ServerCount(ctx context.Context) (int, error) {
+	return b.members.channels.countServers(ctx, b.public, b.of(b.uid))
+}
+
+// Close implements cluster.Bus.
+func (b *shardedBus) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.members.channels.unsubscribeAll(&b.receiver)
+	return nil
+}
+
+var (
+	_ cluster.Bus     = (*shardedBus)(nil)
+	_ cluster.Counter = (*shardedBus)(nil)
+	_ cluster.Sizer   = (*shardedBus)(nil)
+)
