@@ -1,5 +1,7 @@
+//go:build linux
+
 // Command bench measures Socket.IO servers side by side: memory by number of clients, fan-out, round trips, handshakes
-// and latency. Run it from the root of a checkout: go run ./bench -h
+// and latency. It is for Linux only. Run it from the root of a checkout: go run ./bench -h
 package main
 
 import (

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package attack has what a dishonest peer can do to a server: raw clients that keep to no limit, each attack in a file.
 //
 // An attack opens its connections with Field.dial and goes on until its context is done; the connections stay open until

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package benchtest lets a test binary be the server that its tests measure: run again with an environment variable
 // set, it serves the floor (or misbehaves) instead of testing. Only tests import it.
 package benchtest

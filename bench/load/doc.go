@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package load makes Socket.IO clients by the ten thousand and costs little itself: one goroutine, one epoll instance,
 // and no buffer for a connection that has nothing half-read or half-written.
 //

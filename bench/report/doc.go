@@ -1,2 +1,4 @@
+//go:build linux
+
 // Package report turns records into tables for people. Functions are pure.
 package report

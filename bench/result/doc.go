@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package result is what the harness writes down: one JSON object a line, flushed as it comes, so that an interrupted
 // series keeps all that was measured. The last line of a complete series is of type "end" without "partial".
 //

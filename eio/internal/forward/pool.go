@@ -100,14 +100,3 @@ func checkDescriptor(_, _ string, raw syscall.RawConn) (err error) {
 	})
 	return cmp.Or(err, failed)
 }
-
-// maxDescriptor is the highest descriptor that a connection to a node may have:
-// accepting clients must not run out of them (see package loop, "Descriptors").
-func maxDescriptor() int {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
-		return 1 << 30
-	}
-	n := int(limit.Cur)
-	return n - min(2048, n/16)
-}
