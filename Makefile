@@ -30,6 +30,7 @@ test: lint ## Everything CI checks: lint, then all tests, interop included, with
 	@.ci/install npm chromium python3-socketio redis-server nginx || true
 	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
 	@$(GO) run ./.ci/checks norace
+	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
 	@$(GO) test -race -shuffle=on -timeout 15m $(PKGS)
 
 client: $(BUNDLE) ## Put the stock browser client where the next build embeds it

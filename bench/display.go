@@ -14,7 +14,8 @@ const (
 	newLine = 10 * time.Second       // in a log
 )
 
-// display shows the progress: one line that changes on a terminal, a line now and then elsewhere.
+// display shows the progress: on a terminal one line that changes, elsewhere a
+// line every few seconds.
 type display struct {
 	w        io.Writer
 	terminal bool

@@ -38,7 +38,8 @@ func draw(o options, out io.Writer) error {
 	return drawCharts(o, records, peers, out)
 }
 
-// publishedFile, below the folder of the profiles, has the reference's own figures.
+// publishedFile, below the folder of the profiles, has the reference's own
+// figures.
 var publishedFile = filepath.Join("reference", "memory.toml")
 
 // drawCharts writes the charts of the records next to the results.

@@ -1,7 +1,8 @@
 //go:build linux
 
-// Command bench measures Socket.IO servers side by side: memory by number of clients, fan-out, round trips, handshakes
-// and latency. It is for Linux only. Run it from the root of a checkout: go run ./bench -h
+// Command bench measures Socket.IO servers side by side: memory by number of
+// clients, fan-out, round trips, handshakes and latency. Run it from the root
+// of a checkout, on Linux: go run ./bench -h
 package main
 
 import (
@@ -19,7 +20,8 @@ import (
 )
 
 func main() {
-	// The load is made on this goroutine, and servers are started from this thread, which must then not end before they do.
+	// This goroutine makes the load. This thread starts the servers, so it must
+	// not end before they do.
 	runtime.LockOSThread()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	interrupts := make(chan os.Signal, 1)
@@ -32,8 +34,8 @@ func main() {
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// command runs the program and returns its exit status: 0, 1 when something failed, 2 for a wrong command line, 130
-// after an interrupt.
+// command runs the program and returns its exit status: 0, 1 when something
+// failed, 2 for a wrong command line, 130 after an interrupt.
 func command(ctx context.Context, args []string, out, log io.Writer) int {
 	o, err := parseOptions(args, log)
 	if errors.Is(err, flag.ErrHelp) {

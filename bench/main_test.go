@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) { benchtest.Main(m) }
 
-// files makes a folder with one profile and this test binary as the only server, and returns the flags to use it.
+// files makes a folder with one profile and this test binary as the only
+// server, and returns the flags to use it.
 func files(t *testing.T, profile string) (dir string, args []string) {
 	dir = t.TempDir()
 	server := benchtest.Peer(benchtest.Floor)

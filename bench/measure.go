@@ -27,7 +27,8 @@ import (
 
 const resultsFile = "results.jsonl"
 
-// measureAll runs the chosen scenarios and writes down what came out, also when it is interrupted.
+// measureAll runs the chosen scenarios and writes the results, also when it is
+// interrupted.
 func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) {
 	profiles, peers, err := loadFiles(o)
 	if err != nil {
@@ -114,7 +115,8 @@ func measureAll(ctx context.Context, o options, out, log io.Writer) (err error) 
 	return failed
 }
 
-// replaceResults puts the new results in the place of earlier ones, unless nothing was measured.
+// replaceResults replaces earlier results by the new ones, unless nothing was
+// measured.
 func replaceResults(dir string, records []result.Record) error {
 	name := filepath.Join(dir, resultsFile)
 	if !slices.ContainsFunc(records, func(r result.Record) bool { return r.Type == result.Run && len(r.Figures)+len(r.Series) > 0 }) {
@@ -149,7 +151,8 @@ func loadFiles(o options) ([]*scenario.Profile, map[string]*peer.Peer, error) {
 // attacksFile has the tables of attacks, as Markdown.
 const attacksFile = "attacks.md"
 
-// writeAttacks writes the tables of attacks next to the results, when there are any.
+// writeAttacks writes the tables of attacks next to the results, when there are
+// any.
 func writeAttacks(dir string, records []result.Record) error {
 	var b bytes.Buffer
 	if err := report.WriteAttacks(&b, records, ""); err != nil || b.Len() == 0 {
@@ -158,13 +161,15 @@ func writeAttacks(dir string, records []result.Record) error {
 	return os.WriteFile(filepath.Join(dir, attacksFile), bytes.TrimLeft(b.Bytes(), "\n"), 0o644)
 }
 
-// The tables of scenarios with slow links, as Markdown, and results of an earlier version to show beside the new ones.
+// The tables of scenarios with slow links, as Markdown, and results of an
+// earlier version to show beside the new ones.
 const (
 	linksFile  = "links.md"
 	beforeFile = "before.jsonl"
 )
 
-// writeLinks writes the table of slow links next to the results, when there is one.
+// writeLinks writes the table of slow links next to the results, when there is
+// one.
 func writeLinks(dir string, records []result.Record) error {
 	before, err := readBefore(dir)
 	if err != nil {
@@ -223,7 +228,8 @@ func list(o options, out io.Writer) error {
 	return nil
 }
 
-// commandLine is how the program was called, without the path of the temporary binary that "go run" makes.
+// commandLine is how the program was called, without the path of the temporary
+// binary that "go run" makes.
 func commandLine() string {
 	return strings.Join(append([]string{"go run ./bench"}, os.Args[1:]...), " ")
 }

@@ -26,13 +26,13 @@ type options struct {
 	peers     []string
 	runs      int
 	attempts  int
-	strict    bool // what would be left out is an error: on CI
+	strict    bool // leaving something out is an error: on CI
 	cores     result.Cores
 	list      bool
 	draw      string
 }
 
-// attempts is how often a run is made when other work disturbs it.
+// attempts is how often a run is made at most when other work disturbs it.
 const attempts = 3
 
 const usage = `Measures Socket.IO servers side by side on this machine.
@@ -40,7 +40,7 @@ const usage = `Measures Socket.IO servers side by side on this machine.
   go run ./bench                           everything: about an hour
   go run ./bench -quick                    each scenario once and short: a smoke test
   go run ./bench -run idle -peers sioserver,socketio-ws
-  go run ./bench -profiles profiles/range  attacks and floods: what a server does for its other clients meanwhile
+  go run ./bench -profiles profiles/range  attacks and floods beside honest clients
   go run ./bench -profiles profiles/link   clusters on lines to Redis that are slow, stand still or break
   go run ./bench -list                     the scenarios and servers
   go run ./bench -draw profiles/results/results.jsonl
@@ -99,13 +99,14 @@ func parseOptions(args []string, log io.Writer) (o options, err error) {
 	o.strict = os.Getenv("CI") == "true"
 	o.attempts = attempts
 	if *quick {
-		o.attempts = 1 // its times are not looked at
+		o.attempts = 1 // its times do not count
 	}
 	o.cores, err = chooseCores(*server, *load)
 	return o, err
 }
 
-// chooseCores splits the cores that this process may use between servers and load.
+// chooseCores splits the cores that this process may use between servers and
+// load.
 func chooseCores(server, load string) (c result.Cores, err error) {
 	all, err := measure.Cores()
 	if err != nil {
@@ -134,7 +135,7 @@ func chooseCores(server, load string) (c result.Cores, err error) {
 		}
 	}
 	if len(c.Load) == 0 {
-		return c, errors.New("the servers have every core: leave one to the load (-server-cores) or share on purpose (-load-cores)")
+		return c, errors.New("the servers have all cores: leave one for the load (-server-cores), or let both share them (-load-cores)")
 	}
 	return c, nil
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// closer is an upper layer that says last words at the first message and closes.
+// closer is an upper layer that says last words at the first message and
+// closes.
 type closer struct {
 	sessions []*eio.Session
 	messages int
@@ -42,9 +43,10 @@ func bomb(t *testing.T, size int) []byte {
 	return eiotest.AppendFrame(nil, 0xc0|eiotest.OpBinary, bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff}))
 }
 
-// TestNothingIsReadAfterTheCloseFrame: once the server has sent its close frame,
-// whatever the peer sends is neither parsed nor inflated nor answered, from the
-// next frame on; the peer gets what was sent before, and the connection goes soon.
+// TestNothingIsReadAfterTheCloseFrame: once the server has sent its close
+// frame, whatever the peer sends is neither parsed nor inflated nor answered,
+// from the next frame on; the peer gets what was sent before, and the
+// connection goes soon.
 func TestNothingIsReadAfterTheCloseFrame(t *testing.T) {
 	flood := bomb(t, 900_000)
 	ping := eiotest.AppendFrame(nil, 0x80|eiotest.OpPing, []byte("p"))

@@ -13,19 +13,19 @@ import (
 
 // PerMessageDeflate compresses WebSocket messages (RFC 7692) for clients that
 // offer it, always without context takeover: no connection owns memory for it,
-// and a broadcast is compressed once for all who share a window.
+// and a broadcast is compressed once for all clients with the same window.
 type PerMessageDeflate struct {
-	// Threshold is the smallest message, in bytes, that is compressed: 1,024 when 0,
-	// whatever its size with [CompressAll].
+	// Threshold is the size in bytes of the smallest message that is
+	// compressed: 1,024 when 0; [CompressAll] compresses every message.
 	Threshold int
-	// Level is the effort, from 1, which 0 means too, to 9.
+	// Level is the effort, from 1, which is also used for 0, to 9.
 	Level int
 }
 
-// CompressAll as a threshold has everything compressed that is not empty.
+// CompressAll as a threshold compresses everything that is not empty.
 const CompressAll = 1
 
-// defaultThreshold is what smaller bodies and messages do not gain from compression.
+// defaultThreshold is the size in bytes from which compression gains something.
 const defaultThreshold = 1024
 
 // coding is a content coding of polling responses.
@@ -39,10 +39,10 @@ const (
 
 func (c coding) String() string { return [...]string{"", deflate.Gzip, deflate.Deflate}[c] }
 
-// ContentCoding returns the coding that an Accept-Encoding field prefers of those
-// offered, which are lower-case and in the server's order: the one with the highest
-// quality. "" means that the peer accepts none of them, and takes the body as it
-// is (RFC 9110 section 12.5.3).
+// ContentCoding returns the coding that an Accept-Encoding field prefers of
+// those offered, which are lower-case and in the server's order: the one with
+// the highest quality. "" means that the peer accepts none of them, and takes
+// the body as it is (RFC 9110 section 12.5.3).
 func ContentCoding(accept string, offered ...string) string {
 	return http1.Encoding([]byte(accept), offered...)
 }
@@ -57,13 +57,13 @@ func codingOf(name string) coding {
 	return codingNone
 }
 
-// SetCompress says whether a polling response that holds only this packet, or
-// others like it, may be compressed; it is at first. Call it before the packet is
-// shared. It has
-// no effect on a WebSocket.
-func (p *Packet) SetCompress(on bool) { p.plain = !on }
+// SetCompress sets whether a polling response that holds only this packet, or
+// others like it, may be compressed; by default it may. It must be called
+// before the packet is shared. It has no effect on a WebSocket.
+func (p *EncodedPacket) SetCompress(on bool) { p.plain = !on }
 
-// compressed are the compressed forms of a packet, made for the first who needs them.
+// compressed holds the compressed forms of a packet, each made when it is first
+// needed.
 type compressed struct {
 	message atomic.Pointer[loop.Frame] // a WebSocket frame, for the largest window
 	gzip    atomic.Pointer[loop.Frame] // the body of a polling response
@@ -76,8 +76,9 @@ func (c *compressed) release() {
 	}
 }
 
-// cached returns what p holds with a reference for the caller, making it first
-// if need be. When two make it at once, the first one's is kept.
+// cached returns what p holds, with a reference for the caller, and makes it
+// first if p is empty. When two goroutines make it at once, the first result is
+// kept.
 func cached(p *atomic.Pointer[loop.Frame], build func() *loop.Frame) *loop.Frame {
 	frame := p.Load()
 	if frame == nil {
@@ -97,8 +98,9 @@ func releaseCached(p *atomic.Pointer[loop.Frame]) {
 }
 
 // compressBody compresses the body of a polling response if the peer and the
-// packets let it, and returns it with its header. It takes over body's reference.
-func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame) (*loop.Frame, []http1.Field) {
+// packets permit it. It returns the body and the fields that describe it, and
+// takes over body's reference.
+func (h *httpConn) compressBody(s *Session, packets []*EncodedPacket, body *loop.Frame) (*loop.Frame, []http1.Field) {
 	srv := h.home.srv
 	if srv.cfg.HTTPCompression < 0 || len(body.B) < srv.cfg.HTTPCompression || !slices.ContainsFunc(packets, mayCompress) {
 		return body, nil
@@ -113,8 +115,9 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 		return f
 	}
 	var frame *loop.Frame
-	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.form == (form{}) && s.polling.callback == nil {
-		// A broadcast looks the same to all: it is compressed once.
+	if p := packets[0]; len(packets) == 1 && !p.binary && s.core.wireFormat == (wireFormat{}) && s.polling.callback == nil {
+		// A broadcast has the same body for all sessions: it is compressed
+		// once.
 		if h.coding == codingGzip {
 			frame = cached(&p.compressed.gzip, build)
 		} else {
@@ -127,12 +130,12 @@ func (h *httpConn) compressBody(s *Session, packets []*Packet, body *loop.Frame)
 	return frame, []http1.Field{{Name: "Content-Encoding", Value: h.coding.String()}, vary}
 }
 
-// mayCompress leaves out what was asked to be and the engine's own packets
-// without data, except the open packet.
-func mayCompress(p *Packet) bool { return !p.plain && !p.static }
+// mayCompress reports whether p is worth compressing: neither excluded by
+// SetCompress nor one of the engine's packets without data.
+func mayCompress(p *EncodedPacket) bool { return !p.plain && !p.static }
 
 // negotiateDeflate answers the offer of permessage-deflate in an upgrade
-// request, if it is on; a malformed offer is as good as none.
+// request, if the server has it on. A malformed offer counts as none.
 func (w *wsConn) negotiateDeflate(req *http1.Request) []http1.Field {
 	if w.home.srv.messages == nil {
 		return nil
@@ -158,10 +161,10 @@ func (w *wsConn) negotiateDeflate(req *http1.Request) []http1.Field {
 }
 
 // frame returns p as w sends it, with a reference for the caller.
-func (w *wsConn) frame(p *Packet) *loop.Frame {
+func (w *wsConn) frame(p *EncodedPacket) *loop.Frame {
 	srv := w.home.srv
-	if !w.deflates || p.Len() < srv.cfg.PerMessageDeflate.Threshold || w.form != (form{}) {
-		return p.webSocketFrame(w.form)
+	if !w.deflates || p.Len() < srv.cfg.PerMessageDeflate.Threshold || w.wireFormat != (wireFormat{}) {
+		return p.webSocketFrame(w.wireFormat)
 	}
 	if p.Len() > w.params.Window() {
 		return srv.deflated(p, w.params)
@@ -170,7 +173,7 @@ func (w *wsConn) frame(p *Packet) *loop.Frame {
 }
 
 // deflated returns p as a compressed frame.
-func (srv *Server) deflated(p *Packet, params deflate.Params) *loop.Frame {
+func (srv *Server) deflated(p *EncodedPacket, params deflate.Params) *loop.Frame {
 	op := wsframe.OpText
 	if p.binary {
 		op = wsframe.OpBinary

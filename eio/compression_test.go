@@ -60,7 +60,7 @@ func TestHTTPCompression(t *testing.T) {
 			wantHeader(t, r, "Vary", vary)
 		}
 		s := start(t, eio.Config{}, func(x *eio.Session) {
-			p := eio.NewPacket(false)
+			p := eio.NewEncodedPacket(false)
 			p.SetCompress(false)
 			p.End(append(p.Begin(), big...))
 			x.Send(p)

@@ -21,17 +21,17 @@ const (
 )
 
 const (
-	// longest and largest are what greater durations and sizes count as, so that
-	// sums and small multiples of them don't overflow.
+	// longest and largest are the greatest durations and sizes; greater ones
+	// are lowered to them, so that sums and small multiples don't overflow.
 	longest = 1 << 60 // ns, 36 years
 	largest = 1 << 50 // bytes
-	// maxSilence is the longest time that a client's timer can have, 2^31-1 ms: a
-	// longer one would expire at once.
+	// maxSilence is the longest time that a client's timer can have, 2^31-1 ms:
+	// a longer one would expire at once.
 	maxSilence = math.MaxInt32 * time.Millisecond
 )
 
-// withDefaults checks cfg and fills in the default of each field that is not set.
-// What it changes behind a pointer it copies first: that is the caller's.
+// withDefaults checks cfg and fills in the default of each field that is not
+// set. What it changes behind a pointer it copies first: that is the caller's.
 func (cfg *Config) withDefaults() error {
 	if cfg.Path == "" {
 		cfg.Path = "/engine.io/"
@@ -165,7 +165,7 @@ func setDefault[N int | int64](value *N, name string, def N, unset string) error
 	return nil
 }
 
-// prefix is what the targets of the engine begin with.
+// prefix returns what the targets of the engine begin with.
 func (cfg *Config) prefix() string {
 	path := strings.TrimSuffix(cfg.Path, "/")
 	if cfg.NoTrailingSlash {
@@ -174,8 +174,8 @@ func (cfg *Config) prefix() string {
 	return path + "/"
 }
 
-// memoryPart is what MaxReceiving and MaxHandshakeBytes are with a memory limit,
-// math.MaxInt64 for none.
+// memoryPart returns the default of MaxReceiving and MaxHandshakeBytes for a
+// memory limit, which is math.MaxInt64 for none.
 func memoryPart(memoryLimit int64) int64 {
 	if memoryLimit == math.MaxInt64 {
 		return 256 << 20
@@ -183,8 +183,8 @@ func memoryPart(memoryLimit int64) int64 {
 	return max(memoryLimit/8, 1<<20)
 }
 
-// maxFrames bounds the frames of one WebSocket message. Senders that fragment at
-// all use fragments of a kilobyte or more.
+// maxFrames returns the largest number of frames in a WebSocket message.
+// Clients that fragment use fragments of a kilobyte or more.
 func (cfg *Config) maxFrames() uint32 {
 	const least, bytes = 4096, 256
 	return uint32(min(max(cfg.MaxHTTPBufferSize/bytes, least), math.MaxUint32))
@@ -194,7 +194,7 @@ func (cfg *Config) enabled(transport string) bool {
 	return slices.Contains(cfg.Transports, transport)
 }
 
-// upgrades is what the open packet of a polling session offers.
+// upgrades returns what the open packet of a polling session offers.
 func (cfg *Config) upgrades() []string {
 	if cfg.NoUpgrades || !cfg.enabled(webSocket) {
 		return nil

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// Cookie describes the cookie that the answer to a polling handshake sets to the
-// session's sid, for load balancers that route by it. The zero value is
+// Cookie describes the cookie that the answer to a polling handshake sets to
+// the session's sid, for load balancers that route by it. The zero value is
 // "io=<sid>; Path=/; HttpOnly; SameSite=Lax".
 type Cookie struct {
 	Name     string        // "io" when empty
-	Domain   string        // unsaid when empty
+	Domain   string        // left out when empty
 	Path     string        // "/" when empty
-	NoPath   bool          // says no path at all
-	MaxAge   time.Duration // in whole seconds; unsaid when 0
-	Expires  time.Time     // unsaid when zero
-	Script   bool          // lets scripts read it: no HttpOnly
-	Secure   bool          // over HTTPS only
+	NoPath   bool          // leaves the attribute Path out
+	MaxAge   time.Duration // in whole seconds; left out when 0
+	Expires  time.Time     // left out when zero
+	Script   bool          // lets scripts read it: leaves HttpOnly out
+	Secure   bool          // sent over HTTPS only
 	SameSite http.SameSite // Lax when 0
 }
 
@@ -26,7 +26,8 @@ func (c *Cookie) withDefaults() {
 	c.Name, c.Path = cmp.Or(c.Name, "io"), cmp.Or(c.Path, "/")
 }
 
-// value is the Set-Cookie header for sid, its attributes in the reference's order.
+// value returns the Set-Cookie field for sid, with the attributes in the
+// reference's order.
 func (c *Cookie) value(sid string) string {
 	s := c.Name + "=" + sid
 	if c.MaxAge != 0 {

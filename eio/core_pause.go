@@ -2,18 +2,18 @@ package eio
 
 import "time"
 
-// A session is paused while the upper layer takes no more messages. The peer is
-// not read then, so its silence is not held against it: pongs, probes and
-// upgrades may wait among what is unread. Writing goes on, heartbeats included,
-// for the peer judges by them whether the server is there.
+// A session is paused while the upper layer takes no more messages. The server
+// does not read the peer then, so it does not count the peer's silence: pongs,
+// probes and upgrades may be among the unread bytes. Writing goes on,
+// heartbeats included, because the peer takes their absence for a dead server.
 
-// pause begins a pause. A pong that is owed is no longer waited for: the next
-// ping is due an interval after the last one, however often the session is
-// paused and resumed until then.
+// pause begins a pause. A pong that is owed is no longer awaited: the next ping
+// is due one interval after the last one, however often the session is paused
+// and resumed until then.
 func (c *core) pause(t timing, now time.Duration) {
 	c.paused = true
 	switch {
-	case c.form.v3:
+	case c.wireFormat.v3:
 		if s := c.timers(); s.pongAt == 0 {
 			s.pongAt = now + t.pingTimeout/2
 		}
@@ -25,11 +25,11 @@ func (c *core) pause(t timing, now time.Duration) {
 	}
 }
 
-// resume ends a pause. What the peer has sent meanwhile is still to be read, so
-// its time starts anew where it is not the server that asks.
+// resume ends a pause. What the peer has sent meanwhile is still unread, so
+// deadlines that the peer has to meet on its own start again.
 func (c *core) resume(t timing, now time.Duration) {
 	c.paused, c.lost = false, false
-	if c.form.v3 {
+	if c.wireFormat.v3 {
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 	}
 	if s := c.side; s != nil && s.upgradeBy != 0 {
@@ -37,9 +37,8 @@ func (c *core) resume(t timing, now time.Duration) {
 	}
 }
 
-// beatPaused is the heartbeat of a paused session. A peer that is found to be
-// gone twice in a row, so that nothing of it was taken in between, has left for
-// good.
+// beatPaused is the heartbeat of a paused session. A peer that is found gone
+// twice in a row, without taking anything in between, is gone.
 func (c *core) beatPaused(fx effects, t timing, now time.Duration) {
 	if fx.unreachable(t.pingInterval + t.pingTimeout) {
 		if c.lost {
@@ -49,14 +48,14 @@ func (c *core) beatPaused(fx effects, t timing, now time.Duration) {
 		c.lost = true
 	}
 	c.heartbeat = now + t.pingInterval
-	if !c.form.v3 {
+	if !c.wireFormat.v3 {
 		c.excused = true
 		c.putBeat(fx, packetPing)
 	}
 }
 
-// pongUnasked answers a ping of protocol 3 that may be unread: the peer does
-// not wait for longer than a timeout. It goes on for one more time after the
+// pongUnasked answers a ping of protocol 3 that may be among the unread bytes,
+// because the peer waits at most one timeout. It is repeated once after the
 // pause.
 func (c *core) pongUnasked(fx effects, t timing, now time.Duration) {
 	c.side.pongAt = 0
@@ -66,8 +65,8 @@ func (c *core) pongUnasked(fx effects, t timing, now time.Duration) {
 	c.putBeat(fx, packetPong)
 }
 
-// putBeat sends a heartbeat, unless a GET fetches something anyway.
-func (c *core) putBeat(fx effects, p *Packet) {
+// putBeat sends a heartbeat, unless the queue already has something for a GET.
+func (c *core) putBeat(fx effects, p *EncodedPacket) {
 	if c.state == StateOpen && len(c.queue()) == 0 {
 		c.put(fx, p)
 	}

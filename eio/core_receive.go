@@ -6,9 +6,9 @@ import (
 	"github.com/sioserver/sioserver/codec/engineio"
 )
 
-// pollArrived parks a GET, or answers it at once when something waits. It
-// reports false when one was parked already: that is the end of the session and
-// the caller refuses the new GET.
+// pollArrived parks a GET, or answers it at once when something waits. If a GET
+// is parked already, it ends the session and reports false: the caller refuses
+// the new GET.
 func (c *core) pollArrived(fx effects) bool {
 	if c.poll {
 		c.end(fx, TransportError, ErrPollOverlap)
@@ -20,20 +20,21 @@ func (c *core) pollArrived(fx effects) bool {
 		c.flush(fx)
 	case c.state == StateClosing:
 		c.poll = false
-		fx.answerPoll([]*Packet{packetNoop, packetClose})
+		fx.answerPoll([]*EncodedPacket{packetNoop, packetClose})
 		c.end(fx, ForcedClose, nil)
 	}
 	return true
 }
 
-// pollAborted tells that the parked GET's connection is gone.
+// pollAborted is called when the parked GET's connection is gone.
 func (c *core) pollAborted(fx effects) {
 	c.poll = false
 	c.end(fx, TransportError, ErrPollAborted)
 }
 
-// postBegan tells that a POST's body is on its way. It reports false when one
-// was already: that is the end of the session and the caller refuses the new one.
+// postBegan is called when a POST's body begins to arrive. If one is being
+// received already, it ends the session and reports false: the caller refuses
+// the new POST.
 func (c *core) postBegan(fx effects) bool {
 	if c.post {
 		fx.dropPost()
@@ -45,31 +46,34 @@ func (c *core) postBegan(fx effects) bool {
 	return true
 }
 
-// postAborted tells that the POST's connection is gone before its body ended.
+// postAborted is called when the POST's connection is gone before the body's
+// end.
 func (c *core) postAborted(fx effects) {
 	c.post = false
 	c.end(fx, TransportError, ErrPostAborted)
 }
 
-// postRefused tells that the POST was refused for its size or framing; the session lives on.
+// postRefused is called when the POST was refused for its size or framing. The
+// session stays open.
 func (c *core) postRefused() { c.post = false }
 
-// postBurst is how many packets of one POST are handled in one go.
+// postBurst is how many packets of one POST are handled without a break.
 const postBurst = 1024
 
-// posted handles the complete body of a POST; octets tells the binary payload
-// of protocol 3. It stops when the session is paused, and after postBurst packets
-// to let others have the loop: then it reports false, and is to be called again
-// with what is left. The POST is in progress until it reports true.
+// posted handles the complete body of a POST. octets selects the binary payload
+// of protocol 3. It stops when the session is paused, and after postBurst
+// packets so that other connections of the loop are served. Then it reports
+// false, and the caller calls it again with what is left. The POST is in
+// progress until it reports true.
 func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octets bool) (left []byte, done bool) {
-	for n, more := 0, true; more && c.state == StateOpen && !c.deaf; n++ {
+	for n, more := 0, true; more && c.state == StateOpen && !c.ignoring; n++ {
 		if c.paused || n == postBurst {
 			return body, false
 		}
 		var p engineio.Packet
 		var err error
-		if p, body, more, err = c.form.next(body, octets); err != nil {
-			c.doom(fx, ParseError, err)
+		if p, body, more, err = c.wireFormat.next(body, octets); err != nil {
+			c.fail(fx, ParseError, err)
 			break
 		}
 		c.receive(fx, t, now, p)
@@ -80,7 +84,7 @@ func (c *core) posted(fx effects, t timing, now time.Duration, body []byte, octe
 
 // receive handles one packet of the current transport.
 func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packet) {
-	if c.state != StateOpen || c.deaf {
+	if c.state != StateOpen || c.ignoring {
 		return
 	}
 	switch p.Type {
@@ -98,25 +102,26 @@ func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packe
 	case engineio.Close:
 		if c.poll {
 			c.poll = false
-			fx.answerPoll([]*Packet{packetNoop})
+			fx.answerPoll([]*EncodedPacket{packetNoop})
 		}
 		c.end(fx, TransportClose, nil)
 	}
 }
 
-// beat handles a heartbeat: the answer to ours in protocol 4, the peer's own,
-// to be answered, in protocol 3. The other direction is an error.
+// beat handles a heartbeat: with protocol 4 the peer's answer to a ping, with
+// protocol 3 the peer's ping, which is answered. The other direction is an
+// error.
 func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.PacketType) {
 	switch {
-	case !c.form.v3 && kind == engineio.Pong:
+	case !c.wireFormat.v3 && kind == engineio.Pong:
 		if c.pinged || !c.excused {
 			c.heartbeat = now + t.pingInterval
 		}
 		c.pinged = false
-	case c.form.v3 && kind == engineio.Ping:
+	case c.wireFormat.v3 && kind == engineio.Ping:
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 		c.put(fx, packetPong)
 	default:
-		c.doom(fx, TransportError, ErrHeartbeatDirection)
+		c.fail(fx, TransportError, ErrHeartbeatDirection)
 	}
 }

@@ -2,19 +2,20 @@ package eio
 
 import "time"
 
-// Peers that are slow. More than maxQueued may wait for a peer that takes
-// something now and then. From when it does, the peer is watched: if it takes
-// nothing for slowTimeout while so much waits, or hardBound times as much is
-// about to wait, the session ends. What was queued before can still be fetched.
+// Slow peers. More than maxQueued bytes may wait for a peer that takes some of
+// them now and then. As soon as more waits, the peer is watched. The session
+// ends if the peer takes nothing for slowTimeout while that much waits, or if
+// more than hardBound times maxQueued would wait. The peer can still fetch what
+// was queued.
 
-// weight is what waits for a GET as it counts against the bounds.
+// weight returns how many bytes the queue counts against the bounds.
 func (c *core) weight() int { return c.queued() + len(c.queue())*packetCost }
 
-// fits makes room for size bytes, the first packet of which has head, by a GET that
-// is parked, and watches the peer if too much waits. It reports false when there is
-// no room even so. One packet alone always fits, whatever its size, and the first
-// that waits does not count against the hard bound: a heartbeat must not end what
-// it is in front of.
+// fits reports whether there is room for size bytes, of which the first packet
+// has head. If too much waits, it first answers a parked GET, and then watches
+// the peer. A single packet fits into an empty queue whatever its size, and the
+// first packet of the queue does not count against the hard bound: a heartbeat
+// behind it must not end the session.
 func (c *core) fits(fx effects, head, size int) bool {
 	if c.weight()+size <= fx.maxQueued() {
 		return true
@@ -25,15 +26,15 @@ func (c *core) fits(fx effects, head, size int) bool {
 	case n+size <= fx.maxQueued() || n == 0 && size == head:
 		return true
 	case n > 0:
-		head = c.form.size(c.queue()[0], false)
+		head = c.wireFormat.size(c.queue()[0], false)
 	}
 	c.watch(fx)
 	return n-head+size <= hardBound*fx.maxQueued()
 }
 
-// admit judges a message of several packets, one with head bytes and n more with
-// rest bytes, before it is sent. It reports false, and ends the session, when there
-// is no room for all of it.
+// admit judges a message of several packets before it is sent: one with head
+// bytes and n more with rest bytes. If there is no room for all of it, it ends
+// the session and reports false.
 func (c *core) admit(fx effects, head, rest, n int) bool {
 	if c.fits(fx, head, head+rest+n*packetCost) {
 		return true
@@ -52,7 +53,7 @@ func (c *core) watch(fx effects) {
 	fx.rearm()
 }
 
-// judge looks whether a watched peer has taken something.
+// judge ends the session if a watched peer has taken nothing for slowTimeout.
 func (c *core) judge(fx effects, now time.Duration) {
 	if c.state != StateOpen {
 		return
@@ -71,8 +72,9 @@ func (c *core) judge(fx effects, now time.Duration) {
 	c.overflow(fx)
 }
 
-// overflow ends the session of a peer that is too slow. Over polling it stays for
-// a while so that the peer can fetch what waits, and nothing else.
+// overflow ends the session of a peer that is too slow. Over polling the
+// session stays for closeTimeout, so that the peer can fetch what waits, and
+// nothing else.
 func (c *core) overflow(fx effects) {
 	if c.state != StateOpen {
 		return
@@ -81,7 +83,7 @@ func (c *core) overflow(fx effects) {
 		c.end(fx, TransportError, ErrQueueOverflow)
 		return
 	}
-	c.state, c.told = StateClosing, true
+	c.state, c.overReported = StateClosing, true
 	c.timers().closeBy = fx.clock() + closeTimeout
 	fx.over(TransportError, ErrQueueOverflow)
 	fx.rearm()

@@ -60,7 +60,7 @@ func playTranscript(t *testing.T, script string) string {
 		fmt.Fprintln(&out, line)
 		if transport, ok := strings.CutPrefix(line, "open "); ok {
 			transport, v3 := strings.CutSuffix(transport, " v3")
-			p = newPlayer(form{v3: v3}, transport == webSocket)
+			p = newPlayer(wireFormat{v3: v3}, transport == webSocket)
 			continue
 		}
 		if p == nil {
@@ -85,17 +85,20 @@ type player struct {
 	weigh int    // what was told to wait for a GET
 	left  []byte // of a POST
 	gone  bool   // the peer
+
+	flushes bool // a flush was asked for
 }
 
 var testTiming = timing{pingInterval: 300 * time.Millisecond, pingTimeout: 200 * time.Millisecond, upgradeTimeout: 900 * time.Millisecond}
 
-func newPlayer(f form, overWebSocket bool) *player {
+func newPlayer(f wireFormat, overWebSocket bool) *player {
 	p := &player{now: time.Hour}
 	p.core.open(testTiming, p.now, f, overWebSocket)
 	return p
 }
 
 func (p *player) play(t *testing.T, line string) {
+	defer func() { p.core.check(p.flushes) }()
 	command, arg, _ := strings.Cut(line, " ")
 	switch command {
 	case "wait": // moves the clock, ticking at every deadline as a timer would
@@ -122,6 +125,7 @@ func (p *player) play(t *testing.T, line string) {
 			p.queue = 0
 		}
 	case "flush":
+		p.flushes = false
 		p.core.flush(p)
 	case "poll":
 		if !p.core.pollArrived(p) {
@@ -209,8 +213,8 @@ func parse(t *testing.T, s string) engineio.Packet {
 	return packet
 }
 
-func textPacket(s string) *Packet {
-	p := NewPacket(false)
+func textPacket(s string) *EncodedPacket {
+	p := NewEncodedPacket(false)
 	p.End(append(p.Begin(), s...))
 	return p
 }
@@ -225,7 +229,7 @@ func (p *player) clock() time.Duration       { return p.now }
 func (p *player) rearm()                     { p.note("rearm") }
 func (p *player) crowded() bool              { return p.queue > p.maxQueued() }
 
-func (p *player) held(weight int) {
+func (p *player) countBacklog(weight int) {
 	if p.weigh += weight; p.weigh != p.core.weight() {
 		p.note("told of %d bytes that wait for a GET, not %d", p.weigh, p.core.weight())
 	}
@@ -262,11 +266,14 @@ func (p *player) unreachable(patience time.Duration) bool {
 
 func (p *player) endSoon(reason Reason, err error) { p.core.end(p, reason, err) }
 
-func (p *player) wantFlush() { p.note("want flush") }
+func (p *player) wantFlush() {
+	p.flushes = true
+	p.note("want flush")
+}
 
-func (p *player) answerPoll(packets []*Packet) {
+func (p *player) answerPoll(packets []*EncodedPacket) {
 	p.takes = true
-	p.note("answer poll %s", shorten(bytes.ReplaceAll(p.core.form.appendPayload(nil, packets), []byte{0x1e}, []byte("␞"))))
+	p.note("answer poll %s", shorten(bytes.ReplaceAll(p.core.wireFormat.appendPayload(nil, packets), []byte{0x1e}, []byte("␞"))))
 }
 
 // shorten replaces long runs of x by their lengths.
@@ -277,7 +284,7 @@ func shorten(b []byte) string {
 var runs = regexp.MustCompile("x{10,}")
 
 func (p *player) dropPost() { p.note("drop POST") }
-func (p *player) sendWebSocket(q *Packet) (crowded bool) {
+func (p *player) sendWebSocket(q *EncodedPacket) (crowded bool) {
 	p.note("websocket %s", shorten(q.frame.B[headroom:]))
 	p.queue += q.Len()
 	return p.crowded()
@@ -296,7 +303,7 @@ func (p *player) closeProbe()            { p.note("close probe") }
 func (p *player) promoteProbe()          { p.note("promote probe") }
 
 func (p *player) ended() {
-	if p.core.told {
+	if p.core.overReported {
 		p.note("gone")
 	}
 }
@@ -309,7 +316,8 @@ func (p *player) over(reason Reason, err error) {
 	}
 }
 
-// TestCoreTimes are the cases of the behaviour contract that need an exact clock.
+// TestCoreTimes are the cases of the behaviour contract that need an exact
+// clock.
 func TestCoreTimes(t *testing.T) {
 	for _, c := range []struct {
 		name, script string
@@ -329,7 +337,7 @@ func TestCoreTimes(t *testing.T) {
 			for line := range strings.SplitSeq(c.script, "; ") {
 				if transport, ok := strings.CutPrefix(line, "open "); ok {
 					transport, v3 := strings.CutSuffix(transport, " v3")
-					p = newPlayer(form{v3: v3}, transport == webSocket)
+					p = newPlayer(wireFormat{v3: v3}, transport == webSocket)
 				} else {
 					p.play(t, line)
 				}

@@ -6,8 +6,8 @@ import (
 	"github.com/sioserver/sioserver/codec/engineio"
 )
 
-// probeOpened starts an upgrade. It reports false when the session can't take
-// one now; the caller closes the WebSocket.
+// probeOpened starts an upgrade. It reports false when the session can't
+// upgrade now; the caller then closes the WebSocket.
 func (c *core) probeOpened(t timing, now time.Duration) bool {
 	if c.webSocket || c.upgrade != upgradeNone || c.state == StateClosed {
 		return false
@@ -34,7 +34,7 @@ func (c *core) probeReceive(fx effects, now time.Duration, p engineio.Packet) {
 	}
 }
 
-// probeFailed closes the probing WebSocket; the session stays on polling.
+// probeFailed closes the probing WebSocket. The session stays on polling.
 func (c *core) probeFailed(fx effects) {
 	if c.upgrade != upgradeNone {
 		c.probeLost()
@@ -42,7 +42,8 @@ func (c *core) probeFailed(fx effects) {
 	}
 }
 
-// probeLost tells that the probing WebSocket is gone; the session stays on polling.
+// probeLost is called when the probing WebSocket is gone. The session stays on
+// polling.
 func (c *core) probeLost() {
 	c.upgrade = upgradeNone
 	if c.side != nil {
@@ -50,6 +51,8 @@ func (c *core) probeLost() {
 	}
 }
 
+// upgraded makes the probing WebSocket the session's transport and sends the
+// queue there.
 func (c *core) upgraded(fx effects) {
 	c.probeLost()
 	if c.post {
@@ -58,12 +61,12 @@ func (c *core) upgraded(fx effects) {
 	}
 	if c.poll {
 		c.poll = false
-		fx.answerPoll([]*Packet{packetClose})
+		fx.answerPoll([]*EncodedPacket{packetClose})
 	}
 	c.webSocket = true
 	fx.promoteProbe()
 	queue := c.takeQueue(fx)
-	c.held = nil
+	c.backlog = nil
 	crowded := false
 	for _, p := range queue {
 		crowded = fx.sendWebSocket(p) || crowded

@@ -14,38 +14,42 @@ import (
 )
 
 // CORS says which pages of other origins may use the server from a browser. It
-// governs polling and the client's files; a WebSocket is never bound by it, use
-// [Config.AllowRequest] for that. A request from an origin that is not allowed
-// is still served: it is the browser that keeps the answer from the page.
+// governs polling and Static. It does not govern WebSockets, which browsers
+// open to any origin: use [Config.AllowRequest] for those. A request from an
+// origin that is not allowed is served all the same; the browser keeps the
+// answer from the page.
 type CORS struct {
 	// Origins are the allowed origins as browsers write them, such as
-	// "https://example.com": in lower case and without a path. "*", which nil means
-	// too, allows all. Otherwise the request's own origin is repeated if it is among
-	// them, or AllowOrigin allows it; other origins are told no Access-Control-Allow-Origin.
+	// "https://example.com": in lower case and without a path. "*", the default
+	// when nil, allows all. Otherwise the answer names the request's origin if
+	// it is among them, or if AllowOrigin allows it, and has no
+	// Access-Control-Allow-Origin for others.
 	Origins []string
-	// AllowOrigin, when set, decides instead of Origins. It runs on the loop and must
-	// not block. An error refuses the request with code 3.
+	// AllowOrigin, when set, decides instead of Origins. It runs on the loop
+	// and must not block. An error refuses the request with code 3.
 	AllowOrigin func(origin string) (bool, error)
 	// Credentials lets pages send cookies.
 	Credentials bool
-	// Methods are what a preflight allows; GET, HEAD, PUT, PATCH, POST and DELETE when nil.
+	// Methods are what a preflight allows; GET, HEAD, PUT, PATCH, POST and
+	// DELETE when nil.
 	Methods []string
-	// AllowedHeaders are the request headers that a preflight allows; those it asks
-	// for when nil.
+	// AllowedHeaders are the request headers that a preflight allows; when nil,
+	// those that it asks for.
 	AllowedHeaders []string
 	// ExposedHeaders are the response headers that pages may read.
 	ExposedHeaders []string
-	// MaxAge is how long a browser may keep a preflight's answer; unsaid when 0.
+	// MaxAge is how long a browser may keep a preflight's answer; left out when
+	// 0.
 	MaxAge time.Duration
-	// PreflightContinue hands preflights on to the engine, which refuses them, or to
-	// a middleware.
+	// PreflightContinue hands preflights on to the engine, which refuses them,
+	// or to a middleware.
 	PreflightContinue bool
 	// OptionsSuccessStatus is the status of a preflight's answer; 204 when 0.
 	OptionsSuccessStatus int
 }
 
-// withDefaults refuses origins that no browser would send, and fills in what is
-// not set.
+// withDefaults refuses origins that no browser sends, and fills in what is not
+// set.
 func (c *CORS) withDefaults() error {
 	if c.Origins != nil && len(c.Origins) == 0 {
 		return errors.New(`eio: CORS.Origins is empty; leave it nil, or "*", for all origins`)
@@ -69,8 +73,8 @@ func (c *CORS) withDefaults() error {
 	return nil
 }
 
-// cors adds the headers of cfg.CORS to the answer. It reports true when the
-// request was a preflight, or failed, and is answered.
+// cors adds the fields of Config.CORS to the answer. It reports whether the
+// request is answered, because it was a preflight or failed.
 func (h *httpConn) cors(req *http1.Request) bool {
 	c := h.home.srv.cfg.CORS
 	preflight := string(req.Method) == http.MethodOptions
@@ -88,7 +92,7 @@ func (h *httpConn) cors(req *http1.Request) bool {
 	if len(c.ExposedHeaders) > 0 {
 		fields = append(fields, http1.Field{Name: "Access-Control-Expose-Headers", Value: strings.Join(c.ExposedHeaders, ",")})
 	}
-	h.extra = append(h.extra, fields...)
+	h.fields = append(h.fields, fields...)
 	if !preflight || c.PreflightContinue {
 		return false
 	}
@@ -97,7 +101,7 @@ func (h *httpConn) cors(req *http1.Request) bool {
 	return true
 }
 
-// origin is what the answer says of the request's origin.
+// origin returns the fields of the answer that depend on the request's origin.
 func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
 	const allow = "Access-Control-Allow-Origin"
 	vary := http1.Field{Name: "Vary", Value: "Origin"}
@@ -122,8 +126,8 @@ func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
 	return []http1.Field{vary}, nil
 }
 
-// preflight appends what only a preflight is told; asked are the headers that
-// it asks for.
+// preflight appends the fields that only the answer to a preflight has; asked
+// are the headers that it asks for.
 func (c *CORS) preflight(fields []http1.Field, asked string) []http1.Field {
 	fields = append(fields, http1.Field{Name: "Access-Control-Allow-Methods", Value: strings.Join(c.Methods, ",")})
 	if c.AllowedHeaders != nil {

@@ -1,7 +1,17 @@
-// Package eio serves Engine.IO protocol 4: HTTP long-polling and WebSocket, the
-// upgrade from one to the other, heartbeats, and the ways a session ends. It
-// runs on the loops of package loop, and hands messages to an [Upper], which
-// for Socket.IO is package sio.
+// Package eio serves Engine.IO protocol 4 and, with [Config.AllowEIO3],
+// protocol 3: HTTP long-polling and WebSocket, the upgrade from one to the
+// other, heartbeats, and the ways a session ends. It runs on the loops of
+// package loop and hands messages to an [Upper], which for Socket.IO is package
+// sio.
+//
+// # Words
+//
+// A packet is the unit of Engine.IO: a type and data (engineio.Packet). A
+// message is the data of a packet of type message, text or binary; only
+// messages reach the Upper. An [EncodedPacket] is a packet ready to be sent,
+// shared by all sessions that it is sent to. A payload is several packets in
+// one HTTP body. A frame is WebSocket's unit; one frame or several carry a
+// packet. A loop.Frame is a pooled buffer of bytes, whatever they mean.
 //
 // # The way of the data
 //
@@ -11,20 +21,30 @@
 //
 //	Session.Send ──► core ──► wsConn's outbox, or the answer to a parked GET
 //
-// The [core] is the protocol's state machine, without sockets and clock.
-// Session gives it both. httpConn and wsConn are what a connection is at the
-// moment; parsing lies in the packages http1 and wsframe.
+// In: http.go parses requests, route.go finds the session, polling.go and
+// websocket.go take packets out of bodies and frames, core_receive.go judges
+// them. Out: session.go takes packets, core.go queues them for a GET or passes
+// them to the WebSocket, respond.go and compression.go write them.
+//
+// The [core] is the protocol's state machine, without sockets and without a
+// clock. A Session gives it both. httpConn and wsConn are the two states of a
+// connection. The parsers are in eio/internal/http1 and eio/internal/wsframe.
+//
+// The protocols differ in how packets are written (wireformat.go) and in which
+// side sends pings: with protocol 4 the server, with protocol 3 the client.
 //
 // # Threading
 //
 // A session, the connections that carry it and its timer live on one loop for
-// the session's life. The sid names that loop; a connection that brings a
-// request for a session elsewhere is moved there before the request acts. So
-// nothing here is locked, and everything is loop-owned unless it says otherwise.
+// the session's life. The sid names that loop. A connection that brings a
+// request for a session of another loop moves there before the request is
+// served. So nothing here is locked, and everything is loop-owned unless its
+// comment says otherwise. Functions of the application that may block run on
+// goroutines of their own (suspended.go, fallback.go).
 //
-// What connections hold of messages and requests that are not complete is bounded
-// for each loop: see type receiving.
+// Config.MaxReceiving bounds, for each loop, what connections hold of messages
+// and requests that are not complete: see type receiving.
 //
-// With [Forwarding] a sid names its node of a cluster too. What belongs to another
-// node is handed to package forward, on a goroutine.
+// With [Forwarding] a sid names its node of a cluster too. A request for a
+// session of another node is passed on by eio/internal/forward, on a goroutine.
 package eio

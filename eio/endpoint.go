@@ -2,7 +2,7 @@ package eio
 
 import "net/netip"
 
-// endpoint is a netip.AddrPort in 20 bytes instead of 32; zones are not kept.
+// endpoint is a netip.AddrPort in 20 bytes instead of 32, without the zone.
 type endpoint struct {
 	addr [16]byte
 	port uint16

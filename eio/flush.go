@@ -9,18 +9,18 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// ErrSessionClosed is why [Session.Flush] has waited in vain.
+// ErrSessionClosed is the error of [Session.Flush] when the session ends first.
 var ErrSessionClosed = errors.New("eio: the session is closed")
 
-// Unsent is how many bytes the peer had not taken when the loop last wrote, or
-// held for a GET. What was sent since then is not among them yet. Safe for
-// concurrent use.
+// Unsent returns how many bytes the peer had not taken when the loop last
+// wrote, or were waiting for a GET. It does not have what was sent since. Safe
+// for concurrent use.
 func (s *Session) Unsent() int { return int(s.shown.Load() &^ onWebSocket) }
 
 // onWebSocket is the bit of Session.shown for the transport.
 const onWebSocket = 1 << 31
 
-// publish sets what Unsent and Transport return.
+// publish sets the results of Unsent and Transport.
 func (s *Session) publish(unsent int) {
 	shown := uint32(min(unsent, onWebSocket-1))
 	if s.core.webSocket {
@@ -29,13 +29,14 @@ func (s *Session) publish(unsent int) {
 	s.shown.Store(shown)
 }
 
-// Flush waits until what was sent, or posted to the loop in order to be sent,
-// has left: over WebSocket, until the kernel has taken it, or the goroutine that
-// writes to a connection which is not the poller's and has at most 128 KiB of it;
-// over polling, until it was put into the answer to a GET. It returns nil then,
-// [ErrSessionClosed] when the session ends before, or the error of ctx. It must
-// not be called on a loop, which it would block. Otherwise it is safe for
-// concurrent use. It costs nothing unless it is called.
+// Flush waits until everything that was sent, or posted to the loop to be sent,
+// has left. Over WebSocket that is when the kernel has it, or the goroutine
+// that writes to a connection which the poller does not have, of which at most
+// 128 KiB may then be unwritten. Over polling it is when the answer to a GET
+// has it. Flush then returns nil; it returns [ErrSessionClosed] when the
+// session ends first, or the error of ctx. It blocks, so it must not be called
+// on a loop. Otherwise it is safe for concurrent use. It costs nothing unless
+// it is called.
 func (s *Session) Flush(ctx context.Context) error {
 	w := &flushWaiter{s: s, done: make(chan error, 1)}
 	if !s.home.loop.Post(w) {
@@ -45,7 +46,7 @@ func (s *Session) Flush(ctx context.Context) error {
 	case err := <-w.done:
 		return err
 	case <-ctx.Done():
-		s.home.loop.PostFunc(func() { s.home.forsake(w) })
+		s.home.loop.PostFunc(func() { s.home.cancelFlush(w) })
 		return ctx.Err()
 	}
 }
@@ -53,13 +54,13 @@ func (s *Session) Flush(ctx context.Context) error {
 // flushWaiter is a call of Flush.
 type flushWaiter struct {
 	s        *Session
-	position int // on the WebSocket; what waits for a GET has none
+	position int // on the WebSocket; unused for what waits for a GET
 	done     chan error
 }
 
-// Run begins to wait, after what was posted before.
+// Run begins to wait, behind what was posted before.
 func (w *flushWaiter) Run(*loop.Loop) {
-	s, sh := w.s, w.s.home
+	s, pl := w.s, w.s.home
 	switch {
 	case s.core.state != StateOpen:
 		w.done <- ErrSessionClosed
@@ -68,13 +69,14 @@ func (w *flushWaiter) Run(*loop.Loop) {
 		w.done <- nil
 		return
 	}
-	if sh.waiters == nil {
-		sh.waiters = make(map[*Session][]*flushWaiter)
+	if pl.waiters == nil {
+		pl.waiters = make(map[*Session][]*flushWaiter)
 	}
-	sh.waiters[s] = append(sh.waiters[s], w)
+	pl.waiters[s] = append(pl.waiters[s], w)
 }
 
-// mark notes how much has to leave. It reports false when nothing waits.
+// mark sets the position up to which everything must leave. It reports whether
+// anything waits.
 func (w *flushWaiter) mark() (waits bool) {
 	if w.s.core.webSocket {
 		w.position, waits = w.s.ws.c.Mark()
@@ -83,24 +85,24 @@ func (w *flushWaiter) mark() (waits bool) {
 	return len(w.s.core.queue()) > 0
 }
 
-// settle ends the waiting for what has left up to a position.
-func (sh *shard) settle(s *Session, position int) {
-	sh.release(s, nil, func(w *flushWaiter) bool { return w.position <= position })
+// flushedTo ends the calls that wait for what has left up to position.
+func (pl *perLoop) flushedTo(s *Session, position int) {
+	pl.endFlushes(s, nil, func(w *flushWaiter) bool { return w.position <= position })
 }
 
-// abandon ends the waiting for a session that is over.
-func (sh *shard) abandon(s *Session) {
-	sh.release(s, ErrSessionClosed, func(*flushWaiter) bool { return true })
+// failFlushes ends the calls that wait for a session which is over.
+func (pl *perLoop) failFlushes(s *Session) {
+	pl.endFlushes(s, ErrSessionClosed, func(*flushWaiter) bool { return true })
 }
 
-// forsake forgets a waiter.
-func (sh *shard) forsake(w *flushWaiter) {
-	sh.release(w.s, nil, func(other *flushWaiter) bool { return other == w })
+// cancelFlush forgets a call that has returned.
+func (pl *perLoop) cancelFlush(w *flushWaiter) {
+	pl.endFlushes(w.s, nil, func(other *flushWaiter) bool { return other == w })
 }
 
-// release ends the waiting of those for which it is over.
-func (sh *shard) release(s *Session, err error, over func(*flushWaiter) bool) {
-	rest := slices.DeleteFunc(sh.waiters[s], func(w *flushWaiter) bool {
+// endFlushes ends those calls for s for which over reports true.
+func (pl *perLoop) endFlushes(s *Session, err error, over func(*flushWaiter) bool) {
+	rest := slices.DeleteFunc(pl.waiters[s], func(w *flushWaiter) bool {
 		if over(w) {
 			w.done <- err
 			return true
@@ -108,21 +110,21 @@ func (sh *shard) release(s *Session, err error, over func(*flushWaiter) bool) {
 		return false
 	})
 	if len(rest) == 0 {
-		delete(sh.waiters, s)
+		delete(pl.waiters, s)
 		return
 	}
-	sh.waiters[s] = rest
+	pl.waiters[s] = rest
 }
 
-// remark gives those who wait their positions on the WebSocket that what waited
-// for a GET has moved to.
-func (s *Session) remark() {
+// markAgain gives waiting calls their positions on the WebSocket, to which the
+// queue of the GET has moved.
+func (s *Session) markAgain() {
 	if s.core.state != StateOpen {
 		return
 	}
 	for _, w := range s.home.waiters[s] {
 		if !w.mark() {
-			s.home.settle(s, math.MaxInt)
+			s.home.flushedTo(s, math.MaxInt)
 			return
 		}
 	}

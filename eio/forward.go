@@ -11,27 +11,27 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// forwardCall is a request that another node serves. Like a foreignCall it travels
-// from the loop to a goroutine and back.
+// forwardCall is a request that another node serves. It travels from the loop
+// to a goroutine and back, as a fallbackCall does.
 type forwardCall struct {
 	h      *httpConn
 	node   uint32
 	method string
-	sent   []byte // what the node gets
-	head   []byte // a copy of the client's head, to be parsed again for a refusal
+	sent   []byte // the request as the node gets it
+	head   []byte // a copy of the client's head, parsed again for a refusal
 	ctx    context.Context
 	cancel context.CancelFunc
-	ask    func(*forwardCall, string) error // of the address; runs on the goroutine
+	ask    func(*forwardCall, string) error // sends it to the address; runs on the goroutine
 
 	answer *forward.Answer
 	tunnel *forward.Tunnel
 	err    error
 }
 
-// errNoNode is a sid of no node that the directory knows.
+// errNoNode reports a sid whose node the directory does not know.
 var errNoNode = errors.New("eio: the session's node is not known")
 
-// forward has node serve req.
+// forward lets node serve req.
 func (h *httpConn) forward(req *http1.Request, node uint32) {
 	ctx, cancel := context.WithCancel(context.Background())
 	call := &forwardCall{
@@ -83,7 +83,7 @@ func (call *forwardCall) serve() {
 	}
 }
 
-// drop gives up what the node has given.
+// drop releases what the node has sent.
 func (call *forwardCall) drop() {
 	if call.tunnel != nil {
 		call.tunnel.Close()
@@ -113,7 +113,7 @@ func (call *forwardCall) open(addr string) (err error) {
 	return err
 }
 
-// ask calls do with the node's address and counts what comes of it.
+// ask calls do with the node's address and counts the outcome.
 func (f *forwarder) ask(ctx context.Context, node uint32, do func(addr string) error) error {
 	var addr string
 	var ok bool
@@ -138,7 +138,7 @@ func (f *forwarder) ask(ctx context.Context, node uint32, do func(addr string) e
 	return err
 }
 
-// Run answers the client, back on the loop, unless its connection is gone.
+// Run answers the client, on the loop again, unless its connection is gone.
 func (call *forwardCall) Run(*loop.Loop) {
 	h := call.h
 	switch {
@@ -160,7 +160,7 @@ func (call *forwardCall) Run(*loop.Loop) {
 	}
 }
 
-// carry is the tunnel's life, on a goroutine.
+// carry runs the tunnel until it ends, on a goroutine.
 func (call *forwardCall) carry(d loop.Detached) {
 	if d.Err != nil {
 		call.tunnel.Close()
@@ -187,9 +187,10 @@ func (call *forwardCall) refuse() {
 	}
 }
 
-// openTunnel opens a tunnel for a WebSocket that came through net/http and belongs
-// to a session of another node. Without one the engine serves or refuses it; refused
-// tells that it must not try again.
+// openTunnel opens a tunnel for a WebSocket that came through net/http and
+// belongs to a session of another node. If it returns none the engine serves or
+// refuses the request; refused reports that the engine must not forward it
+// either.
 func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel, refused bool) {
 	sid, _ := http1.QueryValue([]byte(r.URL.RawQuery), "sid")
 	node, ok := srv.elsewhere(string(sid))

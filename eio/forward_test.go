@@ -140,8 +140,8 @@ func TestForwardedPolling(t *testing.T) {
 	}
 }
 
-// TestForwardedInSequence has many messages go both ways, each request through the
-// other node than the one before, and wants each once and in order.
+// TestForwardedInSequence has many messages go both ways, each request through
+// the other node than the one before, and wants each once and in order.
 func TestForwardedInSequence(t *testing.T) {
 	nodes, _ := startNodes(t, 2, eio.Config{})
 	a, b := nodes[0], nodes[1]
@@ -290,7 +290,8 @@ func TestForwardedAbort(t *testing.T) {
 	await(t, "the abort is counted", func() bool { return b.ForwardStats().Aborted == 1 })
 }
 
-// TestForwardedSessionEnds has a node close a session while a poll is forwarded.
+// TestForwardedSessionEnds has a node close a session while a poll is
+// forwarded.
 func TestForwardedSessionEnds(t *testing.T) {
 	nodes, _ := startNodes(t, 2, eio.Config{})
 	a, b := nodes[0], nodes[1]
@@ -307,7 +308,8 @@ func TestForwardedSessionEnds(t *testing.T) {
 }
 
 // TestForwardedEarlyFrames has clients that don't wait for the answer to their
-// upgrade, while others use the buffers of the loops: each frame arrives as it was.
+// upgrade, while others use the buffers of the loops: each frame arrives as it
+// was.
 func TestForwardedEarlyFrames(t *testing.T) {
 	nodes, _ := startNodes(t, 2, eio.Config{})
 	a, b := nodes[0], nodes[1]

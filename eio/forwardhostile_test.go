@@ -12,7 +12,8 @@ import (
 	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// TestForwardingOfHostileRequests has requests that lead nowhere, or in circles.
+// TestForwardingOfHostileRequests has requests that lead nowhere, or in
+// circles.
 func TestForwardingOfHostileRequests(t *testing.T) {
 	nodes, known := startNodes(t, 2, eio.Config{Forwarding: &eio.Forwarding{MaxRequests: 2, MaxTunnels: 1}, RequestTimeout: 100 * time.Millisecond})
 	a, b := nodes[0], nodes[1]
@@ -91,8 +92,8 @@ func TestForwardingOfHostileRequests(t *testing.T) {
 	})
 }
 
-// answering is the address of a node that answers requests with what it is given,
-// and closes.
+// answering is the address of a node that answers requests with what it is
+// given, and closes.
 func answering(t *testing.T, answer string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

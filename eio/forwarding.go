@@ -12,59 +12,62 @@ import (
 )
 
 // Forwarding makes a server one node of a cluster whose load balancer does not
-// keep a client at one node. Its sids name it, and a request or a WebSocket with
-// the sid of another node is passed on to that node, and the answer back, whole.
-// The nodes talk plain HTTP/1.1 to each other's ordinary address.
+// keep a client at one node. The server's sids name it. A request or a
+// WebSocket with the sid of another node is passed on to that node, and the
+// answer is passed back whole. The nodes speak plain HTTP/1.1 to each other's
+// ordinary address.
 //
-// What is passed on has the field Sioserver-Forwarded, and is not passed on again.
-// A client that forges it only keeps itself from being forwarded. The node's
-// middleware, CORS and hooks deal with the request, this server's don't.
+// A request that is passed on has the field Sioserver-Forwarded, and is not
+// passed on again. A client that forges the field only prevents its own request
+// from being forwarded. The middleware, CORS and hooks of the receiving node
+// apply, not those of this server.
 //
-// Nothing of a node's answer is unbounded: its head has 64 KiB and 256 fields at
-// most, its body twice Config.MaxQueued and MaxHTTPBufferSize, and all bodies
-// together as much as Config.MaxReceiving, or one body if that is more, of which one
-// node gets as much as is left. An answer for which there is no room waits for
-// RequestTimeout at most. Once it has begun, each 4 KiB of it must come within
-// RequestTimeout.
+// A node's answer is bounded. Its head has at most 64 KiB and 256 fields. Its
+// body has at most twice Config.MaxQueued plus MaxHTTPBufferSize. All bodies
+// together have at most Config.MaxReceiving, or one body if that is more; of
+// this, one node gets at most as much as is left. An answer for which there is
+// no room waits for at most RequestTimeout. Once it has begun, each 4 KiB of it
+// must arrive within RequestTimeout.
 //
-// The cost, at the node that passes on: a request that waits for its answer has one
-// more connection and a goroutine; a WebSocket leaves the event loops for two
-// connections and two goroutines, 4 KB in all (BenchmarkIdleTunnel in package
-// forward), until it ends.
+// What it costs the node that passes on: a request that waits for its answer
+// has one more connection and a goroutine. A WebSocket leaves the event loops;
+// until it ends it takes two connections and two goroutines, 4 KB together
+// (BenchmarkIdleTunnel in eio/internal/forward).
 type Forwarding struct {
 	// Directory knows the nodes. It must be set.
 	Directory Directory
-	// MaxRequests and MaxTunnels are how many requests and WebSockets may be on their
-	// way to one node at a time; 10,000 when 0. Those beyond are refused with status
-	// 503, WebSockets with 400, and counted.
+	// MaxRequests and MaxTunnels are how many requests and WebSockets may be
+	// forwarded to one node at a time; 10,000 when 0. Requests beyond are
+	// refused with status 503, WebSockets with 400, and both are counted.
 	MaxRequests, MaxTunnels int
 	// DialTimeout is how long it may take to connect to a node; 3 s when 0.
 	DialTimeout time.Duration
 }
 
-// Directory tells where the nodes of a cluster are. It must be safe for concurrent
-// use.
+// Directory knows where the nodes of a cluster are. It must be safe for
+// concurrent use.
 type Directory interface {
-	// Node is this server's number, below 1<<24, which no other node has. It must
-	// always be the same.
+	// Node returns this server's number, below 1<<24, which no other node has.
+	// It must always be the same.
 	Node() uint32
-	// Lookup gives the address, "host:port", of a node. It reports false when there is
-	// no such node. It is called on a goroutine and may wait until ctx is done, which
-	// is when the request has ended; clients cause calls with numbers of their choice.
+	// Lookup returns the address, "host:port", of a node. It reports false when
+	// there is no such node. It is called on a goroutine and may wait until ctx
+	// is done, which is when the request has ended. Clients choose the numbers.
 	Lookup(ctx context.Context, node uint32) (addr string, ok bool)
 }
 
 // ForwardStats are the figures of [Forwarding] since the start.
 type ForwardStats struct {
-	// Requests is how many requests were answered by other nodes, Tunnels how many
+	// Requests is how many requests other nodes have answered, Tunnels how many
 	// WebSockets were passed on to them.
 	Requests, Tunnels uint64
-	// Unknown is how many were for no known node, Failed for one that could not be
-	// reached or gave no proper answer in time, Refused beyond a limit.
+	// Unknown is how many were for a node that is not known, Failed for one
+	// that could not be reached or gave no proper answer in time, Refused how
+	// many were beyond a limit.
 	Unknown, Failed, Refused uint64
-	// Aborted is how many clients went away before the answer was there.
+	// Aborted is how many clients left before the answer came.
 	Aborted uint64
-	// OpenRequests and OpenTunnels are how many there are now.
+	// OpenRequests and OpenTunnels are how many are being forwarded now.
 	OpenRequests, OpenTunnels int
 }
 
@@ -91,20 +94,20 @@ func (f *Forwarding) withDefaults() error {
 	return nil
 }
 
-// forwarder is the part of a server that passes requests on. Safe for concurrent
-// use.
+// forwarder is the part of a server that passes requests on. Safe for
+// concurrent use.
 type forwarder struct {
 	node      uint32
 	directory Directory
 	client    *forward.Client
 	hooks     *hooks
 	poll      time.Duration // how long the answer to a GET may take
-	answer    time.Duration // and to any other request
+	answer    time.Duration // how long the answer to another request may take
 
 	requests, tunnels, unknown, failed, refused, aborted atomic.Uint64
 }
 
-// answerSlack is what an answer may take beyond the node's own timeouts.
+// answerSlack is how long an answer may take beyond the node's own time-outs.
 const answerSlack = 5 * time.Second
 
 func newForwarder(cfg *Config, hooks *hooks) *forwarder {
@@ -148,7 +151,7 @@ func (srv *Server) ForwardStats() (s ForwardStats) {
 	return s
 }
 
-// node is what sids name; nil when they name nothing.
+// node returns the number that sids name; nil when they name none.
 func (srv *Server) node() *uint32 {
 	if srv.forwarder == nil {
 		return nil
@@ -156,7 +159,7 @@ func (srv *Server) node() *uint32 {
 	return &srv.forwarder.node
 }
 
-// elsewhere reports whether sid is one of another node.
+// elsewhere reports whether sid belongs to another node.
 func (srv *Server) elsewhere(sid string) (node uint32, ok bool) {
 	if srv.forwarder == nil {
 		return 0, false

@@ -16,8 +16,8 @@ func sidOfNode(node uint32) string {
 	return base64.RawURLEncoding.EncodeToString([]byte{8: byte(node >> 16), 9: byte(node >> 8), 10: byte(node), 14: 0})
 }
 
-// TestForwardingThroughNetHTTPInCircles has a node whose predecessor at the same
-// address is still known, and a client that forges the mark.
+// TestForwardingThroughNetHTTPInCircles has a node whose predecessor at the
+// same address is still known, and a client that forges the mark.
 func TestForwardingThroughNetHTTPInCircles(t *testing.T) {
 	known := &cluster{nodes: make(map[uint32]string)}
 	m := mount(t, (*httptest.Server).Start, &eio.Forwarding{Directory: known.of(7), MaxTunnels: 50})
@@ -34,8 +34,8 @@ func TestForwardingThroughNetHTTPInCircles(t *testing.T) {
 	}
 }
 
-// TestForwardingThroughNetHTTPFailsOnce has an upgrade for a node that is not there:
-// it is asked for, and counted, once.
+// TestForwardingThroughNetHTTPFailsOnce has an upgrade for a node that is not
+// there: it is asked for, and counted, once.
 func TestForwardingThroughNetHTTPFailsOnce(t *testing.T) {
 	known := &cluster{nodes: make(map[uint32]string)}
 	m := mount(t, (*httptest.Server).Start, &eio.Forwarding{Directory: known.of(7)})
@@ -48,9 +48,10 @@ func TestForwardingThroughNetHTTPFailsOnce(t *testing.T) {
 	}
 }
 
-// TestRefusedUpgradeEndsTheConnection has an upgrade passed on to a node inside a
-// net/http server that answers it without changing the protocol: what follows must
-// not reach that server, whose other routes are none of the client's business.
+// TestRefusedUpgradeEndsTheConnection has an upgrade passed on to a node inside
+// a net/http server that answers it without changing the protocol: what follows
+// must not reach that server, whose other routes are none of the client's
+// business.
 func TestRefusedUpgradeEndsTheConnection(t *testing.T) {
 	known := &cluster{nodes: make(map[uint32]string)}
 	m := mount(t, (*httptest.Server).Start, &eio.Forwarding{Directory: known.of(7)})

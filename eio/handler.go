@@ -13,22 +13,22 @@ import (
 )
 
 // Handler returns an http.Handler that serves srv among the other routes of a
-// net/http server, HTTPS and HTTP/2 included; e has the loops that the sessions
-// live on. Mount it so that it gets the requests under Config.Path with their
-// RequestURI as the client sent it, in whichever form; the others go to Config.Fallback.
+// net/http server, with HTTPS and HTTP/2 too. The sessions live on the loops of
+// e. Mount it so that it gets the requests under Config.Path with their
+// RequestURI as the client sent it; it passes others to Config.Fallback.
 //
-// The costs differ. A WebSocket over plain TCP is taken out of net/http and
-// given to e, where it is like any other. Over TLS it is taken out too, but
-// driven by goroutines (loop.Engine.AdoptWith says at what price). A polling
-// request stays in net/http: while a GET is parked it costs net/http's
-// connection and goroutine, and a pipe with two more. HTTP/2 carries polling
-// only. What a peer pipelines waits until net/http takes it up.
+// The costs differ. A WebSocket over plain TCP leaves net/http and goes to e,
+// where it is like any other. One over TLS leaves net/http too, but goroutines
+// drive it (see loop.Engine.AdoptWith for the price). A polling request stays
+// in net/http: while a GET is parked it costs net/http's connection and
+// goroutine, and a pipe with two more. HTTP/2 carries polling only. Pipelined
+// requests wait until net/http takes them up.
 //
-// Polls outlive the server's ReadTimeout and WriteTimeout. When an answer is
-// written, a peer that takes no 4 KiB of it for Config.RequestTimeout, or for the
-// WriteTimeout if that is shorter, loses its connection, and by HTTP/2 its stream.
-// An HTTP/2 connection that takes nothing at all is ended by
-// http.HTTP2Config.WriteByteTimeout alone: set it.
+// Polls outlive the server's ReadTimeout and WriteTimeout. While an answer is
+// written, a peer that takes no 4 KiB of it within Config.RequestTimeout, or
+// within a shorter WriteTimeout, loses its connection, or with HTTP/2 its
+// stream. Only http.HTTP2Config.WriteByteTimeout ends an HTTP/2 connection that
+// takes nothing at all: set it.
 func (srv *Server) Handler(e *loop.Engine) http.Handler {
 	return &netHandler{srv, e}
 }
@@ -51,9 +51,9 @@ func (n *netHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// asksForWebSocket reports whether the answer to r, whatever it is, ends the
-// connection's time as one of HTTP: what net/http would route must never come
-// to the engine behind it.
+// asksForWebSocket reports whether r asks for a WebSocket. The connection then
+// leaves net/http whatever the answer is, so that a request which net/http
+// would route never reaches the engine behind it.
 func asksForWebSocket(r *http.Request) bool {
 	if r.ProtoMajor != 1 || r.Method != http.MethodGet || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return false
@@ -66,8 +66,8 @@ func asksForWebSocket(r *http.Request) bool {
 	return false
 }
 
-// handOver gives the connection of an upgrade to the engine, or to the node of the
-// session.
+// handOver gives the connection of an upgrade to the engine, or to the
+// session's node.
 func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
 	tunnel, refused := n.srv.openTunnel(r)
 	head := appendHead(nil, r, "Upgrade, close")
@@ -82,7 +82,7 @@ func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the connection can't be upgraded", http.StatusNotImplemented)
 		return
 	}
-	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // what is buffered can be peeked
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // Peek of what is buffered can't fail
 	if tunnel != nil {
 		go tunnel.Run(conn, bytes.Clone(early), nil)
 		return
@@ -97,7 +97,7 @@ func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error 
 	options := loop.AdoptOptions{Unread: unread}
 	var err error
 	if options.Remote, err = netip.ParseAddrPort(r.RemoteAddr); err != nil {
-		if ip, err := netip.ParseAddr(r.RemoteAddr); err == nil { // a middleware has put it there
+		if ip, err := netip.ParseAddr(r.RemoteAddr); err == nil { // without a port, as some middlewares set it
 			options.Remote = netip.AddrPortFrom(ip, 0)
 		}
 	}
@@ -111,8 +111,8 @@ func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error 
 	return n.engine.AdoptWith(conn, options, accept)
 }
 
-// appendHead appends the head of r as HTTP/1.1 sends it, without what concerned
-// only the connection that it came by.
+// appendHead appends the head of r as HTTP/1.1 sends it, without the fields
+// that concern only the connection on which r came.
 func appendHead(dst []byte, r *http.Request, connection string) []byte {
 	dst = append(dst, r.Method+" "+originForm(r.RequestURI)+" HTTP/1.1\r\n"...)
 	dst = http1.AppendHeader(dst, "Host", r.Host)

@@ -56,8 +56,8 @@ func dialNarrow(t *testing.T, addr string) net.Conn {
 
 const bigAnswer = 12 << 20
 
-// TestHandlerUnread: a peer that does not read the answer to its poll is not held
-// for ever. One that reads slowly gets all of it.
+// TestHandlerUnread: a peer that does not read the answer to its poll is not
+// held for ever. One that reads slowly gets all of it.
 func TestHandlerUnread(t *testing.T) {
 	begin := func(t *testing.T, requestTimeout time.Duration, startHTTP func(*httptest.Server)) (m *mounted, active *atomic.Int32, target string, x *eio.Session) {
 		active = new(atomic.Int32)

@@ -9,19 +9,19 @@ import (
 	"sync/atomic"
 )
 
-// hooks is the one place where the application's functions are called. They may
-// return, panic or end their goroutine (runtime.Goexit); what waits for them
-// goes on in each case. A failure is logged and counted. Safe for concurrent
+// hooks is the only place where functions of the application are called. They
+// may return, panic or end their goroutine (runtime.Goexit); the caller
+// continues in each case. A failure is logged and counted. Safe for concurrent
 // use.
 type hooks struct {
 	log      *slog.Logger
 	failures atomic.Uint64
 }
 
-// errGoexit is what comes of a function that called runtime.Goexit.
-var errGoexit = errors.New("eio: a callback has ended its goroutine")
+// errGoexit is the failure of a function that called runtime.Goexit.
+var errGoexit = errors.New("eio: a callback ended its goroutine")
 
-// run calls call, and then after with nil or the failure. If call ends the
+// run calls call and then after, with nil or the failure. If call ends the
 // goroutine, after still runs, and run does not return. about are attributes
 // for the log. http.ErrAbortHandler is a failure that is neither logged nor
 // counted.
@@ -46,15 +46,14 @@ func (k *hooks) run(name string, call func(), after func(error), about ...any) {
 }
 
 // await calls call and returns nil or its failure. It is for loops, which no
-// callback may end: call runs on a goroutine of its own while the caller waits,
-// which costs about a microsecond. All that the caller owns is call's
-// meanwhile.
+// callback may end: call runs on a goroutine while the caller waits, which
+// costs about a microsecond. Meanwhile call may use all that the caller owns.
 func (k *hooks) await(name string, call func()) error {
 	ended := make(chan error, 1)
 	go k.run(name, call, func(err error) { ended <- err })
 	return <-ended
 }
 
-// CallbackFailures is how many callbacks of [Config] have panicked or ended
-// their goroutine. Safe for concurrent use.
+// CallbackFailures returns how many callbacks of [Config] have panicked or
+// ended their goroutine. Safe for concurrent use.
 func (srv *Server) CallbackFailures() uint64 { return srv.hooks.failures.Load() }

@@ -203,7 +203,8 @@ func (s *server) latest(t *testing.T) *eio.Session {
 }
 
 // TestCallbacksBlock has each function that may block do so: only its own
-// request waits, and is answered afterwards. When its peer leaves, nothing stays.
+// request waits, and is answered afterwards. When its peer leaves, nothing
+// stays.
 func TestCallbacksBlock(t *testing.T) {
 	for name, target := range map[string]string{
 		"AllowRequest": "/engine.io/" + handshake,
@@ -311,7 +312,8 @@ func TestMiddlewareTimesOut(t *testing.T) {
 }
 
 // TestMiddlewareTimesOutAtTheSameMoment: the request is let through when it is
-// given up. Each gets one answer, and there are as many sessions as it promises.
+// given up. Each gets one answer, and there are as many sessions as it
+// promises.
 func TestMiddlewareTimesOutAtTheSameMoment(t *testing.T) {
 	const patience = 20 * time.Millisecond
 	s := start(t, eio.Config{Middleware: []func(http.Handler) http.Handler{

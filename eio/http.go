@@ -10,50 +10,52 @@ import (
 )
 
 const (
-	// lingerTimeout is how long the end of a refused connection may take: its
-	// answer has to leave, and what the peer still sends is discarded.
+	// lingerTimeout is how long a connection that is closed after an answer may
+	// still take: the answer has to leave, and what the peer sends is
+	// discarded.
 	lingerTimeout = 5 * time.Second
-	// maxPipelined bounds the requests that wait behind an unanswered one, in
-	// bytes.
+	// maxPipelined is how many bytes of requests may wait behind an unanswered
+	// one.
 	maxPipelined = 64 << 10
-	// maxUnsent is how many bytes of earlier answers may be unsent when a
-	// request is taken up.
+	// maxUnsent is how many bytes of earlier answers may be unsent when the
+	// next request is served.
 	maxUnsent = 64 << 10
 )
 
 // httpConn is a connection that speaks HTTP/1.1. It handles one request at a
-// time: what a peer pipelines behind an unanswered one waits, unparsed, but for
-// POSTs behind a parked GET of their session (type parked). Loop-owned.
+// time. What a peer pipelines behind an unanswered request waits unparsed,
+// except for POSTs behind a parked GET of their session (type parked).
+// Loop-owned.
 //
-//	        head             body complete           answered
+//	       head             body complete           answered
 //	idle ──────────► reading ─────────────► answering ────────► idle
 //	  └─────────── without a body ─────────────▲ └─► parked ─────▲
 //
 // It ends in one of three ways: the connection is closed, it becomes a wsConn,
-// or it moves to the loop of the session that a request names and starts there
-// as a new httpConn.
+// or it moves to the loop of the session that a request names and continues
+// there as a new httpConn.
 type httpConn struct {
-	home      *shard
+	home      *perLoop
 	c         *loop.Conn
-	exchange  exchange    // who the current request belongs to; nil when idle or gone
-	in        *loop.Frame // bytes not consumed yet, from its Start on; nil when there are none
+	exchange  exchange    // handles the body and the end of the current request; nil when idle or gone
+	in        *loop.Frame // bytes not consumed yet, from Start on; nil when there are none
 	body      *loop.Frame // the body so far, when it comes in pieces
-	ahead     *parked     // a GET that the current request came behind; nil without one
-	announced *announced  // the request that the connection has moved for; nil once it is here
+	ahead     *parked     // the parked GET in front of the current request; nil without one
+	announced *announced  // the request for which the connection has moved; nil once it is here
 	timer     loop.Timer
 	decoder   http1.Body
 	parser    http1.Parser
 	phase     httpPhase
-	consumes  bool // what in holds is in use further up the stack
+	consumes  bool // a caller up the stack uses the bytes of in
 	secure    bool // the connection is encrypted
-	counted   bool // among what holds unfinished requests
+	counted   bool // counted by receiving
 	reply
 }
 
 // reply is what the answer to one request depends on.
 type reply struct {
-	extra   []http1.Field // headers that every answer gets
-	request *Request      // for the header hooks; nil without them
+	fields  []http1.Field // added to every answer to the request
+	request *Request      // for the header hooks; nil without hooks
 	coding  coding        // the content coding that the peer prefers
 	last    bool          // the connection ends with the answer
 	noBody  bool          // the request is a HEAD
@@ -67,18 +69,18 @@ const (
 	httpReading                    // inside a body
 	httpAnswering                  // the request is complete, its answer is not
 	httpParked                     // the same for a GET that a POST behind it may overtake
-	httpHeld                       // the same for a GET that what is behind it waits for
+	httpWaiting                    // the same for a GET behind which a request waits
 	httpGone                       // closing, upgraded or moved: nothing more is parsed
 )
 
-// exchange is the other end of a request whose answer, or body, takes time.
+// exchange handles a request whose body or answer takes time.
 type exchange interface {
-	// complete hands over the whole body, borrowed. The exchange answers
+	// complete gets the whole body, borrowed until return. The exchange answers
 	// through h.respond or a sibling, now or later.
 	complete(h *httpConn, body []byte)
-	// refused tells that the body can't be read; h has answered.
+	// refused is called when the body can't be read; h has answered.
 	refused(h *httpConn, err error)
-	// aborted tells that the connection is gone without an answer.
+	// aborted is called when the connection is gone without an answer.
 	aborted(h *httpConn)
 }
 
@@ -91,34 +93,33 @@ func (h *httpConn) Data(_ *loop.Conn, b []byte) {
 		h.in.B = append(h.in.B, b...)
 		b = h.pending()
 	}
-	h.keep(h.consume(b))
+	h.saveRest(h.consume(b))
 	h.account()
 }
 
-// Run continues with what arrived behind a request that made no progress until
-// now.
+// Run continues with the bytes behind a request that had to wait.
 func (h *httpConn) Run(*loop.Loop) {
 	finished := false
 	defer h.closeUnless(&finished)
 	if h.in != nil && h.phase != httpAnswering {
-		h.keep(h.consume(h.pending()))
+		h.saveRest(h.consume(h.pending()))
 	}
 	h.account()
 	finished = true
 }
 
-// closeUnless is deferred by tasks that may call the upper layer, which may
-// panic or end the goroutine: that costs the connection, as it does in Data.
+// closeUnless is deferred by tasks that may call the upper layer. If that
+// panics or ends the goroutine, the connection is closed, as it is in Data.
 func (h *httpConn) closeUnless(finished *bool) {
 	if !*finished {
 		h.c.Close()
 	}
 }
 
-// keep stores what consume left, the end of what it was given, for later. What
-// is in already stays where it is until half of it has been consumed, so that
-// all copies together are as long as what has arrived, whatever its pieces.
-func (h *httpConn) keep(rest []byte) {
+// saveRest stores rest, which consume left at the end of its input, for later.
+// What is in h.in already stays in place until half of it is consumed, so that
+// all copies together are as long as what has arrived, however it was cut.
+func (h *httpConn) saveRest(rest []byte) {
 	switch {
 	case h.phase == httpGone || len(rest) == 0:
 		h.drop(&h.in)
@@ -133,7 +134,7 @@ func (h *httpConn) keep(rest []byte) {
 		h.drop(&h.in)
 		return
 	case h.in == nil:
-		h.in = newHeld(rest)
+		h.in = copyToFrame(rest)
 	case len(rest) <= len(h.in.B)/2:
 		h.in.B, h.in.Start = append(h.in.B[:0], rest...), 0
 	default:
@@ -141,10 +142,10 @@ func (h *httpConn) keep(rest []byte) {
 	}
 }
 
-// backlog is how many bytes may wait behind a request that is still unanswered.
-// The body of one that waits at a gate is among them.
+// backlog returns how many bytes may wait behind an unanswered request. They
+// include the body of a request that is suspended.
 func (h *httpConn) backlog() int {
-	if _, ok := h.exchange.(*gate); ok {
+	if _, ok := h.exchange.(*suspendedRequest); ok {
 		return int(min(h.home.srv.cfg.MaxHTTPBufferSize, math.MaxInt-maxPipelined)) + maxPipelined
 	}
 	return maxPipelined
@@ -157,7 +158,7 @@ func (h *httpConn) drop(f **loop.Frame) {
 	}
 }
 
-// consume handles as many requests as b holds and returns what is left over.
+// consume handles as many requests as b holds and returns the rest.
 func (h *httpConn) consume(b []byte) []byte {
 	h.consumes = true
 	defer func() { h.consumes = false }()
@@ -166,7 +167,7 @@ func (h *httpConn) consume(b []byte) []byte {
 		switch h.phase {
 		case httpIdle:
 			if h.c.Queued() > maxUnsent {
-				return b // Flushed goes on
+				return b // Flushed continues
 			}
 			n = h.consumeHead(b)
 		case httpReading:
@@ -190,7 +191,7 @@ func (h *httpConn) consumeHead(b []byte) int {
 		h.last, h.noBody = true, false
 		h.refuse(err)
 	case n == 0:
-		if h.in == nil { // the clock starts with a request's first bytes
+		if h.in == nil { // RequestTimeout starts with a request's first bytes
 			h.home.loop.Arm(&h.timer, h.home.srv.cfg.RequestTimeout)
 		}
 	default:
@@ -209,7 +210,7 @@ func (h *httpConn) takeUp(req *http1.Request, b []byte, n int) {
 	h.arrive()
 }
 
-// readBody reads the body behind req's head, if any, on behalf of x.
+// readBody reads the body of req, if any, for x.
 func (h *httpConn) readBody(req *http1.Request, x exchange) {
 	h.exchange = x
 	if err := h.decoder.Reset(req, h.home.srv.cfg.MaxHTTPBufferSize); err != nil {
@@ -237,7 +238,7 @@ func (h *httpConn) consumeBody(b []byte) int {
 	}
 	if !done || h.body != nil {
 		if h.body == nil {
-			h.body = newHeld(data)
+			h.body = copyToFrame(data)
 		} else {
 			h.body.B = append(h.body.B, data...)
 		}
@@ -261,10 +262,10 @@ func (h *httpConn) refuseBody(err error) {
 	x.refused(h, err)
 }
 
-// Flushed goes on with requests that waited for the peer to read.
+// Flushed continues with requests that waited for the peer to read.
 func (h *httpConn) Flushed(*loop.Conn) { h.Run(nil) }
 
-// Closed tells the request in progress that its connection is gone.
+// Closed tells the current request that its connection is gone.
 func (h *httpConn) Closed(*loop.Conn, error) {
 	h.arrive()
 	x := h.exchange
@@ -278,7 +279,7 @@ func (h *httpConn) Closed(*loop.Conn, error) {
 	}
 }
 
-// release ends h's part in the connection: it was closed, upgraded or moved.
+// release ends h's use of the connection, which was closed, upgraded or moved.
 func (h *httpConn) release() {
 	h.phase = httpGone
 	h.exchange = nil
@@ -293,12 +294,11 @@ func (h *httpConn) destroy() {
 	h.c.Close()
 }
 
-// errRequestTimeout is why a request is refused that Config.RequestTimeout
-// ends.
+// errRequestTimeout is the reason for refusing a request that took longer than
+// Config.RequestTimeout.
 var errRequestTimeout = errors.New("eio: the request did not arrive in time")
 
-// httpTimer closes a connection whose request, or whose next request, took too
-// long.
+// httpTimer closes a connection whose current or next request takes too long.
 type httpTimer httpConn
 
 func (t *httpTimer) Expired(*loop.Timer) {

@@ -8,8 +8,8 @@ import (
 	"github.com/sioserver/sioserver/eio"
 )
 
-// TestSlowAnswerIsNotIdle: a connection whose peer goes on taking an answer is not
-// closed after IdleTimeout; one that takes nothing is.
+// TestSlowAnswerIsNotIdle: a connection whose peer goes on taking an answer is
+// not closed after IdleTimeout; one that takes nothing is.
 func TestSlowAnswerIsNotIdle(t *testing.T) {
 	for _, takes := range []bool{true, false} {
 		r := newReceivers(t, eio.Config{IdleTimeout: 10 * time.Second, PingInterval: time.Hour})

@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// numbers are the paths of the fields of a struct that have numbers, those of what
-// it points to included.
+// numbers are the paths of the fields of a struct that have numbers, those of
+// what it points to included.
 func numbers(t reflect.Type, path ...int) (paths [][]int) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -27,9 +27,9 @@ func numbers(t reflect.Type, path ...int) (paths [][]int) {
 	return paths
 }
 
-// TestLargestNumbers has each number of Config, and those close to it that double
-// or add up to an overflow, as large as it can be: it is refused by its name, or
-// means what it says.
+// TestLargestNumbers has each number of Config, and those close to it that
+// double or add up to an overflow, as large as it can be: it is refused by its
+// name, or means what it says.
 func TestLargestNumbers(t *testing.T) {
 	all := numbers(reflect.TypeFor[eio.Config]())
 	if len(all) < 18 {

@@ -11,8 +11,8 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// TestTinyFragments: a message may be fragmented, but not into more frames than an
-// honest sender uses.
+// TestTinyFragments: a message may be fragmented, but not into more frames than
+// an honest sender uses.
 func TestTinyFragments(t *testing.T) {
 	s := start(t, eio.Config{})
 	fragments := func(n int) []byte {
@@ -38,8 +38,8 @@ func TestTinyFragments(t *testing.T) {
 	c.Expect("4" + strings.Repeat("x", 4999))
 }
 
-// TestWaitingBytesAreNotCopiedAgain: what arrives in small pieces behind a request
-// that waits at a gate costs as much however much has arrived.
+// TestWaitingBytesAreNotCopiedAgain: what arrives in small pieces behind a
+// request that waits at a gate costs as much however much has arrived.
 func TestWaitingBytesAreNotCopiedAgain(t *testing.T) {
 	pass := make(chan struct{})
 	srv, err := eio.NewServer(eio.Config{AllowRequest: func(*http.Request) error { <-pass; return nil }}, &echo{})

@@ -7,8 +7,8 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// What becomes of connections is logged at debug level. The functions of this
-// file build nothing unless the logger takes it.
+// The life of connections is logged at debug level. The functions of this file
+// build nothing unless the logger takes that level.
 
 // debugs reports whether the logger takes messages of debug level.
 func (srv *Server) debugs() bool {
@@ -41,7 +41,7 @@ func (s *Session) logProbeClosed() {
 	}
 }
 
-// logClosed gives err, which may be nil, as the cause.
+// logClosed logs the end of a session; err, which may be nil, is the cause.
 func (s *Session) logClosed(reason Reason, err error) {
 	srv := s.home.srv
 	if !srv.debugs() {
@@ -59,7 +59,7 @@ func (s *Session) logClosed(reason Reason, err error) {
 	srv.debug("eio: connection closed", attrs...)
 }
 
-// logRefused logs the refusal of a request of the engine.
+// logRefused logs a request that the engine refuses.
 func (h *httpConn) logRefused(req *http1.Request, r refusal, context ErrorContext) {
 	srv := h.home.srv
 	if !srv.debugs() {
@@ -74,7 +74,8 @@ func (h *httpConn) logRefused(req *http1.Request, r refusal, context ErrorContex
 		slog.String("remote", h.c.RemoteAddr().String()))
 }
 
-// logInvalid logs a request that HTTP or the WebSocket handshake rules out.
+// logInvalid logs a request that the rules of HTTP or of the WebSocket
+// handshake exclude.
 func (h *httpConn) logInvalid(err error) {
 	if srv := h.home.srv; srv.debugs() {
 		srv.debug("eio: invalid request", slog.Any("error", err), slog.String("remote", h.c.RemoteAddr().String()))

@@ -42,8 +42,8 @@ func (r *record) logger(level slog.Level) *slog.Logger {
 	}))
 }
 
-// want waits for as many lines as are wanted and compares. Ids and addresses are
-// replaced by names.
+// want waits for as many lines as are wanted and compares. Ids and addresses
+// are replaced by names.
 func (r *record) want(t *testing.T, lines ...string) {
 	t.Helper()
 	for range lines {

@@ -7,14 +7,15 @@ import (
 	"sync"
 )
 
-// Mount has other serve what lies under its Path on the connections of srv, and in
-// what srv's Handler gets: several servers share one port so. What lies outside
-// all their paths is srv's Fallback's; of two paths of which one begins with the
-// other the longer one counts. A connection that no request has named a server on
-// yet has the time-outs of the last one, srv at first. The sessions of both live on
-// the same loops. One that is closed refuses new sessions until another one with
-// its Path takes its place. Mount is called before other serves anything; srv may serve
-// already. Safe for concurrent use.
+// Mount lets other serve the requests under its Path on the connections of srv,
+// and in srv's Handler, so that several servers share one port. Requests
+// outside of all paths go to srv's Fallback. Of two paths that both match, the
+// longer one counts. Until a request has named a server, a connection has the
+// time-outs of the server of its last request, at first those of srv. The
+// sessions of both servers live on the same loops. A server that was closed
+// refuses new sessions until another one with its Path is mounted. Mount must
+// be called before other serves anything; srv may serve already. Safe for
+// concurrent use.
 func (srv *Server) Mount(other *Server) error {
 	mounting.Lock()
 	defer mounting.Unlock()
@@ -41,11 +42,11 @@ func (srv *Server) Mount(other *Server) error {
 	return nil
 }
 
-// mounting guards the writes of root and sites of all servers.
+// mounting guards writes of root and sites of all servers.
 var mounting sync.Mutex
 
-// site is the server that a path belongs to; the one that others are mounted on
-// when it belongs to none.
+// site returns the server that a path belongs to. Outside of all paths that is
+// the server on which the others are mounted.
 func (srv *Server) site(path []byte) *Server {
 	root := srv
 	if srv.root != nil {

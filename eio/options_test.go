@@ -401,10 +401,10 @@ func TestProtocol3(t *testing.T) {
 			t.Fatalf("handshake: %+v", r)
 		}
 		url := s.url + "?EIO=3&transport=polling&j=1&b64=1&sid=" + m[1]
-		form := []string{"Content-Type", "application/x-www-form-urlencoded"}
-		wantResponse(t, eiotest.Do(t, "POST", url, "x=1", form...), 200, "ok")
-		wantResponse(t, eiotest.Do(t, "POST", url, "d=1&d=2", form...), 200, "ok")
-		wantResponse(t, eiotest.Do(t, "POST", url, `d=6:4a%5Cnb%5C%5Cn`, form...), 200, "ok")
+		wireFormat := []string{"Content-Type", "application/x-www-form-urlencoded"}
+		wantResponse(t, eiotest.Do(t, "POST", url, "x=1", wireFormat...), 200, "ok")
+		wantResponse(t, eiotest.Do(t, "POST", url, "d=1&d=2", wireFormat...), 200, "ok")
+		wantResponse(t, eiotest.Do(t, "POST", url, `d=6:4a%5Cnb%5C%5Cn`, wireFormat...), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, `___eio[0]("6:4a\nb\\n");`)
 	})
 	t.Run("E59", func(t *testing.T) {
@@ -505,7 +505,8 @@ func TestRefusedHTTP(t *testing.T) {
 	})
 }
 
-// TestUnreadBody: a body that nobody reads must not be taken for the next request.
+// TestUnreadBody: a body that nobody reads must not be taken for the next
+// request.
 func TestUnreadBody(t *testing.T) {
 	inner := "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n"
 	for name, head := range map[string]string{
@@ -551,7 +552,8 @@ func TestPipelinesTooMuch(t *testing.T) {
 	s.wantClosed(t, eio.TransportError)
 }
 
-// TestShortInterval: pings come in time also when a pong may take longer than the interval.
+// TestShortInterval: pings come in time also when a pong may take longer than
+// the interval.
 func TestShortInterval(t *testing.T) {
 	s := start(t, eio.Config{PingInterval: 20 * time.Millisecond, PingTimeout: 20 * time.Second})
 	c := s.webSocket(t)

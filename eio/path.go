@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// checkPath refuses a Config.Path that no request's path would begin with.
+// checkPath refuses a Config.Path with which no request's path can begin.
 func checkPath(path string) error {
 	if !strings.HasPrefix(path, "/") {
 		return fmt.Errorf("eio: Config.Path is %q; it must begin with a slash", path)
@@ -21,8 +21,8 @@ func checkPath(path string) error {
 	return nil
 }
 
-// escapePath escapes what a URL's path does not have as it is (RFC 3986 section
-// 3.3), and leaves escapes alone.
+// escapePath escapes the bytes that a URL's path can't have unescaped (RFC 3986
+// section 3.3), and leaves escapes as they are.
 func escapePath(path string) string {
 	const hex = "0123456789ABCDEFabcdef"
 	var b strings.Builder
@@ -38,8 +38,8 @@ func escapePath(path string) string {
 	return b.String()
 }
 
-// originForm is target without the scheme and the authority of the absolute form
-// (RFC 9112 section 3.2.2).
+// originForm returns target without the scheme and the authority of the
+// absolute form (RFC 9112 section 3.2.2).
 func originForm(target string) string {
 	if strings.HasPrefix(target, "/") {
 		return target

@@ -3,23 +3,21 @@ package eio
 import "time"
 
 // Pause stops taking messages from the peer until Resume, because the upper
-// layer has enough of them: a WebSocket is not read, the answer to a POST
-// waits, and TCP slows the peer down. Messages are not lost and none is
-// delivered meanwhile; those of the read in progress wait in memory. Sending
-// goes on, and so do heartbeats, but what the peer does not say is not held
-// against it. That the peer is gone is found at the second heartbeat that finds
-// it so.
+// layer has enough of them. A WebSocket is not read, the answer to a POST
+// waits, and TCP slows the peer down. No message is lost, and none is delivered
+// meanwhile; those of the current read wait in memory. Sending continues,
+// heartbeats included, and the peer's silence does not end the session. A peer
+// that is gone is detected when two heartbeats in a row find it so.
 func (s *Session) Pause() { s.pause(forUpper) }
 
-// pauseReason is why a session is paused; there may be several reasons at a
-// time.
+// pauseReason is a set of reasons why a session is paused.
 type pauseReason uint8
 
 const (
 	forUpper  pauseReason = 1 << iota // Pause was called
-	forRoom                           // there is no room for what it is receiving
-	forPost                           // there is none for its POST
-	forOthers                         // it was read enough for this turn
+	forRoom                           // there is no room for what the session is receiving
+	forPost                           // there is no room for its POST
+	forOthers                         // it was read enough for now: see yield
 )
 
 func (s *Session) pause(why pauseReason) {
@@ -31,7 +29,7 @@ func (s *Session) pause(why pauseReason) {
 		return
 	}
 	s.core.pause(s.home.srv.timing, s.now())
-	if s.core.form.v3 {
+	if s.core.wireFormat.v3 {
 		s.rearm()
 	}
 	if s.ws != nil {
@@ -39,8 +37,8 @@ func (s *Session) pause(why pauseReason) {
 	}
 }
 
-// Resume goes on with what has waited during a pause. It must not be called by
-// [Upper.Message].
+// Resume continues with what has waited during a pause. It must not be called
+// by [Upper.Message].
 func (s *Session) Resume() { s.resume(forUpper) }
 
 func (s *Session) resume(why pauseReason) {
@@ -52,10 +50,10 @@ func (s *Session) resume(why pauseReason) {
 	s.rearm()
 }
 
-// Paused reports whether Pause was called, and Resume was not since.
+// Paused reports whether Pause was called without a Resume since.
 func (s *Session) Paused() bool { return s.pauses&forUpper != 0 }
 
-// proceed takes up what waits, in the order in which it was sent, until the
+// proceed handles what has waited, in the order in which it was sent, until the
 // session is paused again.
 func (s *Session) proceed() {
 	if side := s.polling; side != nil && side.left != nil {
@@ -69,13 +67,13 @@ func (s *Session) proceed() {
 	}
 }
 
-// waits reports whether what a WebSocket brings has to wait.
+// waits reports whether messages of a WebSocket have to wait.
 func (s *Session) waits() bool {
 	return s.core.paused || s.polling != nil && s.polling.left != nil
 }
 
-// proceedPost handles what is left of a POST's body, and answers the POST when
-// that is all.
+// proceedPost handles what is left of a POST's body, and answers the POST at
+// its end.
 func (s *Session) proceedPost() {
 	side := s.polling
 	f := side.left
@@ -97,7 +95,7 @@ func (s *Session) proceedPost() {
 	finished = true
 }
 
-// acceptPost answers the POST in progress, unless it is gone.
+// acceptPost answers the current POST, unless it is gone.
 func (s *Session) acceptPost() {
 	if h := s.polling.post; h != nil {
 		s.polling.post = nil
@@ -105,7 +103,7 @@ func (s *Session) acceptPost() {
 	}
 }
 
-// dropLeft answers the POST of a session that has ended before all of it was
+// dropLeft answers the POST of a session that ended before all of it was
 // handled.
 func (s *Session) dropLeft() {
 	if side := s.polling; side != nil && side.left != nil {

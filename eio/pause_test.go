@@ -36,8 +36,8 @@ func (s *server) wantReceived(t *testing.T, want ...string) {
 	}
 }
 
-// TestPausePolling: after a message with which the upper layer has enough the rest
-// of the POST waits, and so does its answer.
+// TestPausePolling: after a message with which the upper layer has enough the
+// rest of the POST waits, and so does its answer.
 func TestPausePolling(t *testing.T) {
 	for _, end := range []string{"resume", "close", "discard"} {
 		t.Run(end, func(t *testing.T) {
@@ -101,8 +101,8 @@ func TestPauseWebSocket(t *testing.T) {
 	s.wantReceived(t, "a", "full", "b", "c")
 }
 
-// TestPauseClosed: a paused WebSocket can be closed by the server, and still sees
-// its peer's answer.
+// TestPauseClosed: a paused WebSocket can be closed by the server, and still
+// sees its peer's answer.
 func TestPauseClosed(t *testing.T) {
 	s := start(t, eio.Config{})
 	c := s.webSocket(t)

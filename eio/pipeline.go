@@ -8,22 +8,22 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// parked is an unanswered GET of a session while POSTs of the same session that
-// were pipelined behind it are served. A peer that pipelines would otherwise
-// wait until the GET is answered, at the latest by the next ping, before it is
-// heard. Answers keep the order of the requests (RFC 9112 section 9.3.2): those
-// behind the GET are held until it is answered.
+// parked is an unanswered GET of a session, while POSTs of the same session
+// that were pipelined behind it are served. Otherwise a peer that pipelines
+// would not be heard until the GET is answered, at the latest by the next ping.
+// Answers keep the order of the requests (RFC 9112 section 9.3.2): those behind
+// the GET are held until it is answered.
 type parked struct {
 	reply    reply
 	exchange *getExchange
 	answers  *loop.Frame // of the POSTs, in order; nil before the first
 }
 
-// consumeBehind takes up the request at the start of b, which came behind a
-// parked GET, or has it wait.
+// consumeBehind serves the request at the start of b, which came behind a
+// parked GET, or lets it wait.
 func (h *httpConn) consumeBehind(b []byte) int {
 	if h.c.Queued() > maxUnsent {
-		return 0 // Flushed goes on
+		return 0 // Flushed continues
 	}
 	req := &h.home.req
 	n, err := h.parser.Head(b, 0, req)
@@ -31,7 +31,7 @@ func (h *httpConn) consumeBehind(b []byte) int {
 		return 0
 	}
 	if err != nil || !h.mayOvertake(req) {
-		h.phase = httpHeld
+		h.phase = httpWaiting
 		return 0
 	}
 	if h.ahead == nil {
@@ -55,8 +55,8 @@ func (h *httpConn) mayOvertake(req *http1.Request) bool {
 		!h.isUpgrade(req) && parseQuery(req).sid == (*Session)(x).ID()
 }
 
-// sendBehind holds the answer f until that of the GET has left, and goes on to
-// the next request.
+// sendBehind holds the answer f until the answer to the GET has left, and
+// continues with the next request.
 func (h *httpConn) sendBehind(f *loop.Frame) {
 	if a := h.ahead; a.answers == nil {
 		a.answers = f
@@ -77,8 +77,9 @@ func (h *httpConn) sendBehind(f *loop.Frame) {
 	}
 }
 
-// answerGet answers the parked GET of s, and whatever was served behind it.
-func (h *httpConn) answerGet(s *Session, packets []*Packet) {
+// answerGet answers the parked GET of s, and then the requests that were served
+// behind it.
+func (h *httpConn) answerGet(s *Session, packets []*EncodedPacket) {
 	a := h.ahead
 	if a == nil {
 		h.send(h.composePackets(s, packets))
@@ -94,7 +95,7 @@ func (h *httpConn) answerGet(s *Session, packets []*Packet) {
 		h.c.Send(a.answers)
 	}
 	switch h.phase {
-	case httpParked, httpHeld:
+	case httpParked, httpWaiting:
 		h.next()
 	case httpGone:
 		if h.last {
@@ -103,7 +104,7 @@ func (h *httpConn) answerGet(s *Session, packets []*Packet) {
 	}
 }
 
-// aborted tells that the connection is gone.
+// aborted is called when the connection is gone.
 func (a *parked) aborted(h *httpConn) {
 	if a.answers != nil {
 		a.answers.Release()

@@ -5,7 +5,42 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// getExchange is a parked GET.
+// poll parks a GET of s, or answers it at once.
+func (h *httpConn) poll(req *http1.Request, s *Session) {
+	h.beginAnswer(req)
+	if s.core.poll {
+		s.core.pollArrived(s)
+		h.respond(400, "", nil)
+		return
+	}
+	h.exchange = (*getExchange)(s)
+	s.polling.get = h
+	s.core.pollArrived(s)
+	if s.polling.get == h && !h.last {
+		h.phase = httpParked
+	}
+}
+
+// receive reads a POST of s.
+func (h *httpConn) receive(req *http1.Request, s *Session) {
+	h.beginAnswer(req)
+	octets := string(req.Header("Content-Type")) == octetStream
+	if octets && !s.core.wireFormat.v3 {
+		s.core.end(s, TransportError, ErrInvalidContent)
+		h.last = h.last || req.HasBody()
+		h.respond(400, "", nil)
+		return
+	}
+	if !s.core.postBegan(s) {
+		h.last = h.last || req.HasBody()
+		h.respond(400, "", nil)
+		return
+	}
+	s.polling.post, s.polling.octets = h, octets
+	h.readBody(req, (*postExchange)(s))
+}
+
+// getExchange is the exchange of a parked GET.
 type getExchange Session
 
 func (x *getExchange) complete(*httpConn, []byte) {}
@@ -18,7 +53,7 @@ func (x *getExchange) aborted(*httpConn) {
 	s.core.pollAborted(s)
 }
 
-// postExchange is a POST whose body is being received.
+// postExchange is the exchange of a POST.
 type postExchange Session
 
 func (x *postExchange) complete(h *httpConn, body []byte) {
@@ -38,8 +73,8 @@ func (h *httpConn) acceptPost() {
 
 var okBody = []byte("ok")
 
-// posted takes in the body of a POST, which is borrowed. It reports false when some
-// of it is left, and the answer waits.
+// posted handles the body of a POST, which is borrowed. It reports false when
+// some of the body is left and the answer waits.
 func (s *Session) posted(body []byte) (done bool) {
 	side := s.polling
 	if side.callback != nil {
@@ -54,8 +89,9 @@ func (s *Session) posted(body []byte) (done bool) {
 		body = engineio.ToValidText(body)
 	}
 	left, done := s.core.posted(s, s.home.srv.timing, s.now(), body, side.octets)
+	s.check()
 	if !done {
-		side.left = newHeld(left)
+		side.left = copyToFrame(left)
 		s.account()
 		s.yield()
 	}
@@ -77,7 +113,8 @@ func jsonpPayload(body []byte) (payload []byte, ok bool) {
 	return engineio.UnescapeJSONP(payload), ok
 }
 
-// refused leaves the session alive: it was told about the size in the handshake.
+// refused leaves the session open: the handshake told the peer the largest
+// size.
 func (x *postExchange) refused(h *httpConn, _ error) {
 	s := (*Session)(x)
 	if s.detachPost(h) {
@@ -92,7 +129,7 @@ func (x *postExchange) aborted(h *httpConn) {
 	}
 }
 
-// detachPost forgets h as the session's POST and reports whether it was.
+// detachPost forgets h as the session's POST. It reports whether h was that.
 func (s *Session) detachPost(h *httpConn) bool {
 	if s.polling == nil || s.polling.post != h {
 		return false

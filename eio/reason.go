@@ -2,15 +2,16 @@ package eio
 
 import "errors"
 
-// Reason says why a session ended. The strings are the protocol's own and
-// reach application code unchanged.
+// Reason says why a session ended. The strings are the protocol's own, and
+// applications get them unchanged.
 type Reason string
 
 // The reasons an Engine.IO session can end with.
 const (
 	// TransportClose: the peer closed the session or its connection.
 	TransportClose Reason = "transport close"
-	// TransportError: the connection broke or the peer violated HTTP, WebSocket or Engine.IO rules.
+	// TransportError: the connection broke or the peer violated HTTP, WebSocket
+	// or Engine.IO rules.
 	TransportError Reason = "transport error"
 	// PingTimeout: the peer did not answer a ping within PingTimeout.
 	PingTimeout Reason = "ping timeout"

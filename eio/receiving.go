@@ -9,56 +9,57 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// ErrReceiving is why a connection is closed that holds more than its share of
-// Config.MaxReceiving and is not the next to finish.
+// ErrReceiving is why a connection was closed that held more than its share of
+// Config.MaxReceiving.
 var ErrReceiving = errors.New("eio: too much is being received that is not complete")
 
 const (
-	// minHeld is what an unfinished message may hold without being counted, so
-	// that one which is cut by the end of a read costs nothing.
+	// minHeld is how many bytes an unfinished message may hold without being
+	// counted, so that a message cut by the end of a read costs nothing.
 	minHeld = 4 << 10
 	// keptHoldings is the largest list that is kept when it is empty.
 	keptHoldings = 1024
 	// readSize is the most bytes that one read brings.
 	readSize = 64 << 10
-	// receivingTick is how often the turn is judged. It passes after
-	// receivingTurn ticks, or one in which nothing came.
+	// receivingTick is how often the holder of the turn is judged. The turn
+	// passes on after receivingTurn ticks, or after one in which nothing came.
 	receivingTick = 5 * time.Millisecond
 	receivingTurn = 40
-	// At the limit the turn does not pass, if it has brought something: its
-	// holder is closed after lastTurn ticks, or lastIdle in which nothing came.
+	// At the limit the turn does not pass on once its holder has brought
+	// something. The holder is closed after lastTurn ticks, or after lastIdle
+	// ticks without anything.
 	lastTurn = 1000
 	lastIdle = 40
-	// stalledAfter is how long one that is read may bring nothing before it is
-	// closed at the limit.
+	// stalledAfter is how long a holder that is read may bring nothing before
+	// it is closed at the limit.
 	stalledAfter = time.Second
 )
 
-// receiving is what the connections of one loop hold of messages and requests
-// that are not complete, bounded by the loop's share of Config.MaxReceiving.
-// Loop-owned, but for the figures.
+// receiving bounds what the connections of one loop hold of messages and
+// requests that are not complete, by the loop's share of Config.MaxReceiving.
+// Loop-owned, except for the figures.
 //
 //	total     0 ─────────── half of the limit ──────────── limit ──────────
-//	          all go on     those that hold more than      only the one that has
-//	                        a fair part of the half wait   the turn goes on
+//	          all are read    those that hold more than      only the holder of
+//	                          a fair part of the half wait   the turn is read
 //
 // A holder that waits is not read, so TCP slows its peer down, and nothing that
-// was accepted is lost. One of those that have to wait has the turn: it goes on
-// whatever the others hold, so that there is always one that comes to its end.
-// The turn passes when its message is complete, when it brings nothing and when
-// it takes long. At the limit, where the next one would come on top, it is
-// closed instead, and a POST of a session that the upper layer has paused does
-// not get it: so no more is held than the limit, one message, and one read of
-// each connection.
+// was accepted is lost. One of those that would have to wait has the turn: it
+// is read whatever the others hold, so that there is always one that completes
+// its message. The turn passes on when the message is complete, when its holder
+// brings nothing, and when it takes long. At the limit, where the next holder's
+// message would come on top, the holder of the turn is closed instead; and a
+// POST of a session that the upper layer has paused does not get the turn. So
+// the most that is held is the limit, one message, and one read of each
+// connection.
 //
-// Of those that hold more than a fair part some are closed, the largest first:
-// who was not admitted, at the limit and while one that was admitted waits; at
-// the limit who is read and brings nothing for a second; and while some wait,
-// those that hold theirs for longer than RequestTimeout and are read or have
-// had the turn.
+// Of the holders with more than a fair part some are closed, the largest first:
+//   - those that are not admitted, at the limit, and while an admitted one waits;
+//   - those that are read and bring nothing for a second, at the limit;
+//   - while some wait, those that hold their message for longer than RequestTimeout and are read or have had the turn.
 //
-// The alternative, to close what brings the last byte, hurts whoever comes last
-// and not who holds most.
+// The alternative, to close the connection that brings the last byte, hits the
+// one that comes last and not the one that holds most.
 type receiving struct {
 	loop     *loop.Loop
 	log      *slog.Logger
@@ -69,12 +70,12 @@ type receiving struct {
 	all   []*holding
 	total int
 
-	first, last *holding // wait, the first longest
-	turn        *holding // goes on in any case; nil for none
-	known       int      // of those that wait were admitted
-	ticks, idle int      // of its turn, and those since it has brought something
-	progress    bool     // it has brought something since the last tick
-	brought     bool     // it has brought something at all
+	first, last *holding // the holders that wait, the longest first
+	turn        *holding // is read in any case; nil for none
+	known       int      // how many of those that wait are admitted
+	ticks, idle int      // of the turn: all, and those since something came
+	progress    bool     // something came in the turn since the last tick
+	brought     bool     // something came in the turn at all
 	timer       loop.Timer
 	posted      bool  // Run is posted
 	looked      int64 // when shed last ran
@@ -82,7 +83,7 @@ type receiving struct {
 	figures receivingFigures
 }
 
-// receivingFigures are written by the loop.
+// receivingFigures are written by the loop and read from anywhere.
 type receivingFigures struct {
 	bytes, holders, waiting atomic.Int64
 	waits, closed           atomic.Uint64
@@ -90,20 +91,20 @@ type receivingFigures struct {
 
 // ReceivingStats are the figures of Config.MaxReceiving.
 type ReceivingStats struct {
-	// Bytes is what unfinished messages and requests hold now, those of less
-	// than 4 KiB left out, and Connections how many there are; Waiting of them
-	// are not read until there is room.
+	// Bytes is what unfinished messages and requests of at least 4 KiB hold
+	// now, Connections how many of them there are, and Waiting how many of
+	// those are not read until there is room.
 	Bytes, Connections, Waiting int
-	// Waits is how often one had to wait, and Closed how many connections were
-	// closed because of the bound.
+	// Waits is how often a connection had to wait, and Closed how many
+	// connections were closed because of the bound.
 	Waits, Closed uint64
 }
 
 // ReceivingStats returns the figures. Safe for concurrent use.
 func (srv *Server) ReceivingStats() (st ReceivingStats) {
-	for i := range srv.shards {
-		if sh := srv.shards[i].Load(); sh != nil {
-			f := &sh.receiving.figures
+	for i := range srv.perLoops {
+		if pl := srv.perLoops[i].Load(); pl != nil {
+			f := &pl.receiving.figures
 			st.Bytes += int(f.bytes.Load())
 			st.Connections += int(f.holders.Load())
 			st.Waiting += int(f.waiting.Load())
@@ -114,14 +115,14 @@ func (srv *Server) ReceivingStats() (st ReceivingStats) {
 	return st
 }
 
-// holder is what holds bytes of something unfinished.
+// holder is a connection or a session that holds bytes of something unfinished.
 type holder interface {
-	stall()         // is read no more
-	unstall()       // is read again, if it is not gone
-	admitted() bool // the upper layer knows it
-	delayed() bool  // it waits for the upper layer, not for the peer
-	partway() bool  // more of the same whole must come, whatever has just ended
-	futile() bool   // its end makes no room, as the upper layer takes nothing from it
+	stall()         // stops reading
+	unstall()       // reads again, unless the holder is gone
+	admitted() bool // reports whether the upper layer has admitted it
+	delayed() bool  // reports whether it waits for the upper layer, not for the peer
+	partway() bool  // reports whether more of the same whole must come
+	futile() bool   // reports whether its end makes no room, because the upper layer takes nothing
 	giveUp()        // closes it with ErrReceiving
 }
 
@@ -129,14 +130,14 @@ type holder interface {
 type holding struct {
 	holder
 	bytes   int
-	began   int64 // when what is unfinished began
-	touched int64 // when something came last
+	began   int64 // when the unfinished message began
+	touched int64 // when something last came
 	index   int   // in all
-	waiting bool
-	known   bool // it was admitted when it began to wait
-	had     bool // the turn, since it began
+	waiting bool  // is in the queue and not read
+	known   bool  // was admitted when it began to wait
+	had     bool  // has had the turn since the message began
 
-	before, behind *holding // in the line
+	before, behind *holding // in the queue
 }
 
 func (r *receiving) init(l *loop.Loop, cfg *Config, share int) {
@@ -145,8 +146,8 @@ func (r *receiving) init(l *loop.Loop, cfg *Config, share int) {
 	r.timer.Init(r)
 }
 
-// set tells that x has taken in what has come and holds n bytes now. It may let
-// x wait.
+// set records that x has taken in what has come and now holds n bytes. It may
+// make x wait.
 func (r *receiving) set(x holder, n int) {
 	h := r.of[x]
 	if n < minHeld {
@@ -161,9 +162,9 @@ func (r *receiving) set(x holder, n int) {
 		r.all = append(r.all, h)
 		r.figures.holders.Store(int64(len(r.all)))
 	}
-	// What remains of a message after its end is the beginning of the next one.
-	// A buffer that is given back while the whole goes on is a smaller step, or
-	// the upper layer has what was in it.
+	// After the end of a message, what remains is the beginning of the next
+	// one. A fall by less than half is a buffer given back within a message, or
+	// bytes that the upper layer has taken.
 	h.touched = r.loop.Now()
 	finished := n <= h.bytes/2 && !x.partway()
 	if finished || h.bytes == 0 {
@@ -193,7 +194,7 @@ func (r *receiving) count(n int) {
 	r.loop.Hold(n)
 }
 
-// fair is what each may hold when there is too much in all.
+// fair returns what each holder may have when there is too much in all.
 func (r *receiving) fair() int { return r.limit / 2 / max(len(r.all), 1) }
 
 // tooMuch reports whether h has to wait.
@@ -201,7 +202,7 @@ func (r *receiving) tooMuch(h *holding) bool {
 	return r.total > r.limit || r.total > r.limit/2 && h.bytes > r.fair()
 }
 
-// remove forgets h, which holds nothing any more.
+// remove forgets h, which holds nothing now.
 func (r *receiving) remove(h *holding) {
 	last := len(r.all) - 1
 	r.all[h.index] = r.all[last]
@@ -224,7 +225,7 @@ func (r *receiving) remove(h *holding) {
 	r.later()
 }
 
-// wait puts h into the line, unless the turn is free.
+// wait appends h to the queue, unless the turn is free.
 func (r *receiving) wait(h *holding) {
 	if r.turn == nil && r.first == nil && r.mayBegin(h) {
 		r.begin(h)
@@ -245,7 +246,7 @@ func (r *receiving) wait(h *holding) {
 	}
 }
 
-// leave takes h out of the line.
+// leave takes h out of the queue.
 func (r *receiving) leave(h *holding) {
 	r.unlink(h)
 	h.waiting = false
@@ -255,7 +256,7 @@ func (r *receiving) leave(h *holding) {
 	r.figures.waiting.Add(-1)
 }
 
-// link puts h at the end of the line.
+// link appends h to the queue.
 func (r *receiving) link(h *holding) {
 	h.before = r.last
 	if r.last != nil {
@@ -280,9 +281,9 @@ func (r *receiving) unlink(h *holding) {
 	h.before, h.behind = nil, nil
 }
 
-// mayBegin reports whether h may have the turn. At the limit one whose session
-// the upper layer has paused may not: what it brings to its end would be held
-// as before, and the next one would come on top.
+// mayBegin reports whether h may have the turn. At the limit a session that the
+// upper layer has paused may not: its complete message would still be held, and
+// the next one would come on top.
 func (r *receiving) mayBegin(h *holding) bool { return r.total <= r.limit || !h.futile() }
 
 // begin gives h the turn.
@@ -291,7 +292,7 @@ func (r *receiving) begin(h *holding) {
 	h.had = true
 }
 
-// later arranges for Run when the callback that is on the stack has returned.
+// later posts Run, for when the callback that is on the stack has returned.
 func (r *receiving) later() {
 	if !r.posted && (r.first != nil || r.total > r.limit) {
 		r.posted = true

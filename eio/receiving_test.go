@@ -65,7 +65,8 @@ type sender struct {
 	left []byte
 }
 
-// webSocket opens a session whose peer is going to send a message of size bytes.
+// webSocket opens a session whose peer is going to send a message of size
+// bytes.
 func (r *receivers) webSocket(size int) *sender {
 	c := r.loops.Connect(r.Accept)
 	c.Feed([]byte(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket")))
@@ -77,7 +78,8 @@ func (r *receivers) webSocket(size int) *sender {
 	return &sender{c, r, r.frames[size]}
 }
 
-// post opens a session over polling whose peer is going to post a message of size bytes.
+// post opens a session over polling whose peer is going to post a message of
+// size bytes.
 func (r *receivers) post(size int) *sender {
 	c := r.loops.Connect(r.Accept)
 	c.Feed([]byte("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n"))
@@ -113,9 +115,9 @@ func (r *receivers) want(when string, connections, waiting int, closed uint64) {
 	}
 }
 
-// TestReceivingIsFair: when there is too much in all, who holds more than a fair
-// part waits, who holds less goes on, and one at a time goes on whatever it holds.
-// Nothing is lost.
+// TestReceivingIsFair: when there is too much in all, who holds more than a
+// fair part waits, who holds less goes on, and one at a time goes on whatever
+// it holds. Nothing is lost.
 func TestReceivingIsFair(t *testing.T) {
 	for name, open := range map[string]func(r *receivers, size int) *sender{
 		"websocket": (*receivers).webSocket, "polling": (*receivers).post,
@@ -156,8 +158,8 @@ func TestReceivingIsFair(t *testing.T) {
 	}
 }
 
-// TestReceivingComesToAnEnd: with room for nothing each message comes to its end
-// all the same, however many there are.
+// TestReceivingComesToAnEnd: with room for nothing each message comes to its
+// end all the same, however many there are.
 func TestReceivingComesToAnEnd(t *testing.T) {
 	const size, n = 500_000, 20
 	r := newReceivers(t, eio.Config{MaxReceiving: 1})
@@ -186,8 +188,9 @@ func TestReceivingComesToAnEnd(t *testing.T) {
 	}
 }
 
-// TestStalledHoldersGoWhileOthersWait: peers that don't send the rest can't keep
-// others out for longer than RequestTimeout, and stay as long as nobody waits.
+// TestStalledHoldersGoWhileOthersWait: peers that don't send the rest can't
+// keep others out for longer than RequestTimeout, and stay as long as nobody
+// waits.
 func TestStalledHoldersGoWhileOthersWait(t *testing.T) {
 	r := newReceivers(t, eio.Config{MaxReceiving: 2 << 20, PingInterval: time.Hour})
 	for range 3 {
@@ -221,8 +224,9 @@ func TestStalledHoldersGoWhileOthersWait(t *testing.T) {
 	}
 }
 
-// TestHandlersThatTakeTimeAreNotHeldAgainstThePeer: what is left of a POST because
-// the upper layer has enough stays, however long that takes and whoever waits.
+// TestHandlersThatTakeTimeAreNotHeldAgainstThePeer: what is left of a POST
+// because the upper layer has enough stays, however long that takes and whoever
+// waits.
 func TestHandlersThatTakeTimeAreNotHeldAgainstThePeer(t *testing.T) {
 	const slow, size = 2, 450_000
 	r := newReceivers(t, eio.Config{MaxReceiving: 2 << 20, PingInterval: time.Hour})
@@ -260,9 +264,9 @@ func TestHandlersThatTakeTimeAreNotHeldAgainstThePeer(t *testing.T) {
 	}
 }
 
-// TestTheBoundHoldsAgainstUnfinishedMessages: connections that send all but the end
-// of a message stay within the bound, one message and a read of each, though each
-// has the turn at some time.
+// TestTheBoundHoldsAgainstUnfinishedMessages: connections that send all but the
+// end of a message stay within the bound, one message and a read of each,
+// though each has the turn at some time.
 func TestTheBoundHoldsAgainstUnfinishedMessages(t *testing.T) {
 	const limit, size, n = 4 << 20, 900_000, 60
 	r := newReceivers(t, eio.Config{MaxReceiving: limit, PingInterval: time.Hour})
@@ -293,8 +297,8 @@ func TestTheBoundHoldsAgainstUnfinishedMessages(t *testing.T) {
 	}
 }
 
-// TestStrangersGoFirst: at the bound sessions that the upper layer has not admitted
-// are closed, and admitted ones are not.
+// TestStrangersGoFirst: at the bound sessions that the upper layer has not
+// admitted are closed, and admitted ones are not.
 func TestStrangersGoFirst(t *testing.T) {
 	r := newReceivers(t, eio.Config{MaxReceiving: 2 << 20})
 	known := r.webSocket(900_000)
@@ -325,8 +329,8 @@ func TestStrangersGoFirst(t *testing.T) {
 	}
 }
 
-// TestWaitingIsNotHeldAgainstThePeer: neither heartbeats nor RequestTimeout count
-// while a peer is not read.
+// TestWaitingIsNotHeldAgainstThePeer: neither heartbeats nor RequestTimeout
+// count while a peer is not read.
 func TestWaitingIsNotHeldAgainstThePeer(t *testing.T) {
 	for name, open := range map[string]func(r *receivers, size int) *sender{
 		"websocket": (*receivers).webSocket, "polling": (*receivers).post,
@@ -374,7 +378,8 @@ func TestRequestTimeoutStopsWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestHeldByTheUpperLayer: what the upper layer keeps of an unfinished whole counts.
+// TestHeldByTheUpperLayer: what the upper layer keeps of an unfinished whole
+// counts.
 func TestHeldByTheUpperLayer(t *testing.T) {
 	r := newReceivers(t, eio.Config{MaxReceiving: 1 << 20})
 	a, b := r.webSocket(1000), r.webSocket(1000)
@@ -429,8 +434,8 @@ func TestProbesHoldLittle(t *testing.T) {
 	r.want("closed", 0, 0, 0)
 }
 
-// TestRequestsAreReceivedToo: requests of others than the engine, and what waits at
-// a gate, are counted; at the bound they get an answer.
+// TestRequestsAreReceivedToo: requests of others than the engine, and what
+// waits at a gate, are counted; at the bound they get an answer.
 func TestRequestsAreReceivedToo(t *testing.T) {
 	r := newReceivers(t, eio.Config{MaxReceiving: 1 << 20})
 	var all []*looptest.Conn

@@ -8,7 +8,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// Run makes room, and lets those go on for whom there is some.
+// Run makes room, and lets holders be read for which there is room.
 func (r *receiving) Run(*loop.Loop) {
 	r.posted = false
 	r.shed()
@@ -24,11 +24,11 @@ func (r *receiving) Run(*loop.Loop) {
 	}
 }
 
-// maxPassed bounds how many of the line next looks at.
+// maxPassed is how many holders of the queue next looks at.
 const maxPassed = 64
 
-// next is who gets the turn; nil when it is not free. Those that may not have
-// it go to the end of the line.
+// next returns the holder that gets the turn; nil when the turn is not free.
+// Holders that may not have it move to the end of the queue.
 func (r *receiving) next() *holding {
 	if r.turn != nil {
 		return nil
@@ -50,7 +50,7 @@ func (r *receiving) goOn(h *holding) {
 	h.unstall()
 }
 
-// Expired judges who has the turn.
+// Expired judges the holder of the turn.
 func (r *receiving) Expired(*loop.Timer) {
 	if h := r.turn; h != nil && r.first != nil {
 		r.ticks++
@@ -63,21 +63,21 @@ func (r *receiving) Expired(*loop.Timer) {
 		case full && (r.idle >= lastIdle || r.ticks >= lastTurn):
 			r.close(h)
 		case !full && (r.idle > 1 || r.ticks >= receivingTurn):
-			r.turn = nil // it is read on, and waits when it brings something
+			r.turn = nil // it is still read, and waits when it brings something
 		}
 	}
 	r.Run(nil)
 }
 
-// mayLook reports whether shed may look at all holders again. The more there
-// are, the more rarely it does, so that looking takes a small part of the
+// mayLook reports whether shed may look at all holders again. The more holders
+// there are, the more rarely it does, so that looking takes a small part of the
 // loop's time.
 func (r *receiving) mayLook(now int64) bool {
 	return now-r.looked >= int64(max(time.Millisecond, time.Duration(len(r.all))*lookPause))
 }
 
-// lookPause is how long a loop leaves alone what it holds, for each holder. A
-// look at one takes some ten nanoseconds.
+// lookPause is the time between two looks, for each holder. A look at one takes
+// about ten nanoseconds.
 const lookPause = time.Microsecond
 
 // shed closes holders where waiting does not help.
@@ -104,9 +104,9 @@ func (r *receiving) shed() {
 	}
 }
 
-// shedTo closes those that hold more than a fair part and are chosen, the
-// largest first, until no more than most bytes are held. Those that wait for
-// the upper layer stay: their peers are not to blame.
+// shedTo closes holders that have more than a fair part and are chosen, the
+// largest first, until at most most bytes are held. Holders that wait for the
+// upper layer stay: that is not their peers' doing.
 func (r *receiving) shedTo(most int, chosen func(*holding) bool) {
 	if r.total <= most {
 		return
@@ -124,7 +124,7 @@ func (r *receiving) shedTo(most int, chosen func(*holding) bool) {
 			return
 		}
 		if r.of[h.holder] != h {
-			continue // it went with another one
+			continue // closed together with another one
 		}
 		r.close(h)
 	}

@@ -22,8 +22,8 @@ func (w *watched) delayed() bool {
 	return false
 }
 
-// TestLookingAtHoldersIsRare: while many hold something and some wait, the end of a
-// message does not have all of them looked at.
+// TestLookingAtHoldersIsRare: while many hold something and some wait, the end
+// of a message does not have all of them looked at.
 func TestLookingAtHoldersIsRare(t *testing.T) {
 	const n, size, messages = 2000, 2 * minHeld, 500
 	lt := looptest.New(t)

@@ -12,9 +12,9 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// TestTheBoundHoldsAgainstPausedSessions: POSTs of sessions that the upper layer has
-// paused are held when they are complete. They do not get the turn one after the
-// other, and all are delivered once the sessions go on.
+// TestTheBoundHoldsAgainstPausedSessions: POSTs of sessions that the upper
+// layer has paused are held when they are complete. They do not get the turn
+// one after the other, and all are delivered once the sessions go on.
 func TestTheBoundHoldsAgainstPausedSessions(t *testing.T) {
 	const limit, size, n = 4 << 20, 900_000, 60
 	r := newReceivers(t, eio.Config{MaxReceiving: limit, PingInterval: time.Hour})
@@ -60,8 +60,8 @@ func TestTheBoundHoldsAgainstPausedSessions(t *testing.T) {
 	}
 }
 
-// TestPausedSessionsEnd: what waits for room goes on when its session, which was
-// paused, has ended.
+// TestPausedSessionsEnd: what waits for room goes on when its session, which
+// was paused, has ended.
 func TestPausedSessionsEnd(t *testing.T) {
 	const size, n = 900_000, 10
 	r := newReceivers(t, eio.Config{MaxReceiving: 1 << 20, PingInterval: time.Hour})
@@ -90,8 +90,8 @@ func TestPausedSessionsEnd(t *testing.T) {
 	}
 }
 
-// TestUpgradeOfOneThatWaits: a connection that becomes a WebSocket while it waits for
-// room is read again.
+// TestUpgradeOfOneThatWaits: a connection that becomes a WebSocket while it
+// waits for room is read again.
 func TestUpgradeOfOneThatWaits(t *testing.T) {
 	allow := make(chan struct{})
 	r := newReceivers(t, eio.Config{MaxReceiving: 1 << 20, PingInterval: time.Hour, AllowRequest: func(q *http.Request) error {

@@ -29,10 +29,10 @@ var (
 )
 
 // ErrForbidden is what [Config.AllowRequest] returns to refuse a handshake
-// without saying why.
+// without giving a reason.
 var ErrForbidden = errors.New("Forbidden")
 
-// ConnectionError tells [Config.OnConnectionError] of a request that was refused.
+// ConnectionError describes a refused request to [Config.OnConnectionError].
 type ConnectionError struct {
 	Request *Request
 	Code    int    // of the protocol, 0 to 5
@@ -40,12 +40,12 @@ type ConnectionError struct {
 	Context ErrorContext
 }
 
-// Error gives the code, the message and what the context knows.
+// Error returns the code, the message and what the context has.
 func (e *ConnectionError) Error() string {
 	return fmt.Sprintf("eio: request refused with code %d: %s", e.Code, e.reason())
 }
 
-// reason is the message and what the context knows beside it.
+// reason returns the message and what the context has beside it.
 func (e *ConnectionError) reason() string {
 	s := e.Message
 	if e.Context.Name != "" {
@@ -60,7 +60,7 @@ func (e *ConnectionError) reason() string {
 // Unwrap returns the error of the application that caused the refusal, if any.
 func (e *ConnectionError) Unwrap() error { return e.Context.Err }
 
-// ErrorContext says more about a refusal; only what fits the case is set.
+// ErrorContext has details of a refusal; only those of the case are set.
 type ErrorContext struct {
 	Name              string // the reference's name of the case, such as "TRANSPORT_MISMATCH"
 	Transport         string // the transport asked for
@@ -72,9 +72,9 @@ type ErrorContext struct {
 	Err               error
 }
 
-// refuseEngine answers a plain request that the engine does not serve.
+// refuseEngine refuses a plain request, with the engine's JSON.
 func (h *httpConn) refuseEngine(req *http1.Request, r refusal, context ErrorContext) {
-	h.tell(req, r, context)
+	h.reportRefusal(req, r, context)
 	h.last = h.last || req.HasBody()
 	body := append([]byte(`{"code":`), strconv.Itoa(r.code)...)
 	body = append(body, `,"message":`...)
@@ -88,12 +88,13 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 		h.refuseEngine(req, r, context)
 		return
 	}
-	h.tell(req, r, context)
+	h.reportRefusal(req, r, context)
 	h.last = true
 	h.respond(400, textHTML, []byte(r.message))
 }
 
-func (h *httpConn) tell(req *http1.Request, r refusal, context ErrorContext) {
+// reportRefusal logs a refusal and calls Config.OnConnectionError.
+func (h *httpConn) reportRefusal(req *http1.Request, r refusal, context ErrorContext) {
 	h.logRefused(req, r, context)
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
 		e := &ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context}

@@ -10,8 +10,8 @@ import (
 )
 
 // Request is the HTTP request that opened a session, kept as the bytes that
-// came and parsed when asked. It is immutable and safe for concurrent use;
-// every method costs a parse, so keep what is needed often.
+// came. It is immutable and safe for concurrent use. Each method parses the
+// bytes again, so keep a result that is needed often.
 type Request struct {
 	head   []byte
 	issued time.Time
@@ -28,21 +28,22 @@ func (r *Request) parse() *http1.Request {
 	return parsed
 }
 
-// Secure reports whether the request came encrypted: to a [Server.Handler] of an
-// HTTPS server, or to one of Config.TrustedProxies.
+// Secure reports whether the request came encrypted: to a [Server.Handler] of
+// an HTTPS server, or to one of Config.TrustedProxies.
 func (r *Request) Secure() bool { return r.secure }
 
-// Issued is when the request arrived.
+// Issued returns when the request arrived.
 func (r *Request) Issued() time.Time { return r.issued }
 
-// Target is the raw request target, such as "/socket.io/?EIO=4&transport=polling".
+// Target returns the raw request target, such as
+// "/socket.io/?EIO=4&transport=polling".
 func (r *Request) Target() string { return string(r.parse().Target) }
 
 // Header returns the first value of the named field, whatever its case, or "".
 func (r *Request) Header(name string) string { return string(r.parse().Header(name)) }
 
-// Headers returns all fields by lower-cased name; the values of a repeated field
-// are joined by ", " (cookies by "; ").
+// Headers returns all fields by lower-cased name; the values of a repeated
+// field are joined by ", " (cookies by "; ").
 func (r *Request) Headers() map[string]string {
 	headers := make(map[string]string)
 	for name, value := range r.parse().Headers() {
@@ -69,12 +70,13 @@ func (r *Request) Query() map[string]string {
 }
 
 // QueryPairs yields the decoded parameters of raw, a URL's query, in order,
-// repeated ones each time, as [Request.Query] decodes them: '+' is a space, a '%'
-// without two hexadecimal digits stands for itself, and invalid UTF-8 becomes
-// U+FFFD. Both are borrowed from raw unless something in them was decoded.
+// repeated ones each time, as [Request.Query] decodes them: '+' is a space, a
+// '%' without two hexadecimal digits stands for itself, and invalid UTF-8
+// becomes U+FFFD. Both are borrowed from raw unless something in them was
+// decoded.
 func QueryPairs(raw []byte) iter.Seq2[[]byte, []byte] { return http1.Query(raw) }
 
-// URL is the target, parsed; nil when it is not a valid URL for Go.
+// URL returns the parsed target; nil when Go does not accept it as a URL.
 func (r *Request) URL() *url.URL {
 	u, err := url.ParseRequestURI(r.Target())
 	if err != nil {

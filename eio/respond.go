@@ -21,7 +21,7 @@ const (
 
 var noStore = http1.Field{Name: "cache-control", Value: "no-store"}
 
-// beginAnswer notes what the answers to a session's requests depend on.
+// beginAnswer sets what the answers to a session's requests depend on.
 func (h *httpConn) beginAnswer(req *http1.Request) {
 	cfg := &h.home.srv.cfg
 	h.initial = false
@@ -34,7 +34,7 @@ func (h *httpConn) beginAnswer(req *http1.Request) {
 		h.request = h.newRequest(req)
 	}
 	if agent := req.Header("User-Agent"); bytes.Contains(agent, []byte(";MSIE")) || bytes.Contains(agent, []byte("Trident/")) {
-		h.extra = append(h.extra, http1.Field{Name: "X-XSS-Protection", Value: "0"})
+		h.fields = append(h.fields, http1.Field{Name: "X-XSS-Protection", Value: "0"})
 	}
 }
 
@@ -45,18 +45,18 @@ func (h *httpConn) callHooks() {
 	}
 	cfg := &h.home.srv.cfg
 	header := make(http.Header)
-	for _, f := range h.extra {
+	for _, f := range h.fields {
 		header.Add(f.Name, f.Value)
 	}
 	if h.initial {
 		header = h.callHook("Config.InitialHeaders", cfg.InitialHeaders, header)
 	}
 	header = h.callHook("Config.Headers", cfg.Headers, header)
-	h.extra = h.extra[:0]
+	h.fields = h.fields[:0]
 	h.addHeaders(header)
 }
 
-// callHook returns what hook makes of header; header itself if it fails.
+// callHook returns header as hook has changed it, or as it was if hook fails.
 func (h *httpConn) callHook(name string, hook func(http.Header, *Request), header http.Header) http.Header {
 	if hook == nil {
 		return header
@@ -68,8 +68,8 @@ func (h *httpConn) callHook(name string, hook func(http.Header, *Request), heade
 	return changed
 }
 
-// addHeaders adds the application's headers to the answer, but for those that
-// frame it.
+// addHeaders adds the application's headers to the answer, except for those
+// that frame it.
 func (h *httpConn) addHeaders(header http.Header) {
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		switch http.CanonicalHeaderKey(name) {
@@ -77,7 +77,7 @@ func (h *httpConn) addHeaders(header http.Header) {
 			continue
 		}
 		for _, value := range header[name] {
-			h.extra = append(h.extra, http1.Field{Name: name, Value: value})
+			h.fields = append(h.fields, http1.Field{Name: name, Value: value})
 		}
 	}
 }
@@ -87,25 +87,25 @@ func (h *httpConn) respond(status int, contentType string, body []byte, extra ..
 	h.send(h.compose(status, contentType, body, extra...))
 }
 
-// compose makes an answer to the current request.
+// compose returns an answer to the current request.
 func (h *httpConn) compose(status int, contentType string, body []byte, extra ...http1.Field) *loop.Frame {
 	f := loop.NewFrame()
-	f.B = http1.AppendResponse(f.B, status, contentType, body, !h.last, append(extra, h.extra...)...)
+	f.B = http1.AppendResponse(f.B, status, contentType, body, !h.last, append(extra, h.fields...)...)
 	if h.noBody {
 		f.B = f.B[:len(f.B)-len(body)]
 	}
 	return f
 }
 
-// composePackets makes an answer with a payload to a GET of s.
-func (h *httpConn) composePackets(s *Session, packets []*Packet) *loop.Frame {
+// composePackets returns an answer with a payload to a GET of s.
+func (h *httpConn) composePackets(s *Session, packets []*EncodedPacket) *loop.Frame {
 	contentType := textPlain
-	if s.core.form.binaryPayload(packets) {
+	if s.core.wireFormat.binaryPayload(packets) {
 		contentType = octetStream
 	}
 	body := loop.NewFrame()
-	body.B = slices.Grow(body.B, s.core.form.payloadSize(packets))
-	body.B = s.core.form.appendPayload(body.B, packets)
+	body.B = slices.Grow(body.B, s.core.wireFormat.payloadSize(packets))
+	body.B = s.core.wireFormat.appendPayload(body.B, packets)
 	if callback := s.polling.callback; callback != nil {
 		body.B = engineio.AppendJSONP(nil, *callback, body.B)
 	}
@@ -116,7 +116,7 @@ func (h *httpConn) composePackets(s *Session, packets []*Packet) *loop.Frame {
 	return f
 }
 
-// send sends the complete answer f and goes on to the next request.
+// send sends the complete answer f and continues with the next request.
 func (h *httpConn) send(f *loop.Frame) {
 	h.exchange = nil
 	if h.ahead != nil {
@@ -127,7 +127,7 @@ func (h *httpConn) send(f *loop.Frame) {
 	h.next()
 }
 
-// next goes on after an answer.
+// next continues after an answer.
 func (h *httpConn) next() {
 	switch {
 	case h.last:
@@ -145,7 +145,7 @@ func (h *httpConn) next() {
 	}
 }
 
-// refuse answers a request that HTTP itself rules out and ends the connection.
+// refuse answers a request that violates HTTP and ends the connection.
 func (h *httpConn) refuse(err error) {
 	h.logInvalid(err)
 	status := 400

@@ -11,18 +11,20 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// Upper is the layer on top of the sessions, such as Socket.IO. All calls come
-// on the loop that owns the session and must not block.
+// Upper is the layer on top of the sessions, such as Socket.IO. All its methods
+// are called on the loop that owns the session, and must not block.
 type Upper interface {
-	// NewSession allocates a session, usually as a part of the upper layer's own struct.
+	// NewSession allocates a session, usually as a part of the upper layer's
+	// own struct.
 	NewSession() *Session
-	// Opened tells that the handshake is answered: packets may be sent.
+	// Opened is called when the handshake is answered. Packets may be sent from
+	// then on.
 	Opened(s *Session)
-	// Message hands over one message. data is borrowed until Message returns and
+	// Message takes one message. data is borrowed until Message returns, and
 	// may be changed in place.
 	Message(s *Session, data []byte, binary bool)
-	// Closed tells that the session is over, once and last. err has the cause
-	// where the reason alone does not say it.
+	// Closed is called when the session is over; it is the last call for s. err
+	// is the cause where the reason alone does not say it; otherwise nil.
 	Closed(s *Session, reason Reason, err error)
 }
 
@@ -39,13 +41,13 @@ type Server struct {
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
 	hooks      hooks
-	turns      turns
-	keeping    keeping
-	shards     [maxLoops]atomic.Pointer[shard]
+	callbacks  callbackQueue
+	retention  retention
+	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
-	root       *Server                   // which this one is mounted on; nil for none
-	sites      atomic.Pointer[[]*Server] // with those mounted, the longest prefix first; nil for none
+	root       *Server                   // the server on which this one is mounted; nil for none
+	sites      atomic.Pointer[[]*Server] // this server and those mounted on it, the longest prefix first; nil without any
 	closing    atomic.Bool
 }
 
@@ -63,8 +65,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		middleware: chain(cfg.Middleware),
 	}
 	srv.hooks.log = cfg.Logger
-	srv.turns.limit = cfg.MaxCallbacks
-	srv.keeping.limit = cfg.MaxHandshakeBytes
+	srv.callbacks.limit = cfg.MaxCallbacks
+	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err
@@ -80,51 +82,53 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	return srv, nil
 }
 
-// Accept serves a new connection; it is the accept function for [loop.Listen],
+// Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
 func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, false) }
 
-// acceptSecure is Accept for a connection that is encrypted further out.
+// acceptSecure is Accept for a connection that was encrypted up to this
+// process.
 func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
 
 func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
-	h := &httpConn{home: srv.shard(c.Loop()), c: c, secure: secure}
+	h := &httpConn{home: srv.perLoop(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))
 	c.Loop().Arm(&h.timer, srv.cfg.RequestTimeout)
 	return h
 }
 
-// shard returns the part of srv that lives on l, on l.
-func (srv *Server) shard(l *loop.Loop) *shard {
-	p := &srv.shards[l.Index()]
-	sh := p.Load()
-	if sh == nil {
-		sh = &shard{
+// perLoop returns the part of srv that lives on l. It is called on l.
+func (srv *Server) perLoop(l *loop.Loop) *perLoop {
+	p := &srv.perLoops[l.Index()]
+	pl := p.Load()
+	if pl == nil {
+		pl = &perLoop{
 			srv:           srv,
 			loop:          l,
 			ids:           newIDSource(srv.node()),
 			limits:        wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames()},
 			deflateLimits: wsframe.Limits{Message: srv.cfg.MaxHTTPBufferSize, Frames: srv.cfg.maxFrames(), RSV1: true},
 		}
-		sh.yielding.timer.Init(&sh.yielding)
-		sh.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
-		p.Store(sh)
-		l.OnFull(sh.relieve)
+		pl.yielding.timer.Init(&pl.yielding)
+		pl.receiving.init(l, &srv.cfg, int(srv.cfg.MaxReceiving/int64(srv.cfg.Loops)))
+		p.Store(pl)
+		l.OnFull(pl.shedBacklogs)
 	}
-	return sh
+	return pl
 }
 
-// ClientsCount is the number of open sessions.
+// ClientsCount returns the number of open sessions.
 func (srv *Server) ClientsCount() int { return int(srv.clients.Load()) }
 
-// Close refuses new sessions and ends all others with [ForcedClose], dropping
+// Close refuses new sessions and ends all others with [ForcedClose]. It drops
 // what is queued: a parked GET gets a close packet, a WebSocket a close frame.
-// WebSockets that are carried to other nodes are cut. It returns before that has happened; each loop does it as its next task.
+// WebSockets that are forwarded to other nodes are cut. Close returns before
+// that has happened; each loop does it as its next task.
 func (srv *Server) Close() {
 	srv.closing.Store(true)
-	for i := range srv.shards {
-		if sh := srv.shards[i].Load(); sh != nil {
-			sh.loop.PostFunc(sh.closeAll)
+	for i := range srv.perLoops {
+		if pl := srv.perLoops[i].Load(); pl != nil {
+			pl.loop.PostFunc(pl.closeAll)
 		}
 	}
 	if srv.forwarder != nil {
@@ -132,14 +136,14 @@ func (srv *Server) Close() {
 	}
 }
 
-func (sh *shard) closeAll() {
+func (pl *perLoop) closeAll() {
 	finished := false
 	defer func() {
-		if !finished { // Upper.Closed has panicked, say: go on with the others
-			sh.loop.PostFunc(sh.closeAll)
+		if !finished { // Upper.Closed has panicked, for example: continue with the others
+			pl.loop.PostFunc(pl.closeAll)
 		}
 	}()
-	for _, s := range sh.slots {
+	for _, s := range pl.slots {
 		if s == nil {
 			continue
 		}

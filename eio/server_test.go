@@ -16,7 +16,8 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// echo is an upper layer that sends every message back, and pauses after "full".
+// echo is an upper layer that sends every message back, and pauses after
+// "full".
 type echo struct {
 	opened chan *eio.Session
 	closed chan closing
@@ -62,7 +63,7 @@ func (e *echo) received() []string {
 
 // send sends one message, on the session's loop.
 func send(s *eio.Session, data string, binary bool) {
-	p := eio.NewPacket(binary)
+	p := eio.NewEncodedPacket(binary)
 	p.End(append(p.Begin(), data...))
 	s.Send(p)
 	p.Release()

@@ -11,16 +11,16 @@ import (
 )
 
 // Session is one Engine.IO connection, whatever HTTP requests and WebSockets
-// carry it. It lives on one loop; its methods are loop-owned unless they say
-// otherwise, and from other goroutines are reached through Loop().Post.
+// carry it. It lives on one loop. Its methods are loop-owned unless they say
+// otherwise; other goroutines call them by Loop().Post.
 //
-// It is made by [Upper.NewSession] as a zero value, usually inside a larger
-// struct, and filled in by the server.
+// [Upper.NewSession] makes a session as a zero value, usually inside a larger
+// struct. The server fills it in.
 type Session struct {
 	// App is the upper layer's own pointer, set in NewSession.
 	App any
 
-	home      *shard
+	home      *perLoop
 	core      core
 	ws        *wsConn      // the current WebSocket; nil over polling
 	polling   *pollingSide // nil over WebSocket
@@ -28,13 +28,13 @@ type Session struct {
 	shown     atomic.Uint32 // for other goroutines: see publish
 	pauses    pauseReason   // why nothing is taken from the peer
 	known     bool          // Admit was called
-	counted   bool          // among what holds unfinished messages
+	counted   bool          // counted by receiving
 	timer     loop.Timer
-	name      *string // the sid that GenerateID gave; else nil
+	name      *string // the sid that GenerateID made; nil for one of the server's own
 	id        sessionID
 	remote    endpoint
 	upperHeld uint32        // bytes: see SetHeld
-	kept      atomic.Uint32 // bytes, or over: see Keep
+	retained  atomic.Uint32 // bytes, or retentionOver: see Keep
 }
 
 // pollingSide is what only a session over polling needs.
@@ -43,14 +43,14 @@ type pollingSide struct {
 	answered    *httpConn   // the last GET that was answered
 	probe       *wsConn     // the WebSocket that may replace polling
 	callback    *string     // the index of the JSONP callback; nil without JSONP
-	left        *loop.Frame // of the body of the POST in progress; nil when nothing waits
-	line        *line       // nil until a request was announced
-	unseen      bool        // idle was not asked since a GET was answered
-	octets      bool        // the POST in progress has the binary payload of protocol 3
+	left        *loop.Frame // of the current POST's body; nil when nothing waits
+	waitQueue   *waitQueue  // nil until a request was announced
+	unseen      bool        // idle was not called since a GET was answered
+	octets      bool        // the current POST has the binary payload of protocol 3
 	flushPosted bool
 }
 
-// ID is the session's sid. Safe for concurrent use.
+// ID returns the session's sid. Safe for concurrent use.
 func (s *Session) ID() string {
 	if s.name != nil {
 		return *s.name
@@ -58,10 +58,11 @@ func (s *Session) ID() string {
 	return s.id.String()
 }
 
-// Protocol is the Engine.IO protocol's number, 4 or 3. Safe for concurrent use.
-func (s *Session) Protocol() int { return form{v3: s.core.form.v3}.protocol() }
+// Protocol returns the number of the Engine.IO protocol, 4 or 3. Safe for
+// concurrent use.
+func (s *Session) Protocol() int { return wireFormat{v3: s.core.wireFormat.v3}.protocol() }
 
-// Transport is the current transport, "polling" or "websocket". Safe for
+// Transport returns the current transport, "polling" or "websocket". Safe for
 // concurrent use.
 func (s *Session) Transport() string {
 	if s.shown.Load()&onWebSocket != 0 {
@@ -70,13 +71,14 @@ func (s *Session) Transport() string {
 	return polling
 }
 
-// Loop is the loop that owns the session. Safe for concurrent use.
+// Loop returns the loop that owns the session. Safe for concurrent use.
 func (s *Session) Loop() *loop.Loop { return s.home.loop }
 
-// RemoteAddr is the peer's address at the handshake. Safe for concurrent use.
+// RemoteAddr returns the peer's address at the handshake. Safe for concurrent
+// use.
 func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
 
-// Request is the handshake request, or nil once it was discarded. Safe for
+// Request returns the handshake request, or nil once it was discarded. Safe for
 // concurrent use.
 func (s *Session) Request() *Request { return s.request.Load() }
 
@@ -88,7 +90,7 @@ func (s *Session) DiscardRequest() {
 	}
 }
 
-// State is where the session is in its life.
+// State returns where the session is in its life.
 func (s *Session) State() State { return s.core.state }
 
 // Writable reports whether a packet sent now would leave at once: a GET is
@@ -104,13 +106,13 @@ func (s *Session) Writable() bool {
 	}
 }
 
-// HungUp reports whether the WebSocket's peer is gone, and the loop is about to notice:
-// see [loop.Conn.HungUp].
+// HungUp reports whether the WebSocket's peer is gone and the loop is about to
+// notice: see [loop.Conn.HungUp].
 func (s *Session) HungUp() bool {
 	return s.core.state == StateOpen && s.core.webSocket && s.ws.c.HungUp()
 }
 
-// Queued is the number of bytes that wait for the peer to take them.
+// Queued returns the number of bytes that wait for the peer to take them.
 func (s *Session) Queued() int {
 	if s.core.webSocket && s.ws != nil {
 		return s.ws.c.Queued()
@@ -118,15 +120,16 @@ func (s *Session) Queued() int {
 	return s.core.queued()
 }
 
-// SizeOf is the number of bytes, but for framing, of p as it waits for the peer.
-func (s *Session) SizeOf(p *Packet) int {
-	return s.core.form.size(p, s.core.webSocket)
+// SizeOf returns the encoded size of p in bytes, without framing, as it counts
+// while it waits for the peer.
+func (s *Session) SizeOf(p *EncodedPacket) int {
+	return s.core.wireFormat.size(p, s.core.webSocket)
 }
 
 // MakeRoom reports whether a message of n packets with size bytes in all can be
-// sent without passing Config.MaxQueued. What waits is offered to the peer first.
-// If that does not suffice, messages that wait and may be dropped
-// ([Packet.SetDroppable]) are, the oldest first; dropped is their number.
+// sent without passing Config.MaxQueued. It first offers to the peer what
+// waits. If that is not enough, it drops messages that wait and may be dropped
+// ([EncodedPacket.SetDroppable]), the oldest first; dropped is their number.
 func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	switch {
 	case s.core.state != StateOpen:
@@ -138,10 +141,10 @@ func (s *Session) MakeRoom(size, n int) (dropped int, ok bool) {
 	}
 }
 
-// Admits judges a message of several packets as a whole before it is sent: one with
-// head bytes, as SizeOf says, and n more with rest bytes. It reports false when so
-// much is too much for the peer: then the session is ended as by Send, and nothing
-// must be sent of it.
+// Admits judges a message of several packets before it is sent: one with head
+// bytes, as SizeOf returns them, and n more with rest bytes. If that is too
+// much for the peer, it ends the session as Send does and reports false. The
+// caller must then send nothing of the message.
 func (s *Session) Admits(head, rest, n int) bool {
 	switch {
 	case s.core.state != StateOpen:
@@ -153,19 +156,19 @@ func (s *Session) Admits(head, rest, n int) bool {
 	}
 }
 
-// Send sends p, taking a reference of its own. It reports false, and p is
-// dropped, when the session is closing or closed.
-func (s *Session) Send(p *Packet) bool {
+// Send sends p and takes a reference of its own. If the session is closing or
+// closed, it drops p and reports false.
+func (s *Session) Send(p *EncodedPacket) bool {
 	return s.core.send(s, p)
 }
 
-// StopReceiving has nothing more received, because the session is about to be
-// closed: by a task, say, behind those that send what is still due.
-func (s *Session) StopReceiving() { s.core.deaf = true }
+// StopReceiving stops receiving, because the session is about to be closed, for
+// example by a task behind those that send what is still due.
+func (s *Session) StopReceiving() { s.core.ignoring = true }
 
-// Close ends the session from this side with [ForcedClose]: after what was sent
-// before has been delivered, for which a polling peer has 30 seconds, or at
-// once when discard is set.
+// Close ends the session from this side with [ForcedClose]. What was sent
+// before is delivered first, for which a polling peer has 30 seconds; with
+// discard it is dropped.
 func (s *Session) Close(discard bool) {
 	s.core.close(s, s.now(), discard)
 	s.rearm()
@@ -175,8 +178,8 @@ func (s *Session) now() time.Duration { return time.Duration(s.home.loop.Now()) 
 
 // rearm sets the timer to the core's next deadline. It is called where a
 // deadline may have come nearer. One that moves away, as each pong moves the
-// heartbeat, leaves the timer alone: it fires early, finds nothing due and is
-// armed again.
+// heartbeat, leaves the timer alone: the timer fires early, finds nothing due
+// and is armed again.
 func (s *Session) rearm() {
 	if at := s.core.deadline(); at != 0 {
 		s.home.loop.Arm(&s.timer, at-s.now())
@@ -190,6 +193,7 @@ func (s *Session) rearm() {
 func (s *Session) receive(p engineio.Packet) {
 	before := s.core.deadline()
 	s.core.receive(s, s.home.srv.timing, s.now(), p)
+	s.check()
 	if after := s.core.deadline(); after != 0 && after < before {
 		s.rearm()
 	}
@@ -200,9 +204,10 @@ type sessionTimer Session
 
 func (t *sessionTimer) Expired(*loop.Timer) { (*Session)(t).tick() }
 
-// punctual is tick before a request of the session is served, so that the clock
-// decides and not the precision of the timer. When the loop is late the request
-// may have come in time, and the timer decides when all was read that has come.
+// punctual calls tick before a request of the session is served, so that the
+// clock decides and not the precision of the timer. When the loop is late the
+// request may have come in time: then the timer decides, once all that has come
+// was read.
 func (s *Session) punctual() {
 	if !s.home.loop.Late(s.core.deadline()) {
 		s.tick()
@@ -213,12 +218,13 @@ func (s *Session) punctual() {
 func (s *Session) tick() {
 	if at := s.core.deadline(); due(at, s.now()) {
 		s.core.tick(s, s.home.srv.timing, s.now())
+		s.check()
 	}
 	s.rearm()
 }
 
-// flushTask answers the parked GET at the end of the burst, so that everything
-// sent within one burst shares a response.
+// flushTask answers the parked GET at the end of the burst, so that all packets
+// of one burst share a response.
 type flushTask Session
 
 func (t *flushTask) Run(*loop.Loop) {
@@ -227,9 +233,10 @@ func (t *flushTask) Run(*loop.Loop) {
 		s.polling.flushPosted = false
 	}
 	s.core.flush(s)
+	s.check()
 }
 
-// The effects of the core.
+// The methods below implement effects.
 
 func (s *Session) maxQueued() int { return s.home.srv.cfg.MaxQueued }
 
@@ -244,13 +251,13 @@ func (s *Session) wantFlush() {
 	}
 }
 
-func (s *Session) answerPoll(packets []*Packet) {
+func (s *Session) answerPoll(packets []*EncodedPacket) {
 	side := s.polling
 	get := side.get
 	side.get, side.answered, side.unseen = nil, get, true
 	get.answerGet(s, packets)
 	if len(s.home.waiters) > 0 && len(s.core.queue()) == 0 {
-		s.home.settle(s, math.MaxInt)
+		s.home.flushedTo(s, math.MaxInt)
 	}
 }
 
@@ -260,7 +267,7 @@ func (s *Session) dropPost() {
 	post.destroy()
 }
 
-func (s *Session) sendWebSocket(p *Packet) bool {
+func (s *Session) sendWebSocket(p *EncodedPacket) bool {
 	c := s.ws.c
 	crowded := c.Send(s.ws.frame(p))
 	if c.Blocked() {
@@ -285,7 +292,7 @@ func (s *Session) closeWebSocket(slow bool) {
 }
 
 func (s *Session) replyProbe(data []byte) {
-	p := newPacketOf(engineio.Pong, data)
+	p := newTextPacket(engineio.Pong, data)
 	s.polling.probe.c.Send(p.frame.Retain())
 	p.Release()
 }
@@ -298,13 +305,13 @@ func (s *Session) closeProbe() {
 
 func (s *Session) promoteProbe() {
 	s.ws = s.polling.probe
-	s.core.form.b64 = s.ws.form.b64 // v3 is the same, and read by other goroutines
+	s.core.wireFormat.b64 = s.ws.wireFormat.b64 // v3 is the same, and other goroutines read it
 	s.publish(0)
-	s.dropLine()
+	s.releaseQueue()
 	s.polling = nil
 	for _, w := range s.home.waiters[s] {
-		w.position = math.MaxInt // until remark knows it
-		s.home.loop.PostFunc(s.remark)
+		w.position = math.MaxInt // until markAgain sets it
+		s.home.loop.PostFunc(s.markAgain)
 	}
 	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
@@ -312,11 +319,11 @@ func (s *Session) promoteProbe() {
 	}
 }
 
-// endSoon calls end behind what was posted to the loop: an inline handler's packets
-// are.
+// endSoon calls end behind what was posted to the loop before, such as the
+// packets of an inline handler.
 func (s *Session) endSoon(reason Reason, err error) { s.home.loop.Post(&endTask{s, reason, err}) }
 
-// endTask is a session to be ended.
+// endTask ends a session.
 type endTask struct {
 	s      *Session
 	reason Reason
@@ -328,16 +335,16 @@ func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 func (s *Session) ended() {
 	s.home.loop.Cancel(&s.timer)
 	s.home.remove(s)
-	s.dropLine()
+	s.releaseQueue()
 	s.dropLeft()
 	s.publish(0)
 	s.unaccount()
-	s.letGo()
+	s.releaseRetained()
 }
 
 func (s *Session) over(reason Reason, err error) {
 	if len(s.home.waiters) > 0 {
-		s.home.abandon(s)
+		s.home.failFlushes(s)
 	}
 	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)

@@ -7,17 +7,18 @@ import (
 	"encoding/binary"
 )
 
-// sessionID is the binary form of a sid: 11 random bytes, the index of the
-// loop that owns the session, and the session's slot in that loop's table.
-// Finding a session is therefore one index and one comparison, no map, and any
-// loop can tell where a sid lives. The 88 random bits keep it unguessable.
+// sessionID is the binary form of a sid: 11 random bytes, the index of the loop
+// that owns the session, and the session's slot in that loop's table. Finding a
+// session takes one index and one comparison, without a map, and any loop can
+// tell which loop owns a sid. The 88 random bits make it unguessable.
 //
 //	| 0 … 10 random | 11 loop | 12 … 14 slot (big endian) |
 //
-// A server that forwards requests to others of a cluster ([Forwarding]) names
-// itself in three of the random bytes, so that the others know whose the session
-// is. The remaining 64 random bits are still out of reach of guessing: a sid must
-// be hit that is in use, within its session's life, at one request a guess.
+// A server that forwards requests to other nodes of a cluster ([Forwarding])
+// puts its number into three of the random bytes, so that the others know which
+// node owns the session. The remaining 64 random bits are still out of reach: a
+// guess must hit a sid in use, within its session's life, at one request a
+// guess.
 //
 //	| 0 … 7 random | 8 … 10 node (big endian) | 11 loop | 12 … 14 slot |
 //
@@ -54,7 +55,7 @@ func (id *sessionID) node() uint32 { return binary.BigEndian.Uint32(id[sidNode-1
 // generator in blocks. Loop-owned.
 type idSource struct {
 	random *bufio.Reader
-	node   *uint32 // what the ids name; nil for none
+	node   *uint32 // put into the ids; nil for none
 }
 
 func newIDSource(node *uint32) idSource {

@@ -11,12 +11,12 @@ import (
 const (
 	// hardBound is how many times Config.MaxQueued may wait for a peer.
 	hardBound = loop.HardBound
-	// stalled is how long a peer has taken nothing when what waits for it is
-	// not tried to be delivered any more.
+	// stalled is how long a peer must have taken nothing before what waits for
+	// it is dropped without another attempt to deliver it.
 	stalled = time.Second
-	// reliefPart is the part of the loop's share of loop.Config.MaxQueuedTotal
-	// that is made free at once, so that the sessions are not searched for every
-	// packet.
+	// reliefPart is the divisor of the loop's share of
+	// loop.Config.MaxQueuedTotal that gives how much is freed at once, so that
+	// not every packet searches the sessions.
 	reliefPart = 8
 )
 
@@ -26,16 +26,17 @@ func (s *Session) crowded() bool { return s.ws.c.Crowded() }
 
 func (s *Session) clock() time.Duration { return s.now() }
 
-// held counts what waits for a GET, with what waits in connections.
-func (s *Session) held(weight int) {
+// countBacklog counts what waits for a GET together with what waits in
+// connections.
+func (s *Session) countBacklog(weight int) {
 	s.home.loop.HoldQueued(weight)
 	s.publish(s.core.queued())
 }
 
 func (s *Session) discarded(packets int) { s.home.loop.Discard(packets) }
 
-// idle is how long the peer has taken nothing. Over polling it is the longest
-// time unless an answer is on its way, or was when it was last asked.
+// idle returns how long the peer has taken nothing. Over polling that is the
+// longest time, unless an answer is on its way or was at the last call.
 func (s *Session) idle() time.Duration {
 	if s.core.webSocket {
 		return s.ws.c.Idle()
@@ -53,7 +54,8 @@ func (s *Session) idle() time.Duration {
 	return s.slowTimeout()
 }
 
-// burden is what waits for the session's peer, and whether it takes it.
+// burden returns how much waits for the session's peer, and whether the peer
+// takes it.
 func (s *Session) burden() (weight int, takes bool) {
 	if s.core.webSocket {
 		if s.ws == nil || !s.ws.c.Blocked() {
@@ -69,16 +71,16 @@ func (s *Session) burden() (weight int, takes bool) {
 	return weight + c.Weight(), c.Idle() < stalled
 }
 
-// relieve makes room when too much waits on the loop: it ends the sessions with
-// the largest backlogs, first of the peers that take nothing.
-func (sh *shard) relieve() {
+// shedBacklogs makes room when too much waits on the loop. It ends the sessions
+// with the largest backlogs, first those whose peers take nothing.
+func (pl *perLoop) shedBacklogs() {
 	type burdened struct {
 		s      *Session
 		weight int
 		takes  bool
 	}
 	var list []burdened
-	for _, s := range sh.slots {
+	for _, s := range pl.slots {
 		if s == nil {
 			continue
 		}
@@ -95,7 +97,7 @@ func (sh *shard) relieve() {
 		}
 		return -1
 	})
-	excess := sh.loop.Excess() + sh.loop.Share()/reliefPart
+	excess := pl.loop.Excess() + pl.loop.Share()/reliefPart
 	for _, b := range list {
 		if excess <= 0 {
 			return

@@ -50,7 +50,8 @@ func TestAbsoluteForm(t *testing.T) {
 	})
 }
 
-// TestPath: a path that clients can't ask for is refused, with the one that they can.
+// TestPath: a path that clients can't ask for is refused, with the one that
+// they can.
 func TestPath(t *testing.T) {
 	for path, say := range map[string]string{
 		"engine.io": "must begin with a slash",
@@ -77,7 +78,8 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// TestSingletonFields: a handshake that says twice what may be said once is refused.
+// TestSingletonFields: a handshake that says twice what may be said once is
+// refused.
 func TestSingletonFields(t *testing.T) {
 	s := start(t, eio.Config{})
 	m := mount(t, (*httptest.Server).Start)
@@ -108,8 +110,8 @@ func TestSingletonFields(t *testing.T) {
 			conn.WriteString("GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nConnection: Upgrade\r\n" + c.fields + "\r\n")
 			r := conn.ReadResponse()
 			if server == "Handler" && (c.body == "" || strings.Contains(name, "list")) {
-				// net/http has its own words, accepts lengths that agree, and keeps what asks
-				// for something else than WebSocket.
+				// net/http has its own words, accepts lengths that agree, and
+				// keeps what asks for something else than WebSocket.
 				if r.Status != c.status && name != "Content-Length" {
 					t.Errorf("%s by %s: got %+v, want %d", name, server, r, c.status)
 				}

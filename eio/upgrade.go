@@ -13,7 +13,7 @@ const statusTryAgainLater = 1013
 // upgrade makes the connection a probe of s. rest is what came behind the
 // request's head.
 func (h *httpConn) upgrade(req *http1.Request, s *Session, q query, rest []byte) {
-	w, f := h.acceptWebSocket(req, q.form())
+	w, f := h.acceptWebSocket(req, q.wireFormat())
 	if w == nil {
 		return
 	}
@@ -28,13 +28,14 @@ func (h *httpConn) upgrade(req *http1.Request, s *Session, q query, rest []byte)
 	w.Data(h.c, rest)
 }
 
-// upgradeNew opens a session over WebSocket, named sid unless that is empty.
+// upgradeNew opens a session over WebSocket, with the given sid unless that is
+// empty.
 func (h *httpConn) upgradeNew(req *http1.Request, sid string, q query, rest []byte) {
-	w, f := h.acceptWebSocket(req, q.form())
+	w, f := h.acceptWebSocket(req, q.wireFormat())
 	if w == nil {
 		return
 	}
-	if q.transport != webSocket { // polling over an upgrade makes no sense
+	if q.transport != webSocket { // an upgrade whose query names polling
 		w.c.Send(f)
 		w.close(0)
 	} else {
@@ -43,9 +44,10 @@ func (h *httpConn) upgradeNew(req *http1.Request, sid string, q query, rest []by
 	w.Data(h.c, rest)
 }
 
-// acceptWebSocket hands the connection over to a wsConn. The response is left
-// to be sent in f. It returns nil when the request is no handshake and refused.
-func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.Frame) {
+// acceptWebSocket hands the connection over to a wsConn. The caller sends the
+// response, f. When the request is not a handshake, it is refused and the
+// result nil.
+func (h *httpConn) acceptWebSocket(req *http1.Request, f wireFormat) (*wsConn, *loop.Frame) {
 	key := req.Single("Sec-WebSocket-Key")
 	err := wsframe.CheckUpgrade(req.Method, req.Single("Upgrade"), key, req.Single("Sec-WebSocket-Version"))
 	if err != nil {
@@ -62,13 +64,13 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.F
 		h.respond(400, "", nil)
 		return nil, nil
 	}
-	w := &wsConn{home: h.home, c: h.c, form: f}
+	w := &wsConn{home: h.home, c: h.c, wireFormat: f}
 	h.beginAnswer(req)
-	h.extra = append(h.extra, w.negotiateDeflate(req)...)
+	h.fields = append(h.fields, w.negotiateDeflate(req)...)
 	h.initial = len(parseQuery(req).sid) == 0
 	h.callHooks()
 	var extra []byte
-	for _, f := range h.extra {
+	for _, f := range h.fields {
 		extra = http1.AppendHeader(extra, f.Name, f.Value)
 	}
 	response := loop.NewFrame()
@@ -78,7 +80,7 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f form) (*wsConn, *loop.F
 	return w, response
 }
 
-// refuseHandshake answers an upgrade that is no WebSocket handshake.
+// refuseHandshake answers an upgrade that is not a WebSocket handshake.
 func (h *httpConn) refuseHandshake(err error) {
 	h.logInvalid(err)
 	refused := err.(*wsframe.HandshakeError)
@@ -91,9 +93,9 @@ func (h *httpConn) refuseHandshake(err error) {
 }
 
 // open opens a session whose first and only transport is w. f holds the
-// response to the handshake; the open packet joins it.
+// response to the handshake; the open packet is added to it.
 func (w *wsConn) open(r *Request, sid string, f *loop.Frame) {
-	s := w.home.open(r, w.c, sid, w.form)
+	s := w.home.open(r, w.c, sid, w.wireFormat)
 	if s == nil {
 		w.c.Send(f)
 		w.close(statusTryAgainLater)

@@ -49,8 +49,8 @@ func newFragile(t *testing.T, cfg eio.Config) (*receivers, *fragile) {
 	return &receivers{&u.collector, srv, t, looptest.New(t), make(map[int][]byte)}, u
 }
 
-// TestUpperFails: a message at which the upper layer panics costs its connection, also
-// where the message was taken up later than it was read.
+// TestUpperFails: a message at which the upper layer panics costs its
+// connection, also where the message was taken up later than it was read.
 func TestUpperFails(t *testing.T) {
 	for name, tc := range map[string]struct {
 		cfg  eio.Config
@@ -90,8 +90,8 @@ func TestUpperFailsAtOpening(t *testing.T) {
 	}
 }
 
-// TestUpperFailsAtClose: a failure at the end of one session does not keep the server
-// from ending the others.
+// TestUpperFailsAtClose: a failure at the end of one session does not keep the
+// server from ending the others.
 func TestUpperFailsAtClose(t *testing.T) {
 	r, u := newFragile(t, eio.Config{})
 	u.closed = func() { panic("a bug of the application") }

@@ -11,30 +11,30 @@ import (
 )
 
 // wsConn is a connection that speaks WebSocket: the current transport of a
-// session, a probe that wants to become it, or one that is being closed and
-// belongs to no session any more. Loop-owned.
+// session, a probe that may become it, or one that is being closed and no
+// longer belongs to a session. Loop-owned.
 type wsConn struct {
-	home     *shard
-	c        *loop.Conn
-	s        *Session // nil once the connection is closing
-	reader   wsframe.Reader
-	form     form
-	params   deflate.Params // of permessage-deflate, if it deflates
-	deflates bool
-	deaf     bool // the connection is closing: what the peer sends is discarded
-	reading  bool // Data is on the stack
+	home       *perLoop
+	c          *loop.Conn
+	s          *Session // nil once the connection is closing
+	reader     wsframe.Reader
+	wireFormat wireFormat
+	params     deflate.Params // of permessage-deflate, if deflates is set
+	deflates   bool
+	ignoring   bool // the connection is closing: what the peer sends is discarded
+	reading    bool // Data is on the stack
 }
 
-// maxInflated is how many bytes one read may become when it is inflated before
-// others have the loop: a read of compressed messages can be a thousand times as
-// large, and all connections of the loop would wait for it.
+// maxInflated is how many bytes one read may become by inflation before other
+// connections of the loop are served. A read of compressed messages can inflate
+// to a thousand times its size, and all of them would wait for it.
 const maxInflated = 1 << 20
 
 // Data takes in what the peer sent.
 func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 	w.reading = true
 	inflated := 0
-	for !w.deaf {
+	for !w.ignoring {
 		if w.s.waits() {
 			w.pause(b)
 			break
@@ -49,13 +49,13 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 			break
 		}
 		inflated += w.take(event)
-		if inflated > maxInflated && len(b) > 0 && !w.deaf && w.s.ws == w {
+		if inflated > maxInflated && len(b) > 0 && !w.ignoring && w.s.ws == w {
 			w.s.yield()
 		}
 	}
 	w.reading = false
 	switch held := w.reader.Held(); {
-	case w.deaf:
+	case w.ignoring:
 		w.reader.Release()
 	case held < minHeld && !w.s.counted:
 	case w.s.ws == w:
@@ -65,12 +65,12 @@ func (w *wsConn) Data(_ *loop.Conn, b []byte) {
 	}
 }
 
-// take deals with what the reader has found. It returns the size of a message that
+// take handles what the reader has found. It returns the size of a message that
 // was compressed.
 func (w *wsConn) take(event wsframe.Event) (inflated int) {
 	switch event.Type {
 	case wsframe.Ping:
-		if !w.c.Blocked() { // one in arrears may go unanswered (RFC 6455 section 5.5.3)
+		if !w.c.Blocked() { // a ping may go unanswered while the peer takes nothing (RFC 6455 section 5.5.3)
 			w.send(wsframe.AppendPong, event.Payload)
 		}
 	case wsframe.Close:
@@ -84,9 +84,9 @@ func (w *wsConn) take(event wsframe.Event) (inflated int) {
 	return 0
 }
 
-// pause keeps b, what is left of a read, until the session takes it.
+// pause keeps b, the rest of a read, until the session takes it.
 func (w *wsConn) pause(b []byte) {
-	_, _, _ = w.reader.Next(b[:0], w.limits()) // it gives back the last message's buffer
+	_, _, _ = w.reader.Next(b[:0], w.limits()) // releases the buffer of the last message
 	w.c.Pause(b)
 }
 
@@ -116,7 +116,7 @@ func (w *wsConn) inflate(event wsframe.Event) int {
 	return n
 }
 
-// violation is the close status for an error of the peer's.
+// violation returns the close status for a violation by the peer.
 func violation(err error) uint16 {
 	frame := (*wsframe.Error)(nil)
 	switch {
@@ -132,7 +132,7 @@ func violation(err error) uint16 {
 // message hands one WebSocket message to the session.
 func (w *wsConn) message(data []byte, binary bool) {
 	s := w.s
-	p, err := w.form.parse(data, binary)
+	p, err := w.wireFormat.parse(data, binary)
 	if err != nil {
 		w.undecodable(err)
 		return
@@ -149,20 +149,20 @@ func (w *wsConn) message(data []byte, binary bool) {
 func (w *wsConn) undecodable(err error) {
 	s := w.s
 	if s.ws == w {
-		s.core.doom(s, ParseError, err)
+		s.core.fail(s, ParseError, err)
 	} else {
 		s.core.probeFailed(s)
 	}
 }
 
-// violated ends a connection whose peer breaks the WebSocket protocol, after what
-// the application has sent because of earlier messages.
+// violated ends a connection whose peer has violated the WebSocket protocol,
+// after what the application sent because of earlier messages.
 func (w *wsConn) violated(err error) {
-	w.deaf = true
+	w.ignoring = true
 	w.home.loop.Post(&violationTask{w, err})
 }
 
-// violationTask is the end of a connection whose peer broke the protocol.
+// violationTask ends a connection whose peer has violated the protocol.
 type violationTask struct {
 	w   *wsConn
 	err error
@@ -172,7 +172,7 @@ func (t *violationTask) Run(*loop.Loop) {
 	w, err := t.w, t.err
 	s := w.s
 	if s == nil {
-		return // it has ended meanwhile
+		return // it has ended since
 	}
 	w.close(violation(err))
 	w.lost(s, TransportError, err)
@@ -185,7 +185,7 @@ func (w *wsConn) closedByPeer(event wsframe.Event) {
 	w.lost(s, TransportClose, nil)
 }
 
-// lost tells the session that w, which was its transport or its probe, is gone.
+// lost is called when w, the transport or the probe of s, is gone.
 func (w *wsConn) lost(s *Session, reason Reason, err error) {
 	if s.ws == w {
 		s.ws = nil
@@ -196,11 +196,11 @@ func (w *wsConn) lost(s *Session, reason Reason, err error) {
 	}
 }
 
-// close sends a close frame, without a status when code is 0, parts from the
-// session and ends the connection once what was sent has left. The peer's own close
-// frame is not waited for: nothing that it sends is looked at any more.
+// close sends a close frame, without a status when code is 0, detaches w from
+// the session and ends the connection once what was sent has left. It does not
+// wait for the peer's close frame: whatever the peer sends is discarded.
 func (w *wsConn) close(code uint16) {
-	w.s, w.deaf = nil, true
+	w.s, w.ignoring = nil, true
 	f := loop.NewFrame()
 	f.B = wsframe.AppendClose(f.B, code)
 	w.c.Send(f)
@@ -217,7 +217,7 @@ func (w *wsConn) send(appendFrame func(dst, payload []byte) []byte, payload []by
 	w.c.Send(f)
 }
 
-// Flushed tells those who wait for it: the peer has got everything.
+// Flushed is called when the peer has taken everything.
 func (w *wsConn) Flushed(*loop.Conn) {
 	s := w.s
 	if s == nil || s.ws != w {
@@ -227,11 +227,11 @@ func (w *wsConn) Flushed(*loop.Conn) {
 		s.publish(0)
 	}
 	if len(w.home.waiters) > 0 {
-		w.home.settle(s, math.MaxInt)
+		w.home.flushedTo(s, math.MaxInt)
 	}
 }
 
-// Blocked notes what the peer has not taken yet.
+// Blocked records what the peer has not taken yet.
 func (w *wsConn) Blocked(c *loop.Conn) {
 	s := w.s
 	if s == nil || s.ws != w {
@@ -239,11 +239,11 @@ func (w *wsConn) Blocked(c *loop.Conn) {
 	}
 	s.publish(c.Queued())
 	if len(w.home.waiters) > 0 {
-		w.home.settle(s, c.Taken())
+		w.home.flushedTo(s, c.Taken())
 	}
 }
 
-// Closed tells the session that the connection is gone.
+// Closed is called when the connection is gone.
 func (w *wsConn) Closed(_ *loop.Conn, err error) {
 	w.reader.Release()
 	if s := w.s; s != nil {

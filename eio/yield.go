@@ -6,17 +6,18 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// yieldTime is how long the other connections of a loop are read at least before a
-// session that was read enough goes on. What is posted runs before any of them.
+// yieldTime is how long the other connections of a loop are read, at least,
+// before a session that was read enough continues. Posted tasks run before any
+// of them.
 const yieldTime = time.Millisecond
 
-// yielding are the sessions of a loop that let others go on. Loop-owned.
+// yielding holds the sessions of a loop that let others be served. Loop-owned.
 type yielding struct {
 	sessions []*Session
 	timer    loop.Timer
 }
 
-// Expired has the one go on that waits longest.
+// Expired resumes the session that has waited longest.
 func (y *yielding) Expired(*loop.Timer) {
 	s := y.sessions[0]
 	if y.sessions = y.sessions[1:]; len(y.sessions) == 0 {
@@ -27,8 +28,8 @@ func (y *yielding) Expired(*loop.Timer) {
 	s.resume(forOthers)
 }
 
-// yield lets the others of the loop go on before what is left of a read, or of a
-// POST. A session that is paused goes on later anyway.
+// yield lets other connections of the loop be served before the rest of a read,
+// or of a POST. A session that is paused continues later anyway.
 func (s *Session) yield() {
 	if s.core.paused {
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// counter is an upper layer that counts messages, and those that come before others
-// have the loop.
+// counter is an upper layer that counts messages, and those that come before
+// others have the loop.
 type counter struct{ messages, before int }
 
 func (u *counter) NewSession() *eio.Session { return new(eio.Session) }
@@ -23,8 +23,9 @@ func (u *counter) Message(s *eio.Session, _ []byte, _ bool) {
 }
 func (u *counter) Closed(*eio.Session, eio.Reason, error) {}
 
-// TestOthersHaveTheLoopBetweenBombs: a read of messages that are a thousand times as
-// large when they are inflated is not handled in one go, and nothing of it is lost.
+// TestOthersHaveTheLoopBetweenBombs: a read of messages that are a thousand
+// times as large when they are inflated is not handled in one go, and nothing
+// of it is lost.
 func TestOthersHaveTheLoopBetweenBombs(t *testing.T) {
 	const n, size = 20, 900_000
 	u := &counter{}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/invariants"
 )
 
 // Handler is what a connection calls, on its loop's goroutine. Callbacks may
@@ -122,6 +123,9 @@ func (l *Loop) received(c *Conn, b []byte) {
 	l.begin()
 	c.data(b)
 	l.end(c)
+	if invariants.Enabled {
+		invariants.Mangle(b[:len(b):len(b)]) // the next read would overwrite it
+	}
 }
 
 func (c *Conn) data(b []byte) {

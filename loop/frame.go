@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/valyala/bytebufferpool"
+
+	"github.com/sioserver/sioserver/loop/invariants"
 )
 
 // Frame is a reference-counted pooled buffer of outbound bytes, shared by all
@@ -63,7 +65,10 @@ func (f *Frame) Compact() {
 
 // Retain adds a reference and returns f.
 func (f *Frame) Retain() *Frame {
-	f.refs.Add(1)
+	n := f.refs.Add(1)
+	if invariants.Enabled {
+		invariants.Check(n > 1, "loop: frame retained after its release")
+	}
 	return f
 }
 
@@ -77,6 +82,10 @@ func (f *Frame) Release() {
 	case n < 0:
 		panic("loop: frame released too often")
 	}
+	if invariants.Enabled {
+		invariants.Mangle(f.B)
+		return // it is not used again, so that late uses of it are found
+	}
 	if cap(f.B) <= keptSize {
 		f.B = f.B[:0]
 	} else {
@@ -88,4 +97,9 @@ func (f *Frame) Release() {
 }
 
 // payload is what goes to the wire.
-func (f *Frame) payload() []byte { return f.B[f.Start:] }
+func (f *Frame) payload() []byte {
+	if invariants.Enabled {
+		invariants.Check(f.refs.Load() > 0, "loop: frame used after its release")
+	}
+	return f.B[f.Start:]
+}

@@ -164,7 +164,7 @@ func (s *Socket) expects(id uint64) bool {
 func (srv *Server) endAcks(acks []pendingAck) {
 	var others []pendingAck
 	for _, a := range acks {
-		if c, ok := a.sink.(*castAck); ok && !c.own() {
+		if c, ok := a.sink.(*broadcastAck); ok && !c.own() {
 			others = append(others, a)
 			continue
 		}

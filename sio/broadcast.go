@@ -80,38 +80,13 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	}
 	return o.ns.each(func(ns *Namespace) error {
 		o.ns = ns
-		a, err := o.remote()
-		if err != nil {
-			return err
-		}
-		if o.ns.keepers() != nil && !o.local && !o.volatile {
-			return o.ns.log.publish(o, nil, event, args)
-		}
-		if a != nil {
-			return o.broadcastBy(a, event, args)
-		}
-		return o.emit(event, args)
+		return ns.delivery.broadcast(o, event, args)
 	})
-}
-
-// emit broadcasts to the sockets that a namespace, which is no parent, has here.
-func (o BroadcastOperator) emit(event string, args []any) error {
-	if o.logsHere() {
-		return o.ns.log.broadcast(o, event, args)
-	}
-	m, err := eventMessage(o.ns, 0, false, event, args)
-	if err != nil {
-		return err
-	}
-	m.mark(o.ns.srv, o.plain, o.volatile)
-	o.cast(m, nil)
-	m.release()
-	return nil
 }
 
 // cast hands m to the loops that have recipients. acks, unless nil, gets their
 // acknowledgements.
-func (o BroadcastOperator) cast(m message, acks *castAck) {
+func (o BroadcastOperator) cast(m message, acks *broadcastAck) {
 	// Most targets name a few sockets at most: these need no memory.
 	var members, excepted [4]*adapter.Member[*Socket]
 	target := adapter.Target[*Socket]{
@@ -124,7 +99,7 @@ func (o BroadcastOperator) cast(m message, acks *castAck) {
 	if o.self != nil {
 		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
 	}
-	t := castTasks.Get().(*castTask)
+	t := broadcastTasks.Get().(*broadcastTask)
 	for shard := range o.ns.rooms.Loops() {
 		if !o.ns.rooms.Take(shard, &target, &t.cast) {
 			continue
@@ -136,9 +111,9 @@ func (o BroadcastOperator) cast(m message, acks *castAck) {
 		if !o.ns.srv.loop(shard).Post(t) {
 			t.recycle() // the server has ended
 		}
-		t = castTasks.Get().(*castTask)
+		t = broadcastTasks.Get().(*broadcastTask)
 	}
-	castTasks.Put(t)
+	broadcastTasks.Put(t)
 }
 
 // resolve appends the members of the sockets whose ids are among rooms.
@@ -151,17 +126,17 @@ func (ns *Namespace) resolve(dst []*adapter.Member[*Socket], rooms []string) []*
 	return dst
 }
 
-// castTask is one loop's part of a broadcast.
-type castTask struct {
+// broadcastTask is one loop's part of a broadcast.
+type broadcastTask struct {
 	cast     adapter.Cast[*Socket]
 	message  message
 	volatile bool
-	acks     *castAck // nil when none is asked for
+	acks     *broadcastAck // nil when none is asked for
 }
 
-var castTasks = sync.Pool{New: func() any { return new(castTask) }}
+var broadcastTasks = sync.Pool{New: func() any { return new(broadcastTask) }}
 
-func (t *castTask) Run(*loop.Loop) {
+func (t *broadcastTask) Run(*loop.Loop) {
 	var room [64]*Socket
 	for batch := t.cast.Next(room[:0]); len(batch) > 0; batch = t.cast.Next(room[:0]) {
 		for _, s := range batch {
@@ -176,14 +151,14 @@ func (t *castTask) Run(*loop.Loop) {
 	t.recycle()
 }
 
-func (t *castTask) recycle() {
+func (t *broadcastTask) recycle() {
 	t.cast.Done()
 	t.message.release()
 	if t.acks != nil {
 		t.acks.sent()
 	}
 	t.message, t.acks = message{}, nil
-	castTasks.Put(t)
+	broadcastTasks.Put(t)
 }
 
 // Broadcast addresses everybody in the namespace but the socket.

@@ -26,7 +26,7 @@ func (c *client) join(h socketio.Header) {
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():
-		c.enter(ns, h.Data, arrival{})
+		c.enter(ns, h.Data, joinState{})
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
@@ -44,12 +44,11 @@ const (
 )
 
 // enter makes a socket for the client in a namespace. auth is borrowed.
-func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
-	back := a.back
+func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 	keeps, refusal := c.keepsAuth(auth)
 	if refusal != "" {
-		if back != nil {
-			ns.log.unclaim(back)
+		if state.back != nil {
+			ns.delivery.giveBack(state.back)
 		}
 		c.refuse(ns.name, refusal, nil)
 		return
@@ -64,31 +63,23 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		c.ask(ns.name, auth)
 		return
 	}
-	if ns.keepers() != nil && !a.restored && !c.old() {
-		if w := asked(auth); w.PID != "" {
-			c.restore(ns, auth, w) // departs
-			return
-		}
-	}
 	s := &c.main
 	if ns != c.srv.main || s.state.Load() != stateUnused {
 		s = new(Socket)
 	}
 	s.client, s.ns = c, ns
 	s.member.Owner = s
-	if ns.log != nil && ns.keepers() == nil && !c.old() {
-		var holder *Socket
-		if back, holder = ns.log.claim(s, auth, a.outwaited); holder != nil {
-			c.await(holder, ns, auth) // departs
-			return
+	recovers := !c.old()
+	var back *membership
+	if recovers {
+		var waits bool
+		if back, waits = ns.delivery.recall(s, auth, state); waits {
+			return // it departs when it has waited
 		}
-	}
-	if back != nil {
-		ns.log.occupy(back, s)
 	}
 	if !ns.rooms.Reserve(&s.member, c.Loop().Index(), func() { s.id = c.newID(s.member.Slot(), back) }) {
 		if back != nil {
-			ns.log.unclaim(back)
+			ns.delivery.giveBack(back)
 		}
 		message := ErrFull.Error()
 		if ns.dead() {
@@ -99,13 +90,10 @@ func (c *client) enter(ns *Namespace, auth []byte, a arrival) {
 		return
 	}
 	if c.old() || back != nil {
-		ns.strays.add(s)
+		ns.byCustomID.add(s)
 	}
-	switch {
-	case back != nil:
-		ns.log.resume(s, back)
-	case ns.log != nil && !c.old():
-		ns.log.begin(s)
+	if recovers {
+		ns.delivery.begin(s, back)
 	}
 	if keeps > 0 {
 		s.mu.Lock()
@@ -169,9 +157,9 @@ func (s *Socket) authSize() int {
 
 // newID makes the id of a socket with the slot in its namespace's rooms. Those of
 // an old client all have that of the connection, one that is back has its old one.
-func (c *client) newID(slot uint32, back *visit) (id socketID) {
+func (c *client) newID(slot uint32, back *membership) (id socketID) {
 	if back != nil {
-		return back.session.id
+		return back.Session.ID
 	}
 	if c.old() {
 		copy(id[:], c.Session.ID())
@@ -275,9 +263,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 		return
 	}
 	s.ns.remove(s)
-	if s.ns.log != nil {
-		s.ns.log.refused(s)
-	}
+	s.ns.delivery.refuse(s)
 	s.ns.depart()
 	s.release(stateDisconnected)
 	s.client.forget(s)
@@ -294,23 +280,9 @@ type welcomeTask Socket
 func (t *welcomeTask) Run(*loop.Loop) {
 	s := (*Socket)(t)
 	c := s.client
-	var missed []message
-	if s.ns.log == nil {
-		if !s.enroll((*adapter.Rooms[*Socket]).Add) {
-			return
-		}
-	} else {
-		var ok bool
-		if missed, ok = s.ns.log.welcome(s); !ok {
-			switch {
-			case !s.open():
-			case s.ns.keepers() != nil:
-				s.enqueue(catchUpJob{}, true)
-			default:
-				c.end(errMissed, true)
-			}
-			return
-		}
+	pid, missed, ok := s.ns.delivery.admit(s)
+	if !ok {
+		return
 	}
 	answered := false
 	defer func() {
@@ -318,7 +290,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 			s.retract(missed)
 		}
 	}()
-	m := s.welcome() // by the parser, which may not return
+	m := s.welcome(pid) // by the parser, which may not return
 	answered = true
 	c.stopConnectTimer()
 	c.Admit()
@@ -374,13 +346,9 @@ func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socke
 }
 
 // welcome is the answer to the client's CONNECT packet.
-func (s *Socket) welcome() message {
+func (s *Socket) welcome(pid string) message {
 	if s.client.old() && s.ns.srv.cfg.Parser == nil {
 		return s.welcomeBare()
-	}
-	pid := ""
-	if v := s.visit(); v != nil {
-		pid = v.session.pid
 	}
 	return s.ns.srv.connectMessage(s.ns.name, s.ID(), pid)
 }

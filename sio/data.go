@@ -203,7 +203,7 @@ func (s *Socket) withData(event string, f func(data []byte)) {
 		srv.protectOn(s.client.Loop(), event, func() { f(b) })
 		return
 	}
-	counted := s.ns.mortal && s.ns.arrive() // the namespace's adapter is needed until then
+	counted := s.ns.endsEmpty && s.ns.arrive() // the namespace's adapter is needed until then
 	srv.persisting.Go(func() {
 		if counted {
 			defer s.ns.depart()

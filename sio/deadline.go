@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/await"
 )
 
 // ErrTimeout says that the time given with Timeout, the deadline of a context, or a limit of an
@@ -29,33 +30,20 @@ const graceTime = time.Second
 // an adapter's.
 var errUnreturned = errors.New("sio: the call has panicked, or ended its goroutine")
 
-// within calls f on a goroutine of its own, because the application's code is in it, or
-// an adapter's: it may panic, which is logged, or block, or end the goroutine. It waits
-// for f until ctx ends, and then during grace; f may go on after that, and given is false.
+// within calls f on a goroutine of its own, because it runs code of the application or
+// of an adapter, which may panic, block or end the goroutine. A panic is logged. within
+// waits for f until ctx ends, and then for grace. f may go on after that, and given is
+// false.
 func within[T any](ctx context.Context, srv *Server, event string, grace time.Duration, f func() (T, error)) (v T, err error, given bool) {
-	type outcome struct {
-		v   T
-		err error
+	v, err, given = await.Within(ctx, grace, errUnreturned, func() (v T, err error) {
+		err = errUnreturned
+		srv.protect(event, func() { v, err = f() })
+		return v, err
+	})
+	if !given {
+		err = adapter.EndOf(ctx)
 	}
-	c := make(chan outcome, 1)
-	go func() {
-		o := outcome{err: errUnreturned}
-		defer func() { c <- o }()
-		srv.protect(event, func() { o.v, o.err = f() })
-	}()
-	select {
-	case o := <-c:
-		return o.v, o.err, true
-	case <-ctx.Done():
-	}
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case o := <-c:
-		return o.v, o.err, true
-	case <-timer.C:
-		return v, adapter.EndOf(ctx), false
-	}
+	return v, err, given
 }
 
 // plain reports whether arguments are encoded without any of the application's code.

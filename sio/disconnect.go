@@ -69,9 +69,7 @@ func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 		return false
 	}
 	rooms := s.ns.remove(s)
-	if s.ns.log != nil {
-		s.ns.log.part(s, reason)
-	}
+	s.ns.delivery.part(s, reason)
 	busy := s.release(state)
 	if !connected {
 		s.ns.depart()

@@ -104,18 +104,7 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 	if err := checkEvent(event); err != nil {
 		return err
 	}
-	s := o.socket
-	if s.ns.log != nil && !o.volatile {
-		return s.ns.log.emit(s, event, args, o.plain)
-	}
-	if !s.open() {
-		return ErrDisconnected
-	}
-	m, err := eventMessage(s.ns, 0, false, event, args)
-	if err != nil {
-		return err
-	}
-	return o.post(m)
+	return o.socket.ns.delivery.emit(o, event, args)
 }
 
 // post hands m, whose reference it takes over, to the socket's loop.

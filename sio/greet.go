@@ -60,7 +60,7 @@ func (s *Socket) greeted() time.Duration {
 // back is sent what is behind its last packet in the order of the offsets. It is
 // called on the loop.
 func (s *Socket) beginGreeting() {
-	if s.ns.log != nil {
+	if !s.ns.delivery.greets() {
 		return
 	}
 	s.holds = true

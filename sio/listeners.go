@@ -16,7 +16,7 @@ func wantHandler(method string, given bool) {
 func (ns *Namespace) edit(change func(t *table)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	ns.pinLocked()
+	ns.keepEmptyLocked()
 	ns.table.Store(ns.table.Load().edited(change))
 }
 

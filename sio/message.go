@@ -10,8 +10,8 @@ import (
 // message is a packet encoded for the wire, with its attachments; each holder
 // has a reference. Immutable, safe for concurrent use.
 type message struct {
-	head        *eio.Packet
-	attachments []*eio.Packet
+	head        *eio.EncodedPacket
+	attachments []*eio.EncodedPacket
 	outgoing    *outgoing // for those who listen; nil when nobody does
 	awaited     bool      // somebody waits for it, or for an answer to it
 }
@@ -51,7 +51,7 @@ func rawAckMessage(ns *Namespace, id uint64, args RawArgs) message {
 	return message{head: p, awaited: true}
 }
 
-func seal(p *eio.Packet, b []byte, attachments [][]byte, err error) (message, error) {
+func seal(p *eio.EncodedPacket, b []byte, attachments [][]byte, err error) (message, error) {
 	p.End(b)
 	if err != nil {
 		p.Release()
@@ -60,9 +60,9 @@ func seal(p *eio.Packet, b []byte, attachments [][]byte, err error) (message, er
 	return message{head: p, attachments: attachmentPackets(attachments)}, nil
 }
 
-func attachmentPackets(attachments [][]byte) (packets []*eio.Packet) {
+func attachmentPackets(attachments [][]byte) (packets []*eio.EncodedPacket) {
 	for _, a := range attachments {
-		p := eio.NewPacket(true)
+		p := eio.NewEncodedPacket(true)
 		p.End(append(p.Begin(), a...))
 		packets = append(packets, p)
 	}

@@ -13,26 +13,27 @@ import (
 // own sockets, rooms and handlers. It is safe for concurrent use; handlers are
 // best registered before the server listens.
 type Namespace struct {
-	srv    *Server
-	name   string
-	rooms  *adapter.Rooms[*Socket]
-	strays strays
-	log    *recoveryLog  // nil without recovery
-	ackIDs atomic.Uint64 // the next ack id, shared by all sockets
+	srv        *Server
+	name       string
+	rooms      *adapter.Rooms[*Socket]
+	byCustomID customIDs
+	ackIDs     atomic.Uint64 // the next ack id, shared by all sockets
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included
 
-	family  *family         // nil unless it is a parent
-	adapter adapter.Adapter // to other servers; nil when there are none
+	delivery delivery // set once, before clients can find the namespace
+	peers    peers    // likewise
+
+	dynamic *dynamicParent // nil unless it is a parent
 
 	observed sync.Once // the rooms are: see OnRoom
 
-	parent   *Namespace    // nil unless it is a child
-	born     chan struct{} // closed when the hooks of OnNamespace have returned
-	mortal   bool          // it ends with its last socket
-	pinned   bool          // but not while it has what was added later; guarded by mu
-	unopened bool          // it was closed before it was born; set before that
-	users    atomic.Int64  // its sockets, if it is mortal; negative once it has ended
+	parent      *Namespace    // nil unless it is a child
+	opened      chan struct{} // closed when the hooks of OnNamespace have returned
+	neverOpened bool          // it was closed before; set before opened is closed
+	endsEmpty   bool          // it ends with its last socket
+	keptEmpty   bool          // but not while it has what was added later; guarded by mu
+	users       atomic.Int64  // its sockets, if endsEmpty; negative once it has ended
 
 	closing atomic.Bool // the adapter is being closed, or is
 
@@ -61,14 +62,12 @@ var (
 
 func newNamespace(srv *Server, name string) *Namespace {
 	ns := &Namespace{
-		srv:   srv,
-		name:  name,
-		rooms: adapter.New[*Socket](srv.cfg.Loops),
-		born:  make(chan struct{}),
+		srv:    srv,
+		name:   name,
+		rooms:  adapter.New[*Socket](srv.cfg.Loops),
+		opened: make(chan struct{}),
 	}
-	if srv.cfg.ConnectionStateRecovery != nil {
-		ns.log = newRecoveryLog(ns, srv.cfg.ConnectionStateRecovery)
-	}
+	ns.delivery, ns.peers = direct{ns}, alone{ns}
 	ns.table.Store(&noHandlers)
 	ns.hooks.Store(&noHooks)
 	return ns
@@ -84,7 +83,7 @@ func (ns *Namespace) Server() *Server { return ns.srv }
 func (ns *Namespace) updateHooks(change func(h *hooks)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	ns.pinLocked()
+	ns.keepEmptyLocked()
 	next := *ns.hooks.Load()
 	change(&next)
 	ns.hooks.Store(&next)

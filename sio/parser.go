@@ -179,8 +179,8 @@ func (srv *Server) splitAck(data []byte, attachments [][]byte) (RawArgs, error) 
 }
 
 // newPacket is an empty packet in the form of the server's parser.
-func (srv *Server) newPacket() *eio.Packet {
-	return eio.NewPacket(srv.cfg.Parser != nil && srv.cfg.Parser.Binary())
+func (srv *Server) newPacket() *eio.EncodedPacket {
+	return eio.NewEncodedPacket(srv.cfg.Parser != nil && srv.cfg.Parser.Binary())
 }
 
 // connectMessage answers a CONNECT packet.

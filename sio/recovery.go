@@ -120,26 +120,23 @@ func (r *Recovery) withDefaults() error {
 
 // Recovered reports whether the socket is one that has come back: see [Recovery].
 func (s *Socket) Recovered() bool {
-	v := s.visit()
-	return v != nil && v.recovered
+	m := s.membership()
+	return m != nil && m.Recovered
 }
 
-// visit returns what recovery knows of the socket; nil without recovery, for
-// clients of protocol 4, and once the socket was refused.
-func (s *Socket) visit() *visit {
-	if s.ns.log == nil {
-		return nil
-	}
+// membership returns what recovery knows of the socket; nil without recovery, and for
+// clients of protocol 4.
+func (s *Socket) membership() *membership {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cold == nil {
 		return nil
 	}
-	return s.cold.visit
+	return s.cold.membership
 }
 
-func (s *Socket) setVisit(v *visit) {
+func (s *Socket) setMembership(m *membership) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rareLocked().visit = v
+	s.rareLocked().membership = m
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
 // TestRecoveryToldOfNothingAfterwards ends sessions while and after their log is
@@ -25,7 +26,7 @@ func TestRecoveryToldOfNothingAfterwards(t *testing.T) {
 		change := func(f func(ses *session)) {
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
-			f(&session{pid: newPID()})
+			f(&session{PID: newPID()})
 		}
 		lose := func(ses *session) { lg.lose(ses, nil) }
 		change(lose)
@@ -64,12 +65,12 @@ func TestRecoveryExpireInTurn(t *testing.T) {
 				told.Add(1)
 			},
 		})
-		lose := func() { lg.lose(&session{pid: newPID()}, nil) }
+		lose := func() { lg.lose(&session{PID: newPID()}, nil) }
 		for range rounds {
 			lg.mu.Lock()
 			lose()
-			time.Sleep(lg.wait(time.Now())) // the timer goes off and waits for the lock
-			lose()                          // ends the one before
+			time.Sleep(lg.wait()) // the timer goes off and waits for the lock
+			lose()                // ends the one before
 			lg.mu.Unlock()
 			for range 3 {
 				time.Sleep(300 * time.Microsecond)
@@ -83,8 +84,8 @@ func TestRecoveryExpireInTurn(t *testing.T) {
 		if most.Load() != 1 || told.Load() != 5*rounds {
 			t.Errorf("%d sessions were told of, want %d; %d calls at once", told.Load(), 5*rounds, most.Load())
 		}
-		if lg.timer != nil || lg.lost.count != 0 {
-			t.Errorf("%d sessions are left", lg.lost.count)
+		if lg.timer != nil || lg.figures().Sessions != 0 {
+			t.Errorf("%d sessions are left", lg.figures().Sessions)
 		}
 	})
 }
@@ -103,14 +104,15 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 				time.Sleep(slow)
 			},
 		})
-		p := eio.NewPacket(false)
+		p := eio.NewEncodedPacket(false)
 		p.End(p.Begin())
 		lg.mu.Lock()
-		lg.keepAt(time.Now(), offset{ms: uint64(time.Now().Add(time.Hour).UnixMilli())}, message{head: p}, nil, nil)
+		lg.log.Keep(lg.now(), recovery.Offset{}.Next(uint64(time.Now().Add(time.Hour).UnixMilli())), keptPacket(message{head: p}, nil, nil))
+		lg.wake()
 		lg.mu.Unlock()
 		for range 2 {
 			lg.mu.Lock()
-			lg.lose(&session{pid: newPID()}, nil)
+			lg.lose(&session{PID: newPID()}, nil)
 			lg.mu.Unlock()
 			time.Sleep(life / 2)
 		}
@@ -122,8 +124,8 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 				t.Errorf("session %d was told of after %v, want %v", i, at[i], want[i])
 			}
 		}
-		if len(at) != len(want) || len(lg.kept()) != 0 {
-			t.Errorf("%d sessions were told of, want %d; %d packets are kept", len(at), len(want), len(lg.kept()))
+		if len(at) != len(want) || lg.figures().Packets != 0 {
+			t.Errorf("%d sessions were told of, want %d; %d packets are kept", len(at), len(want), lg.figures().Packets)
 		}
 	})
 }

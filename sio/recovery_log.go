@@ -2,253 +2,225 @@ package sio
 
 import (
 	"context"
-	"slices"
-	"sort"
+	"crypto/rand"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
-// recoveryLog is what a namespace keeps so that clients can come back: the last
-// packets in the order of their positions, and the sessions.
+// recoveryLog is what a namespace keeps so that clients can come back. What it
+// decides is in package recovery, whose state machine it guards, gives the time,
+// and turns into sockets, timers and goroutines. That package's comment says why no
+// packet is lost or doubled; what it asks of its caller is kept here:
 //
-// # Why nothing is lost or doubled
+//   - An event gets its position and is handed to the recipients' loops under mu.
+//   - A socket joins a room before its session does, and its session leaves last,
+//     under mu.
+//   - A socket becomes a member of its namespace under the mu that collects what its
+//     client has missed (welcome).
 //
-// Everything that a client may have to be sent again gets a position in the log,
-// and handing it to the recipients' loops happens under the same lock. So each
-// loop, and each socket, gets packets in the order of their positions: what a
-// client has received ends with some position, and what it has not received is
-// what comes behind and was meant for it.
+// A client may come back before the server has noticed that it was gone: then it
+// waits a moment (see await). A pid whose client is really there is not given away.
 //
-// Rooms are remembered with the positions at which they were joined and left: so
-// what was meant for a client can still be told when it has left a room since, or
-// joined one. A session is in a room at least as long as its socket.
-//
-// Coming back takes the lock once: what was missed is collected and the socket
-// becomes a member of its rooms. Whatever is emitted later reaches it as a
-// member, behind what was missed, as both go through its loop.
-//
-// A client may be lost again before it has got everything, and come back with a
-// position within that: the session remembers rooms from its first connection on.
-// It may come back before the server has noticed that it was gone: then it waits a
-// moment (see await). A pid whose client is really there is not given away.
-//
-// With an adapter that is a Recoverer positions and sessions are the cluster's: see
-// recovery_cluster.go.
+// It is used in two ways, which are deliveries: an ownLog has positions and sessions
+// of this server alone; in a sharedLog they are the cluster's.
 type recoveryLog struct {
 	ns    *Namespace
 	cfg   *Recovery
-	begun time.Time
+	begun time.Time // the machine's clock starts
 
 	mu       sync.Mutex // taken before the locks of shards and loops, never while another one is held
-	last     offset     // of the newest packet
-	dropped  offset     // of the newest packet that is not kept any more
-	first    uint64     // the position of the oldest packet kept
-	packets  []keptPacket
-	head     int // index of the oldest in packets
-	bytes    int
-	sessions map[string]*session // by pid: connected and lost ones
-	lost     lostList
-	expired  []ExpiredSession // to be told
+	log      *recovery.Log[*Socket, message]
+	expired  []ExpiredSession // to be reported
 	timer    *time.Timer      // nil when there is nothing to wait for
 	sweeping bool
 	stopped  bool
-	waiting  []offsetWaiter
-	early    []early // sent before their turns, oldest first; only with a Recoverer
-	stats    RecoveryStats
 
-	since      offset // what the keeper's Since has returned last
-	sinceKnown bool
-	catching   []*catching // those for whom histories are read
-	rereading  bool
-	stopPage   context.CancelFunc // of the page that is read now
-	pages      uint64             // of histories, but for last ones
-	returning  []*history         // of clients that come back, in the order of what they need
-	held       int                // bytes of histories
-	room       chan struct{}      // closed when that becomes less; nil when nothing waits for it
-
-	looking   sync.Mutex // taken before mu, held while Since is called
-	sinceText string     // guarded by looking
-
-	earlyBytes int
-	recoverer  atomic.Pointer[adapter.Recoverer] // nil when the log is this server's alone
+	// Of a sharedLog:
+	waiting   []offsetWaiter
+	rereading bool               // the goroutine that reads histories runs
+	stopPage  context.CancelFunc // of the page that is read now
+	room      chan struct{}      // closed when less is held for histories; nil when nothing waits for that
 }
 
-// keptPacket is a packet and whom it was for: an empty list of rooms is everybody.
-type keptPacket struct {
-	offset        offset
-	message       message
-	rooms, except []string
-	size          int
-	at            time.Duration // since the log has begun: offsets may be of other clocks
-}
+// The types of package recovery for sockets. What is not immutable in them is
+// guarded by the log's lock.
+type (
+	session    = recovery.Session[*Socket, message]
+	membership = recovery.Membership[*Socket, message]
+	history    = recovery.History[*Socket, message]
+	reading    = recovery.Reading[*Socket, message]
+)
 
 // packetCost is what a kept packet costs beside its bytes.
-const packetCost = 256
+const packetCost = recovery.PacketCost
 
 func newRecoveryLog(ns *Namespace, cfg *Recovery) *recoveryLog {
-	lg := &recoveryLog{ns: ns, cfg: cfg, begun: time.Now(), sessions: make(map[string]*session)}
-	lg.lost.init()
+	lg := &recoveryLog{ns: ns, cfg: cfg, begun: time.Now()}
+	lg.log = recovery.New[*Socket](recovery.Limits{
+		MaxAge:      cfg.MaxDisconnectionDuration,
+		MaxPackets:  cfg.MaxPackets,
+		MaxBytes:    cfg.MaxBytes,
+		MaxSessions: cfg.MaxSessions,
+	}, recovery.Hooks[message]{Retain: message.retain, Release: message.release, Room: lg.roomAgain, Idle: lg.caughtUpAll})
 	return lg
 }
 
-// next is the position of the next packet.
-func (lg *recoveryLog) next() uint64 { return lg.first + uint64(len(lg.packets)-lg.head) }
+// now is the time of the log's clock.
+func (lg *recoveryLog) now() time.Duration { return time.Since(lg.begun) }
 
-// broadcast completes an event with its offset, keeps it and emits it.
-func (lg *recoveryLog) broadcast(o BroadcastOperator, event string, args []any) error {
-	d, err := eventDraft(lg.ns, event, args, o.plain)
-	if err != nil {
-		return err
-	}
-	lg.broadcastDraft(o, d)
-	return nil
+// keptPacket is a message with its recipients as the log keeps it: with a reference
+// of its own.
+func keptPacket(m message, rooms, except []string) recovery.Packet[message] {
+	return recovery.Packet[message]{Payload: m.retain(), Size: m.size(), Rooms: rooms, Except: except}
 }
 
-// broadcastDraft is broadcast for an event that is encoded.
-func (lg *recoveryLog) broadcastDraft(o BroadcastOperator, d draft) {
-	except := o.except
-	if o.self != nil {
-		except = append(slices.Clip(except), o.self.ID())
+// begin makes a session for a socket that is about to connect, or gives it what
+// belongs to the one that it is back in. A new session is not among the log's before
+// the socket is admitted.
+func (lg *recoveryLog) begin(s *Socket, back *membership) {
+	if back != nil {
+		lg.resume(s, back)
+		return
 	}
+	pid := newPID()
+	lg.mu.Lock()
+	m := lg.log.Begin(pid, s.id, s)
+	lg.mu.Unlock()
+	s.setMembership(m)
+}
+
+func newPID() string {
+	var raw [15]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return idEncoding.EncodeToString(raw[:])
+}
+
+// resume gives a socket what belongs to the session that it is back in.
+func (lg *recoveryLog) resume(s *Socket, m *membership) {
+	lg.mu.Lock()
+	rooms, data := m.Session.Rooms(), m.Session.Data
+	lg.mu.Unlock()
+	lg.ns.rooms.Join(&s.member, rooms...)
+	s.setMembership(m)
+	if data != nil {
+		s.setData(data, true)
+	}
+}
+
+// join puts a socket into a room, in the session too, under one lock: so what it is
+// sent as a member is always the session's, too.
+func (lg *recoveryLog) join(s *Socket, room string) {
+	m := s.membership()
+	if m == nil {
+		s.ns.rooms.Join(&s.member, room)
+		return
+	}
+	defer s.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	m := lg.keep(d, o.rooms, except)
-	o.cast(m, nil)
-	m.release()
+	if s.ns.rooms.JoinDeferred(&s.member, room) {
+		lg.log.Join(m, room, s.state.Load() != stateConnecting)
+	}
 }
 
-// emit is broadcast for one socket, or for who has taken its place since.
-func (lg *recoveryLog) emit(s *Socket, event string, args []any, plain bool) error {
-	v := s.visit()
-	rooms := []string{s.ID()}
-	if lg.keeper() != nil {
-		if !s.open() && !lg.awaited(v) {
-			return ErrDisconnected
-		}
-		return lg.publish(BroadcastOperator{ns: lg.ns, rooms: rooms, plain: plain}, s, event, args)
+// leave takes a socket out of a room, in the session last.
+func (lg *recoveryLog) leave(s *Socket, room string) {
+	m := s.membership()
+	if m == nil {
+		s.ns.rooms.Leave(&s.member, room)
+		return
 	}
-	d, err := eventDraft(lg.ns, event, args, plain)
-	if err != nil {
-		return err
-	}
+	defer s.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if !s.open() && (v == nil || lg.sessions[v.session.pid] != v.session) {
-		d.drop()
-		return ErrDisconnected
-	}
-	m := lg.keep(d, rooms, nil)
-	to := s
-	if v != nil && v.session.socket != nil {
-		to = v.session.socket
-		v = to.visit()
-	}
-	if !to.open() || v != nil && v.behind {
-		m.release() // it is sent when, and if, the client is back
-		return nil
-	}
-	return to.post(m, false)
+	s.ns.rooms.LeaveDeferred(&s.member, room)
+	lg.log.Leave(m, room)
 }
 
-// keep gives a packet its place in the log. The message has a reference for the
-// caller.
-func (lg *recoveryLog) keep(d draft, rooms, except []string) message {
-	now := time.Now()
-	var text [24]byte
-	o := lg.last.next(uint64(max(now.UnixMilli(), 0)))
-	return lg.keepAt(now, o, d.finish(string(o.appendTo(text[:0]))), rooms, except)
-}
-
-// keepAt is keep for a complete message whose offset is the log's newest.
-func (lg *recoveryLog) keepAt(now time.Time, o offset, m message, rooms, except []string) message {
-	lg.last = o
-	k := keptPacket{offset: lg.last, message: m.retain(), rooms: rooms, except: except, size: packetCost + m.size(), at: now.Sub(lg.begun)}
-	if lg.head > 64 && lg.head > len(lg.packets)/2 {
-		n := copy(lg.packets, lg.packets[lg.head:])
-		clear(lg.packets[n:])
-		lg.packets, lg.head = lg.packets[:n], 0
+// enter makes a socket a member of its namespace, at the moment at which it collects
+// what the socket's client has missed. It reports false when the socket has ended. m,
+// the socket's membership, is nil or complete. lg.mu is held; the caller flushes the
+// rooms' events when it is not.
+func (lg *recoveryLog) enter(s *Socket, m *membership) (pid string, missed []message, ok bool) {
+	if !s.enroll((*adapter.Rooms[*Socket]).AddDeferred) {
+		return "", nil, false
 	}
-	lg.packets = append(lg.packets, k)
-	lg.bytes += k.size
-	lg.evict()
-	lg.wake(now)
-	return m
+	if m == nil {
+		return "", nil, true
+	}
+	return m.Session.PID, lg.log.Admit(m), true
 }
 
-// evict drops what is more than the limits allow, but nothing that clients that come back
-// need, unless that is as much again.
-func (lg *recoveryLog) evict() {
-	for len(lg.kept()) > lg.cfg.MaxPackets || lg.bytes > lg.cfg.MaxBytes {
-		if lg.needed() && lg.bytes <= (1+returnBytes)*lg.cfg.MaxBytes {
-			return
-		}
-		lg.dropOldest()
-		lg.stats.Evicted++
+// refuse ends the session of a socket that a middleware has refused.
+func (lg *recoveryLog) refuse(s *Socket) {
+	m := s.membership()
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	if m == nil {
+		return
+	}
+	m.DropHistory()
+	if m.Recovered && m.Holds() {
+		lg.end(m.Session)
 	}
 }
 
-func (lg *recoveryLog) dropOldest() {
-	k := &lg.packets[lg.head]
-	k.message.release()
-	lg.bytes -= k.size
-	lg.dropped = k.offset
-	*k = keptPacket{}
-	lg.head++
-	lg.first++
-}
-
-// kept are the packets in the log, from position lg.first on.
-func (lg *recoveryLog) kept() []keptPacket { return lg.packets[lg.head:] }
-
-// position is that of the packet with the offset.
-func (lg *recoveryLog) position(o offset) (pos uint64, ok bool) {
-	kept := lg.kept()
-	i, found := sort.Find(len(kept), func(i int) int { return o.compare(kept[i].offset) })
-	return lg.first + uint64(i), found
-}
-
-// missed returns the packets from a position on that were for the session. Each
-// has a reference for the caller.
-func (lg *recoveryLog) missed(ses *session, from uint64) (list []message) {
-	in := ses.membership()
-	for i, kept := from-lg.first, lg.kept(); i < uint64(len(kept)); i++ {
-		if k := &kept[i]; ses.wants(k, lg.first+i, in) {
-			list = append(list, k.message.retain())
-		}
+// lose keeps a session for the client's return. lg.mu is held.
+func (lg *recoveryLog) lose(ses *session, data any) {
+	ses.Vacate()
+	ses.Data = data
+	if lg.stopped {
+		lg.end(ses)
+		return
 	}
-	return list
+	size := dataSize(data)
+	if !lg.ns.srv.eio.Keep(size) {
+		lg.log.Evict(ses)
+		lg.report(ses)
+		return
+	}
+	ses.Size = size
+	lg.ns.arrive() // unless it is closed, it stays for the client's return
+	if evicted := lg.log.Lose(lg.now(), ses); evicted != nil {
+		lg.ns.depart() // there is another one
+		lg.letGo(evicted)
+		lg.report(evicted)
+	}
+	lg.wake()
 }
 
-// wake has the timer set for what is to be dropped next. lg.mu is held.
-func (lg *recoveryLog) wake(now time.Time) {
+// end ends a session for good; it is not in the list of lost ones. lg.mu is held.
+func (lg *recoveryLog) end(ses *session) {
+	lg.log.End(ses)
+	lg.report(ses)
+}
+
+// greets reports false: a client that comes back is sent what is behind its last
+// packet in the order of the offsets, so nothing is held.
+func (lg *recoveryLog) greets() bool { return false }
+
+// wake sets the timer for what is to be dropped next. lg.mu is held.
+func (lg *recoveryLog) wake() {
 	if lg.timer == nil && !lg.stopped {
-		lg.timer = time.AfterFunc(lg.wait(now), lg.sweep)
+		lg.timer = time.AfterFunc(lg.wait(), lg.sweep)
 	}
 }
 
-// wait is how long to wait until something must be dropped. Sessions end in
-// time, packets may stay a little longer.
-func (lg *recoveryLog) wait(now time.Time) time.Duration {
+// wait is how long to wait until something must be dropped or reported.
+func (lg *recoveryLog) wait() time.Duration {
 	if len(lg.expired) > 0 {
 		return 0
 	}
-	life := lg.cfg.MaxDisconnectionDuration
-	wait := life
-	if kept := lg.kept(); len(kept) > 0 {
-		wait = max(kept[0].at+life-now.Sub(lg.begun), life/16)
-	}
-	if ses := lg.lost.oldest(); ses != nil {
-		wait = min(wait, ses.lostAt.Add(life).Sub(now))
-	}
-	return max(wait, 0) + time.Millisecond
+	wait, _ := lg.log.Wait(lg.now())
+	return wait
 }
 
-// sweep drops what is too old and tells of expired sessions.
+// sweep drops what is too old, and reports expired sessions.
 func (lg *recoveryLog) sweep() {
-	life, ended := lg.cfg.MaxDisconnectionDuration, 0
+	ended := 0
 	lg.mu.Lock()
 	defer func() {
 		lg.mu.Unlock() // which the namespace's end takes
@@ -260,14 +232,9 @@ func (lg *recoveryLog) sweep() {
 		return // it went off before it was set to do so at once
 	}
 	lg.sweeping = true
-	now := time.Now()
-	for len(lg.kept()) > 0 && now.Sub(lg.begun)-lg.kept()[0].at > life && !lg.needed() {
-		lg.dropOldest()
-	}
-	for ses := lg.lost.oldest(); ses != nil && now.Sub(ses.lostAt) > life; ses = lg.lost.oldest() {
-		lg.lost.remove(ses)
-		ses.letGo(lg)
-		lg.end(ses)
+	for _, ses := range lg.log.Sweep(lg.now()) {
+		lg.letGo(ses)
+		lg.report(ses)
 		ended++ // it departs behind OnExpire
 	}
 	expired := lg.expired
@@ -284,19 +251,36 @@ func (lg *recoveryLog) sweep() {
 		lg.timer.Stop() // it was set again before this one has begun
 	}
 	lg.timer, lg.sweeping = nil, false
-	if len(lg.kept()) > 0 || lg.lost.oldest() != nil || len(lg.expired) > 0 {
-		lg.wake(time.Now())
+	if _, more := lg.log.Wait(lg.now()); more || len(lg.expired) > 0 {
+		lg.wake()
 	}
 }
 
-// stop ends the log: nothing is dropped any more, nor told.
+// report has OnExpire called for a session that has ended for good. lg.mu is held.
+func (lg *recoveryLog) report(ses *session) {
+	if lg.cfg.OnExpire == nil || lg.stopped {
+		return
+	}
+	lg.expired = append(lg.expired, ExpiredSession{lg.ns, string(ses.ID[:]), ses.Rooms(), ses.Data})
+	if lg.timer != nil && !lg.sweeping {
+		lg.timer.Reset(0)
+	}
+	lg.wake()
+}
+
+// letGo stops counting the data of a session that does not wait any more.
+func (lg *recoveryLog) letGo(ses *session) {
+	lg.ns.srv.eio.Keep(-ses.Size)
+	ses.Size = 0
+}
+
+// stop ends the log: nothing is dropped any more, nor reported.
 func (lg *recoveryLog) stop() {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.stopped, lg.expired = true, nil
-	for ses := lg.lost.oldest(); ses != nil; ses = lg.lost.oldest() {
-		lg.lost.remove(ses)
-		ses.letGo(lg)
+	for _, ses := range lg.log.Drain() {
+		lg.letGo(ses)
 	}
 	if lg.timer != nil {
 		lg.timer.Stop()
@@ -307,7 +291,18 @@ func (lg *recoveryLog) stop() {
 func (lg *recoveryLog) figures() RecoveryStats {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	st := lg.stats
-	st.Packets, st.Bytes, st.Sessions = len(lg.kept()), lg.bytes, lg.lost.count
-	return st
+	return RecoveryStats(lg.log.Stats())
+}
+
+// roomAgain is a hook of the machine: less is held for histories.
+func (lg *recoveryLog) roomAgain() {
+	close(lg.room)
+	lg.room = nil
+}
+
+// caughtUpAll is a hook of the machine: no client waits for a page any more.
+func (lg *recoveryLog) caughtUpAll() {
+	if lg.stopPage != nil {
+		lg.stopPage()
+	}
 }

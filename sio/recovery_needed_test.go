@@ -53,19 +53,20 @@ func TestRecoveryNotPassed(t *testing.T) {
 	defer srv.Close()
 	id := fmt.Sprintf("%020d", 1)
 	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
-	lg := srv.main.log
-	v := lg.restore(nil, wish{"p", entryOffset(0)})
-	if v == nil {
+	lg := sharedLogOf(srv)
+	m := lg.restore(nil, restoreRequest{"p", entryOffset(0)})
+	if m == nil {
 		t.Fatal("not recovered")
 	}
 	p.emit()
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if !lg.caughtUp(v.history) || st.fetched.Load() != 1 || len(lg.kept()) != 40 {
-		t.Errorf("%d pages were read, %d packets are kept", st.fetched.Load(), len(lg.kept()))
+	if n := lg.log.Stats().Packets; !lg.log.Complete(m) || st.fetched.Load() != 1 || n != 40 {
+		t.Errorf("%d pages were read, %d packets are kept", st.fetched.Load(), n)
 	}
-	v.forget()
-	if n := len(lg.kept()); n != lg.cfg.MaxPackets || len(lg.returning) != 0 {
+	m.DropHistory()
+	_, clients := lg.log.Held()
+	if n := lg.log.Stats().Packets; n != lg.cfg.MaxPackets || clients != 0 {
 		t.Errorf("%d packets are kept for nobody", n)
 	}
 }

@@ -27,13 +27,13 @@ func TestRecoveryReaches(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := &skipping{changed: make(chan struct{})}
 				a.since.Store(&before)
-				lg := newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{})
+				lg := &sharedLog{recoveryLog: newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{})}
 				r := adapter.Recoverer(a)
-				lg.recoverer.Store(&r)
+				lg.keeper.Store(&r)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				reached := make(chan bool, 1)
-				go func() { reached <- lg.reach(ctx, offset{1000, 5}) }()
+				go func() { reached <- lg.reach(ctx, mustEntryID(t, "1000-5")) }()
 				synctest.Wait()
 				select {
 				case <-reached:

@@ -3,6 +3,7 @@ package sio
 import (
 	"context"
 	"encoding/json"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sioserver/sioserver/eio"
@@ -10,7 +11,7 @@ import (
 )
 
 // released reports whether somebody has given the last reference to a packet up.
-func released(p *eio.Packet) (yes bool) {
+func released(p *eio.EncodedPacket) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	p.Len() // of a buffer that is not there any more
 	return false
@@ -22,7 +23,11 @@ func remembering(t *testing.T, cfg Config) (*Server, *stream) {
 	for range 2 {
 		st.addLocked(entry{kept: adapter.Kept{Packet: adapter.Packet{Event: "e", Args: []any{[]byte{1}}}}})
 	}
-	cfg.Loops, cfg.Adapter = 1, func(local adapter.Local) adapter.Adapter { return &behind{reader{stream: st, local: local}} }
+	cfg.Loops, cfg.Adapter = 1, func(local adapter.Local) adapter.Adapter {
+		b := &behind{reader: reader{stream: st, local: local}}
+		b.since.Store("1000-2")
+		return b
+	}
 	srv, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -32,23 +37,25 @@ func remembering(t *testing.T, cfg Config) (*Server, *stream) {
 }
 
 // behind is a reader that was handed nothing that the log would have.
-type behind struct{ reader }
+type behind struct {
+	reader
+	since atomic.Value // of string
+}
 
-func (b *behind) Since() (string, <-chan struct{}) { return "1000-2", nil }
+func (b *behind) Since() (string, <-chan struct{}) { return b.since.Load().(string), nil }
 
 // TestRecoveryReleasesHistory gives up what was fetched for a client that does not
 // come back after all.
 func TestRecoveryReleasesHistory(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
-	for name, end := range map[string]func(lg *recoveryLog, s *Socket, v *visit){
-		"unclaimed":    func(lg *recoveryLog, _ *Socket, v *visit) { lg.unclaim(v) },
-		"refused":      func(lg *recoveryLog, s *Socket, _ *visit) { lg.refused(s) },
-		"disconnected": func(lg *recoveryLog, s *Socket, _ *visit) { lg.part(s, ClientNamespaceDisconnect) },
-		"no more to be had": func(lg *recoveryLog, _ *Socket, v *visit) {
-			lg.mu.Lock()
-			lg.dropped = offset{1000, 3}
-			lg.mu.Unlock()
-			if lg.catchUp(context.Background(), v.session, v.history) {
+	for name, end := range map[string]func(lg *sharedLog, s *Socket, m *membership, b *behind){
+		"unclaimed":    func(lg *sharedLog, _ *Socket, m *membership, _ *behind) { lg.giveBack(m) },
+		"refused":      func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.refuse(s) },
+		"disconnected": func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.part(s, ClientNamespaceDisconnect) },
+		"no more to be had": func(lg *sharedLog, _ *Socket, m *membership, b *behind) {
+			b.since.Store("1000-3")
+			lg.look()
+			if lg.catchUp(context.Background(), m.Session, m.History) {
 				t.Error("caught up with what is not there")
 			}
 		},
@@ -56,19 +63,19 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
 			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
-			lg := srv.main.log
-			v := lg.restore(nil, wish{"p", "1000-0"})
-			if v == nil || len(v.history.list) != 2 {
-				t.Fatalf("restored %+v", v)
+			lg := sharedLogOf(srv)
+			m := lg.restore(nil, restoreRequest{"p", "1000-0"})
+			if m == nil || len(offsets(m.History)) != 2 {
+				t.Fatalf("restored %+v", m)
 			}
 			s := &Socket{ns: srv.main}
-			s.setVisit(v)
-			lg.occupy(v, s)
-			var packets []*eio.Packet
-			for _, p := range v.history.list {
-				packets = append(append(packets, p.message.head), p.message.attachments...)
+			s.setMembership(m)
+			m.Occupy(s)
+			var packets []*eio.EncodedPacket
+			for _, p := range m.History.All() {
+				packets = append(append(packets, p.head), p.attachments...)
 			}
-			end(lg, s, v)
+			end(lg, s, m, (*lg.keeper.Load()).(*behind))
 			for i, p := range packets {
 				if !released(p) {
 					t.Errorf("packet %d of %d is not released", i, len(packets))
@@ -92,7 +99,7 @@ func TestRecoveryReleasesBare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &publishing{log: srv.main.log, draft: d, bare: bare, to: BroadcastOperator{ns: srv.main}}
+			p := &publishing{log: sharedLogOf(srv), draft: d, bare: bare, to: BroadcastOperator{ns: srv.main}}
 			for _, turn := range turns {
 				p.deliver(turn)
 			}

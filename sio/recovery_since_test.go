@@ -36,7 +36,7 @@ func TestSinceEndsInAnyWay(t *testing.T) {
 				t.Errorf("%d clients are recovered, %+v; the answer is %q", n, srv.Stats(), answer)
 			}
 			r.armed.Store(false)
-			if err := (local{srv.main}).Broadcast(adapter.Packet{Event: "e", Offset: "1000-3"}, adapter.Options{}); err != nil {
+			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "1000-3"}, adapter.Options{}); err != nil {
 				t.Error(err)
 			}
 		})

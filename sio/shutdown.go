@@ -133,9 +133,7 @@ func (srv *Server) giveUpAfter(ctx context.Context) (stop func() bool) {
 // are disconnected.
 func (srv *Server) settle(ctx context.Context) error {
 	for ns := range srv.namespaces.all() {
-		if ns.log != nil {
-			ns.log.stop()
-		}
+		ns.delivery.stop()
 	}
 	err := srv.workers.stop(ctx)
 	if err != nil {
@@ -151,7 +149,7 @@ func (srv *Server) settle(ctx context.Context) error {
 	srv.persisting.Wait() // no longer than some dataPatience
 	srv.ended.Store(true)
 	for ns := range srv.namespaces.all() {
-		srv.closer.close(ns)
+		ns.peers.close()
 	}
 	return cmp.Or(err, srv.closer.wait(ctx))
 }

@@ -53,7 +53,7 @@ type cold struct {
 	waited        bool           // a handler that has started late has let its context end
 	acks          []pendingAck
 	context       contextState
-	visit         *visit      // with recovery
+	membership    *membership // with recovery
 	awaits        *returnTask // while it stands for a client that waits: see await
 }
 
@@ -154,10 +154,8 @@ func (s *Socket) letGo() {
 // after the disconnection. The error is [ErrName], and it joins none, if there is an
 // adapter and a name is not UTF-8; without an adapter it is always nil.
 func (s *Socket) Join(rooms ...string) error {
-	if s.ns.adapter != nil {
-		if err := adapter.CheckNames(rooms); err != nil {
-			return err
-		}
+	if err := s.ns.peers.checkNames(rooms); err != nil {
+		return err
 	}
 	s.join(rooms)
 	return nil
@@ -166,7 +164,7 @@ func (s *Socket) Join(rooms ...string) error {
 func (s *Socket) join(rooms []string) {
 	for _, room := range rooms {
 		if room != s.ID() {
-			s.ns.join(s, room)
+			s.ns.delivery.join(s, room)
 		}
 	}
 }
@@ -175,12 +173,10 @@ func (s *Socket) join(rooms []string) {
 // that were emitted before still arrive. The room of its own id can't be left. The
 // error is as for Join.
 func (s *Socket) Leave(room string) error {
-	if s.ns.adapter != nil {
-		if err := adapter.CheckName(room); err != nil {
-			return err
-		}
+	if err := s.ns.peers.checkName(room); err != nil {
+		return err
 	}
-	s.ns.leave(s, room)
+	s.ns.delivery.leave(s, room)
 	return nil
 }
 

@@ -114,9 +114,7 @@ func (srv *Server) Stats() Stats {
 	}
 	for ns := range srv.namespaces.all() {
 		st.Sockets += ns.rooms.Len()
-		if ns.log != nil {
-			st.Recovery.add(ns.log.figures())
-		}
+		st.Recovery.add(ns.delivery.figures())
 	}
 	st.HandlersRunning, st.HandlersWaiting = srv.workers.running()
 	srv.mu.Lock()

@@ -8,27 +8,29 @@ import (
 	"time"
 )
 
-// Attack is one of the range. It is immutable.
+// Attack is one attack. It is immutable.
 type Attack struct {
 	Name string // in profiles and tables
 	What string // in one line, for people
-	// Needs is the feature that the server must be started with (bench/peers/README.md), "" for none.
+	// Needs is the feature that the server must be started with
+	// (bench/peers/README.md), "" for none.
 	Needs string
 
 	run   func(f *Field)
-	judge func(o Outcome) error // nil when there is nothing to find but what every attack is judged by
+	judge func(o Outcome) error // nil when only what every attack is judged by counts
 }
 
-// Outcome is what is known when the attack is over and its connections are still open.
+// Outcome is what is known when the attack is over and its connections are
+// still open.
 type Outcome struct {
 	Lasted time.Duration
 	Counts map[string]float64 // what the attack has counted
-	// Held is by how many the server's descriptors have grown.
+	// Held is how many descriptors more the server has than before.
 	Held int
 }
 
-// Judge returns an error that says what is wrong with the outcome, beyond what the server's other clients and its memory
-// show.
+// Judge returns an error that says what is wrong with the outcome itself. The
+// server's other clients and its memory are judged elsewhere.
 func (a Attack) Judge(o Outcome) error {
 	if a.judge == nil {
 		return nil

@@ -19,7 +19,8 @@ import (
 // patience is how long a test waits for what must come; only failures take it.
 const patience = 30 * time.Second
 
-// target serves everything that the attacks need and returns its address: a server of the feature's kind.
+// target serves everything that the attacks need and returns its address: a
+// server of the feature's kind.
 func target(t *testing.T, feature string) string {
 	cfg := sio.Config{NoClient: true}
 	if feature == "deflate" {
@@ -72,7 +73,8 @@ func target(t *testing.T, feature string) string {
 	return l.Addr().String()
 }
 
-// reached is what each attack has counted when the server has got what it is made of.
+// reached is what each attack has counted when the server has got what it is
+// made of.
 var reached = map[string]map[string]float64{
 	"fragments":      {"connections": 1, "fragments": 1000},
 	"unfinished":     {"connections": 3, "bytes": 3_000_000},

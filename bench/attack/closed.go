@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// closing is how long a server may go on reading from a connection that it has closed.
+// closing is how long a server may go on reading from a connection that it has
+// closed.
 const closing = 10 * time.Second
 
-// closed makes the server close its connections, and floods them then.
+// closed makes the server close its connections, and then floods them.
 func closed(f *Field) {
 	var flood []byte
 	for len(flood) < chunk {
@@ -21,7 +22,8 @@ func closed(f *Field) {
 	floodClosed(f, false, flood)
 }
 
-// closedDeflate floods with messages that are a thousand times as large when they are inflated.
+// closedDeflate floods with messages that are a thousand times as large when
+// they are inflated.
 func closedDeflate(f *Field) {
 	var packed bytes.Buffer
 	w, err := flate.NewWriter(&packed, flate.BestCompression)
@@ -49,7 +51,7 @@ func floodClosed(f *Field, deflate bool, flood []byte) {
 		if err := c.webSocket(deflate); err != nil {
 			return err
 		}
-		if err := c.say("9"); err != nil { // no packet of the engine
+		if err := c.say("9"); err != nil { // not an Engine.IO packet
 			return err
 		}
 		go func() { _ = c.hold() }()

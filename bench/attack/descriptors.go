@@ -4,7 +4,8 @@ package attack
 
 import "time"
 
-// descriptors takes all descriptors of the server's process again and again, while clients come.
+// descriptors takes all descriptors of the server's process again and again,
+// while clients come.
 func descriptors(f *Field) {
 	const taken, free = time.Second, 300 * time.Millisecond
 	f.wg.Go(func() {

@@ -16,11 +16,13 @@ const pause = 50 * time.Millisecond
 // Target is the server that is attacked.
 type Target struct {
 	Addr string // host and port
-	// Exhaust makes the server's process open files until it has no descriptors left, and keep them for the time.
+	// Exhaust makes the server's process open files until it has no descriptors
+	// left, and keep them open for the time.
 	Exhaust func(time.Duration) error
 }
 
-// Field is an attack that goes on, or is over and has not left. It is safe for concurrent use.
+// Field is an attack that runs, or that is over and still holds its
+// connections. It is safe for concurrent use.
 type Field struct {
 	ctx    context.Context
 	target Target
@@ -102,8 +104,8 @@ func (f *Field) sleep(d time.Duration) {
 	}
 }
 
-// repeat does the work on n goroutines, again and again until the end. Work that fails is counted as cut, and done again
-// after a pause.
+// repeat does the work on n goroutines, over and over until the end. Work that
+// fails is counted as cut, and repeated after a pause.
 func (f *Field) repeat(n int, work func() error) {
 	for range n {
 		f.wg.Go(func() {
@@ -117,8 +119,8 @@ func (f *Field) repeat(n int, work func() error) {
 	}
 }
 
-// dial opens a connection. Its reads and writes fail from the attack's end on. receive is the size of the kernel's
-// receive buffer, 0 for what is usual.
+// dial opens a connection. Its reads and writes fail from the attack's end on.
+// receive is the size of the kernel's receive buffer, 0 for what is usual.
 func (f *Field) dial(receive int) (*raw, error) {
 	conn, err := (&net.Dialer{Control: receiveBuffer(receive)}).DialContext(f.ctx, "tcp4", f.target.Addr)
 	if err != nil {

@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// waiting is how many events of one connection, and blockedConnections of how many connections so many, may wait by
-// default.
+// waiting is how many events of one connection may wait by default, and
+// blockedConnections how many connections may have as many.
 const (
 	waiting            = 1024
 	blockedConnections = 256
 )
 
-// blocked makes as many events wait for blocked handlers as the server accepts of all connections by default.
+// blocked makes as many events wait for blocked handlers as the server accepts
+// of all connections by default.
 func blocked(f *Field) {
 	f.repeat(blockedConnections, func() error {
 		c, err := f.dial(0)
@@ -29,11 +30,11 @@ func blocked(f *Field) {
 	})
 }
 
-// departed leaves backlogs behind: the first handler of each connection does not notice that its client has left, and the
-// next client comes.
+// departed leaves backlogs behind: the first handler of each connection ignores
+// that its client has left, and the next client connects.
 func departed(f *Field) {
 	const (
-		most  = 1000            // a handler that goes on holds its goroutine by right: their number is bounded
+		most  = 1000            // a handler that goes on holds its goroutine: their number is bounded
 		few   = waiting - 24    // so that the server goes on reading and sees the end
 		after = 5 * time.Second // so that the server can be tried while the handlers run
 	)
@@ -55,7 +56,8 @@ func departed(f *Field) {
 	})
 }
 
-// backlog joins and sends an event whose handler does not end, and when that has begun, n more that wait for it.
+// backlog joins and sends an event whose handler does not end. When that has
+// begun, it sends n more that wait for it.
 func (c *raw) backlog(n int, event string) error {
 	if err := c.join(); err != nil {
 		return err

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// namespaces connects to ever new dynamic namespaces in two ways: connections that stay leave a batch of them when all are
-// answered, and clients that ask for as many as they may be in by default leave without waiting for an answer.
+// namespaces connects to new dynamic namespaces in two ways: connections that
+// stay leave a batch of namespaces when all are answered, and clients that ask
+// for as many as they may be in by default close without waiting for an answer.
 func namespaces(f *Field) {
 	const batch, most = 64, 128
 	var number atomic.Int64
@@ -62,7 +63,8 @@ func namespaces(f *Field) {
 	})
 }
 
-// sayAll sends a packet of the type for each of the n namespaces up to the last.
+// sayAll sends a packet of the type for each of the n namespaces up to the
+// last.
 func (c *raw) sayAll(kind string, last int64, n int) error {
 	var b []byte
 	for i := range int64(n) {
@@ -72,8 +74,8 @@ func (c *raw) sayAll(kind string, last int64, n int) error {
 	return err
 }
 
-// depart ends the sending, so that the server sees the end behind all that was sent, and waits for the server's end, but
-// no longer than the time.
+// depart ends the sending, so that the server sees the end behind all that was
+// sent, and waits for the server to close, at most for the time.
 func (c *raw) depart(patience time.Duration) error {
 	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		return err
@@ -81,6 +83,6 @@ func (c *raw) depart(patience time.Duration) error {
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	_ = c.hold() // however it ends, the client has left
+	_ = c.hold() // the client has left in any case
 	return nil
 }

@@ -10,11 +10,13 @@ import (
 
 const (
 	unreadConnections = 50
-	// letGo is how long a server may keep a connection that does not read its answer.
+	// letGo is how long a server may keep a connection that does not read its
+	// answer.
 	letGo = 45 * time.Second
 )
 
-// unreadPolls asks for answers that fill the kernel's buffers, and does not read them.
+// unreadPolls asks for answers that fill the kernel's buffers, and does not
+// read them.
 func unreadPolls(f *Field) {
 	f.repeat(unreadConnections, func() error {
 		c, err := f.dial(0)

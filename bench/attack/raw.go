@@ -27,7 +27,8 @@ const (
 	extension = "permessage-deflate; client_no_context_takeover; server_no_context_takeover"
 )
 
-// raw is a connection that writes what it is told to, whole or not. One goroutine reads, one writes.
+// raw is a connection that can write parts of messages. One goroutine reads,
+// one writes.
 type raw struct {
 	net.Conn
 	f *Field
@@ -39,7 +40,8 @@ func newRaw(f *Field, conn net.Conn) *raw { return &raw{conn, f, bufio.NewReader
 // leave closes the connection before the attack's end.
 func (c *raw) leave() { c.f.drop(c.Conn) }
 
-// hold keeps the connection open and reads what comes, until the server ends it or the attack is over.
+// hold keeps the connection open and reads what comes, until the server ends it
+// or the attack is over.
 func (c *raw) hold() error {
 	_, err := io.Copy(io.Discard, c.r)
 	if err == nil {
@@ -96,7 +98,8 @@ func (c *raw) polling() (sid string, err error) {
 	return sid, nil
 }
 
-// webSocket opens a session over WebSocket. With deflate the server must agree to compress.
+// webSocket opens a session over WebSocket. With deflate the server must agree
+// to compress.
 func (c *raw) webSocket(deflate bool) error {
 	extensions := ""
 	if deflate {
@@ -181,7 +184,8 @@ func (c *raw) next() (string, error) {
 	}
 }
 
-// chatter reads messages and answers heartbeats until the connection or the attack is over.
+// chatter reads messages and answers heartbeats until the connection or the
+// attack is over.
 func (c *raw) chatter() error {
 	for {
 		if _, err := c.next(); err != nil {
@@ -190,7 +194,8 @@ func (c *raw) chatter() error {
 	}
 }
 
-// appendFrame appends a frame with the first byte. Its masking key is 0, so that the payload stays as it is.
+// appendFrame appends a frame with the first byte. Its masking key is 0, so
+// that the payload stays as it is.
 func appendFrame(dst []byte, first byte, payload []byte) []byte {
 	return append(appendHead(dst, first, len(payload)), payload...)
 }
@@ -208,8 +213,8 @@ func appendHead(dst []byte, first byte, length int) []byte {
 	return append(dst, 0, 0, 0, 0)
 }
 
-// receiveBuffer sets the size of a socket's receive buffer, which bounds what the server can send to a client that does
-// not read.
+// receiveBuffer sets the size of a socket's receive buffer, which bounds what
+// the server can send to a client that does not read.
 func receiveBuffer(size int) func(network, address string, c syscall.RawConn) error {
 	if size == 0 {
 		return nil

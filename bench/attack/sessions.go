@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// sessions opens polling sessions, many requests at a time, and never comes back to them.
+// sessions opens polling sessions, many requests at a time, and sends no
+// further request for them.
 func sessions(f *Field) {
 	const batch = 64
 	f.repeat(4, func() error {

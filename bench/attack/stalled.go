@@ -4,7 +4,8 @@ package attack
 
 import "time"
 
-// stalled lets one connection ask for broadcasts to connections that do not read.
+// stalled has one connection ask for broadcasts to connections that do not
+// read.
 func stalled(f *Field) {
 	const broadcasts = 5 * time.Millisecond // between two of them
 	f.repeat(10, func() error {
@@ -23,7 +24,7 @@ func stalled(f *Field) {
 			return err
 		}
 		f.count("stalled", 1)
-		for f.ctx.Err() == nil { // alive, but deaf; the write fails when the server has cut the connection
+		for f.ctx.Err() == nil { // answers heartbeats without reading; the write fails when the server has cut the connection
 			if err := c.say("3"); err != nil {
 				return err
 			}

@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// filler is the content of messages that are never whole.
+// filler is the content of messages that are never completed.
 var filler = bytes.Repeat([]byte("x"), chunk)
 
-// write sends so many bytes that mean nothing.
+// write sends n bytes of filler.
 func (c *raw) write(n int) error {
 	for n > 0 {
 		wrote, err := c.Write(filler[:min(n, chunk)])
@@ -24,8 +24,9 @@ func (c *raw) write(n int) error {
 	return nil
 }
 
-// unfinished sends messages without their last byte: frames, bodies of requests, and packets of ten attachments of which
-// the last is not whole, each by a third of the connections.
+// unfinished sends messages without their last byte. A third of the connections
+// each sends frames, bodies of requests, and packets of ten attachments of
+// which the last is not complete.
 func unfinished(f *Field) {
 	ways := []func(*raw) error{unfinishedFrame, unfinishedBody, unfinishedAttachments}
 	var turn atomic.Int64

@@ -1,7 +1,8 @@
 //go:build linux
 
-// Package benchtest lets a test binary be the server that its tests measure: run again with an environment variable
-// set, it serves the floor (or misbehaves) instead of testing. Only tests import it.
+// Package benchtest makes a test binary the server that its tests measure:
+// started with an environment variable set, it serves the floor, or misbehaves,
+// instead of testing. Only tests import it.
 package benchtest
 
 import (
@@ -28,9 +29,11 @@ type Mode string
 const (
 	Floor Mode = "floor" // serves, and answers questions: its heap is 12345, its one counter grows by 1 each time
 	Dies  Mode = "dies"  // writes an error and ends before it listens
-	// Late finds its first port taken: while the file exists that Taken names, it is removed and the port not used. Then it serves as Floor does.
+	// Late finds its first port taken: while the file exists that Taken names,
+	// it is removed and the port not used. Then it serves as Floor does.
 	Late Mode = "late"
-	// Fragile serves as Floor does, and ends when it should run out of descriptors.
+	// Fragile serves as Floor does, and ends when it should run out of
+	// descriptors.
 	Fragile Mode = "fragile"
 )
 
@@ -94,7 +97,8 @@ func serve(mode Mode) error {
 func Peer(mode Mode) *peer.Peer {
 	return &peer.Peer{
 		Name: string(mode), Label: "the " + string(mode), Command: []string{os.Args[0]},
-		// The floor keeps its processor in system calls, so that answering questions needs a second one.
+		// The floor keeps its processor in system calls, so that answering
+		// questions needs a second one.
 		Env:     map[string]string{variable: string(mode), "GOMAXPROCS": "2"},
 		Figures: true, Stats: true, Transports: []string{"websocket"}, Features: map[string][]string{"files": {}},
 	}

@@ -19,7 +19,8 @@ type Panel struct {
 	Bars  []Bar
 }
 
-// Bars describes a chart of panels with horizontal bars, two panels side by side.
+// Bars describes a chart of panels with horizontal bars, two panels side by
+// side.
 type Bars struct {
 	Title, Subtitle string
 	Footer          string // small print, in lines

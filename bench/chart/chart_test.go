@@ -148,8 +148,8 @@ func TestPublishedBeyondTheChartAreLeftOut(t *testing.T) {
 	}
 }
 
-// TestLegendMarkIsAtItsText: with every font the text begins right of the mark and
-// ends within the chart.
+// TestLegendMarkIsAtItsText: with every font the text begins right of the mark
+// and ends within the chart.
 func TestLegendMarkIsAtItsText(t *testing.T) {
 	var at point
 	for _, it := range lines().Draw().items {

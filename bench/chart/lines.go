@@ -18,10 +18,11 @@ type Series struct {
 	Color  color.RGBA
 	Points []Point // by rising X
 	Marked bool    // a disc at every point
-	Bold   bool    // drawn stronger than the others
+	Bold   bool    // drawn bold
 }
 
-// Published is a figure that was not measured here; it is drawn as a hollow diamond.
+// Published is a figure that was not measured here; it is drawn as a hollow
+// diamond.
 type Published struct {
 	Point
 	Label string
@@ -52,7 +53,7 @@ const (
 	footerLine  = 15
 	labelGap    = 17   // between two lines' labels
 	legendGap   = 12   // between a legend's mark and its text
-	fallback    = 1.15 // an SVG's viewer may lack the Go fonts and take a wider one
+	fallback    = 1.15 // an SVG's viewer may lack the Go fonts and use a wider one
 	outlier     = 2.5  // a series this much above all others leaves the chart at its top
 )
 
@@ -131,7 +132,8 @@ func (c Lines) labelWidth() (width float64) {
 	return width*fallback + 14
 }
 
-// drawSeries draws the lines and, at their ends, their names, pushed apart where they would overlap.
+// drawSeries draws the lines and, at their ends, their names, pushed apart
+// where they would overlap.
 func (c Lines) drawSeries(s *Scene, plot frame) {
 	type name struct {
 		text  string
@@ -193,7 +195,7 @@ func spread(heights []*float64, gap float64, plot frame) {
 	}
 }
 
-// clip cuts a line off where it rises above most.
+// clip ends a line where it rises above most.
 func clip(points []Point, most float64) []Point {
 	var out []Point
 	for i, p := range points {
@@ -227,14 +229,15 @@ func (c Lines) drawPublished(s *Scene, plot frame) {
 		s.add(mark{at: at, shape: diamond, radius: 6, color: p.Color, hollow: true})
 		s.add(label{at: point{at.x + 12, names[i] + 4}, text: p.Label + "  " + short(p.Y), size: smallSize, color: p.Color})
 	}
-	// The legend is level with the subtitle. Its text begins at the mark, so that
-	// the gap between them does not depend on the viewer's font.
+	// The legend is level with the subtitle. Its text begins at the mark, so
+	// that the gap between them does not depend on the viewer's font.
 	legend := point{chartWidth - marginRight - textWidth(c.PublishedName, textSize, false)*fallback, 56}
 	s.add(mark{at: point{legend.x - legendGap, legend.y - 4}, shape: diamond, radius: 6, color: faint, hollow: true})
 	s.add(label{at: legend, text: c.PublishedName, size: textSize, color: faint})
 }
 
-// heading writes the title, what is below it, and the lines of small print at the bottom.
+// heading writes the title, what is below it, and the lines of small print at
+// the bottom.
 func (s *Scene) heading(title, subtitle, footer string) {
 	s.add(label{at: point{24, 34}, text: title, size: 19, color: ink, bold: true})
 	s.add(label{at: point{24, 56}, text: subtitle, size: textSize, color: faint})

@@ -110,7 +110,8 @@ func dashes(l line) [][]point {
 
 func along(a, b point, t float64) point { return point{a.x + (b.x-a.x)*t, a.y + (b.y-a.y)*t} }
 
-// segment is the rectangle around a stroke, turning the same way as circle does.
+// segment is the rectangle around a stroke, turning the same way as circle
+// does.
 func segment(a, b point, half float64) []point {
 	length := math.Hypot(b.x-a.x, b.y-a.y)
 	if length == 0 {
@@ -163,7 +164,7 @@ func (c canvas) label(l label) {
 	c.turnedLabel(l, f, width, shift)
 }
 
-// turnedLabel draws the text lying down on a strip of its own and then stands it up.
+// turnedLabel draws the text on a horizontal strip and turns that upright.
 func (c canvas) turnedLabel(l label, f font.Face, width, shift fixed.Int26_6) {
 	metrics := f.Metrics()
 	ascent, height := metrics.Ascent.Ceil(), (metrics.Ascent + metrics.Descent).Ceil()

@@ -4,7 +4,8 @@ package chart
 
 import "image/color"
 
-// point is a place in a scene: pixels from the top left corner, before the PNG's scale.
+// point is a place in a scene: pixels from the top left corner, before the
+// PNG's scale.
 type point struct{ x, y float64 }
 
 type anchor uint8

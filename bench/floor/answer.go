@@ -12,7 +12,8 @@ import (
 
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// handshake answers a WebSocket upgrade with the Engine.IO handshake behind it; false when it is no upgrade.
+// handshake answers a WebSocket upgrade with the Engine.IO handshake behind it;
+// false when it is no upgrade.
 func (s *Server) handshake(fd int32, head []byte) bool {
 	key, found := header(head, "sec-websocket-key")
 	if !found {
@@ -35,7 +36,8 @@ func (s *Server) handshake(fd int32, head []byte) bool {
 	return true
 }
 
-// header returns the value of the named header (given in lower case) in a request's head.
+// header returns the value of the named header (given in lower case) in a
+// request's head.
 func header(head []byte, name string) ([]byte, bool) {
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		if len(line) > len(name) && line[len(name)] == ':' && bytes.EqualFold(line[:len(name)], []byte(name)) {
@@ -45,7 +47,8 @@ func header(head []byte, name string) ([]byte, bool) {
 	return nil, false
 }
 
-// message answers one Engine.IO packet. See bench/peers/README.md for the events.
+// message answers one Engine.IO packet. See bench/peers/README.md for the
+// events.
 func (s *Server) message(fd int32, p []byte) {
 	if len(p) < 2 || p[0] != '4' {
 		return
@@ -112,7 +115,8 @@ func (s *Server) leave(fd int32) {
 	s.conns[fd].room = ""
 }
 
-// text builds a text frame in the server's scratch buffer; it is valid until the next call.
+// text builds a text frame in the server's scratch buffer; it is valid until
+// the next call.
 func (s *Server) text(head string, parts ...[]byte) []byte {
 	size := len(head)
 	for _, p := range parts {

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// read takes what the kernel holds for the connection and answers every whole request or frame in it.
+// read takes what the kernel holds for the connection and answers every whole
+// request or frame in it.
 func (s *Server) read(fd int32) {
 	held := copy(s.buf, s.partial[fd])
 	n, errno := read(fd, s.buf[held:])
@@ -32,7 +33,8 @@ func (s *Server) read(fd int32) {
 	}
 }
 
-// consume answers what is whole in data and returns what is not; ok is false when the connection must be closed.
+// consume answers the complete messages in data and returns the rest; ok is
+// false when the connection must be closed.
 func (s *Server) consume(fd int32, data []byte) (rest []byte, ok bool) {
 	if s.conns[fd].state == stateRequest {
 		end := bytes.Index(data, []byte("\r\n\r\n"))
@@ -64,8 +66,8 @@ const (
 	opClose = 8
 )
 
-// parseFrame unmasks the first frame of b in place. size is 0 when b does not hold it whole and -1 when it is not a
-// masked, unfragmented frame.
+// parseFrame unmasks the first frame of b in place. size is 0 when b does not
+// hold it whole and -1 when it is not a masked, unfragmented frame.
 func parseFrame(b []byte) (opcode byte, payload []byte, size int) {
 	if len(b) < 6 {
 		return 0, nil, 0

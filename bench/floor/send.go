@@ -4,8 +4,8 @@ package floor
 
 import "golang.org/x/sys/unix"
 
-// send writes b to the connection now, or queues it for the end of the turn in the joined form. b is borrowed until
-// return.
+// send writes b to the connection now, or queues it for the end of the turn in
+// the joined form. b is borrowed until return.
 func (s *Server) send(fd int32, b []byte) {
 	if !s.joined {
 		s.write(fd, b)
@@ -38,7 +38,8 @@ func (s *Server) flush() {
 	s.dirty = s.dirty[:0]
 }
 
-// write hands b to the kernel and keeps what it does not take until the socket is writable.
+// write gives b to the kernel and keeps what the kernel does not take until the
+// socket is writable.
 func (s *Server) write(fd int32, b []byte) {
 	if held, ok := s.stuck[fd]; ok {
 		s.stuck[fd] = append(held, b...)

@@ -22,7 +22,8 @@ type Config struct {
 	Joined bool // one send a connection and turn of the loop, instead of one a message
 }
 
-// Server is a listening floor. It is owned by the goroutine that calls Serve; Stop may be called from any other.
+// Server is a listening floor. It is owned by the goroutine that calls Serve;
+// Stop may be called from any other.
 type Server struct {
 	joined   bool
 	epoll    int
@@ -41,7 +42,8 @@ type Server struct {
 	nextID  uint64
 }
 
-// conn is what one connection owns. Its size is the floor's memory per connection.
+// conn is what one connection owns. Its size is the floor's memory per
+// connection.
 type conn struct {
 	room   string
 	output int32 // position in dirty plus one; 0 when nothing is queued
@@ -56,7 +58,8 @@ const (
 	stateFrames
 )
 
-// Listen binds the port. The caller runs Serve next, which also releases everything when it returns.
+// Listen binds the port. The caller runs Serve next, which also releases
+// everything when it returns.
 func Listen(cfg Config) (*Server, error) {
 	s := &Server{
 		joined: cfg.Joined, epoll: -1, listener: -1, wake: -1,
@@ -113,14 +116,15 @@ func (s *Server) Addr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(s.port))
 }
 
-// Stop makes Serve return. It may be called from any goroutine, while Serve runs.
+// Stop makes Serve return. It may be called from any goroutine, while Serve
+// runs.
 func (s *Server) Stop() {
 	one := [8]byte{7: 1, 0: 1}
 	_, _ = unix.Write(s.wake, one[:])
 }
 
-// Serve runs the loop until Stop. It blocks its thread in raw system calls, so a program that serves should do little
-// else.
+// Serve runs the loop until Stop. It blocks its thread in raw system calls, so
+// a program that serves should do little else.
 func (s *Server) Serve() error {
 	defer s.release()
 	events := make([]unix.EpollEvent, batchSize)

@@ -8,10 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls below go to the kernel without telling Go's scheduler: they don't block (epollWait does, but the
-// process has nothing else to run), and the hand-over costs more than the work.
+// The calls below go to the kernel past Go's scheduler: they do not block, and
+// the scheduler's hand-over costs more than the call. epollWait blocks, but the
+// process has nothing else to run.
 
-// accept takes a connection without asking who it is: the package unix would allocate the answer.
+// accept takes a connection without its peer's address, for which package unix
+// would allocate.
 func accept(listener int) (int, unix.Errno) {
 	fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	return int(fd), errno

@@ -10,8 +10,8 @@ import (
 // answered is how long acknowledgements are waited for.
 const answered = 30 * time.Second
 
-// acks asks the many clients of another server for acknowledgements, several times at once, while that server emits 100
-// plain events a second.
+// acks asks the many clients of another server for acknowledgements, several
+// times at once, while that server emits 100 plain events a second.
 var acks = Case{Name: "acks", Needs: []string{"events", "clients"}, nodes: 2, try: func(t *trial) error {
 	a, b := t.nodes[0], t.nodes[1]
 	if err := t.dialAll(b, t.Clients, ""); err != nil {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// burst emits very many events at once, through a stream that gives them their order.
+// burst emits very many events at once, through a stream that gives them their
+// order.
 var burst = Case{Name: "burst", Needs: []string{"events"}, nodes: 2, args: func(Settings) []string {
 	return []string{"-recovery"}
 }, try: func(t *trial) error {

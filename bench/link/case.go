@@ -12,7 +12,7 @@ import (
 	"github.com/sioserver/sioserver/bench/peer"
 )
 
-// Case is what is tried.
+// Case is one case.
 type Case struct {
 	Name string
 	// Needs are the settings that the case has, of those in Settings.
@@ -40,12 +40,12 @@ type Settings struct {
 	Within  time.Duration // of the whole case
 }
 
-// Outcome is what came of a case.
+// Outcome is the result of a case.
 type Outcome struct {
 	Shown   string             // in a table, a few words and figures
 	Figures map[string]float64 // the unit is the end of the name
-	Moved   map[string]float64 // counters of the servers that speak of losses, all servers together
-	Wrong   []error            // what is not as it should be
+	Moved   map[string]float64 // counters of losses, of all servers together
+	Wrong   []error            // what is wrong
 }
 
 func (o *Outcome) wrong(format string, args ...any) {
@@ -71,7 +71,7 @@ func Find(name string) (Case, error) {
 	return cases[i], nil
 }
 
-// trial is one case that is being tried.
+// trial is one case that runs.
 type trial struct {
 	Settings
 	Outcome
@@ -79,8 +79,8 @@ type trial struct {
 	progress func(what string)
 }
 
-// Try starts a cluster of the server and tries the case with it. The outcome has what was found until then when the error
-// is not nil.
+// Try starts a cluster of the server and runs the case with it. With an error
+// the outcome has what was found until then.
 func (c Case) Try(ctx context.Context, p *peer.Peer, cores []int, s Settings, progress func(what string)) (Outcome, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Within, fmt.Errorf("not over within %s", s.Within))

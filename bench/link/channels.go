@@ -12,8 +12,8 @@ const (
 	round  = 2 * time.Second // in which what is emitted to the sample arrives, or never
 )
 
-// channels puts clients of one server into very many rooms, cuts its line once, and emits to a sample of them from the
-// other until all are reached again.
+// channels puts clients of one server into very many rooms, cuts its line once,
+// and emits to a sample of them from the other until all are reached again.
 var channels = Case{Name: "channels", Needs: []string{"clients", "rooms"}, nodes: 2, try: func(t *trial) error {
 	a, b := t.nodes[0], t.nodes[1]
 	if err := t.dialAll(b, t.Clients, ""); err != nil {
@@ -51,7 +51,8 @@ var channels = Case{Name: "channels", Needs: []string{"clients", "rooms"}, nodes
 	return err
 }}
 
-// reach emits to the sample, round after round, until all of one round has arrived.
+// reach emits to the sample, round after round, until all of one round has
+// arrived.
 func (t *trial) reach(from *node, what string) error {
 	rooms := min(sample, t.Rooms)
 	for i := 0; ; i++ {

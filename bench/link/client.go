@@ -30,8 +30,9 @@ type arrival struct {
 	sent, at time.Time
 }
 
-// client is connected to the main namespace over WebSocket, and keeps what it gets of each stream of events. It answers
-// what asks for an acknowledgement. It is safe for concurrent use.
+// client is connected to the main namespace over WebSocket, and keeps what it
+// gets of each stream of events. It acknowledges events that ask for it. It is
+// safe for concurrent use.
 type client struct {
 	conn    net.Conn
 	in      *bufio.Reader
@@ -120,7 +121,7 @@ func (c *client) send(text string) error {
 	default:
 		frame = binary.BigEndian.AppendUint64(append(frame, 0x80|127), uint64(n))
 	}
-	frame = append(frame, 0, 0, 0, 0) // a mask that changes nothing
+	frame = append(frame, 0, 0, 0, 0) // a mask of zeros
 	_, err := c.conn.Write(append(frame, text...))
 	return err
 }
@@ -187,7 +188,8 @@ func (c *client) take(packet []byte) error {
 	return nil
 }
 
-// event keeps an event of a stream: ["m",stream,number,milliseconds,fill], and behind it an offset if there is one.
+// event keeps an event of a stream: ["m",stream,number,milliseconds,fill], and
+// behind it an offset if there is one.
 func (c *client) event(args []byte) {
 	head, ok := bytes.CutPrefix(args, []byte(`["m","`))
 	fields := bytes.SplitN(head, []byte{','}, 4)
@@ -229,7 +231,7 @@ func (c *client) got(stream string) []arrival {
 	return slices.Clip(c.arrivals[stream])
 }
 
-// leave ends the connection as a lost one ends.
+// leave ends the connection without a close, like a lost one.
 func (c *client) leave() {
 	c.conn.Close()
 	<-c.ended

@@ -27,7 +27,8 @@ const (
 	plain    = "plain"          // a room that only watchers are in
 )
 
-// node is one server, its line to Redis, and a client of it that watches what arrives.
+// node is one server, its line to Redis, and a client of it that watches what
+// arrives.
 type node struct {
 	*peer.Process
 	line    *slowlink.Link
@@ -45,7 +46,8 @@ type cluster struct {
 	streams bool      // the adapter is one with streams, whose counter Lost counts outages
 }
 
-// startCluster starts n servers. The cluster must be stopped, also when there is an error.
+// startCluster starts n servers. The cluster must be stopped, also when there
+// is an error.
 func startCluster(ctx context.Context, p *peer.Peer, cores []int, n int, args []string) (c *cluster, err error) {
 	c = &cluster{ctx: ctx}
 	if c.redis, err = peer.StartRedis(cores); err != nil {
@@ -150,8 +152,8 @@ type done struct {
 	Seconds                 float64
 }
 
-// order has the server do something, by its control, and waits for the end of it. The arguments are pairs of names and
-// values.
+// order sends an order to the server's control and waits until it is carried
+// out. The arguments are pairs of names and values.
 func (c *cluster) order(n *node, verb string, args ...any) (d done, err error) {
 	values := url.Values{}
 	for i := 0; i < len(args); i += 2 {
@@ -169,7 +171,8 @@ func (c *cluster) order(n *node, verb string, args ...any) (d done, err error) {
 	return d, json.NewDecoder(answer.Body).Decode(&d)
 }
 
-// meet waits until what each server emits, to all and to the watchers' room, reaches the watcher of each.
+// meet waits until what each server emits, to all and to the watchers' room,
+// reaches the watcher of each.
 func (c *cluster) meet() error {
 	for end := time.Now().Add(meeting); time.Now().Before(end); {
 		for i, n := range c.nodes {
@@ -212,8 +215,8 @@ func (c *cluster) count() error {
 	return nil
 }
 
-// counters are those by which a server's have moved since the trial began. One that does not answer, or for which it has
-// not begun, has none.
+// counters returns by how much each counter of a server has moved since the
+// trial began; none if the server does not answer or the trial has not begun.
 func (n *node) counters() map[string]float64 {
 	moved := map[string]float64{}
 	if n.first == nil {
@@ -229,8 +232,9 @@ func (n *node) counters() map[string]float64 {
 	return moved
 }
 
-// counted is how many messages the servers have counted as lost, and told whether one of them has said that there may
-// have been more: that it was not connected to Redis, whose channels keep nothing, or has not got all of a stream.
+// counted is how many messages the servers have counted as lost. told reports
+// whether more may be lost: a server was not connected to Redis, whose channels
+// keep nothing, or has missed a part of a stream.
 func (c *cluster) counted(moved map[string]float64) (count int, told bool) {
 	for name, by := range moved {
 		rest, ok := strings.CutPrefix(name, "Cluster.")

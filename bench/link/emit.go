@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// emit has the server emit the events of a stream. The returned function waits for the end of that; then the stream's
-// count is what the server has taken.
+// emit has the server emit the events of a stream. The returned function waits
+// for the end of that; then the stream's count is what the server has taken.
 func (t *trial) emit(n *node, s *sent, args ...any) (wait func() error) {
 	var d done
 	var err error
@@ -26,8 +26,9 @@ func (t *trial) emit(n *node, s *sent, args ...any) (wait func() error) {
 	}
 }
 
-// trickle has the server emit 100 small events a second to the watchers, until the returned function is called. Then the
-// stream's count is what the server has taken.
+// trickle has the server emit 100 small events a second to the watchers, until
+// the returned function is called. Then the stream's count is what the server
+// has taken.
 func (t *trial) trickle(n *node, s *sent) (end func() error) {
 	const atOnce, every = 10, 10 * time.Millisecond
 	stop := make(chan struct{})

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// fetch asks one server for the sockets of another, whose descriptions are large, while plain events go from that one to
-// a third.
+// fetch asks one server for the sockets of another, whose descriptions are
+// large, while plain events go from that one to a third.
 var fetch = Case{Name: "fetch", Needs: []string{"clients"}, nodes: 3, args: func(s Settings) []string {
 	return []string{"-data", strconv.Itoa(s.Bytes)}
 }, try: func(t *trial) error {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// sent is a stream of events that one server has emitted, and where they are expected.
+// sent is a stream of events that one server has emitted, and where they are
+// expected.
 type sent struct {
 	stream string
 	count  int // taken by the server
@@ -41,7 +42,8 @@ func (c *client) tally(stream string) (t tally) {
 	return t
 }
 
-// live is how long after a moment the first event arrived that was sent later than that.
+// live is how long after a moment the first event arrived that was sent after
+// it.
 func (c *client) live(stream string, since time.Time) (after time.Duration, ok bool) {
 	for _, a := range c.got(stream) {
 		if a.sent.After(since) {
@@ -51,7 +53,8 @@ func (c *client) live(stream string, since time.Time) (after time.Duration, ok b
 	return 0, false
 }
 
-// await waits until done returns true, or nothing has arrived at any watcher for long, or the time is over.
+// await waits until done returns true, or nothing has arrived at any watcher
+// for long, or the time is over.
 func (t *trial) await(done func() bool) error {
 	activity, since := -1, time.Now()
 	for !done() {
@@ -95,8 +98,8 @@ func (t *trial) arrive(streams ...*sent) error {
 	})
 }
 
-// judge looks at what has become of the streams: order, doubles, and that as many events are counted as are missing
-// anywhere.
+// judge checks the streams: the order, doubles, and that at least as many
+// events are counted as lost as are missing anywhere.
 func (t *trial) judge(streams ...*sent) {
 	missing := 0
 	for _, s := range streams {
@@ -133,7 +136,7 @@ func (t *trial) judge(streams ...*sent) {
 	}
 }
 
-// complete says what is missing although nothing should be.
+// complete reports what is missing although nothing should be.
 func (t *trial) complete(streams ...*sent) {
 	for _, s := range streams {
 		for _, n := range s.at {
@@ -144,7 +147,8 @@ func (t *trial) complete(streams ...*sent) {
 	}
 }
 
-// outages is how often servers were away from Redis, as they say.
+// outages is how often servers were disconnected from Redis, by their own
+// counters.
 func (t *trial) outages() (count float64) {
 	for _, n := range t.nodes {
 		if moved := n.counters(); t.streams {
@@ -156,7 +160,8 @@ func (t *trial) outages() (count float64) {
 	return count
 }
 
-// connected says which servers have lost their connection to Redis although nothing has broken it.
+// connected reports which servers have lost their connection to Redis although
+// the harness has not cut it.
 func (t *trial) connected() {
 	for _, n := range t.nodes {
 		moved := n.counters()
@@ -168,7 +173,7 @@ func (t *trial) connected() {
 	}
 }
 
-// name is what a server is called: a for the first.
+// name is the name of a server: a for the first.
 func (t *trial) name(n *node) string {
 	for i := range t.nodes {
 		if t.nodes[i] == n {
@@ -178,7 +183,8 @@ func (t *trial) name(n *node) string {
 	return "?"
 }
 
-// conclude writes down what the servers hold and have counted, and whether their watchers are there still.
+// conclude records what the servers hold and have counted, and whether their
+// watchers are still connected.
 func (t *trial) conclude() {
 	t.Figures["rss_peak_B"] = float64(t.peak())
 	if t.redis != nil {

@@ -67,7 +67,8 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// trialOf is a trial whose one server counts what is given, and whose client has got what is given.
+// trialOf is a trial whose one server counts what is given, and whose client
+// has got what is given.
 func trialOf(first map[string]float64, watcher *client) *trial {
 	n := &node{Process: &peer.Process{Peer: &peer.Peer{}}, watcher: watcher, first: first}
 	return &trial{Outcome: Outcome{Figures: map[string]float64{}}, cluster: &cluster{nodes: []*node{n}}}

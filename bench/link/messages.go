@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// late is when the line is paused, as a part of the time that the events take.
+// late is when the line is paused, as a fraction of the time that the events
+// take.
 const late = 0.94
 
-// messages sends large events from one server to the other, with small ones among them, and small ones beside them. The
-// receiver's line may pause at the beginning, the sender's near the end.
+// messages sends large events from one server to the other, with small ones
+// among them, and small ones beside them. The receiver's line may pause at the
+// beginning, the sender's near the end.
 var messages = Case{Name: "messages", Needs: []string{"events", "bytes"}, nodes: 2, try: func(t *trial) error {
 	a, b := t.nodes[0], t.nodes[1]
 	large := &sent{stream: "large", at: []*node{a, b}}

@@ -14,8 +14,8 @@ const (
 	tail = 5 * time.Second        // behind the longest, at most: a longer one than that pause is not needed
 )
 
-// pauses stops a server's process and the lines of two others, all at the same time, while the first emits to all of them,
-// and that with the longer pause to the others.
+// pauses stops a server's process and the lines of two others at the same time,
+// while the first server and the one with the longer pause emit to all.
 var pauses = Case{Name: "pauses", Needs: []string{"stop", "pause", "short"}, nodes: 4, try: func(t *trial) error {
 	a, b, c, d := t.nodes[0], t.nodes[1], t.nodes[2], t.nodes[3]
 	const every = 10 * time.Millisecond
@@ -57,7 +57,7 @@ var pauses = Case{Name: "pauses", Needs: []string{"stop", "pause", "short"}, nod
 		show("from there", back, a, paused) + "; " +
 		show("line paused "+t.Short.String()+":", out, d, began.Add(t.Short))
 	t.judge(out, back)
-	// Redis keeps what is for a server that stands still: nothing is lost for it.
+	// Redis keeps the messages for a stopped server: it loses none.
 	t.complete(&sent{stream: out.stream, count: out.count, at: []*node{b}})
 	if t.streams {
 		t.complete(out, back)

@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// others is a room that nobody is in: what is emitted to it only makes the stream longer.
+// others is a room without sockets: events to it only make the stream longer.
 const others = "others"
 
-// recovery lets clients leave one server, has it emit a long tail to the stream, with some events for all in it, and lets
-// the clients come back to the other server, all at once. That server's line may stand still while the stream grows.
+// recovery lets clients leave one server, has it emit a long tail to the
+// stream, with some events for all in it, and lets the clients come back to the
+// other server, all at once. That server's line may stand still while the
+// stream grows.
 var recovery = Case{Name: "recovery", Needs: []string{"clients", "missed"}, nodes: 2, args: func(s Settings) []string {
 	args := []string{"-recovery"}
 	if s.MaxLen > 0 {
@@ -42,7 +44,7 @@ var recovery = Case{Name: "recovery", Needs: []string{"clients", "missed"}, node
 	if err := t.grow(a, missed); err != nil {
 		return err
 	}
-	// Those before the last come before it, or never.
+	// The earlier ones come before the last, or never.
 	err := t.await(func() bool {
 		got := b.watcher.got(missed.stream)
 		return len(got) > 0 && got[len(got)-1].number == missed.count-1
@@ -54,7 +56,8 @@ var recovery = Case{Name: "recovery", Needs: []string{"clients", "missed"}, node
 	return t.comeBack(b, gone, missed.count)
 }}
 
-// grow emits the missed events, and what is for others evenly among them.
+// grow emits the missed events, and spreads the events for others evenly among
+// them.
 func (t *trial) grow(n *node, missed *sent) error {
 	const most = 20 // parts
 	parts := min(most, t.Missed)

@@ -16,7 +16,8 @@ const (
 	Upgrade                    // polling first, then WebSocket: what a stock client does
 )
 
-// Client is one Socket.IO client of the main namespace. It is owned by its generator's goroutine.
+// Client is one Socket.IO client of the main namespace. It is owned by its
+// generator's goroutine.
 type Client struct {
 	// Index is the caller's, to find its own record of the client.
 	Index int
@@ -35,14 +36,16 @@ type Client struct {
 	closed    bool
 }
 
-// Send queues one Socket.IO packet (without the Engine.IO type); packet is borrowed until return. All that a callback
-// queues for one client leaves in one system call.
+// Send queues one Socket.IO packet (without the Engine.IO type); packet is
+// borrowed until return. All that a callback queues for one client leaves in
+// one system call.
 func (c *Client) Send(packet []byte) { c.sendEngine("4", packet) }
 
 // Transport is what the client was dialled with.
 func (c *Client) Transport() Transport { return c.transport }
 
-// Close closes the client's connections without a word, as a process that ends does. Events.Closed is not called.
+// Close closes the client's connections without a close packet, as a process
+// that ends does. Events.Closed is not called.
 func (c *Client) Close() {
 	if c.closed {
 		return
@@ -147,7 +150,7 @@ func (c *Client) handshake(data []byte) error {
 	return nil
 }
 
-// ready tells the events once that the client can be used.
+// ready reports once, to the Events, that the client can be used.
 func (c *Client) ready() {
 	if c.opened || c.closed || !c.joined || (c.transport == Upgrade && c.main.phase != phaseFrames) {
 		return

@@ -15,7 +15,7 @@ type conn struct {
 	in     []byte // the start of a response or frame whose rest has not come; nil otherwise
 	out    []byte // what the kernel has not taken; nil when it has everything
 	fd     int32  // -1 once closed
-	seq    uint32 // tells a descriptor's users apart
+	seq    uint32 // distinguishes connections that had the same descriptor
 	role   role
 	phase  phase
 	dirty  bool
@@ -39,7 +39,8 @@ const (
 	phaseFrames           // speaks WebSocket frames
 )
 
-// readable reads until the kernel has no more; ended says that the peer closed, so that the end must be read too.
+// readable reads until the kernel has no more; ended reports that the peer has
+// closed, so that the end must be read too.
 func (c *conn) readable(ended bool) {
 	g := c.g
 	for c.fd >= 0 {
@@ -105,7 +106,7 @@ func (c *conn) consume(data []byte) (rest []byte, err error) {
 // ended handles the server's orderly close.
 func (c *conn) ended() {
 	if c.role == rolePost && !c.busy {
-		c.client.post = nil // an idle connection that the server let go; the next POST opens another
+		c.client.post = nil // the server closed an idle connection; the next POST opens another
 		c.close()
 		return
 	}
@@ -115,7 +116,8 @@ func (c *conn) ended() {
 // fail ends the client.
 func (c *conn) fail(err error) { c.client.fail(err) }
 
-// queue returns the outbox to append to; the bytes leave when the current event is done.
+// queue returns the outbox to append to; the bytes leave when the current event
+// is done.
 func (c *conn) queue() []byte {
 	c.g.markDirty(c)
 	if c.out == nil {
@@ -130,7 +132,7 @@ func (c *conn) write() {
 	}
 	n, errno := send(c.fd, c.out)
 	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
-		// The read side tells why: it still holds what the server said before it closed.
+		// The read side has the reason: what the server sent before it closed.
 		if errno != unix.EPIPE && errno != unix.ECONNRESET {
 			c.fail(fmt.Errorf("write: %w", errno))
 		}

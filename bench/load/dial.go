@@ -9,12 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ipBindAddressNoPort lets the kernel pick the port at connect time, when it knows the whole four-tuple, so that one
-// port serves several servers and addresses.
+// ipBindAddressNoPort lets the kernel pick the port at connect time, when it
+// knows the whole four-tuple, so that one port serves several servers and
+// addresses.
 const ipBindAddressNoPort = 24
 
-// Dial starts a client of the server with that place in Config.Addrs; Events tells how it went. The error is one of this
-// machine (descriptors, ports), not of the server.
+// Dial starts a client of the server with that place in Config.Addrs; Events
+// reports how it went. The error is one of this machine (descriptors, ports),
+// not of the server.
 func (g *Generator) Dial(t Transport, server int) (*Client, error) {
 	c := &Client{g: g, transport: t, target: g.targets[server]}
 	var err error
@@ -33,7 +35,8 @@ func (g *Generator) Dial(t Transport, server int) (*Client, error) {
 	return c, nil
 }
 
-// open connects a socket of the client and queues the request that is sent when it is connected.
+// open connects a socket of the client and queues the request that is sent when
+// it is connected.
 func (g *Generator) open(client *Client, r role, request []byte) (*conn, error) {
 	fd, err := g.connect(&client.target.sockaddr)
 	if errors.Is(err, unix.EMFILE) {
@@ -56,7 +59,8 @@ func (g *Generator) open(client *Client, r role, request []byte) (*conn, error) 
 	return c, nil
 }
 
-// connect starts a connection from the current source address, or from the next one that has a port to spare.
+// connect starts a connection from the current source address, or from the next
+// one that has a port to spare.
 func (g *Generator) connect(to *unix.SockaddrInet4) (fd int, err error) {
 	if g.dialled++; g.dialled > dialsPerAddress {
 		g.nextSource()

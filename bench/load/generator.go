@@ -19,17 +19,19 @@ const (
 	sourceAddresses = 200
 )
 
-// Events receives what happens to clients. Its methods run inside Generator.Poll and may call any method of the
-// generator and of clients.
+// Events receives what happens to clients. Its methods run inside
+// Generator.Poll and may call any method of the generator and of clients.
 type Events interface {
-	// Opened is called once, when the main namespace is connected and, for the Upgrade transport, the upgrade is done.
+	// Opened is called once, when the main namespace is connected and, for the
+	// Upgrade transport, the upgrade is done.
 	Opened(c *Client)
-	// Packet is called for every Socket.IO packet after that, without the Engine.IO type in front. The packet is
-	// borrowed until return.
+	// Packet is called for every Socket.IO packet after that, without the
+	// Engine.IO type in front. The packet is borrowed until return.
 	Packet(c *Client, packet []byte)
 	// Attachment is called for every binary message after that, likewise.
 	Attachment(c *Client, data []byte)
-	// Closed is called once for a client that failed or that the server closed, never after Client.Close.
+	// Closed is called once for a client that failed or that the server closed,
+	// never after Client.Close.
 	Closed(c *Client, err error)
 }
 
@@ -38,11 +40,13 @@ type Config struct {
 	Addrs  []netip.AddrPort // IPv4 loopback addresses
 	Path   string           // the Engine.IO path of all; "" is /socket.io/
 	Events Events
-	// Deflate offers permessage-deflate, without context takeover. What the clients send is not compressed.
+	// Deflate offers permessage-deflate, without context takeover. What the
+	// clients send is not compressed.
 	Deflate bool
 }
 
-// Generator owns the clients. It belongs to one goroutine, best locked to its thread.
+// Generator owns the clients. It belongs to one goroutine, best locked to its
+// thread.
 type Generator struct {
 	events  Events
 	epoll   int
@@ -102,8 +106,9 @@ func (g *Generator) Len() int { return len(g.clients) }
 // Now is the generator's monotonic time since New.
 func (g *Generator) Now() time.Duration { return time.Since(g.start) }
 
-// Poll writes what was sent outside of callbacks, waits up to timeout for something to happen, and handles all of it.
-// Zero does not wait. An error is one of the generator, not of a client.
+// Poll writes what was sent outside of callbacks, waits up to timeout for
+// something to happen, and handles all of it. Zero does not wait. An error is
+// one of the generator, not of a client.
 func (g *Generator) Poll(timeout time.Duration) error {
 	g.flush()
 	n, errno := epollWait(g.epoll, g.ready, 0)

@@ -11,15 +11,15 @@ import (
 
 var errMalformed = errors.New("the server sent a malformed HTTP response")
 
-// response is an HTTP response of which all bytes are there.
+// response is a complete HTTP response.
 type response struct {
 	status int
 	body   []byte // borrowed
 	last   bool   // the server closes the connection after it
 }
 
-// parseResponse reads the first response of b. n is 0 when b does not hold it whole. A chunked body is joined in
-// place, so b must be writable.
+// parseResponse reads the first response of b. n is 0 when b does not hold it
+// whole. A chunked body is joined in place, so b must be writable.
 func parseResponse(b []byte) (r response, n int, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {

@@ -10,17 +10,19 @@ import (
 	"io"
 )
 
-var errCompressed = errors.New("the server sent a compressed message, which nobody has offered to read")
+var errCompressed = errors.New("the server sent a compressed message, but the client has not offered to read one")
 
-// inflater reads the messages of permessage-deflate without context takeover. A message of a broadcast reaches one
-// client after the other, so the last one is kept: the load must cost less than the server.
+// inflater reads the messages of permessage-deflate without context takeover. A
+// broadcast's message comes for one client after the other, so the last one is
+// kept inflated: the load must cost less than the server.
 type inflater struct {
 	last, text []byte // last has deflateTail behind it
 	input      bytes.Reader
 	reader     io.ReadCloser
 }
 
-// deflateTail is what senders leave out at the end of a message (RFC 7692, 7.2.1), and a final empty block.
+// deflateTail is what senders leave out at the end of a message (RFC 7692,
+// 7.2.1), and a final empty block.
 const deflateTail = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
 
 // message returns the text of a message, valid until the next call.

@@ -4,8 +4,8 @@ package load
 
 import "golang.org/x/sys/unix"
 
-// RaiseDescriptorLimit raises the soft limit on open files of this process, and so of the processes that it starts,
-// to the hard limit.
+// RaiseDescriptorLimit raises the soft limit on open files of this process, and
+// so of the processes that it starts, to the hard limit.
 func RaiseDescriptorLimit() error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

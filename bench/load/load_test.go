@@ -165,7 +165,8 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// raw is a server that answers every connection's first request with fixed bytes, given one by one when slow is set.
+// raw is a server that answers every connection's first request with fixed
+// bytes, given one by one when slow is set.
 func raw(t *testing.T, answer string, slow bool) netip.AddrPort {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

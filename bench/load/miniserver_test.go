@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// miniServer is an Engine.IO 4 server in the plainest way, by net/http: it connects the main namespace and echoes every
-// other Socket.IO packet.
+// miniServer is an Engine.IO 4 server in the plainest way, by net/http: it
+// connects the main namespace and echoes every other Socket.IO packet.
 type miniServer struct {
 	mu       sync.Mutex
 	sessions map[string]*miniSession

@@ -53,7 +53,8 @@ func (c *Client) posted(conn *conn, r response) {
 	c.flushPolling()
 }
 
-// flushPolling sends everything that waits in one POST, unless one is in flight or an upgrade is about to end.
+// flushPolling sends everything that waits in one POST, unless one is in flight
+// or an upgrade is about to end.
 func (c *Client) flushPolling() {
 	if len(c.pending) == 0 || c.probed || (c.post != nil && c.post.busy) {
 		return
@@ -67,7 +68,8 @@ func (c *Client) flushPolling() {
 	c.post = c.request(c.post, rolePost, request)
 }
 
-// request sends an HTTP request over conn, or over a new connection when conn is gone.
+// request sends an HTTP request over conn, or over a new connection when conn
+// is gone.
 func (c *Client) request(conn *conn, r role, request []byte) *conn {
 	if conn != nil && conn.fd >= 0 {
 		conn.out = append(conn.queue(), request...)

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// When one source address has made its share of connections, the next one is used.
+// When one source address has made its share of connections, the next one is
+// used.
 func TestDialMovesToTheNextSourceAddress(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

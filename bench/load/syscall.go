@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Calls that don't block go to the kernel without telling Go's scheduler, which costs as much as the call.
+// Calls that do not block go to the kernel past Go's scheduler, whose hand-over
+// costs as much as the call.
 
 func read(fd int32, b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
@@ -28,7 +29,8 @@ func send(fd int32, b []byte) (int, unix.Errno) {
 	return int(n), 0
 }
 
-// epollWait blocks for at most timeout, which the kernel takes to the nanosecond.
+// epollWait blocks for at most timeout, which the kernel takes to the
+// nanosecond.
 func epollWait(epoll int, events []unix.EpollEvent, timeout time.Duration) (int, unix.Errno) {
 	limit := unix.NsecToTimespec(int64(timeout))
 	var n uintptr

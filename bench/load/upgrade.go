@@ -19,8 +19,8 @@ func (c *Client) probe(conn *conn) {
 	conn.out = appendFrame(conn.queue(), opText, c.g.nextMask(), "2probe", nil)
 }
 
-// finishUpgrade switches to the WebSocket once the probe is answered and no request is in flight; the server ends the
-// waiting GET with a noop.
+// finishUpgrade switches to the WebSocket once the probe is answered and no
+// request is in flight; the server ends the waiting GET with a noop.
 func (c *Client) finishUpgrade() {
 	if c.closed || c.main.busy || (c.post != nil && c.post.busy) {
 		return

@@ -43,8 +43,9 @@ func set(cores []int) *unix.CPUSet {
 	return &s
 }
 
-// PinThread restricts the calling thread, and what it starts, to the cores and returns a function that undoes it.
-// The caller must have locked its goroutine to the thread.
+// PinThread restricts the calling thread, and what it starts, to the cores and
+// returns a function that undoes it. The caller must have locked its goroutine
+// to the thread.
 func PinThread(cores []int) (undo func(), err error) {
 	var before unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
@@ -56,7 +57,8 @@ func PinThread(cores []int) (undo func(), err error) {
 	return func() { _ = unix.SchedSetaffinity(0, &before) }, nil
 }
 
-// PinSelf restricts every thread of this process, and those it will start, to the cores.
+// PinSelf restricts every thread of this process, and those it will start, to
+// the cores.
 func PinSelf(cores []int) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {

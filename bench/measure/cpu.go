@@ -12,10 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tick is the unit of processor time in /proc: USER_HZ is 100 on every Linux that Go runs on.
+// tick is the unit of processor time in /proc: USER_HZ is 100 on every Linux
+// that Go runs on.
 const tick = 10 * time.Millisecond
 
-// CPU is processor time. User and system time have a precision of 10 ms, Total is exact.
+// CPU is processor time. User and system time have a precision of 10 ms, Total
+// is exact.
 type CPU struct {
 	User, System, Total time.Duration
 }
@@ -35,7 +37,8 @@ func ReadCPU(pid int) (CPU, error) {
 	if err != nil {
 		return CPU{}, err
 	}
-	// The command's name may hold anything, so count from its closing bracket: state is field 3, utime 14, stime 15.
+	// The command's name may hold anything, so count from its closing bracket:
+	// state is field 3, utime 14, stime 15.
 	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 	if len(fields) < 13 {
 		return CPU{}, fmt.Errorf("measure: /proc/%d/stat: %q", pid, b)
@@ -48,8 +51,9 @@ func ReadCPU(pid int) (CPU, error) {
 	return CPU{time.Duration(user) * tick, time.Duration(system) * tick, time.Duration(total.Nano())}, nil
 }
 
-// clockOf is the clock of a process's processor time: clock_getcpuclockid(3) makes it of the complement of the process id
-// and of the number of the scheduler's own clock.
+// clockOf is the clock of a process's processor time: clock_getcpuclockid(3)
+// makes it of the complement of the process id and of the number of the
+// scheduler's own clock.
 func clockOf(pid int) int32 {
 	const scheduled = 2
 	return int32(^pid)<<3 | scheduled

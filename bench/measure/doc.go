@@ -1,5 +1,6 @@
 //go:build linux
 
-// Package measure reads what a process and the machine cost from /proc: memory, processor time, kernel memory of
-// sockets, and what else was running. All functions are safe for concurrent use; they only read.
+// Package measure reads from /proc what a process uses and what else the
+// machine does: memory, processor time, kernel memory of sockets, other
+// processes. All functions are safe for concurrent use; they only read.
 package measure

@@ -14,8 +14,8 @@ import (
 // listening is TCP_LISTEN as /proc/net/tcp writes it.
 const listening = "0A"
 
-// Listeners counts the TCP sockets that listen on the port at 127.0.0.1 or at every address: those that the process has
-// open, and all others.
+// Listeners counts the TCP sockets that listen on the port at 127.0.0.1 or at
+// every address: those that the process has open, and all others.
 func Listeners(pid int, port uint16) (own, others int, err error) {
 	var inodes []string
 	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -49,8 +49,9 @@ func Listeners(pid int, port uint16) (own, others int, err error) {
 	return own, others, nil
 }
 
-// listenersIn returns the inodes of a table such as /proc/net/tcp. Its addresses are hexadecimal, each four bytes of them
-// in the order of the machine.
+// listenersIn returns the inodes of a table such as /proc/net/tcp. Its
+// addresses are hexadecimal, each four bytes of them in the order of the
+// machine.
 func listenersIn(table []byte, port uint16) (inodes []string) {
 	for line := range bytes.Lines(table) {
 		fields := strings.Fields(string(line))
@@ -69,5 +70,6 @@ func listenersIn(table []byte, port uint16) (inodes []string) {
 	return inodes
 }
 
-// loopback is 127.0.0.1 in such a table, also behind the prefix of an IPv4 address in IPv6.
+// loopback is 127.0.0.1 in such a table, also behind the prefix of an IPv4
+// address in IPv6.
 var loopback = fmt.Sprintf("%08X", binary.NativeEndian.Uint32([]byte{127, 0, 0, 1}))

@@ -19,7 +19,7 @@ type Machine struct {
 	Go     string `json:"go"`
 }
 
-// ReadMachine describes this machine; what cannot be found out stays empty.
+// ReadMachine describes this machine; what is unknown stays empty.
 func ReadMachine() Machine {
 	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -29,7 +29,8 @@ func ReadMemory(pid int) (Memory, error) {
 	return Memory{RSS: rss, PSS: pss}, nil
 }
 
-// ReadRSS reads the resident set only, which costs the kernel far less: /proc/PID/statm.
+// ReadRSS reads the resident set only, which costs the kernel far less:
+// /proc/PID/statm.
 func ReadRSS(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
@@ -43,7 +44,8 @@ func ReadRSS(pid int) (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
-// PeakRSS is the largest resident set that the process has had: VmHWM in /proc/PID/status.
+// PeakRSS is the largest resident set that the process has had: VmHWM in
+// /proc/PID/status.
 func PeakRSS(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -56,9 +58,11 @@ func PeakRSS(pid int) (int64, error) {
 	return peak, nil
 }
 
-// KernelMemory is what the whole machine's kernel holds for sockets, in bytes: its slab (socket, file, inode and epoll
-// structures, but also everything else that the kernel caches) and the pages of TCP's queues. A loopback connection has
-// both its ends in it, so only differences mean something, and only on a quiet machine.
+// KernelMemory is what the whole machine's kernel holds for sockets, in bytes:
+// its slab (socket, file, inode and epoll structures, but also everything else
+// that the kernel caches) and the pages of TCP's queues. Both ends of a
+// loopback connection are in it, so only differences mean something, and only
+// on a quiet machine.
 func KernelMemory() (int64, error) {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

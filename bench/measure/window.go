@@ -64,5 +64,6 @@ func (w Window) End() (u Usage, err error) {
 	return u, nil
 }
 
-// Disturbed says that other work ran on the machine, so that the window's times should not be trusted.
+// Disturbed reports whether other work ran on the machine, so that the window's
+// times can't be trusted.
 func (u Usage) Disturbed() bool { return u.Other > maxOther || u.Steal > maxSteal }

@@ -14,15 +14,17 @@ import (
 // askTimeout is how long a server may take to answer a question.
 const askTimeout = 10 * time.Second
 
-// Heap is what a server says of its own heap, in bytes.
+// Heap is a server's report about its own heap, in bytes.
 type Heap struct {
 	Used int64 `json:"heap_used"` // objects that are reachable or not collected yet
 }
 
-// ErrNoFigures says that the server does not know its heap, or does not count what Stats has.
+// ErrNoFigures says that the server does not know its heap, or does not count
+// what Stats has.
 var ErrNoFigures = errors.New("the server offers no such figures")
 
-// AskHeap asks the server for its heap, after a full garbage collection when collect is set.
+// AskHeap asks the server for its heap, after a full garbage collection when
+// collect is set.
 func (p *Process) AskHeap(collect bool) (h Heap, err error) {
 	if !p.Peer.Figures {
 		return h, ErrNoFigures
@@ -34,10 +36,11 @@ func (p *Process) AskHeap(collect bool) (h Heap, err error) {
 	return h, p.ask(question, "heap_used", &h)
 }
 
-// Stats is what a server says of itself.
+// Stats is a server's report about itself.
 type Stats struct {
 	Goroutines int
-	// Counters has the number of each counter. The name of one that is part of another is joined to it with a dot.
+	// Counters has the number of each counter. The name of one that is part of
+	// another is joined to it with a dot.
 	Counters map[string]float64
 }
 
@@ -69,8 +72,8 @@ func (s *Stats) flatten(prefix string, from map[string]any) {
 	}
 }
 
-// Exhaust makes the server's process open files until it can open no more, and keep them for the time. It returns once they
-// are open.
+// Exhaust makes the server's process open files until it can open no more, and
+// keep them for the time. It returns once they are open.
 func (p *Process) Exhaust(d time.Duration) error {
 	var answer struct {
 		Opened int `json:"opened"`
@@ -82,7 +85,8 @@ func (p *Process) Exhaust(d time.Duration) error {
 	return err
 }
 
-// AskControl asks the server for the host:port of its control: see bench/peers/README.md.
+// AskControl asks the server for the host:port of its control: see
+// bench/peers/README.md.
 func (p *Process) AskControl() (addr string, err error) {
 	var answer struct {
 		Control string `json:"control"`
@@ -91,7 +95,8 @@ func (p *Process) AskControl() (addr string, err error) {
 	return answer.Control, err
 }
 
-// ask puts one question and decodes the answer, the next line that is a JSON object with the member first.
+// ask puts one question and decodes the answer, the next line that is a JSON
+// object with the member first.
 func (p *Process) ask(question, first string, answer any) error {
 	p.asking.Lock()
 	defer p.asking.Unlock()

@@ -21,7 +21,8 @@ type Flood struct {
 	Events    int // that each of them emits
 }
 
-// FloodReport is what a program of stock clients reports: that it is ready, or how it ended for one client.
+// FloodReport is what a program of stock clients reports: that it is ready, or
+// how it ended for one client.
 type FloodReport struct {
 	Ready      bool   `json:"ready"`
 	Client     int    `json:"client"`
@@ -30,8 +31,9 @@ type FloodReport struct {
 	Reason     string `json:"reason"`     // why the client has no answer, "" when it has
 }
 
-// StartClients starts the server's stock clients on the cores of this process, and at a lower priority, as they share them
-// with the load. They wait for BeginFlood.
+// StartClients starts the server's stock clients on the cores of this process,
+// and at a lower priority, as they share them with the load. They wait for
+// BeginFlood.
 func (s *Servers) StartClients(f Flood) (*Process, error) {
 	node := s.Nodes[0]
 	p := node.Peer
@@ -62,7 +64,8 @@ func (p *Process) BeginFlood() error {
 	return err
 }
 
-// NextReport returns what the clients have reported next; ok is false when that is nothing yet.
+// NextReport returns what the clients have reported next; ok is false when that
+// is nothing yet.
 func (p *Process) NextReport() (r FloodReport, ok bool, err error) {
 	select {
 	case line := <-p.lines:

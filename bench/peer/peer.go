@@ -16,44 +16,51 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Peer is a server that can be started. In its strings "{bin}" stands for the folder of built programs, "{port}" in
-// Command for the port to listen on.
+// Peer is a server that can be started. In its strings "{bin}" stands for the
+// folder of built programs, "{port}" in Command for the port to listen on.
 type Peer struct {
 	Name  string // the file's name without its ending
 	Label string `toml:"label"` // how charts and tables call it; the name when empty
 	Color string `toml:"color"` // of its line, "#rrggbb"; grey when empty
-	Own   bool   `toml:"own"`   // drawn stronger: the server that the others are compared with
-	// Command is the command line, run in the folder of the file; Env are further environment variables.
+	Own   bool   `toml:"own"`   // drawn bold: the server that the others are compared with
+	// Command is the command line, run in the folder of the file; Env are
+	// further environment variables.
 	Command []string          `toml:"command"`
 	Env     map[string]string `toml:"env"`
-	// Prepare is a command that makes ready what Command needs; it is run when Needs (a path) does not exist, or always
-	// when Needs is empty.
+	// Prepare is a command that builds or installs what Command needs. It is
+	// run when the path Needs does not exist, or always when Needs is empty.
 	Prepare []string `toml:"prepare"`
 	Needs   string   `toml:"needs"`
 	// Transports are those that the server speaks; all when empty.
 	Transports []string `toml:"transports"`
 	// Without are the kinds of scenario that the server does not offer.
 	Without []string `toml:"without"`
-	// Cluster says that the server joins others through the Redis of its environment: it is started twice or more often,
-	// and takes part in scenarios of the kinds "cluster" and "link" only, in these with the feature Control.
+	// Cluster says that the server joins others through the Redis of its
+	// environment: it is started twice or more often, and takes part in
+	// scenarios of the kinds "cluster" and "link" only, in these with the
+	// feature Control.
 	Cluster bool `toml:"cluster"`
-	// Figures says that the server answers questions about its heap on its standard input, Stats about its counters.
+	// Figures says that the server answers questions about its heap on its
+	// standard input, Stats about its counters.
 	Figures bool `toml:"figures"`
 	Stats   bool `toml:"stats"`
-	// Features are what the server offers beyond the events of every server, by name, each with the arguments that Command
-	// then gets.
+	// Features are what the server offers beyond the events of every server, by
+	// name, each with the arguments that Command then gets.
 	Features map[string][]string `toml:"features"`
-	// Clients are stock clients that flood the server in scenarios of the kind "flood", which it does not offer without.
+	// Clients are stock clients that flood the server. Without them it does not
+	// offer scenarios of the kind "flood".
 	Clients Clients `toml:"clients"`
 
 	dir string
 	rgb [3]uint8
 }
 
-// Control is the feature of servers that take orders: see bench/peers/README.md.
+// Control is the feature of servers that take orders: see
+// bench/peers/README.md.
 const Control = "control"
 
-// Clients is a program with stock clients in it, run in the folder of the file. Prepare and Needs are as those of a Peer.
+// Clients is a program with stock clients in it, run in the folder of the file.
+// Prepare and Needs are as those of a Peer.
 type Clients struct {
 	Command []string `toml:"command"`
 	Prepare []string `toml:"prepare"`
@@ -119,8 +126,8 @@ func load(file string) (*Peer, error) {
 	return p, nil
 }
 
-// With returns the peer as it is started for a scenario that needs the feature; the empty name is none. ok is false if the
-// server does not offer it.
+// With returns the peer as it is started for a scenario that needs the feature;
+// the empty name is none. ok is false if the server does not offer it.
 func (p *Peer) With(feature string) (with *Peer, ok bool) {
 	if feature == "" {
 		return p, true
@@ -134,7 +141,8 @@ func (p *Peer) With(feature string) (with *Peer, ok bool) {
 	return &copied, true
 }
 
-// Offers says whether the server can take part in a scenario of the kind over the transport.
+// Offers reports whether the server can take part in a scenario of the kind
+// over the transport.
 func (p *Peer) Offers(kind, transport string) bool {
 	_, controlled := p.Features[Control]
 	return p.Cluster == (kind == "cluster" || kind == "link") && (kind != "link" || controlled) && (kind != "flood" || len(p.Clients.Command) > 0) && !slices.Contains(p.Without, kind) && p.Speaks(transport)
@@ -145,7 +153,8 @@ func (p *Peer) Speaks(transport string) bool {
 	return len(p.Transports) == 0 || slices.Contains(p.Transports, transport)
 }
 
-// Ready runs the peer's preparation when that is necessary. Its output is in the error when it fails.
+// Ready runs the peer's preparation when that is necessary. Its output is in
+// the error when it fails.
 func (p *Peer) Ready() error { return p.ready(p.Prepare, p.Needs) }
 
 // ReadyClients does the same for the peer's clients.

@@ -172,7 +172,8 @@ func TestAPortThatIsAlwaysTakenIsAnError(t *testing.T) {
 	}
 }
 
-// The first server is slow to listen, and another process is faster: what accepts connections there is not the server.
+// The first server is slow to listen, and another process is faster: what
+// accepts connections there is not the server.
 func TestAPortOfAnotherProcessIsReplaced(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "port")
 	p := benchtest.Peer(benchtest.Floor)

@@ -22,7 +22,7 @@ import (
 const (
 	stopTimeout = 5 * time.Second
 	keptStderr  = 4 << 10
-	keptLines   = 1024 // that nobody has read
+	keptLines   = 1024 // lines that were not read yet
 )
 
 // Process is a running server.
@@ -42,9 +42,10 @@ type Process struct {
 // startAttempts is how many ports are tried for one process.
 const startAttempts = 5
 
-// start runs one process of the server on the given cores, with further environment variables, and waits until it
-// accepts connections. GOMAXPROCS is set to the number of cores. A port that another process takes before the server
-// listens on it is replaced by another one.
+// start runs one process of the server on the given cores, with further
+// environment variables, and waits until it accepts connections. GOMAXPROCS is
+// set to the number of cores. A port that another process takes before the
+// server listens on it is replaced by another one.
 func (p *Peer) start(cores []int, env ...string) (proc *Process, err error) {
 	for range startAttempts {
 		var port uint16
@@ -58,7 +59,8 @@ func (p *Peer) start(cores []int, env ...string) (proc *Process, err error) {
 	return nil, fmt.Errorf("%w, as were %d others before it", err, startAttempts-1)
 }
 
-// startAt starts the process for one port. The error is errPortTaken if another process listens there.
+// startAt starts the process for one port. The error is errPortTaken if another
+// process listens there.
 func (p *Peer) startAt(port uint16, cores []int, env []string) (*Process, error) {
 	args := p.expandAll(p.Command[1:])
 	for i, arg := range args {
@@ -85,7 +87,8 @@ func (p *Peer) startAt(port uint16, cores []int, env []string) (*Process, error)
 
 // launch starts a command on the cores.
 func (p *Peer) launch(cmd *exec.Cmd, cores []int) (proc *Process, err error) {
-	// An interrupt at the terminal is for the harness, which then stops its servers itself; if it dies, so do they.
+	// An interrupt at the terminal is for the harness, which then stops its
+	// servers itself; if it dies, so do they.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	proc = &Process{Peer: p, cmd: cmd, stderr: &tail{}, lines: make(chan string, keptLines), exited: make(chan struct{})}
 	cmd.Stderr = proc.stderr
@@ -104,7 +107,7 @@ func (p *Peer) launch(cmd *exec.Cmd, cores []int) (proc *Process, err error) {
 		for scanner.Scan() {
 			select {
 			case proc.lines <- scanner.Text():
-			default: // nobody asked
+			default: // no question waits
 			}
 		}
 		proc.waitErr = cmd.Wait()
@@ -113,7 +116,8 @@ func (p *Peer) launch(cmd *exec.Cmd, cores []int) (proc *Process, err error) {
 	return proc, nil
 }
 
-// startOn starts the command from a thread that is pinned to the cores, so that the new process is too.
+// startOn starts the command from a thread that is pinned to the cores, so that
+// the new process is too.
 func startOn(cmd *exec.Cmd, cores []int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -128,7 +132,8 @@ func startOn(cmd *exec.Cmd, cores []int) error {
 // PID is the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Ended returns nil while the server runs, and then an error that says how it ended and what it wrote last.
+// Ended returns nil while the server runs, and then an error that says how it
+// ended and what it wrote last.
 func (p *Process) Ended() error {
 	select {
 	case <-p.exited:
@@ -149,7 +154,8 @@ func (p *Process) Ended() error {
 // Exited is closed when the server has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Stop ends the server: it is asked with SIGTERM first and killed when that does not help.
+// Stop ends the server: it sends SIGTERM first, and kills the process if that
+// does not help.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -160,8 +166,9 @@ func (p *Process) Stop() {
 	}
 }
 
-// Wrote counts the lines with the words among those that the process has written to its standard output since the last
-// call or question. Lines that nobody reads are kept up to a number.
+// Wrote counts the lines with the words among those that the process has
+// written to its standard output since the last call or question. Of lines that
+// are not read, the first keptLines are kept.
 func (p *Process) Wrote(words string) (count int) {
 	for len(p.lines) > 0 {
 		if strings.Contains(<-p.lines, words) {
@@ -193,7 +200,7 @@ func (t *tail) bytes() []byte {
 	return append([]byte(nil), t.buf...)
 }
 
-// errorLine is the line that tells most: one that names an error, or the last.
+// errorLine is the most useful line: the one that names an error, or the last.
 func (t *tail) errorLine() string {
 	b := t.bytes()
 	for line := range strings.Lines(string(b)) {

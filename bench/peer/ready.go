@@ -15,11 +15,13 @@ import (
 
 const readyTimeout = 20 * time.Second
 
-// errPortTaken says that another process listens on the port that was chosen for a server.
+// errPortTaken says that another process listens on the port that was chosen
+// for a server.
 var errPortTaken = errors.New("another process has taken the port")
 
-// awaitReady waits until the server listens. That something accepts connections is not enough: between the choice of a
-// port and the server's start another process may have taken it, and with SO_REUSEPORT even both may listen.
+// awaitReady waits until the server listens. That something accepts connections
+// is not enough: between the choice of a port and the server's start another
+// process may have taken it, and with SO_REUSEPORT even both may listen.
 func (p *Process) awaitReady() error {
 	for deadline := time.Now().Add(readyTimeout); ; {
 		own, others, err := measure.Listeners(p.PID(), p.Addr.Port())
@@ -43,8 +45,9 @@ func (p *Process) awaitReady() error {
 	}
 }
 
-// saysTaken reports whether a process that has ended wrote that its port is taken, in the words of one of the runtimes
-// that are used here. What took it need not listen: the local end of a connection is enough.
+// saysTaken reports whether a process that has ended wrote that its port is
+// taken, in the words of one of the runtimes that are used here. What took it
+// need not listen: the local end of a connection is enough.
 func (p *Process) saysTaken() bool {
 	wrote := p.stderr.bytes()
 	for len(p.lines) > 0 {

@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Servers is what a scenario runs against: one server, or the two nodes of a cluster and the Redis that joins them. It
-// belongs to one goroutine.
+// Servers is what a scenario runs against: one server, or the two nodes of a
+// cluster and the Redis that joins them. It belongs to one goroutine.
 type Servers struct {
 	Nodes []*Process
 	Redis *Process // nil unless there are two nodes
@@ -33,8 +33,9 @@ func FindRedis() error {
 	return nil
 }
 
-// Start runs the server, or for a peer of clusters a Redis and two nodes, all on the given cores, and waits until all of
-// them accept connections. GOMAXPROCS is set to the number of cores, and for nodes REDIS_URL.
+// Start runs the server, or for a peer of clusters a Redis and two nodes, all
+// on the given cores, and waits until all of them accept connections.
+// GOMAXPROCS is set to the number of cores, and for nodes REDIS_URL.
 func (p *Peer) Start(cores []int) (*Servers, error) {
 	s := &Servers{}
 	if !p.Cluster {
@@ -67,7 +68,8 @@ func StartRedis(cores []int) (*Process, error) {
 	return redis.start(cores)
 }
 
-// StartNode starts one server of a cluster, which reaches its Redis at the host:port. args are added to its command line.
+// StartNode starts one server of a cluster, which reaches its Redis at the
+// host:port. args are added to its command line.
 func (p *Peer) StartNode(cores []int, redisAddr string, args ...string) (*Process, error) {
 	node := *p
 	node.Command = append(slices.Clip(p.Command), args...)
@@ -89,7 +91,8 @@ func (s *Servers) All() []*Process {
 	return append(s.Nodes[:len(s.Nodes):len(s.Nodes)], s.Redis)
 }
 
-// Ended returns nil while all run, and then an error that says how the first of them ended.
+// Ended returns nil while all run, and then an error that says how the first of
+// them ended.
 func (s *Servers) Ended() error {
 	for _, p := range s.All() {
 		if err := p.Ended(); err != nil {

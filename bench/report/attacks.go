@@ -15,8 +15,8 @@ import (
 	"github.com/sioserver/sioserver/bench/scenario"
 )
 
-// attackColumns are the figures of an attack; each cell has those of before, the peak and after, or of before, during and
-// after.
+// attackColumns are the figures of an attack; each cell has those of before,
+// the peak and after, or of before, during and after.
 var attackColumns = []struct {
 	head   string
 	names  []string
@@ -30,8 +30,9 @@ var attackColumns = []struct {
 	{"server CPU s", []string{"cpu_during_s"}, plain(1)},
 }
 
-// WriteAttacks writes a Markdown table for each profile of attacks, or for the one with the name when it is not empty. A run
-// that failed is in it, with the figures that it has: what an attack achieves is a result.
+// WriteAttacks writes a Markdown table for each profile of attacks, or for the
+// one with the name when it is not empty. A run that failed is included, with
+// the figures that it has: what an attack achieves is a result.
 func WriteAttacks(w io.Writer, records []result.Record, name string) error {
 	var profiles []string
 	of := map[string][]result.Record{}

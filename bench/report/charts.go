@@ -44,7 +44,8 @@ func Charts(records []result.Record, styles map[string]Style, published Publishe
 	return append(charts, processorTime(records, styles, footer)...)
 }
 
-// memoryByClients is the reference's first chart: the median of the runs at every number of clients.
+// memoryByClients is the reference's first chart: the median of the runs at
+// every number of clients.
 func memoryByClients(t Table, records []result.Record, styles map[string]Style, published Published, footer string) *chart.Scene {
 	c := chart.Lines{
 		Title: t.Title, Subtitle: "Resident set of the server process (RSS); median of " + plural(maxRuns(t), "run"), Footer: footer,
@@ -74,7 +75,8 @@ func memoryByClients(t Table, records []result.Record, styles map[string]Style, 
 	return c.Draw()
 }
 
-// memoryOverTime is the reference's second chart: the first run of every server.
+// memoryOverTime is the reference's second chart: the first run of every
+// server.
 func memoryOverTime(t Table, records []result.Record, styles map[string]Style, footer string) *chart.Scene {
 	c := chart.Lines{
 		Title: t.Title, Subtitle: "Resident set of the server process (RSS)", Footer: footer,

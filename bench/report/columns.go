@@ -38,7 +38,8 @@ func work(unit string) []column {
 	}
 }
 
-// columns are the tables by kind of scenario. Memory is in decimal units, as in the reference's charts.
+// columns are the tables by kind of scenario. Memory is in decimal units, as in
+// the reference's charts.
 var columns = map[string][]column{
 	"idle": {
 		{"rss_slope_B", "RSS B/client", plain(0)},

@@ -1,4 +1,4 @@
 //go:build linux
 
-// Package report turns records into tables for people. Functions are pure.
+// Package report makes tables and charts of records. Functions are pure.
 package report

@@ -13,9 +13,10 @@ import (
 	"github.com/sioserver/sioserver/bench/scenario"
 )
 
-// WriteLinks writes one Markdown table of all scenarios with slow links, or of the one with the name when it is not empty.
-// before are results of another version, in a column of their own unless there are none. A run that failed is in the
-// table: what is lost is a result.
+// WriteLinks writes one Markdown table of all scenarios with slow links, or of
+// the one with the name when it is not empty. before are results of another
+// version, in a column of their own unless there are none. A run that failed is
+// in the table: what is lost is a result.
 func WriteLinks(w io.Writer, records, before []result.Record, name string) error {
 	runs := linksOf(records, name)
 	if len(runs) == 0 {
@@ -58,7 +59,8 @@ func linksOf(records []result.Record, name string) (runs []result.Record) {
 	return runs
 }
 
-// linkCell is what came of one run: in words, what was counted, the memory, and, if wanted, what is not as it should be.
+// linkCell is the result of one run: in words, the counters, the memory, and,
+// if wanted, what is wrong.
 func linkCell(r result.Record, wrong bool) string {
 	parts := []string{cmp.Or(r.Shown, "–")}
 	if missing := r.Figures["missing"]; missing > 0 {

@@ -7,10 +7,12 @@ import (
 	"github.com/sioserver/sioserver/bench/result"
 )
 
-// bars is a figure of every server, and what the title of its panel says behind that of the scenario.
+// bars is a figure of every server, and what the title of its panel says behind
+// that of the scenario.
 type bars struct{ figure, of string }
 
-// processorTime shows what each kind of work costs: one chart of single servers, one of clusters.
+// processorTime shows what each kind of work costs: one chart of single
+// servers, one of clusters.
 func processorTime(records []result.Record, styles map[string]Style, footer string) (charts []Chart) {
 	for _, one := range []struct {
 		name, title, subtitle string

@@ -13,7 +13,7 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// Row is what the runs of one server in one profile came to.
+// Row is the result of one server's runs in one profile.
 type Row struct {
 	Peer, Label string
 	Figures     map[string]stats.Summary
@@ -28,8 +28,8 @@ type Table struct {
 	Rows                 []Row
 }
 
-// Tables groups the records by profile and server, in the order in which they first appear. Attacks are left to
-// WriteAttacks, links to WriteLinks.
+// Tables groups the records by profile and server, in the order in which they
+// first appear. Attacks are left to WriteAttacks, links to WriteLinks.
 func Tables(records []result.Record) []Table {
 	type place struct{ table, row int }
 	var tables []Table
@@ -123,7 +123,8 @@ func (r Row) cells(cols []column) []string {
 	return append(cells, runs)
 }
 
-// align writes lines of as many cells each in columns, the first to the left and the others to the right.
+// align writes lines of as many cells each in columns, the first to the left
+// and the others to the right.
 func align(b *strings.Builder, lines [][]string) {
 	widths := make([]int, len(lines[0]))
 	for _, cells := range lines {

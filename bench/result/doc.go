@@ -1,8 +1,9 @@
 //go:build linux
 
-// Package result is what the harness writes down: one JSON object a line, flushed as it comes, so that an interrupted
-// series keeps all that was measured. The last line of a complete series is of type "end" without "partial".
+// Package result has the harness's records: one JSON object a line, flushed as
+// it comes, so that an interrupted series keeps all that was measured. The last
+// line of a complete series is of type "end" without "partial".
 //
-// Callers: bench/run fills records, the main package writes them, bench/report and bench/chart read them. A Writer
-// belongs to one goroutine.
+// Callers: bench/run fills records, the main package writes them, bench/report
+// and bench/chart read them. A Writer belongs to one goroutine.
 package result

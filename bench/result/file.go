@@ -27,7 +27,8 @@ func (w *Writer) Write(r Record) error {
 	return err
 }
 
-// Read reads all records of a stream. A last line that is cut off is ignored, since it is what a crash leaves.
+// Read reads all records of a stream. A last line that is cut off is ignored,
+// since it is what a crash leaves.
 func Read(r io.Reader) ([]Record, error) {
 	var records []Record
 	reader := bufio.NewReader(r)

@@ -8,7 +8,7 @@ import (
 	"github.com/sioserver/sioserver/bench/measure"
 )
 
-// Type tells the lines of a file apart.
+// Type is the kind of a line in a file.
 type Type string
 
 const (
@@ -40,14 +40,16 @@ type Record struct {
 	Figures   map[string]float64 `json:"figures,omitempty"` // the unit is the end of the name
 	Series    []Sample           `json:"series,omitempty"`  // memory readings
 	Disturbed bool               `json:"disturbed,omitempty"`
-	// Of an attack: its name, what it has counted itself, and by how much the server's counters have moved that do not move
-	// without it.
+	// Of an attack: its name, what it has counted itself, and by how much the
+	// server's counters have moved that do not move without it.
 	Attack string             `json:"attack,omitempty"`
 	Seen   map[string]float64 `json:"seen,omitempty"`
 	Moved  map[string]float64 `json:"moved,omitempty"`
-	// Shown is what came of a case of the kind "link", in words; Moved are then counters that speak of losses.
+	// Shown is the result of a case of the kind "link", in words; Moved then
+	// has counters of losses.
 	Shown string `json:"shown,omitempty"`
-	// Error says why the run failed or the server was left out; figures of a failed run are not to be used.
+	// Error says why the run failed or the server was left out; figures of a
+	// failed run are not to be used.
 	Error string `json:"error,omitempty"`
 
 	// Of an end.
@@ -60,7 +62,8 @@ type Cores struct {
 	Load   []int `json:"load"`
 }
 
-// Sample is the server's memory at one moment, in bytes; figures that were not read are zero.
+// Sample is the server's memory at one moment, in bytes; figures that were not
+// read are zero.
 type Sample struct {
 	Seconds  float64 `json:"t"` // since the first client was dialled
 	Clients  int     `json:"clients"`

@@ -23,7 +23,8 @@ const (
 
 const megabytes = 1_000_000
 
-// attack lets honest clients echo before, during and after the profile's one attack, and judges how they and the server fare.
+// attack has honest clients echo before, during and after the profile's one
+// attack, and judges what happens to them and to the server.
 func (s *session) attack() error {
 	a, err := attack.Find(s.profile.Attacks[0])
 	if err != nil {
@@ -79,7 +80,8 @@ func (r *rangeRun) all() error {
 	return err
 }
 
-// size measures the server while the clients go on, and records it. A server that does not answer is a finding.
+// size measures the server while the clients go on, and records it. A server
+// that does not answer is a finding.
 func (r *rangeRun) size(part string) (now size, stats peer.Stats, err error) {
 	if now, err = readSize(r.proc); err != nil {
 		return now, stats, r.explain(err)
@@ -129,7 +131,8 @@ func (r *rangeRun) before() error {
 	return nil
 }
 
-// during makes the attack. It is cut short when the server's memory passes its bound, so that the machine survives.
+// during makes the attack. It is cut short when the server's memory passes its
+// bound, so that the machine survives.
 func (r *rangeRun) during() error {
 	ctx, cancel := context.WithTimeout(r.ctx, r.profile.Duration.Std())
 	defer cancel()
@@ -170,7 +173,8 @@ func (r *rangeRun) during() error {
 	return nil
 }
 
-// after tries whether the server still serves, and waits until its memory is back.
+// after checks that the server still serves, and waits until its memory is
+// back.
 func (r *rangeRun) after() error {
 	began := time.Now()
 	end, earliest := began.Add(r.profile.After.Std()), began.Add(r.profile.Window.Std())

@@ -88,7 +88,8 @@ func TestAttacksAreRunsOfTheirOwnWhereTheyAreOffered(t *testing.T) {
 	}
 }
 
-// stock is a server whose stock clients say what the script prints for each of two.
+// stock is a server whose stock clients say what the script prints for each of
+// two.
 func stock(script string) *peer.Peer {
 	p := benchtest.Peer(benchtest.Floor)
 	p.Clients.Command = []string{"sh", "-c", "echo '{\"ready\":true}'; read go; for client in 0 1; do " + script + "; done; read end", "stock"}

@@ -201,7 +201,8 @@ func TestSlopes(t *testing.T) {
 	}
 }
 
-// newHonestOf makes honest clients without connections, of which two requests each are open.
+// newHonestOf makes honest clients without connections, of which two requests
+// each are open.
 func newHonestOf(t *testing.T, clients int) *honest {
 	gen, err := load.New(load.Config{})
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	standstill = 200 * time.Millisecond // without any delivery, after which a round of greetings has come to its end
-	rounds     = 25                     // of greetings, until servers that have not joined are given up
+	standstill = 200 * time.Millisecond // without any delivery, after which a round of greetings is over
+	rounds     = 25                     // of greetings, after which servers that have not joined fail the run
 )
 
-// node is the server that a client dials: in a cluster the one that asks for emits is at the first node, and those that
-// get them are at the second.
+// node is the server that a client dials: in a cluster the one that asks for
+// emits is at the first node, and those that get them are at the second.
 func (s *session) node(client int) int {
 	if s.profile.Kind == scenario.Cluster && client > 0 {
 		return 1
@@ -24,8 +24,9 @@ func (s *session) node(client int) int {
 	return 0
 }
 
-// addAsker puts the client that asks in front of those of the profile, since it is at another node. It is in no room, but
-// gets what everybody gets; deliveries that don't cross from node to node are not counted.
+// addAsker puts the client that asks in front of those of the profile, since it
+// is at another node. It is in no room, but gets what all clients get;
+// deliveries that do not cross from node to node are not counted.
 func (f *fanOut) addAsker() {
 	f.due = append(f.due, 0)
 	if f.rooms > 1 {
@@ -36,8 +37,8 @@ func (f *fanOut) addAsker() {
 	}
 }
 
-// greeting is what is emitted before the measurement, until the servers have joined: they subscribe in the background, and
-// what Redis gets before is lost to them.
+// greeting emits before the measurement until the servers have joined: they
+// subscribe in the background, and miss what Redis gets before.
 type greeting struct {
 	f        *fanOut
 	round    int
@@ -47,8 +48,9 @@ type greeting struct {
 	since    time.Time // of the activity
 }
 
-// greet has every room greeted, round after round, until one of them came to all clients. What a client gets is in order,
-// so that nothing of the rounds before can come any more.
+// greet sends a greeting to every room, round after round, until all clients
+// have got one round. A client gets them in order, so nothing of earlier rounds
+// can come afterwards.
 func (f *fanOut) greet() error {
 	g := &greeting{f: f, last: make([]int, len(f.due))}
 	f.s.onPacket = g.receive
@@ -67,7 +69,8 @@ func (g *greeting) receive(c *load.Client, packet []byte) {
 	g.last[c.Index] = number
 }
 
-// done begins the next round when the last has come to a standstill short of its end.
+// done begins the next round when nothing of the last one comes any more,
+// although it is not complete.
 func (g *greeting) done() bool {
 	s, want := g.f.s, len(g.f.due)-g.f.first
 	if s.activity != g.activity {

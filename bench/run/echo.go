@@ -12,7 +12,8 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// echo is a closed loop: every client keeps a number of acknowledged events outstanding.
+// echo is a closed loop: every client keeps a number of acknowledged events
+// outstanding.
 type echo struct {
 	s        *session
 	window   int
@@ -82,14 +83,16 @@ func (e *echo) send(client int, r *request) {
 	e.s.clients[client].Send(e.packet)
 }
 
-// appendEcho appends the event "echo" with the arguments of payload and an acknowledgement id.
+// appendEcho appends the event "echo" with the arguments of payload and an
+// acknowledgement id.
 func appendEcho(dst []byte, id int, payload []byte) []byte {
 	dst = strconv.AppendInt(append(dst, '2'), int64(id), 10)
 	dst = append(dst, `["echo",`...)
 	return append(dst, payload[1:]...)
 }
 
-// parseAck returns the id of an acknowledgement that carries exactly the payload.
+// parseAck returns the id of an acknowledgement that carries exactly the
+// payload.
 func parseAck(packet, payload []byte) (id int, ok bool) {
 	if len(packet) < 2 || packet[0] != '3' {
 		return 0, false

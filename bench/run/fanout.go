@@ -15,8 +15,9 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// fanOut is one broadcast scenario: client 0 asks for emits, to everybody (one room) or round robin to rooms, and
-// keeps a number of them in flight; every client checks that it gets exactly those meant for it, in order.
+// fanOut is one broadcast scenario: client 0 asks for emits, to all clients
+// (one room) or round robin to rooms, and keeps a number of them in flight;
+// every client checks that it gets exactly those meant for it, in order.
 type fanOut struct {
 	s        *session
 	rooms    int
@@ -37,7 +38,8 @@ type fanOut struct {
 
 const sequenceDigits = 10
 
-// filling is what payloads are made of: no two halves of a message are the same, so that a compressor has some work.
+// filling is what payloads are made of: no two halves of a message are the
+// same, so that a compressor has some work.
 func filling(n int, deflate bool) []byte {
 	payload := bytes.Repeat([]byte{'x'}, n)
 	if deflate {
@@ -91,7 +93,8 @@ func (s *session) fanOut(rooms int) error {
 	return s.rest(quiet) // a message too many fails here
 }
 
-// newFanOut lays out who is due which messages: client i gets those of room i mod rooms.
+// newFanOut decides which client gets which messages: client i gets those of
+// room i mod rooms.
 func (s *session) newFanOut(rooms int) *fanOut {
 	p := s.profile
 	f := &fanOut{
@@ -107,7 +110,8 @@ func (s *session) newFanOut(rooms int) *fanOut {
 	return f
 }
 
-// join puts the clients from first on into rooms, round robin, and waits for all acknowledgements.
+// join puts the clients from first on into rooms, round robin, and waits for
+// all acknowledgements.
 func (s *session) join(first, rooms int) error {
 	acks := 0
 	s.onPacket = func(c *load.Client, packet []byte) {
@@ -123,7 +127,8 @@ func (s *session) join(first, rooms int) error {
 	return s.await("acknowledgements of join", func() bool { return acks == len(s.clients)-first })
 }
 
-// run keeps emits in flight for a while, waits for the last, and returns the number of deliveries.
+// run keeps emits in flight for a while, waits for the last, and returns the
+// number of deliveries.
 func (f *fanOut) run(what string, d time.Duration) (deliveries int, err error) {
 	begin, start := f.complete, time.Now()
 	f.stop = false

@@ -4,9 +4,9 @@ package run
 
 import "strings"
 
-// Findings is an error that has all that a server should not have done.
+// Findings is an error that lists what a server did wrong.
 type Findings struct {
-	Of    string // what they say together
+	Of    string // what all findings are about
 	Found []error
 }
 

@@ -13,16 +13,18 @@ import (
 	"github.com/sioserver/sioserver/bench/scenario"
 )
 
-// floodTime is how long each event may take at most, on the average over a client, and floodExtra the rest.
+// floodTime is how long each event may take at most, on the average over a
+// client, and floodExtra the rest.
 const (
 	floodTime  = 10 * time.Millisecond
 	floodExtra = time.Minute
 )
 
-// flood lets stock clients emit many events in one go to a handler that takes its time, beside honest clients.
+// flood has stock clients emit many events in one go to a slow handler, beside
+// honest clients.
 func (s *session) flood() error {
 	p := s.profile
-	honestly := *p // the honest clients are there for their latency: one transport for all floods
+	honestly := *p // only the latency of the honest clients counts: one transport for all floods
 	honestly.Transport = scenario.WebSocket
 	s.profile = &honestly
 	if err := s.connect(p.Clients); err != nil {
@@ -102,7 +104,8 @@ func (f *flood) emit() error {
 	if err = errors.Join(err, ended); err != nil {
 		return err
 	}
-	// What others on the machine use says nothing here: the stock clients are among them.
+	// What other processes use does not count here: the stock clients are among
+	// them.
 	figures := f.record.Figures
 	figures["lasted_s"] = usage.Wall.Seconds()
 	figures["rate_per_s"] = float64(f.handled) / usage.Wall.Seconds()
@@ -111,7 +114,8 @@ func (f *flood) emit() error {
 	return nil
 }
 
-// await pumps the honest clients until done returns true for a report of the stock clients.
+// await pumps the honest clients until done returns true for a report of the
+// stock clients.
 func (f *flood) await(part, what string, deadline time.Time, done func(peer.FloodReport) bool) (err error) {
 	pumped := f.honest.pump(part, func() bool {
 		for {
@@ -121,7 +125,7 @@ func (f *flood) await(part, what string, deadline time.Time, done func(peer.Floo
 				err = failed
 				return true
 			case !ok && time.Now().After(deadline):
-				err = fmt.Errorf("waited in vain for %s: %d of %d stock clients are done", what, f.ended, f.profile.Flooders)
+				err = fmt.Errorf("%s did not come: %d of %d stock clients are done", what, f.ended, f.profile.Flooders)
 				return true
 			case !ok:
 				return false

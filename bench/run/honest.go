@@ -12,12 +12,13 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// lateness is how long acknowledgements may take after the last request, and a new client to get its first: a stock client
-// waits as long for its connection.
+// lateness is how long acknowledgements may take after the last request, and a
+// new client to get its first: a stock client waits as long for its connection.
 const lateness = 20 * time.Second
 
-// honest are clients that echo at a steady rate whatever happens to the server: an open loop, as openLoop is, but a client
-// that the server closes is counted instead of ending the run.
+// honest are clients that echo at a steady rate whatever happens to the server:
+// an open loop like openLoop, but a client that the server disconnects is
+// counted instead of ending the run.
 type honest struct {
 	s        *session
 	interval time.Duration
@@ -145,7 +146,8 @@ func (h *honest) closed(c *load.Client, err error) {
 	h.openBy[c.Index] = 0
 }
 
-// finish waits for the last acknowledgements and returns how many never came to clients that are connected.
+// finish waits for the last acknowledgements and returns how many never came to
+// clients that are connected.
 func (h *honest) finish() (unanswered int, err error) {
 	end := time.Now().Add(lateness)
 	for h.open > 0 && time.Now().Before(end) {
@@ -156,7 +158,7 @@ func (h *honest) finish() (unanswered int, err error) {
 	return h.open, nil
 }
 
-// write records the percentiles of each part, and who was disconnected.
+// write records the percentiles of each part, and the disconnected clients.
 func (h *honest) write() {
 	figures := h.s.record.Figures
 	for part, latency := range h.latency {
@@ -169,7 +171,8 @@ func (h *honest) write() {
 	figures["disconnects"] = float64(h.lost)
 }
 
-// probe is a client that comes late, to see whether the server still takes one and answers it.
+// probe is a late client, which checks that the server still accepts and
+// answers clients.
 type probe struct {
 	client    *load.Client
 	transport load.Transport
@@ -180,7 +183,8 @@ type probe struct {
 // transportNames are those of the transports of probes.
 var transportNames = map[load.Transport]string{load.WebSocket: string(scenario.WebSocket), load.Polling: string(scenario.Polling)}
 
-// alive connects a client over each transport that the server speaks and lets it echo once. It returns what went wrong; err is for the run.
+// alive connects a client over each transport that the server speaks and lets
+// it echo once. It returns what went wrong; err ends the run.
 func (h *honest) alive(part string) (wrong error, err error) {
 	for _, transport := range []load.Transport{load.WebSocket, load.Polling} {
 		if !h.s.proc.Peer.Speaks(transportNames[transport]) {

@@ -11,8 +11,9 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// openLoop sends acknowledged events at fixed times, whatever the server does, and measures each from the time at which
-// it was due: a stall is seen by every request that it delays, so the percentiles need no later correction for
+// openLoop sends acknowledged events at fixed times, whatever the server does,
+// and measures each from the time at which it was due: every request that a
+// stall delays shows it, so the percentiles need no later correction for
 // coordinated omission.
 type openLoop struct {
 	s        *session
@@ -51,8 +52,9 @@ func (s *session) latency() error {
 	return s.rest(quiet)
 }
 
-// run sends for a while and waits for the last acknowledgement. Between two requests it spins, so that neither the
-// sending nor the reading of the clock waits for this process to be woken.
+// run sends for a while and waits for the last acknowledgement. Between two
+// requests it spins, so that neither the sending nor the reading of the clock
+// waits for this process to be woken.
 func (o *openLoop) run(what string, d time.Duration) (roundTrips int, err error) {
 	begin := o.done
 	o.start, o.first = o.s.gen.Now(), len(o.acked)

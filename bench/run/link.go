@@ -14,8 +14,8 @@ import (
 	"github.com/sioserver/sioserver/bench/scenario"
 )
 
-// tryLink tries the profile's case with a cluster of the server, whose processes share all cores: nothing of what they cost
-// is measured but memory. What is not as it should be is the error.
+// tryLink runs the profile's case with a cluster of the server. Its processes
+// share all cores, as only memory is measured. The error says what is wrong.
 func tryLink(ctx context.Context, p *scenario.Profile, pr *peer.Peer, cores result.Cores, progress Progress) (result.Record, error) {
 	record := result.Record{
 		Type: result.Run, Profile: p.Name, Title: p.Title, Kind: string(p.Kind), Peer: pr.Name, Label: pr.Label,

@@ -37,7 +37,7 @@ func (s *session) idle() error {
 	return err
 }
 
-// sample reads everything that is known of the server's memory.
+// sample reads all figures of the server's memory.
 func (s *session) sample(start time.Time) (sample result.Sample, err error) {
 	sample.Seconds, sample.Clients = time.Since(start).Seconds(), len(s.clients)
 	memory, err := measure.ReadMemory(s.proc.PID())
@@ -78,7 +78,7 @@ func (s *session) slopes() {
 	figures["rss_first_B"], figures["rss_last_B"] = float64(series[0].RSS), float64(series[len(series)-1].RSS)
 }
 
-// waves lets clients come and go and records the resident set over time.
+// waves connects and closes clients and records the resident set over time.
 func (s *session) waves() error {
 	start := time.Now()
 	var next time.Duration

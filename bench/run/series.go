@@ -17,25 +17,28 @@ import (
 type Series struct {
 	Cores result.Cores
 	Peers map[string]*peer.Peer
-	// Names of the servers to measure, in the order of the report; empty takes each profile's own list.
+	// Names of the servers to measure, in the order of the report; empty takes
+	// each profile's own list.
 	Names []string
 	// Runs replaces the profiles' number of runs when it is not zero.
 	Runs int
-	// Attempts is how often a run is made when other work on the machine disturbs it; the last one counts.
+	// Attempts is how often a run is made when other work on the machine
+	// disturbs it; the last one counts.
 	Attempts int
-	// Strict makes what would be left out an error.
+	// Strict makes it an error to leave something out.
 	Strict bool
 	// Record takes every record as soon as there is one.
 	Record func(result.Record) error
-	// Progress is told what goes on; run names the run.
+	// Progress is called with what goes on; run names the run.
 	Progress func(run, what string, done, total int)
 
 	unusable map[string]error
 }
 
-// Do runs one profile: in every round each server in turn, fresh processes each time. A cluster
-// scenario is left out when there is no Redis. A failed run is recorded and the
-// others go on; the error is then ErrFailed. An interrupt ends the series with Interrupted.
+// Do runs one profile: in every round each server in turn, fresh processes each
+// time. A cluster scenario is left out when there is no Redis. A failed run is
+// recorded and the others go on; the error is then ErrFailed. An interrupt ends
+// the series with Interrupted.
 func (s *Series) Do(ctx context.Context, p *scenario.Profile) error {
 	if p.Kind == scenario.Cluster || p.Kind == scenario.Link {
 		if err := peer.FindRedis(); err != nil {
@@ -57,7 +60,8 @@ func (s *Series) Do(ctx context.Context, p *scenario.Profile) error {
 	failed := false
 	for number := 1; number <= runs; number++ {
 		for i := range jobs {
-			// Every other round goes backwards, so that no server always runs after the same one.
+			// Every other round has the reverse order, so that no server always
+			// runs after the same one.
 			j := jobs[i]
 			if number%2 == 0 {
 				j = jobs[len(jobs)-1-i]
@@ -81,8 +85,8 @@ type job struct {
 	peer    *peer.Peer
 }
 
-// jobsOf combines the profile with each server. Of a profile of attacks each is a job of its own, for the servers that offer
-// what it needs.
+// jobsOf combines the profile with each server. Each attack of a profile is a
+// job of its own, for the servers that offer what it needs.
 func jobsOf(p *scenario.Profile, peers []*peer.Peer) (jobs []job, err error) {
 	if p.Kind != scenario.Attack {
 		for _, pr := range peers {
@@ -112,7 +116,8 @@ func jobsOf(p *scenario.Profile, peers []*peer.Peer) (jobs []job, err error) {
 // ErrFailed says that a run failed; its record says why.
 var ErrFailed = errors.New("a run failed")
 
-// one measures one server once, again when the machine was disturbed.
+// one measures one server once, and repeats that while the machine is
+// disturbed.
 func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, number int) (ok bool, err error) {
 	name := fmt.Sprintf("%s  %s  run %d", p.Name, pr.Name, number)
 	attacked := ""
@@ -150,8 +155,9 @@ func (s *Series) one(ctx context.Context, p *scenario.Profile, pr *peer.Peer, nu
 	}
 }
 
-// usable picks the servers for a profile. Those that cannot be made ready or started are recorded once and left out, and so
-// are, for a flood, those without stock clients: there may be no Node.
+// usable picks the servers for a profile. Those that cannot be made ready or
+// started are recorded once and left out, and so are, for a flood, those
+// without stock clients: there may be no Node.
 func (s *Series) usable(p *scenario.Profile) (peers []*peer.Peer, err error) {
 	if s.unusable == nil {
 		s.unusable = map[string]error{}

@@ -16,14 +16,16 @@ import (
 
 const (
 	stall = 20 * time.Second       // without any event while some are due, a run fails
-	turn  = 20 * time.Millisecond  // longest wait between two looks at the context and the server
+	turn  = 20 * time.Millisecond  // longest time between two checks of the context and the server
 	quiet = 200 * time.Millisecond // in which no further message may come when all have
 )
 
-// Progress is told what a run is doing; done and total count clients, messages or milliseconds.
+// Progress is called with what a run is doing; done and total count clients,
+// messages or milliseconds.
 type Progress func(what string, done, total int)
 
-// Run carries out the profile against the servers. The record holds what was measured until then when err is not nil.
+// Run carries out the profile against the servers. The record holds what was
+// measured until then when err is not nil.
 func Run(ctx context.Context, p *scenario.Profile, servers *peer.Servers, progress Progress) (result.Record, error) {
 	first := servers.Nodes[0]
 	record := result.Record{
@@ -134,8 +136,8 @@ func (s *session) fail(err error) {
 	}
 }
 
-// await polls until done returns true. It fails when a client or a server does, when nothing happens for long, and
-// when the run is interrupted.
+// await polls until done returns true. It fails when a client or a server does,
+// when nothing happens for long, and when the run is interrupted.
 func (s *session) await(what string, done func() bool) error {
 	last, since := s.activity, time.Now()
 	for !done() {
@@ -185,7 +187,8 @@ func (s *session) poll(timeout time.Duration) error {
 	return nil
 }
 
-// explain prefers a server's end as the reason of a failure: what clients then see is only its echo.
+// explain prefers a server's end as the reason of a failure: what clients then
+// see only follows from it.
 func (s *session) explain(err error) error {
 	for end := time.Now().Add(quiet); time.Now().Before(end); time.Sleep(quiet / 20) {
 		if ended := s.servers.Ended(); ended != nil {
@@ -224,7 +227,7 @@ func (s *session) dial() error {
 	return nil
 }
 
-// transport spreads those that stay on polling evenly over the clients.
+// transport spreads the clients that stay on polling evenly among all.
 func (s *session) transport(index int) load.Transport {
 	switch s.profile.Transport {
 	case scenario.Polling:
@@ -251,5 +254,6 @@ func (s *session) drop(n int) {
 
 var errInterrupted = errors.New("interrupted")
 
-// Interrupted is the cause to cancel a run's context with, and the error that it then ends with.
+// Interrupted is the cause to cancel a run's context with, and the error that
+// it then ends with.
 func Interrupted() error { return errInterrupted }

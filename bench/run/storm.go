@@ -10,7 +10,8 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// afterStorm is how long the server may take to let go of the last connections, within the measurement.
+// afterStorm is how long the server may take to close the last connections,
+// within the measurement.
 const afterStorm = time.Second
 
 // storm makes connections, each of which leaves as soon as it is open.
@@ -56,7 +57,8 @@ func (s *session) storm() error {
 	return nil
 }
 
-// awaitFiles waits until the server has no more descriptors than before and returns how many it still has too many.
+// awaitFiles waits until the server has no more descriptors than before, and
+// returns how many more it still has.
 func (s *session) awaitFiles(before int) (left int, err error) {
 	for end := time.Now().Add(afterStorm); ; {
 		now, err := measure.OpenFiles(s.proc.PID())

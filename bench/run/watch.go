@@ -13,11 +13,11 @@ import (
 const (
 	watchMemory = 20 * time.Millisecond  // between two readings of the memory
 	watchFiles  = 200 * time.Millisecond // of the descriptors
-	watchStats  = 500 * time.Millisecond // of what the server says itself
+	watchStats  = 500 * time.Millisecond // of the server's own figures
 )
 
-// watch reads how large a server is, again and again, on goroutines of its own, and keeps the peaks. It is safe for
-// concurrent use.
+// watch measures a server's size periodically, on goroutines of its own, and
+// keeps the peaks. It is safe for concurrent use.
 type watch struct {
 	proc *peer.Process
 	stop chan struct{}
@@ -57,8 +57,8 @@ func newWatch(proc *peer.Process) *watch {
 	return w
 }
 
-// every reads at once and then at the interval. What cannot be read is left out: that a server has ended, or does not answer,
-// shows elsewhere.
+// every reads at once and then at the interval. What cannot be read is left
+// out: whether a server has ended or does not answer is checked elsewhere.
 func (w *watch) every(interval time.Duration, read func() (size, error)) {
 	w.wg.Go(func() {
 		ticker := time.NewTicker(interval)

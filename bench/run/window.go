@@ -7,7 +7,8 @@ import (
 	"github.com/sioserver/sioserver/bench/stats"
 )
 
-// measured runs work within a window and writes down what the servers' processors spent on each of its units.
+// measured runs work within a window and records the servers' processor time
+// for each unit of it.
 func (s *session) measured(work func() (units int, err error)) error {
 	var pids []int
 	for _, server := range s.servers.All() {
@@ -29,7 +30,8 @@ func (s *session) measured(work func() (units int, err error)) error {
 	return nil
 }
 
-// writeUsage writes down what each unit has cost, and how busy servers, load and others were.
+// writeUsage records what each unit has cost, and how busy servers, load and
+// other processes were.
 func (s *session) writeUsage(usage measure.Usage, units int) {
 	per := float64(max(units, 1))
 	var nodes, all measure.CPU
@@ -57,7 +59,7 @@ func (s *session) writeUsage(usage measure.Usage, units int) {
 	s.record.Disturbed = usage.Disturbed()
 }
 
-// latencies writes down the percentiles.
+// latencies records the percentiles.
 func (s *session) latencies(h *stats.Histogram) {
 	for name, percent := range map[string]float64{"p50_us": 50, "p90_us": 90, "p99_us": 99, "p999_us": 99.9, "max_us": 100} {
 		s.record.Figures[name] = float64(h.Percentile(percent).Microseconds())

@@ -14,7 +14,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// LoadDir reads every *.toml file of a folder, sorted by name. A folder without any is an error.
+// LoadDir reads every *.toml file of a folder, sorted by name. A folder without
+// any is an error.
 func LoadDir(dir string) ([]*Profile, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.toml"))
 	if err != nil {

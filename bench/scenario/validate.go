@@ -14,7 +14,8 @@ import (
 	"github.com/sioserver/sioserver/bench/link"
 )
 
-// common are the settings of every kind but those in without; optional and required those of each.
+// common are the settings of every kind but those in without; optional and
+// required those of each.
 var (
 	common = []string{"title", "kind", "transport", "stay_polling", "deflate", "runs", "peers", "concurrency", "settle"}
 
@@ -32,7 +33,7 @@ var (
 		Link:      {"case", "within"},
 	}
 	without = map[Kind][]string{
-		Flood: {"deflate", "stay_polling"}, // its clients do what stock clients do
+		Flood: {"deflate", "stay_polling"}, // stock clients decide about it
 		Link:  {"transport", "deflate", "stay_polling", "concurrency", "settle"},
 	}
 	optional = map[Kind][]string{
@@ -59,7 +60,8 @@ const (
 	defaultAfter       = Duration(time.Minute)
 )
 
-// validate checks p against the settings that its file gave, whose lines are known, and fills in the defaults.
+// validate checks p against the settings that its file gave, whose lines are
+// known, and fills in the defaults.
 func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 	need, known := required[p.Kind]
 	if !known {

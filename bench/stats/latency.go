@@ -8,11 +8,14 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Histogram records latencies from 1 µs to 10 minutes with three significant digits.
+// Histogram records latencies from 1 µs to 10 minutes with three significant
+// digits.
 //
-// Coordinated omission: a server that stalls also holds back the requests that would have seen the stall, and so hides
-// it. An open-loop load avoids that by measuring from the time at which a request was due (Record with that
-// difference). A closed loop has no due times; RecordCorrected adds the requests that a stall kept from being sent.
+// Coordinated omission: a stalled server also delays the requests that would
+// have measured the stall, and so hides it. An open-loop load avoids that by
+// measuring from the time at which a request was due (Record with that
+// difference). A closed loop has no due times; RecordCorrected adds the
+// requests that a stall kept from being sent.
 type Histogram struct {
 	h *hdrhistogram.Histogram
 }
@@ -29,8 +32,8 @@ func (h *Histogram) Record(d time.Duration) {
 	_ = h.h.RecordValue(clamp(d))
 }
 
-// RecordCorrected adds one latency of a closed loop, and, when it exceeds the expected interval between requests, the
-// ones that were not sent meanwhile.
+// RecordCorrected adds one latency of a closed loop, and, when it exceeds the
+// expected interval between requests, the ones that were not sent meanwhile.
 func (h *Histogram) RecordCorrected(d, interval time.Duration) {
 	_ = h.h.RecordCorrectedValue(clamp(d), interval.Microseconds())
 }
@@ -39,7 +42,8 @@ func clamp(d time.Duration) int64 {
 	return min(max(d.Microseconds(), 1), maxLatency.Microseconds())
 }
 
-// Percentile returns the latency that p percent (0 to 100) of the requests stay at or below.
+// Percentile returns the latency that p percent (0 to 100) of the requests stay
+// at or below.
 func (h *Histogram) Percentile(p float64) time.Duration {
 	return time.Duration(h.h.ValueAtQuantile(p)) * time.Microsecond
 }

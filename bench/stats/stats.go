@@ -23,12 +23,14 @@ func Summarize(values []float64) Summary {
 	return Summary{Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Min: sorted[0], Max: sorted[n-1], N: n}
 }
 
-// Line is y = Intercept + Slope*x with its coefficient of determination: 1 says that every point lies on the line.
+// Line is y = Intercept + Slope*x with its coefficient of determination: 1 says
+// that every point lies on the line.
 type Line struct {
 	Slope, Intercept, R2 float64
 }
 
-// FitLine fits a line by least squares. It needs two points with different x, else its figures are NaN.
+// FitLine fits a line by least squares. It needs two points with different x,
+// else its figures are NaN.
 func FitLine(x, y []float64) Line {
 	n := float64(len(x))
 	var sumX, sumY float64

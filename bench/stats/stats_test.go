@@ -47,8 +47,9 @@ func TestFitLine(t *testing.T) {
 	}
 }
 
-// A server that answers in 1 ms, a request every 10 ms, stalls once for a second: of 200 requests one is measured slow
-// by a loop that waits for it, although a hundred would have been.
+// A server that answers in 1 ms, a request every 10 ms, stalls once for a
+// second: of 200 requests one is measured slow by a loop that waits for it,
+// although a hundred would have been.
 func TestHistogramCorrectsCoordinatedOmission(t *testing.T) {
 	const interval = 10 * time.Millisecond
 	naive, corrected := stats.NewHistogram(), stats.NewHistogram()

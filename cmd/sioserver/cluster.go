@@ -30,9 +30,9 @@ type membership struct {
 	directory *redisadapter.Directory // nil without -advertise
 }
 
-// join configures cfg as the flags ask for. It does not fail when Redis does not
-// answer: the server serves its own clients, and joins the cluster once Redis
-// answers.
+// join configures cfg as the flags ask for. It does not fail when Redis does
+// not answer: the server serves its own clients, and joins the cluster once
+// Redis answers.
 func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	m := &membership{log: log}
 	if o.redis == "" {

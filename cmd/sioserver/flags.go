@@ -128,7 +128,8 @@ func (o *options) check() error {
 	return nil
 }
 
-// isHostPort reports whether addr is host:port of a server that can be connected to.
+// isHostPort reports whether addr is host:port of a server that can be
+// connected to.
 func isHostPort(addr string) bool {
 	host, port, err := net.SplitHostPort(addr)
 	return err == nil && host != "" && port != "" && port != "0" && !strings.Contains(addr, " ")

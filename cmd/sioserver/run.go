@@ -62,7 +62,8 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 	return serve(srv, log, o, signals)
 }
 
-// fail writes one line and returns the exit code of a program that did not start.
+// fail writes one line and returns the exit code of a program that did not
+// start.
 func fail(stderr io.Writer, format string, args ...any) int {
 	fmt.Fprintf(stderr, "sioserver: "+format+"\n", args...)
 	return exitUsage
@@ -77,8 +78,8 @@ func newLogger(o options, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, h))
 }
 
-// newServer makes the server that the flags ask for; it does not listen yet. The
-// caller leaves the membership after the server has ended.
+// newServer makes the server that the flags ask for; it does not listen yet.
+// The caller leaves the membership after the server has ended.
 func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 	cfg := sio.Config{
 		Path:              o.path,

@@ -13,8 +13,8 @@ import (
 // make(1) send one to the program and one to its process group.
 const echo = 200 * time.Millisecond
 
-// serve waits for the end of the server. The first signal starts a Shutdown, the
-// second ends it at once.
+// serve waits for the end of the server. The first signal starts a Shutdown,
+// the second ends it at once.
 func serve(srv *sio.Server, log *slog.Logger, o options, signals <-chan os.Signal) int {
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve() }()
@@ -39,8 +39,8 @@ func serve(srv *sio.Server, log *slog.Logger, o options, signals <-chan os.Signa
 	return exitDone
 }
 
-// awaitSecond returns when ctx is done, or when a signal has come that is not an
-// echo of the first.
+// awaitSecond returns when ctx is done, or when a signal has come that is not
+// an echo of the first.
 func awaitSecond(ctx context.Context, first os.Signal, signals <-chan os.Signal) {
 	since := time.Now()
 	for {

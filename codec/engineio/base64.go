@@ -2,8 +2,8 @@ package engineio
 
 import "encoding/base64"
 
-// sextets maps a character of either base64 alphabet to its six bits, others
-// to notSextet.
+// sextets maps a character of either base64 alphabet to its six bits, others to
+// notSextet.
 var sextets = func() (t [256]byte) {
 	for i := range t {
 		t[i] = notSextet
@@ -18,9 +18,9 @@ var sextets = func() (t [256]byte) {
 
 const notSextet = 0xff
 
-// decodeBase64 decodes b in place and returns the decoded head of b. It takes
-// what Node's Buffer.from does: both alphabets, padding or none, anything else
-// skipped, the end at the first '='.
+// decodeBase64 decodes b in place and returns the decoded head of b. It accepts
+// what Node's Buffer.from accepts: both alphabets, with or without padding. It
+// skips other characters and stops at the first '='.
 func decodeBase64(b []byte) []byte {
 	n, i := 0, 0
 	for i+4 <= len(b) {

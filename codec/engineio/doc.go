@@ -1,8 +1,8 @@
-// Package engineio turns Engine.IO packets into bytes and back: single
-// packets, polling payloads of protocol 4 and of protocol 3, the handshake's
-// JSON, and the JSONP wrapping. It does no I/O and knows no clock.
+// Package engineio turns Engine.IO packets into bytes and back: single packets,
+// polling payloads of protocol 4 and of protocol 3, the handshake's JSON, and
+// the JSONP wrapping. It does no I/O and reads no clock.
 //
-// The session layer calls it with the bytes of a WebSocket message or a
+// Its caller is package eio, with the bytes of a WebSocket message or of a
 // request's body, on the goroutine of the session's loop. All functions are
 // pure: safe for concurrent use as long as the callers own their arguments.
 //

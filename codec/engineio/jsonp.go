@@ -2,9 +2,9 @@ package engineio
 
 import "github.com/sioserver/sioserver/codec/jsonenc"
 
-// AppendJSONP appends the script that carries payload to a JSONP client: a
-// call of the callback that index names, with the payload as a string literal.
-// Of index, the handshake's parameter j, only the digits count.
+// AppendJSONP appends the script that carries payload to a JSONP client: a call
+// of the callback that index names, with the payload as a string literal. index
+// is the handshake's parameter j, of which only the digits count.
 func AppendJSONP(dst []byte, index string, payload []byte) []byte {
 	dst = append(dst, "___eio["...)
 	for _, c := range []byte(index) {
@@ -27,8 +27,8 @@ func escapeLineSeparators(dst []byte, start int) []byte {
 			found++
 		}
 	}
-	// Each grows from three bytes to the six of its escape; moving from the end
-	// overwrites nothing that is still to be read.
+	// Each grows from three bytes to the six of its escape. Moving them from
+	// the end overwrites no byte that is still to be read.
 	from := len(dst)
 	for range found {
 		dst = append(dst, 0, 0, 0)
@@ -51,8 +51,8 @@ func isLineSeparator(b []byte) bool {
 	return b[0] == 0xe2 && b[1] == 0x80 && (b[2] == 0xa8 || b[2] == 0xa9)
 }
 
-// UnescapeJSONP decodes, in place, the field d of a JSONP client's form, which
-// protects line feeds from browsers that rewrite them: a backslash and n
+// UnescapeJSONP decodes, in place, the field d of a JSONP client's form. The
+// client escapes line feeds, which some browsers rewrite: a backslash and n
 // become a line feed, two backslashes and n become a backslash and n.
 func UnescapeJSONP(b []byte) []byte {
 	n := 0

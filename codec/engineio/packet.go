@@ -26,9 +26,10 @@ func (t PacketType) Char() byte { return '0' + byte(t) }
 const Separator = 0x1e
 
 var (
-	// ErrEmptyPacket is returned for a packet of no bytes, or an empty segment of a payload.
+	// ErrEmptyPacket reports a packet of no bytes, or an empty segment of a
+	// payload.
 	ErrEmptyPacket = errors.New("engineio: empty packet")
-	// ErrUnknownType is returned for a packet whose first byte names no type.
+	// ErrUnknownType reports a packet whose first byte names no type.
 	ErrUnknownType = errors.New("engineio: unknown packet type")
 )
 
@@ -41,9 +42,9 @@ type Packet struct {
 }
 
 // ParsePacket parses the text form of a protocol 4 packet: a type digit and
-// data, or 'b' and base64, which makes a binary message. Base64 is decoded in
-// place, so b must be writable and is overwritten then; bytes that are not
-// base64 are skipped, as the reference does. It does not check UTF-8.
+// data, or 'b' and base64, which makes a binary message. It decodes base64 in
+// place, so b must be writable, and skips bytes that are not base64, as the
+// reference does. It does not check UTF-8.
 func ParsePacket(b []byte) (Packet, error) {
 	if len(b) == 0 {
 		return Packet{}, ErrEmptyPacket
@@ -68,9 +69,10 @@ func AppendPacket(dst []byte, p Packet) []byte {
 }
 
 // NextPacket parses the first packet of a protocol 4 polling payload and
-// returns the rest. more says whether a separator followed: then rest must be
-// parsed too, even if it is empty, which is an error. Call ToValidText on the
-// request's body first. Like ParsePacket it decodes base64 in place.
+// returns the rest. more reports whether a separator followed: rest must then
+// be parsed too, even if it is empty, which is an error. The caller passes the
+// request's body through ToValidText first. Like ParsePacket it decodes base64
+// in place.
 func NextPacket(payload []byte) (p Packet, rest []byte, more bool, err error) {
 	segment := payload
 	if i := bytes.IndexByte(payload, Separator); i >= 0 {

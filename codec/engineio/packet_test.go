@@ -69,7 +69,8 @@ func TestDecodeBase64(t *testing.T) {
 	}
 }
 
-// collect walks a payload as a session does; the packets before an error are kept.
+// collect walks a payload as a session does; the packets before an error are
+// kept.
 func collect(next func([]byte) (Packet, []byte, bool, error), payload []byte) (packets []Packet, err error) {
 	for more := true; more; {
 		var p Packet

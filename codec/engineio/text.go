@@ -3,8 +3,9 @@ package engineio
 import "unicode/utf8"
 
 // ToValidText returns b with each maximal ill-formed part replaced by U+FFFD,
-// as a browser's TextDecoder does (byte order marks are kept). Valid text is
-// returned as it is, without a copy; otherwise the result is a new slice.
+// as a browser's TextDecoder does, except that it keeps byte order marks. It
+// returns valid text as it is, without a copy; otherwise the result is a new
+// slice.
 func ToValidText(b []byte) []byte {
 	if utf8.Valid(b) {
 		return b
@@ -23,8 +24,8 @@ func ToValidText(b []byte) []byte {
 	return out
 }
 
-// illFormedLen returns the length of the maximal part of an ill-formed
-// sequence at the head of b: what could still have become a character, or one byte.
+// illFormedLen returns the length of the maximal ill-formed part at the head of
+// b: the bytes that could still have become a character, or one byte.
 func illFormedLen(b []byte) int {
 	lo, hi, size := byte(0x80), byte(0xbf), 0
 	switch c := b[0]; {

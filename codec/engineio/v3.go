@@ -7,14 +7,14 @@ import (
 )
 
 var (
-	// ErrPayloadLength is returned for a protocol 3 payload whose length prefix
-	// is missing, malformed, or not that of the packet that follows.
+	// ErrPayloadLength reports a protocol 3 payload whose length prefix is
+	// missing, malformed, or not that of the packet that follows.
 	ErrPayloadLength = errors.New("engineio: bad packet length in payload")
-	// ErrInvalidUTF8 is returned for text that is not UTF-8 in a binary payload.
+	// ErrInvalidUTF8 reports text in a binary payload that is not UTF-8.
 	ErrInvalidUTF8 = errors.New("engineio: text is not UTF-8")
 )
 
-// maxLengthDigits is the count of decimal digits that the reference reads as a length.
+// maxLengthDigits is how many decimal digits the reference reads as a length.
 const maxLengthDigits = 310
 
 const (
@@ -23,10 +23,10 @@ const (
 	lengthEnd  = 0xff
 )
 
-// ParsePacketV3 parses one protocol 3 packet. The text form is a type digit
-// and data, or 'b', a type digit and base64; the binary form, told by binary,
-// is the type as a byte and data. Base64 is decoded in place, so b must be
-// writable and is overwritten then.
+// ParsePacketV3 parses one protocol 3 packet. The text form is a type digit and
+// data, or 'b', a type digit and base64. The binary form, which binary selects,
+// is the type as a byte and data. It decodes base64 in place, so b must be
+// writable.
 func ParsePacketV3(b []byte, binary bool) (Packet, error) {
 	if len(b) == 0 {
 		return Packet{}, ErrEmptyPacket
@@ -54,9 +54,9 @@ func ParsePacketV3(b []byte, binary bool) (Packet, error) {
 	return Packet{Type: t, Data: b[1:]}, nil
 }
 
-// AppendPacketV3 appends one protocol 3 packet as it stands in a WebSocket
-// message: the text form, or for a binary packet the binary form, or with b64
-// its base64 text form.
+// AppendPacketV3 appends one protocol 3 packet as a WebSocket message has it:
+// the text form, or for a binary packet the binary form, or with b64 its base64
+// text form.
 func AppendPacketV3(dst []byte, p Packet, b64 bool) []byte {
 	switch {
 	case !p.Binary:
@@ -69,11 +69,12 @@ func AppendPacketV3(dst []byte, p Packet, b64 bool) []byte {
 }
 
 // NextPacketV3 parses the first packet of a protocol 3 polling payload and
-// returns the rest; more says that rest is not empty and must be parsed too.
-// binary selects the binary payload, used with the content type
-// application/octet-stream; else call ToValidText on the request's body first.
-// A text packet of length 0, which the reference skips, comes out as a Noop.
-// Base64 is decoded in place, so payload must be writable.
+// returns the rest. more reports whether rest is not empty and must be parsed
+// too. binary selects the binary payload, which has the content type
+// application/octet-stream; otherwise the caller passes the request's body
+// through ToValidText first. A text packet of length 0, which the reference
+// skips, is returned as a Noop. It decodes base64 in place, so payload must be
+// writable.
 func NextPacketV3(payload []byte, binary bool) (p Packet, rest []byte, more bool, err error) {
 	if len(payload) == 0 {
 		return Packet{}, nil, false, ErrEmptyPacket
@@ -137,7 +138,7 @@ func nextBinaryV3(payload []byte) (Packet, []byte, error) {
 	return p, rest, err
 }
 
-// addDigit appends the decimal digit d to n; what exceeds limit stays just above it.
+// addDigit appends the decimal digit d to n, but returns at most limit+1.
 func addDigit(n int, d byte, limit int) int {
 	return min(n*10+int(d), limit+1)
 }
@@ -154,8 +155,8 @@ func AppendPayloadV3(dst []byte, p Packet) []byte {
 }
 
 // AppendBinaryPayloadV3 appends p to dst as an element of a binary payload. A
-// payload is binary as soon as one of its packets is and the client takes
-// binary data; the text packets beside it must then be framed so too.
+// payload is binary as soon as one of its packets is and the client accepts
+// binary data; its text packets must then be framed so too.
 func AppendBinaryPayloadV3(dst []byte, p Packet) []byte {
 	mark := byte(textMark)
 	if p.Binary {

@@ -20,13 +20,13 @@ var targets = sync.Pool{New: func() any { return new(target) }}
 
 // Append appends v to dst as JSON.stringify prints it: no escapes for HTML or
 // U+2028, NaN and infinities as null, -0 as 0, 1e21 as 1e+21, bytes that are
-// not UTF-8 as U+FFFD. Struct fields keep their order, map keys are sorted,
-// and otherwise v is read as encoding/json reads it. A json.RawMessage is
-// checked and goes out as it is, nil as null.
+// not UTF-8 as U+FFFD. Struct fields keep their order, map keys are sorted, and
+// otherwise v is read as encoding/json reads it. A json.RawMessage is checked
+// and goes out as it is, nil as null.
 //
 // Strings, numbers, booleans, nil and json.RawMessage do not allocate when dst
-// has room. On an error, which is a [*PanicError] for a panic of v's own methods,
-// dst comes back unchanged.
+// has room. On an error, which is a [*PanicError] for a panic of v's own
+// methods, dst comes back unchanged.
 func Append(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:

@@ -13,7 +13,7 @@ import (
 var errTime = errors.New("jsonenc: string is not a time of the form wanted")
 
 // fault is where in src decoding ended, and the type that the value there did
-// not fit; nil when it was something else, or sonic does not tell.
+// not fit; nil when it was something else, or sonic does not say.
 type fault struct {
 	src      string
 	pos      int
@@ -43,8 +43,9 @@ func explain(err error, b []byte, v any) error {
 		}
 		return &e
 	case *json.UnsupportedValueError:
-		// So sonic v1.15.5 says that its stack is full. The pointer is not of the type
-		// that it pretends to be: reading the error would end the program.
+		// So sonic v1.15.5 says that its stack is full. The pointer is not of
+		// the type that it pretends to be: reading the error would end the
+		// program.
 		return ErrTooDeep
 	case *time.ParseError:
 		return errTime

@@ -9,7 +9,7 @@ import (
 
 const nullForNaN = encoder.EncodeNullForInfOrNan
 
-// faultOf takes apart what sonic says about the input; ok is false for the
+// faultOf takes apart sonic's errors about the input; ok is false for the
 // errors of others. Sonic's own texts are excerpts of the input on many lines.
 func faultOf(err error) (f fault, ok bool) {
 	switch err := err.(type) {

@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// PanicError is a panic of one of a value's own methods, such as MarshalJSON, while
-// the value was encoded.
+// PanicError is a panic of one of a value's own methods, such as MarshalJSON,
+// while the value was encoded.
 type PanicError struct {
 	Value any    // of the panic
 	Stack []byte // of the goroutine

@@ -13,8 +13,8 @@ func (tr troubled) MarshalJSON() ([]byte, error) {
 	return []byte("1"), nil
 }
 
-// TestPanics: a panic in a value's method is an error, and neither it nor the end of
-// the goroutine there harms later calls.
+// TestPanics: a panic in a value's method is an error, and neither it nor the
+// end of the goroutine there harms later calls.
 func TestPanics(t *testing.T) {
 	cause := errors.New("mine")
 	for range 100 {

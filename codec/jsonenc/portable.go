@@ -8,5 +8,5 @@ import "github.com/bytedance/sonic/encoder"
 // inside a composite value is an error.
 const nullForNaN = encoder.Options(0)
 
-// faultOf knows nothing of errors that are not sonic's.
+// faultOf reports false: there are no errors of sonic's here.
 func faultOf(error) (fault, bool) { return fault{}, false }

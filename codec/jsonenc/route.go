@@ -51,9 +51,9 @@ func keysTo(b []byte, pos int) []int {
 }
 
 // follow walks from t along keys and gives the name of the first struct on the
-// way, those of the fields that it passes, as their tags have them, and the type
-// at the end, nil when the way leads through types that say nothing of what is
-// in them.
+// way, those of the fields that it passes, as their tags have them, and the
+// type at the end, nil when the way leads through types that say nothing of
+// what is in them.
 func follow(t reflect.Type, b []byte, keys []int) (first string, fields []string, end reflect.Type) {
 	for _, key := range keys {
 		switch t.Kind() {

@@ -10,7 +10,8 @@ const hexDigits = "0123456789abcdef"
 
 // AppendString appends s to dst as a JSON string literal in the way of
 // JSON.stringify: only quotes, backslashes and control characters are escaped.
-// Bytes that are not UTF-8 become U+FFFD. It does not allocate when dst has room.
+// Bytes that are not UTF-8 become U+FFFD. It does not allocate when dst has
+// room.
 func AppendString[T []byte | string](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	for i := 0; ; i++ {
@@ -65,7 +66,8 @@ func validUTF8[T []byte | string](s T) bool {
 
 // AppendUnquoted appends the text of the JSON string literal at the head of b
 // to dst and returns the literal's length. Lone surrogates and bytes that are
-// not UTF-8 become U+FFFD. The error is ErrSyntax, and dst comes back unchanged then.
+// not UTF-8 become U+FFFD. The error is ErrSyntax, and dst comes back unchanged
+// then.
 func AppendUnquoted(dst, b []byte) (out []byte, n int, err error) {
 	if len(b) == 0 || b[0] != '"' {
 		return dst, 0, ErrSyntax
@@ -133,8 +135,8 @@ func hexRune(b []byte) rune {
 	return r
 }
 
-// WellFormed reports whether the text of valid JSON is what it says: whether all is
-// UTF-8 and no escape is a lone surrogate. What decodes others puts U+FFFD there.
+// WellFormed reports whether all text of valid JSON is UTF-8 and no escape is a
+// lone surrogate. Decoders put U+FFFD there otherwise.
 func WellFormed(b []byte) bool {
 	if !utf8.Valid(b) {
 		return false

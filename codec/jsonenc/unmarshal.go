@@ -14,12 +14,13 @@ var decode = sonic.Config{CopyString: true, ValidateString: true}.Froze()
 // encoding/json. Bytes that are not UTF-8 and lone surrogates become U+FFFD,
 // the last of duplicate keys wins, a number out of v's range is an error, and
 // so is nesting deeper than MaxDepth, or for some types deeper than a part of
-// it. b is borrowed until return: neither the result nor an error points into it.
+// it. b is borrowed until return: neither the result nor an error points into
+// it.
 //
 // Errors are one line and quote nothing of b: a [*json.UnmarshalTypeError] with
-// the kind of the value, the Go type and, where known, the field and the offset;
-// ErrSyntax with an offset, or ErrTooDeep. What a type's own UnmarshalJSON or
-// UnmarshalText returns is handed on as it is.
+// the kind of the value, the Go type and, where known, the field and the
+// offset; ErrSyntax with an offset, or ErrTooDeep. What a type's own
+// UnmarshalJSON or UnmarshalText returns is handed on as it is.
 func Unmarshal(b []byte, v any) error {
 	if s, ok := v.(*string); ok && s != nil && isPlainString(b) {
 		*s = string(b[1 : len(b)-1])

@@ -51,8 +51,8 @@ func AppendDisconnect(dst []byte, nsp string) []byte {
 // An arg is read as AppendValue reads it, but dates go out as the parser's
 // JavaScript side reads them, with the precision of a millisecond. Strings,
 // numbers, booleans, nil and []byte do not allocate when dst has room. The
-// event's name is not checked, see socketio.Reserved. On an error dst comes back
-// unchanged.
+// event's name is not checked, see socketio.Reserved. On an error dst comes
+// back unchanged.
 func AppendEvent(dst []byte, nsp string, id uint64, hasID bool, event string, args []any) ([]byte, error) {
 	b := appendMembers(dst, socketio.Event, nsp, id, hasID, true)
 	b = AppendString(AppendArrayHeader(b, 1+len(args)), event)

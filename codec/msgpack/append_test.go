@@ -39,7 +39,8 @@ func TestX6AppendPackets(t *testing.T) {
 		{"connect error", ok(AppendConnectError(nil, "/", "bad", nil)), "83a47479706504a36e7370a12fa46461746181a76d657373616765a3626164"},
 		// {type:4, nsp:"/", data:{message:"bad", data:{code:[1, Date(5)]}}}
 		{"connect error with data", ok(AppendConnectError(nil, "/", "bad", map[string]any{"code": []any{1, time.UnixMilli(5)}})), "83a47479706504a36e7370a12fa46461746182a76d657373616765a3626164a46461746181a4636f64659201d7000000000000000005"},
-		// {type:2, nsp:"/", data:["hello", 1, "x", null, Buffer(ff), Date(1764000000123), 1.5]}
+		// {type:2, nsp:"/", data:["hello", 1, "x", null, Buffer(ff),
+		// Date(1764000000123), 1.5]}
 		{"event", ok(AppendEvent(nil, "/", 0, false, "hello", []any{1, "x", nil, []byte{255}, time.UnixMilli(1764000000123), 1.5})), "83a47479706502a36e7370a12fa46461746197a568656c6c6f01a178c0c401ffd7000000019ab697e87bcb3ff8000000000000"},
 		// {type:2, nsp:"/a", id:300, data:["e", {at:Date(0)}]}
 		{"event with id", ok(AppendEvent(nil, "/a", 300, true, "e", []any{struct {

@@ -17,8 +17,8 @@ type RawArgs struct {
 
 // SplitEvent takes the name off the data of an event. It is borrowed from data;
 // a number gives the text that JavaScript has for it. Without data, which
-// ParsePacket does not let through, name is nil; the empty name is not nil. data
-// must have passed ParsePacket, else the error may be ErrInvalidPayload.
+// ParsePacket does not let through, name is nil; the empty name is not nil.
+// data must have passed ParsePacket, else the error may be ErrInvalidPayload.
 func SplitEvent(data []byte) (name []byte, args RawArgs, err error) {
 	if data == nil {
 		return nil, RawArgs{}, nil

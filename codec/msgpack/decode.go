@@ -11,13 +11,14 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
-// DecodeValue decodes the MessagePack value b into v, a pointer, by the rules of
-// encoding/json: "json" tags, names that differ in case, the last of duplicate
-// keys. It is what handlers' arguments are decoded with. Besides:
+// DecodeValue decodes the MessagePack value b into v, a pointer, by the rules
+// of encoding/json: "json" tags, names that differ in case, the last of
+// duplicate keys. It is what handlers' arguments are decoded with. Besides:
 //
 //   - Into an empty interface come nil, bool, float64 for every number, string,
 //     []byte, time.Time, []any and map[string]any.
-//   - nil is JSON's null. So is undefined, but as a member of a map it is absent.
+//   - nil is JSON's null. So is undefined, but as a member of a map it is
+//     absent.
 //   - Bin and notepack's ArrayBuffer go into slices of bytes, as do strings of
 //     base64 inside of other values, not b itself; all forms of dates go into a
 //     time.Time, which is in UTC, as do ISO strings.
@@ -28,8 +29,8 @@ import (
 //
 // b is borrowed until return, neither the result nor an error points into it.
 // Memory is taken in proportion to b only. On an error v may be partly filled.
-// The errors are ErrMalformed, ErrTooDeep, ErrMismatch, ErrUnsupported and those
-// of v's own methods.
+// The errors are ErrMalformed, ErrTooDeep, ErrMismatch, ErrUnsupported and
+// those of v's own methods.
 func DecodeValue(b []byte, v any) error {
 	if err := isOne(b); err != nil {
 		return err

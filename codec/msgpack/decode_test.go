@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestDecodeValueReadsBack decodes what AppendValue wrote of all kinds of fields.
+// TestDecodeValueReadsBack decodes what AppendValue wrote of all kinds of
+// fields.
 func TestDecodeValueReadsBack(t *testing.T) {
 	want := sample()
 	wire, err := AppendValue(nil, want)
@@ -31,7 +32,7 @@ func TestDecodeValueReadsBack(t *testing.T) {
 	if err := DecodeValue(wire, &got); err != nil {
 		t.Fatal(err)
 	}
-	// The number and the raw JSON are spelt anew.
+	// The number and the raw JSON are spelled again.
 	if got.Number != "12.5" || canonical(t, got.Raw) != canonical(t, std.Raw) || string(got.Next.Raw) != "null" {
 		t.Errorf("number %s, raw %s, %s", got.Number, got.Raw, got.Next.Raw)
 	}

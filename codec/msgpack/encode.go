@@ -28,14 +28,14 @@ import (
 //     MarshalText gives a string.
 //   - Bytes of strings that are not UTF-8 become U+FFFD.
 //   - A socketio.RawArg is transcoded, its attachments are bin.
-//   - A number of JSON that no 64 bits hold is the nearest float64, as in JavaScript;
-//     one beyond those is refused.
+//   - A number of JSON that does not fit into 64 bits is the nearest float64,
+//     as in JavaScript; one beyond float64 is refused.
 //
-// Strings, numbers, booleans, nil, []byte and time.Time do not allocate when dst
-// has room. On an error dst comes back unchanged; the errors are ErrUnsupported,
-// ErrTooDeep, those of v's own methods, and a [*jsonenc.PanicError] for their panics.
-// The same values are refused as by AppendEvent of package socketio, but for numbers
-// beyond float64.
+// Strings, numbers, booleans, nil, []byte and time.Time do not allocate when
+// dst has room. On an error dst comes back unchanged; the errors are
+// ErrUnsupported, ErrTooDeep, those of v's own methods, and a
+// [*jsonenc.PanicError] for their panics. The same values are refused as by
+// AppendEvent of package socketio, but for numbers beyond float64.
 func AppendValue(dst []byte, v any) ([]byte, error) {
 	e := encoder{b: dst, dates: timestampDates}
 	if err := e.append(v); err != nil {
@@ -93,8 +93,8 @@ func (e *encoder) append(v any) (err error) {
 	return err
 }
 
-// appendAny appends a value of any other type. A panic of the value's own methods is
-// an error.
+// appendAny appends a value of any other type. A panic of the value's own
+// methods is an error.
 func (e *encoder) appendAny(v any) (err error) {
 	defer jsonenc.Rescue(&err)
 	return e.root(reflect.ValueOf(v))

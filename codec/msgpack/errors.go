@@ -5,7 +5,8 @@ import "errors"
 // Errors of decoding. From ParsePacket each means that the peer broke the
 // protocol.
 var (
-	// ErrMalformed is returned for bytes that are not exactly one MessagePack value.
+	// ErrMalformed is returned for bytes that are not exactly one MessagePack
+	// value.
 	ErrMalformed = errors.New("msgpack: malformed value")
 	// ErrTooDeep is returned for values nested deeper than MaxDepth.
 	ErrTooDeep = errors.New("msgpack: nested too deeply")
@@ -24,7 +25,7 @@ var (
 	ErrUnexpectedText = errors.New("msgpack: got text data")
 	// ErrMismatch is returned for a value that its place in Go can't take.
 	ErrMismatch = errors.New("msgpack: value does not fit")
-	// ErrUnsupported is returned for a Go value that MessagePack can't say, and
-	// for extension types and map keys that Go can't.
+	// ErrUnsupported is returned for a Go value that has no form in
+	// MessagePack, and for extension types and map keys that have none in Go.
 	ErrUnsupported = errors.New("msgpack: unsupported value")
 )

@@ -15,7 +15,7 @@ import (
 type form uint8
 
 const (
-	formPlain  form = iota // as their kind says
+	formPlain  form = iota // by their kind
 	formRaw                // Raw
 	formTime               // time.Time
 	formNumber             // json.Number

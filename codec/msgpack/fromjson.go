@@ -51,8 +51,8 @@ func (e *encoder) transcode(json []byte, binary []socketio.Placeholder) error {
 const wideHeader = 5
 
 // transcoder appends the valid JSON at the head of rest to b. How many items a
-// container has is known at its end only: so its header is written in the widest
-// form, and compact narrows all of them in one pass.
+// container has is known at its end only: so its header is written in the
+// widest form, and compact narrows all of them in one pass.
 type transcoder struct {
 	b       []byte
 	rest    []byte

@@ -77,9 +77,9 @@ type head struct {
 	bits uint64 // a bool, a number as uint64, as int64 or as the bits of a float64
 }
 
-// readHead reads the head of the value that b starts with and its size. What the
-// head announces is in b as far as can be told: all bytes of a content, and a
-// byte at least for each item.
+// readHead reads the head of the value that b starts with and its size. What
+// the head announces is in b as far as the head shows: all bytes of a content,
+// and at least a byte for each item.
 func readHead(b []byte) (h head, size int, err error) {
 	if len(b) == 0 {
 		return h, 0, ErrMalformed

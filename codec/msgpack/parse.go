@@ -87,8 +87,8 @@ func readMembers(b []byte) (m members, err error) {
 	return m, nil
 }
 
-// readName returns the text of the key at the head of b, nil if it is no string,
-// and its size.
+// readName returns the text of the key at the head of b, nil if it is no
+// string, and its size.
 func readName(b []byte) (name []byte, size int, err error) {
 	h, size, err := readHead(b)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
-// TestRawArg writes arguments that are JSON with attachments, and reads them back.
+// TestRawArg writes arguments that are JSON with attachments, and reads them
+// back.
 func TestRawArg(t *testing.T) {
 	p := func(n string) string { return `{"_placeholder":true,"num":` + n + `}` }
 	a, b := []byte("A"), []byte("B")

@@ -18,9 +18,9 @@ func SplitMap(data []byte) (RawMap, error) {
 	return RawMap{rest: data[size:], n: h.n}, nil
 }
 
-// Next takes the first member off m; false when none is left, or when what is left
-// is not well-formed, which can't be when the map has passed Skip. The key is nil
-// when it is no string.
+// Next takes the first member off m; false when none is left, or when what is
+// left is not well-formed, which can't be when the map has passed Skip. The key
+// is nil when it is no string.
 func (m *RawMap) Next() (key, value []byte, ok bool) {
 	if m.n == 0 {
 		return nil, nil, false
@@ -46,12 +46,12 @@ func IsNull(raw []byte) bool {
 	return err == nil && h.isNull()
 }
 
-// IsJSON reports whether JSON can say what b, which has passed Skip, says: whether
-// there are no binary values, dates, other extensions, NaN or infinities in it, and
-// AppendJSON loses nothing. It does not allocate.
+// IsJSON reports whether b, which has passed Skip, has a form in JSON: it has
+// no binary values, dates, other extensions, NaN or infinities, so AppendJSON
+// loses nothing. It does not allocate.
 func IsJSON(b []byte) bool { return isJSON(b, false) }
 
-// isJSON is IsJSON, or whether that is so but for binary values.
+// isJSON is IsJSON, or, with binary set, IsJSON apart from binary values.
 func isJSON(b []byte, binary bool) bool {
 	for len(b) > 0 {
 		h, size, err := readHead(b)
@@ -68,8 +68,8 @@ func isJSON(b []byte, binary bool) bool {
 	return true
 }
 
-// WellFormed reports whether all strings of b, which has passed Skip, are UTF-8. What
-// decodes others puts U+FFFD there.
+// WellFormed reports whether all strings of b, which has passed Skip, are
+// UTF-8. Decoders put U+FFFD there otherwise.
 func WellFormed(b []byte) bool {
 	for len(b) > 0 {
 		h, size, err := readHead(b)

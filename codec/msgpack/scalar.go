@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendMapHeader appends the head of a map of n pairs, n from 0 to 1<<32-1; the
-// pairs follow, the key first.
+// AppendMapHeader appends the head of a map of n pairs, n from 0 to 1<<32-1;
+// the pairs follow, the key first.
 func AppendMapHeader(dst []byte, n int) []byte {
 	if n < 16 {
 		return append(dst, 0x80|byte(n))
@@ -125,7 +125,8 @@ func appendStringHeader(dst []byte, n int) []byte {
 	}
 }
 
-// appendWide appends the code and n in 16 bits, or the code after it and n in 32.
+// appendWide appends the code and n in 16 bits, or the code after it and n in
+// 32.
 func appendWide(dst []byte, code byte, n int) []byte {
 	if n <= math.MaxUint16 {
 		return binary.BigEndian.AppendUint16(append(dst, code), uint16(n))

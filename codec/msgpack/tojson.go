@@ -56,8 +56,8 @@ type jsonWriter struct {
 	attachments [][]byte
 }
 
-// value appends the value at the head of b, which Skip has passed, and returns what
-// follows.
+// value appends the value at the head of b, which Skip has passed, and returns
+// what follows.
 func (w *jsonWriter) value(b []byte) (rest []byte, err error) {
 	h, size, err := readHead(b)
 	if err != nil {
@@ -148,7 +148,8 @@ func (w *jsonWriter) mapping(b []byte, n int) (rest []byte, err error) {
 }
 
 // readKey returns the text that JavaScript makes of the map key at the head of
-// b, and the key's size. The text of a string is not copied and may be ill-formed.
+// b, and the key's size. The text of a string is not copied and may be
+// ill-formed.
 func readKey(b []byte) (key []byte, size int, err error) {
 	h, size, err := readHead(b)
 	if err != nil {

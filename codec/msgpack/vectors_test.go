@@ -11,8 +11,8 @@ import (
 )
 
 // vectors are testdata/notepack.tsv: what JavaScript's side writes. Packets are
-// by socket.io-msgpack-parser 3.0.2, values by notepack.io 2.2.0 under it, those
-// named after Redis and timestamps by notepack.io 3.0.1.
+// by socket.io-msgpack-parser 3.0.2, values by notepack.io 2.2.0 under it,
+// those named after Redis and timestamps by notepack.io 3.0.1.
 func vectors(tb testing.TB) map[string][]byte {
 	text, err := os.ReadFile("testdata/notepack.tsv")
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
-// AppendHeader appends the packet h to dst, data included. It is the inverse
-// of ParseHeader, and like all of this file does not allocate when dst has room.
+// AppendHeader appends the packet h to dst, data included. It is the inverse of
+// ParseHeader, and like all of this file does not allocate when dst has room.
 func AppendHeader(dst []byte, h Header) []byte {
 	start := len(dst)
 	dst = appendPrefix(dst, h.Type, h.Namespace, h.ID, h.HasID)
@@ -80,9 +80,10 @@ func AppendAck(dst []byte, nsp string, id uint64, args []any) (out []byte, attac
 	return e.seal(len(dst), BinaryAck)
 }
 
-// AppendArgs appends args as the items of a JSON array, with commas between them,
-// for what is no packet. It treats them as AppendEvent does, and placeholders
-// stand for the attachments. On an error dst comes back unchanged.
+// AppendArgs appends args as the items of a JSON array, with commas between
+// them, for data that is not in a packet. It treats them as AppendEvent does,
+// and placeholders stand for the attachments. On an error dst comes back
+// unchanged.
 func AppendArgs(dst []byte, args []any) (out []byte, attachments [][]byte, err error) {
 	e := valueEncoder{b: dst}
 	if err := e.appendAll(args); err != nil {
@@ -120,8 +121,8 @@ func AppendRawAck(dst []byte, nsp string, id uint64, args RawArgs) []byte {
 	return append(args.appendTo(dst, false), ']')
 }
 
-// appendTo appends the arguments with commas between them, and before them if more is
-// set.
+// appendTo appends the arguments with commas between them, and before them if
+// more is set.
 func (a RawArgs) appendTo(dst []byte, more bool) []byte {
 	for arg, ok := a.Next(); ok; arg, ok = a.Next() {
 		if more {

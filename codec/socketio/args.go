@@ -18,8 +18,8 @@ func Reserved[T []byte | string](name T) bool {
 	return false
 }
 
-// ReservedServerSide reports whether name is an event that no server may send to the
-// others, since their namespaces emit it themselves.
+// ReservedServerSide reports whether name is an event that no server may send
+// to the others, since their namespaces emit it themselves.
 func ReservedServerSide(name string) bool {
 	return name == "connect" || name == "connection" || name == "new_namespace"
 }

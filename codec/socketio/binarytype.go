@@ -71,8 +71,8 @@ func reachesBinary(t reflect.Type, seen map[reflect.Type]bool) bool {
 }
 
 // survey looks for binary values that are not nil, and for values that can't be
-// sent behind interfaces, as far as it takes to know that there are binary ones: the
-// walk goes on from there.
+// sent behind interfaces, as far as it takes to know that there are binary
+// ones: the walk goes on from there.
 type survey struct {
 	all    bool // goes on when there are binary ones
 	binary bool // there is one, or the nesting is so deep that the walk has to report it

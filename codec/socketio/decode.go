@@ -19,16 +19,17 @@ var (
 // DecodeArg decodes one argument of a packet into v, a pointer. Without
 // attachments, which is how events of the plain types come, it is
 // jsonenc.Unmarshal. With them, every placeholder whose place in v takes a
-// slice of bytes or an empty interface becomes the attachment that it names,
-// at any depth; elsewhere, as in a json.RawMessage or a type with an
+// slice of bytes or an empty interface becomes the attachment that it names, at
+// any depth; elsewhere, as in a json.RawMessage or a type with an
 // UnmarshalJSON, it is the object that it is on the wire.
 //
 // raw is borrowed until return. The attachments are not copied: v refers to
 // them afterwards, two placeholders of one number to the same memory, so they
 // must not be pooled. Those that Reconstructor hands out are not.
 //
-// A string does not fit v if that is a slice of bytes, also if it looks like base64;
-// inside of other values such strings are decoded, as encoding/json does.
+// A string does not fit v if that is a slice of bytes, also if it looks like
+// base64; inside of other values such strings are decoded, as encoding/json
+// does.
 //
 // Errors are those of jsonenc.Unmarshal, ErrInvalidPayload and
 // ErrIllegalAttachments. It is safe for concurrent use.
@@ -63,8 +64,8 @@ func DecodeArg(raw []byte, attachments [][]byte, v any) error {
 	return err
 }
 
-// refuseText is the error of decoding a string into v, if v points to a slice of
-// bytes that does not unmarshal itself.
+// refuseText is the error of decoding a string into v, if v points to a slice
+// of bytes that does not unmarshal itself.
 func refuseText(v any) error {
 	if _, ok := v.(*string); ok || v == nil {
 		return nil
@@ -82,7 +83,8 @@ func refuseText(v any) error {
 	return &json.UnmarshalTypeError{Value: "string", Type: t}
 }
 
-// owned cuts off the capacity, so that appending to one argument spares the others.
+// owned cuts off the capacity, so that appending to one argument spares the
+// others.
 func owned(b []byte) []byte { return b[:len(b):len(b)] }
 
 // argDecoder decodes the parts of an argument on the way to its placeholders;

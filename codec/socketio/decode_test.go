@@ -137,7 +137,8 @@ func TestDecodeArg(t *testing.T) {
 	}
 }
 
-// TestDecodeArgPlain covers S46: without attachments a placeholder is an object.
+// TestDecodeArgPlain covers S46: without attachments a placeholder is an
+// object.
 func TestDecodeArgPlain(t *testing.T) {
 	var v any
 	if err := DecodeArg([]byte(p0), nil, &v); err != nil || !reflect.DeepEqual(v, map[string]any{"_placeholder": true, "num": 0.0}) {

@@ -7,7 +7,7 @@
 // them raw. A packet of a binary type goes through a Reconstructor, which
 // collects the binary messages that follow. SplitEvent finds the handler's
 // name and the raw arguments; each is decoded straight into the handler's type
-// with DecodeArg, on whatever goroutine the handler runs.
+// with DecodeArg, on the goroutine of the handler.
 //
 // The way out: AppendEvent and AppendAck encode once, on the goroutine of the
 // emitter, and give back the binary values found on the way, which follow the

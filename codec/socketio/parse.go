@@ -78,7 +78,8 @@ func parseDigits(b []byte) (n uint64, digits int) {
 	return n, digits
 }
 
-// payloadFits reports whether a packet of type t may carry data, which is valid JSON.
+// payloadFits reports whether a packet of type t may carry data, which is valid
+// JSON.
 func payloadFits(t PacketType, data []byte) bool {
 	switch t {
 	case Connect:

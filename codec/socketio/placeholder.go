@@ -7,16 +7,18 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
-// placeholder is an object of some JSON that stands for an attachment: raw[start:end].
+// placeholder is an object of some JSON that stands for an attachment:
+// raw[start:end].
 type placeholder struct {
 	start, end int
 	num        int // of the attachment; negative when it names none
 }
 
-// findPlaceholders returns the placeholders of raw in the order of the document: each object whose member "_placeholder", the last of that name, is
+// findPlaceholders returns the placeholders of raw in the order of the
+// document: each object whose member "_placeholder", the last of that name, is
 // true. It does not look into them. Placeholders that name none of the first
-// attachments binary messages make it return ErrIllegalAttachments, and what
-// is not JSON ErrInvalidPayload.
+// attachments binary messages make it return ErrIllegalAttachments, and what is
+// not JSON ErrInvalidPayload.
 func findPlaceholders(raw []byte, attachments int) ([]placeholder, error) {
 	if n, err := jsonenc.Skip(raw); err != nil || len(jsonenc.TrimSpace(raw[n:])) > 0 {
 		return nil, ErrInvalidPayload

@@ -2,5 +2,6 @@
 
 package socketio
 
-// raceEnabled tells that the race detector's own allocations would be counted.
+// raceEnabled reports that the race detector runs, whose own allocations would
+// count.
 const raceEnabled = true

@@ -5,19 +5,21 @@ import (
 	"strconv"
 )
 
-// RawArg is an argument that is encoded already: JSON in which placeholders stand
-// for binary values. AppendEvent and its like, those of package msgpack included, take it
-// as an argument, not inside of one, and write it undecoded: numbers keep their
-// digits and objects their order. The zero value is null. Immutable.
+// RawArg is an argument that is encoded already: JSON in which placeholders
+// stand for binary values. AppendEvent and its like, those of package msgpack
+// included, take it as an argument, not inside of one, and write it undecoded:
+// numbers keep their digits and objects their order. The zero value is null.
+// Immutable.
 type RawArg struct {
 	json        []byte
 	attachments [][]byte
 }
 
-// NewRawArg returns the argument that is the JSON value json, which must be valid, as
-// those of RawArgs are. Its placeholders stand for attachments; without attachments
-// it has none, whatever is in it; one that looks like a placeholder can't be sent
-// beside binary values: that is ErrIllegalAttachments. Nothing is copied.
+// NewRawArg returns the argument that is the JSON value json, which must be
+// valid, as those of RawArgs are. Its placeholders stand for attachments;
+// without attachments it has none, whatever is in it; one that looks like a
+// placeholder can't be sent beside binary values: that is
+// ErrIllegalAttachments. Nothing is copied.
 func NewRawArg(json []byte, attachments [][]byte) RawArg { return RawArg{json, attachments} }
 
 // Placeholder is where an attachment belongs in the JSON of a RawArg.
@@ -37,9 +39,9 @@ func (a RawArg) JSON() []byte {
 // Attachments returns those that were given to NewRawArg. Read-only.
 func (a RawArg) Attachments() [][]byte { return a.attachments }
 
-// Placeholders returns the placeholders of the argument in the order of the JSON.
-// The error is ErrIllegalAttachments for those that name no attachment, and
-// ErrInvalidPayload for what is not JSON.
+// Placeholders returns the placeholders of the argument in the order of the
+// JSON. The error is ErrIllegalAttachments for those that name no attachment,
+// and ErrInvalidPayload for what is not JSON.
 func (a RawArg) Placeholders() ([]Placeholder, error) {
 	if len(a.attachments) == 0 {
 		return nil, nil
@@ -55,8 +57,8 @@ func (a RawArg) Placeholders() ([]Placeholder, error) {
 	return list, nil
 }
 
-// AppendJSON appends the argument to dst as JSON with base64 for binary values. On an
-// error, one of those of Placeholders, dst comes back unchanged.
+// AppendJSON appends the argument to dst as JSON with base64 for binary values.
+// On an error, one of those of Placeholders, dst comes back unchanged.
 func (a RawArg) AppendJSON(dst []byte) ([]byte, error) {
 	list, err := a.Placeholders()
 	if err != nil {
@@ -72,11 +74,11 @@ func (a RawArg) AppendJSON(dst []byte) ([]byte, error) {
 	return append(dst, rest...), nil
 }
 
-// MarshalJSON is AppendJSON, for what is no packet.
+// MarshalJSON is AppendJSON, for data that is not in a packet.
 func (a RawArg) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil) }
 
-// appendRawArg gives the placeholders the numbers that the attachments get in this
-// packet: one that is referred to twice is sent once.
+// appendRawArg gives the placeholders the numbers that the attachments get in
+// this packet: one that is referred to twice is sent once.
 func (e *valueEncoder) appendRawArg(a RawArg) error {
 	if len(a.attachments) == 0 {
 		e.b = append(e.b, a.JSON()...)
@@ -104,9 +106,10 @@ func (e *valueEncoder) appendRawArg(a RawArg) error {
 	return nil
 }
 
-// distinct returns an error when what looks like a placeholder in an argument without
-// attachments would be one beside the attachments of others: whoever has sent it
-// would choose what the recipients get, or have them close their connections.
+// distinct returns an error when what looks like a placeholder in an argument
+// without attachments would be one beside the attachments of others: the
+// client that has sent it would choose what the recipients get, or have them
+// close their connections.
 func (e *valueEncoder) distinct() error {
 	if len(e.attachments) == 0 {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
-// TestRawArg: what is encoded already keeps its digits and its order, and gets the
-// numbers that its attachments have in the new packet.
+// TestRawArg: what is encoded already keeps its digits and its order, and gets
+// the numbers that its attachments have in the new packet.
 func TestRawArg(t *testing.T) {
 	p := func(n string) string { return `{"_placeholder":true,"num":` + n + `}` }
 	a, b, c := []byte("A"), []byte("B"), []byte("C")
@@ -70,8 +70,8 @@ type panickingKey int
 
 func (panickingKey) MarshalText() ([]byte, error) { panic("mine") }
 
-// TestRefused: what would vanish is refused wherever it is, and a method's panic is an
-// error; dst is unchanged.
+// TestRefused: what would vanish is refused wherever it is, and a method's
+// panic is an error; dst is unchanged.
 func TestRefused(t *testing.T) {
 	type closed struct{ a int }
 	binary := []byte{1}
@@ -104,8 +104,9 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRawArgLooksLikePlaceholder: a client's object that looks like a placeholder is
-// plain data without attachments, and is refused beside the binary values of others.
+// TestRawArgLooksLikePlaceholder: a client's object that looks like a
+// placeholder is plain data without attachments, and is refused beside the
+// binary values of others.
 func TestRawArgLooksLikePlaceholder(t *testing.T) {
 	for _, text := range []string{
 		`{"_placeholder":true,"num":0}`,

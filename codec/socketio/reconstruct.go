@@ -42,8 +42,8 @@ func (r *Reconstructor) Pending() bool {
 // Held is how many bytes of an incomplete packet have been copied.
 func (r *Reconstructor) Held() int { return r.held }
 
-// Add takes the next binary message, which it copies; done tells that it was
-// the last one awaited, and Take is due. With the last one the placeholders
+// Add takes the next binary message, which it copies; done reports whether it
+// was the last one awaited, and Take is due. With the last one the placeholders
 // are checked. The errors are ErrUnexpectedBinary, ErrAttachmentsTooLarge and
 // ErrIllegalAttachments; after one the Reconstructor is idle.
 func (r *Reconstructor) Add(message []byte) (done bool, err error) {

@@ -47,8 +47,8 @@ func (e *valueEncoder) appendAny(v any) (err error) {
 	return err
 }
 
-// Check returns the error of a value that AppendEvent refuses because of its type, for
-// what encodes values otherwise.
+// Check returns the error of a value that AppendEvent refuses because of its
+// type, for what encodes values otherwise.
 func Check(v any) error {
 	switch v.(type) {
 	case nil, []byte, string, bool, int, int64, float64, json.RawMessage, RawArg:

@@ -1,5 +1,9 @@
 // Package eiotest is a client for tests that speaks HTTP and WebSocket byte by
-// byte, so that it can also do what no well-behaved client does. It shares no
-// code with the server it tests. Every failure ends the test; a Conn is used by
-// one goroutine at a time.
+// byte, so that it can also do what no correct client does. It shares no code
+// with the server that it tests. [Eventually] is how tests wait for a
+// condition. Every failure ends the test. One goroutine at a time may use a
+// Conn.
+//
+// It is public so that the tests of all packages of this module can use it, and
+// carries no promise of stability.
 package eiotest

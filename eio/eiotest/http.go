@@ -63,8 +63,8 @@ func Post(tb testing.TB, url, body string) Response {
 	return Do(tb, http.MethodPost, url, body, "Content-Type", "text/plain;charset=UTF-8")
 }
 
-// GoGet sends a GET from a goroutine; the channel yields its response, which has
-// status 0 when there was none.
+// GoGet sends a GET from a goroutine; the channel yields its response, which
+// has status 0 when there was none.
 func GoGet(url string) <-chan Response {
 	done := make(chan Response, 1)
 	go func() {

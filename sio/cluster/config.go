@@ -10,45 +10,44 @@ import (
 	"github.com/sioserver/sioserver/loop/safelog"
 )
 
-// Config says how a [Node] behaves. The zero value is that of the reference's
-// adapters. Immutable after New.
+// Config configures a [Node]. The zero value is the documented defaults. It must not be
+// changed after New.
 type Config struct {
-	// RequestTimeout is how long the answers of other nodes are awaited when the
-	// caller's context has no deadline; 5 s when 0. An answer that comes in parts may
-	// take longer: then it is how long none may come, and all may take 20 times as long.
+	// RequestTimeout is how long a request waits for the answers of other nodes if its
+	// context has no deadline; 5 s when 0. Each part of an answer begins the time again,
+	// for 20 times as long in all.
 	RequestTimeout time.Duration
-	// AckTimeout is how long the acknowledgements of other nodes' clients are awaited
-	// when the caller's context has no deadline, and at most those that another
-	// node asks for; 1 minute when 0.
+	// AckTimeout is how long a broadcast waits for the acknowledgements of other nodes'
+	// clients if its context has no deadline, and the longest time for which this node
+	// collects acknowledgements for another one; 1 minute when 0.
 	AckTimeout time.Duration
-	// HeartbeatInterval is after how long without a message a node tells that it is
-	// alive, HeartbeatTimeout after how long without one it is taken for dead; 5 s
-	// and 10 s when 0. Only for a bus that is no Counter.
+	// HeartbeatInterval is after how long without a message a node sends a heartbeat; 5 s
+	// when 0. HeartbeatTimeout is after how long without a message it is taken for dead;
+	// 10 s when 0. Both are unused if the bus is a [Counter].
 	HeartbeatInterval, HeartbeatTimeout time.Duration
-	// UID makes the node's name, and the ids of its requests, which must be unlike
-	// all others in the cluster; 16 random hexadecimal digits when nil.
+	// UID returns the node's name and the ids of its requests. Each result must be unique
+	// in the cluster. When nil they are 16 random hexadecimal digits.
 	UID func() string
-	// Handlers is how many handlers for ServerSideEmit run at once; 64 when 0.
+	// Handlers is how many handlers of ServerSideEmit run at once; 64 when 0.
 	Handlers int
-	// MaxQueued is how many events from other nodes wait for a handler, and how many
-	// of their requests for sockets wait for an answer, before further ones are
-	// dropped; 1,024 when 0.
+	// MaxQueued bounds the events of other nodes that wait for a handler, and their
+	// requests for sockets that wait; 1,024 when 0. Further ones are dropped.
 	MaxQueued int
-	// MaxRequests is how many requests may wait for answers before further ones fail,
-	// and for how many broadcasts of other nodes acknowledgements are collected before
-	// further ones are dropped; 10,000 when 0.
+	// MaxRequests bounds the requests of this node that wait for answers, and the
+	// broadcasts of other nodes that wait for acknowledgements; 10,000 when 0. Further
+	// requests fail, further broadcasts are dropped.
 	MaxRequests int
-	// MaxAnswerBytes is about how many bytes of answers are held for requests that
-	// wait for more, all together. A request for whose answers there is no room fails with
-	// [ErrAnswersTooLarge]. As many bytes of this server's answers may wait for other nodes
-	// to take them before further ones are dropped. 256 MiB when 0.
+	// MaxAnswerBytes bounds, approximately, the bytes of answers that all requests
+	// together hold, and the bytes of this node's answers that wait for other nodes;
+	// 256 MiB when 0. A request beyond it fails with [ErrAnswersTooLarge], further answers
+	// are dropped.
 	MaxAnswerBytes int
-	// Logger is told of lost and regained connections, new and lost nodes;
+	// Logger gets records about lost and restored connections, and new and lost nodes;
 	// slog.Default() when nil.
 	Logger *slog.Logger
 }
 
-// Validate returns the error that New would return because of c. It does not call UID.
+// Validate returns the error that New would return for c. It does not call UID.
 func (c Config) Validate() error {
 	_, err := c.withDefaults()
 	return err
@@ -67,14 +66,14 @@ func (c Config) withDefaults() (Config, error) {
 		{"HeartbeatTimeout", &c.HeartbeatTimeout, 10 * time.Second},
 	} {
 		if *d.value < 0 {
-			return c, fmt.Errorf("cluster: Config.%s is %v, must not be negative", d.name, *d.value)
+			return c, fmt.Errorf("cluster: Config.%s is %v; it must not be negative", d.name, *d.value)
 		}
 		if *d.value == 0 {
 			*d.value = d.is
 		}
 	}
 	if c.HeartbeatTimeout <= c.HeartbeatInterval {
-		return c, fmt.Errorf("cluster: Config.HeartbeatTimeout is %v, must be above HeartbeatInterval, %v", c.HeartbeatTimeout, c.HeartbeatInterval)
+		return c, fmt.Errorf("cluster: Config.HeartbeatTimeout is %v; it must be above HeartbeatInterval, %v", c.HeartbeatTimeout, c.HeartbeatInterval)
 	}
 	for _, d := range []struct {
 		name  string
@@ -87,7 +86,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxAnswerBytes", &c.MaxAnswerBytes, 256 << 20},
 	} {
 		if *d.value < 0 {
-			return c, fmt.Errorf("cluster: Config.%s is %d, must not be negative", d.name, *d.value)
+			return c, fmt.Errorf("cluster: Config.%s is %d; it must not be negative", d.name, *d.value)
 		}
 		if *d.value == 0 {
 			*d.value = d.is
@@ -100,7 +99,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// NewUID is 16 random hexadecimal digits, as the reference's ids. Safe for
+// NewUID returns 16 random hexadecimal digits, as the reference's ids. Safe for
 // concurrent use.
 func NewUID() string {
 	var b [8]byte

@@ -8,32 +8,31 @@ import (
 )
 
 var (
-	// ErrTimeout: a deadline, or [Config].RequestTimeout or AckTimeout, has passed. It is
-	// context.DeadlineExceeded, and the ErrTimeout of package sio, too.
+	// ErrTimeout is returned when a deadline, [Config].RequestTimeout or AckTimeout has
+	// passed. It is also context.DeadlineExceeded and sio.ErrTimeout.
 	ErrTimeout = adapter.ErrTimeout
-	// ErrClosed: the node was closed.
+	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("cluster: node closed")
-	// ErrTooManyRequests: so many requests wait for answers that there is no room for
-	// another one.
+	// ErrTooManyRequests is returned if [Config].MaxRequests requests wait for answers.
 	ErrTooManyRequests = errors.New("cluster: too many requests are pending")
-	// ErrAnswersTooLarge: the answers of other nodes need more than [Config].MaxAnswerBytes.
+	// ErrAnswersTooLarge is returned if the answers need more than [Config].MaxAnswerBytes.
 	ErrAnswersTooLarge = errors.New("cluster: the answers are larger than MaxAnswerBytes")
-	// ErrUnencodable: a message has no form on the wire, because of what its caller
-	// gave. A [Bus] wraps the reason with it, as the functions of package wire do.
+	// ErrUnencodable is returned for a message that can't be encoded because of its
+	// arguments. A [Bus] wraps it with the reason, as the functions of package wire do.
 	ErrUnencodable = errors.New("cluster: message can't be encoded")
-	// ErrOverloaded: so much waits to be sent that there is no room for a message; it may
-	// be tried again later. A [Bus] wraps it.
+	// ErrOverloaded is returned if too much waits to be sent. The caller may try again
+	// later. A [Bus] wraps it.
 	ErrOverloaded = adapter.ErrOverloaded
-	// ErrTooLarge: a message is larger than the bus carries, see [Sizer]. A [Bus] that
-	// returns it wraps [ErrUnencodable], too: it is the message's own fault.
+	// ErrTooLarge is returned for a message that is larger than the bus carries, see
+	// [Sizer]. A [Bus] that returns it wraps [ErrUnencodable], too.
 	ErrTooLarge = adapter.ErrTooLarge
 )
 
-// ResponseError reports that not all nodes that were asked have answered.
+// ResponseError is returned by a request that not all nodes have answered.
 type ResponseError struct {
 	Received, Expected int
-	// Err is [ErrTimeout], the cause of the context's end, [ErrClosed],
-	// [ErrAnswersTooLarge], or why the bus could not send; and what a [Watcher] says.
+	// Err is [ErrTimeout], the error or cause of the context, [ErrClosed],
+	// [ErrAnswersTooLarge], or the error of the bus; and the error of a [Watcher].
 	Err error
 }
 

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// maxNodes is how many nodes are known at most, maxID how long a UID or the id of a
-// request may be.
+// maxNodes bounds the nodes that are known, maxID the bytes of a UID and of the id of a
+// request.
 const (
 	maxNodes = 4096
 	maxID    = 128
 )
 
-// liveness is which other nodes are alive, when heartbeats tell. Its lock is held
-// when none other is taken.
+// liveness holds which other nodes are alive, if the nodes send heartbeats. No lock is
+// taken inside its lock.
 type liveness struct {
 	start    time.Time
-	lastSent atomic.Int64 // when something was published for all nodes, since start
+	lastSent atomic.Int64 // when a message was published for all nodes, since start
 
 	mu       sync.Mutex
-	nodes    map[string]time.Time // when each was last heard; nil with a Counter
+	nodes    map[string]time.Time // when the last message of each arrived; nil with a Counter
 	beating  *time.Timer          // until the next heartbeat may be due
-	sweeping *time.Timer          // until the next node may have fallen silent
-	due      time.Time            // when sweeping is to end
+	sweeping *time.Timer          // until a node may be dead
+	due      time.Time            // when sweeping fires
 	stopped  bool
 }
 
 func (n *Node) startHeartbeats() {
 	l := &n.live
-	_ = n.publish(&Message{Type: InitialHeartbeat}) // when it is lost the next Heartbeat does
+	_ = n.publish(&Message{Type: InitialHeartbeat}) // if it is lost, the next Heartbeat replaces it
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.beating = time.AfterFunc(n.cfg.HeartbeatInterval, n.heartbeat)
@@ -37,15 +37,15 @@ func (n *Node) startHeartbeats() {
 	l.due = time.Now().Add(n.cfg.HeartbeatTimeout)
 }
 
-// sent notes that something was published for all nodes.
+// sent notes that a message was published for all nodes.
 func (l *liveness) sent() { l.lastSent.Store(int64(time.Since(l.start))) }
 
-// heartbeat tells that this node is alive unless it has told all nodes something else.
+// heartbeat publishes a heartbeat unless another message for all nodes was published.
 func (n *Node) heartbeat() {
 	l := &n.live
 	idle := time.Since(l.start) - time.Duration(l.lastSent.Load())
 	if idle >= n.cfg.HeartbeatInterval {
-		_ = n.publish(&Message{Type: Heartbeat}) // counted when it is lost
+		_ = n.publish(&Message{Type: Heartbeat}) // counted if it is lost
 		idle = 0
 	}
 	l.mu.Lock()
@@ -55,7 +55,7 @@ func (n *Node) heartbeat() {
 	}
 }
 
-// heard notes that a node is alive.
+// heard notes a message of a node.
 func (n *Node) heard(uid string) {
 	if n.counter != nil || uid == "" || uid == EmitterUID {
 		return
@@ -77,7 +77,7 @@ func (n *Node) heard(uid string) {
 	}
 }
 
-// left notes that a node has said that it leaves.
+// left notes that a node has left.
 func (n *Node) left(uid string) {
 	l := &n.live
 	l.mu.Lock()
@@ -86,12 +86,12 @@ func (n *Node) left(uid string) {
 	l.mu.Unlock()
 	if known {
 		n.cfg.Logger.Info("cluster: a node has left", "namespace", n.namespace, "node", uid)
-		n.requests.lose(uid)
+		n.requests.nodeGone(uid)
 	}
 }
 
-// sweep takes leave of the nodes that have fallen silent. When it comes late the process
-// did not run, and what the nodes have sent meanwhile is read first.
+// sweep removes the nodes that have been silent for HeartbeatTimeout. If the timer fires
+// late, the process did not run; then the messages of that time are read first.
 func (n *Node) sweep() {
 	l := &n.live
 	var silent []string
@@ -117,12 +117,12 @@ func (n *Node) sweep() {
 	l.mu.Unlock()
 	for _, uid := range silent {
 		n.counts.expired.Add(1)
-		n.cfg.Logger.Warn("cluster: a node has fallen silent", "namespace", n.namespace, "node", uid)
-		n.requests.lose(uid)
+		n.cfg.Logger.Warn("cluster: a node is silent and taken for dead", "namespace", n.namespace, "node", uid)
+		n.requests.nodeGone(uid)
 	}
 }
 
-// uids are the nodes that are alive.
+// uids returns the UIDs of the nodes that are alive.
 func (l *liveness) uids() map[string]struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,37 +14,37 @@ import (
 // Node is one namespace of one server as a member of the cluster. It implements
 // [adapter.Adapter]. Safe for concurrent use.
 type Node struct {
-	local     adapter.Local
-	namespace string
-	cfg       Config
-	uid       string
-	instance  string       // see Message
-	twinLog   atomic.Int64 // when another node with the UID was logged; 0 before
-	bus       Bus
-	counter   Counter       // nil when the nodes send heartbeats
-	opened    chan struct{} // closed when bus and counter are set
-	closed    atomic.Bool
-	gate      gate            // around Bus.Publish
-	ctx       context.Context // ends with Close
-	cancel    context.CancelFunc
+	local        adapter.Local
+	namespace    string
+	cfg          Config
+	uid          string
+	instance     string       // see Message
+	duplicateLog atomic.Int64 // when a duplicate UID was logged; 0 before
+	bus          Bus
+	counter      Counter       // nil if the nodes send heartbeats
+	opened       chan struct{} // closed when bus and counter are set
+	closed       atomic.Bool
+	publishing   closeGuard      // around Bus.Publish
+	ctx          context.Context // ends with Close
+	cancel       context.CancelFunc
 
 	live       liveness
 	requests   requests
-	servers    atomic.Int64 // the other nodes when they were counted last
-	inflows    atomic.Int64 // answers in parts that are coming
-	outflows   outflows     // and those that go out
-	asked      atomic.Int64 // see Stats
-	handlers   workers      // for ServerSideEmit
-	describers workers      // for FetchSockets
+	servers    atomic.Int64    // number of other nodes when last counted
+	incoming   atomic.Int64    // number of answers in parts that arrive
+	outgoing   outgoingAnswers // and those that go out
+	relays     atomic.Int64    // see Stats
+	handlers   workers         // for ServerSideEmit
+	describers workers         // for FetchSockets
 	counts     counters
 }
 
-// maxDescribers is how many requests for sockets are dealt with at once.
+// maxDescribers is how many requests for sockets are answered at once.
 const maxDescribers = 2
 
-// New makes a namespace a node of the cluster. open connects it: it is given the
-// node's UID and the function that takes what others publish, which it must not
-// wait for.
+// New makes a namespace a node of the cluster. open returns the bus of the node. Its
+// arguments are the node's UID and the function that takes the messages of other
+// nodes. open must not call receive and wait for it.
 func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *Message)) (Bus, error)) (*Node, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -52,12 +52,12 @@ func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *
 	}
 	n := &Node{local: local, namespace: local.Namespace(), cfg: cfg, uid: cfg.UID(), instance: NewUID(), opened: make(chan struct{})}
 	if n.uid == "" || len(n.uid) > maxID {
-		return nil, fmt.Errorf("cluster: Config.UID gives %q, must give 1 to %d bytes", n.uid, maxID)
+		return nil, fmt.Errorf("cluster: Config.UID returned %q; it must return 1 to %d bytes", n.uid, maxID)
 	}
-	n.gate.empty = make(chan struct{})
+	n.publishing.empty = make(chan struct{})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.requests.pending = make(map[string]pending)
-	n.outflows.flows, n.outflows.pagedTo = make(map[string]*outflow), make(map[string]int)
+	n.outgoing.flows, n.outgoing.toNode = make(map[string]*outgoingAnswer), make(map[string]int)
 	n.handlers = workers{limit: cfg.Handlers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	n.describers = workers{limit: maxDescribers, maxQueued: cfg.MaxQueued, protect: n.protect}
 	if err := n.open(open); err != nil {
@@ -69,7 +69,7 @@ func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *
 	return n, nil
 }
 
-// open lets receive go on when it is done.
+// open opens the bus and then lets receive continue.
 func (n *Node) open(open func(uid string, receive func(m *Message)) (Bus, error)) (err error) {
 	defer close(n.opened)
 	if n.bus, err = open(n.uid, n.receive); err != nil {
@@ -83,7 +83,7 @@ func (n *Node) open(open func(uid string, receive func(m *Message)) (Bus, error)
 	return nil
 }
 
-// UID names the node among the others of its namespace.
+// UID returns the name of the node, which is unique in its namespace.
 func (n *Node) UID() string { return n.uid }
 
 // ServerCount implements [adapter.Adapter].
@@ -101,7 +101,7 @@ func (n *Node) ServerCount(ctx context.Context) (int, error) {
 	case err == nil:
 		return count, nil
 	case errors.Is(err, context.DeadlineExceeded) && nearEnd(ctx):
-		<-ctx.Done() // the connection's deadline was the same
+		<-ctx.Done() // the deadline of the connection was that of ctx
 		fallthrough
 	case ctx.Err() != nil:
 		if end := n.endOf(ctx); !errors.Is(err, end) {
@@ -110,49 +110,49 @@ func (n *Node) ServerCount(ctx context.Context) (int, error) {
 	default:
 		err = adapter.TimedOut(err)
 	}
-	return 0, fmt.Errorf("cluster: the servers can't be counted: %w", err)
+	return 0, fmt.Errorf("cluster: can't count the servers: %w", err)
 }
 
-// nearEnd reports whether ctx is about to end by its deadline.
+// nearEnd reports whether the deadline of ctx is less than 20 ms away.
 func nearEnd(ctx context.Context) bool {
 	end, limited := ctx.Deadline()
 	return limited && time.Until(end) < 20*time.Millisecond
 }
 
-// Close implements [adapter.Adapter]: requests that wait fail with [ErrClosed],
+// Close implements [adapter.Adapter]. Requests that wait fail with [ErrClosed], and
 // events that wait for a handler are dropped. It does not wait for handlers.
 func (n *Node) Close() error {
 	if n.closed.Swap(true) {
 		return nil
 	}
 	n.live.stop()
-	n.gate.shut(n.cfg.RequestTimeout)
+	n.publishing.shut(n.cfg.RequestTimeout)
 	n.cancel()
 	n.requests.close()
-	n.counts.dropped.Add(uint64(n.outflows.close() + n.handlers.close() + n.describers.close()))
+	n.counts.dropped.Add(uint64(n.outgoing.close() + n.handlers.close() + n.describers.close()))
 	if n.counter == nil {
-		n.hand(&Message{Type: AdapterClose})
+		n.toBus(&Message{Type: AdapterClose})
 	}
 	return n.bus.Close()
 }
 
-// publish sends m to the other nodes, or to the one that it names.
+// publish sends m to the other nodes, or to the one in m.To.
 func (n *Node) publish(m *Message) error {
-	if !n.gate.enter() {
+	if !n.publishing.enter() {
 		n.counts.lost.Add(1)
 		return ErrClosed
 	}
-	defer n.gate.leave()
-	return n.hand(m)
+	defer n.publishing.leave()
+	return n.toBus(m)
 }
 
-// protect calls f and lets no panic out.
+// protect calls f and recovers its panic.
 func (n *Node) protect(f func()) {
 	defer n.recovered()
 	f()
 }
 
-// recovered, deferred, ends a panic.
+// recovered recovers a panic, and logs and counts it. It must be deferred.
 func (n *Node) recovered() {
 	if v := recover(); v != nil {
 		n.counts.panics.Add(1)

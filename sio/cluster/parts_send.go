@@ -8,60 +8,61 @@ import (
 	"time"
 )
 
-// The other side of parts_take.go: a part is sent when the one before has arrived, and
-// again when that is not heard of.
+// The sending side of answers in parts: see parts_receive.go. A part is sent when the
+// one before was confirmed, and again if it is not confirmed itself.
 const (
-	// resendTime is how long it takes until a part is sent again, doubled each time up to
-	// maxResendTime; refusedTime, when the bus has not taken it.
+	// resendTime is the time until a part is sent again, doubled each time up to
+	// maxResendTime. It is refusedTime if the bus has not taken the part.
 	resendTime    = 2 * time.Second
 	maxResendTime = 8 * time.Second
 	refusedTime   = 100 * time.Millisecond
-	// abandonTime is after how long without a word of the node that has asked the rest
-	// of an answer is dropped; sooner, if others wait: see giveWay.
+	// abandonTime is how long the receiver may be silent before the rest of an answer is
+	// dropped. It is less if other requests wait: see dropSilent.
 	abandonTime = time.Minute
-	// maxPaged is how many descriptions of all sockets are under way at once.
-	maxPaged = 32
+	// maxDescriptions is how many descriptions of sockets are under way at once.
+	maxDescriptions = 32
 )
 
-// outflow is an answer that goes to one node in parts. Its lock is held when that of
-// outflows is taken, and that of the describers; and inside that of asked.
-type outflow struct {
+// outgoingAnswer is an answer that is sent to one node in parts. The locks of outgoing
+// and of the describers are taken inside its lock, which is taken inside that of an
+// ackRelay.
+type outgoingAnswer struct {
 	node        *Node
 	id          string // Part.Stream
 	to, request string
 
-	mu      sync.Mutex
-	isPaged bool                               // it describes sockets
-	pages   func() (records []byte, more bool) // describes what comes next; nil when nothing does
-	paging  bool                               // a describer is at it
-	buf     []byte                             // that was not sent
-	ended   bool                               // nothing is added to buf any more
-	limit   int                                // of the part that is wanted; 0 when none is
-	number  int                                // of that part, or of the one that was sent
-	sent    *Part                              // that has not arrived, as far as is known
-	again   time.Duration                      // after which it is sent once more
-	heard   time.Time                          // when something has arrived
-	waiting int                                // bytes that count in outflows.held
-	timer   *time.Timer                        // for tick; nil before the first part
-	over    bool
+	mu         sync.Mutex
+	ofSockets  bool                               // it describes sockets
+	nextPage   func() (records []byte, more bool) // describes the next sockets; nil at the end
+	describing bool                               // a describer calls nextPage
+	buf        []byte                             // not sent yet
+	ended      bool                               // buf has the end of the answer
+	limit      int                                // of the part that was requested; 0 if none was
+	number     int                                // of that part, or of the one that was sent
+	sent       *Part                              // not confirmed yet
+	again      time.Duration                      // until it is sent again
+	heard      time.Time                          // when the receiver last confirmed a part
+	waiting    int                                // bytes that outgoing.held counts
+	timer      *time.Timer                        // for tick; nil before the first part
+	over       bool
 }
 
-// outflows are the answers that go out in parts, by their ids.
-type outflows struct {
-	mu      sync.Mutex
-	flows   map[string]*outflow
-	paged   int            // of them, descriptions of sockets
-	pagedTo map[string]int // by the UID of the node that has asked
-	waiting []*Message     // requests for such ones that wait for their turn
-	held    int            // bytes of other answers
-	closed  bool
+// outgoingAnswers holds the answers that are sent in parts, by id.
+type outgoingAnswers struct {
+	mu           sync.Mutex
+	flows        map[string]*outgoingAnswer
+	descriptions int            // that describe sockets
+	toNode       map[string]int // how many of these, by the UID of the receiver
+	waiting      []*Message     // requests for such ones that wait for their counted
+	held         int            // bytes of other answers
+	closed       bool
 }
 
-// outflow begins an answer to the node that has sent m; nil when there are too many, or
-// at the end. Nothing is sent before the first put or run.
-func (n *Node) outflow(m *Message) *outflow {
-	f := &outflow{node: n, to: m.UID, request: m.RequestID, limit: n.fits(max(m.Parts, minFirst)), heard: time.Now(), again: resendTime}
-	o := &n.outflows
+// outgoingAnswer begins an answer to the sender of m. It returns nil if there are too
+// many, or after close. The first put or run sends.
+func (n *Node) outgoingAnswer(m *Message) *outgoingAnswer {
+	f := &outgoingAnswer{node: n, to: m.UID, request: m.RequestID, limit: n.fits(max(m.Parts, minFirst)), heard: time.Now(), again: resendTime}
+	o := &n.outgoing
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed || len(o.flows) >= n.cfg.MaxRequests {
@@ -75,10 +76,10 @@ func (n *Node) outflow(m *Message) *outflow {
 	return f
 }
 
-// holdOut makes room for as many bytes of answers that wait for other nodes. It reports
-// false, and counts, when there is none.
-func (n *Node) holdOut(size int) bool {
-	o := &n.outflows
+// reserveOutgoing reserves memory for answers that wait for other nodes. It reports
+// false, and counts, if none is left.
+func (n *Node) reserveOutgoing(size int) bool {
+	o := &n.outgoing
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed || o.held+size > n.cfg.MaxAnswerBytes {
@@ -89,48 +90,50 @@ func (n *Node) holdOut(size int) bool {
 	return true
 }
 
-func (n *Node) releaseOut(size int) {
-	o := &n.outflows
+func (n *Node) releaseOutgoing(size int) {
+	o := &n.outgoing
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.held -= size
 }
 
-// page begins an answer that pages describes: at once, or, when m has to wait for
-// others, not at all; m is then dealt with later. turn says that m has waited, and its
-// turn is taken; it belongs to the answer afterwards.
-func (n *Node) page(m *Message, records []byte, pages func() (records []byte, more bool), turn *bool) {
-	if !*turn && !n.takeTurn(m) {
-		n.giveWay()
+// describeInParts begins an answer of records and what pages describes. If too many
+// descriptions are under way, m waits instead. *counted reports whether
+// startDescription has counted m; it is cleared once the answer is responsible for
+// descriptionEnded.
+func (n *Node) describeInParts(m *Message, records []byte, pages func() (records []byte, more bool), counted *bool) {
+	if !*counted && !n.startDescription(m) {
+		n.dropSilent()
 		return
 	}
-	*turn = false
-	f := n.outflow(m)
+	*counted = false
+	f := n.outgoingAnswer(m)
 	if f == nil {
 		n.counts.dropped.Add(1)
-		n.paged(m.UID)
+		n.descriptionEnded(m.UID)
 		return
 	}
 	f.mu.Lock()
-	f.buf, f.isPaged, f.pages, f.paging = records, true, pages, true
+	f.buf, f.ofSockets, f.nextPage, f.describing = records, true, pages, true
 	ended := f.over // by close: it was no description then
 	f.mu.Unlock()
 	if ended {
-		n.paged(m.UID)
+		n.descriptionEnded(m.UID)
 		return
 	}
 	f.run()
 }
 
-// takeTurn reports whether a description of sockets may begin. Else m waits.
-func (n *Node) takeTurn(m *Message) bool {
-	o := &n.outflows
+// startDescription reports whether a description of sockets may begin, and counts it.
+// Otherwise m waits.
+func (n *Node) startDescription(m *Message) bool {
+	o := &n.outgoing
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.paged < maxPaged:
-		o.paged++
-		o.pagedTo[m.UID]++
+	case o.descriptions < maxDescriptions:
+		o.descriptions++
+		o.toNode[m.UID]++
 		return true
 	case len(o.waiting) < n.cfg.MaxQueued && !o.closed:
 		o.waiting = append(o.waiting, m)
@@ -140,16 +143,16 @@ func (n *Node) takeTurn(m *Message) bool {
 	return false
 }
 
-// giveWay ends descriptions for nodes that are silent for longer than a request of this
-// node would wait: they may be gone, and others wait for their turn.
-func (n *Node) giveWay() {
-	o := &n.outflows
+// dropSilent ends descriptions for nodes that have been silent for longer than a request
+// of this node would wait: the nodes may be dead, and other requests wait.
+func (n *Node) dropSilent() {
+	o := &n.outgoing
 	o.mu.Lock()
 	list := slices.Collect(maps.Values(o.flows))
 	o.mu.Unlock()
 	for _, f := range list {
 		f.mu.Lock()
-		if f.isPaged && !f.over && time.Since(f.heard) >= 2*n.cfg.RequestTimeout {
+		if f.ofSockets && !f.over && time.Since(f.heard) >= 2*n.cfg.RequestTimeout {
 			n.counts.dropped.Add(1)
 			f.finishLocked()
 		}
@@ -157,36 +160,36 @@ func (n *Node) giveWay() {
 	}
 }
 
-// paged notes that a description of sockets for a node has ended, and begins the next
-// one.
-func (n *Node) paged(uid string) {
-	o := &n.outflows
+// descriptionEnded notes that a description of sockets for a node has ended, and begins
+// the next one.
+func (n *Node) descriptionEnded(uid string) {
+	o := &n.outgoing
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.paged--
-	if o.pagedTo[uid]--; o.pagedTo[uid] == 0 {
-		delete(o.pagedTo, uid)
+	o.descriptions--
+	if o.toNode[uid]--; o.toNode[uid] == 0 {
+		delete(o.toNode, uid)
 	}
-	n.beginWaitingLocked()
+	n.startWaitingLocked()
 }
 
-// beginWaiting begins a description that waits for its turn, if that has come: for the
-// node for which the fewest are under way. Each describer calls it at its end: before,
-// too many may have waited for one.
-func (n *Node) beginWaiting() {
-	n.outflows.mu.Lock()
-	defer n.outflows.mu.Unlock()
-	n.beginWaitingLocked()
+// startWaiting begins a waiting description, if one may begin: that of the node with the
+// fewest under way. Each describer calls it at its end, because all describers may have
+// been busy before.
+func (n *Node) startWaiting() {
+	n.outgoing.mu.Lock()
+	defer n.outgoing.mu.Unlock()
+	n.startWaitingLocked()
 }
 
-func (n *Node) beginWaitingLocked() {
-	o := &n.outflows
-	if len(o.waiting) == 0 || o.paged >= maxPaged || o.closed {
+func (n *Node) startWaitingLocked() {
+	o := &n.outgoing
+	if len(o.waiting) == 0 || o.descriptions >= maxDescriptions || o.closed {
 		return
 	}
 	next := 0
 	for i, m := range o.waiting {
-		if o.pagedTo[m.UID] < o.pagedTo[o.waiting[next].UID] {
+		if o.toNode[m.UID] < o.toNode[o.waiting[next].UID] {
 			next = i
 		}
 	}
@@ -194,20 +197,20 @@ func (n *Node) beginWaitingLocked() {
 	if !n.describers.do(func() { n.describeOne(m, true) }) {
 		return
 	}
-	o.paged++
-	o.pagedTo[m.UID]++
+	o.descriptions++
+	o.toNode[m.UID]++
 	if o.waiting = slices.Delete(o.waiting, next, next+1); len(o.waiting) == 0 {
 		o.waiting = nil // lets go of the array
 	}
 }
 
-// put adds records for which holdOut has made room, and returns the part that is to be
-// sent, or nil. last says that nothing follows.
-func (f *outflow) put(records []byte, last bool) *Message {
+// put adds records for which reserveOutgoing has reserved memory. It returns the part to
+// send, or nil. If last is set, no records follow.
+func (f *outgoingAnswer) put(records []byte, last bool) *Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.over {
-		f.node.releaseOut(len(records))
+		f.node.releaseOutgoing(len(records))
 		return nil
 	}
 	f.waiting += len(records)
@@ -215,51 +218,52 @@ func (f *outflow) put(records []byte, last bool) *Message {
 	return f.cutLocked()
 }
 
-// run, on a describer, describes as much as is wanted and sends it.
-func (f *outflow) run() {
+// run describes as many sockets as the next part needs and sends it. It is called on a
+// describer.
+func (f *outgoingAnswer) run() {
 	done := false
 	defer func() {
 		if !done { // a panic, or the end of the goroutine
 			f.finish()
 		}
 	}()
-	for f.hungry() {
-		records, more := f.pages()
+	for f.wantsMore() {
+		records, more := f.nextPage()
 		f.mu.Lock()
 		f.buf = append(f.buf, records...)
 		if !more {
-			f.pages, f.ended = nil, true
+			f.nextPage, f.ended = nil, true
 		}
 		f.mu.Unlock()
 	}
 	f.mu.Lock()
-	f.paging = false
+	f.describing = false
 	m := f.cutLocked()
 	f.mu.Unlock()
 	done = true
 	f.send(m)
 }
 
-// hungry reports whether more is to be described.
-func (f *outflow) hungry() bool {
+// wantsMore reports whether the next part needs more sockets.
+func (f *outgoingAnswer) wantsMore() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return !f.over && f.pages != nil && len(f.buf) <= f.limit
+	return !f.over && f.nextPage != nil && len(f.buf) <= f.limit
 }
 
-// pageLocked has a describer go on; when all are busy, soon.
-func (f *outflow) pageLocked() {
-	if f.paging || f.pages == nil {
+// describeMoreLocked has a describer call run, now or, if all are busy, soon.
+func (f *outgoingAnswer) describeMoreLocked() {
+	if f.describing || f.nextPage == nil {
 		return
 	}
-	f.paging = f.node.describers.do(f.run)
-	if !f.paging {
+	f.describing = f.node.describers.do(f.run)
+	if !f.describing {
 		f.tickLocked(refusedTime)
 	}
 }
 
-// cutLocked takes the next part, if it is wanted and there is one, else nil.
-func (f *outflow) cutLocked() *Message {
+// cutLocked returns the next part, or nil if none was requested or there is none.
+func (f *outgoingAnswer) cutLocked() *Message {
 	if f.over || f.limit == 0 || len(f.buf) == 0 && !f.ended {
 		return nil
 	}
@@ -271,12 +275,12 @@ func (f *outflow) cutLocked() *Message {
 	return f.messageLocked()
 }
 
-func (f *outflow) messageLocked() *Message {
+func (f *outgoingAnswer) messageLocked() *Message {
 	return &Message{Type: AnswerPart, To: f.to, RequestID: f.request, Part: f.sent}
 }
 
 // tickLocked has tick called after d.
-func (f *outflow) tickLocked(d time.Duration) {
+func (f *outgoingAnswer) tickLocked(d time.Duration) {
 	if f.timer == nil {
 		f.timer = time.AfterFunc(d, f.tick)
 	} else {
@@ -284,8 +288,9 @@ func (f *outflow) tickLocked(d time.Duration) {
 	}
 }
 
-// send publishes a part; nil is none. What the bus does not take is soon sent again.
-func (f *outflow) send(m *Message) {
+// send publishes m unless it is nil. A part that the bus does not take is soon sent
+// again.
+func (f *outgoingAnswer) send(m *Message) {
 	if m == nil {
 		return
 	}
@@ -304,8 +309,8 @@ func (f *outflow) send(m *Message) {
 	}
 }
 
-// tick sends a part again, has one described, or gives up.
-func (f *outflow) tick() {
+// tick sends a part again, has one described, or ends the answer.
+func (f *outgoingAnswer) tick() {
 	defer f.node.recovered()
 	f.mu.Lock()
 	var m *Message
@@ -320,14 +325,14 @@ func (f *outflow) tick() {
 		m = f.messageLocked()
 		f.node.counts.resent.Add(1)
 	default:
-		f.pageLocked()
+		f.describeMoreLocked()
 	}
 	f.mu.Unlock()
 	f.send(m)
 }
 
-// next takes what the node that has asked says about an answer.
-func (o *outflows) next(n *Node, m *Message) {
+// next takes a NextPart.
+func (o *outgoingAnswers) next(n *Node, m *Message) {
 	o.mu.Lock()
 	f := o.flows[m.RequestID]
 	o.mu.Unlock()
@@ -340,9 +345,9 @@ func (o *outflows) next(n *Node, m *Message) {
 	}
 }
 
-// confirmed takes the news that a part has arrived, and sends the next one. It is false
-// when that is no news.
-func (f *outflow) confirmed(p *Part) bool {
+// confirmed notes that a part has arrived and sends the next one. It reports false if
+// p confirms nothing.
+func (f *outgoingAnswer) confirmed(p *Part) bool {
 	f.mu.Lock()
 	switch {
 	case p.Stop:
@@ -360,9 +365,9 @@ func (f *outflow) confirmed(p *Part) bool {
 	if last {
 		f.finishLocked()
 	}
-	f.pageLocked()
+	f.describeMoreLocked()
 	var next *Message
-	if !f.paging {
+	if !f.describing {
 		next = f.cutLocked()
 	}
 	f.mu.Unlock()
@@ -370,14 +375,14 @@ func (f *outflow) confirmed(p *Part) bool {
 	return true
 }
 
-func (f *outflow) finish() {
+func (f *outgoingAnswer) finish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.finishLocked()
 }
 
-// finishLocked ends the flow.
-func (f *outflow) finishLocked() {
+// finishLocked ends the answer.
+func (f *outgoingAnswer) finishLocked() {
 	if f.over {
 		return
 	}
@@ -386,40 +391,40 @@ func (f *outflow) finishLocked() {
 		f.timer.Stop()
 	}
 	f.releaseLocked(f.waiting)
-	f.node.outflows.forget(f.id)
-	if f.isPaged {
-		f.node.paged(f.to)
+	f.node.outgoing.forget(f.id)
+	if f.ofSockets {
+		f.node.descriptionEnded(f.to)
 	}
 }
 
-// releaseLocked gives back room.
-func (f *outflow) releaseLocked(size int) {
+// releaseLocked releases memory.
+func (f *outgoingAnswer) releaseLocked(size int) {
 	size = min(size, f.waiting)
 	f.waiting -= size
-	f.node.releaseOut(size)
+	f.node.releaseOutgoing(size)
 }
 
-func (o *outflows) forget(id string) {
+func (o *outgoingAnswers) forget(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.flows, id)
 }
 
-func (o *outflows) len() int {
+func (o *outgoingAnswers) len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.flows)
 }
 
-// queued is how many requests wait for their turn.
-func (o *outflows) queued() int {
+// queued returns how many requests for sockets wait.
+func (o *outgoingAnswers) queued() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.waiting)
 }
 
-// close ends all, and drops what waits; it returns how much that is.
-func (o *outflows) close() (dropped int) {
+// close ends all answers and drops the requests that wait. It returns their number.
+func (o *outgoingAnswers) close() (dropped int) {
 	o.mu.Lock()
 	o.closed = true
 	dropped, o.waiting = len(o.waiting), nil

@@ -9,12 +9,12 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// patience says how long a request without a deadline of its own takes at most, in
-// times of Config.RequestTimeout: as long as parts of answers come.
-const patience = 20
+// maxTimeouts bounds a request whose context has no deadline, in multiples of
+// Config.RequestTimeout, while parts of answers arrive.
+const maxTimeouts = 20
 
-// query is a request that every other node answers once. Its lock is held when
-// that of the requests is taken, and that of the liveness.
+// query is a request that every other node answers once. The locks of the requests and
+// of the liveness are taken inside that of a query.
 type query struct {
 	node *Node
 	want MessageType   // of its answers
@@ -22,26 +22,26 @@ type query struct {
 
 	countOnly bool
 
-	mu      sync.Mutex
-	roll    roll
-	flows   map[string]*queryFlow // answers in parts, by UID
-	heard   time.Time             // when the last part came
-	size    int64                 // of the answers
-	over    bool
-	err     error
+	mu         sync.Mutex
+	responders responders
+	partial    map[string]*partialAnswer // answers in parts, by UID
+	heard      time.Time                 // when the last part arrived
+	size       int64                     // of the answers
+	over       bool
+	err        error
+	sockets    []adapter.Details
+	count      int
+	answers    []adapter.Answer
+}
+
+// partialAnswer is an answer in parts, as far as it has arrived.
+type partialAnswer struct {
+	incomingAnswer
 	sockets []adapter.Details
-	count   int
 	answers []adapter.Answer
 }
 
-// queryFlow is an answer in parts, as far as it has come.
-type queryFlow struct {
-	inflow
-	sockets []adapter.Details
-	answers []adapter.Answer
-}
-
-// FetchSockets implements [adapter.Adapter]. When not all nodes answer in time it
+// FetchSockets implements [adapter.Adapter]. If not all nodes answer in time it
 // returns a [*ResponseError].
 func (n *Node) FetchSockets(ctx context.Context, o adapter.Options) ([]adapter.Details, error) {
 	q := &query{want: FetchSocketsResponse}
@@ -49,7 +49,7 @@ func (n *Node) FetchSockets(ctx context.Context, o adapter.Options) ([]adapter.D
 	return q.sockets, err
 }
 
-// CountSockets implements [adapter.Adapter]. When not all nodes answer in time it
+// CountSockets implements [adapter.Adapter]. If not all nodes answer in time it
 // returns a [*ResponseError].
 func (n *Node) CountSockets(ctx context.Context, o adapter.Options) (int, error) {
 	q := &query{want: FetchSocketsResponse, countOnly: true}
@@ -57,22 +57,22 @@ func (n *Node) CountSockets(ctx context.Context, o adapter.Options) (int, error)
 	return q.count, err
 }
 
-// ServerSideEmitAck implements [adapter.Adapter]. When not all nodes answer in time
-// it returns a [*ResponseError]. Nothing is sent when there are no others.
+// ServerSideEmitAck implements [adapter.Adapter]. If not all nodes answer in time
+// it returns a [*ResponseError]. It sends nothing if there are no other nodes.
 func (n *Node) ServerSideEmitAck(ctx context.Context, p adapter.Packet) ([]adapter.Answer, error) {
 	q := &query{want: ServerSideEmitResponse}
 	err := n.ask(ctx, q, &Message{Type: ServerSideEmit, Packet: p})
 	return q.answers, err
 }
 
-// ask sends m and waits for the answers. Nobody but the caller touches q afterwards.
+// ask sends m and waits for the answers. Only the caller uses q afterwards.
 func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 	q.node, q.done = n, make(chan struct{})
 	silence := time.Duration(0)
 	if _, limited := ctx.Deadline(); !limited {
 		silence = n.cfg.RequestTimeout
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, patience*silence, ErrTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, maxTimeouts*silence, ErrTimeout)
 		defer cancel()
 	}
 	if n.counter != nil {
@@ -80,8 +80,8 @@ func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 		if err != nil {
 			return err
 		}
-		q.roll.expected = max(count-1, 0)
-		if q.roll.complete() {
+		q.responders.expected = max(count-1, 0)
+		if q.responders.complete() {
 			return nil
 		}
 	}
@@ -91,7 +91,7 @@ func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 	defer n.requests.forget(m.RequestID)
 	if !q.finished() {
 		if !q.countOnly {
-			m.Parts = n.firstLimit(q.roll.expected)
+			m.Parts = n.firstLimit(q.responders.expected)
 		}
 		err = n.publishWithin(ctx, m)
 	}
@@ -104,15 +104,15 @@ func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 	case errors.Is(err, ErrUnencodable):
 		return err
 	case q.err != nil:
-		return &ResponseError{Received: q.roll.received(), Expected: q.roll.received() + q.roll.left(), Err: q.err}
+		return &ResponseError{Received: q.responders.received(), Expected: q.responders.received() + q.responders.left(), Err: q.err}
 	}
 	return nil
 }
 
-// wait returns when the request is over: ctx ends it, and that nothing is heard during
-// silence, unless that is 0.
+// wait returns when the request has ended. ctx ends it, and, unless silence is 0, that
+// no part arrives for as long.
 func (q *query) wait(ctx context.Context, silence time.Duration) {
-	var silent <-chan time.Time // never without a limit
+	var silent <-chan time.Time // blocks if silence is 0
 	for start := time.Now(); ; {
 		if silence > 0 {
 			rest := silence - q.sinceHeard(start)
@@ -133,7 +133,7 @@ func (q *query) wait(ctx context.Context, silence time.Duration) {
 	}
 }
 
-// sinceHeard is how long ago the last part has come, or the request was made.
+// sinceHeard returns how long ago the last part arrived, or the request began.
 func (q *query) sinceHeard(start time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -143,8 +143,8 @@ func (q *query) sinceHeard(start time.Time) time.Duration {
 	return time.Since(start)
 }
 
-// register makes the request known before it looks who is alive, so that it is
-// told when one of them dies.
+// register adds the query to the requests before it reads which nodes are alive, so
+// that nodeGone is called for each node that dies later.
 func (q *query) register() (id string, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -152,7 +152,7 @@ func (q *query) register() (id string, err error) {
 		return "", err
 	}
 	if q.node.counter == nil {
-		q.roll = calledBy(q.node.live.uids())
+		q.responders = expectAnswers(q.node.live.uids())
 		q.check()
 	}
 	return id, nil
@@ -164,21 +164,21 @@ func (q *query) finished() bool {
 	return q.over
 }
 
-// check ends the request when all have answered.
+// check ends the query when all nodes have answered.
 func (q *query) check() {
-	if q.roll.complete() {
+	if q.responders.complete() {
 		q.finish(nil)
 	}
 }
 
 func (q *query) finish(err error) {
-	for _, f := range q.flows {
-		q.node.endInflow(&f.inflow)
+	for _, f := range q.partial {
+		q.node.endIncoming(&f.incomingAnswer)
 		if err != nil {
 			q.sockets = append(q.sockets, f.sockets...)
 		}
 	}
-	q.flows = nil
+	q.partial = nil
 	q.over, q.err = true, err
 	close(q.done)
 }
@@ -187,7 +187,7 @@ func (q *query) finish(err error) {
 func (q *query) answer(m *Message) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.over || m.Type != q.want || m.CountOnly && !q.countOnly || q.flows[m.UID] != nil || !q.roll.wants(m.UID) {
+	if q.over || m.Type != q.want || m.CountOnly && !q.countOnly || q.partial[m.UID] != nil || !q.responders.wants(m.UID) {
 		return false
 	}
 	kept := Message{UID: m.UID, Answer: m.Answer, Sockets: m.Sockets}
@@ -207,12 +207,12 @@ func (q *query) answer(m *Message) bool {
 	default:
 		q.count += len(m.Sockets)
 	}
-	q.roll.add(m.UID)
+	q.responders.add(m.UID)
 	q.check()
 	return true
 }
 
-// hold makes room for an answer; when there is none the request ends.
+// hold reserves memory for an answer. If none is left, the query ends.
 func (q *query) hold(size int64) bool {
 	if !q.node.hold(size) {
 		q.finish(ErrAnswersTooLarge)
@@ -227,25 +227,23 @@ func (q *query) part(m *Message) (v verdict, reply Part) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	stop := Part{Stop: true}
-	f := q.flows[m.UID]
-	if q.over || q.countOnly || f == nil && !q.roll.wants(m.UID) {
+	f := q.partial[m.UID]
+	if q.over || q.countOnly || f == nil && !q.responders.wants(m.UID) {
 		return partUnknown, stop
 	}
-	v = f.flow().judge(m.Part)
+	if v, reply, ok := q.node.judge(f.incoming(), m.Part); !ok {
+		return v, reply
+	}
 	switch {
-	case v == partUnknown:
-		return v, stop
-	case v == partKnown:
-		return v, q.node.nextPart(&f.inflow)
 	case !q.hold(answerCost + int64(len(m.UID)+len(m.Part.Bytes))):
 		return partTaken, stop
 	case f == nil:
-		f = &queryFlow{inflow: q.node.inflow(m.Part.Stream)}
-		if q.flows == nil {
-			q.flows = make(map[string]*queryFlow)
+		f = &partialAnswer{incomingAnswer: q.node.incomingAnswer(m.Part.Stream)}
+		if q.partial == nil {
+			q.partial = make(map[string]*partialAnswer)
 		}
-		q.flows[m.UID] = f
-		q.roll.begin(m.UID)
+		q.partial[m.UID] = f
+		q.responders.begin(m.UID)
 	}
 	q.heard = time.Now()
 	if !f.add(m.Part, q.record(f)) {
@@ -254,26 +252,26 @@ func (q *query) part(m *Message) (v verdict, reply Part) {
 		}
 		return partBroken, stop
 	}
-	reply = q.node.nextPart(&f.inflow)
+	reply = q.node.nextPart(&f.incomingAnswer)
 	if f.whole {
 		q.sockets, q.answers = append(q.sockets, f.sockets...), append(q.answers, f.answers...)
 		q.drop(m.UID)
-		q.roll.add(m.UID)
+		q.responders.add(m.UID)
 		q.check()
 	}
-	return v, reply
+	return partTaken, reply
 }
 
-// flow is f's; nil when there is none.
-func (f *queryFlow) flow() *inflow {
+// incoming returns f's part of the protocol, or nil if f is nil.
+func (f *partialAnswer) incoming() *incomingAnswer {
 	if f == nil {
 		return nil
 	}
-	return &f.inflow
+	return &f.incomingAnswer
 }
 
-// record returns what takes the records of an answer.
-func (q *query) record(f *queryFlow) func(record []byte) bool {
+// record returns the function that takes the records of f.
+func (q *query) record(f *partialAnswer) func(record []byte) bool {
 	if q.want == FetchSocketsResponse {
 		return func(record []byte) bool {
 			if !q.hold(fieldsCost(record)) {
@@ -298,24 +296,24 @@ func (q *query) record(f *queryFlow) func(record []byte) bool {
 	}
 }
 
-// drop forgets what has come of a node's answer.
+// drop drops the parts of a node's answer.
 func (q *query) drop(uid string) {
-	if f := q.flows[uid]; f != nil {
-		delete(q.flows, uid)
-		q.roll.quit(uid)
-		q.node.endInflow(&f.inflow)
+	if f := q.partial[uid]; f != nil {
+		delete(q.partial, uid)
+		q.responders.quit(uid)
+		q.node.endIncoming(&f.incomingAnswer)
 	}
 }
 
 // lose implements pending.
-func (q *query) lose(uid string) {
+func (q *query) nodeGone(uid string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.over {
 		return
 	}
 	q.drop(uid)
-	if q.roll.remove(uid) {
+	if q.responders.remove(uid) {
 		q.check()
 	}
 }

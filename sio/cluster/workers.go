@@ -1,21 +1,25 @@
 package cluster
 
-import "sync"
+import (
+	"sync"
 
-// workers runs tasks on a bounded number of goroutines, each of which ends when
-// nothing is left to do. Safe for concurrent use.
+	"github.com/sioserver/sioserver/sio/internal/fifo"
+)
+
+// workers runs tasks on a bounded number of goroutines, each of which ends when no
+// task is left. Safe for concurrent use.
 type workers struct {
 	limit, maxQueued int
-	protect          func(task func()) // calls task and lets no panic out
+	protect          func(task func()) // calls task and recovers its panic
 
 	mu      sync.Mutex
 	running int
-	queue   []func()
+	queue   fifo.Queue[func()]
 	closed  bool
 }
 
-// do has task run, perhaps later. It reports false when too many wait, or when
-// it was closed.
+// do runs task on a goroutine, perhaps later. It reports false if too many tasks wait,
+// or after close.
 func (w *workers) do(task func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -25,8 +29,8 @@ func (w *workers) do(task func()) bool {
 	case w.running < w.limit:
 		w.running++
 		go w.work(task)
-	case len(w.queue) < w.maxQueued:
-		w.queue = append(w.queue, task)
+	case w.queue.Len() < w.maxQueued:
+		w.queue.Push(task)
 	default:
 		return false
 	}
@@ -50,30 +54,27 @@ func (w *workers) work(task func()) {
 	over = true
 }
 
-// next is the next task; nil when there is none, and then the goroutine must end.
+// next returns the next task. If it is nil, the goroutine must end.
 func (w *workers) next() (task func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.queue) == 0 {
-		w.queue = nil // lets go of the array
+	if w.queue.Len() == 0 {
 		w.running--
 		return nil
 	}
-	task, w.queue[0] = w.queue[0], nil
-	w.queue = w.queue[1:]
-	return task
+	return w.queue.Pop()
 }
 
-// close drops what waits and tells how much that is. What runs goes on.
+// close drops the tasks that wait and returns their number. Running tasks go on.
 func (w *workers) close() (dropped int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	dropped, w.queue, w.closed = len(w.queue), nil, true
+	dropped, w.queue, w.closed = w.queue.Len(), fifo.Queue[func()]{}, true
 	return dropped
 }
 
 func (w *workers) queued() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.queue)
+	return w.queue.Len()
 }

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Command floor serves the bare epoll floor on the port of the environment variable PORT, for the benchmark harness.
+// Command floor serves the bare epoll floor on the port of the environment
+// variable PORT, for the benchmark harness.
 package main
 
 import (

@@ -17,14 +17,14 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// answerer is asked by the harness.
+// answerer answers the harness's questions.
 type answerer struct {
 	server  *sio.Server
 	cluster func() any // figures of the adapter, nil without one
 	control *control   // nil without
 }
 
-// figures are what the server counts.
+// figures are the server's counters.
 type figures struct {
 	sio.Stats
 	Cluster any `json:",omitempty"`

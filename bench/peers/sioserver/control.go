@@ -17,8 +17,9 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// control lets the harness use the server as an application does. Each order is a request of its own, to a server of
-// net/http, so that many are under way at the same time and none of them waits for the server's loops.
+// control lets the harness use the server as an application does. Each order is
+// a request of its own, to a server of net/http, so that many are under way at
+// the same time and none of them waits for the server's loops.
 type control struct {
 	server *sio.Server
 	addr   string // host:port
@@ -67,7 +68,7 @@ func number(of url.Values, name string) int {
 	return n
 }
 
-// to is whom an order is for: a room, or everybody.
+// to is the recipients of an order: a room, or all clients.
 func (c *control) to(of url.Values) sio.BroadcastOperator {
 	if room := of.Get("room"); room != "" {
 		return c.server.To(room)
@@ -75,8 +76,10 @@ func (c *control) to(of url.Values) sio.BroadcastOperator {
 	return c.server.To()
 }
 
-// emit emits events of a stream: its name, their numbers from first on (one that is refused uses up none), the time in milliseconds since 1970, and as many
-// bytes as ordered (every small-th has none), one in so many microseconds.
+// emit emits events of a stream, one every so many microseconds. Their
+// arguments are the stream's name, a number from first on (a refused emit uses
+// up none), the time in milliseconds since 1970, and the bytes (every small-th
+// event has none).
 func (c *control) emit(ctx context.Context, of url.Values) (done outcome) {
 	to, stream, first, count := c.to(of), of.Get("stream"), number(of, "first"), number(of, "count")
 	every := time.Duration(number(of, "every")) * time.Microsecond
@@ -150,7 +153,8 @@ func (c *control) fetch(ctx context.Context, _ url.Values) (done outcome) {
 	return done
 }
 
-// ack asks everybody so many times at once, and waits for the answers for so many milliseconds.
+// ack asks all clients for acknowledgements, count times at once, and waits
+// patience milliseconds for them.
 func (c *control) ack(ctx context.Context, of url.Values) (done outcome) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(number(of, "patience"))*time.Millisecond)
 	defer cancel()

@@ -9,14 +9,15 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 )
 
-// joined is one of this repository's ways to connect servers, and what it counts.
+// joined is one of this repository's ways to connect servers, and what it
+// counts.
 type joined struct {
 	adapter func(adapter.Local) adapter.Adapter
 	stats   func() any
 }
 
-// join makes the adapter that connects this server with others through a Redis. maxLen is how many entries a stream
-// keeps, if not 0.
+// join makes the adapter that connects this server with others through a Redis.
+// maxLen is how many entries a stream keeps, if not 0.
 func join(by, address string, maxLen int64) (joined, error) {
 	client, err := redisadapter.NewClient(address)
 	if err != nil {

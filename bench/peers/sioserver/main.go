@@ -1,6 +1,7 @@
 //go:build linux
 
-// Command sioserver serves this repository's sio package for the benchmark harness; see ../README.md.
+// Command sioserver serves this repository's sio package for the benchmark
+// harness; see ../README.md.
 package main
 
 import (
@@ -121,7 +122,8 @@ func serve(cfg sio.Config, inline bool, with features) error {
 	return server.Serve()
 }
 
-// serveHTTP serves through net/http, with the time-out that every such server should have.
+// serveHTTP serves through net/http, with the time-out that every such server
+// should have.
 func serveHTTP(server *sio.Server, address string) error {
 	handler, err := server.Handler()
 	if err != nil {

@@ -12,11 +12,12 @@ import (
 // workTime is how long the handler of "work" takes.
 const workTime = time.Millisecond
 
-// progress is what one socket's events "work" came to. Its handlers run one after another.
+// progress counts the events "work" of one socket. Its handlers run one after
+// another.
 type progress struct{ handled, disordered int }
 
-// progressOf returns the progress of a socket, which has none before its first event: sockets of other scenarios then cost
-// nothing for it.
+// progressOf returns the progress of a socket. It is made with the first event,
+// so that sockets of other scenarios do not pay for it.
 func progressOf(s *sio.Socket) *progress {
 	if s.Data() == nil {
 		s.SetData(&progress{})

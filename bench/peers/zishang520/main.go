@@ -1,6 +1,7 @@
 //go:build linux
 
-// Command zishang520 serves github.com/zishang520/socket.io for the benchmark harness; see ../README.md.
+// Command zishang520 serves github.com/zishang520/socket.io for the benchmark
+// harness; see ../README.md.
 package main
 
 import (

@@ -63,7 +63,7 @@ func (c *Chat) admit(s *sio.Socket) error {
 	if err != nil {
 		return err
 	}
-	s.SetData(&person{Who: Who{ID: s.ID(), Name: name}})
+	s.SetData(&person{Identity: Identity{ID: s.ID(), Name: name}})
 	return nil
 }
 
@@ -72,7 +72,7 @@ func (c *Chat) welcome(s *sio.Socket) {
 	defer c.mu.Unlock()
 	p := s.Data().(*person)
 	c.people[p.ID] = p
-	_ = s.Emit("welcome", p.Who)
+	_ = s.Emit("welcome", p.Identity)
 	_ = s.Emit("rooms", c.listLocked())
 }
 
@@ -100,7 +100,7 @@ func (c *Chat) enter(_ context.Context, s *sio.Socket, q Enter) (Entered, error)
 		c.leaveLocked(s, p)
 		c.rooms[r.name], r.people[p.ID], p.room = r, p, r
 		s.Join(r.name)
-		_ = s.To(r.name).Emit("joined", r.name, p.Who)
+		_ = s.To(r.name).Emit("joined", r.name, p.Identity)
 		c.announceLocked()
 	}
 	return Entered{Room: r.name, People: r.listed(), Total: len(r.people), History: append([]Message{}, r.history...)}, nil
@@ -124,7 +124,7 @@ func (c *Chat) say(_ context.Context, s *sio.Socket, q Say) (Said, error) {
 	c.messages++
 	m := Message{
 		ID:   c.epoch + "-" + strconv.FormatInt(c.messages, 36),
-		From: p.Who,
+		From: p.Identity,
 		Text: text,
 		At:   now.UnixMilli(),
 	}
@@ -147,7 +147,7 @@ func (c *Chat) rename(_ context.Context, s *sio.Socket, q Rename) (Renamed, erro
 	if before := p.Name; before != name {
 		p.Name = name
 		if p.room != nil {
-			_ = c.ns.To(p.room.name).Emit("renamed", p.room.name, p.Who, before)
+			_ = c.ns.To(p.room.name).Emit("renamed", p.room.name, p.Identity, before)
 		}
 	}
 	return Renamed{Name: name}, nil
@@ -164,7 +164,7 @@ func (c *Chat) typing(_ context.Context, s *sio.Socket, on bool) error {
 	if p.room == nil {
 		return errNoRoom
 	}
-	return s.To(p.room.name).Volatile().Emit("typing", p.room.name, p.Who, on)
+	return s.To(p.room.name).Volatile().Emit("typing", p.room.name, p.Identity, on)
 }
 
 // personLocked returns the person of a socket and counts the request against
@@ -180,8 +180,8 @@ func (c *Chat) personLocked(s *sio.Socket) (*person, error) {
 	return p, nil
 }
 
-// roomLocked returns the room with a name that a person has typed. A new room is
-// not in c.rooms yet. c.mu is held.
+// roomLocked returns the room with a name that a person has typed. A new room
+// is not in c.rooms yet. c.mu is held.
 func (c *Chat) roomLocked(name string) (*room, error) {
 	name, err := cleanRoom(name)
 	if err != nil {
@@ -196,7 +196,8 @@ func (c *Chat) roomLocked(name string) (*room, error) {
 	return newRoom(name, len(fixedRooms)), nil
 }
 
-// leaveLocked takes a person out of their room, if they are in one. c.mu is held.
+// leaveLocked takes a person out of their room, if they are in one. c.mu is
+// held.
 func (c *Chat) leaveLocked(s *sio.Socket, p *person) {
 	r := p.room
 	if r == nil {
@@ -208,12 +209,12 @@ func (c *Chat) leaveLocked(s *sio.Socket, p *person) {
 		delete(c.rooms, r.name)
 	}
 	s.Leave(r.name)
-	_ = c.ns.To(r.name).Emit("left", r.name, p.Who)
+	_ = c.ns.To(r.name).Emit("left", r.name, p.Identity)
 	c.announceLocked()
 }
 
-// announceLocked sends the list of rooms to all clients within listEvery. c.mu is
-// held.
+// announceLocked sends the list of rooms to all clients within listEvery. c.mu
+// is held.
 func (c *Chat) announceLocked() {
 	if c.listing {
 		return

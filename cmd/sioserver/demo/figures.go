@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// Panel measures the server once a second and sends the figures to the clients of
-// its namespace, on this server only. It is safe for concurrent use.
+// Panel measures the server once a second and sends the figures to the clients
+// of its namespace, on this server only. It is safe for concurrent use.
 type Panel struct {
 	server  *sio.Server
 	ns      *sio.Namespace
@@ -74,8 +74,8 @@ func (p *Panel) read(now time.Time) reading {
 	return reading{now, float64(stats.EventsIn + stats.AcksIn), float64(stats.PacketsOut - own)}
 }
 
-// publish sends the figures of the time between two readings. They are volatile:
-// a client that reads too slowly gets the next ones.
+// publish sends the figures of the time between two readings. They are
+// volatile: a client that reads too slowly gets the next ones.
 func (p *Panel) publish(before, after reading) {
 	f := *p.latest.Load()
 	took := after.at.Sub(before.at).Seconds()

@@ -49,7 +49,7 @@ func TestFigures(t *testing.T) {
 	defer server.Close()
 	last := panel.start()
 	tick := func() { last = panel.tick(last, last.at.Add(time.Second)) }
-	tick() // nobody is there
+	tick() // no client is connected
 
 	a := watch(t, server)
 	if f := figures(t, a); f.Connections != 1 || f.AtStart == 0 || f.Uptime == 0 {

@@ -31,8 +31,8 @@ const (
 	errHaste    = complaint("Not so fast: wait a moment.")
 )
 
-// cleanName returns a person's name as the page shows it: one line, no invisible
-// characters, single spaces.
+// cleanName returns a person's name as the page shows it: one line, no
+// invisible characters, single spaces.
 func cleanName(s string) (string, error) {
 	s = strings.Join(strings.Fields(strings.Map(visible, s)), " ")
 	if s == "" || utf8.RuneCountInString(s) > maxName {
@@ -73,8 +73,8 @@ func cleanText(s string) (string, error) {
 	return s, nil
 }
 
-// visible maps characters that are invisible or that change the direction of the
-// text to -1. It keeps the joiners that emoji and some scripts need.
+// visible maps characters that are invisible or that change the direction of
+// the text to -1. It keeps the joiners that emoji and some scripts need.
 func visible(r rune) rune {
 	if r == '\u200c' || r == '\u200d' {
 		return r
@@ -85,8 +85,9 @@ func visible(r rune) rune {
 	return r
 }
 
-// A bucket limits how often a person may do something: burst times at once, then
-// once each interval. The zero bucket is full. Not safe for concurrent use.
+// A bucket limits how often a person may do something: burst times at once,
+// then once each interval. The zero bucket is full. Not safe for concurrent
+// use.
 type bucket struct {
 	full time.Time // when the bucket is, or was, full again
 }

@@ -1,20 +1,21 @@
 package demo
 
-// The JSON messages between the page and the server. Times are milliseconds since
+// The JSON messages between the page and the server. Times are milliseconds
+// since
 // 1970.
 
-// Who is a person as others see them. ID is the socket's.
-type Who struct {
+// Identity is a person as others see them. ID is the socket's.
+type Identity struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
 // Message is a message that a person has sent to a room.
 type Message struct {
-	ID   string `json:"id"`
-	From Who    `json:"from"`
-	Text string `json:"text"`
-	At   int64  `json:"at"`
+	ID   string   `json:"id"`
+	From Identity `json:"from"`
+	Text string   `json:"text"`
+	At   int64    `json:"at"`
 }
 
 // RoomCount is an item of the list of rooms.
@@ -30,11 +31,11 @@ type Enter struct {
 
 // Entered answers Enter. People holds at most 100 of Total.
 type Entered struct {
-	Room    string    `json:"room,omitempty"`
-	People  []Who     `json:"people,omitempty"`
-	Total   int       `json:"total,omitempty"`
-	History []Message `json:"history"`
-	Error   string    `json:"error,omitempty"`
+	Room    string     `json:"room,omitempty"`
+	People  []Identity `json:"people,omitempty"`
+	Total   int        `json:"total,omitempty"`
+	History []Message  `json:"history"`
+	Error   string     `json:"error,omitempty"`
 }
 
 // Say is a message for the person's room.

@@ -4,7 +4,7 @@ import "slices"
 
 // person is a person in the chat. Chat.mu guards it.
 type person struct {
-	Who
+	Identity
 	room     *room // nil before the first Enter
 	messages bucket
 	others   bucket // everything that is not a message
@@ -37,13 +37,13 @@ func (r *room) record(m Message) {
 }
 
 // listed returns the people in the room, at most maxListed of them.
-func (r *room) listed() []Who {
-	list := make([]Who, 0, min(len(r.people), maxListed))
+func (r *room) listed() []Identity {
+	list := make([]Identity, 0, min(len(r.people), maxListed))
 	for _, p := range r.people {
 		if len(list) == maxListed {
 			break
 		}
-		list = append(list, p.Who)
+		list = append(list, p.Identity)
 	}
 	return list
 }

@@ -1,4 +1,5 @@
-// Package jsontype tells how encoding/json sees Go types: which fields a struct
-// has and what they are called, and what the keys of a map are as text. The
-// encoders and decoders that meet binary values, which JSON has not, follow it.
+// Package jsontype has the rules by which encoding/json reads Go types: the
+// fields of a struct and their names, and the keys of a map as text. The
+// encoders and decoders of binary values, which JSON does not have, follow
+// them.
 package jsontype

@@ -145,7 +145,8 @@ func (fs *Fields) Find(name []byte) *Field {
 	return nil
 }
 
-// Get returns the field of v; false if it lies in an embedded struct that is nil.
+// Get returns the field of v; false if it lies in an embedded struct that is
+// nil.
 func (f *Field) Get(v reflect.Value) (reflect.Value, bool) {
 	for n, i := range f.index {
 		if n > 0 && v.Kind() == reflect.Pointer {

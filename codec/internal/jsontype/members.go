@@ -15,8 +15,8 @@ type Member struct {
 	Value reflect.Value
 }
 
-// Members returns what is in the map v, keys as encoding/json writes them and
-// sorted. A key of a type that has no form as text is an error.
+// Members returns the members of the map v, keys as encoding/json writes them
+// and sorted. A key of a type that has no form as text is an error.
 func Members(v reflect.Value) ([]Member, error) {
 	list := make([]Member, 0, v.Len())
 	for it := v.MapRange(); it.Next(); {

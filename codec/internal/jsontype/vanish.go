@@ -23,19 +23,19 @@ func (e *VanishingError) Error() string {
 	return fmt.Sprintf("codec: %s has no exported fields and no MarshalJSON or MarshalText: nothing of it would be sent", e.Type)
 }
 
-// Check returns a [*VanishingError] if a value of type t leads to a struct that has
-// fields of which JSON shows none, by pointers, items, map values and fields, or a
-// [*KeyError] for a map whose keys have no form as text. What lies behind an
-// interface is not t's. Only a field that says `json:"-"` makes a struct empty on
-// purpose. The answer is about the type, whatever the value is: the encoders refuse
-// the same values.
+// Check returns a [*VanishingError] if a value of type t leads to a struct that
+// has fields of which JSON shows none, by pointers, items, map values and
+// fields, or a [*KeyError] for a map whose keys have no form as text. What lies
+// behind an interface is not t's. Only a field that says `json:"-"` makes a
+// struct empty on purpose. The answer depends on the type alone, so all
+// encoders refuse the same values.
 func Check(t reflect.Type) error {
 	c := checker{seen: make(map[place]bool)}
 	return c.check(t, false)
 }
 
-// place is a type, and whether its values can be addressed: then methods of their
-// pointers are found.
+// place is a type, and whether its values can be addressed: then methods of
+// their pointers are found.
 type place struct {
 	t           reflect.Type
 	addressable bool

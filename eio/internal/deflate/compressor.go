@@ -9,12 +9,13 @@ import (
 
 // Config sets up a Compressor. The zero value is the default.
 type Config struct {
-	// Level is the effort, from 1, the fastest, to 9; 0 means 1. A state of level 1 is 280 KB, of a higher one 1.1 to
-	// 1.4 MB.
+	// Level is the effort, from 1, the fastest, to 9; 0 means 1. A state of
+	// level 1 is 280 KB, of a higher one 1.1 to 1.4 MB.
 	Level int
 }
 
-// Compressor compresses messages and bodies. Immutable after New and safe for concurrent use.
+// Compressor compresses messages and bodies. Immutable after New and safe for
+// concurrent use.
 type Compressor struct {
 	states sync.Pool // of *state
 }
@@ -32,8 +33,9 @@ func New(cfg Config) (*Compressor, error) {
 // state is what one call needs.
 type state struct {
 	out sink
-	// writer is nil at level 1: there the library's stateless form is as fast as its writer, nearly as dense, and
-	// needs a third of the memory, which it pools on its own.
+	// writer is nil at level 1. There the library's stateless function is as
+	// fast as its writer, compresses nearly as well, and needs a third of the
+	// memory, which it pools.
 	writer *flate.Writer
 }
 
@@ -45,7 +47,7 @@ func newState(level int) *state {
 	return s
 }
 
-// sink is the end of a byte slice as an io.Writer that cannot fail.
+// sink is the end of a byte slice as an io.Writer, which can't fail.
 type sink struct{ b []byte }
 
 // Write appends p.
@@ -54,8 +56,9 @@ func (s *sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// appendBlocks appends b as deflate blocks that refer to nothing before them: up to a final block if final is set,
-// else up to an empty stored block, which ends at a byte's end with marker. Errors come from the sink only, so never.
+// appendBlocks appends b as deflate blocks that refer to nothing before them.
+// They end with a final block if final is set, otherwise with an empty stored
+// block, whose last bytes are marker. Only the sink could fail, and it can't.
 func (c *Compressor) appendBlocks(dst, b []byte, final bool) []byte {
 	s := c.states.Get().(*state)
 	s.out.b = dst

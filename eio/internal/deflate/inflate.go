@@ -10,20 +10,26 @@ import (
 )
 
 const (
-	// ending follows each message that is inflated: the marker which its sender left out, and an empty final block,
-	// so that the end of the message is the end of a stream.
+	// ending follows each message that is inflated: the marker that its sender
+	// left out, and an empty final block, so that the message's end is a
+	// stream's end.
 	ending = marker + "\x01\x00\x00\xff\xff"
-	// minRoom is the least room in bytes to start with where the limit admits it.
+	// minRoom is the least room in bytes to start with where the limit permits
+	// it.
 	minRoom = 512
-	// guess is how much larger than its compressed form a message is expected to be.
+	// guess is the expected ratio of a message's size to its compressed size.
 	guess = 4
 )
 
-// AppendInflated appends the message that payload inflates to (RFC 7692 section 7.2.2): payload is that of a message
-// with RSV1 set, fragments joined. limit is the most bytes that a message may have; exactly the limit is accepted.
-// Memory grows with what was inflated and never beyond the limit, whatever payload promises; time grows with what was
-// inflated, since a payload that is much longer than that is ErrCorrupt. The error is ErrTooBig or ErrCorrupt; the slice has then the length of dst. payload is borrowed and must not overlap what dst has room for. It
-// allocates nothing when dst has room and a state is in the pool.
+// AppendInflated appends the message that payload inflates to (RFC 7692 section
+// 7.2.2). payload is that of a message with RSV1 set, all fragments joined.
+// limit is the largest size of a message in bytes; exactly the limit is
+// accepted. Memory grows with what was inflated and never beyond the limit,
+// whatever payload announces. Time grows with what was inflated, because a
+// payload that is much longer is ErrCorrupt. The error is ErrTooBig or
+// ErrCorrupt; the slice then has the length of dst. payload is borrowed until
+// return and must not overlap the free part of dst. It allocates nothing when
+// dst has room and a state is in the pool.
 func AppendInflated(dst, payload []byte, limit int64) ([]byte, error) {
 	if len(payload) == 0 {
 		return dst, nil
@@ -45,7 +51,7 @@ var inflaters = sync.Pool{New: func() any {
 	return f
 }}
 
-// stream is a deflate stream that can be started anew.
+// stream is a deflate stream that can be reset.
 type stream interface {
 	io.Reader
 	flate.Resetter
@@ -63,7 +69,8 @@ func (f *inflater) inflate(dst, payload []byte, end int) ([]byte, error) {
 	f.source = source{payload: payload, budget: lookahead}
 	room := min(max(guess*len(payload), minRoom), end-len(dst))
 	for {
-		// A peer may mark blocks as final (RFC 7692 section 7.2.3.4). Then a stream ends before the message does.
+		// A peer may mark blocks as final (RFC 7692 section 7.2.3.4). A stream
+		// then ends before the message does.
 		_ = f.stream.Reset(&f.source, nil) // cannot fail
 		var err error
 		if dst, err = f.drain(dst, room, end); err != nil {
@@ -75,7 +82,8 @@ func (f *inflater) inflate(dst, payload []byte, end int) ([]byte, error) {
 	}
 }
 
-// drain appends the rest of the stream. room is how much to make when there is none yet.
+// drain appends the rest of the stream. room is how many bytes to add when dst
+// is full.
 func (f *inflater) drain(dst []byte, room, end int) ([]byte, error) {
 	for {
 		free := dst[len(dst):min(cap(dst), end)]
@@ -101,7 +109,8 @@ func (f *inflater) drain(dst []byte, room, end int) ([]byte, error) {
 	}
 }
 
-// grow returns a copy of b with twice the capacity, or with room more, but never with more than end.
+// grow returns a copy of b with twice the capacity, or with room more, but
+// never with more than end.
 func grow(b []byte, room, end int) []byte {
 	size := end
 	if cap(b) < end/2 {
@@ -110,15 +119,17 @@ func grow(b []byte, room, end int) []byte {
 	return append(make([]byte, 0, size), b...)
 }
 
-// source is a payload and its ending as the byte reader which the library asks for; it reads no byte too many.
+// source is a payload and its ending as the byte reader that the library needs,
+// so that it reads no byte too many.
 type source struct {
 	payload []byte
 	ended   int // how much of the ending was read
-	budget  int // how much of payload may still be read before more has come out
+	budget  int // how much of payload may be read before more has come out
 }
 
-// lookahead is how many bytes of a payload are read before something must have come out. No compressor needs as much,
-// but blocks without content cost a peer little and the reader ten times the usual.
+// lookahead is how many bytes of a payload are read before something must have
+// come out. No compressor needs as many, but blocks without content cost a peer
+// little and the reader ten times the usual.
 const lookahead = 64 << 10
 
 var errWasteful = errors.New("deflate: blocks without content")
@@ -141,7 +152,7 @@ func (s *source) ReadByte() (byte, error) {
 	return 0, io.EOF
 }
 
-// Read fills p as far as it can: stored blocks are read so.
+// Read fills p as far as it can. The library reads stored blocks with it.
 func (s *source) Read(p []byte) (n int, err error) {
 	n = copy(p, s.payload)
 	s.payload = s.payload[n:]

@@ -175,7 +175,8 @@ func TestInflateLimit(t *testing.T) {
 			if !errors.Is(err, tc.err) || !bytes.HasPrefix(out, []byte("abc")) || err != nil && len(out) != 3 {
 				t.Errorf("%d bytes, %v; want %v", len(out), err, tc.err)
 			}
-			// The runtime may round a size up to its classes, at most by an eighth and a page.
+			// The runtime may round a size up to its classes, at most by an
+			// eighth and a page.
 			if got, most := int64(cap(out)), 3+max(tc.limit, 0); got > int64(cap(dst)) && got > most+most/8+8192 {
 				t.Errorf("%d bytes were made for a limit of %d", got, tc.limit)
 			}
@@ -203,7 +204,8 @@ func TestInflateAllocations(t *testing.T) {
 	}
 }
 
-// stdInflate does with the standard library what AppendInflated does; ok is false where that has to fail.
+// stdInflate does with the standard library what AppendInflated does; ok is
+// false where that has to fail.
 func stdInflate(payload []byte, limit int64) (message []byte, ok bool) {
 	if len(payload) == 0 {
 		return nil, true
@@ -248,9 +250,11 @@ func FuzzInflate(f *testing.F) {
 	})
 }
 
-// TestWastefulPayload gives blocks that have no content: time must not grow with them.
+// TestWastefulPayload gives blocks that have no content: time must not grow
+// with them.
 func TestWastefulPayload(t *testing.T) {
-	// An empty block with fixed codes takes ten bits: five bytes hold four of them.
+	// An empty block with fixed codes takes ten bits: five bytes hold four of
+	// them.
 	payload := bytes.Repeat([]byte{0x02, 0x08, 0x20, 0x80, 0x00}, 1<<20/5)
 	few := append(payload[:lookahead/2/5*5:lookahead/2/5*5], 0) // ends like any payload, inside the header of a stored block
 	if _, err := AppendInflated(nil, few, 1<<20); err != nil {

@@ -93,7 +93,8 @@ func TestMessageEmpty(t *testing.T) {
 	}
 }
 
-// TestMessageWindow checks that nothing refers beyond a small window: each piece of its size can be read alone.
+// TestMessageWindow checks that nothing refers beyond a small window: each
+// piece of its size can be read alone.
 func TestMessageWindow(t *testing.T) {
 	for _, level := range []int{1, 6} {
 		c, p := compressor(t, level), params(t, 9)

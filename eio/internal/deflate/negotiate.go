@@ -10,18 +10,22 @@ const (
 	maxWindowBits = 15
 )
 
-// Params is what was negotiated with a peer: one byte to keep. Immutable. The zero value stands for the largest window.
+// Params is what was negotiated with a peer, in one byte. Immutable. The zero
+// value stands for the largest window.
 type Params struct {
 	smaller uint8 // by how many bits the peer's window is smaller than the largest
 }
 
-// Window is how many of the latest bytes the peer remembers while it inflates a message, 256 to 32768.
+// Window returns how many of the latest bytes the peer remembers while it
+// inflates a message, 256 to 32768.
 func (p Params) Window() int { return 1 << (maxWindowBits - p.smaller) }
 
-// Negotiate picks the first acceptable offer of permessage-deflate from a Sec-WebSocket-Extensions value (borrowed;
-// several fields are joined by commas) and returns the value to answer with (RFC 7692 sections 5 and 7.1). "" means
-// that none is acceptable: then send no such header and compress nothing. The answer always rules out context takeover
-// on both sides and never restricts the client's window. The error is ErrOffers.
+// Negotiate picks the first acceptable offer of permessage-deflate from a
+// Sec-WebSocket-Extensions value (borrowed; several fields are joined by
+// commas). It returns the value of the answer (RFC 7692 sections 5 and 7.1). ""
+// means that no offer is acceptable: the answer then has no such field, and
+// nothing is compressed. The answer always excludes context takeover on both
+// sides, and never restricts the client's window. The error is ErrOffers.
 func Negotiate(offers []byte) (response string, p Params, err error) {
 	s := scanner{offers}
 	for !s.end() {
@@ -42,8 +46,8 @@ func Negotiate(offers []byte) (response string, p Params, err error) {
 // offer is one element of the list.
 type offer struct {
 	declined   bool
-	seen       [4]bool // the parameters, as in their list below
-	windowBits int     // of the server; 0 when it was not asked for
+	seen       [4]bool // by the numbers of the parameters below
+	windowBits int     // of the server; 0 when the offer has none
 }
 
 // The parameters of permessage-deflate.
@@ -54,8 +58,9 @@ const (
 	clientMaxWindowBits
 )
 
-// param judges a parameter (RFC 7692 section 7.1); value is nil when it has none. A parameter that is unknown, came
-// before, or has a value that is not among the defined ones declines the offer.
+// param judges a parameter (RFC 7692 section 7.1); value is nil when it has
+// none. A parameter that is unknown, repeated, or has an undefined value
+// declines the offer.
 func (o *offer) param(name, value []byte) {
 	var which int
 	var valid bool
@@ -79,7 +84,7 @@ func (o *offer) param(name, value []byte) {
 	o.seen[which] = true
 }
 
-// windowBits reads a decimal from 8 to 15 without leading zeros.
+// windowBits parses a decimal from 8 to 15 without leading zeros.
 func windowBits(value []byte) (bits int, ok bool) {
 	switch {
 	case len(value) == 1:

@@ -57,7 +57,7 @@ func (s *scanner) token() ([]byte, error) {
 	return token, nil
 }
 
-// value reads a token, or a string in quotes that holds one.
+// value reads a token, or a quoted string that holds one.
 func (s *scanner) value() ([]byte, error) {
 	if !s.skip('"') {
 		return s.token()

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// brokenNode answers each request with what answer writes, and tells how many bytes
-// of it were taken.
+// brokenNode answers each request with what answer writes, and tells how many
+// bytes of it were taken.
 func brokenNode(t *testing.T, answer func(c net.Conn)) (addr string) {
 	t.Helper()
 	l := listen(t)
@@ -36,8 +36,8 @@ func brokenNode(t *testing.T, answer func(c net.Conn)) (addr string) {
 	return l.Addr().String()
 }
 
-// forever writes start and then part until the connection takes no more or 8 MiB
-// are gone, and reports how much that was.
+// forever writes start and then part until the connection takes no more or 8
+// MiB are gone, and reports how much that was.
 func forever(taken chan<- int, start, part string) func(c net.Conn) {
 	return func(c net.Conn) {
 		n, err := io.WriteString(c, start)
@@ -50,8 +50,8 @@ func forever(taken chan<- int, start, part string) func(c net.Conn) {
 	}
 }
 
-// TestEndlessHeads has nodes whose heads do not end. The kernel's buffers take some
-// of them, the client almost nothing.
+// TestEndlessHeads has nodes whose heads do not end. The kernel's buffers take
+// some of them, the client almost nothing.
 func TestEndlessHeads(t *testing.T) {
 	long := strings.Repeat("x", 4<<10)
 	for name, part := range map[string][2]string{
@@ -119,8 +119,8 @@ func TestLargestHead(t *testing.T) {
 	}
 }
 
-// TestSlowAnswer has an answer that takes longer than the time for its beginning, but
-// goes on, and one that stops in the middle.
+// TestSlowAnswer has an answer that takes longer than the time for its
+// beginning, but goes on, and one that stops in the middle.
 func TestSlowAnswer(t *testing.T) {
 	cfg := config()
 	cfg.MaxAnswer, cfg.MaxAnswers = 1<<20, 1<<20
@@ -150,8 +150,8 @@ func TestSlowAnswer(t *testing.T) {
 	}
 }
 
-// TestAnswersHaveATotal has a node with many large answers that do not end, while
-// another node's arrive.
+// TestAnswersHaveATotal has a node with many large answers that do not end,
+// while another node's arrive.
 func TestAnswersHaveATotal(t *testing.T) {
 	const n = 20
 	c := New(config()) // room for four of them
@@ -189,8 +189,8 @@ func TestAnswersHaveATotal(t *testing.T) {
 	}
 }
 
-// TestNoRoomForAnswers has an answer that waits for room: until there is some, or in
-// vain.
+// TestNoRoomForAnswers has an answer that waits for room: until there is some,
+// or in vain.
 func TestNoRoomForAnswers(t *testing.T) {
 	cfg := config()
 	cfg.MaxAnswers, cfg.Stall = 1000, 200*time.Millisecond

@@ -34,8 +34,8 @@ func silentNode(t *testing.T) string {
 	return ""
 }
 
-// TestFewDescriptors has a node that does not answer, and few descriptors: none of
-// them may be held while connecting to it.
+// TestFewDescriptors has a node that does not answer, and few descriptors: none
+// of them may be held while connecting to it.
 func TestFewDescriptors(t *testing.T) {
 	addr := silentNode(t)
 	var limit syscall.Rlimit

@@ -1,13 +1,14 @@
-// Package forward passes requests and WebSockets on to other servers of a cluster.
-// Package eio is its caller: it decides what goes where and writes the heads.
+// Package forward passes requests and WebSockets on to other servers of a
+// cluster. Its caller is package eio, which decides what goes where and writes
+// the heads.
 //
-// A request borrows a connection to its node and is one exchange on it; a
-// WebSocket gets a connection of its own and becomes a [Tunnel]. Nothing is sent
-// twice: when a connection breaks, nobody can tell whether the node has acted on
-// what it got.
+// A request borrows a connection to its node for one exchange. A WebSocket gets
+// a connection of its own, a [Tunnel]. Nothing is sent twice: when a connection
+// breaks, there is no way to know whether the node has acted on what it
+// received.
 //
-// While an exchange waits for its answer it costs the caller's goroutine and a
-// connection, without buffers; a tunnel costs two goroutines and two connections.
-// They are bounded for each node, so that one that does not answer leaves the
-// others alone.
+// An exchange that waits for its answer costs the caller's goroutine and a
+// connection, without buffers. A tunnel costs two goroutines and two
+// connections. Both are bounded for each node, so that a node that does not
+// answer does not affect the others.
 package forward

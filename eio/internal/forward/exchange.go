@@ -20,17 +20,18 @@ type Answer struct {
 
 	c    *Client
 	node *node
-	size int64 // that was reserved
+	size int64 // reserved for Body
 }
 
-// Release gives up the answer. It must be called once.
+// Release ends the use of the answer. It must be called once.
 func (a *Answer) Release() { a.c.unreserve(a.node, a.size) }
 
-// Do sends request, the bytes of a whole HTTP/1.1 request with the method given,
-// to the node at addr and waits until timeout has passed or ctx is done for the
-// answer to begin; from then on for as long as each 4 KiB of it come within
-// Config.Stall. The connection is closed when it gives up, which the node sees as
-// the client's end. The caller must release the answer.
+// Do sends request, the bytes of a whole HTTP/1.1 request with the given
+// method, to the node at addr and returns the answer. It waits for the answer
+// to begin until timeout has passed or ctx is done. Once the answer has begun,
+// each 4 KiB of it must come within Config.Stall. When Do gives up it closes
+// the connection, which the node sees as the client's end. The caller must
+// release the answer.
 func (c *Client) Do(ctx context.Context, addr, method string, request []byte, timeout time.Duration) (*Answer, error) {
 	n, err := c.enter(addr, false)
 	if err != nil {
@@ -61,8 +62,8 @@ func (c *Client) Do(ctx context.Context, addr, method string, request []byte, ti
 
 var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
 
-// exchange is one request and its answer on conn. keep tells that conn can be used
-// again.
+// exchange sends one request and receives its answer on conn. keep reports
+// whether conn can be used again.
 func (a *Answer) exchange(ctx context.Context, conn net.Conn, method string, request []byte, timeout time.Duration) (keep bool, err error) {
 	cfg := &a.c.cfg
 	if err := writeSteadily(conn, request, cfg.Stall); err != nil {
@@ -106,7 +107,7 @@ func (a *Answer) exchange(ctx context.Context, conn net.Conn, method string, req
 	return !response.Close && r.Buffered() == 0, nil
 }
 
-// readBody reads the body of an answer, of most bytes.
+// readBody reads the body of an answer, at most most bytes.
 func readBody(response *http.Response, most int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	if err == nil && int64(len(body)) > most {

@@ -123,7 +123,8 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-// tunnel opens a tunnel and gives the client's end, the node's, and its own end.
+// tunnel opens a tunnel and gives the client's end, the node's, and its own
+// end.
 func tunnel(t testing.TB, c *Client, l net.Listener) (client, node *net.TCPConn, ended chan struct{}) {
 	t.Helper()
 	tun, err := c.Open(context.Background(), l.Addr().String(), []byte("head "))
@@ -165,7 +166,8 @@ func TestTunnelCarriesBothHalves(t *testing.T) {
 	}
 }
 
-// TestTunnelHoldsBack has a client that does not read stop its node from sending.
+// TestTunnelHoldsBack has a client that does not read stop its node from
+// sending.
 func TestTunnelHoldsBack(t *testing.T) {
 	c := New(config())
 	_, node, ended := tunnel(t, c, listen(t))
@@ -192,8 +194,8 @@ func TestTunnelEndsInSilence(t *testing.T) {
 	}
 }
 
-// TestTunnelDoesNotLinger has the node end the stream to a client that then neither
-// says anything nor goes.
+// TestTunnelDoesNotLinger has the node end the stream to a client that then
+// neither says anything nor goes.
 func TestTunnelDoesNotLinger(t *testing.T) {
 	t.Parallel()
 	c := New(config())
@@ -246,7 +248,8 @@ func BenchmarkIdleTunnel(b *testing.B) {
 	}
 }
 
-// BenchmarkWaitingRequest reports what a request costs whose answer is not there yet.
+// BenchmarkWaitingRequest reports what a request costs whose answer is not
+// there yet.
 func BenchmarkWaitingRequest(b *testing.B) {
 	const n = 1000
 	for b.Loop() {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// resting is a connection between two requests.
+// resting is an idle connection: one between two requests.
 type resting struct {
 	conn  net.Conn
 	since time.Time
 }
 
-// connect returns a connection to n, one that rests if there is any.
+// connect returns a connection to n, an idle one if there is any.
 func (c *Client) connect(ctx context.Context, n *node) (net.Conn, error) {
 	for {
 		c.mu.Lock()
@@ -48,7 +48,7 @@ func (c *Client) rest(n *node, conn net.Conn) {
 	}
 }
 
-// sweep closes the connections that have rested for too long.
+// sweep closes the connections that have been idle for too long.
 func (c *Client) sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +57,8 @@ func (c *Client) sweep() {
 	}
 }
 
-// sweepLocked does it as of the time given, and ends the sweeper when none is left.
+// sweepLocked does that as of now, and stops the timer when no idle connection
+// is left.
 func (c *Client) sweepLocked(now time.Time) {
 	left := 0
 	for _, n := range c.nodes {
@@ -90,8 +91,8 @@ func (c *Client) dial(ctx context.Context, n *node) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", n.addr)
 }
 
-// checkDescriptor refuses to connect by a descriptor that is too high, before it is
-// held for as long as that takes.
+// checkDescriptor refuses to connect with a descriptor that is too high, before
+// the dial holds it for as long as it takes.
 func checkDescriptor(_, _ string, raw syscall.RawConn) (err error) {
 	failed := raw.Control(func(fd uintptr) {
 		if int(fd) > maxDescriptor() {

@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	// step is how many bytes a connection must take or bring within Config.Stall.
+	// step is how many bytes a connection must take or deliver within
+	// Config.Stall.
 	step = 4 << 10
-	// maxHead and maxFields bound the head of an answer: its bytes, and its lines but
-	// the first.
+	// maxHead and maxFields bound the head of an answer: its bytes, and its
+	// field lines.
 	maxHead   = 64 << 10
 	maxFields = 256
 )
@@ -30,9 +31,9 @@ func writeSteadily(conn net.Conn, b []byte, stall time.Duration) error {
 	return nil
 }
 
-// steady reads an answer, each step of it within stall, and ends a head that is too
-// long. http.ReadResponse bounds neither a line nor their number, but does bound
-// the trailers and what frames chunks.
+// steady reads an answer, each step of it within stall, and fails when the head
+// is too long. http.ReadResponse bounds neither a line nor the number of lines;
+// it does bound the trailers and the chunked framing.
 type steady struct {
 	conn  net.Conn
 	stall time.Duration
@@ -57,14 +58,14 @@ func (s *steady) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// headScan counts what there is of a head until it has ended.
+// headScan counts bytes and lines of a head until it has ended.
 type headScan struct {
 	bytes, lines int
-	filled       bool // the line has something
+	filled       bool // the current line is not empty
 	ended        bool
 }
 
-// scan goes on with b.
+// scan continues with b.
 func (h *headScan) scan(b []byte) error {
 	for _, c := range b {
 		if h.ended {

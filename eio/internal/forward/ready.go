@@ -8,19 +8,20 @@ import (
 	"syscall"
 )
 
-// chunk is what a tunnel reads at once. It holds two full TLS records.
+// chunk is the buffer for one read of a tunnel. It holds two full TLS records.
 type chunk [32 << 10]byte
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
-// plainChunk is the read buffer of a connection that must have one while it waits.
+// plainChunk is the size of the buffer of a connection that needs one while it
+// waits.
 const plainChunk = 2 << 10
 
-// source reads a connection, without keeping a buffer while there is nothing.
+// source reads a connection without keeping a buffer while nothing comes.
 type source struct {
 	conn  net.Conn
-	raw   syscall.RawConn // nil for a connection that is no descriptor
-	plain []byte          // which has this buffer
+	raw   syscall.RawConn // nil for a connection that is not a plain descriptor
+	plain []byte          // the buffer of such a connection
 	lent  *chunk
 }
 
@@ -32,8 +33,8 @@ func newSource(conn net.Conn) *source {
 	return s
 }
 
-// next returns what has arrived, at least one byte, borrowed until done is called.
-// At the end of the stream it returns nothing, without an error.
+// next returns what has arrived, at least one byte, borrowed until done is
+// called. At the end of the stream it returns nothing and no error.
 func (s *source) next() ([]byte, error) {
 	if s.raw == nil {
 		n, err := s.conn.Read(s.plain)
@@ -60,8 +61,8 @@ func (s *source) next() ([]byte, error) {
 	return s.lent[:n], nil
 }
 
-// plainEnd makes the end of a stream a read of nothing. What came with an error is
-// dealt with first; the error comes again.
+// plainEnd turns the end of a stream into a read of nothing. Bytes that came
+// with an error are handled first; the error comes again.
 func plainEnd(n int, err error) error {
 	if n > 0 || errors.Is(err, io.EOF) {
 		return nil

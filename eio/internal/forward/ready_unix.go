@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// rawOf is conn's descriptor; nil when it is more than one, such as TLS.
+// rawOf returns conn's descriptor; nil when conn is not a plain one, such as
+// TLS.
 func rawOf(conn net.Conn) syscall.RawConn {
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
@@ -17,8 +18,8 @@ func rawOf(conn net.Conn) syscall.RawConn {
 	return nil
 }
 
-// peek looks at what has arrived without taking it. It reports again when it must
-// be asked again, because nothing has.
+// peek looks for arrived bytes without taking them. again reports that nothing
+// has arrived.
 func peek(fd uintptr) (again bool) {
 	for {
 		var one [1]byte
@@ -29,16 +30,16 @@ func peek(fd uintptr) (again bool) {
 	}
 }
 
-// silent reports whether conn, which is a connection between two requests, is
-// open and has nothing to say.
+// silent reports whether conn, an idle connection, is open and has sent
+// nothing.
 func silent(conn net.Conn) bool {
 	quiet := false
 	err := rawOf(conn).Control(func(fd uintptr) { quiet = peek(fd) })
 	return err == nil && quiet
 }
 
-// awaitReadable returns when conn, a TCP connection, has something to read, or has
-// ended, or its deadline has come.
+// awaitReadable returns when conn, a TCP connection, has something to read, has
+// ended, or its deadline has passed.
 func awaitReadable(conn net.Conn) error {
 	return rawOf(conn).Read(func(fd uintptr) bool { return !peek(fd) })
 }
@@ -53,8 +54,9 @@ func readNow(fd uintptr, b []byte) (n int, again bool, err error) {
 	}
 }
 
-// maxDescriptor is the highest descriptor that a connection to a node may have:
-// accepting clients must not run out of them (see package loop, "Descriptors").
+// maxDescriptor returns the highest descriptor that a connection to a node may
+// have: descriptors must be left for accepting clients (see package loop,
+// "Descriptors").
 func maxDescriptor() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || uint64(limit.Cur) > 1<<30 {

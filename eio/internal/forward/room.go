@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// The bodies of answers are bounded in all. A node may have as much as is left:
+// The bodies of all answers together are bounded. A node may have as much as is left:
 //
 //	what the node has + the body <= MaxAnswers - what all have
 //
-// So a node whose answers are large, or do not end, takes half at most and leaves
-// the rest to others. A body for which there is no room waits, unread, for Config.Stall
-// at most. One that comes while none is there is always taken.
+// So a node whose answers are large, or do not end, takes at most half and leaves the
+// rest to others. A body for which there is no room waits unread, at most for
+// Config.Stall. A body that comes while there is no other is always read.
 
 // reserve waits until there is room for n bytes of an answer of node.
 func (c *Client) reserve(ctx context.Context, node *node, n int64) error {
@@ -62,7 +62,7 @@ func (c *Client) unreserve(node *node, n int64) {
 	c.forgetLocked(node)
 }
 
-// Held is how many bytes of answers there are now, or are being received.
+// Held returns how many bytes of answers there are or are being received.
 func (c *Client) Held() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

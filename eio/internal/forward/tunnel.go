@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// tunnelLinger is how long a tunnel outlives the end of one of its directions.
+// tunnelLinger is how long a tunnel continues after the end of one of its
+// directions.
 const tunnelLinger = 5 * time.Second
 
-// Tunnel is a connection to a node that carries one WebSocket from its handshake
-// on. The kernel holds back whoever is faster than the other side: nothing is
-// queued here. Safe for concurrent use.
+// Tunnel is a connection to a node that carries one WebSocket from its
+// handshake on. The kernel slows the faster side down: a tunnel queues nothing.
+// Safe for concurrent use.
 type Tunnel struct {
 	c      *Client
 	node   *node
@@ -33,7 +34,7 @@ func (c *Client) Open(ctx context.Context, addr string, head []byte) (*Tunnel, e
 	}
 	conn, err := c.dial(ctx, n)
 	if err == nil {
-		_ = conn.SetWriteDeadline(time.Now().Add(c.cfg.DialTimeout)) // the write tells if it can't be set
+		_ = conn.SetWriteDeadline(time.Now().Add(c.cfg.DialTimeout)) // if that fails, so does the write
 		if _, err = conn.Write(head); err != nil {
 			_ = conn.Close()
 		}
@@ -75,9 +76,9 @@ func (t *Tunnel) Close() {
 	t.c.leave(t.node, true)
 }
 
-// Run carries bytes between client and the node until both directions have ended.
-// unread is what client has sent already, unsent what it is to get before anything
-// from the node. client is consumed.
+// Run carries bytes between client and the node until both directions have
+// ended. unread is what client has sent already, unsent what client gets before
+// anything from the node. Run takes ownership of client.
 func (t *Tunnel) Run(client net.Conn, unread, unsent []byte) {
 	t.mu.Lock()
 	closed := t.closed
@@ -97,8 +98,9 @@ func (t *Tunnel) Run(client net.Conn, unread, unsent []byte) {
 	t.Close()
 }
 
-// carry writes first, and then what src sends, to dst. At the end of the stream it
-// ends that of dst; when anything fails, the whole tunnel.
+// carry writes first, and then everything that src sends, to dst. At the end of
+// the stream it ends dst's stream too. When anything fails it ends the whole
+// tunnel.
 func (t *Tunnel) carry(dst, src net.Conn, first []byte) {
 	if err := t.copy(dst, src, first); err != nil {
 		t.Close()

@@ -2,16 +2,18 @@ package http1
 
 import "math"
 
-// Body decodes one request's body from bytes as they arrive. The zero value is an empty body.
+// Body decodes one request's body from bytes as they arrive. The zero value is
+// an empty body.
 type Body struct {
 	left   int64 // bytes of the body, or of the chunk, still to come; while a size is read, its value so far
-	room   int64 // bytes the limit still admits
+	room   int64 // bytes that the limit still permits
 	excess uint16
 	digits uint8
 	state  bodyState
 }
 
-// maxExcess bounds, in bytes for a whole body, chunk extensions and trailers together; both are discarded.
+// maxExcess is how many bytes chunk extensions and trailers of one body may
+// have together; they are discarded.
 const maxExcess = 4 << 10
 
 type bodyState uint8
@@ -32,8 +34,9 @@ const (
 	trailerEndLF
 )
 
-// Reset prepares for the body that follows req's head. limit is the largest body in bytes, chunks added up; 0
-// means no limit of its own. A Content-Length beyond it is ErrBodyTooLarge at once.
+// Reset prepares for the body that follows req's head. limit is the size in
+// bytes of the largest body, all chunks together; 0 means no limit of its own.
+// A Content-Length beyond it is ErrBodyTooLarge at once.
 func (d *Body) Reset(req *Request, limit int64) error {
 	*d = Body{room: limit}
 	if limit <= 0 {
@@ -53,9 +56,11 @@ func (d *Body) Reset(req *Request, limit int64) error {
 // Done reports whether the body is complete.
 func (d *Body) Done() bool { return d.state == bodyDone }
 
-// Next decodes from b. data is the next run of body bytes, a view of b (borrowed), possibly empty; n is how much
-// of b was used; done says that the body ended there, so that b[n:] is the next request. Until done, call again
-// with b[n:] while it is not empty. Errors are *Error. It does not allocate.
+// Next decodes from b. data is the next run of body bytes, a view of b
+// (borrowed), possibly empty; n is how much of b was used; done reports whether
+// the body ended there, so that b[n:] is the next request. Until done, the
+// caller calls Next again with b[n:] while that is not empty. Errors are
+// *Error. It does not allocate.
 func (d *Body) Next(b []byte) (data []byte, n int, done bool, err error) {
 	for n < len(b) {
 		switch d.state {
@@ -82,7 +87,7 @@ func (d *Body) Next(b []byte) (data []byte, n int, done bool, err error) {
 	return nil, n, d.state == bodyDone, nil
 }
 
-// frame takes one byte of chunked framing (RFC 9112 section 7.1).
+// frame takes one byte of the chunked framing (RFC 9112 section 7.1).
 func (d *Body) frame(c byte) error {
 	switch d.state {
 	case chunkSize:
@@ -172,7 +177,7 @@ func (d *Body) spend(c, bit byte) error {
 	return nil
 }
 
-// unhex is the value of a byte of classHex.
+// unhex returns the value of a byte of classHex.
 func unhex(c byte) byte {
 	if c <= '9' {
 		return c - '0'

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// readCut decodes b in pieces that end at the cuts; rest is what follows the body.
+// readCut decodes b in pieces that end at the cuts; rest is what follows the
+// body.
 func readCut(b []byte, req *Request, limit int64, cuts ...int) (body, rest string, done bool, err error) {
 	var d Body
 	if err := d.Reset(req, limit); err != nil {

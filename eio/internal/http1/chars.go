@@ -1,6 +1,7 @@
 package http1
 
-// Character classes of RFC 9110 section 5.6.2 and 5.5, RFC 3986, one table lookup a byte.
+// Character classes (RFC 9110 sections 5.6.2 and 5.5, RFC 3986), one table
+// lookup for each byte.
 const (
 	classToken  = 1 << iota // tchar
 	classValue              // HTAB, SP, VCHAR, obs-text
@@ -51,7 +52,7 @@ func lower(c byte) byte {
 	return c
 }
 
-// equalFold compares with ASCII case ignored.
+// equalFold compares b and s without regard to ASCII case.
 func equalFold(b []byte, s string) bool {
 	if len(b) != len(s) {
 		return false
@@ -64,7 +65,7 @@ func equalFold(b []byte, s string) bool {
 	return true
 }
 
-// trim cuts blanks (OWS) from both ends.
+// trim cuts optional white space (OWS) from both ends.
 func trim(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]

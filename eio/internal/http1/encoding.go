@@ -2,10 +2,13 @@ package http1
 
 import "bytes"
 
-// Encoding picks the content coding for a response from an Accept-Encoding value (borrowed): of the offered
-// codings, lower-case and in the server's order, the one with the highest quality; ties go to a coding named
-// over one that only "*" admits, then to the order of the header, then to the offer's. Quality 0 excludes. ""
-// means that none is admitted: send the body as it is. (RFC 9110 section 12.5.3, Engine.IO section 6.)
+// Encoding returns the content coding for a response to a request with this
+// Accept-Encoding value (borrowed): of the offered codings, lower-case and in
+// the server's order, the one with the highest quality. Of equal ones, a coding
+// that is named comes before one that only "*" permits, then the order of the
+// header decides, then that of the offer. Quality 0 excludes a coding. "" means
+// that none is permitted: the body is then sent as it is. (RFC 9110 section
+// 12.5.3, Engine.IO section 6.)
 func Encoding(accept []byte, offered ...string) string {
 	best, choice := preference{}, ""
 	for _, coding := range offered {
@@ -16,7 +19,7 @@ func Encoding(accept []byte, offered ...string) string {
 	return choice
 }
 
-// preference is how much an Accept-Encoding wants one coding.
+// preference is how much an Accept-Encoding value wants one coding.
 type preference struct {
 	quality int // thousandths
 	named   bool
@@ -33,7 +36,8 @@ func (p preference) over(q preference) bool {
 	return p.order < q.order
 }
 
-// prefer finds the element of accept that rules coding: one that names it, or else "*".
+// prefer returns the preference for coding by the element of accept that names
+// it, or else by "*".
 func prefer(accept []byte, coding string) (p preference) {
 	for order := 0; len(accept) > 0; order++ {
 		var element []byte
@@ -44,7 +48,7 @@ func prefer(accept []byte, coding string) (p preference) {
 		if !named && (string(name) != "*" || p.named) {
 			continue
 		}
-		// Of two elements that name it the kinder one rules.
+		// Of two elements that name it, the one with the higher quality counts.
 		if q := quality(params); named && !p.named || q > p.quality {
 			p = preference{q, named, order}
 		}
@@ -52,7 +56,8 @@ func prefer(accept []byte, coding string) (p preference) {
 	return p
 }
 
-// quality reads the q parameter in thousandths: 1000 when there is none, 0 when it is malformed.
+// quality returns the q parameter in thousandths: 1000 when there is none, 0
+// when it is malformed.
 func quality(params []byte) int {
 	for len(params) > 0 {
 		var param []byte

@@ -5,15 +5,17 @@ import (
 	"math"
 )
 
-// framing gathers, while the fields go by, what can only be judged at the end of the head.
+// framing collects from the fields what can only be judged at the end of the
+// head.
 type framing struct {
 	host, length, coding    bool // the field was present
 	closes, keeps, upgrades bool // tokens of Connection
 	protocol                bool // a non-empty Upgrade field
-	websocket               bool // which is "websocket"
+	websocket               bool // its value is "websocket"
 }
 
-// fieldLine is RFC 9112 section 5; at is the line's offset in the head.
+// fieldLine parses one field line (RFC 9112 section 5); at is the line's offset
+// in the head.
 func (r *Request) fieldLine(line []byte, at int, f *framing) error {
 	if line[0] == ' ' || line[0] == '\t' {
 		return ErrFolded
@@ -44,7 +46,7 @@ func (r *Request) fieldLine(line []byte, at int, f *framing) error {
 	return r.note(line[:colon], value, f)
 }
 
-// note acts on the fields that frame the message or steer the connection.
+// note handles the fields that frame the message or control the connection.
 func (r *Request) note(name, value []byte, f *framing) error {
 	switch len(name) {
 	case len("Host"):
@@ -53,7 +55,7 @@ func (r *Request) note(name, value []byte, f *framing) error {
 				return ErrHost
 			}
 			f.host = true
-			if r.Host == nil { // the authority of an absolute-form target wins
+			if r.Host == nil { // the authority of an absolute-form target comes first
 				r.Host = value
 			}
 		}
@@ -126,7 +128,7 @@ func (r *Request) finish(f *framing) error {
 	return nil
 }
 
-// parseLength reads a plain decimal number: digits only, within int64.
+// parseLength parses a plain decimal number: digits only, within int64.
 func parseLength(b []byte) (n int64, ok bool) {
 	if len(b) == 0 {
 		return 0, false

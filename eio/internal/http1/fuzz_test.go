@@ -51,10 +51,12 @@ var wires = []string{
 	"GET http://[::1]/ HTTP/1.1\r\nHost:\r\nPragma: no-cache\r\nA:\r\na: 2\r\n\r\n",
 }
 
-// FuzzRequest checks that the cuts do not matter, and that net/http reads what is accepted in the same way.
+// FuzzRequest checks that the cuts do not matter, and that net/http reads what
+// is accepted in the same way.
 //
-// Left out of the comparison: a blank line before the request, which net/http does not skip; a Trailer field, whose
-// names net/http judges and this package, which discards trailers, does not look at.
+// Left out of the comparison: a blank line before the request, which net/http
+// does not skip; a Trailer field, whose names net/http judges and this package,
+// which discards trailers, does not look at.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range wires {
 		f.Add([]byte(seed), uint16(10), uint16(90))
@@ -79,8 +81,9 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// TestEveryByte replaces every byte of the wires by each of the bytes that matter to framing, puts these in front of
-// it, and leaves it out; what is accepted then is compared with net/http.
+// TestEveryByte replaces every byte of the wires by each of the bytes that
+// matter to framing, puts these in front of it, and leaves it out; what is
+// accepted then is compared with net/http.
 func TestEveryByte(t *testing.T) {
 	const odd = "\x00\t\n\v\r \"#%*+,-./0159:;=?AFGaghx[\\]{\x7f\x80\xff"
 	accepted := 0

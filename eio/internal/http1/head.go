@@ -5,31 +5,38 @@ import "bytes"
 const (
 	// DefaultHead is the limit of a request head in bytes when 0 is given.
 	DefaultHead = 16 << 10
-	// MaxHead is the largest limit of a request head; greater ones are lowered to it.
+	// MaxHead is the largest limit of a request head; larger ones are lowered
+	// to it.
 	MaxHead = 1<<16 - 1
 )
 
-// Parser remembers how much of a head that arrives in pieces has been looked at, so that a slow peer costs no
-// repeated work. The zero value is ready; after a head, or an error, it is ready again.
+// Parser remembers how much of a head that arrives in pieces was looked at, so
+// that a slow peer causes no repeated work. The zero value is ready; after a
+// head or an error it is ready again.
 type Parser struct {
 	scanned uint32
 }
 
-// Head parses the request head at the start of b into req. n is the length of the head; 0 with a nil error means
-// that more bytes are needed: keep all of b and call again with it and what arrived since. limit is the largest
-// head in bytes, 0 for DefaultHead. b is borrowed by req. It does not allocate. Errors are *Error; req is then
-// unspecified. One CRLF before the request line is skipped (RFC 9112 section 2.2).
+// Head parses the request head at the start of b into req, which borrows b. n
+// is the length of the head. 0 with a nil error means that more bytes are
+// needed: the caller keeps all of b and calls Head again with it and what has
+// arrived since. limit is the size in bytes of the largest head, 0 for
+// DefaultHead. It does not allocate. Errors are *Error; req is then
+// unspecified. One CRLF before the request line is skipped (RFC 9112 section
+// 2.2).
 func (p *Parser) Head(b []byte, limit int, req *Request) (n int, err error) {
 	if limit <= 0 {
 		limit = DefaultHead
 	}
 	limit = min(limit, MaxHead)
 	if len(b) > 0 && b[0] != '\r' && class[b[0]]&classToken == 0 {
-		// Not HTTP, a TLS greeting perhaps: no need to wait for a line end that may never come.
+		// Not HTTP but perhaps the start of TLS: refuse it without waiting for
+		// a line end that may never come.
 		p.scanned = 0
 		return 0, ErrRequestLine
 	}
-	// Only a new line end can change the outcome, so a head is parsed at most once a line, however it is cut.
+	// Only a new line end can change the outcome, so a head is parsed at most
+	// once for each line, however it is cut.
 	seen := min(int(p.scanned), len(b))
 	if len(b) < limit && bytes.IndexByte(b[seen:], '\n') < 0 {
 		p.scanned = uint32(len(b))
@@ -47,7 +54,8 @@ func (p *Parser) Head(b []byte, limit int, req *Request) (n int, err error) {
 	return 0, nil
 }
 
-// parse parses b from its start; 0 and nil when the blank line is not in it.
+// parse parses a head at the start of b. It returns 0 and nil when the blank
+// line is not in b.
 func (r *Request) parse(b []byte) (int, error) {
 	r.reset()
 	pos := 0
@@ -82,8 +90,8 @@ func (r *Request) parse(b []byte) (int, error) {
 	}
 }
 
-// cutLine returns the line that starts at pos, without its CRLF, and where the next one starts; 0 when the line
-// end has not arrived.
+// cutLine returns the line that starts at pos, without its CRLF, and where the
+// next line starts; 0 when the line end has not arrived.
 func cutLine(b []byte, pos int) (line []byte, next int, err error) {
 	i := bytes.IndexByte(b[pos:], '\n')
 	if i < 0 {
@@ -95,7 +103,7 @@ func cutLine(b []byte, pos int) (line []byte, next int, err error) {
 	return b[pos : pos+i-1 : pos+i-1], pos + i + 1, nil
 }
 
-// requestLine is RFC 9112 section 3.
+// requestLine parses the request line (RFC 9112 section 3).
 func (r *Request) requestLine(line []byte) error {
 	sp := bytes.IndexByte(line, ' ')
 	if sp <= 0 || !all(line[:sp], classToken) {

@@ -223,7 +223,8 @@ func TestHeadLimit(t *testing.T) {
 	}
 }
 
-// TestHeadByteByByte: the parser is left ready, so pipelined requests can dribble in one after the other.
+// TestHeadByteByByte: the parser is left ready, so pipelined requests can
+// dribble in one after the other.
 func TestHeadByteByByte(t *testing.T) {
 	var p Parser
 	var req Request

@@ -7,9 +7,10 @@ import (
 	"github.com/sioserver/sioserver/codec/engineio"
 )
 
-// QueryValue returns the decoded value of key in raw, a query string or a form body (WHATWG form decoding, as in
-// [Query]); of repeated keys the last wins. The value is a view of raw (borrowed) when nothing in it is escaped,
-// and only otherwise allocated. key must be valid UTF-8.
+// QueryValue returns the decoded value of key in raw, a query string or a form
+// body (decoded as in [Query]); of repeated keys the last value. The value is a
+// view of raw (borrowed) when nothing in it is escaped, and only otherwise
+// allocated. key must be valid UTF-8.
 func QueryValue(raw []byte, key string) (value []byte, ok bool) {
 	for len(raw) > 0 {
 		i := bytes.LastIndexByte(raw, '&')
@@ -22,10 +23,11 @@ func QueryValue(raw []byte, key string) (value []byte, ok bool) {
 	return nil, false
 }
 
-// Query yields the decoded pairs of raw in order, by the rules of application/x-www-form-urlencoded (WHATWG URL
-// section 5.1): '+' is a space, a '%' without two hex digits stands for itself, invalid UTF-8 becomes U+FFFD,
-// empty pieces are skipped and a name without '=' has the empty value. Views of raw (borrowed) where nothing is
-// escaped.
+// Query yields the decoded pairs of raw in order, by the rules of
+// application/x-www-form-urlencoded (WHATWG URL section 5.1): '+' is a space, a
+// '%' without two hexadecimal digits stands for itself, invalid UTF-8 becomes
+// U+FFFD, empty pieces are skipped, and a name without '=' has the empty value.
+// The pairs are views of raw (borrowed) where nothing is escaped.
 func Query(raw []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		for len(raw) > 0 {
@@ -42,7 +44,7 @@ func Query(raw []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// nameIs compares an escaped name with a plain one, without allocating.
+// nameIs reports whether the escaped name stands for key, without allocating.
 func nameIs(name []byte, key string) bool {
 	for len(name) > 0 {
 		if len(key) == 0 {
@@ -57,7 +59,8 @@ func nameIs(name []byte, key string) bool {
 	return len(key) == 0
 }
 
-// unescapeByte decodes the first byte of b, which is not empty, and says how many bytes stood for it.
+// unescapeByte decodes the first byte of b, which is not empty, and returns how
+// many bytes stood for it.
 func unescapeByte(b []byte) (c byte, n int) {
 	switch {
 	case b[0] == '+':

@@ -32,7 +32,8 @@ func TestQueryValue(t *testing.T) {
 		{"a=%zz%4", "a", "%zz%4", true},
 		{"a=%e2%82%ac", "a", "€", true},
 		{"é=ü", "é", "ü", true},
-		// One U+FFFD for each maximal ill-formed part, as in a browser's TextDecoder.
+		// One U+FFFD for each maximal ill-formed part, as in a browser's
+		// TextDecoder.
 		{"a=%ff", "a", "\ufffd", true},
 		{"a=%e2%82x", "a", "\ufffdx", true},
 		{"a=%f0%9f%98", "a", "\ufffd", true},
@@ -80,7 +81,8 @@ func TestQueryAllocs(t *testing.T) {
 	}
 }
 
-// FuzzQuery compares with net/url where that accepts the input, and checks that the two ways of reading agree.
+// FuzzQuery compares with net/url where that accepts the input, and checks that
+// the two ways of reading agree.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{"EIO=4&transport=polling", "a=%e2%82x&a&=b", "%61+=+%2b&&a=%zz", "d=4hello%1e"} {
 		f.Add([]byte(seed))

@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// Continue is the whole interim response that lets a peer with Expect: 100-continue send its body.
+// Continue is the whole interim response that lets a peer with Expect:
+// 100-continue send its body.
 const Continue = "HTTP/1.1 100 Continue\r\n\r\n"
 
 // LastChunk ends a body of chunks written by [AppendChunk].
@@ -28,8 +29,9 @@ func AppendStatusLine(dst []byte, status int) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// AppendHeader appends one field line, CRLF included. What a field cannot hold is replaced, so that neither part
-// can end the line or smuggle another: '-' in the name, a space in the value.
+// AppendHeader appends one field line, CRLF included. Bytes that a field can't
+// have are replaced, '-' in the name and a space in the value, so that neither
+// can end the line or add another.
 func AppendHeader(dst []byte, name, value string) []byte {
 	dst = appendClean(dst, name, classToken, '-')
 	dst = append(dst, ": "...)
@@ -55,7 +57,8 @@ func AppendLength(dst []byte, n int) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// AppendConnection appends the Connection line. It is written for keep-alive too, which HTTP/1.0 peers need.
+// AppendConnection appends the Connection line. It is written for keep-alive
+// too, because HTTP/1.0 peers need it.
 func AppendConnection(dst []byte, keepAlive bool) []byte {
 	if keepAlive {
 		return append(dst, "Connection: keep-alive\r\n"...)
@@ -63,8 +66,9 @@ func AppendConnection(dst []byte, keepAlive bool) []byte {
 	return append(dst, "Connection: close\r\n"...)
 }
 
-// AppendResponse appends a whole response: status line, Content-Type unless empty, Content-Length except for 304,
-// the extra fields in order, Connection, and the body. The answer to a HEAD is composed of the parts instead.
+// AppendResponse appends a whole response: status line, Content-Type unless
+// empty, Content-Length except for 304, the extra fields in order, Connection,
+// and the body.
 func AppendResponse(dst []byte, status int, contentType string, body []byte, keepAlive bool, extra ...Field) []byte {
 	dst = AppendStatusLine(dst, status)
 	if contentType != "" {
@@ -81,8 +85,9 @@ func AppendResponse(dst []byte, status int, contentType string, body []byte, kee
 	return append(dst, body...)
 }
 
-// AppendChunk appends data as one chunk of a body with Transfer-Encoding: chunked. Empty data appends nothing,
-// since an empty chunk would end the body.
+// AppendChunk appends data as one chunk of a body with Transfer-Encoding:
+// chunked. Empty data appends nothing, because an empty chunk would end the
+// body.
 func AppendChunk(dst, data []byte) []byte {
 	if len(data) == 0 {
 		return dst

@@ -29,7 +29,8 @@ func TestAppendResponse(t *testing.T) {
 	}
 }
 
-// TestResponseReadByNetHTTP: the statuses used are understood by a real reader, pipelined.
+// TestResponseReadByNetHTTP: the statuses used are understood by a real reader,
+// pipelined.
 func TestResponseReadByNetHTTP(t *testing.T) {
 	var out []byte
 	statuses := []int{200, 204, 304, 400, 403, 404, 413, 417, 431, 500, 501, 505}

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 )
 
-// splitTarget fills Path, RawQuery and, for an absolute-form target, Host (RFC 9112 section 3.2).
+// splitTarget fills in Path, RawQuery and, for an absolute-form target, Host
+// (RFC 9112 section 3.2).
 func (r *Request) splitTarget() error {
 	t := r.Target
 	switch {
@@ -44,7 +45,8 @@ func (r *Request) splitTarget() error {
 	return nil
 }
 
-// validAuthority accepts a name or an IP address and an optional port; user information is refused.
+// validAuthority accepts a name or an IP address and an optional port, but no
+// user information.
 func validAuthority(a []byte) bool {
 	host := a
 	if colon := bytes.LastIndexByte(a, ':'); colon >= 0 && bytes.IndexByte(a[colon:], ']') < 0 {

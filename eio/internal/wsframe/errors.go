@@ -15,9 +15,9 @@ func (e *Error) Error() string { return "wsframe: " + e.text }
 // The errors of [Reader.Next].
 var (
 	// ErrProtocol reports an unmasked frame, a reserved bit or opcode, a
-	// continuation without a message, a message inside a message, a control frame
-	// that is long or fragmented, an impossible length, or an impossible close
-	// status.
+	// continuation without a message, a message inside a message, a control
+	// frame that is long or fragmented, an impossible length, or an impossible
+	// close status.
 	ErrProtocol = &Error{1002, "protocol violation"}
 	// ErrUTF8 reports a text message or a close reason that is not UTF-8.
 	ErrUTF8 = &Error{1007, "invalid UTF-8"}

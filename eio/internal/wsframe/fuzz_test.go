@@ -11,7 +11,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// FuzzReader checks that the cuts do not matter, and that a stream which the Reader accepts is read alike by gobwas.
+// FuzzReader checks that the cuts do not matter, and that a stream which the
+// Reader accepts is read alike by gobwas.
 func FuzzReader(f *testing.F) {
 	for _, seed := range [][]byte{
 		frame(fin|text, "2probe"), frame(fin|bin, strings.Repeat("x", 300)), frame(closes, "\x03\xe8bye"),
@@ -42,7 +43,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// readGobwas tells the events of wire by gobwas's blocking reader and checks; ok says that it refused nothing.
+// readGobwas tells the events of wire by gobwas's blocking reader and checks;
+// ok says that it refused nothing.
 func readGobwas(wire []byte, rsv1 bool) (events string, ok bool) {
 	var got, message strings.Builder
 	state := ws.StateServerSide

@@ -8,8 +8,9 @@ import (
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
-// HandshakeError is a request that can't become a WebSocket (Engine.IO section 3,
-// malformed handshakes). Immutable; compare with the sentinels by errors.Is or ==.
+// HandshakeError is a request that can't become a WebSocket (Engine.IO section
+// 3, malformed handshakes). Immutable; compare with the sentinels by errors.Is
+// or ==.
 type HandshakeError struct {
 	// Status is the HTTP status of the answer.
 	Status int
@@ -28,26 +29,29 @@ var (
 	ErrUpgrade = &HandshakeError{400, "Invalid Upgrade header"}
 	// ErrKey reports a Sec-WebSocket-Key that is not 16 bytes in base64.
 	ErrKey = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Key header"}
-	// ErrVersion reports a Sec-WebSocket-Version that is not among SupportedVersions.
+	// ErrVersion reports a Sec-WebSocket-Version that is not among
+	// SupportedVersions.
 	ErrVersion = &HandshakeError{400, "Missing or invalid Sec-WebSocket-Version header"}
-	// ErrSubprotocol reports a Sec-WebSocket-Protocol that is not a list of tokens.
+	// ErrSubprotocol reports a Sec-WebSocket-Protocol that is not a list of
+	// tokens.
 	ErrSubprotocol = &HandshakeError{400, "Invalid Sec-WebSocket-Protocol header"}
 )
 
-// SupportedVersions is the value of the Sec-WebSocket-Version field that belongs
-// to the answer for ErrVersion (RFC 6455 section 4.4).
+// SupportedVersions is the value of the Sec-WebSocket-Version field that
+// belongs to the answer for ErrVersion (RFC 6455 section 4.4).
 const SupportedVersions = "13, 8"
 
-// CheckUpgrade judges an upgrade request by its method and the values of Upgrade,
-// Sec-WebSocket-Key and Sec-WebSocket-Version, which are nil where a field is
-// missing or repeated (RFC 6455 section 4.2.1). The values are borrowed until
-// return. The error is a *HandshakeError.
+// CheckUpgrade judges an upgrade request by its method and the values of
+// Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version, which are nil where a
+// field is missing or repeated (RFC 6455 section 4.2.1). The values are
+// borrowed until return. The error is a *HandshakeError.
 func CheckUpgrade(method, upgrade, key, version []byte) error {
 	switch {
 	case string(method) != "GET":
 		return ErrMethod
 	case len(upgrade) != len("websocket") || !bytes.EqualFold(upgrade, []byte("websocket")):
-		// The length rules out letters beyond ASCII that fold to those of the word.
+		// The length rules out letters beyond ASCII that fold to those of the
+		// word.
 		return ErrUpgrade
 	case !validKey(key):
 		return ErrKey
@@ -72,9 +76,10 @@ func validKey(key []byte) bool {
 	return true
 }
 
-// FirstProtocol returns the first of the subprotocols that a Sec-WebSocket-Protocol
-// value offers, which is the one to accept (Engine.IO section 7); nil when offered is
-// nil. The result is a view of offered. The error is ErrSubprotocol.
+// FirstProtocol returns the first of the subprotocols that a
+// Sec-WebSocket-Protocol value offers, which is the one to accept (Engine.IO
+// section 7); nil when offered is nil. The result is a view of offered. The
+// error is ErrSubprotocol.
 func FirstProtocol(offered []byte) ([]byte, error) {
 	if offered == nil {
 		return nil, nil
@@ -98,14 +103,15 @@ func FirstProtocol(offered []byte) ([]byte, error) {
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // AppendUpgrade appends the whole 101 response to a request that passed
-// [CheckUpgrade]: key is its Sec-WebSocket-Key, protocol the accepted subprotocol or
-// empty, fields are further field lines, each with its CRLF, or empty. All are
-// borrowed until return. It allocates nothing when dst has room.
+// [CheckUpgrade]: key is its Sec-WebSocket-Key, protocol the accepted
+// subprotocol or empty, fields are further field lines, each with its CRLF, or
+// empty. All are borrowed until return. It allocates nothing when dst has room.
 //
-// gobwas/ws exports no parts of its handshake: ws.Upgrader reads the request and
-// writes the response on a connection. Over one in memory that takes 3 times as long
-// and allocates (4.3 against 1.4 µs, go test -bench Handshake; 4.3 has the parsing of
-// the request in it, which here is done before the session's loop is known).
+// gobwas/ws exports no parts of its handshake: ws.Upgrader reads the request
+// and writes the response on a connection. Over one in memory that takes 3
+// times as long and allocates (4.3 against 1.4 µs, go test -bench Handshake;
+// 4.3 has the parsing of the request in it, which here is done before the
+// session's loop is known).
 func AppendUpgrade(dst, key, protocol, fields []byte) []byte {
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	var challenge [keyLength + len(guid)]byte

@@ -7,20 +7,22 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// maxClientHeader is the length in bytes of the longest header of a masked frame.
+// maxClientHeader is the length in bytes of the longest header of a masked
+// frame.
 const maxClientHeader = ws.MaxHeaderSize
 
 func isControl(first byte) bool { return ws.OpCode(first & opBits).IsControl() }
 
-// parseHeader parses a frame header at the start of b (RFC 6455 section 5.2) and
-// makes it the current frame. size is its length; 0 when b is too short, and then
-// nothing has changed. A violation is found as soon as its byte has come.
+// parseHeader parses a frame header at the start of b (RFC 6455 section 5.2)
+// and makes it the current frame. size is its length; 0 when b is too short,
+// and then nothing has changed. A violation is found as soon as its byte has
+// come.
 //
-// ws.ReadHeaderBuffer and ws.CheckHeader over the same bytes take 2 to 3 times as
-// long (119 against 57 ns for a length of 7 bits, 114 against 34 for one of 16, go
-// test -bench ParseHeader), and CheckHeader alone adds a quarter or more: each message
-// that is received pays for this. They also read a header only when it is whole, and
-// with an extension they let all reserved bits pass.
+// ws.ReadHeaderBuffer and ws.CheckHeader over the same bytes take 2 to 3 times
+// as long (119 against 57 ns for a length of 7 bits, 114 against 34 for one of
+// 16, go test -bench ParseHeader), and CheckHeader alone adds a quarter or
+// more: each message that is received pays for this. They also read a header
+// only when it is whole, and with an extension they let all reserved bits pass.
 func (r *Reader) parseHeader(b []byte, lim *Limits) (size int, err error) {
 	first := b[0]
 	if !r.admits(first, lim) {

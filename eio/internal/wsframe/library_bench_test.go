@@ -8,8 +8,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// What gobwas/ws offers for headers, over bytes in memory. The results are in the
-// comments of parseHeader and AppendHeader.
+// What gobwas/ws offers for headers, over bytes in memory. The results are in
+// the comments of parseHeader and AppendHeader.
 
 // byteReader is a slice as the io.Reader that the library asks for.
 type byteReader struct{ rest []byte }
@@ -101,7 +101,8 @@ func BenchmarkAppendHeader(b *testing.B) {
 	})
 }
 
-// stream is a connection whose peer has sent in and which forgets what is written.
+// stream is a connection whose peer has sent in and which forgets what is
+// written.
 type stream struct{ byteReader }
 
 func (*stream) Write(p []byte) (int, error) { return len(p), nil }

@@ -51,6 +51,6 @@ func closeEvent(data []byte) (Event, error) {
 }
 
 // lateStatus reports whether code was registered after RFC 6455 (1012 service
-// restart, 1013 try again later, 1014 bad gateway), so that the library takes it for
-// undefined.
+// restart, 1013 try again later, 1014 bad gateway), so that the library takes
+// it for undefined.
 func lateStatus(code ws.StatusCode) bool { return 1012 <= code && code <= 1014 }

@@ -4,12 +4,12 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// Reader finds messages and control frames in the bytes of one connection, however
-// they are cut. The zero value is ready. A Reader takes 32 bytes, and a pooled buffer
-// while a frame or message is incomplete.
+// Reader finds messages and control frames in the bytes of one connection,
+// however they are cut. The zero value is ready. A Reader takes 32 bytes, and a
+// pooled buffer while a frame or message is incomplete.
 type Reader struct {
-	// buf holds the unmasked message so far, then what has come of a header, or of
-	// the payload of the current frame; nil when there is none of that.
+	// buf holds the unmasked message so far, then what has come of a header, or
+	// of the payload of the current frame; nil when there is none of that.
 	buf     *loop.Frame
 	message uint32 // length of the part of buf that earlier frames of the message brought
 	frames  uint32 // frames since the message began, its own and control frames
@@ -21,12 +21,12 @@ type Reader struct {
 	lent    bool // the payload of the last Event lies in buf from message on
 }
 
-// Next looks at b, the bytes that followed those of the last call, and reports the
-// first event in them. n is how much of b was used. The caller calls it again with
-// b[n:], even if that is empty, until the event is [None]: then all of b is used, and
-// a buffer that is no longer needed is back in its pool. b is borrowed until the next
-// call, and unmasked in place. Errors are *Error; the Reader has then given its buffer
-// back and must not be used again.
+// Next looks at b, the bytes that followed those of the last call, and reports
+// the first event in them. n is how much of b was used. The caller calls it
+// again with b[n:], even if that is empty, until the event is [None]: then all
+// of b is used, and a buffer that is no longer needed is back in its pool. b is
+// borrowed until the next call, and unmasked in place. Errors are *Error; the
+// Reader has then given its buffer back and must not be used again.
 func (r *Reader) Next(b []byte, lim *Limits) (ev Event, n int, err error) {
 	if r.lent {
 		r.lent, r.buf.B = false, r.buf.B[:r.message]
@@ -73,8 +73,8 @@ func (r *Reader) Held() int {
 }
 
 // Release gives the buffer back. The caller uses it when a connection ends with
-// something incomplete. Payloads of earlier events are invalid afterwards, and the
-// Reader must not be used again unless it is set to its zero value.
+// something incomplete. Payloads of earlier events are invalid afterwards, and
+// the Reader must not be used again unless it is set to its zero value.
 func (r *Reader) Release() {
 	if r.buf != nil {
 		r.buf.Release()
@@ -90,8 +90,8 @@ func (r *Reader) buffered() int {
 	return len(r.buf.B)
 }
 
-// header reads a header from b, or keeps what has come of it. n is how much of b was
-// used; payload is set when the header is complete.
+// header reads a header from b, or keeps what has come of it. n is how much of
+// b was used; payload is set when the header is complete.
 func (r *Reader) header(b []byte, lim *Limits) (n int, err error) {
 	head, kept := b, r.buffered()-int(r.message)
 	if kept > 0 {
@@ -115,13 +115,14 @@ func (r *Reader) header(b []byte, lim *Limits) (n int, err error) {
 }
 
 // body takes the current frame's payload from b. When the payload is complete,
-// body clears payload; data is then the unmasked payload of a control frame or, after
-// a final frame, of the whole message.
+// body clears payload; data is then the unmasked payload of a control frame or,
+// after a final frame, of the whole message.
 func (r *Reader) body(b []byte, lim *Limits) (data []byte, n int) {
 	n = int(min(r.left, int64(len(b))))
 	whole := int64(n) == r.left
 	if whole && r.buffered() == int(r.message) && r.first&finBit != 0 && (r.message == 0 || isControl(r.first)) {
-		// The usual case: all of it is in b, and nothing before it belongs to it.
+		// The usual case: all of it is in b, and nothing before it belongs to
+		// it.
 		data = b[:n:n]
 		unmask(data, r.mask)
 		r.left, r.payload = 0, false
@@ -150,24 +151,25 @@ func (r *Reader) body(b []byte, lim *Limits) (data []byte, n int) {
 }
 
 // maxLent is the capacity in bytes up to which a buffer from the pool is used
-// whatever it is to hold. A larger one must be at least half full.
+// whatever it is to hold. A larger one may exceed what it is to hold by a quarter
+// only: Config.MaxReceiving counts capacities, and where they are twice as large
+// as needed, twice as many peers have to wait.
 const maxLent = 2 << 10
 
-// hold appends b to the buffer, which grows with what has come and never by what was
-// announced: expected is the number of bytes that would complete the current frame, b
-// included. Growth stops at the end of a frame after which the buffer is given back.
-// Inside a message it doubles, up to what the limit admits, so that all copies
-// together are at most as long as the message, however it is fragmented.
+// hold appends b to the buffer, which grows with what has come and never by
+// what was announced: expected is the number of bytes that would complete the
+// current frame, b included. Growth stops at the end of a frame after which the
+// buffer is given back. Inside a message it doubles, up to what the limit
+// admits, so that all copies together are at most as long as the message,
+// however it is fragmented.
 func (r *Reader) hold(b []byte, expected int64, lim *Limits) {
 	if len(b) == 0 {
 		return
 	}
 	if r.buf == nil {
 		r.buf = loop.NewFrame()
-		if cap(r.buf.B) > maxLent && cap(r.buf.B) > 2*len(b) {
-			r.buf.B = append(r.buf.B, b...)
-			r.buf.Compact() // the large one serves another frame
-			return
+		if cap(r.buf.B) > max(maxLent, len(b)+len(b)/4) {
+			r.buf.Compact() // it is empty: the buffer goes back to the pool
 		}
 	}
 	if need := len(r.buf.B) + len(b); need > cap(r.buf.B) {

@@ -12,7 +12,8 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// frame is a client's frame: first holds the final bit, the reserved bits and the opcode.
+// frame is a client's frame: first holds the final bit, the reserved bits and
+// the opcode.
 func frame(first byte, payload string) []byte {
 	var out bytes.Buffer
 	h := ws.Header{Fin: first&finBit != 0, Rsv: first & rsvBits >> 4, OpCode: ws.OpCode(first & opBits),
@@ -38,8 +39,8 @@ const (
 	closes = finBit | 0x08
 )
 
-// watched is a Reader whose buffers a test watches: it overwrites each one that the
-// Reader has given up, so that an event which still uses it shows.
+// watched is a Reader whose buffers a test watches: it overwrites each one that
+// the Reader has given up, so that an event which still uses it shows.
 type watched struct {
 	Reader
 	last    []byte // what buf held after the last call
@@ -74,9 +75,9 @@ func (w *watched) look() {
 	w.largest = max(w.largest, cap(now))
 }
 
-// read gives wire to a fresh Reader in pieces that end at the cuts and returns the
-// events as text. It fails when a buffer is kept though the Reader is between
-// messages.
+// read gives wire to a fresh Reader in pieces that end at the cuts and returns
+// the events as text. It fails when a buffer is kept though the Reader is
+// between messages.
 func read(t testing.TB, wire []byte, lim Limits, cuts ...int) (string, error) {
 	t.Helper()
 	var r watched
@@ -117,7 +118,8 @@ func read(t testing.TB, wire []byte, lim Limits, cuts ...int) (string, error) {
 	return got.String(), nil
 }
 
-// everyCut checks that one cut, two cuts (of short wires) and single bytes give the same as no cut, and returns that.
+// everyCut checks that one cut, two cuts (of short wires) and single bytes give
+// the same as no cut, and returns that.
 func everyCut(t testing.TB, wire []byte, lim Limits) (string, error) {
 	t.Helper()
 	want, wantErr := read(t, wire, lim)
@@ -294,8 +296,8 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-// TestReaderMemory: what is announced and not sent costs nothing, and what is sent
-// costs at most twice its size, or a small buffer from the pool.
+// TestReaderMemory: what is announced and not sent costs nothing, and what is
+// sent costs at most twice its size, or a small buffer from the pool.
 func TestReaderMemory(t *testing.T) {
 	if size := unsafe.Sizeof(Reader{}); size > 32 {
 		t.Errorf("a Reader has %d bytes", size)
@@ -352,8 +354,9 @@ func TestReaderLastBuffer(t *testing.T) {
 	r.Release()
 }
 
-// TestReaderCopiesLinearly: however a message is fragmented, and its frames are cut, with control frames in between,
-// all copies together are not longer than it, and the buffer is not longer than the limit admits.
+// TestReaderCopiesLinearly: however a message is fragmented, and its frames are
+// cut, with control frames in between, all copies together are not longer than
+// it, and the buffer is not longer than the limit admits.
 func TestReaderCopiesLinearly(t *testing.T) {
 	const size = 20_000
 	var bytewise, pinged []byte

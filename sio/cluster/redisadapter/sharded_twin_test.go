@@ -49,7 +49,7 @@ func TestShardedTwins(t *testing.T) {
 				}
 			}
 			last := adapters[len(adapters)-1]
-			for deadline := time.Now().Add(20 * time.Second); tc.twins > 0 && last.Stats().Nodes.Twins == 0; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(20 * time.Second); tc.twins > 0 && last.Stats().Nodes.DuplicateUIDs == 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("%+v", last.Stats())
 				}

@@ -72,12 +72,12 @@ func TestStreamsTwins(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			untilStreams(t, s2, func(st redisadapter.StreamsStats) bool { return st.Channels.Nodes.Twins == 5 })
+			untilStreams(t, s2, func(st redisadapter.StreamsStats) bool { return st.Channels.Nodes.DuplicateUIDs == 5 })
 			wait(t, "it is logged", func() bool { return strings.Contains(log.String(), "level=ERROR") })
 			if n := strings.Count(log.String(), "same UID"); n != 1 {
 				t.Errorf("%d lines", n)
 			}
-			if where == "two processes" && s1.Stats().Channels.Nodes.Twins != 0 {
+			if where == "two processes" && s1.Stats().Channels.Nodes.DuplicateUIDs != 0 {
 				t.Errorf("the one that has sent: %+v", s1.Stats())
 			}
 		})

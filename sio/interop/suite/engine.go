@@ -16,7 +16,7 @@ func (echo) Opened(*eio.Session) {}
 func (echo) Closed(*eio.Session, eio.Reason, error) {}
 
 func (echo) Message(s *eio.Session, data []byte, binary bool) {
-	p := eio.NewPacket(binary)
+	p := eio.NewEncodedPacket(binary)
 	p.End(append(p.Begin(), data...))
 	s.Send(p)
 	p.Release()

@@ -1,0 +1,269 @@
+package sio
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// AckError reports that a broadcast was not acknowledged by all its recipients.
+type AckError struct {
+	// Responses are the acknowledgements that have come.
+	Responses []RawArgs
+	// Missing is how many recipients, of those known, have not answered. A server that
+	// has not told how many it has counts as one. It is at least 1.
+	Missing int
+	// Err is [ErrTimeout] or the error of the context, or [ErrDisconnected] when
+	// those who have not answered are all gone, or why other servers could not be asked.
+	Err error
+}
+
+func (e *AckError) Error() string {
+	return fmt.Sprintf("sio: %d acknowledgements, %d missing: %v", len(e.Responses), e.Missing, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *AckError) Unwrap() error { return e.Err }
+
+// EmitAck is Emit for an event that every recipient is to acknowledge. It waits
+// until all have, and returns their acknowledgements in the order in which they
+// came; of each only the first argument counts (and is there, for those from other
+// servers). When the time given with Timeout is over, or ctx is done, or the
+// last who have not answered are disconnected, it returns those that it has, and
+// an [*AckError] that has them too. When nobody is addressed it returns nothing at
+// once. Code of the application's that encodes args, and an adapter, may block: at most a
+// second after ctx they are not waited for any more. It must not be called by an [Inline] handler. [EmitAckAll] also decodes
+// the answers.
+func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
+	if err := checkEvent(event); err != nil {
+		return nil, err
+	}
+	ctx, cancel := deadline(ctx, o.timeout)
+	defer cancel()
+	if ctx.Err() != nil {
+		return nil, adapter.EndOf(ctx)
+	}
+	c := &collector{servers: 1, done: make(chan struct{})}
+	srv := o.ns.srv
+	emit := func() (struct{}, error) { return struct{}{}, o.askAll(ctx, event, args, c) }
+	var err error
+	given := true
+	if srv.cfg.Adapter == nil && srv.plain(args) {
+		_, err = emit()
+	} else {
+		_, err, given = within(ctx, srv, event, graceTime, emit)
+	}
+	switch {
+	case !given:
+		return c.result(err)
+	case err != nil:
+		return nil, adapter.TimedOut(err)
+	}
+	c.Clients(0)
+	select {
+	case <-c.done:
+		return c.result(ErrDisconnected)
+	case <-ctx.Done():
+		return c.result(adapter.EndOf(ctx))
+	}
+}
+
+// askAll sends the event to all that are addressed, and has c collect their answers.
+func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any, c *collector) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
+		return o.ns.delivery.broadcastAck(ctx, o, event, args, c)
+	})
+}
+
+// collector gathers the answers to a broadcast. It implements [adapter.Acks].
+type collector struct {
+	done chan struct{} // closed when nobody is left who may still answer
+
+	mu      sync.Mutex
+	servers int // that have not told their clients yet
+	clients int
+	gone    int
+	why     error // of servers that could not be asked
+	answers []RawArgs
+	over    bool // nothing is added any more
+}
+
+func (c *collector) update(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return
+	}
+	change()
+	if c.servers == 0 && len(c.answers)+c.gone >= c.clients {
+		c.over = true
+		close(c.done)
+	}
+}
+
+// Servers implements adapter.Acks.
+func (c *collector) Servers(n int) { c.update(func() { c.servers += n }) }
+
+// Clients implements adapter.Acks.
+func (c *collector) Clients(n int) {
+	c.update(func() {
+		c.servers--
+		c.clients += n
+	})
+}
+
+// Gone implements adapter.Acks.
+func (c *collector) Gone(n int, why error) {
+	c.update(func() {
+		c.gone += n
+		c.why = cmp.Or(c.why, why)
+	})
+}
+
+// Answer implements adapter.Acks.
+func (c *collector) Answer(a adapter.Answer) {
+	args := rawAnswer(a)
+	c.update(func() { c.answers = append(c.answers, args) })
+}
+
+// rawAnswer is an answer as the arguments of an acknowledgement; none when it is
+// not valid JSON.
+func rawAnswer(a adapter.Answer) RawArgs {
+	if a.Data == nil {
+		return RawArgs{}
+	}
+	list := append(append([]byte{'['}, a.Data...), ']')
+	raw, err := socketio.SplitAck(list)
+	if err != nil {
+		return RawArgs{}
+	}
+	return RawArgs{raw: raw, attachments: a.Attachments}
+}
+
+// result ends the collection; end is why, unless servers could not be asked: then it is
+// that, and end, too, if a time limit has passed.
+func (c *collector) result(end error) ([]RawArgs, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	servers, clients := max(c.servers, 0), max(c.clients-len(c.answers), 0)
+	if servers+clients == 0 {
+		return c.answers, nil
+	}
+	switch why := adapter.TimedOut(c.why); {
+	case why == nil:
+	case errors.Is(end, ErrDisconnected), errors.Is(why, end):
+		end = why
+	default:
+		end = fmt.Errorf("%w: %w", end, why)
+	}
+	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: end}
+}
+
+// broadcastAck is what one broadcast waits for on this server. Its lock is held when
+// that of a socket is taken.
+type broadcastAck struct {
+	id      uint64
+	acks    adapter.Acks
+	shards  atomic.Int32 // the loops that have not sent yet, and the caller
+	clients atomic.Int32
+
+	mu      sync.Mutex
+	sockets []*Socket // that were asked
+	over    bool
+}
+
+// emitAck broadcasts to a namespace that is no parent and reports to acks.
+func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
+	own := preparedFor(o.ns, p)
+	if own == nil {
+		here, err := o.prepareAck(p.Event, p.Args)
+		if err != nil {
+			return err
+		}
+		defer here.release()
+		own = &here
+	}
+	a := &broadcastAck{id: own.id, acks: acks}
+	a.shards.Store(1)
+	context.AfterFunc(ctx, a.cancel)
+	o.cast(own.message, a)
+	a.sent()
+	return nil
+}
+
+// asked notes that s was sent the event, on its loop.
+func (a *broadcastAck) asked(s *Socket) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over {
+		return
+	}
+	a.clients.Add(1)
+	if s.await(a.id, a) {
+		a.sockets = append(a.sockets, s)
+	} else {
+		a.acks.Gone(1, nil)
+	}
+}
+
+// sent notes that one loop, or the caller, has done its part.
+func (a *broadcastAck) sent() {
+	if a.shards.Add(-1) == 0 {
+		a.acks.Clients(int(a.clients.Load()))
+	}
+}
+
+// cancel stops waiting for answers.
+func (a *broadcastAck) cancel() {
+	a.mu.Lock()
+	sockets := a.sockets
+	a.sockets, a.over = nil, true
+	a.mu.Unlock()
+	for _, s := range sockets {
+		s.cancelAck(a.id)
+	}
+}
+
+// reply implements ackSink.
+func (a *broadcastAck) reply(args RawArgs) {
+	data, attachments, err := args.first()
+	if err != nil {
+		data = []byte("null") // it has no JSON form
+	}
+	a.acks.Answer(adapter.Answer{Data: data, Attachments: attachments})
+}
+
+// own reports whether a call of this server waits, and not one of another.
+func (a *broadcastAck) own() bool {
+	_, own := a.acks.(*collector)
+	return own
+}
+
+// gone implements ackSink.
+func (a *broadcastAck) gone() { a.acks.Gone(1, nil) }
+
+// EmitAckAll broadcasts an event, waits for the recipients' acknowledgements and
+// decodes the first argument of each into an R; one without arguments gives R's
+// zero value. With an [*AckError] it returns those that have come. Answers that do
+// not fit are left out, and an [*ArgumentError] is returned as well. See
+// [BroadcastOperator.EmitAck].
+func EmitAckAll[R any](ctx context.Context, to BroadcastOperator, event string, args ...any) ([]R, error) {
+	answers, err := to.EmitAck(ctx, event, args...)
+	results := make([]R, 0, len(answers))
+	for _, a := range answers {
+		var r R
+		if e := bind(a, &r); e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		results = append(results, r)
+	}
+	return results, err
+}

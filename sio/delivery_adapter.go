@@ -1,0 +1,340 @@
+package sio
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// peers are the namespaces of the same name on other servers. Safe for concurrent
+// use.
+type peers interface {
+	// checkName and checkNames return ErrName for names that other servers can't be
+	// told, checkTarget for those of an operator.
+	checkName(name string) error
+	checkNames(names []string) error
+	checkTarget(o BroadcastOperator) error
+
+	// fetchSockets describes the sockets of other servers, countSockets counts them.
+	// They wait until ctx ends, or the operator's time-out.
+	fetchSockets(ctx context.Context, o BroadcastOperator) ([]adapter.Details, error)
+	countSockets(ctx context.Context, o BroadcastOperator) (int, error)
+	// addSockets, delSockets and disconnectSockets act on the sockets of all servers,
+	// this one included.
+	addSockets(o BroadcastOperator, rooms []string) error
+	delSockets(o BroadcastOperator, rooms []string) error
+	disconnectSockets(o BroadcastOperator, closeConnections bool) error
+	// serverEmit and serverEmitAck send an event to the namespaces themselves.
+	serverEmit(event string, args []any) error
+	serverEmitAck(ctx context.Context, event string, args []any) ([]adapter.Answer, error)
+
+	// close leaves the other servers, once. The error can be received when that has
+	// happened. retire is close for a namespace that has ended.
+	close() <-chan error
+	retire() <-chan error
+}
+
+// alone is a namespace without other servers.
+type alone struct{ ns *Namespace }
+
+func (alone) checkName(string) error              { return nil }
+func (alone) checkNames([]string) error           { return nil }
+func (alone) checkTarget(BroadcastOperator) error { return nil }
+
+func (alone) fetchSockets(context.Context, BroadcastOperator) ([]adapter.Details, error) {
+	return nil, nil
+}
+
+func (alone) countSockets(context.Context, BroadcastOperator) (int, error) { return 0, nil }
+
+func (alone) addSockets(o BroadcastOperator, rooms []string) error {
+	for _, s := range o.here() {
+		s.join(rooms)
+	}
+	return nil
+}
+
+func (alone) delSockets(o BroadcastOperator, rooms []string) error {
+	for _, s := range o.here() {
+		for _, room := range rooms {
+			s.ns.delivery.leave(s, room)
+		}
+	}
+	return nil
+}
+
+func (alone) disconnectSockets(o BroadcastOperator, closeConnections bool) error {
+	for _, s := range o.here() {
+		s.Disconnect(closeConnections)
+	}
+	return nil
+}
+
+func (p alone) serverEmit(string, []any) error {
+	p.ns.srv.cfg.Logger.Warn("sio: ServerSideEmit reaches nobody: the namespace has no adapter to other servers",
+		"namespace", p.ns.name)
+	return nil
+}
+
+func (p alone) serverEmitAck(_ context.Context, event string, args []any) ([]adapter.Answer, error) {
+	return nil, p.serverEmit(event, args)
+}
+
+func (alone) close() <-chan error {
+	closed := make(chan error)
+	close(closed)
+	return closed
+}
+
+func (p alone) retire() <-chan error {
+	p.ns.forgotten()
+	return p.close()
+}
+
+// throughAdapter delivers to all servers. It implements peers, too.
+type throughAdapter struct {
+	localDelivery // to the sockets here
+	local         *local
+	adapter       adapter.Adapter
+}
+
+func (d *throughAdapter) broadcast(o BroadcastOperator, event string, args []any) error {
+	if o.local {
+		return d.localDelivery.broadcast(o, event, args)
+	}
+	if err := d.checkTarget(o); err != nil {
+		return err
+	}
+	p, err := d.prepare(o, event, args)
+	if err != nil {
+		return err
+	}
+	defer p.release()
+	p.packet.Prepared = &p
+	return d.adapter.Broadcast(p.packet, o.options())
+}
+
+func (d *throughAdapter) broadcastAck(ctx context.Context, o BroadcastOperator, event string, args []any, acks adapter.Acks) error {
+	if o.local {
+		return d.localDelivery.broadcastAck(ctx, o, event, args, acks)
+	}
+	if err := d.checkTarget(o); err != nil {
+		return err
+	}
+	p, err := o.prepareAck(event, args)
+	if err != nil {
+		return err
+	}
+	defer p.release()
+	p.packet.Prepared = &p
+	acks.Servers(1)
+	return d.adapter.BroadcastAck(ctx, p.packet, o.options(), acks)
+}
+
+func (d *throughAdapter) checkName(name string) error     { return adapter.CheckName(name) }
+func (d *throughAdapter) checkNames(names []string) error { return adapter.CheckNames(names) }
+
+func (d *throughAdapter) checkTarget(o BroadcastOperator) error {
+	return adapter.CheckNames(o.rooms, o.except)
+}
+
+func (d *throughAdapter) fetchSockets(ctx context.Context, o BroadcastOperator) ([]adapter.Details, error) {
+	ctx, cancel := deadline(ctx, o.timeout)
+	defer cancel()
+	list, err, _ := within(ctx, o.ns.srv, "FetchSockets", graceTime, func() ([]adapter.Details, error) {
+		return d.adapter.FetchSockets(ctx, o.options())
+	})
+	return list, err
+}
+
+func (d *throughAdapter) countSockets(ctx context.Context, o BroadcastOperator) (int, error) {
+	ctx, cancel := deadline(ctx, o.timeout)
+	defer cancel()
+	n, err, _ := within(ctx, o.ns.srv, "CountSockets", graceTime, func() (int, error) {
+		return d.adapter.CountSockets(ctx, o.options())
+	})
+	return n, err
+}
+
+func (d *throughAdapter) addSockets(o BroadcastOperator, rooms []string) error {
+	if err := adapter.CheckNames(o.rooms, o.except, rooms); err != nil {
+		return err
+	}
+	return d.adapter.AddSockets(o.options(), rooms)
+}
+
+func (d *throughAdapter) delSockets(o BroadcastOperator, rooms []string) error {
+	if err := adapter.CheckNames(o.rooms, o.except, rooms); err != nil {
+		return err
+	}
+	return d.adapter.DelSockets(o.options(), rooms)
+}
+
+func (d *throughAdapter) disconnectSockets(o BroadcastOperator, closeConnections bool) error {
+	if err := d.checkTarget(o); err != nil {
+		return err
+	}
+	return d.adapter.DisconnectSockets(o.options(), closeConnections)
+}
+
+func (d *throughAdapter) serverEmit(event string, args []any) error {
+	list, err := spread(args, nil)
+	if err != nil {
+		return err
+	}
+	return d.adapter.ServerSideEmit(adapter.Packet{Event: event, Args: list})
+}
+
+func (d *throughAdapter) serverEmitAck(ctx context.Context, event string, args []any) ([]adapter.Answer, error) {
+	answers, err, _ := within(ctx, d.local.ns.srv, event, graceTime, func() ([]adapter.Answer, error) {
+		list, err := spread(args, nil)
+		if err != nil {
+			return nil, err
+		}
+		return d.adapter.ServerSideEmitAck(ctx, adapter.Packet{Event: event, Args: list})
+	})
+	return answers, err
+}
+
+func (d *throughAdapter) close() <-chan error {
+	ns := d.local.ns
+	return ns.srv.closer.close(ns, d.adapter)
+}
+
+func (d *throughAdapter) retire() <-chan error { return d.close() }
+
+// recoveringAdapter is throughAdapter for an adapter that keeps packets and
+// sessions: what can be recovered goes by way of that in one order.
+type recoveringAdapter struct {
+	throughAdapter
+	log *sharedLog
+}
+
+func (d *recoveringAdapter) broadcast(o BroadcastOperator, event string, args []any) error {
+	if o.local || o.volatile {
+		return d.throughAdapter.broadcast(o, event, args)
+	}
+	if err := d.checkTarget(o); err != nil {
+		return err
+	}
+	return d.log.publish(o, nil, event, args)
+}
+
+// prepared is an event for an adapter that is encoded for this server's clients
+// already: so what these can't be sent is sent to no others. It goes by way of
+// adapter.Packet.Prepared to the adapter and comes back with the packet.
+type prepared struct {
+	ns      *Namespace
+	packet  adapter.Packet
+	message message
+	draft   *draft // instead of the message, for a log of this server's own
+	id      uint64 // of the acknowledgement, if one is wanted
+}
+
+// prepareAck encodes an event that wants an acknowledgement for the clients here, and
+// returns the packet for the adapter. release must follow.
+func (o BroadcastOperator) prepareAck(event string, args []any) (p prepared, err error) {
+	p.ns, p.packet.Event = o.ns, event
+	if p.packet.Args, err = spread(args, nil); err != nil {
+		return p, err
+	}
+	p.id = o.ns.ackIDs.Add(1) - 1
+	if p.message, err = eventMessage(o.ns, p.id, true, event, args); err != nil {
+		return p, err
+	}
+	p.message.mark(o.ns.srv, o.plain, o.volatile)
+	return p, nil
+}
+
+// preparedFor returns what ns itself has made of a packet; nil when it has not, and
+// for a draft that was used: the adapter hands on the packet once more.
+func preparedFor(ns *Namespace, p adapter.Packet) *prepared {
+	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns && (own.draft != nil || own.message.head != nil) {
+		return own
+	}
+	return nil
+}
+
+// release gives up what the adapter has not handed back.
+func (p *prepared) release() {
+	if p.draft != nil {
+		p.draft.drop()
+	}
+	p.message.release()
+}
+
+// local is a namespace as its adapter sees it. It implements [adapter.Local].
+type local struct {
+	ns   *Namespace
+	here atomic.Pointer[localDelivery] // the adapter may hand packets over before it is chosen
+}
+
+func (l *local) deliverBy(d localDelivery) { l.here.Store(&d) }
+
+// operator is what o says, for this server alone.
+func (l *local) operator(o adapter.Options) BroadcastOperator {
+	return BroadcastOperator{
+		ns: l.ns, rooms: o.Rooms, except: o.Except, volatile: o.Volatile, plain: o.NoCompress, local: true,
+	}
+}
+
+func (l *local) Namespace() string { return l.ns.name }
+
+// MayWait implements [adapter.Waiter].
+func (l *local) MayWait() bool { return !loop.OnLoop() }
+
+func (l *local) Broadcast(p adapter.Packet, o adapter.Options) error {
+	return (*l.here.Load()).receive(l.operator(o), p)
+}
+
+func (l *local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
+	return l.operator(o).emitAck(ctx, p, acks)
+}
+
+func (l *local) Sockets(o adapter.Options) []adapter.Details {
+	return l.ns.srv.details(l.operator(o).here())
+}
+
+// pageLen is how many sockets Describe describes at once: data and authentication of
+// each may be as large as a client may send.
+const pageLen = 16
+
+func (l *local) Describe(o adapter.Options) (next func() []adapter.Details) {
+	left := l.operator(o).here()
+	return func() []adapter.Details {
+		page := make([]*Socket, 0, pageLen)
+		for len(left) > 0 && len(page) < pageLen {
+			if left[0].open() {
+				page = append(page, left[0])
+			}
+			left[0], left = nil, left[1:]
+		}
+		return l.ns.srv.details(page)
+	}
+}
+
+func (l *local) CountSockets(o adapter.Options) int { return l.operator(o).count() }
+
+// The operations below return no errors because a local operator has none.
+
+func (l *local) AddSockets(o adapter.Options, rooms []string) {
+	_ = l.operator(o).SocketsJoin(rooms...)
+}
+
+func (l *local) DelSockets(o adapter.Options, rooms []string) {
+	_ = l.operator(o).SocketsLeave(rooms...)
+}
+
+func (l *local) DisconnectSockets(o adapter.Options, closeConnections bool) {
+	_ = l.operator(o).DisconnectSockets(closeConnections)
+}
+
+func (l *local) ServerSideEvent(p adapter.Packet, reply func(a adapter.Answer)) {
+	l.ns.serverEvent(p, reply)
+}
+
+func (l *local) OnRoom(h func(e adapter.RoomEvent)) { l.ns.onRoom(h) }
+
+func (l *local) HasRoom(room string) bool { return l.ns.Count(room) > 0 }

@@ -1,0 +1,280 @@
+package sio
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// The end of namespaces. A namespace ends when it is closed, when a hook of its
+// creation has panicked, and, if a client has made it and Config.KeepEmptyNamespaces
+// is not set, with its last socket: such a child counts its sockets, those in a
+// middleware and the lost ones included, and what the application has added to it.
+
+// gone is added to the count of a namespace that has ended, which stays negative
+// whoever departs later.
+const gone = math.MinInt64 / 2
+
+// arrive counts a socket. It returns false if the namespace has ended; look it up
+// again.
+func (ns *Namespace) arrive() bool {
+	if !ns.endsEmpty {
+		return !ns.dead()
+	}
+	for {
+		n := ns.users.Load()
+		if n < 0 {
+			return false
+		}
+		if ns.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// depart takes back an arrive.
+func (ns *Namespace) depart() {
+	if ns.endsEmpty && ns.users.Add(-1) == 0 && ns.users.CompareAndSwap(0, gone) {
+		ns.unlist()
+		ns.retire()
+	}
+}
+
+// keepEmptyLocked keeps a namespace that something is added to which another one of
+// its name would not have. mu must be held.
+func (ns *Namespace) keepEmptyLocked() {
+	if ns.endsEmpty && !ns.keptEmpty && ns.ready() {
+		ns.keptEmpty = ns.arrive()
+	}
+}
+
+func (ns *Namespace) dead() bool { return ns.users.Load() < 0 }
+
+// end makes the namespace end and takes it out of the server. It reports false
+// when it had ended before. The caller retires it.
+func (ns *Namespace) end() bool {
+	for {
+		n := ns.users.Load()
+		if n < 0 {
+			return false
+		}
+		if ns.users.CompareAndSwap(n, n+gone) {
+			ns.unlist()
+			return true
+		}
+	}
+}
+
+// discard ends a namespace that no client could enter.
+func (ns *Namespace) discard() {
+	if ns.end() {
+		ns.retire()
+	}
+}
+
+// unlist takes a namespace that has ended out of the server: another one of its
+// name can be made.
+func (ns *Namespace) unlist() {
+	ns.srv.namespaces.remove(ns)
+	if ns.parent != nil {
+		ns.parent.dynamic.children.remove(ns)
+	}
+}
+
+// retire lets go of what a namespace that is not listed has beside its sockets. It
+// is called once. The adapter's error can be received when that is closed, which
+// may take time.
+func (ns *Namespace) retire() <-chan error {
+	ns.delivery.stop()
+	return ns.peers.retire()
+}
+
+// forgotten is called when nothing is left of a namespace.
+func (ns *Namespace) forgotten() {
+	if ns.parent != nil {
+		ns.srv.dynamic.Add(-1)
+	}
+}
+
+// Close removes the namespace from its server. Its sockets are disconnected with
+// [ServerNamespaceDisconnect], and their clients are told and keep their
+// connections; clients that are about to connect are refused, as are later ones.
+// It waits for the adapter to other servers to be closed, whose error it returns,
+// and not for handlers: those of disconnections run afterwards. Events that wait are
+// not handled; they are counted in [Stats].Unhandled. What is done to
+// the namespace from then on reaches no socket.
+//
+// Another namespace of the name can be made as any other: by [Server.Of], or, if a
+// parent allows it, by a client that asks for it. Closing a parent closes its
+// children and keeps clients from making more. Close returns [ErrMainNamespace]
+// for "/", and nil at once for a namespace that has ended.
+func (ns *Namespace) Close() error {
+	if ns == ns.srv.main {
+		return ErrMainNamespace
+	}
+	var errs []error
+	for _, err := range ns.shut() {
+		errs = append(errs, <-err)
+	}
+	return errors.Join(errs...)
+}
+
+// shut is Close for all but "/", without waiting: the errors can be received when
+// the adapters are closed.
+func (ns *Namespace) shut() (closed []<-chan error) {
+	if !ns.end() {
+		return nil
+	}
+	if ns.dynamic != nil {
+		ns.srv.removeParent(ns)
+		for child := range ns.dynamic.children.all() {
+			closed = append(closed, child.shut()...)
+		}
+	}
+	for _, s := range ns.rooms.Close() {
+		if s.Connected() {
+			s.Disconnect(false)
+		} else {
+			s.client.Loop().Post((*ousterTask)(s))
+		}
+	}
+	return append(closed, ns.retire())
+}
+
+func (srv *Server) removeParent(p *Namespace) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	parents := without(*srv.parents.Load(), p)
+	srv.parents.Store(&parents)
+}
+
+// ousterTask is a socket that was about to connect when its namespace was closed.
+type ousterTask Socket
+
+func (t *ousterTask) Run(*loop.Loop) {
+	s := (*Socket)(t)
+	if s.state.Load() == stateConnecting {
+		(&refuseTask{s: s, message: invalidNamespace}).Run(nil)
+	} else {
+		s.Disconnect(false)
+	}
+}
+
+// maxClosers is how many adapters are closed at the same time.
+const maxClosers = 64
+
+// closeGrace is how long Shutdown waits for adapters after its context has ended:
+// an adapter that can't reach the other servers needs up to two seconds.
+const closeGrace = 3 * time.Second
+
+// closer closes the adapters of namespaces that have ended, on goroutines of its
+// own because that may block: a few at a time, and nothing else waits for it. Safe
+// for concurrent use.
+type closer struct {
+	mu      sync.Mutex
+	waiting []closing
+	running int
+	idle    chan struct{} // closed when nothing is left to close; nil unless waited for
+}
+
+type closing struct {
+	ns      *Namespace
+	adapter adapter.Adapter
+	err     chan error // the outcome; closed
+}
+
+// close closes the adapter a of ns, once. The error can be received when that has
+// happened.
+func (c *closer) close(ns *Namespace, a adapter.Adapter) <-chan error {
+	job := closing{ns, a, make(chan error, 1)}
+	if ns.closing.Swap(true) {
+		close(job.err)
+		return job.err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, job)
+	if c.running < maxClosers {
+		c.running++
+		go c.run()
+	}
+	return job.err
+}
+
+// run closes what waits.
+func (c *closer) run() {
+	ended := false
+	defer func() {
+		if !ended {
+			go c.run() // an adapter's Close has ended the goroutine
+		}
+	}()
+	for {
+		job, ok := c.next()
+		if !ok {
+			ended = true
+			return
+		}
+		job.run()
+	}
+}
+
+// next returns what waits longest. It reports false when nothing does, and the
+// caller ends.
+func (c *closer) next() (job closing, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) > 0 {
+		job = c.waiting[0]
+		c.waiting[0] = closing{}
+		c.waiting = c.waiting[1:]
+		return job, true
+	}
+	if c.running--; c.running == 0 && c.idle != nil {
+		close(c.idle)
+		c.idle = nil
+	}
+	return closing{}, false
+}
+
+func (job closing) run() {
+	defer close(job.err)
+	defer job.ns.forgotten()
+	job.ns.srv.apart("close", func() {
+		if err := job.adapter.Close(); err != nil {
+			job.ns.srv.cfg.Logger.Warn("sio: can't close the adapter", "namespace", job.ns.name, "error", err)
+			job.err <- err
+		}
+	})
+}
+
+// wait waits until nothing is left to close. When ctx ends first it gives
+// closeGrace more, then returns the error of ctx.
+func (c *closer) wait(ctx context.Context) error {
+	c.mu.Lock()
+	if c.running == 0 {
+		c.mu.Unlock()
+		return nil
+	}
+	if c.idle == nil {
+		c.idle = make(chan struct{})
+	}
+	idle := c.idle
+	c.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-time.After(closeGrace):
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,302 @@
+package sio
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
+)
+
+// ownLog is the delivery of a namespace whose log is this server's alone. Clients
+// come back to this server only: a client asks for its session when it connects, and
+// waits a moment when the server does not know yet that it was gone.
+type ownLog struct{ *recoveryLog }
+
+// emit sends an event to the socket, or to the one that has taken its place since.
+func (lg ownLog) emit(o SocketEmitter, event string, args []any) error {
+	if o.volatile {
+		return direct{lg.ns}.emit(o, event, args)
+	}
+	s := o.socket
+	d, err := eventDraft(lg.ns, event, args, o.plain)
+	if err != nil {
+		return err
+	}
+	m := s.membership()
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	if !s.open() && (m == nil || !lg.log.Has(m.Session)) {
+		d.drop()
+		return ErrDisconnected
+	}
+	packet := lg.keep(d, []string{s.ID()}, nil)
+	if m != nil && m.Session.Holder() != nil {
+		m = m.Session.Holder()
+		s = m.Socket
+	}
+	if !s.open() || m != nil && m.Behind {
+		packet.release() // it is sent when, and if, the client is back
+		return nil
+	}
+	return s.post(packet, false)
+}
+
+func (lg ownLog) broadcast(o BroadcastOperator, event string, args []any) error {
+	if o.volatile {
+		return direct{lg.ns}.broadcast(o, event, args)
+	}
+	d, err := eventDraft(lg.ns, event, args, o.plain)
+	if err != nil {
+		return err
+	}
+	lg.broadcastDraft(o, d)
+	return nil
+}
+
+// broadcastDraft completes an event with its offset, keeps it and sends it.
+func (lg ownLog) broadcastDraft(o BroadcastOperator, d draft) {
+	except := o.except
+	if o.self != nil {
+		except = append(slices.Clip(except), o.self.ID())
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	m := lg.keep(d, o.rooms, except)
+	o.cast(m, nil)
+	m.release()
+}
+
+// keep gives a packet its place in the log. The message has a reference for the
+// caller.
+func (lg ownLog) keep(d draft, rooms, except []string) message {
+	var text [24]byte
+	o := lg.log.Last().Next(uint64(max(time.Now().UnixMilli(), 0)))
+	m := d.finish(string(o.AppendTo(text[:0])))
+	lg.log.Keep(lg.now(), o, keptPacket(m, rooms, except))
+	lg.wake()
+	return m
+}
+
+func (lg ownLog) broadcastAck(ctx context.Context, o BroadcastOperator, event string, args []any, acks adapter.Acks) error {
+	return direct{lg.ns}.broadcastAck(ctx, o, event, args, acks)
+}
+
+func (lg ownLog) prepare(o BroadcastOperator, event string, args []any) (p prepared, err error) {
+	if o.volatile {
+		return direct{lg.ns}.prepare(o, event, args)
+	}
+	p.ns, p.packet.Event = o.ns, event
+	if p.packet.Args, err = spread(args, nil); err != nil {
+		return p, err
+	}
+	d, err := eventDraft(o.ns, event, args, o.plain)
+	if err != nil {
+		return p, err
+	}
+	p.draft = &d
+	return p, nil
+}
+
+func (lg ownLog) receive(o BroadcastOperator, p adapter.Packet) error {
+	own := preparedFor(lg.ns, p)
+	switch {
+	case own == nil:
+		return lg.broadcast(o, p.Event, p.Args)
+	case own.draft == nil:
+		o.cast(own.message, nil)
+	default:
+		d := *own.draft
+		own.draft = nil
+		lg.broadcastDraft(o, d)
+	}
+	return nil
+}
+
+// restoreRequest is what a client sends that wants to come back.
+type restoreRequest struct{ PID, Offset string }
+
+// requestOf reads the request in the authentication data of a client; PID is "" when
+// there is none.
+func requestOf(auth []byte) (r restoreRequest) {
+	if !bytes.Contains(auth, []byte(`"pid"`)) || jsonenc.Unmarshal(auth, &r) != nil {
+		return restoreRequest{}
+	}
+	return r
+}
+
+// joinState is what a client that joins a namespace has been through.
+type joinState struct {
+	outwaited *Socket     // whom it has waited for: see await
+	restored  bool        // the adapter was asked for its session, with
+	back      *membership // as the outcome; nil when it can't come back
+}
+
+// recall gives the session that a client asks for to its new socket.
+func (lg ownLog) recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool) {
+	back, holder := lg.claim(s, auth, state.outwaited)
+	if holder != nil {
+		s.client.await(holder, lg.ns, auth)
+	}
+	return back, holder != nil
+}
+
+// claim gives the session that a client asks for to its new socket s. It reports
+// the session's present socket when the server may not know yet that the client of
+// that is gone: it had time to notice with the one that was outwaited. (That may
+// not be the last to hold the session: others come back, and are lost, too.)
+func (lg ownLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership, holder *Socket) {
+	asks := requestOf(auth)
+	if asks.PID == "" {
+		return nil, nil
+	}
+	o, valid := recovery.ParseOffset(asks.Offset)
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	if !valid {
+		lg.log.Fail()
+		return nil, nil
+	}
+	m, other := lg.log.Claim(lg.now(), asks.PID, o, s)
+	switch {
+	case m != nil:
+		lg.ns.depart() // s has arrived
+		lg.letGo(m.Session)
+		return m, nil
+	case other == nil:
+		return nil, nil
+	case other.Socket == outwaited:
+		lg.log.Fail()
+		return nil, nil
+	}
+	return nil, other.Socket
+}
+
+func (lg ownLog) giveBack(back *membership) {
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	lg.lose(back.Session, back.Session.Data)
+}
+
+// admit makes a socket a member of its namespace, at the same moment as it
+// determines what the socket's client has missed. The connection ends if that is not
+// all kept any more: while the middlewares ran, the limits evicted some of it.
+func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
+	m := s.membership()
+	lg.mu.Lock()
+	if m != nil && !lg.log.Complete(m) {
+		lg.log.GiveUp(m)
+		lg.report(m.Session)
+		lg.mu.Unlock()
+		if s.open() {
+			s.client.end(errMissed, true)
+		}
+		return "", nil, false
+	}
+	pid, missed, ok = lg.enter(s, m)
+	if ok && m != nil && !m.Recovered {
+		lg.log.Add(m.Session)
+	}
+	lg.mu.Unlock()
+	lg.ns.rooms.FlushEvents(&s.member)
+	return pid, missed, ok
+}
+
+// part ends a socket's part in its session, which is kept when the client may
+// come back.
+func (lg ownLog) part(s *Socket, reason Reason) {
+	m := s.membership()
+	if m == nil {
+		return
+	}
+	data := s.Data()
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	switch {
+	case !m.Holds() || !lg.log.Has(m.Session):
+	case reason.recoverable() && !lg.ns.srv.closing.Load():
+		lg.lose(m.Session, data)
+	default:
+		lg.log.Forget(m.Session)
+	}
+}
+
+// recoverable reports whether a client that was disconnected for the reason may
+// come back.
+func (r Reason) recoverable() bool {
+	switch r {
+	case ClientNamespaceDisconnect, ServerNamespaceDisconnect, ParseError:
+		return false
+	}
+	return true
+}
+
+const (
+	// noticeTime is how long the end of a connection may take to come to its loop.
+	noticeTime = 20 * time.Millisecond
+	// noticeTimes is how often it is waited for when it is at the kernel already: a
+	// loop that is late notices its own timers first.
+	noticeTimes = 50
+)
+
+// await lets a client that asks for the session of a socket wait until the loop
+// of that socket must have noticed that it is gone. Meanwhile it is in limbo, and
+// counts as one who has arrived in the namespace, unless it leaves.
+func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
+	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
+	t.s.mu.Lock()
+	t.s.rareLocked().awaits = t
+	t.s.mu.Unlock()
+	c.hold(t.load())
+	c.throttle()
+	holder.client.Loop().PostFunc(func() { t.wait(noticeTimes) })
+}
+
+// returnTask is a client that has waited.
+type returnTask struct {
+	s      *Socket
+	ns     *Namespace
+	auth   []byte
+	holder *Socket
+}
+
+// wait lets the client go on, unless there is an end to be noticed. It is called on the
+// holder's loop.
+func (t *returnTask) wait(times int) {
+	holder := t.holder.client
+	holder.Loop().AfterFunc(noticeTime, func() {
+		if times > 1 && holder.HungUp() {
+			t.wait(times - 1)
+			return
+		}
+		t.s.client.Loop().Post(t)
+	})
+}
+
+// load is what the client holds while it waits.
+func (t *returnTask) load() load { return loadOf(1, len(t.auth)) }
+
+// drop takes back what the client has held and where it has arrived.
+func (t *returnTask) drop() {
+	t.s.client.unhold(t.load())
+	t.ns.depart()
+}
+
+func (t *returnTask) Run(*loop.Loop) {
+	t.s.mu.Lock()
+	awaits := t.s.cold.awaits != nil
+	t.s.cold.awaits = nil
+	t.s.mu.Unlock()
+	if !awaits {
+		return // the client has left
+	}
+	t.s.client.unhold(t.load())
+	defer t.ns.depart() // when it has arrived a second time
+	if t.s.leaveLimbo() {
+		t.s.client.enter(t.ns, t.auth, joinState{outwaited: t.holder})
+	}
+}

@@ -1,0 +1,239 @@
+package sio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/sioserver/sioserver/sio/adapter"
+)
+
+// options are the operator's for an adapter.
+func (o BroadcastOperator) options() adapter.Options {
+	a := adapter.Options{Rooms: o.rooms, Except: o.except, Volatile: o.volatile, NoCompress: o.plain}
+	if o.self != nil {
+		a.Except = with(a.Except, o.self.ID())
+	}
+	return a
+}
+
+// peers are the other servers that the operator has to ask.
+func (o BroadcastOperator) peers() peers {
+	if o.local {
+		return alone{o.ns}
+	}
+	return o.ns.peers
+}
+
+// eachNamespace calls f with the operator for each namespace that it is for.
+func (o BroadcastOperator) eachNamespace(f func(o BroadcastOperator) error) error {
+	return o.ns.each(func(ns *Namespace) error {
+		o.ns = ns
+		return f(o)
+	})
+}
+
+// Sockets returns the connected sockets of this server that are addressed, in no order.
+func (o BroadcastOperator) Sockets() (sockets []*Socket) {
+	_ = o.eachNamespace(func(o BroadcastOperator) error {
+		sockets = append(sockets, o.here()...)
+		return nil
+	})
+	return sockets
+}
+
+// here returns the addressed sockets of this server in the operator's own namespace.
+func (o BroadcastOperator) here() []*Socket {
+	if len(o.rooms)+len(o.except) == 0 && o.self == nil {
+		return o.ns.rooms.All()
+	}
+	target := adapter.Target[*Socket]{
+		All:           len(o.rooms) == 0,
+		Rooms:         o.rooms,
+		Members:       o.ns.resolve(nil, o.rooms),
+		Except:        o.except,
+		ExceptMembers: o.ns.resolve(nil, o.except),
+	}
+	if o.self != nil {
+		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
+	}
+	return o.ns.rooms.Select(&target)
+}
+
+// FetchSockets returns the connected sockets that are addressed, in no order:
+// those of this server as themselves, that is as [*Socket], those of others, if
+// there are any and the operator is not Local, as descriptions. It waits for
+// other servers until ctx or [BroadcastOperator.Timeout] ends, or for the time that the
+// adapter gives them. When some don't answer, it returns the sockets of this server and
+// of those that have, and a [*ServersError]. It returns [ErrParentNamespace] for a
+// parent.
+func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	if o.ns.dynamic != nil {
+		return nil, ErrParentNamespace
+	}
+	peers := o.peers()
+	if err := peers.checkTarget(o); err != nil {
+		return nil, err
+	}
+	var sockets []RemoteSocket
+	for _, s := range o.here() {
+		sockets = append(sockets, s)
+	}
+	others, err := peers.fetchSockets(ctx, o)
+	for _, d := range others {
+		sockets = append(sockets, newRemoteSocket(o.ns, d))
+	}
+	return sockets, serversError(err)
+}
+
+// CountSockets counts the sockets that are addressed, without describing them as
+// FetchSockets does: each other server answers with a number, one of the reference
+// with a list all the same. A socket that is in a middleware may be counted. When
+// other servers don't answer before ctx or [BroadcastOperator.Timeout] ends, it
+// returns the number so far and a [*ServersError].
+func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
+	if o.ns.dynamic != nil {
+		return 0, ErrParentNamespace
+	}
+	peers := o.peers()
+	if err := peers.checkTarget(o); err != nil {
+		return 0, err
+	}
+	n := o.count()
+	others, err := peers.countSockets(ctx, o)
+	return n + others, serversError(err)
+}
+
+// count is the number of addressed sockets of this server.
+func (o BroadcastOperator) count() int {
+	switch {
+	case o.self != nil || len(o.except) > 0 || len(o.rooms) > 1:
+		return len(o.here())
+	case len(o.rooms) == 1:
+		return o.ns.Count(o.rooms[0])
+	}
+	return o.ns.Len()
+}
+
+// AllSockets returns the ids of the sockets that FetchSockets returns, with its error.
+func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
+	sockets, err := o.FetchSockets(ctx)
+	ids := make([]string, len(sockets))
+	for i, s := range sockets {
+		ids[i] = s.ID()
+	}
+	return ids, err
+}
+
+// SocketsJoin puts the addressed sockets into rooms. An error is [ErrName], and
+// nothing was done, or that of the adapter to other servers.
+func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
+		return o.peers().addSockets(o, rooms)
+	})
+}
+
+// SocketsLeave takes the addressed sockets out of rooms. An error is as for
+// SocketsJoin.
+func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
+		return o.peers().delSockets(o, rooms)
+	})
+}
+
+// DisconnectSockets disconnects the addressed sockets: see [Socket.Disconnect].
+// An error is as for SocketsJoin.
+func (o BroadcastOperator) DisconnectSockets(closeConnections bool) error {
+	return o.eachNamespace(func(o BroadcastOperator) error {
+		return o.peers().disconnectSockets(o, closeConnections)
+	})
+}
+
+// RemoteSocket is a socket of this server or of another one. A *[Socket] is one;
+// for others it is a description as of when it was fetched, and its methods that
+// do something ask the other server, without waiting for it.
+type RemoteSocket interface {
+	// ID is the socket's id.
+	ID() string
+	// Handshake tells how the client has connected.
+	Handshake() *Handshake
+	// Rooms returns the socket's rooms.
+	Rooms() []string
+	// Data is what the application has stored with [Socket.SetData]; for a socket of
+	// another server the json.RawMessage that it was encoded to.
+	Data() any
+	// Emit sends an event: see [Socket.Emit].
+	Emit(event string, args ...any) error
+	// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
+	// Of another server's only the first argument arrives.
+	EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error)
+	// Join puts the socket into rooms: see [Socket.Join]. For another server's the error
+	// may be that of the adapter.
+	Join(rooms ...string) error
+	// Leave takes it out of a room. The error is as for Join.
+	Leave(room string) error
+	// Disconnect takes it out of its namespace: see [Socket.Disconnect].
+	Disconnect(closeConnection bool)
+}
+
+// remoteSocket is a socket of another server. Immutable.
+type remoteSocket struct {
+	BroadcastOperator // to its id
+	details           adapter.Details
+}
+
+func newRemoteSocket(ns *Namespace, d adapter.Details) *remoteSocket {
+	return &remoteSocket{ns.To(d.ID), d}
+}
+
+func (s *remoteSocket) ID() string { return s.details.ID }
+
+func (s *remoteSocket) Rooms() []string { return slices.Clone(s.details.Rooms) }
+
+func (s *remoteSocket) Data() any { return s.details.Data }
+
+func (s *remoteSocket) Handshake() *Handshake {
+	h := new(Handshake)
+	if err := json.Unmarshal(s.details.Handshake, h); err != nil {
+		s.ns.srv.cfg.Logger.Debug("sio: invalid handshake of a remote socket", "socket", s.details.ID, "error", err)
+	}
+	return h
+}
+
+func (s *remoteSocket) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
+	answers, err := s.BroadcastOperator.EmitAck(ctx, event, args...)
+	var missing *AckError
+	switch {
+	case errors.As(err, &missing):
+		return RawArgs{}, missing.Err
+	case err != nil:
+		return RawArgs{}, err
+	case len(answers) == 0:
+		return RawArgs{}, ErrDisconnected
+	}
+	return answers[0], nil
+}
+
+func (s *remoteSocket) Join(rooms ...string) error { return s.SocketsJoin(rooms...) }
+
+func (s *remoteSocket) Leave(room string) error { return s.SocketsLeave(room) }
+
+func (s *remoteSocket) Disconnect(closeConnection bool) {
+	if err := s.DisconnectSockets(closeConnection); err != nil {
+		s.ns.srv.cfg.Logger.Warn("sio: can't reach a remote socket", "socket", s.details.ID, "error", err)
+	}
+}
+
+// details describe sockets to other servers.
+func (srv *Server) details(sockets []*Socket) []adapter.Details {
+	list, data := make([]adapter.Details, len(sockets)), srv.dataJSON(sockets)
+	for i, s := range sockets {
+		handshake, err := json.Marshal(s.Handshake())
+		if err != nil {
+			handshake = []byte("{}")
+		}
+		list[i] = adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: data[i]}
+	}
+	return list
+}
