@@ -37,7 +37,7 @@ client: $(BUNDLE) ## Put the stock browser client where the next build embeds it
 	@:
 
 lint: ## Formatting, vet, staticcheck, import rules and the words of comments and pages
-	@unformatted=$$(gofmt -l .ci bench cmd codec eio loop sio 2>/dev/null || true); \
+	@unformatted=$$(gofmt -l .ci bench cmd codec docs eio loop sio 2>/dev/null || true); \
 	if test -n "$$unformatted"; then echo "not formatted, run 'make fmt':"; echo "$$unformatted"; exit 1; fi
 	@$(GO) vet ./... ./.ci/checks
 	@$(GO) run $(STATICCHECK) ./... ./.ci/checks
@@ -58,7 +58,7 @@ bench: ## Measure this server beside its peers: about an hour on a quiet machine
 	@.ci/install redis-server || true
 	@$(GO) run ./bench $(ARGS)
 
-bench-quick: ## Each scenario once and short, counts checked: a smoke test of about 6 minutes
+bench-quick: ## Most scenarios once and short, counts checked: a smoke test of about 6 minutes
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -quick $(ARGS)
 

@@ -38,7 +38,7 @@ const attempts = 3
 const usage = `Measures Socket.IO servers side by side on this machine.
 
   go run ./bench                           everything: about an hour
-  go run ./bench -quick                    each scenario once and short: a smoke test
+  go run ./bench -quick                    most scenarios once and short: a smoke test
   go run ./bench -run idle -peers sioserver,socketio-ws
   go run ./bench -profiles profiles/range  attacks and floods beside honest clients
   go run ./bench -profiles profiles/link   clusters on lines to Redis that are slow, stand still or break

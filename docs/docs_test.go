@@ -218,6 +218,70 @@ func (p *packages) imports(code string) string {
 }
 
 var (
+	codeSpan = regexp.MustCompile("`[^`]+`")
+	member   = regexp.MustCompile(`\b(srv|s|ns|sio|Config|Stats|Handshake|Socket|Server|Namespace|Conn|Event|Reply)(?:\(\))?\.([A-Z]\w*)`)
+)
+
+// owners are the types that documents mean by the names of variables.
+var owners = map[string]string{"srv": "Server", "s": "Socket", "ns": "Namespace"}
+
+// TestNames: the members of package sio and of its types that the documents name in
+// code exist. TestDocumentNames of package sio checks migration.md and options.md.
+func TestNames(t *testing.T) {
+	pkg, err := listPackages(t).from.Import("github.com/sioserver/sioserver/sio")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, file := range []string{"../README.md", "../SECURITY.md", "from-go.md", "recipes.md", "errors.md", "sizing.md", "tuning.md"} {
+		for _, span := range codeSpan.FindAllString(goSide(file, fenced.ReplaceAllString(read(t, file), "")), -1) {
+			for _, m := range member.FindAllStringSubmatch(span, -1) {
+				checked++
+				if !hasName(pkg, m[1], m[2]) {
+					t.Errorf("%s: there is no %s (%s)", file, m[0], span)
+				}
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("only %d names are found", checked)
+	}
+}
+
+// goSide leaves out the first column of the tables of from-go.md, which has the
+// names of other servers.
+func goSide(file, text string) string {
+	if file != "from-go.md" {
+		return text
+	}
+	var own strings.Builder
+	for line := range strings.Lines(text) {
+		if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| ") {
+			line = cells[len(cells)-1]
+		}
+		own.WriteString(line)
+	}
+	return own.String()
+}
+
+// hasName reports whether the owner, a type of pkg, a variable of owners, or pkg
+// itself, has the name.
+func hasName(pkg *types.Package, owner, name string) bool {
+	if owner == "sio" {
+		return pkg.Scope().Lookup(name) != nil
+	}
+	if of := owners[owner]; of != "" {
+		owner = of
+	}
+	obj := pkg.Scope().Lookup(owner)
+	if obj == nil {
+		return false
+	}
+	found, _, _ := types.LookupFieldOrMethod(types.NewPointer(obj.Type()), true, pkg, name)
+	return found != nil
+}
+
+var (
 	markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading      = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
 	notInAnchor  = regexp.MustCompile(`[^\p{L}\p{N}_\- ]`)

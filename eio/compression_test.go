@@ -20,7 +20,7 @@ func TestHTTPCompression(t *testing.T) {
 		s := start(t, cfg, func(x *eio.Session) { send(x, message, false) })
 		return eiotest.Get(t, s.polling(t), "Accept-Encoding", accept)
 	}
-	t.Run("E56", func(t *testing.T) {
+	t.Run("a large body is compressed with gzip", func(t *testing.T) {
 		r := get(t, eio.Config{}, big, "gzip, deflate")
 		wantHeader(t, r, "Content-Encoding", "gzip")
 		wantHeader(t, r, "Vary", "Accept-Encoding")
@@ -32,7 +32,7 @@ func TestHTTPCompression(t *testing.T) {
 			t.Errorf("got %q, %v", b, err)
 		}
 	})
-	t.Run("E58", func(t *testing.T) {
+	t.Run("deflate is in the zlib format", func(t *testing.T) {
 		r := get(t, eio.Config{}, big, "deflate")
 		wantHeader(t, r, "Content-Encoding", "deflate")
 		z, err := zlib.NewReader(strings.NewReader(r.Body))
@@ -43,7 +43,7 @@ func TestHTTPCompression(t *testing.T) {
 			t.Errorf("got %q, %v", b, err)
 		}
 	})
-	t.Run("E57", func(t *testing.T) {
+	t.Run("a body stays plain", func(t *testing.T) {
 		for name, r := range map[string]eiotest.Response{
 			"small": get(t, eio.Config{}, small, "gzip"),
 			"off":   get(t, eio.Config{HTTPCompression: -1}, big, "gzip"),
@@ -101,7 +101,7 @@ func TestPerMessageDeflate(t *testing.T) {
 		}
 		return string(b)
 	}
-	t.Run("E74", func(t *testing.T) {
+	t.Run("every message is compressed at threshold CompressAll", func(t *testing.T) {
 		c := dial(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: eio.CompressAll}})
 		for _, want := range []string{`0{"sid":`, "4hello", "4" + strings.Repeat("x", 100_000)} {
 			if want[0] == '4' {
@@ -120,7 +120,7 @@ func TestPerMessageDeflate(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	t.Run("E75", func(t *testing.T) {
+	t.Run("only large messages are compressed", func(t *testing.T) {
 		c := dial(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{}})
 		c.Next()
 		c.Text("4hello")

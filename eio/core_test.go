@@ -323,14 +323,14 @@ func TestCoreTimes(t *testing.T) {
 		name, script string
 		want         []string
 	}{
-		{"E99", "open websocket; wait 300ms; wait 150ms; message 4a; wait 150ms; message 4b; wait 50ms", []string{
+		{"a packet extends the time for a pong, once", "open websocket; wait 300ms; wait 150ms; message 4a; wait 150ms; message 4b; wait 50ms", []string{
 			"@300ms websocket 2", `deliver "a" binary=false`, `deliver "b" binary=false`,
 			"@650ms close websocket", "@650ms ended: ping timeout",
 		}},
-		{"E100", "open websocket; wait 200ms; message 3; wait 300ms", []string{"@500ms websocket 2"}},
-		{"E101", "open polling; post 3x; post 3␞3␞3; post 4alive", []string{`deliver "alive" binary=false`}},
-		{"E106", "open polling; close; wait 29999ms; post 4x; wait 1ms", []string{"@30s ended: forced close"}},
-		{"E127", "open polling v3; wait 499ms; post 1:2; wait 499ms; wait 1ms", []string{"@999ms never sent: 1", "@999ms ended: ping timeout"}},
+		{"a pong that was not asked for", "open websocket; wait 200ms; message 3; wait 300ms", []string{"@500ms websocket 2"}},
+		{"pongs with data, and several", "open polling; post 3x; post 3␞3␞3; post 4alive", []string{`deliver "alive" binary=false`}},
+		{"a graceful close without a GET ends in time", "open polling; close; wait 29999ms; post 4x; wait 1ms", []string{"@30s ended: forced close"}},
+		{"a silent peer is dropped", "open polling v3; wait 499ms; post 1:2; wait 499ms; wait 1ms", []string{"@999ms never sent: 1", "@999ms ended: ping timeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var p *player

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
@@ -66,16 +65,6 @@ func startNodes(t *testing.T, n int, cfg eio.Config) ([]*server, *cluster) {
 
 // via is the URL of one server's session at another one.
 func via(url string, from, to *server) string { return strings.Replace(url, from.addr, to.addr, 1) }
-
-// await waits until cond holds.
-func await(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(eiotest.Timeout); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it does not come about that %s", what)
-		}
-	}
-}
 
 func TestForwardedPolling(t *testing.T) {
 	nodes, _ := startNodes(t, 2, eio.Config{HTTPCompression: 64, CORS: &eio.CORS{Origins: []string{"https://a.example"}}})
@@ -201,7 +190,7 @@ func TestForwardedUpgrade(t *testing.T) {
 	c.Text("1")
 	a.wantClosed(t, eio.TransportClose)
 	c.Close()
-	await(t, "the tunnel ends", func() bool { return b.ForwardStats().OpenTunnels == 0 })
+	eiotest.Eventually(t, "the tunnel ends", func() bool { return b.ForwardStats().OpenTunnels == 0 })
 
 	t.Run("the client goes", func(t *testing.T) {
 		url := a.polling(t)
@@ -213,7 +202,7 @@ func TestForwardedUpgrade(t *testing.T) {
 		c.Expect("4x")
 		c.Close()
 		a.wantClosed(t, eio.TransportClose)
-		await(t, "the tunnel ends", func() bool { return b.ForwardStats().OpenTunnels == 0 })
+		eiotest.Eventually(t, "the tunnel ends", func() bool { return b.ForwardStats().OpenTunnels == 0 })
 	})
 	t.Run("the server closes", func(t *testing.T) {
 		url := a.polling(t)
@@ -267,7 +256,7 @@ func TestForwardedThroughNetHTTP(t *testing.T) {
 			}
 			c.Close()
 			a.wantClosed(t, eio.TransportClose)
-			await(t, "the tunnel ends", func() bool { return m.srv.ForwardStats().OpenTunnels == 0 })
+			eiotest.Eventually(t, "the tunnel ends", func() bool { return m.srv.ForwardStats().OpenTunnels == 0 })
 
 			lost := dial()
 			lost.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA"))
@@ -284,10 +273,10 @@ func TestForwardedAbort(t *testing.T) {
 	c := eiotest.DialTCP(t, b.addr)
 	c.WriteString("GET " + strings.TrimPrefix(url, "http://"+b.addr) + " HTTP/1.1\r\nHost: x\r\n\r\n")
 	x := eiotest.Receive(t, a.opened)
-	waitFor(t, x, x.Writable) // the poll is parked there
+	eventuallyOn(t, x, "a GET is parked", x.Writable) // the poll is parked there
 	c.Close()
 	a.wantClosed(t, eio.TransportError)
-	await(t, "the abort is counted", func() bool { return b.ForwardStats().Aborted == 1 })
+	eiotest.Eventually(t, "the abort is counted", func() bool { return b.ForwardStats().Aborted == 1 })
 }
 
 // TestForwardedSessionEnds has a node close a session while a poll is
@@ -298,7 +287,7 @@ func TestForwardedSessionEnds(t *testing.T) {
 	url := via(a.polling(t), a, b)
 	poll := eiotest.GoGet(url)
 	x := eiotest.Receive(t, a.opened)
-	waitFor(t, x, x.Writable)
+	eventuallyOn(t, x, "a GET is parked", x.Writable)
 	a.Close()
 	wantResponse(t, eiotest.Receive(t, poll), 200, "1")
 	b.wantGone(t, url)

@@ -148,12 +148,12 @@ func TestForwardingToASlowNode(t *testing.T) {
 	if _, err := readAll(taken[0]); err != nil {
 		t.Errorf("the node's end: %v", err)
 	}
-	await(t, "the abort is counted", func() bool { return b.ForwardStats().Aborted == 1 })
+	eiotest.Eventually(t, "the abort is counted", func() bool { return b.ForwardStats().Aborted == 1 })
 	taken[1].Close() // which the client sees
 	if r := clients[1].ReadResponse(); r.Status != 502 {
 		t.Errorf("got %+v", r)
 	}
-	await(t, "no request is open", func() bool { return b.ForwardStats().OpenRequests == 0 })
+	eiotest.Eventually(t, "no request is open", func() bool { return b.ForwardStats().OpenRequests == 0 })
 	if s := b.ForwardStats(); s.Refused != 1 || s.Failed != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -174,7 +174,7 @@ func TestForwardingToASlowNode(t *testing.T) {
 		wantResponse(t, first.ReadResponse(), 400, "no")
 		first.ExpectEOF()
 		first.Close()
-		await(t, "the tunnel ends", func() bool { return b.ForwardStats().OpenTunnels == 0 })
+		eiotest.Eventually(t, "the tunnel ends", func() bool { return b.ForwardStats().OpenTunnels == 0 })
 	})
 }
 

@@ -116,7 +116,7 @@ func TestHandler(t *testing.T) {
 				}
 				parked := make(chan eiotest.Response, 1)
 				go func() { parked <- m.do(t, "GET", url, "") }()
-				waitFor(t, x, x.Writable)
+				eventuallyOn(t, x, "a GET is parked", x.Writable)
 				wantResponse(t, m.do(t, "POST", url, "4hello"), 200, "ok")
 				wantResponse(t, eiotest.Receive(t, parked), 200, "4hello")
 				wantResponse(t, m.do(t, "POST", url, "4"+strings.Repeat("x", 1000)), 413, "")
@@ -173,7 +173,7 @@ func TestHandlerWebSocket(t *testing.T) {
 func TestHandlerAborted(t *testing.T) {
 	m := mount(t, (*httptest.Server).Start)
 	addr := m.http.Listener.Addr().String()
-	t.Run("E42 through net/http", func(t *testing.T) {
+	t.Run("a GET is aborted", func(t *testing.T) {
 		sid := sidOf(t, m.do(t, "GET", m.url+handshake, ""))
 		x := eiotest.Receive(t, m.opened)
 		conn, err := net.Dial("tcp", addr)
@@ -181,13 +181,13 @@ func TestHandlerAborted(t *testing.T) {
 			t.Fatal(err)
 		}
 		io.WriteString(conn, "GET /engine.io/"+handshake+"&sid="+sid+" HTTP/1.1\r\nHost: a\r\n\r\n")
-		waitFor(t, x, x.Writable)
+		eventuallyOn(t, x, "a GET is parked", x.Writable)
 		conn.Close()
 		if got := eiotest.Receive(t, m.closed); got.reason != eio.TransportError {
 			t.Errorf("closed with %v", got)
 		}
 	})
-	t.Run("E43 through net/http", func(t *testing.T) {
+	t.Run("a POST is aborted", func(t *testing.T) {
 		sid := sidOf(t, m.do(t, "GET", m.url+handshake, ""))
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
@@ -204,7 +204,7 @@ func TestHandlerAborted(t *testing.T) {
 }
 
 // TestHandlerKeepsConnections: only a WebSocket handshake takes a connection
-// out of net/http, and a body that does not come keeps nobody waiting.
+// out of net/http, and a body that does not come delays nothing.
 func TestHandlerKeepsConnections(t *testing.T) {
 	m := mount(t, (*httptest.Server).Start)
 	addr := m.http.Listener.Addr().String()

@@ -31,13 +31,9 @@ func counting(h *httptest.Server, active *atomic.Int32) {
 // connection, which is a relay's pipe, left.
 func (m *mounted) wantIdle(t *testing.T, active *atomic.Int32) {
 	t.Helper()
-	deadline := time.Now().Add(eiotest.Timeout)
-	for active.Load() > 0 || m.engine.Stats().Connections > 0 {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d requests and %d pipes are left", active.Load(), m.engine.Stats().Connections)
-		}
-		time.Sleep(time.Millisecond) // between two looks
-	}
+	eiotest.Eventually(t, "no request and no pipe is left", func() bool {
+		return active.Load() == 0 && m.engine.Stats().Connections == 0
+	})
 }
 
 // dialNarrow connects with a receive buffer that does not grow.
@@ -69,7 +65,7 @@ func TestHandlerUnread(t *testing.T) {
 		return m, active, "/engine.io/" + handshake + "&sid=" + sidOf(t, r), eiotest.Receive(t, m.opened)
 	}
 	answer := func(t *testing.T, x *eio.Session) {
-		waitFor(t, x, x.Writable)
+		eventuallyOn(t, x, "a GET is parked", x.Writable)
 		x.Loop().PostFunc(func() { send(x, strings.Repeat("x", bigAnswer), false) })
 	}
 	const limit = 500 * time.Millisecond

@@ -132,7 +132,7 @@ func TestCallbacksEnd(t *testing.T) {
 			url := s.polling(t)
 			x := s.latest(t)
 			parked := eiotest.GoGet(url)
-			waitFor(t, x, x.Writable)
+			eventuallyOn(t, x, "a GET is parked", x.Writable)
 			fail()
 			x.Loop().PostFunc(func() { send(x, "first", false); send(x, "second", false) })
 			wantResponse(t, eiotest.Receive(t, parked), 200, "4first\x1e4second")
@@ -176,9 +176,7 @@ func TestCallbacksEnd(t *testing.T) {
 						s.wantEcho(t, s.polling(t))
 					}
 				}
-				for s.ClientsCount() > 0 { // each has closed its session; the test's timeout ends this
-					time.Sleep(time.Millisecond)
-				}
+				eiotest.Eventually(t, "each client has closed its session", func() bool { return s.ClientsCount() == 0 })
 			})
 		}
 	}

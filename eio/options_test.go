@@ -28,17 +28,17 @@ func TestAllowRequest(t *testing.T) {
 		}
 		return nil
 	}})
-	t.Run("E21", func(t *testing.T) {
+	t.Run("a handshake over polling is refused", func(t *testing.T) {
 		wantResponse(t, eiotest.Get(t, s.url+handshake+"&why=none"), 403, `{"code":4,"message":"Forbidden"}`)
 		wantResponse(t, eiotest.Get(t, s.url+handshake+"&why=mine"), 403, `{"code":4,"message":"my reason"}`)
 	})
-	t.Run("E22", func(t *testing.T) {
+	t.Run("a handshake over WebSocket is refused", func(t *testing.T) {
 		c := eiotest.DialTCP(t, s.addr)
 		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&why=mine"))
 		wantResponse(t, c.ReadResponse(), 400, "my reason")
 		c.ExpectEOF()
 	})
-	t.Run("E23", func(t *testing.T) {
+	t.Run("only handshakes are asked about", func(t *testing.T) {
 		url := s.polling(t)
 		before := calls.Load()
 		wantResponse(t, eiotest.Post(t, url, "4a"), 200, "ok")
@@ -77,7 +77,7 @@ func TestGenerateID(t *testing.T) {
 		},
 		OnConnectionError: func(e *eio.ConnectionError) { seen.Store(e) },
 	})
-	t.Run("E25", func(t *testing.T) {
+	t.Run("the application makes the sid", func(t *testing.T) {
 		for range 8 { // on both loops
 			r := eiotest.Get(t, s.url+handshake)
 			sid := sidOf(t, r)
@@ -91,7 +91,7 @@ func TestGenerateID(t *testing.T) {
 			s.wantGone(t, url)
 		}
 	})
-	t.Run("E24", func(t *testing.T) {
+	t.Run("the sid can not be made", func(t *testing.T) {
 		fails.Store(true)
 		wantResponse(t, eiotest.Get(t, s.url+handshake), 400, `{"code":3,"message":"Bad request"}`)
 		e := seen.Load()
@@ -134,7 +134,7 @@ func TestMiddleware(t *testing.T) {
 			},
 		},
 	})
-	t.Run("E26", func(t *testing.T) {
+	t.Run("a middleware fails", func(t *testing.T) {
 		wantResponse(t, eiotest.Get(t, s.url+handshake+"&do=panic"), 400, `{"code":3,"message":"Bad request"}`)
 		if e := seen.Load(); e == nil || e.Context.Name != "MIDDLEWARE_FAILURE" {
 			t.Errorf("connection error %v", e)
@@ -143,7 +143,7 @@ func TestMiddleware(t *testing.T) {
 		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&do=panic"))
 		wantResponse(t, c.ReadResponse(), 400, "Bad request")
 	})
-	t.Run("E27", func(t *testing.T) {
+	t.Run("a middleware answers", func(t *testing.T) {
 		r := eiotest.Get(t, s.url+handshake+"&do=end")
 		wantResponse(t, r, 401, "not you\n")
 		wantHeader(t, r, "X-First", "1")
@@ -167,7 +167,7 @@ func TestMiddleware(t *testing.T) {
 
 func TestInitialPacket(t *testing.T) {
 	s := start(t, eio.Config{InitialPacket: []byte("hi")})
-	t.Run("E33", func(t *testing.T) {
+	t.Run("the initial packet is sent", func(t *testing.T) {
 		if r := eiotest.Get(t, s.url+handshake); !strings.HasSuffix(r.Body, "}\x1e4hi") {
 			t.Errorf("got %q", r.Body)
 		}
@@ -177,7 +177,7 @@ func TestInitialPacket(t *testing.T) {
 
 func TestTrailingSlash(t *testing.T) {
 	s := start(t, eio.Config{Path: "/my/", NoTrailingSlash: true})
-	t.Run("E20", func(t *testing.T) {
+	t.Run("a path without a trailing slash", func(t *testing.T) {
 		for _, path := range []string{"/my", "/my/", "/myfoo"} {
 			sidOf(t, eiotest.Get(t, "http://"+s.addr+path+handshake))
 		}
@@ -185,7 +185,7 @@ func TestTrailingSlash(t *testing.T) {
 }
 
 func TestHTTPExtras(t *testing.T) {
-	t.Run("E60", func(t *testing.T) {
+	t.Run("old browsers get X-XSS-Protection", func(t *testing.T) {
 		s := start(t, eio.Config{})
 		url := s.polling(t)
 		agent := []string{"User-Agent", "Mozilla/5.0 (Trident/7.0)"}
@@ -194,7 +194,7 @@ func TestHTTPExtras(t *testing.T) {
 		wantHeader(t, eiotest.Get(t, url, agent...), "X-XSS-Protection", "0")
 		wantHeader(t, eiotest.Get(t, s.url+handshake), "X-XSS-Protection", "")
 	})
-	t.Run("E110 E112", func(t *testing.T) {
+	t.Run("all origins are allowed by default", func(t *testing.T) {
 		s := start(t, eio.Config{CORS: &eio.CORS{}})
 		r := eiotest.Do(t, "OPTIONS", s.url+handshake, "", "Origin", "http://a", "Access-Control-Request-Headers", "x-a")
 		wantResponse(t, r, 204, "")
@@ -208,7 +208,7 @@ func TestHTTPExtras(t *testing.T) {
 		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"))
 		wantHeader(t, c.ReadResponse(), "Access-Control-Allow-Origin", "*")
 	})
-	t.Run("E111", func(t *testing.T) {
+	t.Run("a list of origins", func(t *testing.T) {
 		s := start(t, eio.Config{CORS: &eio.CORS{Origins: []string{"http://a", "http://b"}, Credentials: true}})
 		r := eiotest.Get(t, s.url+handshake, "Origin", "http://b")
 		wantHeader(t, r, "Access-Control-Allow-Origin", "http://b")
@@ -252,11 +252,11 @@ func TestHTTPExtras(t *testing.T) {
 			}
 		}
 	})
-	t.Run("E113", func(t *testing.T) {
+	t.Run("AllowOrigin fails", func(t *testing.T) {
 		s := start(t, eio.Config{CORS: &eio.CORS{AllowOrigin: func(string) (bool, error) { return false, errors.New("broken") }}})
 		wantResponse(t, eiotest.Get(t, s.url+handshake), 400, `{"code":3,"message":"Bad request"}`)
 	})
-	t.Run("E114", func(t *testing.T) {
+	t.Run("the cookie by default", func(t *testing.T) {
 		s := start(t, eio.Config{Cookie: &eio.Cookie{}})
 		r := eiotest.Get(t, s.url+handshake)
 		wantHeader(t, r, "Set-Cookie", "io="+sidOf(t, r)+"; Path=/; HttpOnly; SameSite=Lax")
@@ -265,14 +265,14 @@ func TestHTTPExtras(t *testing.T) {
 		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"))
 		wantHeader(t, c.ReadResponse(), "Set-Cookie", "")
 	})
-	t.Run("E115", func(t *testing.T) {
+	t.Run("the cookie with all attributes", func(t *testing.T) {
 		s := start(t, eio.Config{Cookie: &eio.Cookie{
 			Name: "y", NoPath: true, Domain: "d", MaxAge: time.Minute, Secure: true, Script: true, SameSite: http.SameSiteStrictMode,
 		}})
 		r := eiotest.Get(t, s.url+handshake)
 		wantHeader(t, r, "Set-Cookie", "y="+sidOf(t, r)+"; Max-Age=60; Domain=d; Secure; SameSite=Strict")
 	})
-	t.Run("E116", func(t *testing.T) {
+	t.Run("header hooks are called", func(t *testing.T) {
 		var initial, all atomic.Int32
 		s := start(t, eio.Config{
 			InitialHeaders: func(h http.Header, _ *eio.Request) { initial.Add(1); h.Set("X-Initial", "yes") },
@@ -321,12 +321,12 @@ func TestProtocol3(t *testing.T) {
 		return s.url + "?EIO=3&transport=polling&sid=" + m[2]
 	}
 	for _, c := range []struct{ name, query, post, poll string }{
-		{"E118", "", "6:4hello", "6:4hello"},
-		{"E119", "", "6:4test16:4test26:4test3", "6:4test16:4test26:4test3"},
-		{"E120", "&b64=1", "6:4hello10:b4AQIDBA==", "6:4hello10:b4AQIDBA=="},
-		{"E121", "", "6:4hello10:b4AQIDBA==", "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04"},
-		{"E123", "", "4:4é😀", "4:4é😀"},
-		{"E126", "", "1:2", "1:3"},
+		{"one packet", "", "6:4hello", "6:4hello"},
+		{"three packets", "", "6:4test16:4test26:4test3", "6:4test16:4test26:4test3"},
+		{"base64", "&b64=1", "6:4hello10:b4AQIDBA==", "6:4hello10:b4AQIDBA=="},
+		{"a binary answer", "", "6:4hello10:b4AQIDBA==", "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04"},
+		{"lengths in UTF-16 units", "", "4:4é😀", "4:4é😀"},
+		{"a ping", "", "1:2", "1:3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := open(t, s, c.query)
@@ -341,14 +341,14 @@ func TestProtocol3(t *testing.T) {
 			wantHeader(t, r, "Content-Type", want)
 		})
 	}
-	t.Run("E122", func(t *testing.T) {
+	t.Run("a binary POST", func(t *testing.T) {
 		url := open(t, s, "")
 		body := "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04"
 		wantResponse(t, eiotest.Do(t, "POST", url, body, "Content-Type", "application/octet-stream"), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, body)
 	})
 	for _, body := range []string{"abc", "1:", "2:4", ":4", "1:2x", "-1:4", ""} {
-		t.Run("E124 "+body, func(t *testing.T) {
+		t.Run("malformed text "+body, func(t *testing.T) {
 			s := start(t, cfg)
 			url := open(t, s, "")
 			wantResponse(t, eiotest.Post(t, url, body), 200, "ok")
@@ -356,14 +356,14 @@ func TestProtocol3(t *testing.T) {
 		})
 	}
 	for _, body := range []string{"\x00", "\x00\xff", "\x00\x01\xff", "\x00\x02\xff4\xff"} {
-		t.Run(fmt.Sprintf("E125 %x", body), func(t *testing.T) {
+		t.Run(fmt.Sprintf("malformed binary %x", body), func(t *testing.T) {
 			s := start(t, cfg)
 			url := open(t, s, "")
 			wantResponse(t, eiotest.Do(t, "POST", url, body, "Content-Type", "application/octet-stream"), 200, "ok")
 			s.wantClosed(t, eio.ParseError)
 		})
 	}
-	t.Run("E127", func(t *testing.T) {
+	t.Run("a silent peer is dropped", func(t *testing.T) {
 		cfg := fast
 		cfg.AllowEIO3 = true
 		s := start(t, cfg)
@@ -371,13 +371,13 @@ func TestProtocol3(t *testing.T) {
 		s.wantClosed(t, eio.PingTimeout)
 		wantResponse(t, eiotest.Post(t, url, "1:2"), 400, `{"code":1,"message":"Session ID unknown"}`)
 	})
-	t.Run("E128", func(t *testing.T) {
+	t.Run("a pong is an error", func(t *testing.T) {
 		s := start(t, cfg)
 		url := open(t, s, "")
 		wantResponse(t, eiotest.Post(t, url, "1:3"), 200, "ok")
 		s.wantClosed(t, eio.TransportError)
 	})
-	t.Run("E129", func(t *testing.T) {
+	t.Run("WebSocket", func(t *testing.T) {
 		c := eiotest.Dial(t, s.addr, "/engine.io/?EIO=3&transport=websocket")
 		c.Next()
 		c.Text("2", "4hello")
@@ -387,14 +387,14 @@ func TestProtocol3(t *testing.T) {
 			t.Errorf("got %v", f)
 		}
 	})
-	t.Run("E130", func(t *testing.T) {
+	t.Run("a close packet answers the parked GET", func(t *testing.T) {
 		s := start(t, cfg)
 		url := open(t, s, "")
 		parked := park(t, eiotest.Receive(t, s.opened), url)
 		wantResponse(t, eiotest.Post(t, url, "1:1"), 200, "ok")
 		wantResponse(t, eiotest.Receive(t, parked), 200, "1:6")
 	})
-	t.Run("E131 E132", func(t *testing.T) {
+	t.Run("JSONP", func(t *testing.T) {
 		r := eiotest.Get(t, s.url+"?EIO=3&transport=polling&j=0&b64=1")
 		m := regexp.MustCompile(`^___eio\[0\]\("\d+:0\{\\"sid\\":\\"([^"\\]+)\\"`).FindStringSubmatch(r.Body)
 		if m == nil || !strings.HasSuffix(r.Body, `}");`) {
@@ -407,18 +407,18 @@ func TestProtocol3(t *testing.T) {
 		wantResponse(t, eiotest.Do(t, "POST", url, `d=6:4a%5Cnb%5C%5Cn`, wireFormat...), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, `___eio[0]("6:4a\nb\\n");`)
 	})
-	t.Run("E59", func(t *testing.T) {
+	t.Run("JSONP in protocol 4", func(t *testing.T) {
 		r := eiotest.Get(t, s.url+handshake+"&j=3")
 		if !strings.HasPrefix(r.Body, `___eio[3]("0{\"sid\":`) {
 			t.Errorf("got %q", r.Body)
 		}
 	})
-	t.Run("E16", func(t *testing.T) {
+	t.Run("another protocol than the session has", func(t *testing.T) {
 		url := s.polling(t)
 		wantResponse(t, eiotest.Get(t, strings.Replace(url, "EIO=4", "EIO=3", 1)), 400, `{"code":3,"message":"Bad request"}`)
 		wantResponse(t, eiotest.Post(t, url, "4alive"), 200, "ok")
 	})
-	t.Run("E67", func(t *testing.T) {
+	t.Run("base64 over WebSocket", func(t *testing.T) {
 		for protocol, want := range map[string]string{"4": "bAQID", "3": "b4AQID"} {
 			c := eiotest.Dial(t, s.addr, "/engine.io/?transport=websocket&b64=1&EIO="+protocol)
 			c.Next()
@@ -505,7 +505,7 @@ func TestRefusedHTTP(t *testing.T) {
 	})
 }
 
-// TestUnreadBody: a body that nobody reads must not be taken for the next
+// TestUnreadBody: a body that is not read must not be taken for the next
 // request.
 func TestUnreadBody(t *testing.T) {
 	inner := "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -534,7 +534,8 @@ func TestUnreadBody(t *testing.T) {
 	}
 }
 
-// TestPipelinesTooMuch: who waits for a connection that is given up is told.
+// TestPipelinesTooMuch: a handler whose connection is given up finds its context
+// done.
 func TestPipelinesTooMuch(t *testing.T) {
 	ended := make(chan struct{}, 1)
 	s := start(t, eio.Config{Fallback: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -587,7 +588,7 @@ func TestPingFlood(t *testing.T) {
 		}
 	}
 	c.Text("4done")
-	waitFor(t, x, func() bool { return len(s.received()) == 1 })
+	eventuallyOn(t, x, "the message has come", func() bool { return len(s.received()) == 1 })
 	on(t, x, func() {
 		if x.State() != eio.StateOpen {
 			t.Error("the session did not survive")

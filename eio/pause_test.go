@@ -2,11 +2,9 @@ package eio_test
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
@@ -28,9 +26,7 @@ func goPost(t *testing.T, url, body string) <-chan eiotest.Response {
 // wantReceived waits for messages, and for nothing else.
 func (s *server) wantReceived(t *testing.T, want ...string) {
 	t.Helper()
-	for deadline := time.Now().Add(eiotest.Timeout); len(s.received()) < len(want) && time.Now().Before(deadline); {
-		runtime.Gosched()
-	}
+	eiotest.Eventually(t, "the messages have come", func() bool { return len(s.received()) >= len(want) })
 	if got := s.received(); !slices.Equal(got, want) {
 		t.Fatalf("received %q, want %q", got, want)
 	}

@@ -27,7 +27,7 @@ func TestPipelinedBehindGet(t *testing.T) {
 				c = eiotest.DialTCP(t, s.addr)
 				c.Conn.(*net.TCPConn).SetNoDelay(true)
 				c.WriteString("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n")
-				waitFor(t, x, x.Writable)
+				eventuallyOn(t, x, "a GET is parked", x.Writable)
 				return c, x, func(body string, fields ...string) string {
 					return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: a\r\n%sContent-Length: %d\r\n\r\n%s", target, strings.Join(fields, ""), len(body), body)
 				}

@@ -11,7 +11,7 @@ import (
 )
 
 // TestWholeRequestsWaitForTheMiddleware: a request of which all has come is not
-// closed for the time that a middleware takes, whoever else waits for room.
+// closed for the time that a middleware takes, whatever else waits for room.
 func TestWholeRequestsWaitForTheMiddleware(t *testing.T) {
 	const size = 400_000
 	look := make(chan struct{})

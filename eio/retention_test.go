@@ -49,7 +49,7 @@ func TestHandshakesHaveATotal(t *testing.T) {
 		}
 	}
 	s.Close()
-	await(t, "nothing is kept", func() bool { return s.HandshakeStats().Bytes == 0 })
+	eiotest.Eventually(t, "nothing is kept", func() bool { return s.HandshakeStats().Bytes == 0 })
 	if _, err := eio.NewServer(eio.Config{MaxHandshakeBytes: -1}, &echo{}); err == nil ||
 		!strings.HasPrefix(fmt.Sprint(err), "eio: Config.MaxHandshakeBytes is -1") {
 		t.Error(err)

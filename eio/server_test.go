@@ -173,7 +173,7 @@ var fast = eio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * t
 
 func TestHandshake(t *testing.T) {
 	s := start(t, eio.Config{})
-	t.Run("E1 E2 E3", func(t *testing.T) {
+	t.Run("polling", func(t *testing.T) {
 		var sids []string
 		for range 2 {
 			r := eiotest.Get(t, s.url+"?EIO=4&transport=polling")
@@ -192,7 +192,7 @@ func TestHandshake(t *testing.T) {
 			t.Error("the same sid twice")
 		}
 	})
-	t.Run("E4", func(t *testing.T) {
+	t.Run("WebSocket", func(t *testing.T) {
 		c := eiotest.Dial(t, s.addr, s.target("?EIO=4&transport=websocket"))
 		f := c.Next()
 		if f.First != 0x81 || !strings.Contains(string(f.Payload), `,"upgrades":[],`) {
@@ -204,24 +204,24 @@ func TestHandshake(t *testing.T) {
 		status              int
 		body                string
 	}{
-		{"E5 none", "GET", "?transport=polling", 400, `{"code":5,"message":"Unsupported protocol version"}`},
-		{"E5 abc", "GET", "?transport=polling&EIO=abc", 400, `{"code":5,"message":"Unsupported protocol version"}`},
-		{"E5 3", "GET", "?transport=polling&EIO=3", 400, `{"code":5,"message":"Unsupported protocol version"}`},
-		{"E5 5", "GET", "?transport=polling&EIO=5", 400, `{"code":5,"message":"Unsupported protocol version"}`},
-		{"E7 none", "GET", "?EIO=4", 400, `{"code":0,"message":"Transport unknown"}`},
-		{"E7 abc", "GET", "?EIO=4&transport=abc", 400, `{"code":0,"message":"Transport unknown"}`},
-		{"E8 constructor", "GET", "?EIO=4&transport=constructor", 400, `{"code":0,"message":"Transport unknown"}`},
-		{"E8 proto", "GET", "?EIO=4&transport=__proto__", 400, `{"code":0,"message":"Transport unknown"}`},
-		{"E8 webtransport", "GET", "?EIO=4&transport=webtransport", 400, `{"code":0,"message":"Transport unknown"}`},
-		{"E10 POST", "POST", "?EIO=4&transport=polling", 400, `{"code":2,"message":"Bad handshake method"}`},
-		{"E10 PUT", "PUT", "?EIO=4&transport=polling", 400, `{"code":2,"message":"Bad handshake method"}`},
-		{"E10 OPTIONS", "OPTIONS", "?EIO=4&transport=polling", 400, `{"code":2,"message":"Bad handshake method"}`},
-		{"E10 HEAD", "HEAD", "?EIO=4&transport=polling", 400, ``},
-		{"E11", "GET", "?EIO=4&transport=websocket", 400, `{"code":3,"message":"Bad request"}`},
-		{"E12", "GET", "?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAA", 400, `{"code":1,"message":"Session ID unknown"}`},
-		{"E12 other loop", "GET", "?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAABAAAA", 400, `{"code":1,"message":"Session ID unknown"}`},
-		{"E12 no loop", "GET", "?EIO=4&transport=polling&sid=____________________", 400, `{"code":1,"message":"Session ID unknown"}`},
-		{"E12 proto", "GET", "?EIO=4&transport=polling&sid=__proto__", 400, `{"code":1,"message":"Session ID unknown"}`},
+		{"no protocol", "GET", "?transport=polling", 400, `{"code":5,"message":"Unsupported protocol version"}`},
+		{"protocol abc", "GET", "?transport=polling&EIO=abc", 400, `{"code":5,"message":"Unsupported protocol version"}`},
+		{"protocol 3, not enabled", "GET", "?transport=polling&EIO=3", 400, `{"code":5,"message":"Unsupported protocol version"}`},
+		{"protocol 5", "GET", "?transport=polling&EIO=5", 400, `{"code":5,"message":"Unsupported protocol version"}`},
+		{"no transport", "GET", "?EIO=4", 400, `{"code":0,"message":"Transport unknown"}`},
+		{"transport abc", "GET", "?EIO=4&transport=abc", 400, `{"code":0,"message":"Transport unknown"}`},
+		{"transport constructor", "GET", "?EIO=4&transport=constructor", 400, `{"code":0,"message":"Transport unknown"}`},
+		{"transport __proto__", "GET", "?EIO=4&transport=__proto__", 400, `{"code":0,"message":"Transport unknown"}`},
+		{"transport webtransport", "GET", "?EIO=4&transport=webtransport", 400, `{"code":0,"message":"Transport unknown"}`},
+		{"POST without a sid", "POST", "?EIO=4&transport=polling", 400, `{"code":2,"message":"Bad handshake method"}`},
+		{"PUT without a sid", "PUT", "?EIO=4&transport=polling", 400, `{"code":2,"message":"Bad handshake method"}`},
+		{"OPTIONS without a sid", "OPTIONS", "?EIO=4&transport=polling", 400, `{"code":2,"message":"Bad handshake method"}`},
+		{"HEAD without a sid", "HEAD", "?EIO=4&transport=polling", 400, ``},
+		{"WebSocket without an upgrade", "GET", "?EIO=4&transport=websocket", 400, `{"code":3,"message":"Bad request"}`},
+		{"unknown sid", "GET", "?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAA", 400, `{"code":1,"message":"Session ID unknown"}`},
+		{"unknown sid of another loop", "GET", "?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAABAAAA", 400, `{"code":1,"message":"Session ID unknown"}`},
+		{"sid of a loop that is not there", "GET", "?EIO=4&transport=polling&sid=____________________", 400, `{"code":1,"message":"Session ID unknown"}`},
+		{"sid __proto__", "GET", "?EIO=4&transport=polling&sid=__proto__", 400, `{"code":1,"message":"Session ID unknown"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := eiotest.Do(t, c.method, s.url+c.query, "")
@@ -230,9 +230,9 @@ func TestHandshake(t *testing.T) {
 		})
 	}
 	for name, query := range map[string]string{
-		"E13": "?EIO=4&transport=polling&sid=",
-		"E14": "?EIO=4&transport=abc&transport=polling",
-		"E19": "a/b?EIO=4&transport=polling",
+		"empty sid":                 "?EIO=4&transport=polling&sid=",
+		"the last transport counts": "?EIO=4&transport=abc&transport=polling",
+		"a path below":              "a/b?EIO=4&transport=polling",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if r := eiotest.Get(t, s.url+query); r.Status != 200 || !strings.HasPrefix(r.Body, `0{"sid":`) {
@@ -240,7 +240,7 @@ func TestHandshake(t *testing.T) {
 			}
 		})
 	}
-	t.Run("E18", func(t *testing.T) {
+	t.Run("a path without its slash", func(t *testing.T) {
 		r := eiotest.Get(t, strings.TrimSuffix(s.url, "/")+"?EIO=4&transport=polling")
 		wantResponse(t, r, 404, "404 page not found\n")
 	})
@@ -256,13 +256,13 @@ func wantHeader(t *testing.T, r eiotest.Response, name, want string) {
 func TestUpgradeRefusals(t *testing.T) {
 	s := start(t, eio.Config{})
 	for _, c := range []struct{ name, head, body string }{
-		{"E6", eiotest.UpgradeRequest("/engine.io/?transport=websocket&EIO=3"), "Unsupported protocol version"},
-		{"E9 abc", eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=abc"), "Transport unknown"},
-		{"E9 none", eiotest.UpgradeRequest("/engine.io/?EIO=4"), "Transport unknown"},
-		{"E94", eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA"), "Session ID unknown"},
-		{"E30 version", strings.Replace(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"), "Version: 13", "Version: 7", 1), "Missing or invalid Sec-WebSocket-Version header"},
-		{"E30 key", strings.Replace(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"), "Sec-WebSocket-Key", "X-Key", 1), "Missing or invalid Sec-WebSocket-Key header"},
-		{"E30 h2c", strings.Replace(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"), "Upgrade: websocket", "Upgrade: h2c", 1), "Invalid Upgrade header"},
+		{"protocol 3, not enabled", eiotest.UpgradeRequest("/engine.io/?transport=websocket&EIO=3"), "Unsupported protocol version"},
+		{"transport abc", eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=abc"), "Transport unknown"},
+		{"no transport", eiotest.UpgradeRequest("/engine.io/?EIO=4"), "Transport unknown"},
+		{"unknown sid", eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA"), "Session ID unknown"},
+		{"unknown version", strings.Replace(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"), "Version: 13", "Version: 7", 1), "Missing or invalid Sec-WebSocket-Version header"},
+		{"no key", strings.Replace(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"), "Sec-WebSocket-Key", "X-Key", 1), "Missing or invalid Sec-WebSocket-Key header"},
+		{"another protocol", strings.Replace(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"), "Upgrade: websocket", "Upgrade: h2c", 1), "Invalid Upgrade header"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := eiotest.DialTCP(t, s.addr)
@@ -273,29 +273,25 @@ func TestUpgradeRefusals(t *testing.T) {
 			conn.ExpectEOF()
 		})
 	}
-	t.Run("E31", func(t *testing.T) {
+	t.Run("an upgrade outside of the path", func(t *testing.T) {
 		conn := eiotest.DialTCP(t, s.addr)
 		conn.WriteString(eiotest.UpgradeRequest("/elsewhere") + "whatever follows")
 		wantResponse(t, conn.ReadResponse(), 404, "404 page not found\n")
 		conn.ExpectEOF()
 	})
-	t.Run("E31 kept", func(t *testing.T) { // no longer than that by a peer that stays
+	t.Run("its connection is closed in time", func(t *testing.T) { // no longer than that by a peer that stays
 		const kept = 50 * time.Millisecond
 		s := start(t, eio.Config{DestroyUpgradeTimeout: kept})
 		conn := eiotest.DialTCP(t, s.addr)
 		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
 		wantResponse(t, conn.ReadResponse(), 404, "404 page not found\n")
 		conn.ExpectEOF() // of the server's half
-		for deadline := time.Now().Add(eiotest.Timeout); ; time.Sleep(kept) {
-			if _, err := conn.Write([]byte("x")); err != nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatal("the connection is kept")
-			}
-		}
+		eiotest.Eventually(t, "the connection is closed", func() bool {
+			_, err := conn.Write([]byte("x"))
+			return err != nil
+		})
 	})
-	t.Run("E31 handed on", func(t *testing.T) {
+	t.Run("it goes to Fallback when DestroyUpgradeTimeout is negative", func(t *testing.T) {
 		s := start(t, eio.Config{DestroyUpgradeTimeout: -1, Fallback: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "not here", http.StatusUpgradeRequired)
 		})})
@@ -303,10 +299,10 @@ func TestUpgradeRefusals(t *testing.T) {
 		conn.WriteString(eiotest.UpgradeRequest("/elsewhere"))
 		wantResponse(t, conn.ReadResponse(), http.StatusUpgradeRequired, "not here\n")
 	})
-	t.Run("E32", func(t *testing.T) {
+	t.Run("an upgrade with transport=polling", func(t *testing.T) {
 		eiotest.Dial(t, s.addr, "/engine.io/?EIO=4&transport=polling").ExpectClose(0)
 	})
-	t.Run("E28", func(t *testing.T) {
+	t.Run("WebSocket is not enabled", func(t *testing.T) {
 		s := start(t, eio.Config{Transports: []string{"polling"}})
 		conn := eiotest.DialTCP(t, s.addr)
 		conn.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket"))
@@ -315,14 +311,14 @@ func TestUpgradeRefusals(t *testing.T) {
 			t.Errorf("got %q", r.Body)
 		}
 	})
-	t.Run("E29", func(t *testing.T) {
+	t.Run("an upgrade that was not offered", func(t *testing.T) {
 		s := start(t, eio.Config{NoUpgrades: true})
 		url := s.polling(t)
 		conn := s.probe(t, url)
 		conn.Text("2probe")
 		conn.Expect("3probe")
 	})
-	t.Run("E76", func(t *testing.T) {
+	t.Run("the first subprotocol is accepted", func(t *testing.T) {
 		conn := eiotest.DialTCP(t, s.addr)
 		conn.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket", "Sec-WebSocket-Protocol", "foo, bar"))
 		wantHeader(t, conn.ReadResponse(), "Sec-WebSocket-Protocol", "foo")

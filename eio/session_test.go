@@ -23,17 +23,17 @@ func on(t *testing.T, s *eio.Session, f func()) {
 func park(t *testing.T, s *eio.Session, url string) <-chan eiotest.Response {
 	t.Helper()
 	response := eiotest.GoGet(url)
-	waitFor(t, s, s.Writable)
+	eventuallyOn(t, s, "a GET is parked", s.Writable)
 	return response
 }
 
 func TestPolling(t *testing.T) {
 	s := start(t, eio.Config{MaxHTTPBufferSize: 1000})
 	for _, c := range []struct{ name, body string }{
-		{"E34 E35", "4hello"},
-		{"E36", "4test1\x1e4test2\x1e4test3"},
-		{"E37", "4hello\x1ebAQIDBA=="},
-		{"E48 chunked within the limit", strings.Repeat("4", 1000)},
+		{"a message", "4hello"},
+		{"three messages", "4test1\x1e4test2\x1e4test3"},
+		{"text and binary", "4hello\x1ebAQIDBA=="},
+		{"a chunked body within the limit", strings.Repeat("4", 1000)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := s.polling(t)
@@ -50,14 +50,14 @@ func TestPolling(t *testing.T) {
 		reason     eio.Reason
 		delivered  []string
 	}{
-		{"E38", "abc", eio.ParseError, nil},
-		{"E39 empty", "", eio.ParseError, nil},
-		{"E39 trailing", "4a\x1e", eio.ParseError, []string{"a"}},
-		{"E39 leading", "\x1e4a", eio.ParseError, nil},
-		{"E39 type", "7", eio.ParseError, nil},
-		{"E52 ping", "2", eio.TransportError, nil},
-		{"E52 probe", "2probe", eio.TransportError, nil},
-		{"E54", "1\x1e4x", eio.TransportClose, nil},
+		{"not a packet", "abc", eio.ParseError, nil},
+		{"empty body", "", eio.ParseError, nil},
+		{"a separator at the end", "4a\x1e", eio.ParseError, []string{"a"}},
+		{"a separator at the start", "\x1e4a", eio.ParseError, nil},
+		{"unknown type", "7", eio.ParseError, nil},
+		{"ping", "2", eio.TransportError, nil},
+		{"ping with a probe", "2probe", eio.TransportError, nil},
+		{"a message after a close packet", "1\x1e4x", eio.TransportClose, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, eio.Config{})
@@ -70,7 +70,7 @@ func TestPolling(t *testing.T) {
 			}
 		})
 	}
-	t.Run("E51", func(t *testing.T) {
+	t.Run("packets that mean nothing from a client", func(t *testing.T) {
 		url := s.polling(t)
 		for _, body := range []string{"3", "0", "5", "6", "3x\x1e3\x1e3"} {
 			wantResponse(t, eiotest.Post(t, url, body), 200, "ok")
@@ -78,19 +78,19 @@ func TestPolling(t *testing.T) {
 		wantResponse(t, eiotest.Post(t, url, "4alive"), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, "4alive")
 	})
-	t.Run("E15", func(t *testing.T) {
+	t.Run("another transport than the session has", func(t *testing.T) {
 		url := s.polling(t)
 		r := eiotest.Get(t, strings.Replace(url, "transport=polling", "transport=websocket", 1))
 		wantResponse(t, r, 400, `{"code":3,"message":"Bad request"}`)
 		wantResponse(t, eiotest.Post(t, url, "4alive"), 200, "ok")
 	})
-	t.Run("E17", func(t *testing.T) {
+	t.Run("another method", func(t *testing.T) {
 		url := s.polling(t)
 		wantResponse(t, eiotest.Do(t, "PUT", url, ""), 500, "")
 		wantResponse(t, eiotest.Do(t, "DELETE", url, ""), 500, "")
 		wantResponse(t, eiotest.Post(t, url, "4alive"), 200, "ok")
 	})
-	t.Run("E44 E45", func(t *testing.T) {
+	t.Run("a binary content type", func(t *testing.T) {
 		s := start(t, eio.Config{})
 		url := s.polling(t)
 		for _, kind := range []string{"application/octet-stream; charset=x", "APPLICATION/OCTET-STREAM"} {
@@ -100,13 +100,13 @@ func TestPolling(t *testing.T) {
 		s.wantClosed(t, eio.TransportError)
 		s.wantGone(t, url)
 	})
-	t.Run("E46 E47", func(t *testing.T) {
+	t.Run("the largest body", func(t *testing.T) {
 		url := s.polling(t)
 		wantResponse(t, eiotest.Post(t, url, "4"+strings.Repeat("x", 1000)), 413, "")
 		wantResponse(t, eiotest.Post(t, url, "4"+strings.Repeat("y", 999)), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, "4"+strings.Repeat("y", 999))
 	})
-	t.Run("E48", func(t *testing.T) {
+	t.Run("a chunked body beyond the limit", func(t *testing.T) {
 		url := s.polling(t)
 		c := eiotest.DialTCP(t, s.addr)
 		c.WriteString("POST " + strings.TrimPrefix(url, "http://"+s.addr) + " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
@@ -115,17 +115,17 @@ func TestPolling(t *testing.T) {
 		wantResponse(t, eiotest.Post(t, url, "4alive"), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, "4alive")
 	})
-	t.Run("E49", func(t *testing.T) {
+	t.Run("a body that is not UTF-8", func(t *testing.T) {
 		url := s.polling(t)
 		wantResponse(t, eiotest.Post(t, url, "4a\xffb"), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, "4a\ufffdb")
 	})
-	t.Run("E50", func(t *testing.T) {
+	t.Run("base64 that is none", func(t *testing.T) {
 		url := s.polling(t)
 		wantResponse(t, eiotest.Post(t, url, "b!!!"), 200, "ok")
 		wantResponse(t, eiotest.Get(t, url), 200, "b")
 	})
-	t.Run("E55", func(t *testing.T) {
+	t.Run("packets share an answer", func(t *testing.T) {
 		s := start(t, eio.Config{}, func(x *eio.Session) {
 			for _, m := range []string{"1", "2", "3"} {
 				send(x, m, false)
@@ -149,7 +149,7 @@ func TestPollingBroken(t *testing.T) {
 		url := s.polling(t)
 		return s, eiotest.Receive(t, s.opened), url
 	}
-	t.Run("E40", func(t *testing.T) {
+	t.Run("a second GET", func(t *testing.T) {
 		s, x, url := open(t)
 		first := park(t, x, url)
 		wantResponse(t, eiotest.Get(t, url), 400, "")
@@ -157,7 +157,7 @@ func TestPollingBroken(t *testing.T) {
 		s.wantClosed(t, eio.TransportError)
 		s.wantGone(t, url)
 	})
-	t.Run("E41", func(t *testing.T) {
+	t.Run("a second POST", func(t *testing.T) {
 		s, _, url := open(t)
 		c := beginPost(t, s, url)
 		wantResponse(t, eiotest.Post(t, url, "4b"), 400, "")
@@ -165,22 +165,22 @@ func TestPollingBroken(t *testing.T) {
 		s.wantClosed(t, eio.TransportError)
 		s.wantGone(t, url)
 	})
-	t.Run("E42", func(t *testing.T) {
+	t.Run("an aborted GET", func(t *testing.T) {
 		s, x, url := open(t)
 		c := eiotest.DialTCP(t, s.addr)
 		c.WriteString("GET " + strings.TrimPrefix(url, "http://"+s.addr) + " HTTP/1.1\r\nHost: a\r\n\r\n")
-		waitFor(t, x, x.Writable)
+		eventuallyOn(t, x, "a GET is parked", x.Writable)
 		c.Close()
 		s.wantClosed(t, eio.TransportError)
 		s.wantGone(t, url)
 	})
-	t.Run("E43", func(t *testing.T) {
+	t.Run("an aborted POST", func(t *testing.T) {
 		s, _, url := open(t)
 		beginPost(t, s, url).Close()
 		s.wantClosed(t, eio.TransportError)
 		s.wantGone(t, url)
 	})
-	t.Run("E53", func(t *testing.T) {
+	t.Run("a close packet", func(t *testing.T) {
 		s, x, url := open(t)
 		parked := park(t, x, url)
 		wantResponse(t, eiotest.Post(t, url, "1"), 200, "ok")
@@ -190,19 +190,13 @@ func TestPollingBroken(t *testing.T) {
 	})
 }
 
-// waitFor asks on the session's loop until f holds.
-func waitFor(t *testing.T, s *eio.Session, f func() bool) {
+// eventuallyOn waits until cond holds on the session's loop.
+func eventuallyOn(t *testing.T, s *eio.Session, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(eiotest.Timeout); ; time.Sleep(time.Millisecond) {
-		var ok bool
-		on(t, s, func() { ok = f() })
-		if ok {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("it did not happen")
-		}
-	}
+	eiotest.Eventually(t, what, func() (ok bool) {
+		on(t, s, func() { ok = cond() })
+		return ok
+	})
 }
 
 // beginPost sends a POST up to the middle of its body and returns once the
@@ -221,7 +215,7 @@ func beginPost(t *testing.T, s *server, url string) *eiotest.Conn {
 
 func TestWebSocket(t *testing.T) {
 	s := start(t, eio.Config{MaxHTTPBufferSize: 1000})
-	t.Run("E61 E62 E65 E71 E72", func(t *testing.T) {
+	t.Run("messages", func(t *testing.T) {
 		c := s.webSocket(t)
 		c.Text("4hello", "0", "3", "5", "6")
 		c.Expect("4hello")
@@ -243,16 +237,16 @@ func TestWebSocket(t *testing.T) {
 		status uint16
 		reason eio.Reason
 	}{
-		{"E63 abc", eiotest.AppendFrame(nil, 0x81, []byte("abc")), 0, eio.ParseError},
-		{"E63 empty", eiotest.AppendFrame(nil, 0x81, nil), 0, eio.ParseError},
-		{"E64", eiotest.AppendFrame(nil, 0x81, []byte("2")), 0, eio.TransportError},
-		{"E66", eiotest.AppendFrame(nil, 0x81, []byte("1")), 0, eio.TransportClose},
-		{"E68", eiotest.AppendFrame(nil, 0x82, make([]byte, 1001)), 1009, eio.TransportError},
-		{"E69 unmasked", []byte{0x81, 1, '4'}, 1002, eio.TransportError},
-		{"E69 RSV1", eiotest.AppendFrame(nil, 0xc1, []byte("4")), 1002, eio.TransportError},
-		{"E69 opcode", eiotest.AppendFrame(nil, 0x83, []byte("4")), 1002, eio.TransportError},
-		{"E69 continuation", eiotest.AppendFrame(nil, 0x80, []byte("4")), 1002, eio.TransportError},
-		{"E70", eiotest.AppendFrame(nil, 0x81, []byte("4\xff")), 1007, eio.TransportError},
+		{"not a packet", eiotest.AppendFrame(nil, 0x81, []byte("abc")), 0, eio.ParseError},
+		{"empty frame", eiotest.AppendFrame(nil, 0x81, nil), 0, eio.ParseError},
+		{"ping", eiotest.AppendFrame(nil, 0x81, []byte("2")), 0, eio.TransportError},
+		{"close packet", eiotest.AppendFrame(nil, 0x81, []byte("1")), 0, eio.TransportClose},
+		{"a message beyond the limit", eiotest.AppendFrame(nil, 0x82, make([]byte, 1001)), 1009, eio.TransportError},
+		{"unmasked", []byte{0x81, 1, '4'}, 1002, eio.TransportError},
+		{"RSV1", eiotest.AppendFrame(nil, 0xc1, []byte("4")), 1002, eio.TransportError},
+		{"reserved opcode", eiotest.AppendFrame(nil, 0x83, []byte("4")), 1002, eio.TransportError},
+		{"a continuation of nothing", eiotest.AppendFrame(nil, 0x80, []byte("4")), 1002, eio.TransportError},
+		{"text that is not UTF-8", eiotest.AppendFrame(nil, 0x81, []byte("4\xff")), 1007, eio.TransportError},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, eio.Config{MaxHTTPBufferSize: 1000})
@@ -262,14 +256,14 @@ func TestWebSocket(t *testing.T) {
 			s.wantClosed(t, c.reason)
 		})
 	}
-	t.Run("E68 the limit itself", func(t *testing.T) {
+	t.Run("a message as large as the limit", func(t *testing.T) {
 		c := s.webSocket(t)
 		c.Binary(make([]byte, 1000))
 		if f := c.Next(); len(f.Payload) != 1000 {
 			t.Errorf("got %v", f)
 		}
 	})
-	t.Run("E73", func(t *testing.T) {
+	t.Run("the peer ends the connection", func(t *testing.T) {
 		s := start(t, eio.Config{})
 		c := s.webSocket(t)
 		c.WriteFrame(0x88, []byte{3, 0xe8})
@@ -285,7 +279,7 @@ func TestWebSocket(t *testing.T) {
 		c.Close()
 		s.wantClosed(t, eio.TransportClose)
 		if n := s.ClientsCount(); n != 0 {
-			t.Errorf("E109: %d clients", n)
+			t.Errorf("%d clients", n)
 		}
 	})
 }
@@ -296,7 +290,7 @@ func TestUpgrade(t *testing.T) {
 		url := s.polling(t)
 		return s, eiotest.Receive(t, s.opened), url
 	}
-	t.Run("E77 E78 E79 E80 E81", func(t *testing.T) {
+	t.Run("success", func(t *testing.T) {
 		for range 8 { // on the session's loop and on the other one
 			s, x, url := open(t)
 			parked := park(t, x, url)
@@ -312,7 +306,7 @@ func TestUpgrade(t *testing.T) {
 			c.Expect("4still here")
 		}
 	})
-	t.Run("E82", func(t *testing.T) {
+	t.Run("a second WebSocket while one is probing", func(t *testing.T) {
 		s, _, url := open(t)
 		c := s.probe(t, url)
 		c.Text("2probe")
@@ -321,7 +315,7 @@ func TestUpgrade(t *testing.T) {
 		c.Text("5", "4hello")
 		c.Expect("4hello")
 	})
-	t.Run("E83 E84", func(t *testing.T) {
+	t.Run("messages during the upgrade", func(t *testing.T) {
 		s, x, url := open(t)
 		c := s.probe(t, url)
 		c.Text("2probe")
@@ -337,7 +331,7 @@ func TestUpgrade(t *testing.T) {
 		}
 		c.Expect("4c")
 	})
-	t.Run("E85 E86 E89", func(t *testing.T) {
+	t.Run("requests in progress", func(t *testing.T) {
 		s, x, url := open(t)
 		parked := park(t, x, url)
 		post := beginPost(t, s, url)
@@ -347,7 +341,7 @@ func TestUpgrade(t *testing.T) {
 		wantResponse(t, eiotest.Receive(t, parked), 200, "1")
 		post.ExpectEOF()
 	})
-	t.Run("E87", func(t *testing.T) {
+	t.Run("the upgrade takes too long", func(t *testing.T) {
 		s, _, url := open(t)
 		c := s.probe(t, url)
 		c.Text("2probe")
@@ -359,7 +353,7 @@ func TestUpgrade(t *testing.T) {
 		c.Expect("3probe", "3probe") // E90
 	})
 	for name, messages := range map[string][]string{
-		"E88 message": {"4x"}, "E88 ping": {"2"}, "E88 abc": {"abc"}, "E88 after the probe": {"2probe", "4x"},
+		"message": {"4x"}, "ping": {"2"}, "not a packet": {"abc"}, "message after the probe": {"2probe", "4x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _, url := open(t)
@@ -373,7 +367,7 @@ func TestUpgrade(t *testing.T) {
 			wantResponse(t, eiotest.Get(t, url), 200, "4alive")
 		})
 	}
-	t.Run("E91", func(t *testing.T) {
+	t.Run("the session closes while probing", func(t *testing.T) {
 		s, _, url := open(t)
 		c := s.probe(t, url)
 		c.Text("2probe")
@@ -381,7 +375,7 @@ func TestUpgrade(t *testing.T) {
 		eiotest.Post(t, url, "1")
 		c.ExpectClose(0)
 	})
-	t.Run("E92", func(t *testing.T) {
+	t.Run("the session closes gracefully while probing", func(t *testing.T) {
 		s, x, url := open(t)
 		c := s.probe(t, url)
 		c.Text("2probe")
@@ -391,7 +385,7 @@ func TestUpgrade(t *testing.T) {
 		c.Expect("4last")
 		c.ExpectClose(0)
 	})
-	t.Run("E93", func(t *testing.T) {
+	t.Run("the probe is lost", func(t *testing.T) {
 		s, x, url := open(t)
 		c := s.probe(t, url)
 		c.Text("2probe")
@@ -406,7 +400,7 @@ func TestUpgrade(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
-	t.Run("E95", func(t *testing.T) {
+	t.Run("pings over polling", func(t *testing.T) {
 		s := start(t, fast)
 		url := s.polling(t)
 		for range 3 {
@@ -414,27 +408,27 @@ func TestHeartbeat(t *testing.T) {
 			wantResponse(t, eiotest.Post(t, url, "3"), 200, "ok")
 		}
 	})
-	t.Run("E96", func(t *testing.T) {
+	t.Run("pings over WebSocket", func(t *testing.T) {
 		c := start(t, fast).webSocket(t)
 		for range 3 {
 			c.Expect("2")
 			c.Text("3")
 		}
 	})
-	t.Run("E97", func(t *testing.T) {
+	t.Run("a silent peer over polling", func(t *testing.T) {
 		s := start(t, fast)
 		url := s.polling(t)
 		s.wantClosed(t, eio.PingTimeout)
 		s.wantGone(t, url)
 	})
-	t.Run("E98", func(t *testing.T) {
+	t.Run("a silent peer over WebSocket", func(t *testing.T) {
 		s := start(t, fast)
 		c := s.webSocket(t)
 		c.Expect("2")
 		c.ExpectClose(0)
 		s.wantClosed(t, eio.PingTimeout)
 	})
-	t.Run("E102", func(t *testing.T) {
+	t.Run("a parked GET is answered at the end", func(t *testing.T) {
 		s := start(t, fast)
 		url := s.polling(t)
 		wantResponse(t, eiotest.Get(t, url), 200, "2")
@@ -449,7 +443,7 @@ func TestClose(t *testing.T) {
 		url := s.polling(t)
 		return s, eiotest.Receive(t, s.opened), url
 	}
-	t.Run("E103", func(t *testing.T) {
+	t.Run("close with a parked GET", func(t *testing.T) {
 		s, x, url := open(t)
 		parked := park(t, x, url)
 		on(t, x, func() { x.Close(false) })
@@ -457,7 +451,7 @@ func TestClose(t *testing.T) {
 		s.wantClosed(t, eio.ForcedClose)
 		s.wantGone(t, url)
 	})
-	t.Run("E104 E107", func(t *testing.T) {
+	t.Run("close without a GET", func(t *testing.T) {
 		s, x, url := open(t)
 		on(t, x, func() { x.Close(false) })
 		wantResponse(t, eiotest.Post(t, url, "4ignored"), 200, "ok")
@@ -467,14 +461,14 @@ func TestClose(t *testing.T) {
 			t.Errorf("delivered %q", got)
 		}
 	})
-	t.Run("E105", func(t *testing.T) {
+	t.Run("close delivers what is queued", func(t *testing.T) {
 		s, x, url := open(t)
 		on(t, x, func() { send(x, "last", false); x.Close(false) })
 		wantResponse(t, eiotest.Get(t, url), 200, "4last")
 		wantResponse(t, eiotest.Get(t, url), 200, "6\x1e1")
 		s.wantClosed(t, eio.ForcedClose)
 	})
-	t.Run("E108 E109", func(t *testing.T) {
+	t.Run("the server closes", func(t *testing.T) {
 		s, x, url := open(t)
 		parked := park(t, x, url)
 		idle := s.polling(t)

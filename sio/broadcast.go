@@ -9,12 +9,12 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// BroadcastOperator says whom a broadcast is for and how it is sent. It is an
-// immutable value: its methods return changed copies, which may be kept and
-// used again.
+// BroadcastOperator addresses sockets, and says how a broadcast to them is
+// sent. It is an immutable value: its methods return changed copies, which may
+// be kept and used again.
 type BroadcastOperator struct {
 	ns       *Namespace
-	self     *Socket // left out; nil for nobody
+	self     *Socket // left out; nil for none
 	rooms    []string
 	except   []string
 	volatile bool
@@ -23,10 +23,10 @@ type BroadcastOperator struct {
 	timeout  time.Duration
 }
 
-// To adds rooms: the broadcast reaches who is in at least one of all that were
-// added, each socket once. As long as none was added it reaches everybody. With an
-// adapter, names that are not UTF-8 are an error of what is called at last, [ErrName],
-// and so are those for Except.
+// To adds rooms: the broadcast reaches the sockets that are in at least one of
+// all rooms that were added, each once. As long as none was added it reaches
+// all sockets. With an adapter, the names of rooms, also those for Except, must
+// be UTF-8; otherwise the method that uses the operator returns [ErrName].
 func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 	o.rooms = slices.Concat(o.rooms, rooms)
 	return o
@@ -41,16 +41,17 @@ func (o BroadcastOperator) Except(rooms ...string) BroadcastOperator {
 	return o
 }
 
-// Volatile makes packets that may be lost: a recipient that can't be written to
-// at once, because its long poll is not there or because earlier bytes are
-// still unsent, does not get it, now or later.
+// Volatile makes packets that may be lost. A recipient that can't be written to
+// at once, because no poll request waits or because earlier bytes are still
+// unsent, does not get the packet, now or later.
 func (o BroadcastOperator) Volatile() BroadcastOperator {
 	o.volatile = true
 	return o
 }
 
 // Compress says whether polling responses with these packets may be compressed;
-// they may unless it was called with false. WebSocket messages are not affected.
+// they may unless it was called with false. WebSocket messages are not
+// affected.
 func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
 	o.plain = !on
 	return o
@@ -62,18 +63,20 @@ func (o BroadcastOperator) Local() BroadcastOperator {
 	return o
 }
 
-// Timeout is how long EmitAck and FetchSockets wait for answers before they fail
-// with [ErrTimeout]; as long as their contexts allow when it is 0.
+// Timeout is how long EmitAck and FetchSockets wait for answers before they
+// fail with [ErrTimeout]. When it is 0 they wait as long as their contexts
+// allow.
 func (o BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
 	o.timeout = d
 	return o
 }
 
-// Emit sends an event to everybody who is addressed at this moment. It encodes
-// args once, before it returns; see [Socket.Emit] for them and for the errors, after
-// which nothing was sent, neither here nor to other servers. It is not an error when
-// nobody is addressed. An adapter may have it wait while too much waits for other
-// servers, but not on a loop; then, or after a while, it returns [ErrOverloaded].
+// Emit sends an event to all sockets that are addressed at this moment. It
+// encodes args once, before it returns. [Socket.Emit] describes args and the
+// errors; after an error nothing was sent, neither here nor to other servers.
+// It is not an error when no socket is addressed. When too much waits to be
+// sent to other servers, an adapter may make Emit wait for a while, but not on
+// a loop; then it returns [ErrOverloaded].
 func (o BroadcastOperator) Emit(event string, args ...any) error {
 	if err := checkEvent(event); err != nil {
 		return err
@@ -84,8 +87,8 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 	})
 }
 
-// cast hands m to the loops that have recipients. acks, unless nil, gets their
-// acknowledgements.
+// cast posts m to the loops that have recipients. acks, unless nil, gets their
+// acknowledgements. The caller keeps its reference to m.
 func (o BroadcastOperator) cast(m message, acks *broadcastAck) {
 	// Most targets name a few sockets at most: these need no memory.
 	var members, excepted [4]*adapter.Member[*Socket]
@@ -126,7 +129,7 @@ func (ns *Namespace) resolve(dst []*adapter.Member[*Socket], rooms []string) []*
 	return dst
 }
 
-// broadcastTask is one loop's part of a broadcast.
+// broadcastTask sends a broadcast to the recipients of one loop.
 type broadcastTask struct {
 	cast     adapter.Cast[*Socket]
 	message  message
@@ -161,7 +164,7 @@ func (t *broadcastTask) recycle() {
 	broadcastTasks.Put(t)
 }
 
-// Broadcast addresses everybody in the namespace but the socket.
+// Broadcast addresses all sockets of the namespace except this one.
 func (s *Socket) Broadcast() BroadcastOperator { return BroadcastOperator{ns: s.ns, self: s} }
 
 // To addresses the sockets in at least one of rooms, except this one: see
@@ -171,7 +174,7 @@ func (s *Socket) To(rooms ...string) BroadcastOperator { return s.Broadcast().To
 // In is To.
 func (s *Socket) In(rooms ...string) BroadcastOperator { return s.To(rooms...) }
 
-// Local addresses everybody on this server but the socket.
+// Local addresses all sockets on this server except this one.
 func (s *Socket) Local() BroadcastOperator { return s.Broadcast().Local() }
 
 // Except addresses the sockets that are in none of rooms, except this one.

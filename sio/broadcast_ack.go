@@ -16,11 +16,12 @@ import (
 type AckError struct {
 	// Responses are the acknowledgements that have come.
 	Responses []RawArgs
-	// Missing is how many recipients, of those known, have not answered. A server that
-	// has not told how many it has counts as one. It is at least 1.
+	// Missing is how many of the known recipients have not answered. A server
+	// that has not reported how many it has counts as one. It is at least 1.
 	Missing int
-	// Err is [ErrTimeout] or the error of the context, or [ErrDisconnected] when
-	// those who have not answered are all gone, or why other servers could not be asked.
+	// Err is [ErrTimeout] or the error of the context, [ErrDisconnected] when
+	// all recipients that have not answered are gone, or why other servers
+	// could not be asked.
 	Err error
 }
 
@@ -33,13 +34,18 @@ func (e *AckError) Unwrap() error { return e.Err }
 
 // EmitAck is Emit for an event that every recipient is to acknowledge. It waits
 // until all have, and returns their acknowledgements in the order in which they
-// came; of each only the first argument counts (and is there, for those from other
-// servers). When the time given with Timeout is over, or ctx is done, or the
-// last who have not answered are disconnected, it returns those that it has, and
-// an [*AckError] that has them too. When nobody is addressed it returns nothing at
-// once. Code of the application's that encodes args, and an adapter, may block: at most a
-// second after ctx they are not waited for any more. It must not be called by an [Inline] handler. [EmitAckAll] also decodes
-// the answers.
+// came. Only the first argument of each counts, and of those from other servers
+// only the first is there.
+//
+// When the time given with Timeout is over, or ctx is done, or the last
+// recipients that have not answered are disconnected, EmitAck returns the
+// answers that it has, and an [*AckError], which has them too. When no socket
+// is addressed it returns nothing at once. An adapter, and code of the
+// application that encodes args, may block: EmitAck waits for them at most a
+// second longer than for ctx.
+//
+// It must not be called by an [Inline] handler. [EmitAckAll] also decodes the
+// answers.
 func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
 	if err := checkEvent(event); err != nil {
 		return nil, err
@@ -74,7 +80,8 @@ func (o BroadcastOperator) EmitAck(ctx context.Context, event string, args ...an
 	}
 }
 
-// askAll sends the event to all that are addressed, and has c collect their answers.
+// askAll sends the event to all that are addressed, and has c collect their
+// answers.
 func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any, c *collector) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
 		return o.ns.delivery.broadcastAck(ctx, o, event, args, c)
@@ -83,10 +90,10 @@ func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any,
 
 // collector gathers the answers to a broadcast. It implements [adapter.Acks].
 type collector struct {
-	done chan struct{} // closed when nobody is left who may still answer
+	done chan struct{} // closed when no client is left that may still answer
 
 	mu      sync.Mutex
-	servers int // that have not told their clients yet
+	servers int // that have not reported their clients yet
 	clients int
 	gone    int
 	why     error // of servers that could not be asked
@@ -132,8 +139,8 @@ func (c *collector) Answer(a adapter.Answer) {
 	c.update(func() { c.answers = append(c.answers, args) })
 }
 
-// rawAnswer is an answer as the arguments of an acknowledgement; none when it is
-// not valid JSON.
+// rawAnswer returns an answer as the arguments of an acknowledgement, without
+// any when it is not valid JSON.
 func rawAnswer(a adapter.Answer) RawArgs {
 	if a.Data == nil {
 		return RawArgs{}
@@ -146,8 +153,8 @@ func rawAnswer(a adapter.Answer) RawArgs {
 	return RawArgs{raw: raw, attachments: a.Attachments}
 }
 
-// result ends the collection; end is why, unless servers could not be asked: then it is
-// that, and end, too, if a time limit has passed.
+// result ends the collection. end is the reason, unless other servers could not
+// be asked: then that is the reason, and so is end if a time limit has passed.
 func (c *collector) result(end error) ([]RawArgs, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,8 +173,8 @@ func (c *collector) result(end error) ([]RawArgs, error) {
 	return c.answers, &AckError{Responses: c.answers, Missing: servers + clients, Err: end}
 }
 
-// broadcastAck is what one broadcast waits for on this server. Its lock is held when
-// that of a socket is taken.
+// broadcastAck is what one broadcast waits for on this server. Its lock is held
+// when that of a socket is taken.
 type broadcastAck struct {
 	id      uint64
 	acks    adapter.Acks
@@ -179,7 +186,8 @@ type broadcastAck struct {
 	over    bool
 }
 
-// emitAck broadcasts to a namespace that is no parent and reports to acks.
+// emitAck broadcasts an event to the sockets here that asks for
+// acknowledgements, and reports to acks. The operator's namespace is no parent.
 func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
 	own := preparedFor(o.ns, p)
 	if own == nil {
@@ -198,7 +206,7 @@ func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks a
 	return nil
 }
 
-// asked notes that s was sent the event, on its loop.
+// asked notes that s was sent the event. It is called on the loop of s.
 func (a *broadcastAck) asked(s *Socket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -213,7 +221,7 @@ func (a *broadcastAck) asked(s *Socket) {
 	}
 }
 
-// sent notes that one loop, or the caller, has done its part.
+// sent notes that one loop, or the caller, has sent the event to its sockets.
 func (a *broadcastAck) sent() {
 	if a.shards.Add(-1) == 0 {
 		a.acks.Clients(int(a.clients.Load()))
@@ -240,7 +248,8 @@ func (a *broadcastAck) reply(args RawArgs) {
 	a.acks.Answer(adapter.Answer{Data: data, Attachments: attachments})
 }
 
-// own reports whether a call of this server waits, and not one of another.
+// own reports whether a call on this server waits for the answers, not one on
+// another server.
 func (a *broadcastAck) own() bool {
 	_, own := a.acks.(*collector)
 	return own
@@ -249,11 +258,11 @@ func (a *broadcastAck) own() bool {
 // gone implements ackSink.
 func (a *broadcastAck) gone() { a.acks.Gone(1, nil) }
 
-// EmitAckAll broadcasts an event, waits for the recipients' acknowledgements and
-// decodes the first argument of each into an R; one without arguments gives R's
-// zero value. With an [*AckError] it returns those that have come. Answers that do
-// not fit are left out, and an [*ArgumentError] is returned as well. See
-// [BroadcastOperator.EmitAck].
+// EmitAckAll broadcasts an event, waits for the recipients' acknowledgements,
+// and decodes the first argument of each into an R. One without arguments gives
+// R's zero value. With an [*AckError] it returns those that have come. Answers
+// that do not fit are left out, and an [*ArgumentError] is returned as well.
+// See [BroadcastOperator.EmitAck].
 func EmitAckAll[R any](ctx context.Context, to BroadcastOperator, event string, args ...any) ([]R, error) {
 	answers, err := to.EmitAck(ctx, event, args...)
 	results := make([]R, 0, len(answers))

@@ -205,7 +205,7 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c.leave()
 	if reason == SlowConsumer {
 		c.part().counts.slowClosed.Add(1)
-		c.srv.tellSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
+		c.srv.reportSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
 	}
 	if over := c.srv.cfg.OnClose; over != nil {
 		c.srv.protectOn(c.Loop(), "close", func() { over((*Conn)(c), reason) })

@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/await"
 )
 
-// ErrTimeout says that the time given with Timeout, the deadline of a context, or a limit of an
-// adapter has passed. It is context.DeadlineExceeded, too.
+// ErrTimeout says that the time given with Timeout, the deadline of a context,
+// or a limit of an adapter has passed. It is context.DeadlineExceeded, too.
 var ErrTimeout = adapter.ErrTimeout
 
 // deadline limits ctx to d, unless that is 0.
@@ -22,18 +22,18 @@ func deadline(ctx context.Context, d time.Duration) (context.Context, context.Ca
 	return context.WithTimeoutCause(ctx, d, ErrTimeout)
 }
 
-// graceTime is how long a call that has been given a context may take to return after
-// its end, with what it has, before it is not waited for any more.
+// graceTime is how long a call that has been given a context may take to return
+// after its end, with what it has, before it is not waited for any more.
 const graceTime = time.Second
 
-// errUnreturned is the error of a call that has not returned: the application's code, or
-// an adapter's.
+// errUnreturned is the error of a call that has not returned: the application's
+// code, or an adapter's.
 var errUnreturned = errors.New("sio: the call has panicked, or ended its goroutine")
 
-// within calls f on a goroutine of its own, because it runs code of the application or
-// of an adapter, which may panic, block or end the goroutine. A panic is logged. within
-// waits for f until ctx ends, and then for grace. f may go on after that, and given is
-// false.
+// within calls f on a goroutine of its own, because it runs code of the
+// application or of an adapter, which may panic, block or end the goroutine. A
+// panic is logged. within waits for f until ctx ends, and then for grace. f may
+// go on after that, and given is false.
 func within[T any](ctx context.Context, srv *Server, event string, grace time.Duration, f func() (T, error)) (v T, err error, given bool) {
 	v, err, given = await.Within(ctx, grace, errUnreturned, func() (v T, err error) {
 		err = errUnreturned
@@ -46,7 +46,8 @@ func within[T any](ctx context.Context, srv *Server, event string, grace time.Du
 	return v, err, given
 }
 
-// plain reports whether arguments are encoded without any of the application's code.
+// plain reports whether arguments are encoded without any of the application's
+// code.
 func (srv *Server) plain(args []any) bool {
 	if srv.cfg.Parser != nil {
 		if _, ours := srv.cfg.Parser.(messagePack); !ours {
@@ -68,8 +69,8 @@ func (srv *Server) plain(args []any) bool {
 	return true
 }
 
-// awaitedMessage is eventMessage for an event that wants an acknowledgement, which is
-// not awaited longer than ctx, neither while it is encoded.
+// awaitedMessage is eventMessage for an event that wants an acknowledgement,
+// which is not awaited longer than ctx, neither while it is encoded.
 func (s *Socket) awaitedMessage(ctx context.Context, id uint64, event string, args []any) (message, error) {
 	if ctx.Done() == nil || s.ns.srv.plain(args) {
 		return eventMessage(s.ns, id, true, event, args)

@@ -8,21 +8,21 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// peers are the namespaces of the same name on other servers. Safe for concurrent
-// use.
+// peers are the namespaces of the same name on other servers. Safe for
+// concurrent use.
 type peers interface {
-	// checkName and checkNames return ErrName for names that other servers can't be
-	// told, checkTarget for those of an operator.
+	// checkName and checkNames return ErrName for names that other servers
+	// can't be told, checkTarget for those of an operator.
 	checkName(name string) error
 	checkNames(names []string) error
 	checkTarget(o BroadcastOperator) error
 
-	// fetchSockets describes the sockets of other servers, countSockets counts them.
-	// They wait until ctx ends, or the operator's time-out.
+	// fetchSockets describes the sockets of other servers, countSockets counts
+	// them. They wait until ctx ends, or the operator's time-out.
 	fetchSockets(ctx context.Context, o BroadcastOperator) ([]adapter.Details, error)
 	countSockets(ctx context.Context, o BroadcastOperator) (int, error)
-	// addSockets, delSockets and disconnectSockets act on the sockets of all servers,
-	// this one included.
+	// addSockets, delSockets and disconnectSockets act on the sockets of all
+	// servers, this one included.
 	addSockets(o BroadcastOperator, rooms []string) error
 	delSockets(o BroadcastOperator, rooms []string) error
 	disconnectSockets(o BroadcastOperator, closeConnections bool) error
@@ -30,8 +30,8 @@ type peers interface {
 	serverEmit(event string, args []any) error
 	serverEmitAck(ctx context.Context, event string, args []any) ([]adapter.Answer, error)
 
-	// close leaves the other servers, once. The error can be received when that has
-	// happened. retire is close for a namespace that has ended.
+	// close leaves the other servers, once. The error can be received when that
+	// has happened. retire is close for a namespace that has ended.
 	close() <-chan error
 	retire() <-chan error
 }
@@ -93,7 +93,7 @@ func (p alone) retire() <-chan error {
 	return p.close()
 }
 
-// throughAdapter delivers to all servers. It implements peers, too.
+// throughAdapter delivers to all servers. It implements peers too.
 type throughAdapter struct {
 	localDelivery // to the sockets here
 	local         *local
@@ -205,8 +205,9 @@ func (d *throughAdapter) close() <-chan error {
 
 func (d *throughAdapter) retire() <-chan error { return d.close() }
 
-// recoveringAdapter is throughAdapter for an adapter that keeps packets and
-// sessions: what can be recovered goes by way of that in one order.
+// recoveringAdapter is a throughAdapter whose adapter keeps packets and
+// sessions: what can be recovered goes through the adapter, which puts it in
+// one order.
 type recoveringAdapter struct {
 	throughAdapter
 	log *sharedLog
@@ -222,9 +223,10 @@ func (d *recoveringAdapter) broadcast(o BroadcastOperator, event string, args []
 	return d.log.publish(o, nil, event, args)
 }
 
-// prepared is an event for an adapter that is encoded for this server's clients
-// already: so what these can't be sent is sent to no others. It goes by way of
-// adapter.Packet.Prepared to the adapter and comes back with the packet.
+// prepared is an event for an adapter that is already encoded for this server's
+// clients. So an event that can't be encoded for them is not sent to other
+// servers either. The adapter gets it as adapter.Packet.Prepared, and hands it
+// back with the packet.
 type prepared struct {
 	ns      *Namespace
 	packet  adapter.Packet
@@ -233,8 +235,8 @@ type prepared struct {
 	id      uint64 // of the acknowledgement, if one is wanted
 }
 
-// prepareAck encodes an event that wants an acknowledgement for the clients here, and
-// returns the packet for the adapter. release must follow.
+// prepareAck encodes an event that asks for an acknowledgement, and returns the
+// packet for the adapter. release must follow.
 func (o BroadcastOperator) prepareAck(event string, args []any) (p prepared, err error) {
 	p.ns, p.packet.Event = o.ns, event
 	if p.packet.Args, err = spread(args, nil); err != nil {
@@ -248,8 +250,9 @@ func (o BroadcastOperator) prepareAck(event string, args []any) (p prepared, err
 	return p, nil
 }
 
-// preparedFor returns what ns itself has made of a packet; nil when it has not, and
-// for a draft that was used: the adapter hands on the packet once more.
+// preparedFor returns what ns itself prepared of a packet. It returns nil when
+// ns did not, and for a draft that was used: then the adapter hands the packet
+// over once more.
 func preparedFor(ns *Namespace, p adapter.Packet) *prepared {
 	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns && (own.draft != nil || own.message.head != nil) {
 		return own
@@ -265,7 +268,7 @@ func (p *prepared) release() {
 	p.message.release()
 }
 
-// local is a namespace as its adapter sees it. It implements [adapter.Local].
+// local is what a namespace offers its adapter. It implements [adapter.Local].
 type local struct {
 	ns   *Namespace
 	here atomic.Pointer[localDelivery] // the adapter may hand packets over before it is chosen
@@ -273,7 +276,7 @@ type local struct {
 
 func (l *local) deliverBy(d localDelivery) { l.here.Store(&d) }
 
-// operator is what o says, for this server alone.
+// operator returns o as an operator for this server alone.
 func (l *local) operator(o adapter.Options) BroadcastOperator {
 	return BroadcastOperator{
 		ns: l.ns, rooms: o.Rooms, except: o.Except, volatile: o.Volatile, plain: o.NoCompress, local: true,
@@ -297,8 +300,8 @@ func (l *local) Sockets(o adapter.Options) []adapter.Details {
 	return l.ns.srv.details(l.operator(o).here())
 }
 
-// pageLen is how many sockets Describe describes at once: data and authentication of
-// each may be as large as a client may send.
+// pageLen is how many sockets Describe describes at once. The data and the
+// authentication of each may be as large as a client may send.
 const pageLen = 16
 
 func (l *local) Describe(o adapter.Options) (next func() []adapter.Details) {

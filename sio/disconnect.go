@@ -5,11 +5,12 @@ import (
 )
 
 // Disconnect takes the socket out of its namespace: it leaves its rooms at
-// once, what was emitted before is still delivered, and the client is told. The
-// connection stays, and the client may connect to the namespace again; with
+// once, what was emitted before is still delivered, and the client is notified.
+// The connection stays, and the client may connect to the namespace again. With
 // closeConnection all sockets of the client are disconnected and the connection
-// is closed. Events of the socket that wait are not handled; they are counted in
-// [Stats].Unhandled. It does nothing for a socket that is not connected.
+// is closed. Events of the socket that wait are not handled; they are counted
+// in [Stats].Unhandled. Disconnect does nothing for a socket that is not
+// connected.
 func (s *Socket) Disconnect(closeConnection bool) {
 	if !s.Connected() || !s.close(stateDisconnected, ServerNamespaceDisconnect, nil) {
 		return
@@ -21,7 +22,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 	}
 }
 
-// leaveTask is a socket that the server has disconnected.
+// leaveTask notifies the client of a socket that the server has disconnected.
 type leaveTask Socket
 
 func (t *leaveTask) Run(*loop.Loop) { (*Socket)(t).sayGoodbye() }
@@ -38,7 +39,7 @@ func (s *Socket) sayGoodbye() {
 	s.client.forget(s)
 }
 
-// expelTask is a socket whose client is disconnected.
+// expelTask disconnects the client of a socket.
 type expelTask Socket
 
 func (t *expelTask) Run(*loop.Loop) {
@@ -56,13 +57,14 @@ func (t *expelTask) Run(*loop.Loop) {
 	c.Session.Close(false)
 }
 
-// close ends the socket for everybody but the peer: the first caller wins and
-// gets true. It is called on any goroutine, with stateLeft on the loop. A socket that
-// was only about to connect ends silently, and false is returned. state is stateLeft
-// or stateDisconnected. cause, which may be nil, is for the log.
+// close ends the socket on the server. Of several callers the first one gets
+// true. It is called on any goroutine, with stateLeft on the loop. A socket
+// that was only about to connect ends without handlers, and false is returned.
+// state is stateLeft or stateDisconnected. cause, which may be nil, is for the
+// log.
 //
-// The namespace counts the socket until its last handler has returned: what that
-// broadcasts still reaches the others.
+// The namespace counts the socket until its last handler has returned: what the
+// handlers broadcast still reaches other sockets.
 func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 	connected := s.state.CompareAndSwap(stateConnected, state)
 	if !connected && !s.state.CompareAndSwap(stateConnecting, stateDisconnected) {
@@ -99,8 +101,8 @@ func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 	return true
 }
 
-// release lets go of what waits for the socket. It reports whether it has, or
-// may still get, handlers of its own.
+// release drops what waits for the socket. It reports whether the socket has
+// handlers of its own, or may still get some.
 func (s *Socket) release(state uint32) (busy bool) {
 	s.mu.Lock()
 	lapsed := s.lapseLocked(state)
@@ -126,8 +128,8 @@ func (s *Socket) release(state uint32) (busy bool) {
 	return busy
 }
 
-// disconnectJob runs the disconnect handlers of a socket. What that keeps is held until
-// they return: the session lets go of it before.
+// disconnectJob runs the disconnect handlers of a socket. What these keep alive
+// is counted until they return, because the session stops counting it before.
 type disconnectJob struct {
 	reason Reason
 	kept   int // bytes

@@ -19,8 +19,8 @@ func (c *client) ask(name string, auth []byte) {
 }
 
 // limbo puts a socket in a namespace of no consequence, which stands for the
-// client's wish to be in one of that name: whatever else it sends to that name is
-// out of order.
+// client's wish to be in one of that name: whatever else it sends to that name
+// is out of order.
 func (c *client) limbo(name string) *Socket {
 	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
 	ns.hooks.Store(&noHooks)
@@ -64,7 +64,8 @@ type admitTask struct {
 	refusal string
 }
 
-// post has the client's loop go on, unless that has ended, and the client with it.
+// post has the client's loop go on, unless that has ended, and the client with
+// it.
 func (t *admitTask) post() {
 	if !t.s.client.Loop().Post(t) {
 		t.unhold()
@@ -82,7 +83,8 @@ func (t *admitTask) depart() {
 }
 
 // decide finds or makes the namespace that the client waits for. The client has
-// arrived there: a namespace that no client enters ends like one that all have left.
+// arrived there: a namespace that no client enters ends like one that all have
+// left.
 func (t *admitTask) decide() {
 	finished := false
 	defer t.s.ns.srv.rescue(t.s, "namespace", &finished, nil)
@@ -113,8 +115,9 @@ func (t *admitTask) seek() {
 	}
 }
 
-// look returns the namespace of the name. If there is none, the first parent that
-// allows the name makes it. It returns nil if the client is refused or has left.
+// look returns the namespace of the name. If there is none, the first parent
+// that allows the name makes it. It returns nil if the client is refused or has
+// left.
 func (t *admitTask) look() *Namespace {
 	srv, name := t.s.ns.srv, t.s.ns.name
 	if ns := srv.known(name); ns != nil {

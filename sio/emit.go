@@ -14,19 +14,20 @@ import (
 
 // Emit sends an event to the socket's client. It encodes args before it
 // returns: []byte values, at any depth, are sent as binary attachments,
-// everything else as JSON. [RawArgs] stand for the arguments that they are, which are
-// passed on as they came, undecoded, also beside others. It returns
-// [ErrReservedEvent], [ErrName], [ErrDisconnected], or the error of an argument that has no JSON
-// form, or of which nothing would be sent, such as an [*Event] or an error. That it
-// returns nil does not mean that the client has received anything: see
-// [Socket.EmitAck].
+// everything else as JSON. [RawArgs] stand for the arguments that they hold,
+// also beside others; these are sent as they came, undecoded.
+//
+// The error is [ErrReservedEvent], [ErrName], [ErrDisconnected], or that of an
+// argument that has no JSON form, or of which nothing would be sent, such as an
+// [*Event] or an error. A nil error does not mean that the client has received
+// anything: see [Socket.EmitAck].
 func (s *Socket) Emit(event string, args ...any) error {
 	return SocketEmitter{socket: s}.Emit(event, args...)
 }
 
 // EmitAck sends an event and waits for the client's acknowledgement, whose
 // arguments it returns. It fails like Emit, with the error of ctx when that
-// ends first, or with [ErrDisconnected] when the socket does; an
+// ends first, or with [ErrDisconnected] when the socket does. An
 // acknowledgement that comes later is ignored. It must not be called by an
 // [Inline] handler. [EmitAck] also decodes the answer.
 func (s *Socket) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
@@ -40,13 +41,13 @@ func (s *Socket) Volatile() SocketEmitter { return SocketEmitter{socket: s, vola
 // Compress returns an emitter to the socket: see [BroadcastOperator.Compress].
 func (s *Socket) Compress(on bool) SocketEmitter { return SocketEmitter{socket: s}.Compress(on) }
 
-// Timeout returns an emitter to the socket whose EmitAck waits for d at most: see
-// [SocketEmitter.Timeout].
+// Timeout returns an emitter to the socket whose EmitAck waits for d at most:
+// see [SocketEmitter.Timeout].
 func (s *Socket) Timeout(d time.Duration) SocketEmitter { return SocketEmitter{socket: s}.Timeout(d) }
 
 // SocketEmitter emits to one socket with options. It is an immutable value: its
-// methods return changed copies. Those that address other sockets (To and its
-// like) return a [BroadcastOperator] with the same options, so that options and
+// methods return changed copies. To and the other methods that address other
+// sockets return a [BroadcastOperator] with the same options, so options and
 // addresses can be given in any order.
 type SocketEmitter struct {
 	socket   *Socket
@@ -61,15 +62,15 @@ func (o SocketEmitter) Volatile() SocketEmitter {
 	return o
 }
 
-// Compress says whether a polling response with the packet may be compressed: see
-// [BroadcastOperator.Compress].
+// Compress says whether a polling response with the packet may be compressed:
+// see [BroadcastOperator.Compress].
 func (o SocketEmitter) Compress(on bool) SocketEmitter {
 	o.plain = !on
 	return o
 }
 
-// Timeout is how long EmitAck waits before it fails with [ErrTimeout]; as long as
-// its context allows when it is 0.
+// Timeout is how long EmitAck waits before it fails with [ErrTimeout]. When it
+// is 0 it waits as long as its context allows.
 func (o SocketEmitter) Timeout(d time.Duration) SocketEmitter {
 	o.timeout = d
 	return o
@@ -90,13 +91,14 @@ func (o SocketEmitter) To(rooms ...string) BroadcastOperator { return o.Broadcas
 // In is To.
 func (o SocketEmitter) In(rooms ...string) BroadcastOperator { return o.To(rooms...) }
 
-// Except addresses the sockets that are in none of rooms, except the emitter's: see
-// [Socket.Except].
+// Except addresses the sockets that are in none of rooms, except the emitter's:
+// see [Socket.Except].
 func (o SocketEmitter) Except(rooms ...string) BroadcastOperator {
 	return o.Broadcast().Except(rooms...)
 }
 
-// Local addresses all sockets of this server but the emitter's: see [Socket.Local].
+// Local addresses all sockets of this server but the emitter's: see
+// [Socket.Local].
 func (o SocketEmitter) Local() BroadcastOperator { return o.Broadcast().Local() }
 
 // Emit sends an event: see [Socket.Emit].
@@ -121,7 +123,7 @@ func checkEvent(event string) error {
 	return adapter.CheckName(event)
 }
 
-// sendAck answers an event, once: used tells whether that was done.
+// sendAck answers an event, once: used says whether that was done.
 func (s *Socket) sendAck(id uint64, used *atomic.Bool, args []any) error {
 	switch {
 	case used.Load():
@@ -153,7 +155,7 @@ func (s *Socket) post(m message, volatile bool) error {
 	return nil
 }
 
-// emitTask is a message on its way to its socket.
+// emitTask sends a message to its socket, on the loop of that.
 type emitTask struct {
 	socket   *Socket
 	message  message

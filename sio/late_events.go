@@ -12,34 +12,34 @@ import (
 // ways:
 //
 //   - Its client has left, its connection is lost, or the server shuts down
-//     (stateLeft). The events that wait are late: they run, before the disconnect
-//     handlers, which are queued behind them.
+//     (stateLeft). The events that wait are late: they run, and the disconnect
+//     handlers run behind them.
 //   - The application has ended it (stateDisconnected). The events that wait are
 //     dropped and counted.
 //
-// A late event counts against its client as before, as long as the connection
-// lives. When that is over it counts as one of the loop's late events, which have
-// limits of their own: so they hold back no other client, and those that wait
-// behind a handler that never returns keep no client out. At the limits the events
-// of the sockets that left first are dropped and counted. So are all when
-// Shutdown's context ends.
+// As long as the connection lives, a late event counts against its client as
+// before. Then it counts as one of the loop's late events, which have limits of
+// their own. So late events hold back no other client, and those that wait
+// behind a handler that never returns keep no client out. At the limits the
+// events of the sockets that left first are dropped and counted, and all of
+// them are when Shutdown's context ends.
 //
-// A handler that starts late gets a context that is not done yet: what was sent
-// can be stored. A handler that waits for the client sees it end after
-// Config.LeaveTimeout, or sooner when sockets stand in line for a worker, and the
-// later ones of its socket get one that has ended: a socket costs one time-out,
-// however many events wait.
+// A handler that starts late gets a context that is not done yet, so that it
+// can store what was sent. The context of a handler that waits for the client
+// ends after Config.LeaveTimeout, or sooner when sockets wait for a worker.
+// Handlers of the socket that start later get a context that has ended: a
+// socket costs one time-out, however many events wait.
 
 // late is a socket with late events.
 type late struct {
-	socket   atomic.Pointer[Socket] // nil once they have been taken: the client may know r for longer
+	socket   atomic.Pointer[Socket] // nil once they were taken: the client may know r for longer
 	stranded bool                   // the client's connection is over; guarded by Socket.mu
 
 	prev, next *late // in a lateList
 }
 
-// lateList is the sockets of one loop's clients that are gone, which have late
-// events. Those that left first come first. Safe for concurrent use.
+// lateList is the sockets with late events of one loop's clients that are gone,
+// in the order in which these left. Safe for concurrent use.
 type lateList struct {
 	mu   sync.Mutex // taken while Socket.mu is held
 	root late
@@ -54,7 +54,7 @@ func (l *lateList) push(r *late) {
 	r.prev.next, r.next.prev = r, r
 }
 
-// remove takes r out of the list, unless it is in none.
+// remove takes r out of the list if it is in one.
 func (l *lateList) remove(r *late) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,7 +64,7 @@ func (l *lateList) remove(r *late) {
 	}
 }
 
-// pop takes out the first one; nil when there is none.
+// pop takes out the first socket; nil when there is none.
 func (l *lateList) pop() *late {
 	l.mu.Lock()
 	r := l.root.next
@@ -76,7 +76,7 @@ func (l *lateList) pop() *late {
 	return r
 }
 
-// eventsLocked is what the events in the queue load. s.mu is held.
+// eventsLocked returns the load of the events in the queue. s.mu is held.
 func (s *Socket) eventsLocked() (l load) {
 	if s.queue == nil {
 		return 0
@@ -89,8 +89,8 @@ func (s *Socket) eventsLocked() (l load) {
 	return l
 }
 
-// remember notes a socket that has just left with events that wait: see leave. It is
-// called on the loop.
+// remember notes a socket that has just left with events that wait: see leave.
+// It is called on the loop.
 func (c *client) remember(s *Socket) {
 	r := new(late)
 	r.socket.Store(s)
@@ -150,7 +150,7 @@ func (c *client) strand() {
 	}
 }
 
-// startsLocked accounts for a job that runs now. s.mu is held.
+// startsLocked accounts for a job that starts now. s.mu is held.
 func (s *Socket) startsLocked(j job) {
 	if s.cold == nil || s.cold.late == nil || !s.cold.late.stranded {
 		return
@@ -160,14 +160,15 @@ func (s *Socket) startsLocked(j job) {
 	}
 }
 
-// unlate has late events count as what else has to run for clients that have left.
+// unlate counts late events as stranded, as other jobs of clients that have
+// left are.
 func (s *Socket) unlate(l load) {
 	b := &s.client.part().backlog
 	b.late.sub(l)
 	b.stranded.add(l)
 }
 
-// nothingLateLocked notes that no more events wait. s.mu is held.
+// nothingLateLocked notes that no events wait any more. s.mu is held.
 func (s *Socket) nothingLateLocked() {
 	if s.cold == nil || s.cold.late == nil {
 		return
@@ -197,9 +198,9 @@ func (r *late) abandon() {
 	s.dropJobs(lapsed)
 }
 
-// giveUp drops all late events, and ends the contexts of handlers that have started
-// late. Shutdown's context has ended. Events that become late afterwards are dropped
-// as well.
+// giveUp drops all late events, and ends the contexts of handlers that have
+// started late. Shutdown's context has ended. Events that become late
+// afterwards are dropped as well.
 func (srv *Server) giveUp() {
 	srv.gaveUp.Store(true)
 	srv.endLate(ErrDisconnected)
@@ -237,13 +238,13 @@ func (h *handler) callLate(e *Event) error {
 	return h.call(ctx, e)
 }
 
-// leastPart is which part of Config.LeaveTimeout a handler that starts late has at
-// least.
+// A handler that starts late has at least the leastPart-th part of
+// Config.LeaveTimeout.
 const leastPart = 8
 
-// cutShort ends the context of a handler that has started late before its time, when
-// sockets stand in line for its place. So clients that leave events behind for
-// handlers that wait for them cannot keep all of Config.MaxHandlers from the others.
+// cutShort ends the context of a handler that has started late before its time,
+// when sockets wait for a worker. So clients that leave events behind for
+// handlers that wait for these clients can't occupy all of Config.MaxHandlers.
 func (srv *Server) cutShort(end context.CancelCauseFunc) (stop func()) {
 	var mu sync.Mutex // orders stop behind a call that runs
 	var timer *time.Timer

@@ -198,7 +198,7 @@ func (s *Socket) deliver(m message, volatile bool) bool {
 	}
 	counts.packetsOut.Add(1)
 	if m.outgoing != nil {
-		s.tell(m.outgoing)
+		s.notifyOutgoing(m.outgoing)
 	}
 	m.send(s.client)
 	return true

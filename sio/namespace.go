@@ -9,9 +9,9 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// Namespace is a channel of its own on the clients' connections: it has its
-// own sockets, rooms and handlers. It is safe for concurrent use; handlers are
-// best registered before the server listens.
+// Namespace is a channel on the clients' connections with its own sockets,
+// rooms and handlers. It is safe for concurrent use; handlers are best
+// registered before the server listens.
 type Namespace struct {
 	srv        *Server
 	name       string
@@ -73,8 +73,8 @@ func newNamespace(srv *Server, name string) *Namespace {
 	return ns
 }
 
-// Name is the namespace's name, which begins with a slash; that of a parent is
-// not a name that clients can use.
+// Name is the namespace's name, which begins with a slash. The name of a parent
+// can't be used by clients.
 func (ns *Namespace) Name() string { return ns.name }
 
 // Server is the server that the namespace belongs to.
@@ -90,10 +90,10 @@ func (ns *Namespace) updateHooks(change func(h *hooks)) {
 }
 
 // Use adds a middleware. The middlewares of a namespace run one after the other
-// for each socket that wants to connect, on its queue, so they may block; the
-// first error refuses the socket and its text, or the [ConnectError] that it
-// wraps, is sent to the client. In a middleware the socket can join rooms and be
-// emitted to, but broadcasts don't reach it yet.
+// for each socket that wants to connect, on the socket's queue, so they may
+// block. The first error refuses the socket: its text, or the [ConnectError]
+// that it wraps, is sent to the client. In a middleware the socket can join
+// rooms and be emitted to, but broadcasts don't reach it yet.
 func (ns *Namespace) Use(middleware func(s *Socket) error) {
 	wantHandler("Use", middleware != nil)
 	ns.updateHooks(func(h *hooks) { h.middlewares = with(h.middlewares, middleware) })
@@ -102,44 +102,47 @@ func (ns *Namespace) Use(middleware func(s *Socket) error) {
 // OnConnection adds a handler for sockets that have connected. It runs on the
 // socket's queue, before the handlers of the socket's events.
 //
-// While the connection handlers of a socket run, broadcasts to it are held, and sent
-// in order when all have returned. What is emitted to the socket itself
-// ([Socket.Emit]), acknowledgements, and broadcasts that ask for some go out at once,
-// whichever goroutine sends them. So a handler can join a room and emit a state, and
-// the updates that are broadcast to the room follow it; what the handler itself
-// broadcasts to its socket follows too. Volatile broadcasts are dropped meanwhile.
-// Holding ends early, and what is held is sent, 2 seconds after the connection, when
-// 256 packets or 1 MiB (or [Config.MaxQueued], if that is less) are held for the
-// socket, or when [Config.MaxQueuedTotal] is reached. With
+// While the connection handlers of a socket run, broadcasts to it are held, and
+// sent in order when all have returned. What is emitted to the socket itself
+// ([Socket.Emit]), acknowledgements, and broadcasts that ask for some are sent
+// at once, whichever goroutine sends them. So a handler can join a room and
+// emit a state, and the updates that are broadcast to the room follow it; what
+// the handler itself broadcasts to its socket follows too. Volatile broadcasts
+// are dropped meanwhile.
+//
+// Holding ends early, and what is held is sent, 2 seconds after the connection,
+// when 256 packets or 1 MiB (or [Config.MaxQueued], if that is less) are held
+// for the socket, or when [Config.MaxQueuedTotal] is reached. With
 // [Config.ConnectionStateRecovery] nothing is held.
 func (ns *Namespace) OnConnection(h func(s *Socket)) {
 	wantHandler("OnConnection", h != nil)
 	ns.updateHooks(func(k *hooks) { k.connection = with(k.connection, h) })
 }
 
-// OnDisconnecting adds a handler for sockets that have been disconnected. It
-// runs on the socket's queue, before those of OnDisconnect; [Socket.Rooms] still
-// tells it the rooms that the socket was in.
+// OnDisconnecting adds a handler for sockets that were disconnected. It runs on
+// the socket's queue, before those of OnDisconnect. [Socket.Rooms] still
+// returns the rooms that the socket was in.
 func (ns *Namespace) OnDisconnecting(h func(s *Socket, reason Reason)) {
 	wantHandler("OnDisconnecting", h != nil)
 	ns.updateHooks(func(k *hooks) { k.disconnecting = with(k.disconnecting, h) })
 }
 
-// OnDisconnect adds a handler for sockets that have been disconnected. It runs
-// on the socket's queue, after all its other handlers: those of events that the
-// client had sent before it left come first.
+// OnDisconnect adds a handler for sockets that were disconnected. It runs on
+// the socket's queue, after all its other handlers, also those of events that
+// the client had sent before it left.
 func (ns *Namespace) OnDisconnect(h func(s *Socket, reason Reason)) {
 	wantHandler("OnDisconnect", h != nil)
 	ns.updateHooks(func(k *hooks) { k.disconnect = with(k.disconnect, h) })
 }
 
-// Emit sends an event to all sockets of the namespace: see [BroadcastOperator.Emit].
+// Emit sends an event to all sockets of the namespace: see
+// [BroadcastOperator.Emit].
 func (ns *Namespace) Emit(event string, args ...any) error {
 	return BroadcastOperator{ns: ns}.Emit(event, args...)
 }
 
-// To addresses the sockets in at least one of rooms; without rooms, everybody.
-// The id of a socket is a room with that socket in it.
+// To addresses the sockets in at least one of rooms; without rooms, all
+// sockets. The id of a socket is a room with only that socket.
 func (ns *Namespace) To(rooms ...string) BroadcastOperator {
 	return BroadcastOperator{ns: ns}.To(rooms...)
 }
@@ -152,23 +155,26 @@ func (ns *Namespace) Except(rooms ...string) BroadcastOperator {
 	return BroadcastOperator{ns: ns}.Except(rooms...)
 }
 
-// Volatile addresses everybody with packets that may be lost: see [BroadcastOperator.Volatile].
+// Volatile addresses all sockets with packets that may be lost: see
+// [BroadcastOperator.Volatile].
 func (ns *Namespace) Volatile() BroadcastOperator { return BroadcastOperator{ns: ns}.Volatile() }
 
-// Timeout limits the waiting for answers: see [BroadcastOperator.Timeout].
+// Timeout limits how long answers are waited for: see
+// [BroadcastOperator.Timeout].
 func (ns *Namespace) Timeout(d time.Duration) BroadcastOperator {
 	return BroadcastOperator{ns: ns}.Timeout(d)
 }
 
-// Compress addresses everybody: see [BroadcastOperator.Compress].
+// Compress addresses all sockets: see [BroadcastOperator.Compress].
 func (ns *Namespace) Compress(on bool) BroadcastOperator {
 	return BroadcastOperator{ns: ns}.Compress(on)
 }
 
-// Local addresses everybody on this server.
+// Local addresses all sockets on this server.
 func (ns *Namespace) Local() BroadcastOperator { return BroadcastOperator{ns: ns}.Local() }
 
-// EmitAck broadcasts an event and waits for acknowledgements: see [BroadcastOperator.EmitAck].
+// EmitAck broadcasts an event and waits for acknowledgements: see
+// [BroadcastOperator.EmitAck].
 func (ns *Namespace) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
 	return BroadcastOperator{ns: ns}.EmitAck(ctx, event, args...)
 }
@@ -183,7 +189,8 @@ func (ns *Namespace) CountSockets(ctx context.Context) (int, error) {
 	return BroadcastOperator{ns: ns}.CountSockets(ctx)
 }
 
-// AllSockets returns the ids of all sockets: see [BroadcastOperator.AllSockets].
+// AllSockets returns the ids of all sockets: see
+// [BroadcastOperator.AllSockets].
 func (ns *Namespace) AllSockets(ctx context.Context) ([]string, error) {
 	return BroadcastOperator{ns: ns}.AllSockets(ctx)
 }
@@ -193,18 +200,20 @@ func (ns *Namespace) SocketsJoin(rooms ...string) error {
 	return BroadcastOperator{ns: ns}.SocketsJoin(rooms...)
 }
 
-// SocketsLeave takes all sockets out of rooms: see [BroadcastOperator.SocketsLeave].
+// SocketsLeave takes all sockets out of rooms: see
+// [BroadcastOperator.SocketsLeave].
 func (ns *Namespace) SocketsLeave(rooms ...string) error {
 	return BroadcastOperator{ns: ns}.SocketsLeave(rooms...)
 }
 
-// DisconnectSockets disconnects all sockets: see [BroadcastOperator.DisconnectSockets].
+// DisconnectSockets disconnects all sockets: see
+// [BroadcastOperator.DisconnectSockets].
 func (ns *Namespace) DisconnectSockets(closeConnections bool) error {
 	return BroadcastOperator{ns: ns}.DisconnectSockets(closeConnections)
 }
 
-// Sockets returns the connected sockets, in no order; those of a parent's
-// children.
+// Sockets returns the connected sockets of this server, in no order. Those of a
+// parent are its children's.
 func (ns *Namespace) Sockets() (sockets []*Socket) {
 	_ = ns.each(func(ns *Namespace) error {
 		sockets = append(sockets, ns.rooms.All()...)

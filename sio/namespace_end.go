@@ -11,17 +11,18 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// The end of namespaces. A namespace ends when it is closed, when a hook of its
-// creation has panicked, and, if a client has made it and Config.KeepEmptyNamespaces
-// is not set, with its last socket: such a child counts its sockets, those in a
-// middleware and the lost ones included, and what the application has added to it.
+// A namespace ends when it is closed, and when a hook of its creation has
+// panicked. One that was made for a client ends with its last socket, unless
+// Config.KeepEmptyNamespaces is set: it counts its sockets, also those in a
+// middleware and those that wait for their clients, and what the application
+// has added to it.
 
-// gone is added to the count of a namespace that has ended, which stays negative
-// whoever departs later.
+// gone is added to the count of a namespace that has ended. The count stays
+// negative, however many sockets depart later.
 const gone = math.MinInt64 / 2
 
-// arrive counts a socket. It returns false if the namespace has ended; look it up
-// again.
+// arrive counts a socket. It returns false if the namespace has ended; look it
+// up again.
 func (ns *Namespace) arrive() bool {
 	if !ns.endsEmpty {
 		return !ns.dead()
@@ -45,8 +46,8 @@ func (ns *Namespace) depart() {
 	}
 }
 
-// keepEmptyLocked keeps a namespace that something is added to which another one of
-// its name would not have. mu must be held.
+// keepEmptyLocked keeps a namespace to which something is added that another
+// one of its name would not have. mu must be held.
 func (ns *Namespace) keepEmptyLocked() {
 	if ns.endsEmpty && !ns.keptEmpty && ns.ready() {
 		ns.keptEmpty = ns.arrive()
@@ -55,8 +56,8 @@ func (ns *Namespace) keepEmptyLocked() {
 
 func (ns *Namespace) dead() bool { return ns.users.Load() < 0 }
 
-// end makes the namespace end and takes it out of the server. It reports false
-// when it had ended before. The caller retires it.
+// end ends the namespace and takes it out of the server. It reports false when
+// it had ended before. The caller retires it.
 func (ns *Namespace) end() bool {
 	for {
 		n := ns.users.Load()
@@ -77,8 +78,8 @@ func (ns *Namespace) discard() {
 	}
 }
 
-// unlist takes a namespace that has ended out of the server: another one of its
-// name can be made.
+// unlist takes a namespace that has ended out of the server, so that another
+// one of its name can be made.
 func (ns *Namespace) unlist() {
 	ns.srv.namespaces.remove(ns)
 	if ns.parent != nil {
@@ -86,9 +87,9 @@ func (ns *Namespace) unlist() {
 	}
 }
 
-// retire lets go of what a namespace that is not listed has beside its sockets. It
-// is called once. The adapter's error can be received when that is closed, which
-// may take time.
+// retire releases what a namespace that is not listed has beside its sockets.
+// It is called once. The adapter's error can be received when that is closed,
+// which may take time.
 func (ns *Namespace) retire() <-chan error {
 	ns.delivery.stop()
 	return ns.peers.retire()
@@ -101,18 +102,18 @@ func (ns *Namespace) forgotten() {
 	}
 }
 
-// Close removes the namespace from its server. Its sockets are disconnected with
-// [ServerNamespaceDisconnect], and their clients are told and keep their
-// connections; clients that are about to connect are refused, as are later ones.
-// It waits for the adapter to other servers to be closed, whose error it returns,
-// and not for handlers: those of disconnections run afterwards. Events that wait are
-// not handled; they are counted in [Stats].Unhandled. What is done to
-// the namespace from then on reaches no socket.
+// Close removes the namespace from its server. Its sockets are disconnected
+// with [ServerNamespaceDisconnect]; their clients are notified and keep their
+// connections. Clients that are about to connect are refused, and so are later
+// ones. Close waits for the adapter to other servers to be closed, whose error
+// it returns, but not for handlers: disconnect handlers run afterwards. Events
+// that wait are not handled; they are counted in [Stats].Unhandled. What is
+// done to the namespace from then on reaches no socket.
 //
-// Another namespace of the name can be made as any other: by [Server.Of], or, if a
-// parent allows it, by a client that asks for it. Closing a parent closes its
-// children and keeps clients from making more. Close returns [ErrMainNamespace]
-// for "/", and nil at once for a namespace that has ended.
+// Another namespace of the name can be made like any other: by [Server.Of], or,
+// if a parent allows it, for a client that asks for it. Closing a parent closes
+// its children and keeps clients from making more. Close returns
+// [ErrMainNamespace] for "/", and nil at once for a namespace that has ended.
 func (ns *Namespace) Close() error {
 	if ns == ns.srv.main {
 		return ErrMainNamespace
@@ -124,8 +125,8 @@ func (ns *Namespace) Close() error {
 	return errors.Join(errs...)
 }
 
-// shut is Close for all but "/", without waiting: the errors can be received when
-// the adapters are closed.
+// shut is Close for all but "/", and does not wait: the errors can be received
+// when the adapters are closed.
 func (ns *Namespace) shut() (closed []<-chan error) {
 	if !ns.end() {
 		return nil
@@ -153,7 +154,8 @@ func (srv *Server) removeParent(p *Namespace) {
 	srv.parents.Store(&parents)
 }
 
-// ousterTask is a socket that was about to connect when its namespace was closed.
+// ousterTask refuses a socket that was about to connect when its namespace was
+// closed.
 type ousterTask Socket
 
 func (t *ousterTask) Run(*loop.Loop) {
@@ -168,13 +170,13 @@ func (t *ousterTask) Run(*loop.Loop) {
 // maxClosers is how many adapters are closed at the same time.
 const maxClosers = 64
 
-// closeGrace is how long Shutdown waits for adapters after its context has ended:
-// an adapter that can't reach the other servers needs up to two seconds.
+// closeGrace is how long Shutdown waits for adapters after its context has
+// ended: an adapter that can't reach the other servers needs up to two seconds.
 const closeGrace = 3 * time.Second
 
-// closer closes the adapters of namespaces that have ended, on goroutines of its
-// own because that may block: a few at a time, and nothing else waits for it. Safe
-// for concurrent use.
+// closer closes the adapters of namespaces that have ended, a few at a time. It
+// does that on goroutines of its own because an adapter may block. Safe for
+// concurrent use.
 type closer struct {
 	mu      sync.Mutex
 	waiting []closing
@@ -188,8 +190,8 @@ type closing struct {
 	err     chan error // the outcome; closed
 }
 
-// close closes the adapter a of ns, once. The error can be received when that has
-// happened.
+// close closes the adapter a of ns, once. The error can be received when that
+// is done.
 func (c *closer) close(ns *Namespace, a adapter.Adapter) <-chan error {
 	job := closing{ns, a, make(chan error, 1)}
 	if ns.closing.Swap(true) {
@@ -224,8 +226,8 @@ func (c *closer) run() {
 	}
 }
 
-// next returns what waits longest. It reports false when nothing does, and the
-// caller ends.
+// next returns the adapter that waits longest. It reports false when none does;
+// then the caller must end.
 func (c *closer) next() (job closing, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

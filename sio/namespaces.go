@@ -16,7 +16,7 @@ type registry struct {
 	byName sync.Map // of *Namespace by string
 }
 
-// find returns the namespace called name, or nil; it may have ended.
+// find returns the namespace called name, or nil. It may have ended.
 func (r *registry) find(name string) *Namespace {
 	if ns, ok := r.byName.Load(name); ok {
 		return ns.(*Namespace)
@@ -24,7 +24,7 @@ func (r *registry) find(name string) *Namespace {
 	return nil
 }
 
-// add adds ns unless a namespace of its name exists, which it returns then.
+// add adds ns unless a namespace of its name exists. Then it returns that.
 func (r *registry) add(ns *Namespace) (have *Namespace) {
 	for {
 		v, loaded := r.byName.LoadOrStore(ns.name, ns)
@@ -67,24 +67,23 @@ func (c *children) all() iter.Seq[*Namespace] {
 	}
 }
 
-// Dynamic namespaces: parents decide which
-// names may exist; a child is made when the first client asks for its name.
-
-// dynamicParent is what makes a namespace a parent.
+// dynamicParent makes a namespace a parent: it decides which names its children
+// may have. A child is made when the first client asks for its name.
 type dynamicParent struct {
-	pattern  *regexp.Regexp // nil for OfFunc
+	pattern  *regexp.Regexp // nil with OfFunc
 	match    func(name string, auth json.RawMessage) bool
 	children children
 }
 
-// OfPattern returns a parent namespace: clients, and [Server.Of], can connect to
-// every namespace whose name, slash included, matches the pattern (anywhere in
-// the name, unless it is anchored), and make it by that. Such a child begins with
-// the handlers and middlewares that the parent has at that moment. What is
-// emitted to the parent reaches the sockets of all children. Parents are asked in
-// the order of their registration, after the namespaces that exist.
-// [Config.MaxDynamicNamespaces] bounds how many clients can make. A child ends with
-// its last socket: see [Config.KeepEmptyNamespaces].
+// OfPattern returns a parent namespace: clients, and [Server.Of], can connect
+// to every namespace whose name, slash included, matches the pattern (anywhere
+// in the name, unless it is anchored). The namespace is made then, as a child
+// of the parent, and begins with the handlers and middlewares that the parent
+// has at that moment. What is emitted to the parent reaches the sockets of all
+// children. Existing namespaces come first, then parents are asked in the order
+// of their registration. [Config.MaxDynamicNamespaces] limits how many clients
+// can make. A child ends with its last socket: see
+// [Config.KeepEmptyNamespaces].
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	if pattern == nil {
 		panic("sio: OfPattern: the pattern is nil")
@@ -96,8 +95,8 @@ func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 }
 
 // OfFunc is OfPattern for names that a function decides about. auth is the JSON
-// object that the client has sent along, "{}" when none; read-only. match runs on
-// a goroutine of its own and may block; a panic refuses the client.
+// object that the client sent along, "{}" when none; read-only. match runs on a
+// goroutine of its own and may block. A panic refuses the client.
 func (srv *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
 	wantHandler("OfFunc", match != nil)
 	return srv.addParent(&dynamicParent{match: match})
@@ -117,10 +116,11 @@ func (srv *Server) addParent(f *dynamicParent) *Namespace {
 }
 
 // OnNamespace adds a hook that is called with every namespace that is made from
-// now on, by [Server.Of] or by a client that asks for a dynamic one, before
-// clients can connect to it: the place to add handlers to it. It is called on the
-// goroutine that makes the namespace and may block; only clients that want to
-// connect to that namespace wait for it. They are refused if it closes the namespace.
+// now on, by [Server.Of] or for a client that asks for a dynamic one, before
+// clients can connect to it: the place to add handlers to it. It is called on
+// the goroutine that makes the namespace and may block; only clients that want
+// to connect to that namespace wait for it. They are refused if it closes the
+// namespace.
 func (srv *Server) OnNamespace(h func(ns *Namespace)) {
 	wantHandler("OnNamespace", h != nil)
 	srv.mu.Lock()
@@ -160,9 +160,9 @@ func (srv *Server) claimDynamic() bool {
 	return true
 }
 
-// create returns the namespace called name, made as a child of parent, unless
-// that is nil, when it does not exist. The child is counted by the caller. One with
-// endsEmpty ends with its last socket.
+// create returns the namespace called name. If there is none it makes one, as a
+// child of parent unless that is nil. The caller counts the child. With
+// endsEmpty it ends with its last socket.
 func (srv *Server) create(name string, parent *Namespace, endsEmpty bool) *Namespace {
 	made := newNamespace(srv, name)
 	made.parent, made.endsEmpty = parent, endsEmpty
@@ -215,7 +215,7 @@ func (ns *Namespace) inherit() {
 	ns.listeners.Store(int32(len(k.outgoing)))
 }
 
-// ready reports whether the hooks of OnNamespace have seen the namespace.
+// ready reports whether the hooks of OnNamespace have returned.
 func (ns *Namespace) ready() bool {
 	select {
 	case <-ns.opened:
@@ -225,8 +225,8 @@ func (ns *Namespace) ready() bool {
 	}
 }
 
-// each calls f with the namespaces that a broadcast to ns is for: its children
-// if it is a parent, else itself.
+// each calls f with the namespaces that a broadcast to ns is for: with the
+// children of a parent, else with ns. It returns the first error.
 func (ns *Namespace) each(f func(ns *Namespace) error) (err error) {
 	if ns.dynamic == nil {
 		return f(ns)

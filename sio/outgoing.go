@@ -30,16 +30,17 @@ func (ns *Namespace) observe(event string, args []any) *outgoing {
 	return &outgoing{event, raw}
 }
 
-// tell calls the listeners for what the socket is about to be sent, on its loop.
-func (s *Socket) tell(o *outgoing) { s.client.Loop().Contain(&tellTask{s, o}) }
+// notifyOutgoing calls the listeners for what the socket is about to be sent.
+// It is called on the loop.
+func (s *Socket) notifyOutgoing(o *outgoing) { s.client.Loop().Contain(&outgoingTask{s, o}) }
 
-type tellTask struct {
+type outgoingTask struct {
 	s *Socket
 	o *outgoing
 }
 
 // Run implements loop.Task.
-func (t *tellTask) Run(*loop.Loop) {
+func (t *outgoingTask) Run(*loop.Loop) {
 	s := t.s
 	call := func(l *outgoingFunc) {
 		s.ns.srv.runHook(s, "outgoing", func() { l.call(s, t.o.event, t.o.args) })
@@ -57,16 +58,16 @@ func (t *tellTask) Run(*loop.Loop) {
 }
 
 // OnAnyOutgoing adds a listener that is called with every event that one of the
-// namespace's sockets is sent, for a broadcast once for each recipient;
-// acknowledgements are none. It runs on the loop and must not block. As long as
-// there is one, here or at a socket, every emit is encoded a second time. off
-// removes it.
+// namespace's sockets is sent, for a broadcast once for each recipient.
+// Acknowledgements are no events. It runs on the loop and must not block. As
+// long as there is a listener, here or on a socket, every emit is encoded a
+// second time. off removes it.
 func (ns *Namespace) OnAnyOutgoing(h func(s *Socket, event string, args RawArgs)) (off func()) {
 	return ns.onOutgoing(h, false)
 }
 
-// PrependAnyOutgoing is OnAnyOutgoing for a listener that is called before those
-// already there.
+// PrependAnyOutgoing is OnAnyOutgoing for a listener that is called before
+// those already there.
 func (ns *Namespace) PrependAnyOutgoing(h func(s *Socket, event string, args RawArgs)) (off func()) {
 	return ns.onOutgoing(h, true)
 }

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Recovery configures connection state recovery: a
-// client that lost its connection gets its socket back, with id, rooms and data,
-// and what it has missed. Zero values are defaults.
+// Recovery configures connection state recovery: a client that lost its
+// connection gets its socket back, with id, rooms and data, and what it has
+// missed. Zero values are defaults.
 //
 // Events that are neither volatile nor ask for an acknowledgement are kept, in
-// the form in which they were sent, for as long as the limits of their namespace
-// allow. A client can come back when the last event that it has received is
-// among them. Unlike elsewhere, an event that is emitted to a socket whose
-// client is gone is not an error as long as the client may come back.
+// the form in which they were sent, for as long as the limits of their
+// namespace allow. A client can come back when the last event that it has
+// received is among them. While the client of a socket may come back, emitting
+// to the socket is not an error, unlike without recovery.
 //
-// Rooms and data are those that the socket had when the client was lost. Events that
-// had come before are handled as ever, in order and before the disconnect handlers of
-// the socket that was lost. What their handlers put into [Socket.SetData] then is not
-// recovered, and there is no order between them and the handlers of the socket that
-// has come back, the connection handlers included.
+// Rooms and data are those that the socket had when the client was lost. Events
+// that had come before are handled as usual, in order and before the disconnect
+// handlers of the lost socket. What their handlers put into [Socket.SetData]
+// then is not recovered. These handlers and those of the socket that came back,
+// the connection handlers included, run in no certain order.
 //
 // The price: the emits of a namespace are put in one order, so they wait for
 // each other, and a socket takes about 500 bytes more.
@@ -28,35 +28,37 @@ type Recovery struct {
 	// MaxDisconnectionDuration is how long a client may be gone, and how long
 	// events are kept; 2 minutes when 0.
 	MaxDisconnectionDuration time.Duration
-	// RunMiddlewares runs the middlewares for recovered sockets too:
-	// [Socket.Recovered] is true there, and rooms and data are back. What is sent to
+	// RunMiddlewares runs the middlewares for recovered sockets too. There
+	// [Socket.Recovered] is true, and rooms and data are back. What is sent to
 	// the socket meanwhile follows what it has missed.
 	RunMiddlewares bool
 
-	// MaxPackets is how many events a namespace keeps; 65,536 when 0. The oldest go first.
-	// With an adapter that keeps the sessions more are kept while clients that need them
-	// come back: as many as MaxBytes more allows.
+	// MaxPackets is how many events a namespace keeps; 65,536 when 0. The
+	// oldest are dropped first. With an adapter that keeps the sessions, more
+	// are kept while clients that need them come back, up to another MaxBytes.
 	MaxPackets int
-	// MaxBytes is how many bytes the kept events of a namespace may have, some
-	// hundred for each event's own needs included; 8 MiB when 0. A client is sent
-	// what it has missed at once, so it should be less than MaxQueued.
+	// MaxBytes is how many bytes the kept events of a namespace may have, 256
+	// for each event's own needs included; 8 MiB when 0. A client is sent what
+	// it has missed at once, so it should be less than MaxQueued.
 	MaxBytes int
-	// MaxSessions is how many sockets without a client a namespace keeps; 65,536
-	// when 0. Who left first goes first. One whose data ([Socket.SetData]) is more than
-	// is left of [Config.MaxHandshakeBytes] is not kept.
+	// MaxSessions is how many sockets without a client a namespace keeps;
+	// 65,536 when 0. Those that left first are dropped first. A socket whose
+	// data ([Socket.SetData]) exceeds what is left of
+	// [Config.MaxHandshakeBytes] is not kept.
 	MaxSessions int
 
-	// RestoreTimeout is how long a client that comes back may have to wait for an
-	// adapter that keeps the sessions (see package adapter) before it is treated as
-	// a new one; 2 seconds when 0. While events that clients have missed are read it
-	// begins again with each part of them, 15 times as long in all.
+	// RestoreTimeout is how long a client that comes back waits for an adapter
+	// that keeps the sessions (see package adapter) before it is treated as a
+	// new one; 2 seconds when 0. While missed events are read it starts again
+	// with each part of them, for 15 times as long in all.
 	RestoreTimeout time.Duration
 
-	// OnExpire, when set, is told of sockets whose clients have not come back in
-	// time, or not before others needed the place. It is not called for what is lost
-	// when the server ends, or the namespace is forgotten. It is called on a goroutine
-	// of its own, one call after the other for a namespace. With an adapter that keeps the sessions it is called
-	// for sockets that a middleware has refused only.
+	// OnExpire, when set, is called with each socket whose client has not come
+	// back in time, or not before a limit dropped it. It is not called for what
+	// is lost when the server or the namespace ends. It is called on a
+	// goroutine of its own, one call after the other for a namespace. With an
+	// adapter that keeps the sessions it is called only for recovered sockets
+	// that a middleware has refused.
 	OnExpire func(ExpiredSession)
 }
 
@@ -68,22 +70,23 @@ type ExpiredSession struct {
 	Data      any // of [Socket.SetData]
 }
 
-// RecoveryStats are figures of connection state recovery, all namespaces together.
+// RecoveryStats are the figures of connection state recovery, for all
+// namespaces together.
 type RecoveryStats struct {
 	// Packets, Bytes and Sessions are what is kept now.
 	Packets, Bytes, Sessions int
-	// Recovered is how many sockets have come back, Failed how many clients asked
-	// for it in vain, Replayed how many events were sent again.
+	// Recovered is how many sockets came back, Failed how many clients asked
+	// for it and did not, Replayed how many events were sent again.
 	Recovered, Failed, Replayed uint64
-	// Gaps is how many of those that Failed had a session, but not all of the events that
-	// they have missed are kept any more: they begin as new clients, and what they have
-	// missed is lost for them.
+	// Gaps is how many of Failed had a session, but not all events that they
+	// missed were still kept: they start as new clients, and what they missed
+	// is lost for them.
 	Gaps uint64
-	// Evicted is how many events and sockets a limit has cost, Expired how many
-	// sockets have ended for good, by that or by time.
+	// Evicted is how many events and sockets a limit dropped, Expired how many
+	// sockets ended for good, by a limit or by time.
 	Evicted, Expired uint64
-	// Unordered is how many events were sent without an offset because the adapter
-	// could not keep them in time.
+	// Unordered is how many events were sent without an offset because the
+	// adapter could not keep them in time.
 	Unordered uint64
 }
 
@@ -118,14 +121,14 @@ func (r *Recovery) withDefaults() error {
 	return nil
 }
 
-// Recovered reports whether the socket is one that has come back: see [Recovery].
+// Recovered reports whether the socket has come back: see [Recovery].
 func (s *Socket) Recovered() bool {
 	m := s.membership()
 	return m != nil && m.Recovered
 }
 
-// membership returns what recovery knows of the socket; nil without recovery, and for
-// clients of protocol 4.
+// membership returns the socket's part in its session; nil without recovery,
+// and with protocol 4.
 func (s *Socket) membership() *membership {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,21 +11,23 @@ import (
 )
 
 // recoveryLog is what a namespace keeps so that clients can come back. What it
-// decides is in package recovery, whose state machine it guards, gives the time,
-// and turns into sockets, timers and goroutines. That package's comment says why no
-// packet is lost or doubled; what it asks of its caller is kept here:
+// decides is in package recovery, whose state machine it guards, gives the
+// time, and turns into sockets, timers and goroutines. The comment of that
+// package says why no packet is lost or doubled. What that requires of its
+// caller is kept here:
 //
-//   - An event gets its position and is handed to the recipients' loops under mu.
-//   - A socket joins a room before its session does, and its session leaves last,
-//     under mu.
-//   - A socket becomes a member of its namespace under the mu that collects what its
-//     client has missed (welcome).
+//   - An event gets its position, and is posted to the recipients' loops, under mu.
+//   - A socket joins a room before its session does, and its session leaves the room
+//     last, under mu.
+//   - What a client has missed is collected, and its socket becomes a member of its
+//     namespace, under one hold of mu (enter).
 //
-// A client may come back before the server has noticed that it was gone: then it
-// waits a moment (see await). A pid whose client is really there is not given away.
+// A client may come back before the server has noticed that its connection was
+// lost. Then it waits a moment: see await. The session of a client that is
+// really there is not given away.
 //
-// It is used in two ways, which are deliveries: an ownLog has positions and sessions
-// of this server alone; in a sharedLog they are the cluster's.
+// There are two deliveries with a recoveryLog: in an ownLog positions and
+// sessions are this server's, in a sharedLog the cluster's.
 type recoveryLog struct {
 	ns    *Namespace
 	cfg   *Recovery
@@ -71,15 +73,15 @@ func newRecoveryLog(ns *Namespace, cfg *Recovery) *recoveryLog {
 // now is the time of the log's clock.
 func (lg *recoveryLog) now() time.Duration { return time.Since(lg.begun) }
 
-// keptPacket is a message with its recipients as the log keeps it: with a reference
-// of its own.
+// keptPacket returns a message and its recipients as the log keeps it, with a
+// reference for the log.
 func keptPacket(m message, rooms, except []string) recovery.Packet[message] {
 	return recovery.Packet[message]{Payload: m.retain(), Size: m.size(), Rooms: rooms, Except: except}
 }
 
-// begin makes a session for a socket that is about to connect, or gives it what
-// belongs to the one that it is back in. A new session is not among the log's before
-// the socket is admitted.
+// begin makes a session for a socket that is about to connect, or gives the
+// socket what belongs to the session that it is back in. The log does not know
+// a new session before the socket is admitted.
 func (lg *recoveryLog) begin(s *Socket, back *membership) {
 	if back != nil {
 		lg.resume(s, back)
@@ -110,8 +112,8 @@ func (lg *recoveryLog) resume(s *Socket, m *membership) {
 	}
 }
 
-// join puts a socket into a room, in the session too, under one lock: so what it is
-// sent as a member is always the session's, too.
+// join puts a socket into a room, in the session too, under one lock: so what
+// it is sent as a member is always the session's, too.
 func (lg *recoveryLog) join(s *Socket, room string) {
 	m := s.membership()
 	if m == nil {
@@ -140,10 +142,10 @@ func (lg *recoveryLog) leave(s *Socket, room string) {
 	lg.log.Leave(m, room)
 }
 
-// enter makes a socket a member of its namespace, at the moment at which it collects
-// what the socket's client has missed. It reports false when the socket has ended. m,
-// the socket's membership, is nil or complete. lg.mu is held; the caller flushes the
-// rooms' events when it is not.
+// enter makes a socket a member of its namespace, at the moment at which it
+// collects what the socket's client has missed. It reports false when the
+// socket has ended. m, the socket's membership, is nil or complete. lg.mu is
+// held; the caller flushes the rooms' events when it is not held any more.
 func (lg *recoveryLog) enter(s *Socket, m *membership) (pid string, missed []message, ok bool) {
 	if !s.enroll((*adapter.Rooms[*Socket]).AddDeferred) {
 		return "", nil, false
@@ -168,7 +170,7 @@ func (lg *recoveryLog) refuse(s *Socket) {
 	}
 }
 
-// lose keeps a session for the client's return. lg.mu is held.
+// lose keeps a session whose client may come back. lg.mu is held.
 func (lg *recoveryLog) lose(ses *session, data any) {
 	ses.Vacate()
 	ses.Data = data
@@ -183,23 +185,24 @@ func (lg *recoveryLog) lose(ses *session, data any) {
 		return
 	}
 	ses.Size = size
-	lg.ns.arrive() // unless it is closed, it stays for the client's return
+	lg.ns.arrive() // unless it is closed, the namespace stays for the client's return
 	if evicted := lg.log.Lose(lg.now(), ses); evicted != nil {
-		lg.ns.depart() // there is another one
+		lg.ns.depart() // ses still counts
 		lg.letGo(evicted)
 		lg.report(evicted)
 	}
 	lg.wake()
 }
 
-// end ends a session for good; it is not in the list of lost ones. lg.mu is held.
+// end ends a session for good, which does not wait for its client. lg.mu is
+// held.
 func (lg *recoveryLog) end(ses *session) {
 	lg.log.End(ses)
 	lg.report(ses)
 }
 
-// greets reports false: a client that comes back is sent what is behind its last
-// packet in the order of the offsets, so nothing is held.
+// greets reports false: a client that comes back is sent what is behind its
+// last packet in the order of the offsets, so nothing may be held back.
 func (lg *recoveryLog) greets() bool { return false }
 
 // wake sets the timer for what is to be dropped next. lg.mu is held.
@@ -223,13 +226,13 @@ func (lg *recoveryLog) sweep() {
 	ended := 0
 	lg.mu.Lock()
 	defer func() {
-		lg.mu.Unlock() // which the namespace's end takes
+		lg.mu.Unlock() // the end of the namespace takes it
 		for range ended {
 			lg.ns.depart()
 		}
 	}()
 	if lg.sweeping {
-		return // it went off before it was set to do so at once
+		return // it fired before it was reset
 	}
 	lg.sweeping = true
 	for _, ses := range lg.log.Sweep(lg.now()) {
@@ -248,7 +251,7 @@ func (lg *recoveryLog) sweep() {
 		lg.mu.Lock()
 	}
 	if lg.timer != nil {
-		lg.timer.Stop() // it was set again before this one has begun
+		lg.timer.Stop() // it was reset before this call began
 	}
 	lg.timer, lg.sweeping = nil, false
 	if _, more := lg.log.Wait(lg.now()); more || len(lg.expired) > 0 {
@@ -256,7 +259,8 @@ func (lg *recoveryLog) sweep() {
 	}
 }
 
-// report has OnExpire called for a session that has ended for good. lg.mu is held.
+// report has OnExpire called for a session that has ended for good. lg.mu is
+// held.
 func (lg *recoveryLog) report(ses *session) {
 	if lg.cfg.OnExpire == nil || lg.stopped {
 		return
@@ -294,13 +298,14 @@ func (lg *recoveryLog) figures() RecoveryStats {
 	return RecoveryStats(lg.log.Stats())
 }
 
-// roomAgain is a hook of the machine: less is held for histories.
+// roomAgain is called by the state machine when less is held for histories.
 func (lg *recoveryLog) roomAgain() {
 	close(lg.room)
 	lg.room = nil
 }
 
-// caughtUpAll is a hook of the machine: no client waits for a page any more.
+// caughtUpAll is called by the state machine when no client waits for a page
+// any more.
 func (lg *recoveryLog) caughtUpAll() {
 	if lg.stopPage != nil {
 		lg.stopPage()

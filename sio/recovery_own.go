@@ -12,12 +12,12 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
-// ownLog is the delivery of a namespace whose log is this server's alone. Clients
-// come back to this server only: a client asks for its session when it connects, and
-// waits a moment when the server does not know yet that it was gone.
+// ownLog is the delivery of a namespace whose log is this server's alone. A
+// client asks for its session when it connects. It waits a moment when the
+// server has not noticed yet that its connection was lost.
 type ownLog struct{ *recoveryLog }
 
-// emit sends an event to the socket, or to the one that has taken its place since.
+// emit sends an event to the socket, or to the socket that has taken its place.
 func (lg ownLog) emit(o SocketEmitter, event string, args []any) error {
 	if o.volatile {
 		return direct{lg.ns}.emit(o, event, args)
@@ -120,8 +120,8 @@ func (lg ownLog) receive(o BroadcastOperator, p adapter.Packet) error {
 // restoreRequest is what a client sends that wants to come back.
 type restoreRequest struct{ PID, Offset string }
 
-// requestOf reads the request in the authentication data of a client; PID is "" when
-// there is none.
+// requestOf reads the request in the authentication data of a client; PID is ""
+// when there is none.
 func requestOf(auth []byte) (r restoreRequest) {
 	if !bytes.Contains(auth, []byte(`"pid"`)) || jsonenc.Unmarshal(auth, &r) != nil {
 		return restoreRequest{}
@@ -131,9 +131,9 @@ func requestOf(auth []byte) (r restoreRequest) {
 
 // joinState is what a client that joins a namespace has been through.
 type joinState struct {
-	outwaited *Socket     // whom it has waited for: see await
-	restored  bool        // the adapter was asked for its session, with
-	back      *membership // as the outcome; nil when it can't come back
+	outwaited *Socket     // the socket that it has waited for: see await
+	restored  bool        // the adapter was asked for its session
+	back      *membership // the outcome; nil when it can't come back
 }
 
 // recall gives the session that a client asks for to its new socket.
@@ -145,10 +145,11 @@ func (lg ownLog) recall(s *Socket, auth []byte, state joinState) (back *membersh
 	return back, holder != nil
 }
 
-// claim gives the session that a client asks for to its new socket s. It reports
-// the session's present socket when the server may not know yet that the client of
-// that is gone: it had time to notice with the one that was outwaited. (That may
-// not be the last to hold the session: others come back, and are lost, too.)
+// claim gives the session that a client asks for to its new socket s. When
+// another socket holds the session it returns that one, because the server may
+// not have noticed yet that its connection was lost; unless the client has
+// already waited for it (outwaited). The session may change hands meanwhile, as
+// other clients with its pid come and go.
 func (lg ownLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership, holder *Socket) {
 	asks := requestOf(auth)
 	if asks.PID == "" {
@@ -182,9 +183,9 @@ func (lg ownLog) giveBack(back *membership) {
 	lg.lose(back.Session, back.Session.Data)
 }
 
-// admit makes a socket a member of its namespace, at the same moment as it
-// determines what the socket's client has missed. The connection ends if that is not
-// all kept any more: while the middlewares ran, the limits evicted some of it.
+// admit makes a socket a member of its namespace. The connection ends if not
+// all that the client has missed is kept any more: while the middlewares ran,
+// the limits evicted some of it.
 func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	m := s.membership()
 	lg.mu.Lock()
@@ -206,7 +207,7 @@ func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	return pid, missed, ok
 }
 
-// part ends a socket's part in its session, which is kept when the client may
+// part ends a socket's part in its session, which is kept if the client may
 // come back.
 func (lg ownLog) part(s *Socket, reason Reason) {
 	m := s.membership()
@@ -236,16 +237,18 @@ func (r Reason) recoverable() bool {
 }
 
 const (
-	// noticeTime is how long the end of a connection may take to come to its loop.
+	// noticeTime is how long the end of a connection may take to reach its
+	// loop.
 	noticeTime = 20 * time.Millisecond
-	// noticeTimes is how often it is waited for when it is at the kernel already: a
-	// loop that is late notices its own timers first.
+	// noticeTimes is how often it is waited for when the kernel knows it
+	// already: a loop that is late runs its timers first.
 	noticeTimes = 50
 )
 
 // await lets a client that asks for the session of a socket wait until the loop
-// of that socket must have noticed that it is gone. Meanwhile it is in limbo, and
-// counts as one who has arrived in the namespace, unless it leaves.
+// of that socket must have noticed that its connection was lost. Meanwhile the
+// client is in limbo, and counts as a socket that has arrived in the namespace,
+// unless it leaves.
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
 	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
 	t.s.mu.Lock()
@@ -264,8 +267,8 @@ type returnTask struct {
 	holder *Socket
 }
 
-// wait lets the client go on, unless there is an end to be noticed. It is called on the
-// holder's loop.
+// wait lets the client go on, unless the end of the holder's connection is
+// still to be noticed. It is called on the holder's loop.
 func (t *returnTask) wait(times int) {
 	holder := t.holder.client
 	holder.Loop().AfterFunc(noticeTime, func() {
@@ -280,7 +283,7 @@ func (t *returnTask) wait(times int) {
 // load is what the client holds while it waits.
 func (t *returnTask) load() load { return loadOf(1, len(t.auth)) }
 
-// drop takes back what the client has held and where it has arrived.
+// drop takes back what the client has held, and its arrival in the namespace.
 func (t *returnTask) drop() {
 	t.s.client.unhold(t.load())
 	t.ns.depart()

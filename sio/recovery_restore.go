@@ -13,14 +13,14 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
-// Coming back to a server whose log has a keeper: the session, and what is older
-// than the log, are fetched on a worker while the client is in limbo. What was
-// fetched ends where the log begins: if the log has forgotten more meanwhile, more
-// is fetched. The rest is as with sessions of the server's own.
+// A client comes back with a session that an adapter keeps: the session, and
+// the packets older than the log, are read on a worker while the client is in
+// limbo. What was read must reach up to the log: if the log has evicted more
+// meanwhile, more is read. The rest is as with an ownLog.
 
 // restore lets a client wait until the adapter has answered whether it can have
-// the session that it wants. Meanwhile it is in limbo, and counts as one who has
-// arrived in the namespace.
+// the session that it asks for. Meanwhile it is in limbo, and counts as a
+// socket that has arrived in the namespace.
 func (c *client) restore(lg *sharedLog, auth []byte, r restoreRequest) {
 	c.limbo(lg.ns.name).enqueue(&restoreJob{lg, slices.Clone(auth), r}, true)
 }
@@ -48,8 +48,8 @@ type restoredTask struct {
 	back *membership // nil: it can't come back
 }
 
-// restore asks the adapter. A client whose session the adapter fails to tell can't
-// come back.
+// restore asks the adapter. If the adapter panics or ends the goroutine, the
+// client can't come back.
 func (t *restoredTask) restore() {
 	lg, finished := t.job.log, false
 	defer lg.ns.srv.rescue(t.s, "restore", &finished, nil)
@@ -78,12 +78,14 @@ func (t *restoredTask) Run(*loop.Loop) {
 	}
 }
 
-// takeTimes is how often a session is looked for that has changed before it was taken.
+// takeTimes is how often a session is looked for that changes before it is
+// taken.
 const takeTimes = 3
 
-// restore asks the adapter for a session, and for what its client has missed. It
-// returns nil when that is not to be had. The session is taken last: until then the
-// client loses nothing if it goes, or if too little is there.
+// restore asks the adapter for a session, and for what its client has missed.
+// It returns nil when these are not to be had. The session is taken last: until
+// then the client loses nothing if it leaves, or if some of what it missed is
+// not kept.
 func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
 	o, ok := recovery.ParseEntryID(r.Offset)
 	if !ok {
@@ -104,7 +106,8 @@ func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
 	return nil
 }
 
-// find asks for a session once this server's sockets have been sent what its client has.
+// find asks for a session once this server's sockets were sent all that its
+// client has.
 func (lg *sharedLog) find(s *Socket, r restoreRequest, o recovery.Offset) (*session, *history) {
 	ctx, cancel := context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
 	defer cancel()
@@ -158,9 +161,9 @@ func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
 	return obtained
 }
 
-// reach waits until this server's sockets have been sent what is at an offset, or
-// never will be: a client that has seen more elsewhere must not get it again. It
-// reports false when ctx ends first.
+// reach waits until this server's sockets were sent the packet at an offset, or
+// never will be: a client that has seen more on another server must not get it
+// again. It reports false when ctx ends first.
 func (lg *sharedLog) reach(ctx context.Context, o recovery.Offset) bool {
 	done := make(chan struct{})
 	lg.mu.Lock()
@@ -193,8 +196,8 @@ func (lg *sharedLog) waitNoMore(done chan struct{}) {
 	lg.waiting = slices.DeleteFunc(lg.waiting, func(w offsetWaiter) bool { return w.done == done })
 }
 
-// catchUpJob fetches what the log has forgotten while the middlewares ran. When
-// that can't be had the connection ends, and the client may try again.
+// catchUpJob reads what the log has evicted while the middlewares ran. When
+// that is not to be had the connection ends, and the client may try again.
 type catchUpJob struct{ log *sharedLog }
 
 func (catchUpJob) size() int          { return 0 }
@@ -218,17 +221,18 @@ func (j catchUpJob) run(s *Socket) {
 	finished = true
 }
 
-// However many clients come back, one goroutine reads for all of them what is older
-// than the log. Whose turn it is, and what each client gets of a page of history, is
-// decided by the rounds of package recovery; here are the goroutine, the adapter's
-// calls, and the time limits.
+// One goroutine reads what is older than the log for all clients that come
+// back. The rounds of package recovery decide which page is read next, and what
+// each client gets of it. The goroutine, the calls of the adapter and the time
+// limits are here.
 
-// restoreMost times RestoreTimeout a client waits at most; RestoreTimeout begins
-// again with each page.
+// restoreMost times RestoreTimeout a client waits at most; RestoreTimeout
+// begins again with each page.
 const restoreMost = 15
 
-// patience ends when no page of any history has come for RestoreTimeout, except those
-// that reach up to the log's beginning: with these all clients should have caught up.
+// patience ends when no page of any history has come for RestoreTimeout. Pages
+// that reach up to the log's beginning don't count: with these all clients
+// should have caught up.
 func (lg *sharedLog) patience() (context.Context, context.CancelFunc) {
 	each := lg.cfg.RestoreTimeout
 	ctx, cancel := context.WithTimeout(context.Background(), restoreMost*each)
@@ -256,8 +260,8 @@ func (lg *sharedLog) patience() (context.Context, context.CancelFunc) {
 	}
 }
 
-// catchUp fetches what lies between a session's history and the log. It reports
-// false, and drops the history, when that is not to be had.
+// catchUp reads what lies between a session's history and the log. When that is
+// not to be had it drops the history and reports false.
 func (lg *sharedLog) catchUp(ctx context.Context, ses *session, h *history) bool {
 	done := make(chan bool, 1)
 	lg.mu.Lock()
@@ -281,7 +285,7 @@ func (lg *sharedLog) catchUp(ctx context.Context, ses *session, h *history) bool
 	return <-done
 }
 
-// reread is the goroutine that reads histories, while clients wait for any.
+// reread is the goroutine that reads histories. It ends when no client waits.
 func (lg *sharedLog) reread() {
 	for lg.turnPage() {
 	}
@@ -327,7 +331,8 @@ func (lg *sharedLog) round() (oldest *reading, found recovery.Found) {
 	return oldest, found
 }
 
-// waitForRoom waits until less is held for histories, or some clients may have gone.
+// waitForRoom waits until less is held for histories, or some clients may have
+// gone.
 func (lg *sharedLog) waitForRoom() {
 	lg.mu.Lock()
 	room := lg.room
@@ -341,7 +346,7 @@ func (lg *sharedLog) waitForRoom() {
 	}
 }
 
-// lookApart is look on a goroutine of its own, as the adapter may end it.
+// lookApart is look on a goroutine of its own, because the adapter may end it.
 func (lg *sharedLog) lookApart() {
 	done := make(chan struct{})
 	go func() {
@@ -353,8 +358,8 @@ func (lg *sharedLog) lookApart() {
 
 var errHistory = errors.New("sio: the adapter's History has not returned")
 
-// page asks the adapter for the history after the place of a client, in whose name
-// its panic is reported, as long as any client waits.
+// page asks the adapter for the history behind the offset of a client, on whose
+// behalf a panic is reported. It stops when no client waits any more.
 func (lg *sharedLog) page(oldest *reading) (list []adapter.Kept, text string, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -375,8 +380,8 @@ func (lg *sharedLog) page(oldest *reading) (list []adapter.Kept, text string, er
 	return list, text, err
 }
 
-// deal gives each client of a round what it misses of a page after the oldest, which
-// reaches up to upTo. The packets are encoded without the lock.
+// deal gives each client of a round what it missed of a page, which reaches up
+// to upTo. The packets are encoded without the lock.
 func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Offset, text string) {
 	lg.mu.Lock()
 	round := lg.log.Readers(oldest.UpTo())

@@ -10,17 +10,18 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
-// sharedLog is the delivery to this server's sockets in a namespace whose adapter is
-// a Recoverer. The log keeps a part of what the adapter keeps for the whole cluster,
-// in the same order and with the adapter's offsets: what this server was handed since
-// it began to listen, but for the oldest that a limit has cost. An own packet is not
-// sent before its turn comes, so all servers send all packets in one order, and a
-// client's offset means the same to each of them.
+// sharedLog is the delivery to this server's sockets in a namespace whose
+// adapter is a Recoverer. The log keeps a part of what the adapter keeps for
+// the whole cluster, in the same order and with the adapter's offsets: what
+// this server was given since it began to listen, except for the oldest packets
+// that a limit evicted. A packet of this server is not sent before its turn
+// comes. So all servers send all packets in one order, and a client's offset
+// means the same to each of them.
 //
 // A packet that the adapter can't keep in time is sent without an offset: see
 // [recovery.Log.Anticipate].
 //
-// Broadcasts go by way of the adapter (recoveringAdapter). Those for this server
+// Broadcasts go through the adapter (recoveringAdapter). Those for this server
 // alone are not kept: direct sends them.
 type sharedLog struct {
 	*recoveryLog
@@ -30,7 +31,7 @@ type sharedLog struct {
 	sinceText string     // guarded by looking
 }
 
-// emit sends an event to the socket, or to the one that has taken its place since.
+// emit sends an event to the socket, or to the socket that has taken its place.
 func (lg *sharedLog) emit(o SocketEmitter, event string, args []any) error {
 	s := o.socket
 	switch {
@@ -54,8 +55,8 @@ func (lg *sharedLog) prepare(o BroadcastOperator, event string, args []any) (pre
 	return direct{lg.ns}.prepare(o, event, args)
 }
 
-// receive sends a packet that another server has published, and keeps it if it has an
-// offset.
+// receive sends a packet that another server has published, and keeps it if it
+// has an offset.
 func (lg *sharedLog) receive(o BroadcastOperator, p adapter.Packet) error {
 	if p.Offset == "" {
 		return direct{lg.ns}.receive(o, p)
@@ -77,8 +78,8 @@ func (lg *sharedLog) receive(o BroadcastOperator, p adapter.Packet) error {
 	return nil
 }
 
-// publish hands an event to the adapter. s, unless nil, is the socket whom alone
-// it is for.
+// publish hands an event to the adapter. Unless s is nil, the event is for that
+// socket alone.
 func (lg *sharedLog) publish(o BroadcastOperator, s *Socket, event string, args []any) error {
 	d, err := eventDraft(lg.ns, event, args, o.plain)
 	if err != nil {
@@ -102,20 +103,20 @@ func (lg *sharedLog) publish(o BroadcastOperator, s *Socket, event string, args 
 	return err
 }
 
-// publishing is an own packet that waits for its turn.
+// publishing is a packet of this server that waits for its turn.
 type publishing struct {
 	log     *sharedLog
 	draft   draft
 	bare    message // the packet without an offset; only with a Parser
 	to      BroadcastOperator
 	options adapter.Options
-	socket  *Socket // whom alone it is for, unless nil
+	socket  *Socket // the only recipient; nil for those of to
 	sent    bool
 	early   uint64 // of the log, if it was sent before its turn
 }
 
-// deliver sends the packet to this server's sockets, once, and keeps it when its
-// offset is known.
+// deliver sends the packet to this server's sockets, once, and keeps it when
+// its offset is known.
 func (p *publishing) deliver(text string) {
 	lg := p.log
 	o, ok := recovery.ParseEntryID(text)
@@ -155,7 +156,8 @@ func (p *publishing) deliver(text string) {
 }
 
 // withoutOffset is the packet as if it could not be recovered, with a reference
-// for the caller. bare, which it takes over, is that for a server with a Parser.
+// for the caller. bare, which it takes over, is that for a server with a
+// Parser.
 func (d draft) withoutOffset(bare message) message {
 	if d.srv.cfg.Parser != nil {
 		return bare
@@ -178,9 +180,10 @@ func (lg *sharedLog) place(o recovery.Offset, m message, to adapter.Options) mes
 	return m
 }
 
-// look asks the keeper what it has handed over. lg.mu is not held: the adapter may do
-// anything then, and nothing is done that matters more than a client that comes back.
-// What is known before a packet has its place is known to all that looks at the log then.
+// look asks the adapter what it has handed over (Since). lg.mu is not held,
+// because the adapter may do anything. It is called before a packet gets its
+// place, so that what Since reports until then is known to everything that
+// looks at the log afterwards.
 func (lg *sharedLog) look() (changed <-chan struct{}) {
 	r := lg.keeper.Load()
 	if r == nil {
@@ -208,7 +211,7 @@ type offsetWaiter struct {
 	done   chan struct{}
 }
 
-// wakeWaiting tells those who wait for what has been reached.
+// wakeWaiting ends the waiting for offsets that have been reached.
 func (lg *sharedLog) wakeWaiting() {
 	waiting := lg.waiting[:0]
 	for _, w := range lg.waiting {
@@ -222,8 +225,8 @@ func (lg *sharedLog) wakeWaiting() {
 	lg.waiting = waiting
 }
 
-// recall asks the adapter for the session that a client asks for, unless that was
-// done.
+// recall asks the adapter for the session that a client asks for, unless that
+// was done.
 func (lg *sharedLog) recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool) {
 	if state.restored {
 		if state.back != nil {
@@ -248,9 +251,8 @@ func (lg *sharedLog) giveBack(back *membership) {
 	back.DropHistory()
 }
 
-// admit makes a socket a member of its namespace, at the same moment as it
-// determines what the socket's client has missed. If the log has forgotten some of
-// that while the middlewares ran, it has that read first.
+// admit makes a socket a member of its namespace. If the log evicted some of
+// what the client has missed while the middlewares ran, that is read first.
 func (lg *sharedLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	m := s.membership()
 	lg.mu.Lock()
@@ -267,8 +269,8 @@ func (lg *sharedLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	return pid, missed, ok
 }
 
-// part ends a socket's part in its session, which the adapter keeps when the client
-// may come back.
+// part ends a socket's part in its session, which the adapter keeps if the
+// client may come back.
 func (lg *sharedLog) part(s *Socket, reason Reason) {
 	m := s.membership()
 	if m == nil {

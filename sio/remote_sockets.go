@@ -9,7 +9,7 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// options are the operator's for an adapter.
+// options returns what an adapter needs to know of the operator.
 func (o BroadcastOperator) options() adapter.Options {
 	a := adapter.Options{Rooms: o.rooms, Except: o.except, Volatile: o.volatile, NoCompress: o.plain}
 	if o.self != nil {
@@ -18,7 +18,7 @@ func (o BroadcastOperator) options() adapter.Options {
 	return a
 }
 
-// peers are the other servers that the operator has to ask.
+// peers returns the other servers that the operator is for.
 func (o BroadcastOperator) peers() peers {
 	if o.local {
 		return alone{o.ns}
@@ -34,7 +34,8 @@ func (o BroadcastOperator) eachNamespace(f func(o BroadcastOperator) error) erro
 	})
 }
 
-// Sockets returns the connected sockets of this server that are addressed, in no order.
+// Sockets returns the connected sockets of this server that are addressed, in
+// no order.
 func (o BroadcastOperator) Sockets() (sockets []*Socket) {
 	_ = o.eachNamespace(func(o BroadcastOperator) error {
 		sockets = append(sockets, o.here()...)
@@ -43,7 +44,8 @@ func (o BroadcastOperator) Sockets() (sockets []*Socket) {
 	return sockets
 }
 
-// here returns the addressed sockets of this server in the operator's own namespace.
+// here returns the addressed sockets of this server in the operator's own
+// namespace.
 func (o BroadcastOperator) here() []*Socket {
 	if len(o.rooms)+len(o.except) == 0 && o.self == nil {
 		return o.ns.rooms.All()
@@ -62,12 +64,12 @@ func (o BroadcastOperator) here() []*Socket {
 }
 
 // FetchSockets returns the connected sockets that are addressed, in no order:
-// those of this server as themselves, that is as [*Socket], those of others, if
-// there are any and the operator is not Local, as descriptions. It waits for
-// other servers until ctx or [BroadcastOperator.Timeout] ends, or for the time that the
-// adapter gives them. When some don't answer, it returns the sockets of this server and
-// of those that have, and a [*ServersError]. It returns [ErrParentNamespace] for a
-// parent.
+// those of this server as [*Socket], and, unless the operator is Local, those
+// of other servers as descriptions. It waits for other servers until ctx or
+// [BroadcastOperator.Timeout] ends, or for the time that the adapter gives
+// them. When some don't answer, it returns the sockets of this server and of
+// those that have answered, and a [*ServersError]. It returns
+// [ErrParentNamespace] for a parent.
 func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	if o.ns.dynamic != nil {
 		return nil, ErrParentNamespace
@@ -87,11 +89,11 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, er
 	return sockets, serversError(err)
 }
 
-// CountSockets counts the sockets that are addressed, without describing them as
-// FetchSockets does: each other server answers with a number, one of the reference
-// with a list all the same. A socket that is in a middleware may be counted. When
-// other servers don't answer before ctx or [BroadcastOperator.Timeout] ends, it
-// returns the number so far and a [*ServersError].
+// CountSockets counts the sockets that are addressed, without describing them
+// as FetchSockets does: each other server answers with a number, a server of
+// the reference with a list. A socket that is in a middleware may be counted.
+// When other servers don't answer before ctx or [BroadcastOperator.Timeout]
+// ends, it returns the number so far and a [*ServersError].
 func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
 	if o.ns.dynamic != nil {
 		return 0, ErrParentNamespace
@@ -116,7 +118,8 @@ func (o BroadcastOperator) count() int {
 	return o.ns.Len()
 }
 
-// AllSockets returns the ids of the sockets that FetchSockets returns, with its error.
+// AllSockets returns the ids of the sockets that FetchSockets returns, and its
+// error.
 func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 	sockets, err := o.FetchSockets(ctx)
 	ids := make([]string, len(sockets))
@@ -126,15 +129,15 @@ func (o BroadcastOperator) AllSockets(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// SocketsJoin puts the addressed sockets into rooms. An error is [ErrName], and
-// nothing was done, or that of the adapter to other servers.
+// SocketsJoin puts the addressed sockets into rooms. An error is that of the
+// adapter, or [ErrName], and then nothing was done.
 func (o BroadcastOperator) SocketsJoin(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
 		return o.peers().addSockets(o, rooms)
 	})
 }
 
-// SocketsLeave takes the addressed sockets out of rooms. An error is as for
+// SocketsLeave takes the addressed sockets out of rooms. For errors see
 // SocketsJoin.
 func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
@@ -143,37 +146,38 @@ func (o BroadcastOperator) SocketsLeave(rooms ...string) error {
 }
 
 // DisconnectSockets disconnects the addressed sockets: see [Socket.Disconnect].
-// An error is as for SocketsJoin.
+// For errors see SocketsJoin.
 func (o BroadcastOperator) DisconnectSockets(closeConnections bool) error {
 	return o.eachNamespace(func(o BroadcastOperator) error {
 		return o.peers().disconnectSockets(o, closeConnections)
 	})
 }
 
-// RemoteSocket is a socket of this server or of another one. A *[Socket] is one;
-// for others it is a description as of when it was fetched, and its methods that
-// do something ask the other server, without waiting for it.
+// RemoteSocket is a socket of this server or of another one. A [*Socket] is
+// one. Others are descriptions as of when they were fetched; methods that
+// change something ask the other server and do not wait for it.
 type RemoteSocket interface {
 	// ID is the socket's id.
 	ID() string
-	// Handshake tells how the client has connected.
+	// Handshake describes how the client connected.
 	Handshake() *Handshake
 	// Rooms returns the socket's rooms.
 	Rooms() []string
-	// Data is what the application has stored with [Socket.SetData]; for a socket of
-	// another server the json.RawMessage that it was encoded to.
+	// Data is what the application stored with [Socket.SetData]. For a socket
+	// of another server it is the JSON of that, a json.RawMessage.
 	Data() any
 	// Emit sends an event: see [Socket.Emit].
 	Emit(event string, args ...any) error
-	// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
-	// Of another server's only the first argument arrives.
+	// EmitAck sends an event and waits for the acknowledgement: see
+	// [Socket.EmitAck]. From another server only the first argument arrives.
 	EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error)
-	// Join puts the socket into rooms: see [Socket.Join]. For another server's the error
-	// may be that of the adapter.
+	// Join puts the socket into rooms: see [Socket.Join]. For a socket of
+	// another server the error may be that of the adapter.
 	Join(rooms ...string) error
-	// Leave takes it out of a room. The error is as for Join.
+	// Leave takes the socket out of a room. For errors see Join.
 	Leave(room string) error
-	// Disconnect takes it out of its namespace: see [Socket.Disconnect].
+	// Disconnect takes the socket out of its namespace: see
+	// [Socket.Disconnect].
 	Disconnect(closeConnection bool)
 }
 
@@ -225,7 +229,7 @@ func (s *remoteSocket) Disconnect(closeConnection bool) {
 	}
 }
 
-// details describe sockets to other servers.
+// details describes sockets to other servers.
 func (srv *Server) details(sockets []*Socket) []adapter.Details {
 	list, data := make([]adapter.Details, len(sockets)), srv.dataJSON(sockets)
 	for i, s := range sockets {

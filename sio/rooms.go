@@ -20,21 +20,22 @@ const (
 	RoomDeleted = adapter.RoomDeleted
 )
 
-// OnRoom adds a hook that is called for each change of a room on this server, one
-// after the other, in order: a room is created, sockets join and leave it, it is
-// deleted. A socket's id is a room that it joins when it connects. The hook runs on a
-// goroutine of its own, soon after the change, and may block; up to 65,536 changes wait
-// for it, and what comes while so many do is dropped and counted by
-// [Stats.RoomEventsDropped]. It makes joining and leaving somewhat slower. Best added
-// before the server listens: what was before is not reported, except that rooms which
-// it knew are deleted.
+// OnRoom adds a hook that is called for each change of a room on this server,
+// one after the other, in order: a room is created, sockets join and leave it,
+// it is deleted. A socket's id is a room that it joins when it connects. The
+// hook runs on a goroutine of its own, soon after the change, and may block. Up
+// to 65,536 changes wait for it; while so many wait, further ones are dropped,
+// and counted by [Stats.RoomEventsDropped]. A hook makes joining and leaving
+// somewhat slower. Add it before the server listens: earlier changes are not
+// reported, except that the deletion of earlier rooms is.
 func (ns *Namespace) OnRoom(h func(e RoomEvent)) {
 	wantHandler("OnRoom", h != nil)
 	q := &roomQueue{srv: ns.srv, hook: h}
 	ns.onRoom(q.add)
 }
 
-// onRoom has h called on the goroutine that makes a change, which may be a loop.
+// onRoom registers h to be called on the goroutine that makes a change, which
+// may be a loop.
 func (ns *Namespace) onRoom(h func(e RoomEvent)) {
 	ns.updateHooks(func(k *hooks) { k.room = with(k.room, h) })
 	ns.observeRooms()
@@ -50,8 +51,8 @@ func (ns *Namespace) observeRooms() {
 	})
 }
 
-// Count is the number of sockets of this server in a room, those in a middleware
-// included. It costs a look at each loop's part of the room.
+// Count is the number of sockets of this server in a room, including those in a
+// middleware. It looks at each loop's part of the room.
 func (ns *Namespace) Count(room string) int {
 	n := ns.rooms.Count(room)
 	if s := ns.find(room); s != nil && s.Connected() {
@@ -60,15 +61,17 @@ func (ns *Namespace) Count(room string) int {
 	return n
 }
 
-// Rooms returns the rooms of this server's part of the namespace, with the number
-// of sockets that each has, those in a middleware included; of a parent those of
-// its children, added up. The rooms of the sockets' own ids are not among them.
+// Rooms returns the rooms of this server's part of the namespace, with the
+// number of sockets in each, including those in a middleware. For a parent it
+// adds up the rooms of its children. The rooms of the sockets' own ids are left
+// out.
 //
-// It is no picture of one moment: a room that exists throughout the call is
-// returned with the sockets that it had at some moment of it, on each loop; one that
-// is made or deleted meanwhile may be missing. It takes about half a microsecond and
-// 200 bytes for each room, and holds up joins, leaves and broadcasts of one loop for
-// 1,024 rooms at a time. To learn of changes use OnRoom, for one room Count.
+// The result is no picture of one moment. A room that exists throughout the
+// call is returned with the number that it had at some moment of it, on each
+// loop; one that is made or deleted meanwhile may be missing. A call takes
+// about half a microsecond and 200 bytes for each room, and holds up joins,
+// leaves and broadcasts of one loop for 1,024 rooms at a time. To learn of
+// changes use OnRoom, for one room Count.
 func (ns *Namespace) Rooms() map[string]int {
 	rooms := make(map[string]int)
 	_ = ns.each(func(ns *Namespace) error {
@@ -84,9 +87,9 @@ func (ns *Namespace) Len() int { return ns.rooms.Len() }
 // maxRoomEvents is how many changes of rooms may wait for a hook of OnRoom.
 const maxRoomEvents = 65_536
 
-// roomQueue is what waits for one hook of OnRoom. The hook runs on a goroutine of its
-// own, which exists while something waits: rooms change on loops too, which the hook
-// must not stop. Safe for concurrent use.
+// roomQueue is the events that wait for one hook of OnRoom. The hook runs on a
+// goroutine of its own, which exists while an event waits: rooms change on
+// loops too, and the hook must not block them. Safe for concurrent use.
 type roomQueue struct {
 	srv  *Server
 	hook func(e RoomEvent)
@@ -94,10 +97,11 @@ type roomQueue struct {
 	mu    sync.Mutex // guards what follows
 	queue []RoomEvent
 	busy  bool // the goroutine exists
-	full  bool // something was dropped since the queue was empty
+	full  bool // an event was dropped since the queue was empty
 }
 
-// add hands an event to the hook. It never waits: what finds the queue full is dropped.
+// add hands an event to the hook. It never waits: when the queue is full the
+// event is dropped.
 func (q *roomQueue) add(e RoomEvent) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -121,8 +125,8 @@ func (q *roomQueue) warn() {
 	q.srv.cfg.Logger.Warn("sio: a hook of OnRoom is too slow; events are dropped")
 }
 
-// run calls the hook until nothing waits. A hook that ends the goroutine is called for
-// the next event by another one.
+// run calls the hook until no event waits. When a hook ends the goroutine,
+// another one goes on with the next event.
 func (q *roomQueue) run() {
 	finished := false
 	defer func() {
@@ -138,7 +142,8 @@ func (q *roomQueue) run() {
 	finished = true
 }
 
-// next takes an event from the queue. When there is none the goroutine has to end.
+// next takes an event from the queue. When there is none it reports false, and
+// the goroutine must end.
 func (q *roomQueue) next() (e RoomEvent, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -152,7 +157,8 @@ func (q *roomQueue) next() (e RoomEvent, ok bool) {
 	return e, true
 }
 
-// tally counts what is under way, for an end that waits for it. Safe for concurrent use.
+// tally counts operations in progress, for an end that waits for them. Safe for
+// concurrent use.
 type tally struct {
 	mu   sync.Mutex
 	n    int
@@ -174,7 +180,8 @@ func (t *tally) end() {
 	}
 }
 
-// wait returns when nothing is under way, or ctx's error when that is done first.
+// wait returns nil when no operation is in progress, or ctx's error when ctx is
+// done first.
 func (t *tally) wait(ctx context.Context) error {
 	t.mu.Lock()
 	none := t.none
@@ -204,17 +211,18 @@ func (ns *Namespace) find(id string) *Socket {
 	return ns.byCustomID.find(id)
 }
 
-// remove takes a socket out of the namespace and returns the rooms it was in. The
-// caller lets it depart when it does not need the namespace's adapter any more.
+// remove takes a socket out of the namespace and returns the rooms that it was
+// in. The caller calls depart once it does not need the namespace's adapter any
+// more.
 func (ns *Namespace) remove(s *Socket) []string {
 	ns.byCustomID.remove(s)
 	return ns.rooms.Remove(&s.member)
 }
 
-// customIDs are the sockets of a namespace whose ids don't have their places: those
-// of protocol 4 have the ids of their connections, and recovered ones those of
-// the sockets before them. Safe for concurrent use; without any, a look-up costs
-// one load.
+// customIDs are the sockets of a namespace whose ids don't contain their
+// places: those of protocol 4 have the ids of their connections, recovered ones
+// those of the sockets before them. Without any, a look-up costs one load. Safe
+// for concurrent use.
 type customIDs struct {
 	count   atomic.Int64
 	mu      sync.Mutex

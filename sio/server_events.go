@@ -17,7 +17,7 @@ type serverHandler struct {
 }
 
 // ServerEvent is an event that another server has emitted to this one: see
-// [Namespace.ServerSideEmit]. It may be kept and is safe for concurrent use.
+// [Namespace.ServerSideEmit]. It may be kept, and is safe for concurrent use.
 type ServerEvent struct {
 	RawArgs
 	name  string
@@ -31,8 +31,8 @@ func (e *ServerEvent) Name() string { return e.name }
 // WantsAck reports whether the other server waits for an answer.
 func (e *ServerEvent) WantsAck() bool { return e.reply != nil }
 
-// Ack answers with one value, the first of [RawArgs]. It returns [ErrAcked]
-// when no answer is expected any more.
+// Ack answers with one value, which the other server gets as the first of
+// [RawArgs]. It returns [ErrAcked] when no answer is expected any more.
 func (e *ServerEvent) Ack(v any) error {
 	if e.reply == nil || e.acked.Load() {
 		return ErrAcked
@@ -69,8 +69,8 @@ func rawArgs(args []any) (RawArgs, error) {
 	return RawArgs{raw: raw, attachments: attachments}, err
 }
 
-// checkServerEvent refuses the events that a namespace has itself, and names that can't
-// be told.
+// checkServerEvent returns an error for events that namespaces emit themselves,
+// and for names that other servers can't be told.
 func (ns *Namespace) checkServerEvent(event string) error {
 	if socketio.ReservedServerSide(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
@@ -78,9 +78,9 @@ func (ns *Namespace) checkServerEvent(event string) error {
 	return adapter.CheckNames([]string{ns.name, event})
 }
 
-// ServerSideEmit sends an event to the handlers that this namespace has on the
-// other servers: see [Namespace.OnServerEvent]. Without an adapter to other
-// servers it only logs a warning.
+// ServerSideEmit sends an event to the handlers of this namespace on the other
+// servers: see [Namespace.OnServerEvent]. Without an adapter to other servers
+// it only logs a warning.
 func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 	if err := ns.checkServerEvent(event); err != nil {
 		return err
@@ -88,10 +88,11 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 	return ns.peers.serverEmit(event, args)
 }
 
-// ServerSideEmitAck is ServerSideEmit for an event that every other server is to
-// answer with one value. Without others it returns none at once. When ctx ends
-// first, or the time that the adapter gives them, it returns the answers that have
-// come, and an [*AckError] with them and the number of servers that have not answered.
+// ServerSideEmitAck is ServerSideEmit for an event that every other server is
+// to answer with one value. Without other servers it returns none, at once.
+// When ctx ends first, or the time that the adapter gives them, it returns the
+// answers that have come, and an [*AckError] with them and the number of
+// servers that have not answered.
 func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
 	if err := ns.checkServerEvent(event); err != nil {
 		return nil, err
@@ -108,11 +109,11 @@ func (ns *Namespace) ServerSideEmitAck(ctx context.Context, event string, args .
 	return responses, err
 }
 
-// OnServerEvent adds a handler for what other servers emit to this namespace with
-// ServerSideEmit. It runs on a goroutine of the adapter; in a cluster (package
-// cluster) events are handled at the same time, in no certain order, on up to
-// cluster.Config's Handlers goroutines, so h must be safe for concurrent use. off
-// removes it.
+// OnServerEvent adds a handler for what other servers emit to this namespace
+// with ServerSideEmit. It runs on a goroutine of the adapter. In a cluster
+// (package cluster) events are handled at the same time, in no certain order,
+// on up to cluster.Config's Handlers goroutines, so h must be safe for
+// concurrent use. off removes it.
 func (ns *Namespace) OnServerEvent(event string, h func(e *ServerEvent)) (off func()) {
 	wantHandler("OnServerEvent", h != nil)
 	own := &serverHandler{event, h}

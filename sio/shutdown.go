@@ -12,13 +12,14 @@ import (
 
 // ShutdownError is what [Server.Shutdown] returns when it could not finish.
 type ShutdownError struct {
-	// Unhandled is how many events were dropped that clients had sent; they are in
-	// [Stats] too.
+	// Unhandled is how many events of clients were dropped; [Stats] counts them
+	// too.
 	Unhandled int
-	// HandlersRunning is for how many sockets a handler had not returned, and
-	// HandlersWaiting how many had not got one of Config.MaxHandlers yet.
+	// HandlersRunning is the number of sockets with a handler that had not
+	// returned, HandlersWaiting of those that had not got one of
+	// Config.MaxHandlers yet.
 	HandlersRunning, HandlersWaiting int
-	// Err is the error of the context, or of what else has failed.
+	// Err is the error of the context, or of what else failed.
 	Err error
 }
 
@@ -32,19 +33,19 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 
 // Shutdown ends the server: it accepts no more connections, disconnects every
 // socket with [ServerShuttingDown] (clients see their connection close, and
-// will reconnect if they can), waits until what they have sent is handled and all
-// handlers have returned, and stops the loops. Packets that a polling client has not
-// fetched are lost.
+// reconnect if they can), waits until what they have sent is handled and all
+// handlers have returned, and stops the loops. Packets that a polling client
+// has not fetched are lost.
 //
-// When ctx ends first, the result is a [*ShutdownError], which wraps the error of ctx
-// and counts what is left. Events that wait are dropped then, and the contexts of
-// handlers that have started after their sockets' ends are done. Handlers that run
-// are no longer waited for, adapters to other servers for three seconds more;
-// everything else has still been done.
+// When ctx ends first, the error is a [*ShutdownError], which wraps the error
+// of ctx and counts what is left. Then events that wait are dropped, and the
+// contexts of handlers that started after their sockets' ends are done.
+// Handlers that run are no longer waited for, adapters to other servers for
+// three seconds more. Everything else was still done.
 //
-// Further calls wait for the first to return, whatever that returns, and return nil, or
-// the error of their own context when that ends first. It must not be called by a
-// handler that the server would wait for.
+// Further calls wait for the first one to return, whatever it returns. They
+// return nil, or the error of their own context when that ends first. Shutdown
+// must not be called by a handler that the server would wait for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	if !srv.beginEnd() {
 		return incomplete([]*Server{srv}, srv.waitEnd(ctx))
@@ -104,14 +105,15 @@ func incomplete(servers []*Server, err error) error {
 	return e
 }
 
-// beginEnd reports whether the caller is to end the server, as the first one.
+// beginEnd reports whether the caller is the first one, and must end the
+// server.
 func (srv *Server) beginEnd() bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	return !srv.closing.Swap(true)
 }
 
-// waitEnd waits for the end that another goroutine brings about.
+// waitEnd waits until another goroutine has ended the server.
 func (srv *Server) waitEnd(ctx context.Context) error {
 	select {
 	case <-srv.done:
@@ -121,7 +123,7 @@ func (srv *Server) waitEnd(ctx context.Context) error {
 	}
 }
 
-// giveUpAfter has the server give up when ctx ends, unless stop was called.
+// giveUpAfter calls giveUp when ctx ends, unless stop was called before.
 func (srv *Server) giveUpAfter(ctx context.Context) (stop func() bool) {
 	if ctx.Err() != nil {
 		srv.giveUp() // before the clients are disconnected
@@ -129,8 +131,8 @@ func (srv *Server) giveUpAfter(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, srv.giveUp)
 }
 
-// settle waits for handlers, and ends what a server has beside its clients, which
-// are disconnected.
+// settle waits for handlers, and ends what a server has beside its clients,
+// which are disconnected by then.
 func (srv *Server) settle(ctx context.Context) error {
 	for ns := range srv.namespaces.all() {
 		ns.delivery.stop()
@@ -173,8 +175,8 @@ func passed(ctx context.Context, engine *loop.Engine) error {
 	return nil
 }
 
-// Close is Shutdown without waiting for handlers: events that wait are dropped, and
-// counted in [Stats].
+// Close is Shutdown without waiting for handlers: events that wait are dropped,
+// and counted in [Stats].
 func (srv *Server) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

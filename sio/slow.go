@@ -3,27 +3,29 @@ package sio
 import "fmt"
 
 // SlowPolicy says what happens when a client reads more slowly than it is sent
-// to, so that [Config.MaxQueued] is about to be passed although what waits was
-// offered to it.
+// to, so that [Config.MaxQueued] is about to be exceeded although what waits
+// was offered to the client.
 type SlowPolicy uint8
 
 const (
-	// SlowDisconnect closes the client's connection with the reason [SlowConsumer] when
-	// the client takes nothing for [Config.SlowTimeout] while more than MaxQueued waits,
-	// or four times as much is about to wait. What waits is still delivered if the
-	// client takes it now, for half a minute at most. It is the default: the client
-	// notices and can come back.
+	// SlowDisconnect closes the client's connection with the reason
+	// [SlowConsumer] when the client takes nothing for [Config.SlowTimeout]
+	// while more than MaxQueued waits, or four times as much is about to wait.
+	// What waits is still delivered if the client takes it now, for half a
+	// minute at most. It is the default: the client notices and can come back.
 	SlowDisconnect SlowPolicy = iota
-	// SlowDropNewest drops the event that does not fit. Events and answers that
-	// somebody waits for are never dropped, neither are the engine's own packets: a
-	// sixteenth of MaxQueued is kept for them, and when that does not suffice they go
-	// by SlowDisconnect. It can't be combined with [Config.ConnectionStateRecovery],
-	// as the client could never tell what it has missed.
+	// SlowDropNewest drops the event that does not fit. Acknowledgements,
+	// events that ask for one, and the engine's own packets are never dropped:
+	// a sixteenth of MaxQueued is reserved for them, and when that does not
+	// suffice SlowDisconnect applies to them. It can't be combined with
+	// [Config.ConnectionStateRecovery], because the client could never know
+	// what it missed.
 	SlowDropNewest
-	// SlowDropOldest lets volatile events wait instead of dropping them at once, and
-	// drops those that have waited longest when others need the place. When that does
-	// not suffice a volatile event is dropped, and any other goes by SlowDisconnect.
-	// Events that ask for an acknowledgement don't wait.
+	// SlowDropOldest lets volatile events wait instead of dropping them at
+	// once, and drops those that have waited longest when others need the
+	// place. When that does not suffice a volatile event is dropped, and
+	// SlowDisconnect applies to any other. Events that ask for an
+	// acknowledgement don't wait.
 	SlowDropOldest
 )
 
@@ -40,13 +42,13 @@ func (p SlowPolicy) String() string {
 	}
 }
 
-// SlowEvent is what was done about a client that reads too slowly.
+// SlowEvent describes what was done about a client that reads too slowly.
 type SlowEvent struct {
 	Conn *Conn
 	// Did is what was done: the connection is closed, or events were dropped.
 	Did SlowPolicy
-	// Socket is the one whose event was dropped with SlowDropNewest, else nil: what
-	// waits is not told apart by socket.
+	// Socket is the one whose event was dropped with SlowDropNewest, else nil:
+	// the queue does not know the sockets of its events.
 	Socket *Socket
 	// Dropped is how many events; 0 with SlowDisconnect.
 	Dropped int
@@ -62,8 +64,8 @@ const headroomPart = 16
 // volatileWaits reports whether volatile events may wait for a slow client.
 func (srv *Server) volatileWaits() bool { return srv.cfg.SlowConsumer == SlowDropOldest }
 
-// fits makes room for a message by the policy for slow clients, on the client's
-// loop. It reports false when the message is to be dropped.
+// fits makes room for a message by the policy for slow clients. It reports
+// false when the message must be dropped. It is called on the client's loop.
 func (s *Socket) fits(m message, volatile bool) bool {
 	srv := s.ns.srv
 	if len(m.attachments) == 0 && s.client.Queued() == 0 {
@@ -74,24 +76,24 @@ func (s *Socket) fits(m message, volatile bool) bool {
 		size += s.client.SizeOf(p)
 	}
 	must := m.awaited || srv.cfg.SlowConsumer == SlowDropOldest && !volatile
-	// What is too large for an empty queue costs nobody else's place.
+	// What is too large for an empty queue drops no other event.
 	if must || size <= srv.cfg.MaxQueued {
 		dropped, ok := s.client.MakeRoom(size, 1+len(m.attachments))
 		if dropped > 0 {
 			s.client.part().counts.droppedOldest.Add(uint64(dropped))
-			srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropOldest, Dropped: dropped, Queued: s.client.Queued()})
+			srv.reportSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropOldest, Dropped: dropped, Queued: s.client.Queued()})
 		}
 		if ok || must {
 			return true // where there is no room the engine watches the client
 		}
 	}
 	s.client.part().counts.droppedNewest.Add(1)
-	srv.tellSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropNewest, Socket: s, Dropped: 1, Queued: s.client.Queued()})
+	srv.reportSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropNewest, Socket: s, Dropped: 1, Queued: s.client.Queued()})
 	return false
 }
 
-func (srv *Server) tellSlow(e SlowEvent) {
-	if tell := srv.cfg.OnSlowConsumer; tell != nil {
-		srv.protectOn((*client)(e.Conn).Loop(), "slow consumer", func() { tell(e) })
+func (srv *Server) reportSlow(e SlowEvent) {
+	if report := srv.cfg.OnSlowConsumer; report != nil {
+		srv.protectOn((*client)(e.Conn).Loop(), "slow consumer", func() { report(e) })
 	}
 }

@@ -65,9 +65,9 @@ func (s *Socket) rareLocked() *cold {
 	return s.cold
 }
 
-// ID is the socket's id: 20 characters that can't be guessed. A client of
-// protocol 4 has that of its connection in "/", and the namespace's name, "#"
-// and that of its connection elsewhere.
+// ID is the socket's id: 20 characters that can't be guessed. With protocol 4
+// it is the id of the connection in "/", and elsewhere the namespace's name,
+// "#" and the id of the connection.
 func (s *Socket) ID() string {
 	if s.ns != s.ns.srv.main && s.client.old() {
 		return s.ns.name + "#" + string(s.id[:])
@@ -79,7 +79,7 @@ func (s *Socket) ID() string {
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
 // Connected reports whether the socket is in its namespace. It is false in a
-// middleware, and from the disconnection on, disconnecting handlers included.
+// middleware, and from the disconnection on, also in disconnecting handlers.
 func (s *Socket) Connected() bool { return s.state.Load() == stateConnected }
 
 // handles reports whether handlers are called for the socket's events: it is
@@ -98,10 +98,11 @@ func (s *Socket) open() bool {
 // Transport is the connection's current transport, "polling" or "websocket".
 func (s *Socket) Transport() string { return s.client.Transport() }
 
-// ClientID is the id of the connection, which the client's sockets share.
+// ClientID is the id of the connection, which all of the client's sockets
+// share.
 func (s *Socket) ClientID() string { return s.client.Session.ID() }
 
-// Data returns what SetData has stored; nil at first.
+// Data returns what SetData stored; nil at first.
 func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,12 +112,12 @@ func (s *Socket) Data() any {
 	return s.cold.data
 }
 
-// SetData stores a value of the application's with the socket. Strings and slices of
-// bytes, v itself or fields of a struct, count for [Config.MaxHandshakeBytes] as long
-// as the socket is connected, and not if it has ended before; what v refers to in other
-// ways does not count. The error is
-// [ErrDataSize], and the value stored before stays, if there is no room; up to 4 KiB
-// for all that a connection keeps there always is.
+// SetData stores a value of the application with the socket. Strings and byte
+// slices, v itself or fields of a struct, count against
+// [Config.MaxHandshakeBytes] as long as the socket is connected, but not once
+// it has ended. What v refers to in other ways does not count. The error is
+// [ErrDataSize] if there is no room, and then the value stored before stays.
+// There always is room for 4 KiB of all that a connection keeps there.
 func (s *Socket) SetData(v any) error {
 	if !s.setData(v, false) {
 		return ErrDataSize
@@ -124,7 +125,7 @@ func (s *Socket) SetData(v any) error {
 	return nil
 }
 
-// setData stores v. It reports false when there is no room, unless it must be stored.
+// setData stores v. It reports false when there is no room, unless must is set.
 func (s *Socket) setData(v any, must bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +141,7 @@ func (s *Socket) setData(v any, must bool) bool {
 	return true
 }
 
-// letGo is the end of what the socket keeps: it has ended.
+// letGo stops counting what the socket keeps: it has ended.
 func (s *Socket) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,8 +152,8 @@ func (s *Socket) letGo() {
 }
 
 // Join puts the socket into rooms, at once for all goroutines. It does nothing
-// after the disconnection. The error is [ErrName], and it joins none, if there is an
-// adapter and a name is not UTF-8; without an adapter it is always nil.
+// after the disconnection. With an adapter the error is [ErrName] if a name is
+// not UTF-8, and then no room is joined; without an adapter it is always nil.
 func (s *Socket) Join(rooms ...string) error {
 	if err := s.ns.peers.checkNames(rooms); err != nil {
 		return err
@@ -169,9 +170,9 @@ func (s *Socket) join(rooms []string) {
 	}
 }
 
-// Leave takes the socket out of a room, at once for all goroutines; broadcasts
-// that were emitted before still arrive. The room of its own id can't be left. The
-// error is as for Join.
+// Leave takes the socket out of a room, at once for all goroutines. Broadcasts
+// that were emitted before still arrive. The room of the socket's own id can't
+// be left. For errors see Join.
 func (s *Socket) Leave(room string) error {
 	if err := s.ns.peers.checkName(room); err != nil {
 		return err
@@ -181,9 +182,9 @@ func (s *Socket) Leave(room string) error {
 }
 
 // Rooms returns the rooms that the socket is in, its own id first, then in no
-// order. After the disconnection there are none, except that disconnecting
-// handlers, and the handlers of events that run before them, still get those that it
-// was in.
+// order. After the disconnection there are none, except in disconnecting
+// handlers and in handlers of events that run before them: these still get the
+// rooms that the socket was in.
 func (s *Socket) Rooms() []string {
 	if s.Connected() {
 		return append([]string{s.ID()}, s.ns.rooms.RoomsOf(&s.member)...)
@@ -208,8 +209,9 @@ func (s *Socket) OnDisconnecting(h func(reason Reason)) {
 	c.disconnecting = with(c.disconnecting, h)
 }
 
-// OnDisconnect adds a handler of this socket alone: see [Namespace.OnDisconnect].
-// Handlers added after the disconnection may not be called.
+// OnDisconnect adds a handler of this socket alone: see
+// [Namespace.OnDisconnect]. Handlers added after the disconnection may not be
+// called.
 func (s *Socket) OnDisconnect(h func(reason Reason)) {
 	wantHandler("OnDisconnect", h != nil)
 	s.mu.Lock()

@@ -15,56 +15,61 @@ type Stats struct {
 	Unjoined int
 	// Sockets is the number of connected sockets in all namespaces.
 	Sockets int
-	// DynamicNamespaces is the number of namespaces that Config.MaxDynamicNamespaces
-	// bounds, and DynamicRefused how often a client was refused one because of it.
+	// DynamicNamespaces is the number of namespaces that count against
+	// Config.MaxDynamicNamespaces, DynamicRefused how often a client was
+	// refused one because of it.
 	DynamicNamespaces int
 	DynamicRefused    uint64
-	// Loop has the figures of the connections, of all servers that share the port
-	// ([Server.Attach]).
+	// Loop has the figures of the connections, of all servers that share the
+	// port ([Server.Attach]).
 	Loop loop.Stats
 
 	// EventsIn and AcksIn are what clients have sent.
 	EventsIn, AcksIn uint64
-	// Pending and PendingBytes are what waits for handlers now and counts against the
-	// limits: events, middlewares, and connection and disconnect handlers, and the size
-	// of the events' arguments, which count until their handlers return.
-	// PendingStranded are the connection and disconnect handlers that wait for clients
-	// that have left, PendingLate and PendingLateBytes the events of such clients.
+	// Pending is how many events, middlewares, and connection and disconnect
+	// handlers wait now, PendingBytes the size of the events' arguments, which
+	// count until their handlers return: both count against the limits.
+	// PendingStranded is how many connection and disconnect handlers wait for
+	// clients that have left, PendingLate and PendingLateBytes are the events
+	// of such clients.
 	Pending, PendingBytes, PendingStranded, PendingLate, PendingLateBytes int
-	// Pauses is how often a client was not read any more because too much of it waited:
-	// see Config.MaxPending.
+	// Pauses is how often reading from a client paused because too much of it
+	// waited: see Config.MaxPending.
 	Pauses uint64
-	// Unhandled is how many events came but were dropped before their handlers were
-	// called: because the application had ended their sockets ([Socket.Disconnect],
-	// [Conn.Close], [Namespace.Close]), because Shutdown's context had ended, or because
-	// more events of clients that had left waited than Config.MaxPendingTotal and
-	// MaxPendingTotalBytes allow.
+	// Unhandled is how many events were dropped before their handlers were
+	// called: because the application ended their sockets ([Socket.Disconnect],
+	// [Conn.Close], [Namespace.Close]), because Shutdown's context ended, or
+	// because more events of clients that had left waited than
+	// Config.MaxPendingTotal and MaxPendingTotalBytes allow.
 	Unhandled uint64
-	// HandlersRunning is for how many sockets handlers run now, on a goroutine each,
-	// and HandlersWaiting how many wait for one of Config.MaxHandlers.
+	// HandlersRunning is the number of sockets whose handlers run now, on a
+	// goroutine each, HandlersWaiting of those that wait for one of
+	// Config.MaxHandlers.
 	HandlersRunning, HandlersWaiting int
-	// PacketsOut is what was handed to sessions: events and acknowledgements, each
-	// recipient of a broadcast counted.
+	// PacketsOut is how many events and acknowledgements were handed to
+	// sessions; each recipient of a broadcast counts.
 	PacketsOut uint64
-	// Held is how many broadcasts wait for the end of their recipients' connection
-	// handlers, each recipient counted: see [Namespace.OnConnection].
+	// Held is how many broadcasts wait for the end of their recipients'
+	// connection handlers; each recipient counts: see [Namespace.OnConnection].
 	Held int
-	// VolatileDropped is how many volatile packets met a connection that was not writable.
+	// VolatileDropped is how many volatile packets were dropped because their
+	// connections were not writable.
 	VolatileDropped uint64
-	// SlowDisconnects is how many connections were closed because their clients read
-	// too slowly; SlowDroppedNewest and SlowDroppedOldest are how many events were
-	// dropped instead: see [SlowPolicy].
+	// SlowDisconnects is how many connections were closed because their clients
+	// read too slowly; SlowDroppedNewest and SlowDroppedOldest are how many
+	// events were dropped instead: see [SlowPolicy].
 	SlowDisconnects, SlowDroppedNewest, SlowDroppedOldest uint64
 	// Refused is how many namespace connections were refused.
 	Refused uint64
-	// InvalidPackets is how many connections were closed because of a packet that
-	// can't be decoded, OutOfOrder because of one that the client may not send now,
-	// ConnectTimeouts for not joining a namespace. PendingOverflows is how many
-	// namespace connections were refused because as many handlers as
-	// Config.MaxPendingTotal allows wait for clients that have left.
+	// InvalidPackets is how many connections were closed because of a packet
+	// that can't be decoded, OutOfOrder because of one that the client may not
+	// send now, ConnectTimeouts because no namespace was joined in time.
+	// PendingOverflows is how many namespace connections were refused because
+	// as many handlers as Config.MaxPendingTotal allows wait for clients that
+	// have left.
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
-	// UnjoinedEvicted is how many connections were closed because Config.MaxUnjoined
-	// had joined no namespace.
+	// UnjoinedEvicted is how many connections were closed because more than
+	// Config.MaxUnjoined had joined no namespace.
 	UnjoinedEvicted uint64
 	// Receiving has the figures of Config.MaxReceiving.
 	Receiving eio.ReceivingStats
@@ -74,21 +79,21 @@ type Stats struct {
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
 	Forwarding eio.ForwardStats
-	// HandlerErrors is how many errors handlers and packet middlewares have returned,
-	// and arguments that did not fit a handler; HandlerPanics how often user code has
-	// panicked or ended its goroutine.
+	// HandlerErrors is how many errors handlers and packet middlewares have
+	// returned, and arguments that did not fit a handler; HandlerPanics how
+	// often user code has panicked or ended its goroutine.
 	HandlerErrors, HandlerPanics uint64
-	// RoomEventsDropped is how many changes of rooms a hook of OnRoom was not told,
-	// because 65,536 waited for it.
+	// RoomEventsDropped is how many changes of rooms were not reported to a
+	// hook of OnRoom because 65,536 waited for it.
 	RoomEventsDropped uint64
 }
 
-// stats are the counters that any goroutine moves.
+// stats are the counters that any goroutine changes.
 type stats struct {
 	errors, panics, unhandled, roomEventsDropped atomic.Uint64
 }
 
-// counters are moved by one loop and read by any goroutine.
+// counters are changed by one loop and read by any goroutine.
 type counters struct {
 	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
 	refused, invalid, outOfOrder                  atomic.Uint64

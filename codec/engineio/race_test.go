@@ -2,5 +2,5 @@
 
 package engineio
 
-// raceEnabled tells that the race detector's own allocations would be counted.
+// raceEnabled reports whether counts of allocations have the race detector's own.
 const raceEnabled = true

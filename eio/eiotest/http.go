@@ -5,11 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
-
-// Timeout is how long a test waits for anything.
-const Timeout = 10 * time.Second
 
 // Response is an HTTP response that was read to its end.
 type Response struct {
@@ -72,16 +68,4 @@ func GoGet(url string) <-chan Response {
 		done <- r
 	}()
 	return done
-}
-
-// Receive waits for a value from c.
-func Receive[T any](tb testing.TB, c <-chan T) T {
-	tb.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(Timeout):
-		tb.Fatalf("nothing came within %v", Timeout)
-		panic("unreachable")
-	}
 }

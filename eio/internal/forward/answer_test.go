@@ -11,10 +11,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// brokenNode answers each request with what answer writes, and tells how many
-// bytes of it were taken.
+// brokenNode answers each request with what answer writes.
 func brokenNode(t *testing.T, answer func(c net.Conn)) (addr string) {
 	t.Helper()
 	l := listen(t)
@@ -171,12 +172,7 @@ func TestAnswersHaveATotal(t *testing.T) {
 	for range n {
 		<-begun
 	}
-	for deadline := time.Now().Add(patience); c.Held() != 2000 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
-	if held := c.Held(); held != 2000 {
-		t.Errorf("%d bytes are held, half of 4000 are for one node", held)
-	}
+	eiotest.Eventually(t, "one node has half of the 4000 bytes", func() bool { return c.Held() == 2000 })
 	honest := peer(t)
 	for range 10 {
 		do(t, c, honest)
@@ -190,7 +186,7 @@ func TestAnswersHaveATotal(t *testing.T) {
 }
 
 // TestNoRoomForAnswers has an answer that waits for room: until there is some,
-// or in vain.
+// or until it is given up.
 func TestNoRoomForAnswers(t *testing.T) {
 	cfg := config()
 	cfg.MaxAnswers, cfg.Stall = 1000, 200*time.Millisecond

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
 const patience = 10 * time.Second
@@ -61,17 +63,11 @@ func TestConnectionsDoNotRestForEver(t *testing.T) {
 	c := New(cfg)
 	defer c.Close()
 	first := do(t, c, s)
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	eiotest.Eventually(t, "no node is kept and the sweeper has ended", func() bool {
 		c.mu.Lock()
-		nodes, swept := len(c.nodes), c.sweeper == nil
-		c.mu.Unlock()
-		if nodes == 0 && swept {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d nodes are kept, the sweeper has ended: %v", nodes, swept)
-		}
-	}
+		defer c.mu.Unlock()
+		return len(c.nodes) == 0 && c.sweeper == nil
+	})
 	if do(t, c, s) == first {
 		t.Error("the connection is still there")
 	}

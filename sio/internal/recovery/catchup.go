@@ -6,19 +6,20 @@ import (
 )
 
 // Histories are read for all returning clients together: a round begins at the
-// oldest of their offsets, and each page that the adapter returns is dealt to all
-// clients that missed something of it. A packet is encoded once, and kept once,
-// for all.
+// oldest of their offsets, and each page that the adapter returns is dealt to
+// all clients that missed something of it. A packet is encoded once, and kept
+// once, for all.
 //
-// A client that arrives meanwhile joins the round if its offset is not passed yet,
-// also by the page that is being read. Others wait for the next round. So each
-// client waits for two rounds at most, and a round is as long as what the adapter
-// keeps. From a client's arrival until it is admitted the log evicts nothing, up to
-// a limit: with what is older than the log was then, a client has everything.
+// A client that arrives meanwhile joins the round if its offset is not passed
+// yet, also by the page that is being read. Others wait for the next round. So
+// each client waits for two rounds at most, and a round is as long as what the
+// adapter keeps. From a client's arrival until it is admitted the log evicts
+// nothing, up to a limit: with what is older than the log was then, a client
+// has everything.
 //
 // What histories hold until they are sent is bounded: when it is too much, the
-// client with the most of it waits for the next round, and the last client of the
-// round until others were sent theirs.
+// client with the most of it waits for the next round, and the last client of
+// the round until others were sent theirs.
 
 // HeldRounds times MaxBytes may be held for all histories, and a page more.
 const HeldRounds = 4
@@ -47,8 +48,8 @@ type Reading[S, P any] struct {
 	err      error
 }
 
-// After is the offset behind which the page is to be read, as the adapter wrote it,
-// and the socket on whose behalf that is done.
+// After is the offset behind which the page is to be read, as the adapter wrote
+// it, and the socket on whose behalf that is done.
 func (r *Reading[S, P]) After() (text string, socket S) {
 	return r.text, r.catching.history.Socket
 }
@@ -56,15 +57,15 @@ func (r *Reading[S, P]) After() (text string, socket S) {
 // UpTo is After as an offset.
 func (r *Reading[S, P]) UpTo() Offset { return r.upTo }
 
-// Pages counts the pages that were read, except those that reach up to the log's
-// beginning: with these, all clients should have caught up. It moves on as long as
-// reading makes progress.
+// Pages counts the pages that were read, except those that reach up to the
+// log's beginning: with these, all clients should have caught up. It moves on
+// as long as reading makes progress.
 func (l *Log[S, P]) Pages() uint64 { return l.pages }
 
-// Catch asks for what lies between a session's history and the log. It returns nil
-// when there is nothing to be read; else done is called once, with false when it is
-// not to be had, and the history is dropped then. The log must be told to forget
-// the client by Cancel if it does not wait.
+// Catch asks for what lies between a session's history and the log. It returns
+// nil when there is nothing to be read; else done is called once, with false
+// when it is not to be had, and the history is dropped then. The log must be
+// told to forget the client by Cancel if it does not wait.
 func (l *Log[S, P]) Catch(ses *Session[S, P], h *History[S, P], done func(caughtUp bool)) *Catching[S, P] {
 	h.who = &Session[S, P]{ID: ses.ID, spans: slices.Clone(ses.spans)}
 	h.in = h.who.roomTest()
@@ -107,8 +108,8 @@ const (
 	Page              // a page is to be read
 )
 
-// Round ends the waiting of clients that have caught up, and returns the client at
-// the oldest offset, for which a page is to be read next.
+// Round ends the waiting of clients that have caught up, and returns the client
+// at the oldest offset, for which a page is to be read next.
 func (l *Log[S, P]) Round() (oldest *Reading[S, P], found Found) {
 	for _, c := range slices.Clone(l.catching) {
 		if caughtUp := !c.history.dropped && l.caughtUp(c.history); caughtUp || c.history.dropped {
@@ -159,8 +160,8 @@ func (l *Log[S, P]) reading(c *Catching[S, P]) *Reading[S, P] {
 	return &Reading[S, P]{catching: c, upTo: h.upTo, text: h.text, goal: goal, most: l.limits.MaxBytes - h.bytes}
 }
 
-// Readers returns the clients that miss something of the page that was read behind
-// an offset, also those that have arrived while it was read.
+// Readers returns the clients that miss something of the page that was read
+// behind an offset, also those that have arrived while it was read.
 func (l *Log[S, P]) Readers(after Offset) (round []*Reading[S, P]) {
 	for _, c := range l.catching {
 		if c.joined = c.joined || c.history.upTo.Compare(after) >= 0; c.joined {
@@ -173,10 +174,11 @@ func (l *Log[S, P]) Readers(after Offset) (round []*Reading[S, P]) {
 // Fetched is a packet of a page that is for at least one client.
 type Fetched[P any] struct{ *past[P] }
 
-// Select decides which readers a packet of a page, with the offset o, is for. It
-// calls encode once, and only if there is one, and returns nil otherwise. An error
-// of encode ends the waiting of these clients, as does a packet that is too large
-// for the rest of MaxBytes. The result must be dealt. It needs no lock.
+// Select decides which readers a packet of a page, with the offset o, is for.
+// It calls encode once, and only if there is one, and returns nil otherwise. An
+// error of encode ends the waiting of these clients, as does a packet that is
+// too large for the rest of MaxBytes. The result must be dealt. It needs no
+// lock.
 func Select[S, P any](round []*Reading[S, P], o Offset, rooms, except []string, encode func() (payload P, size int, err error)) *Fetched[P] {
 	to := Packet[P]{Rooms: rooms, Except: except}
 	var p *past[P]
@@ -208,9 +210,10 @@ func Select[S, P any](round []*Reading[S, P], o Offset, rooms, except []string, 
 	return &Fetched[P]{p}
 }
 
-// Deal gives each client of a round what it missed of the page behind the oldest,
-// which reaches up to upTo, or text as the adapter wrote it. A client that would get
-// too much, or that this does not get further, does not come back.
+// Deal gives each client of a round what it missed of the page behind the
+// oldest, which reaches up to upTo, or text as the adapter wrote it. A client
+// that would get too much, or that this does not get further, does not come
+// back.
 func (l *Log[S, P]) Deal(oldest *Reading[S, P], round []*Reading[S, P], packets []*Fetched[P], upTo Offset, text string) {
 	further := upTo.Compare(oldest.upTo) > 0
 	if upTo.Compare(oldest.goal) < 0 {
@@ -240,9 +243,9 @@ func (l *Log[S, P]) Deal(oldest *Reading[S, P], round []*Reading[S, P], packets 
 	}
 }
 
-// Miss ends the waiting of those whose history is not to be had: the clients at the
-// offset of the oldest, and if gap is set, as for all offsets before end, all before
-// that.
+// Miss ends the waiting of those whose history is not to be had: the clients at
+// the offset of the oldest, and if gap is set, as for all offsets before end,
+// all before that.
 func (l *Log[S, P]) Miss(oldest *Reading[S, P], end Offset, gap bool) {
 	for _, r := range l.Readers(oldest.upTo) {
 		if r.upTo == oldest.upTo || gap && r.upTo.Compare(end) < 0 {

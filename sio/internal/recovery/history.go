@@ -35,8 +35,8 @@ type past[P any] struct {
 	holders int
 }
 
-// NewHistory returns the history, still empty, of a client whose last packet has
-// the offset o, which is text as the adapter writes it.
+// NewHistory returns the history, still empty, of a client whose last packet
+// has the offset o, which is text as the adapter writes it.
 func (l *Log[S, P]) NewHistory(socket S, o Offset, text string) *History[S, P] {
 	return &History[S, P]{Socket: socket, log: l, upTo: o, text: text}
 }
@@ -52,20 +52,21 @@ func (h *History[S, P]) All() iter.Seq2[Offset, P] {
 	}
 }
 
-// Held is how many bytes are held for histories, with PacketCost for each packet,
-// and for how many clients that come back.
+// Held is how many bytes are held for histories, with PacketCost for each
+// packet, and for how many clients that come back.
 func (l *Log[S, P]) Held() (bytes, clients int) { return l.held, len(l.returning) }
 
 // arrive has the log keep what it has now, and what comes, until the history is
-// sent or dropped. So a history is complete once it reaches the offset at which the
-// log begins now: a client need not follow a log that moves on as fast as it is
-// read.
+// sent or dropped. So a history is complete once it reaches the offset at which
+// the log begins now: a client need not follow a log that moves on as fast as
+// it is read.
 func (h *History[S, P]) arrive() {
 	h.needs, _ = h.log.Start()
 	h.log.returning = append(h.log.returning, h)
 }
 
-// leave is the end of arrive. The log is yet to evict what is not needed any more.
+// leave is the end of arrive. The log is yet to evict what is not needed any
+// more.
 func (h *History[S, P]) leave() {
 	l := h.log
 	if i := slices.Index(l.returning, h); i >= 0 {
@@ -99,7 +100,8 @@ func (l *Log[S, P]) letGo(p *past[P]) {
 }
 
 // before takes out the payloads up to an offset, each with a reference for the
-// caller: those behind it are in the log, or are yet to be sent to all sockets here.
+// caller: those behind it are in the log, or are yet to be sent to all sockets
+// here.
 func (h *History[S, P]) before(o Offset) (list []P) {
 	i := sort.Search(len(h.list), func(i int) bool { return h.list[i].offset.Compare(o) > 0 })
 	for _, p := range h.list[:i] {

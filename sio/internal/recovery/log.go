@@ -24,7 +24,8 @@ type Hooks[P any] struct {
 	// Retain returns the payload with one more reference, Release gives one up.
 	Retain  func(P) P
 	Release func(P)
-	// Room is called when less is held for histories than when Round reported Full.
+	// Room is called when less is held for histories than when Round reported
+	// Full.
 	Room func()
 	// Idle is called when the last client has caught up or given up.
 	Idle func()
@@ -34,10 +35,11 @@ type Hooks[P any] struct {
 type Stats struct {
 	// Packets, Bytes and Sessions are what is kept now.
 	Packets, Bytes, Sessions int
-	// Recovered is how many sockets came back, Failed how many clients asked and
-	// did not get their session, Replayed how many packets were sent again.
+	// Recovered is how many sockets came back, Failed how many clients asked
+	// and did not get their session, Replayed how many packets were sent again.
 	Recovered, Failed, Replayed uint64
-	// Gaps is how many of Failed had a session, but not all that they missed is kept.
+	// Gaps is how many of Failed had a session, but not all that they missed is
+	// kept.
 	Gaps uint64
 	// Evicted is how many packets and sessions a limit cost, Expired how many
 	// sessions ended for good, by a limit or by time.
@@ -46,8 +48,8 @@ type Stats struct {
 	Unordered uint64
 }
 
-// Packet is a packet and its recipients: the union of Rooms, or all sockets when
-// there are none, minus those in Except.
+// Packet is a packet and its recipients: the union of Rooms, or all sockets
+// when there are none, minus those in Except.
 type Packet[P any] struct {
 	Payload       P
 	Size          int // bytes of the payload
@@ -134,9 +136,9 @@ func (l *Log[S, P]) Keep(now time.Duration, o Offset, p Packet[P]) {
 	l.evict()
 }
 
-// Place is Keep at the offset that the adapter gave the packet. When that is not
-// greater than Last, the adapter has started over, and what was kept before means
-// nothing any more.
+// Place is Keep at the offset that the adapter gave the packet. When that is
+// not greater than Last, the adapter has started over, and what was kept before
+// means nothing any more.
 func (l *Log[S, P]) Place(now time.Duration, o Offset, p Packet[P]) {
 	if o.Compare(l.last) <= 0 {
 		for len(l.kept()) > 0 {
@@ -147,8 +149,8 @@ func (l *Log[S, P]) Place(now time.Duration, o Offset, p Packet[P]) {
 	l.Keep(now, o, p)
 }
 
-// evict drops what exceeds the limits. What returning clients need stays, unless
-// that is returnBytes more.
+// evict drops what exceeds the limits. What returning clients need stays,
+// unless that is returnBytes more.
 func (l *Log[S, P]) evict() {
 	for len(l.kept()) > l.limits.MaxPackets || l.bytes > l.limits.MaxBytes {
 		if l.needed() && l.bytes <= (1+returnBytes)*l.limits.MaxBytes {
@@ -192,8 +194,8 @@ func (l *Log[S, P]) after(o Offset) uint64 {
 	return pos
 }
 
-// missed appends the payloads from a position on that were for the session, each
-// with a reference for the caller.
+// missed appends the payloads from a position on that were for the session,
+// each with a reference for the caller.
 func (l *Log[S, P]) missed(list []P, ses *Session[S, P], from uint64) []P {
 	in := ses.roomTest()
 	for i, packets := from-l.first, l.kept(); i < uint64(len(packets)); i++ {
@@ -204,8 +206,8 @@ func (l *Log[S, P]) missed(list []P, ses *Session[S, P], from uint64) []P {
 	return list
 }
 
-// Sweep drops the packets that are older than MaxAge, and ends the sessions that
-// have waited longer for a client, which it returns, oldest first.
+// Sweep drops the packets that are older than MaxAge, and ends the sessions
+// that have waited longer for a client, which it returns, oldest first.
 func (l *Log[S, P]) Sweep(now time.Duration) (ended []*Session[S, P]) {
 	for len(l.kept()) > 0 && now-l.kept()[0].at > l.limits.MaxAge && !l.needed() {
 		l.dropOldest()
@@ -219,8 +221,8 @@ func (l *Log[S, P]) Sweep(now time.Duration) (ended []*Session[S, P]) {
 }
 
 // Wait is how long to wait before the next Sweep: sessions end in time, packets
-// may stay a little longer. It is at least a millisecond. ok is false when there is
-// nothing to wait for.
+// may stay a little longer. It is at least a millisecond. ok is false when
+// there is nothing to wait for.
 func (l *Log[S, P]) Wait(now time.Duration) (wait time.Duration, ok bool) {
 	life := l.limits.MaxAge
 	wait = life
@@ -240,10 +242,10 @@ type early[P any] struct {
 	Packet[P]
 }
 
-// Anticipate remembers a packet that is sent before its offset is known, and takes
-// over the reference to the payload. The result is for Settle. The oldest beyond
-// MaxPackets and MaxBytes are forgotten; these limits are apart from those of the
-// log. So packets that never get an offset do not accumulate.
+// Anticipate remembers a packet that is sent before its offset is known, and
+// takes over the reference to the payload. The result is for Settle. The oldest
+// beyond MaxPackets and MaxBytes are forgotten; these limits are apart from
+// those of the log. So packets that never get an offset do not accumulate.
 func (l *Log[S, P]) Anticipate(p Packet[P]) (id uint64) {
 	l.stats.Unordered++
 	l.earlyID++
@@ -256,7 +258,8 @@ func (l *Log[S, P]) Anticipate(p Packet[P]) (id uint64) {
 	return l.earlyID
 }
 
-// Settle forgets an anticipated packet: it has an offset now, and is in the log.
+// Settle forgets an anticipated packet: it has an offset now, and is in the
+// log.
 func (l *Log[S, P]) Settle(id uint64) {
 	if i := slices.IndexFunc(l.early, func(e early[P]) bool { return e.id == id }); i >= 0 {
 		l.forgetEarly(i)
@@ -269,8 +272,8 @@ func (l *Log[S, P]) forgetEarly(i int) {
 	l.early = slices.Delete(l.early, i, i+1)
 }
 
-// anticipated appends the payloads for a session that were sent before they have
-// an offset, each with a reference for the caller.
+// anticipated appends the payloads for a session that were sent before they
+// have an offset, each with a reference for the caller.
 func (l *Log[S, P]) anticipated(list []P, ses *Session[S, P]) []P {
 	if len(l.early) == 0 {
 		return list
@@ -288,8 +291,8 @@ func (l *Log[S, P]) anticipated(list []P, ses *Session[S, P]) []P {
 // adapter; known is false when that is not known.
 func (l *Log[S, P]) SetSince(o Offset, known bool) { l.since, l.sinceKnown = o, known }
 
-// Start is the offset behind which the log has every packet; ok is false when that
-// is not known.
+// Start is the offset behind which the log has every packet; ok is false when
+// that is not known.
 func (l *Log[S, P]) Start() (o Offset, ok bool) {
 	o, ok = l.since, l.sinceKnown
 	if o.Compare(l.dropped) < 0 {
@@ -298,7 +301,8 @@ func (l *Log[S, P]) Start() (o Offset, ok bool) {
 	return o, ok
 }
 
-// Reached is the offset up to which this server's sockets were sent every packet.
+// Reached is the offset up to which this server's sockets were sent every
+// packet.
 func (l *Log[S, P]) Reached() Offset {
 	o, _ := l.Start()
 	if o.Compare(l.last) < 0 {

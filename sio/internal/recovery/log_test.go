@@ -14,9 +14,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the transcripts in testdata with what the log does now")
 
-// TestLog plays the transcripts in testdata: lines at the margin go in, indented
-// lines are what came out. After the last line of each log everything is dropped,
-// and all references must have been given up.
+// TestLog plays the transcripts in testdata: lines at the margin go in,
+// indented lines are what came out. After the last line of each log everything
+// is dropped, and all references must have been given up.
 func TestLog(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -74,7 +74,8 @@ func playTranscript(t *testing.T, script string) string {
 	return out.String()
 }
 
-// arguments are those of a line: words, and values of words with an equals sign.
+// arguments are those of a line: words, and values of words with an equals
+// sign.
 type arguments struct {
 	t      *testing.T
 	line   string
@@ -123,7 +124,8 @@ func (a arguments) list(name string) []string {
 	return rooms(a.values[name])
 }
 
-// rooms splits a list of rooms; "@a" is that of the id of the session or socket a.
+// rooms splits a list of rooms; "@a" is that of the id of the session or socket
+// a.
 func rooms(list string) (rooms []string) {
 	for room := range strings.SplitSeq(list, ",") {
 		if name, ok := strings.CutPrefix(room, "@"); ok {

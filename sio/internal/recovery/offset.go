@@ -7,9 +7,9 @@ import (
 )
 
 // Offset names a recoverable packet of a namespace: when it was emitted, in
-// milliseconds since 1970, and which of that millisecond's packets it is. A server
-// without an adapter writes the time in base 64, and from the second packet on a
-// dot and a count:
+// milliseconds since 1970, and which of that millisecond's packets it is. A
+// server without an adapter writes the time in base 64, and from the second
+// packet on a dot and a count:
 //
 //	Q84NFIc  Q84NFIc.0  Q84NFIc.1 … Q84NFIc.10
 //
@@ -22,8 +22,8 @@ type Offset struct {
 
 const offsetDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
-// Next is the offset of a packet that is emitted at ms, after o was given out. It is
-// greater than o, also when the clock went back.
+// Next is the offset of a packet that is emitted at ms, after o was given out.
+// It is greater than o, also when the clock went back.
 func (o Offset) Next(ms uint64) Offset {
 	if ms > o.ms {
 		return Offset{ms: ms}
@@ -91,8 +91,8 @@ func parseDigits(s string) (n uint64, ok bool) {
 	return n, true
 }
 
-// ParseEntryID reads an offset as adapters write it: two numbers of 64 bits with a
-// dash between them.
+// ParseEntryID reads an offset as adapters write it: two numbers of 64 bits
+// with a dash between them.
 func ParseEntryID(s string) (o Offset, ok bool) {
 	ms, count, _ := strings.Cut(s, "-")
 	if o.ms, ok = parseDecimal(ms); ok {

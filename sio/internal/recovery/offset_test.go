@@ -54,8 +54,8 @@ func FuzzParseOffset(f *testing.F) {
 	})
 }
 
-// TestEntryID reads the ids of a stream's entries, all that Redis gives out, and what is
-// none.
+// TestEntryID reads the ids of a stream's entries, all that Redis gives out,
+// and what is none.
 func TestEntryID(t *testing.T) {
 	for text, want := range map[string]Offset{
 		"0-0":                          {},

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BenchmarkReplay collects what a client in many rooms has missed, which the caller
-// does with its lock held.
+// BenchmarkReplay collects what a client in many rooms has missed, which the
+// caller does with its lock held.
 func BenchmarkReplay(b *testing.B) {
 	for _, rooms := range []int{1, 8, 1000} {
 		b.Run(fmt.Sprintf("rooms=%d", rooms), func(b *testing.B) {

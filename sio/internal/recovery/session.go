@@ -22,8 +22,8 @@ type Session[S, P any] struct {
 	prev, next *Session[S, P] // in the list of lost ones
 }
 
-// roomSpan is a session's membership of a room between two positions: it got the
-// packets from on, up to but not including to.
+// roomSpan is a session's membership of a room between two positions: it got
+// the packets from on, up to but not including to.
 type roomSpan struct {
 	room     string
 	from, to uint64
@@ -52,8 +52,8 @@ func (l *Log[S, P]) Begin(pid string, id [20]byte, socket S) *Membership[S, P] {
 	return m
 }
 
-// Restored makes a session that an adapter has kept. Its rooms are in it from the
-// beginning on. It is lost until Occupy.
+// Restored makes a session that an adapter has kept. Its rooms are in it from
+// the beginning on. It is lost until Occupy.
 func Restored[S, P any](pid string, id [20]byte, rooms []string, data any) *Session[S, P] {
 	ses := &Session[S, P]{PID: pid, ID: id, Data: data}
 	for _, room := range rooms {
@@ -64,8 +64,8 @@ func Restored[S, P any](pid string, id [20]byte, rooms []string, data any) *Sess
 	return ses
 }
 
-// Return is the membership of a socket that is yet to be made, in a session that
-// an adapter has kept.
+// Return is the membership of a socket that is yet to be made, in a session
+// that an adapter has kept.
 func Return[S, P any](ses *Session[S, P], h *History[S, P]) *Membership[S, P] {
 	return &Membership[S, P]{Session: ses, Recovered: true, Behind: true, History: h}
 }
@@ -79,7 +79,8 @@ func (m *Membership[S, P]) Occupy(socket S) {
 // Holds reports whether the session is still that of m's socket.
 func (m *Membership[S, P]) Holds() bool { return m.Session.holder == m }
 
-// Holder is the present membership of the session; nil while it waits for a client.
+// Holder is the present membership of the session; nil while it waits for a
+// client.
 func (ses *Session[S, P]) Holder() *Membership[S, P] { return ses.holder }
 
 // Add has the log know a session, so that its client can come back to it.
@@ -101,8 +102,8 @@ func (l *Log[S, P]) End(ses *Session[S, P]) {
 // Vacate takes the session from its socket, whose client was lost.
 func (ses *Session[S, P]) Vacate() { ses.holder = nil }
 
-// Lose has a vacated session wait for its client. When MaxSessions wait already,
-// the one that has waited longest ends, and is returned.
+// Lose has a vacated session wait for its client. When MaxSessions wait
+// already, the one that has waited longest ends, and is returned.
 func (l *Log[S, P]) Lose(now time.Duration, ses *Session[S, P]) (evicted *Session[S, P]) {
 	ses.lostAt = now
 	l.lost.push(ses)
@@ -123,8 +124,8 @@ func (l *Log[S, P]) Evict(ses *Session[S, P]) {
 
 // Claim gives the session that a client asks for to its new socket. o is the
 // offset of the last packet that the client got. When another socket holds the
-// session it returns that one's membership and changes nothing. When there is no
-// such session, or not all that was missed is kept, it returns neither.
+// session it returns that one's membership and changes nothing. When there is
+// no such session, or not all that was missed is kept, it returns neither.
 func (l *Log[S, P]) Claim(now time.Duration, pid string, o Offset, socket S) (m, holder *Membership[S, P]) {
 	pos, known := l.position(o)
 	ses := l.sessions[pid]
@@ -154,8 +155,8 @@ func (l *Log[S, P]) Drain() (list []*Session[S, P]) {
 }
 
 // Complete reports whether all that m's client has missed can be sent: it is in
-// the log, or in the history and the log. Otherwise more history must be read, or,
-// without a history, GiveUp must follow.
+// the log, or in the history and the log. Otherwise more history must be read,
+// or, without a history, GiveUp must follow.
 func (l *Log[S, P]) Complete(m *Membership[S, P]) bool {
 	if m.History != nil {
 		return l.caughtUp(m.History)
@@ -163,17 +164,17 @@ func (l *Log[S, P]) Complete(m *Membership[S, P]) bool {
 	return !m.Behind || m.from >= l.first
 }
 
-// GiveUp ends the session of a client that is not sent all that it has missed: the
-// limits evicted some of it while middlewares ran.
+// GiveUp ends the session of a client that is not sent all that it has missed:
+// the limits evicted some of it while middlewares ran.
 func (l *Log[S, P]) GiveUp(m *Membership[S, P]) {
 	l.stats.Failed++
 	l.stats.Gaps++
 	l.End(m.Session)
 }
 
-// Admit makes m part of the namespace, and returns what its client has missed, in
-// order, each with a reference for the caller. m must be Complete. The caller must
-// make the socket a member of its rooms under the same lock.
+// Admit makes m part of the namespace, and returns what its client has missed,
+// in order, each with a reference for the caller. m must be Complete. The
+// caller must make the socket a member of its rooms under the same lock.
 func (l *Log[S, P]) Admit(m *Membership[S, P]) (missed []P) {
 	ses := m.Session
 	now := l.next()
@@ -198,8 +199,8 @@ func (l *Log[S, P]) Admit(m *Membership[S, P]) (missed []P) {
 	return missed
 }
 
-// Join puts the session into a room that m's socket has joined. A socket that is
-// not admitted yet is in the room from its admission on.
+// Join puts the session into a room that m's socket has joined. A socket that
+// is not admitted yet is in the room from its admission on.
 func (l *Log[S, P]) Join(m *Membership[S, P], room string, admitted bool) {
 	switch {
 	case !m.Holds():
@@ -218,7 +219,8 @@ func (l *Log[S, P]) Leave(m *Membership[S, P], room string) {
 }
 
 // Pass ends the part of m in a session that the adapter keeps from now on. It
-// reports false when the client was never admitted: then there is nothing to keep.
+// reports false when the client was never admitted: then there is nothing to
+// keep.
 func (l *Log[S, P]) Pass(now time.Duration, m *Membership[S, P]) bool {
 	if !m.Recovered && m.Session.start == forever {
 		return false
@@ -233,7 +235,8 @@ func (l *Log[S, P]) Awaited(now time.Duration, m *Membership[S, P]) bool {
 	return m.left && now-m.leftAt <= l.limits.MaxAge
 }
 
-// DropHistory drops the history that was read for a socket that does not connect.
+// DropHistory drops the history that was read for a socket that does not
+// connect.
 func (m *Membership[S, P]) DropHistory() {
 	if m.History != nil {
 		m.History.Drop()
