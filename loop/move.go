@@ -13,7 +13,6 @@ type ticket struct {
 	out    *outbox        // what was queued when the connection left its loop
 	moved  bool           // from another loop of the engine
 	next   func(Detached) // takes the stream out of the engine; nil for a move
-	opened bool           // set by the loop: the stream has become a connection
 	remote netip.AddrPort // the peer's address, when the stream does not tell it
 }
 
