@@ -7,13 +7,13 @@ import (
 	"net"
 	"runtime"
 	"runtime/metrics"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // mute is an upper layer that does nothing.
@@ -60,22 +60,13 @@ func TestMemoryGoesBackAfterAnAttack(t *testing.T) {
 		}
 	}
 	held := func() int { return srv.ReceivingStats().Bytes }
-	until(t, "all is held", func() bool { return held() == conns*size })
+	wait.Until(t, "all is held", func() bool { return held() == conns*size })
 	if n := heapObjects() - before; n < conns*size {
 		t.Fatalf("%d bytes are held, and the heap has grown by %d", held(), n)
 	}
 	for _, c := range attackers {
 		c.Close()
 	}
-	until(t, "nothing is held", func() bool { return held() == 0 })
-	until(t, "the memory is collected", func() bool { return heapObjects()-before < conns*size/4 })
-}
-
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not in time: " + strings.ToLower(what))
-		}
-	}
+	wait.Until(t, "nothing is held", func() bool { return held() == 0 })
+	wait.Until(t, "the memory is collected", func() bool { return heapObjects()-before < conns*size/4 })
 }

@@ -13,16 +13,16 @@ import (
 	"net/http"
 	"os"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
 // patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+const patience = wait.Patience
 
 // fixture is a server under test and what its sockets go through.
 type fixture struct {
@@ -81,13 +81,7 @@ func (f *fixture) watch(namespace string) {
 // take receives from a channel with patience.
 func take[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("no %s", what)
-		panic("unreachable")
-	}
+	return wait.For(t, what, c)
 }
 
 // empty fails when the channel holds something. What must not come has to be
@@ -104,11 +98,7 @@ func empty[T any](t testing.TB, what string, c <-chan T) {
 // eventually waits until what another goroutine brings about has come true.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
+	wait.Until(t, what, done)
 }
 
 func wantReason(t testing.TB, f *fixture, want string) {

@@ -13,11 +13,12 @@ import (
 
 	"github.com/sioserver/sioserver/bench/attack"
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
 // patience is how long a test waits for what must come; only failures take it.
-const patience = 30 * time.Second
+const patience = wait.Patience
 
 // target serves everything that the attacks need and returns its address: a
 // server of the feature's kind.

@@ -12,10 +12,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // patience is how long a test waits for what must come; only failures take it.
-const patience = 20 * time.Second
+const patience = wait.Patience
 
 // start runs the program with args on a free port and gives the address that
 // it prints, its signals, and its end.

@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // patience is how long a test waits for what must come; only failures take it.
-const patience = 20 * time.Second
+const patience = wait.Patience
 
 // driver is a process of Node.js or Python with real clients in it.
 type driver struct {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -59,11 +59,8 @@ func TestHandshakesDoNotKeepAnyoneOut(t *testing.T) {
 	}
 	defer flood.Wait()
 	defer cancel()
-	for deadline := time.Now().Add(patience); srv.Stats().UnjoinedEvicted < 1000; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the bound was not reached: %+v", srv.Stats())
-		}
-	}
+	// 33,768 handshakes of 2 ms each, on a machine with a load of 36.
+	wait.UntilWithin(t, 3*patience, "the bound is reached", func() bool { return srv.Stats().UnjoinedEvicted >= 1000 })
 	for i := range 3 {
 		for _, transport := range []string{"polling", "websocket"} {
 			c := d.open(fmt.Sprint(transport, i), url, map[string]any{"transports": []string{transport}, "reconnection": false, "forceNew": true})

@@ -84,7 +84,7 @@ func TestEndlessHeads(t *testing.T) {
 			if n := <-taken; n >= 8<<20 {
 				t.Errorf("%d bytes were taken", n)
 			}
-			if n := c.Held(); n != 0 {
+			if n := held(c); n != 0 {
 				t.Errorf("%d bytes are held", n)
 			}
 		})
@@ -172,7 +172,7 @@ func TestAnswersHaveATotal(t *testing.T) {
 	for range n {
 		<-begun
 	}
-	eiotest.Eventually(t, "one node has half of the 4000 bytes", func() bool { return c.Held() == 2000 })
+	eiotest.Eventually(t, "one node has half of the 4000 bytes", func() bool { return held(c) == 2000 })
 	honest := peer(t)
 	for range 10 {
 		do(t, c, honest)
@@ -180,7 +180,7 @@ func TestAnswersHaveATotal(t *testing.T) {
 	cancel()
 	asking.Wait()
 	close(stops)
-	if held := c.Held(); held != 0 || len(c.nodes) > 1 {
+	if held := held(c); held != 0 || len(c.nodes) > 1 {
 		t.Errorf("%d bytes are held", held)
 	}
 }
@@ -209,7 +209,14 @@ func TestNoRoomForAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Release(); c.Held() != 0 {
-		t.Errorf("%d bytes are held", c.Held())
+	if a.Release(); held(c) != 0 {
+		t.Errorf("%d bytes are held", held(c))
 	}
+}
+
+// held returns how many bytes of answers c has, or is receiving.
+func held(c *Client) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
 }

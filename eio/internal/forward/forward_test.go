@@ -16,7 +16,7 @@ import (
 	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-const patience = 10 * time.Second
+const patience = eiotest.Timeout
 
 func config() Config {
 	return Config{MaxRequests: 100, MaxTunnels: 20_000, MaxAnswer: 1000, MaxAnswers: 4000, Stall: patience, DialTimeout: patience, KeepIdle: time.Hour, TunnelIdle: time.Hour}

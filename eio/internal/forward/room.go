@@ -61,10 +61,3 @@ func (c *Client) unreserve(node *node, n int64) {
 	}
 	c.forgetLocked(node)
 }
-
-// Held returns how many bytes of answers there are or are being received.
-func (c *Client) Held() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.held
-}

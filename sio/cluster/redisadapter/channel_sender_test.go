@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
@@ -236,7 +237,7 @@ func TestChannelEmitters(t *testing.T) {
 					said <- text
 				})
 				clients = append(clients, dial(t, srv.Addr().String()))
-				wait(t, "it is connected", func() bool { return source.Stats().Connected })
+				wait.Until(t, "it is connected", func() bool { return source.Stats().Connected })
 			}
 			for n, to := range []emitter.BroadcastOperator{e.To("all"), e.To(clients[0].sid, clients[1].sid), e.Except("nobody")} {
 				if err := to.Emit(t.Context(), "e", n); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
@@ -105,7 +106,7 @@ func TestErrors(t *testing.T) {
 				}
 				srv, own := servers[0], servers[0].Sockets()[0]
 				var remote sio.RemoteSocket
-				wait(t, "the other server's socket is seen", func() bool {
+				wait.Until(t, "the other server's socket is seen", func() bool {
 					list, err := srv.FetchSockets(t.Context())
 					for _, s := range list {
 						if s.ID() != own.ID() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
@@ -120,7 +121,7 @@ func open(t testing.TB, name string, client redis.UniversalClient, h *hall) *ope
 func together(t testing.TB, all ...*opened) {
 	t.Helper()
 	for _, o := range all {
-		wait(t, "the servers see each other", func() bool {
+		wait.Until(t, "the servers see each other", func() bool {
 			n, err := o.ServerCount(t.Context())
 			return err == nil && n == len(all)
 		})
@@ -199,7 +200,7 @@ func TestLargeAnswers(t *testing.T) {
 				t.Errorf("%d sockets, %d bytes of data, %v", len(ids), bytes, err)
 			}
 			for _, o := range []*opened{asking, third} {
-				wait(t, "all events come", func() bool { return o.hall.events.Load() >= sent })
+				wait.Until(t, "all events come", func() bool { return o.hall.events.Load() >= sent })
 			}
 			for _, o := range []*opened{asking, full, third} {
 				if s := o.stats(); s.Disconnects+s.Lost+s.Dropped != 0 {
@@ -247,7 +248,7 @@ func TestManyAcks(t *testing.T) {
 			if n := answers.Load(); n != 40_000 {
 				t.Errorf("%d answers", n)
 			}
-			wait(t, "all events come", func() bool { return asking.hall.events.Load() == 500 })
+			wait.Until(t, "all events come", func() bool { return asking.hall.events.Load() == 500 })
 			for _, o := range []*opened{asking, full} {
 				if s := o.stats(); s.Lost+s.Dropped != 0 {
 					t.Errorf("%+v", s)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
@@ -62,7 +63,7 @@ func TestStreamsCalls(t *testing.T) {
 
 			// Both servers know each other once each counts two.
 			for _, n := range nodes {
-				wait(t, "there are two sockets", func() bool {
+				wait.Until(t, "there are two sockets", func() bool {
 					count, err := n.To("r").CountSockets(ctx)
 					return err == nil && count == 2
 				})
@@ -111,14 +112,14 @@ func TestStreamsCalls(t *testing.T) {
 			if err := nodes[0].To("r").SocketsJoin("x"); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, "both are in the room", func() bool {
+			wait.Until(t, "both are in the room", func() bool {
 				count, err := nodes[1].To("x").CountSockets(ctx)
 				return err == nil && count == 2
 			})
 			if err := nodes[1].SocketsLeave("x"); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, "nobody is in the room", func() bool {
+			wait.Until(t, "nobody is in the room", func() bool {
 				count, err := nodes[1].To("x").CountSockets(ctx)
 				return err == nil && count == 0
 			})
@@ -187,11 +188,11 @@ func TestStreamsRequestsWithoutRedis(t *testing.T) {
 			}
 			tc.back(r)
 			untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected && st.Queued == 0 })
-			wait(t, "requests are answered", func() bool {
+			wait.Until(t, "requests are answered", func() bool {
 				list, err := a.FetchSockets(t.Context(), adapter.Options{})
 				return err == nil && len(list) == 1
 			})
-			wait(t, "both count", func() bool {
+			wait.Until(t, "both count", func() bool {
 				n, err := b.ServerCount(t.Context())
 				return err == nil && n == 2
 			})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
@@ -43,7 +44,7 @@ func TestStreamsEachGap(t *testing.T) {
 				newest := func() string { return r.Client.XRevRangeN(t.Context(), "socket.io", "+", "-", 1).Val()[0].ID }
 				if !empty {
 					number, received = burst(t, r, writer, 0, 1, kept), 1
-					wait(t, "the first is read", func() bool { return streams.Stats().Received == received })
+					wait.Until(t, "the first is read", func() bool { return streams.Stats().Received == received })
 				}
 				for range gaps {
 					before := ""
@@ -52,7 +53,7 @@ func TestStreamsEachGap(t *testing.T) {
 					}
 					number = burst(t, r, writer, number, entries, kept)
 					received += kept
-					wait(t, "the newest is read", func() bool { return streams.Stats().Received == received })
+					wait.Until(t, "the newest is read", func() bool { return streams.Stats().Received == received })
 					if since, _ := k.Since(); before != "" && !older(before, since) {
 						t.Fatalf("everything after %s was read, they say, and %s was before the gap", since, before)
 					}
@@ -93,10 +94,10 @@ func TestStreamsBeginsAnew(t *testing.T) {
 			r := redistest.Start(t)
 			k, streams := keeper(t, r, redisadapter.StreamsConfig{BlockTime: 10 * time.Millisecond})
 			add(t, r, 2)
-			wait(t, "it is read", func() bool { return streams.Stats().Received == 2 })
+			wait.Until(t, "it is read", func() bool { return streams.Stats().Received == 2 })
 			before := r.Client.XRevRangeN(t.Context(), "socket.io", "+", "-", 1).Val()[0].ID
 			r.Client.Del(t.Context(), "socket.io")
-			wait(t, "the gap is counted", func() bool { return streams.Stats().Gaps == 1 })
+			wait.Until(t, "the gap is counted", func() bool { return streams.Stats().Gaps == 1 })
 			if since, _ := k.Since(); !older(before, since) {
 				t.Errorf("everything after %s was read, they say, and %s was before the gap", since, before)
 			}
@@ -104,7 +105,7 @@ func TestStreamsBeginsAnew(t *testing.T) {
 				t.Error("a history across a gap")
 			}
 			first := r.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "socket.io", ID: id, Values: []string{"uid", "other", "nsp", "/", "type", "4"}}).Val()
-			wait(t, "the new one is read", func() bool { return streams.Stats().Received == 3 })
+			wait.Until(t, "the new one is read", func() bool { return streams.Stats().Received == 3 })
 			if since, _ := k.Since(); !older(since, first) {
 				t.Errorf("nothing after %s was read, they say, and %s was", since, first)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
@@ -34,7 +35,7 @@ func TestStreamsGaps(t *testing.T) {
 			r := redistest.Start(t)
 			_, streams := keeper(t, r, redisadapter.StreamsConfig{})
 			add(t, r, 3)
-			wait(t, "all is read", func() bool { return streams.Stats().Received == 3 })
+			wait.Until(t, "all is read", func() bool { return streams.Stats().Received == 3 })
 			newest := r.Client.XRevRangeN(t.Context(), "socket.io", "+", "-", 1).Val()[0].ID
 			lose := redis.NewScript(tc.lose)
 			pipe := r.Client.TxPipeline()
@@ -43,9 +44,9 @@ func TestStreamsGaps(t *testing.T) {
 			if _, err := pipe.Exec(t.Context()); err != nil && err != redis.Nil {
 				t.Fatal(err)
 			}
-			wait(t, "the loss is counted", func() bool { return streams.Stats().Gaps == tc.gaps })
+			wait.Until(t, "the loss is counted", func() bool { return streams.Stats().Gaps == tc.gaps })
 			add(t, r, 2)
-			wait(t, "what is new is read", func() bool { return streams.Stats().Received == 5 })
+			wait.Until(t, "what is new is read", func() bool { return streams.Stats().Received == 5 })
 			if s := streams.Stats(); s.Gaps != tc.gaps {
 				t.Errorf("%+v", s)
 			}
@@ -96,7 +97,7 @@ func TestStreamsCutReads(t *testing.T) {
 	defer streams.Close()
 	a := streams.Adapter(one{})
 	defer a.Close()
-	wait(t, "it is read", func() bool { return cut.Load() > 0 })
+	wait.Until(t, "it is read", func() bool { return cut.Load() > 0 })
 	begun, before := time.Now(), cut.Load()
 	time.Sleep(time.Second)
 	if n, most := cut.Load()-before, int32(time.Since(begun)/(50*time.Millisecond)); n > most {
@@ -140,11 +141,11 @@ func TestStreamsCutChecks(t *testing.T) {
 	defer streams.Close()
 	a := streams.Adapter(one{})
 	defer a.Close()
-	wait(t, "the stream is read", func() bool { return streams.Stats().Connected })
+	wait.Until(t, "the stream is read", func() bool { return streams.Stats().Connected })
 	for cuts, lost := range []uint64{0, 0, 1} {
 		left.Store(int32(cuts))
 		before := looks.Load()
-		wait(t, "it is looked at again", func() bool { return looks.Load() > before+int32(cuts)+1 })
+		wait.Until(t, "it is looked at again", func() bool { return looks.Load() > before+int32(cuts)+1 })
 		if s := streams.Stats(); s.Lost != lost {
 			t.Errorf("%d cuts: lost %d times, want %d", cuts, s.Lost, lost)
 		}

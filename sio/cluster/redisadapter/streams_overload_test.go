@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
@@ -78,7 +79,7 @@ func TestStreamsRefuse(t *testing.T) {
 			if err := a.Broadcast(event(30, 10), adapter.Options{}); !errors.Is(err, sio.ErrOverloaded) {
 				t.Error(err)
 			}
-			wait(t, "those taken arrive", func() bool { return other.count() == taken && own.count() == taken })
+			wait.Until(t, "those taken arrive", func() bool { return other.count() == taken && own.count() == taken })
 			if other.behind()+own.behind() > 0 {
 				t.Errorf("%v here, %v there", own.heard, other.heard)
 			}
@@ -136,7 +137,7 @@ func TestStreamsEmittersWait(t *testing.T) {
 		})
 	}
 	emitting.Wait()
-	wait(t, "all arrive", func() bool { return all(own) && all(other) })
+	wait.Until(t, "all arrive", func() bool { return all(own) && all(other) })
 	if st := s.Stats(); st.Waited == 0 || st.Refused+st.Dropped > 0 {
 		t.Errorf("%+v", st)
 	}
@@ -166,7 +167,7 @@ func TestStreamsAwayAndFull(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	wait(t, "all is delivered here", func() bool { return own.count() == events })
+	wait.Until(t, "all is delivered here", func() bool { return own.count() == events })
 	if st := s.Stats(); own.behind() > 0 || st.Dropped != events-10 || st.Refused > 0 {
 		t.Errorf("%d are out of order, %+v", own.behind(), st)
 	}
@@ -190,7 +191,7 @@ func TestStreamsCloseWhileWaiting(t *testing.T) {
 					a.Broadcast(event(0, 10), adapter.Options{}) // the error, if any, is not of interest
 				}
 			}()
-			wait(t, "it waits", func() bool { return s.Stats().Waited > 0 })
+			wait.Until(t, "it waits", func() bool { return s.Stats().Waited > 0 })
 			begun := time.Now()
 			if what == "streams" {
 				s.Close()
@@ -286,7 +287,7 @@ func TestStreamsTooLarge(t *testing.T) {
 	if err := emitKept(a, own, 2, 1<<19); err != nil {
 		t.Error(err)
 	}
-	wait(t, "what follows arrives", func() bool { return other.count() == 1 && own.count() == 1 })
+	wait.Until(t, "what follows arrives", func() bool { return other.count() == 1 && own.count() == 1 })
 	if st := s.Stats(); st.TooLarge != 2 || st.Published != 1 || st.Lost != 0 || !st.Connected {
 		t.Errorf("%+v", st)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
@@ -77,7 +78,7 @@ func linked(t testing.TB, addr string, local adapter.Local, cfg redisadapter.Str
 	s := streamsAt(t, addr, cfg)
 	a := s.Adapter(local).(adapter.Recoverer)
 	t.Cleanup(func() { a.Close() })
-	wait(t, "the stream is read", func() bool { return s.Stats().Connected })
+	wait.Until(t, "the stream is read", func() bool { return s.Stats().Connected })
 	return a, s
 }
 
@@ -132,7 +133,7 @@ func TestStreamsSlowWriter(t *testing.T) {
 			t.Cleanup(func() {
 				t.Logf("%d of %d after %v, lost %d times", other.count(), tc.events, time.Since(start), s.Stats().Lost)
 			})
-			wait(t, "all arrive", func() bool { return other.count() >= tc.events })
+			wait.Until(t, "all arrive", func() bool { return other.count() >= tc.events })
 			if st := s.Stats(); st.Dropped > 0 || other.behind() > 0 {
 				t.Errorf("%d are out of order, %+v", other.behind(), st)
 			}
@@ -159,7 +160,7 @@ func TestStreamsSlowReader(t *testing.T) {
 			t.Cleanup(func() {
 				t.Logf("%d of %d after %v, lost %d times", h.count(), tc.entries, time.Since(start), s.Stats().Lost)
 			})
-			wait(t, "all is read", func() bool { return h.count() >= tc.entries })
+			wait.Until(t, "all is read", func() bool { return h.count() >= tc.entries })
 			if st := s.Stats(); st.Gaps > 0 || h.behind() > 0 {
 				t.Errorf("%d out of order, %+v", h.behind(), st)
 			}
@@ -196,7 +197,7 @@ func TestStreamsUnsureOfLarge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wait(t, "all is written", func() bool { return s.Stats().Published == 20 })
+	wait.Until(t, "all is written", func() bool { return s.Stats().Published == 20 })
 	t.Logf("after %v, heap %d MB, %+v", time.Since(start), peak.Load()>>20, s.Stats())
 	if n := r.Client.XLen(t.Context(), "socket.io").Val(); n != 320 {
 		t.Errorf("%d entries", n)
@@ -224,9 +225,9 @@ func TestStreamsBurst(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	wait(t, "all is delivered here", func() bool { return own.count() >= events })
+	wait.Until(t, "all is delivered here", func() bool { return own.count() >= events })
 	t.Logf("%v, own %d behind %d, other %d behind %d, %+v", time.Since(start), own.count(), own.behind(), other.count(), other.behind(), s.Stats())
-	wait(t, "all arrive", func() bool { return other.count() >= events })
+	wait.Until(t, "all arrive", func() bool { return other.count() >= events })
 	if own.behind()+other.behind() > 0 {
 		t.Errorf("%d and %d are overtaken", own.behind(), other.behind())
 	}
@@ -250,7 +251,7 @@ func TestStreamsLargeAndSmall(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	wait(t, "all arrive", func() bool { return other.count() >= 3 && own.count() >= 3 })
+	wait.Until(t, "all arrive", func() bool { return other.count() >= 3 && own.count() >= 3 })
 	if own.behind()+other.behind() > 0 {
 		t.Errorf("%v here, %v there, %+v", own.heard, other.heard, s.Stats())
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
@@ -309,11 +310,12 @@ func until(t testing.TB, n *node, cond func(redisadapter.StreamsStats) bool) {
 
 func untilStreams(t testing.TB, s *redisadapter.Streams, cond func(redisadapter.StreamsStats) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !cond(s.Stats()); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%+v", s.Stats())
+	defer func() {
+		if t.Failed() {
+			t.Logf("%+v", s.Stats())
 		}
-	}
+	}()
+	wait.Until(t, "the figures of the streams", func() bool { return cond(s.Stats()) })
 }
 
 // TestStreamsClose sends what is queued before the end, if Redis takes it, and

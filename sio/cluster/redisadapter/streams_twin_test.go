@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
@@ -73,7 +74,7 @@ func TestStreamsTwins(t *testing.T) {
 				}
 			}
 			untilStreams(t, s2, func(st redisadapter.StreamsStats) bool { return st.Channels.Nodes.DuplicateUIDs == 5 })
-			wait(t, "it is logged", func() bool { return strings.Contains(log.String(), "level=ERROR") })
+			wait.Until(t, "it is logged", func() bool { return strings.Contains(log.String(), "level=ERROR") })
 			if n := strings.Count(log.String(), "same UID"); n != 1 {
 				t.Errorf("%d lines", n)
 			}
@@ -154,7 +155,7 @@ func TestStreamsNothingIsRead(t *testing.T) {
 	fill(t, r, 3, 10)
 	// It stays so, whatever else is answered: for another look at the stream, at least.
 	begun := lookups(r)
-	wait(t, "it looks again", func() bool { return lookups(r) > begun+1 })
+	wait.Until(t, "it looks again", func() bool { return lookups(r) > begun+1 })
 	if st := s.Stats(); st.Connected || st.Lost != 1 {
 		t.Errorf("%+v", st)
 	}
@@ -204,11 +205,11 @@ func TestStreamsIdleAfterLarge(t *testing.T) {
 			defer a.Close()
 			untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected })
 			fill(t, r, 1, 10<<20)
-			wait(t, "it is read", func() bool { return h.count() == 1 })
+			wait.Until(t, "it is read", func() bool { return h.count() == 1 })
 			looks := func(n int) {
 				t.Helper()
 				begun := lookups(r)
-				wait(t, "the stream is looked at", func() bool { return lookups(r) > begun+n })
+				wait.Until(t, "the stream is looked at", func() bool { return lookups(r) > begun+n })
 			}
 			looks(1) // one may have begun before
 			before := sentBy(r)
@@ -218,7 +219,7 @@ func TestStreamsIdleAfterLarge(t *testing.T) {
 				t.Errorf("Redis has sent %d bytes, more than %d", n, most)
 			}
 			fill(t, r, 3, 10)
-			wait(t, "the rest is read", func() bool { return h.count() == 4 })
+			wait.Until(t, "the rest is read", func() bool { return h.count() == 4 })
 			if st := s.Stats(); st.Gaps > 0 {
 				t.Errorf("%+v", st)
 			}

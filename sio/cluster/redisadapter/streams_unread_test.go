@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
@@ -37,9 +38,9 @@ func TestStreamsUnread(t *testing.T) {
 	k := streams.Adapter(nowhere{}).(adapter.Recoverer)
 	defer k.Close()
 	stats := streams.Stats
-	wait(t, "the stream is read", func() bool { return stats().Connected })
+	wait.Until(t, "the stream is read", func() bool { return stats().Connected })
 	allow("-xread")
-	wait(t, "the stream is lost", func() bool { return !stats().Connected })
+	wait.Until(t, "the stream is lost", func() bool { return !stats().Connected })
 	var bare, turns atomic.Int64
 	last := make(chan string, 2)
 	for i := range packets {
@@ -56,7 +57,7 @@ func TestStreamsUnread(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wait(t, "the packet is written", func() bool { return stats().Published == uint64(i+1) })
+		wait.Until(t, "the packet is written", func() bool { return stats().Published == uint64(i+1) })
 	}
 	<-last // without an offset
 	if st := stats(); st.Connected || st.Lost != 1 || bare.Load() != packets {
