@@ -49,7 +49,7 @@ func (e *Engine) AdoptWith(nc net.Conn, o AdoptOptions, accept func(c *Conn) Han
 	}
 	defer h.EndAttach()
 	l := e.choose(o.Loop)
-	t := &ticket{accept: accept, unread: append([]byte(nil), o.Unread...), remote: o.Remote}
+	t := &handoff{accept: accept, unread: append([]byte(nil), o.Unread...), remote: o.Remote}
 	if l.sockets != nil && l.sockets.Holds(nc) {
 		return l.sockets.Enroll(nc, t)
 	}

@@ -18,9 +18,9 @@ type polled Conn
 func (c *polled) Backend() backend.Backend { return c.loop.be }
 
 // Open implements backend.Loop, as the following methods do.
-func (u *upcalls) Open(s backend.Socket, remote net.Addr, handoff any) backend.Conn {
+func (u *upcalls) Open(s backend.Socket, remote net.Addr, attached any) backend.Conn {
 	l := (*Loop)(u)
-	t, ok := handoff.(*ticket)
+	t, ok := attached.(*handoff)
 	if !ok {
 		t = l.engine.door
 	}
@@ -29,7 +29,7 @@ func (u *upcalls) Open(s backend.Socket, remote net.Addr, handoff any) backend.C
 		return nil
 	}
 	c := l.newConn(s, addrPortOf(remote), t)
-	l.do(burst{kind: anOpening, c: c, ticket: t})
+	l.do(burst{kind: anOpening, c: c, handoff: t})
 	return (*polled)(c)
 }
 
@@ -64,14 +64,15 @@ func (u *upcalls) Tick() { (*Loop)(u).Post(tick{}) }
 // Writable is safe for concurrent use.
 func (u *upcalls) Writable(notice uint32) { (*Loop)(u).Post(writable(notice)) }
 
-// burst is what the backend calls for, as a task of the loop's stand: callbacks
-// may end the goroutine that they run on, and the backend's must not end.
+// burst is what the backend calls for, as a task of the loop's coroutine:
+// callbacks may end the goroutine that they run on, and the backend's must not
+// end.
 type burst struct {
-	kind   burstKind
-	c      *Conn
-	data   []byte
-	ticket *ticket
-	err    error
+	kind    burstKind
+	c       *Conn
+	data    []byte
+	handoff *handoff
+	err     error
 }
 
 type burstKind uint8
@@ -93,7 +94,7 @@ func (b *burst) Run(l *Loop) {
 		l.turn()
 		l.be.Idle(nil)
 	case anOpening:
-		l.opened(b.c, b.ticket)
+		l.opened(b.c, b.handoff)
 	case anArrival:
 		l.received(b.c, b.data)
 		l.be.Idle((*polled)(b.c))
@@ -102,21 +103,21 @@ func (b *burst) Run(l *Loop) {
 	case mailEnds:
 		l.shut()
 	case streamsEnd:
-		l.closeRelays()
+		l.closeStreams()
 	case theRest:
 		l.end(b.c)
 	}
 }
 
-// do runs b and, when a callback ends the goroutine in the midst of it, what is
-// left to do of it.
+// do runs b. When a callback ends the goroutine before b has finished, do runs
+// the rest of it on another one.
 func (l *Loop) do(b burst) {
-	if l.stand == nil {
-		l.stand = newStand(l)
+	if l.runner == nil {
+		l.runner = newCoroutine(l)
 	}
 	l.burst = b
-	for !l.stand.do(&l.burst) {
-		l.stand = newStand(l)
+	for !l.runner.do(&l.burst) {
+		l.runner = newCoroutine(l)
 		switch l.burst.kind {
 		case aTurn, mailEnds, streamsEnd: // once more
 		case aLoss:

@@ -35,17 +35,17 @@ func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 	if c.flags&(parts|lingers) != 0 {
 		return false
 	}
-	c.departWith(nil, &ticket{next: next, unread: append([]byte(nil), unread...)})
+	c.departWith(nil, &handoff{next: next, unread: append([]byte(nil), unread...)})
 	return true
 }
 
 // release carries out a Detach.
 func (l *Loop) release(p parting) {
 	l.forget(p.c)
-	t := p.ticket
+	t := p.handoff
 	sock := p.c.sock
 	l.gone(p.c, nil)
-	r, streams := sock.(*relay)
+	r, streams := sock.(*streamSocket)
 	if streams && !r.Plain() {
 		held := r.Held
 		r.Close(r)
@@ -81,8 +81,8 @@ func (l *Loop) release(p parting) {
 	})
 }
 
-// after adds what a stream had taken from the peer after d.Unread, and not yet
-// written before d.Unsent.
+// after adds what a stream has read after d.Unread, and what it has not written
+// before d.Unsent.
 func (d Detached) after(left goroutine.Released) Detached {
 	if left.Err != nil {
 		return Detached{Err: left.Err}
@@ -93,8 +93,8 @@ func (d Detached) after(left goroutine.Released) Detached {
 	return d
 }
 
-// loseDetached tells that a connection was lost before it could leave l.
-func (l *Loop) loseDetached(t *ticket, err error) {
+// loseDetached reports that a connection was lost before it could leave l.
+func (l *Loop) loseDetached(t *handoff, err error) {
 	if t.out != nil {
 		l.counters.discarded.Add(int64(len(t.out.frames) - t.out.head))
 		l.putOutbox(t.out)

@@ -14,7 +14,7 @@ import (
 type Engine struct {
 	cfg   Config
 	be    backend.Engine
-	door  *ticket // of every accepted connection
+	door  *handoff // of every accepted connection
 	loops []*Loop
 
 	done chan struct{} // everything has ended; err is set
@@ -72,7 +72,7 @@ func (e *Engine) connections() (n int64) {
 
 // refuses reports whether a new connection is to be closed. One that moves
 // between loops was admitted before.
-func (e *Engine) refuses(s backend.Socket, t *ticket) bool {
+func (e *Engine) refuses(s backend.Socket, t *handoff) bool {
 	if t.moved {
 		return false
 	}

@@ -106,7 +106,7 @@ func (e *Engine) finish(err error) {
 	}
 	for _, l := range e.loops {
 		l.do(burst{kind: streamsEnd}) // those that the mailboxes brought
-		l.stopStands()
+		l.stopCoroutines()
 	}
 	e.streaming.Wait()
 	e.be.Close()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// reclaimer collects garbage when loops ask for it, at most once an interval. It
+// collector collects garbage when loops ask for it, at most once an interval. It
 // is safe for concurrent use.
 //
 // A mass disconnection leaves garbage and then silence: nothing is allocated, so
@@ -18,7 +18,7 @@ import (
 // the pages that the rest of the program is about to use. Where there is no
 // silence, and the runtime has collected often enough meanwhile, there is nothing
 // left to do.
-type reclaimer struct {
+type collector struct {
 	collect  func()
 	cycles   func() uint64 // collections so far
 	delay    time.Duration // so that loops which ask together share a collection
@@ -31,7 +31,7 @@ type reclaimer struct {
 }
 
 // processMemory is shared by all engines, because the heap is.
-var processMemory = reclaimer{
+var processMemory = collector{
 	collect: func() {
 		runtime.GC()
 		runtime.GC() // empties the pools, which survive one
@@ -52,8 +52,8 @@ func collections() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// reclaim makes sure that a collection starts after now. It does not wait for it.
-func (r *reclaimer) reclaim() {
+// collectSoon makes sure that a collection starts after now. It does not wait for it.
+func (r *collector) collectSoon() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.since = r.cycles()
@@ -68,7 +68,7 @@ func (r *reclaimer) reclaim() {
 	time.AfterFunc(delay, r.run)
 }
 
-func (r *reclaimer) run() {
+func (r *collector) run() {
 	r.mu.Lock()
 	enough := r.cycles()-r.since >= enoughCycles
 	r.asked = false

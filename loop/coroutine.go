@@ -9,7 +9,7 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/goid"
 )
 
-// stand is a goroutine on which code runs that may end its goroutine by
+// coroutine is a goroutine on which code runs that may end its goroutine by
 // runtime.Goexit, which cannot be prevented, in place of one that must not end.
 // It is a coroutine: the caller waits for the task, and switching there and
 // back costs 60 ns, a quarter of what channels cost. One goroutine at a time
@@ -19,7 +19,7 @@ import (
 // operating system gives way. Therefore what a callback has locked by
 // runtime.LockOSThread is unlocked after it, once; when the goroutine ends, up
 // to mostLocks times.
-type stand struct {
+type coroutine struct {
 	loop *Loop
 	task Task
 	next func() (finished, alive bool)
@@ -29,15 +29,15 @@ type stand struct {
 
 const mostLocks = 1000
 
-func newStand(l *Loop) *stand {
-	s := &stand{loop: l}
+func newCoroutine(l *Loop) *coroutine {
+	s := &coroutine{loop: l}
 	s.next, s.stop = iter.Pull(s.live)
 	return s
 }
 
 // do runs t. It reports false when t has ended the goroutine: then s is of no
 // more use.
-func (s *stand) do(t Task) (finished bool) {
+func (s *coroutine) do(t Task) (finished bool) {
 	s.task = t
 	if finished, _ = s.next(); finished {
 		return true
@@ -52,11 +52,11 @@ func (s *stand) do(t Task) (finished bool) {
 
 // live is the coroutine. Its end is put off in the deferred function until
 // stop, so that next returns.
-func (s *stand) live(yield func(finished bool) bool) {
+func (s *coroutine) live(yield func(finished bool) bool) {
 	over := false
 	id := goid.Current()
-	standing.Store(id, struct{}{})
-	defer standing.Delete(id)
+	coroutines.Store(id, struct{}{})
+	defer coroutines.Delete(id)
 	defer func() {
 		if over {
 			return
@@ -84,31 +84,31 @@ func (s *stand) live(yield func(finished bool) bool) {
 // unknown functions in the middle of its work; callbacks themselves may end as
 // they like. Loop-owned.
 func (l *Loop) Contain(t Task) (returned bool) {
-	s := l.takeStand()
+	s := l.takeCoroutine()
 	if returned = s.do(t); returned {
-		l.stands = append(l.stands, s)
+		l.contained = append(l.contained, s)
 	}
 	return returned
 }
 
-func (l *Loop) takeStand() *stand {
-	last := len(l.stands) - 1
+func (l *Loop) takeCoroutine() *coroutine {
+	last := len(l.contained) - 1
 	if last < 0 {
-		return newStand(l)
+		return newCoroutine(l)
 	}
-	s := l.stands[last]
-	l.stands[last] = nil
-	l.stands = l.stands[:last]
+	s := l.contained[last]
+	l.contained[last] = nil
+	l.contained = l.contained[:last]
 	return s
 }
 
-func (l *Loop) stopStands() {
-	for _, s := range l.stands {
+func (l *Loop) stopCoroutines() {
+	for _, s := range l.contained {
 		s.stop()
 	}
-	l.stands = nil
-	if l.stand != nil {
-		l.stand.stop()
-		l.stand = nil
+	l.contained = nil
+	if l.runner != nil {
+		l.runner.stop()
+		l.runner = nil
 	}
 }

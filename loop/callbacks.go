@@ -5,12 +5,12 @@ import (
 	"runtime/debug"
 )
 
-// rescue is deferred around every call out of the loop: a panic there costs the
+// recoverCall is deferred around every call out of the loop: a panic there costs the
 // connection c (if there is one), not the process. So does runtime.Goexit, of
 // which finished being false tells: then the burst goes on elsewhere (type
 // burst).
-func (l *Loop) rescue(c *Conn, where string, finished *bool) {
-	runtime.UnlockOSThread() // see type stand
+func (l *Loop) recoverCall(c *Conn, where string, finished *bool) {
+	runtime.UnlockOSThread() // see type coroutine
 	if *finished {
 		return
 	}
@@ -35,26 +35,26 @@ func (l *Loop) report(where string, p any) {
 // task that panics.
 func (l *Loop) runTasks() {
 	finished := false
-	defer l.rescue(nil, "Task.Run", &finished)
+	defer l.recoverCall(nil, "Task.Run", &finished)
 	for l.ran < len(l.batch) {
 		t := l.batch[l.ran]
 		l.ran++
 		t.Run(l)
-		runtime.UnlockOSThread() // see type stand
+		runtime.UnlockOSThread() // see type coroutine
 	}
 	finished = true
 }
 
 func (l *Loop) callExpired(t *Timer) {
 	finished := false
-	defer l.rescue(nil, "TimerHandler.Expired", &finished)
+	defer l.recoverCall(nil, "TimerHandler.Expired", &finished)
 	t.handler.Expired(t)
 	finished = true
 }
 
 func (l *Loop) callAccept(c *Conn, accept func(*Conn) Handler) {
 	finished := false
-	defer l.rescue(c, "accept", &finished)
+	defer l.recoverCall(c, "accept", &finished)
 	h := accept(c)
 	finished = true
 	if h != nil {
@@ -66,14 +66,14 @@ func (l *Loop) callAccept(c *Conn, accept func(*Conn) Handler) {
 
 func (l *Loop) callData(c *Conn, b []byte) {
 	finished := false
-	defer l.rescue(c, "Handler.Data", &finished)
+	defer l.recoverCall(c, "Handler.Data", &finished)
 	c.handler.Data(c, b)
 	finished = true
 }
 
 func (l *Loop) callFlushed(c *Conn) {
 	finished := false
-	defer l.rescue(c, "Handler.Flushed", &finished)
+	defer l.recoverCall(c, "Handler.Flushed", &finished)
 	c.handler.Flushed(c)
 	finished = true
 }
@@ -84,14 +84,14 @@ func (l *Loop) callBlocked(c *Conn) {
 		return
 	}
 	finished := false
-	defer l.rescue(c, "BlockedHandler.Blocked", &finished)
+	defer l.recoverCall(c, "BlockedHandler.Blocked", &finished)
 	h.Blocked(c)
 	finished = true
 }
 
 func (l *Loop) callClosed(h Handler, c *Conn, err error) {
 	finished := false
-	defer l.rescue(nil, "Handler.Closed", &finished)
+	defer l.recoverCall(nil, "Handler.Closed", &finished)
 	h.Closed(c, err)
 	finished = true
 }

@@ -13,22 +13,22 @@ func TestReclaimIsSharedAndRare(t *testing.T) {
 		const delay, interval = time.Second, 30 * time.Second
 		begin := time.Now()
 		var at []time.Duration
-		r := &reclaimer{cycles: func() uint64 { return 0 }, delay: delay, interval: interval}
+		r := &collector{cycles: func() uint64 { return 0 }, delay: delay, interval: interval}
 		r.collect = func() {
 			at = append(at, time.Since(begin))
 			if len(at) == 1 {
-				r.reclaim() // asked for while one runs: it may miss what is garbage now
+				r.collectSoon() // asked for while one runs: it may miss what is garbage now
 			}
 		}
 		for range 4 { // loops
-			r.reclaim()
+			r.collectSoon()
 		}
 		time.Sleep(5 * interval)
 		synctest.Wait()
 		if len(at) != 2 || at[0] != delay || at[1] != delay+interval {
 			t.Errorf("collected after %v, want %v and %v", at, delay, delay+interval)
 		}
-		r.reclaim()
+		r.collectSoon()
 		time.Sleep(interval)
 		synctest.Wait()
 		if len(at) != 3 || at[2] != 5*interval+delay {
@@ -44,15 +44,15 @@ func TestReclaimLeavesItToTheRuntime(t *testing.T) {
 		const delay = 10 * time.Second
 		var cycles atomic.Uint64
 		collected := 0
-		r := &reclaimer{collect: func() { collected++ }, cycles: cycles.Load, delay: delay}
+		r := &collector{collect: func() { collected++ }, cycles: cycles.Load, delay: delay}
 		for _, c := range []struct {
 			before, after uint64 // collections between two requests, and after them
 			want          int
 		}{{0, 2, 1}, {0, 3, 1}, {3, 0, 2}, {3, 2, 3}, {1, 3, 3}} {
-			r.reclaim()
+			r.collectSoon()
 			time.Sleep(delay / 2)
 			cycles.Add(c.before)
-			r.reclaim()
+			r.collectSoon()
 			cycles.Add(c.after)
 			time.Sleep(delay)
 			synctest.Wait()

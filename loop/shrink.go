@@ -3,21 +3,21 @@ package loop
 import "time"
 
 const (
-	// ebbPeak is the least number of connections whose leaving matters: with
+	// shrinkPeak is the least number of connections whose leaving matters: with
 	// what a connection costs, about a megabyte.
-	ebbPeak = 1024
-	// ebbBytes is the least number of bytes whose release matters. Fewer are
+	shrinkPeak = 1024
+	// shrinkBytes is the least number of bytes whose release matters. Fewer are
 	// soon used again.
-	ebbBytes = 16 << 20
+	shrinkBytes = 16 << 20
 )
 
-// ebbRest is between two looks at the connections: as long as they are fewer
+// shrinkInterval is between two looks at the connections: as long as they are fewer
 // each time, more of them are about to leave.
-var ebbRest = 5 * time.Second
+var shrinkInterval = 5 * time.Second
 
-// ebb notices that most of what a loop had has gone for good, of its
+// shrinkDetector notices that most of what a loop had has gone for good, of its
 // connections or of the bytes that are held for their peers, and then gives up
-// what was kept for so many: the loop's spare outboxes, and through reclaim the
+// what was kept for so many: the loop's spare outboxes, and through collectSoon the
 // memory of the process. It costs nothing while less than half has gone.
 // Loop-owned.
 //
@@ -25,51 +25,51 @@ var ebbRest = 5 * time.Second
 //	               │       └──┐
 //	half of it  ───┼──────────┼──────── below: the timer is armed
 //	         ──────┘          └──┐
-//	                             └───── at rest: reclaim, and this is the new peak
-type ebb struct {
-	loop    *Loop
-	least   int64 // the peak that matters
-	n       int64 // how many there are
-	peak    int64 // most at a time since the last ebb
-	lowest  int64 // how many there were when the timer was armed
-	timer   Timer
-	reclaim func()
+//	                             └───── at rest: collectSoon, and this is the new peak
+type shrinkDetector struct {
+	loop        *Loop
+	least       int64 // the peak that matters
+	n           int64 // how many there are
+	peak        int64 // most at a time since the last collection
+	lowest      int64 // how many there were when the timer was armed
+	timer       Timer
+	collectSoon func()
 }
 
-func (e *ebb) init(l *Loop, least int64) {
-	e.loop, e.least, e.reclaim = l, least, processMemory.reclaim
+func (e *shrinkDetector) init(l *Loop, least int64) {
+	e.loop, e.least, e.collectSoon = l, least, processMemory.collectSoon
 	e.timer.Init(e)
 }
 
-// rose tells that there are n, more than before.
-func (e *ebb) rose(n int64) {
+// rose is called when there are n, more than before.
+func (e *shrinkDetector) rose(n int64) {
 	e.n = n
 	e.peak = max(e.peak, n)
 }
 
-// fell tells that there are n, fewer than before.
-func (e *ebb) fell(n int64) {
+// fell is called when there are n, fewer than before.
+func (e *shrinkDetector) fell(n int64) {
 	e.n = n
 	if e.peak < e.least || n >= e.peak/2 || e.timer.Armed() {
 		return
 	}
 	e.lowest = n
-	e.loop.Arm(&e.timer, ebbRest)
+	e.loop.Arm(&e.timer, shrinkInterval)
 }
 
 // Expired looks whether the number has come to rest.
-func (e *ebb) Expired(*Timer) {
+func (e *shrinkDetector) Expired(*Timer) {
 	switch {
 	case e.n >= e.peak/2: // they are back
 		return
 	case e.n < e.lowest:
 		e.lowest = e.n
-		e.loop.Arm(&e.timer, ebbRest)
+		e.loop.Arm(&e.timer, shrinkInterval)
 		return
 	}
 	e.peak = e.n
 	e.loop.spare = nil
-	e.reclaim()
+	e.collectSoon()
 }
 
 // Hold tells the loop that n more bytes are held for peers, fewer when n is

@@ -36,7 +36,7 @@ func heapObjects() int64 {
 // happens.
 func TestMemoryGoesBackAfterAnAttack(t *testing.T) {
 	const conns, size = 100, 1_000_000
-	defer loop.HastenEbb(20 * time.Millisecond)()
+	defer loop.HastenShrink(20 * time.Millisecond)()
 	srv, err := eio.NewServer(eio.Config{Loops: 1, MaxReceiving: 1 << 30, Logger: slog.New(slog.DiscardHandler)}, mute{})
 	if err != nil {
 		t.Fatal(err)

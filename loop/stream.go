@@ -7,28 +7,28 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
-// relay is the socket and wire of a connection that is driven by goroutines. It
-// passes on what happens to its stream as tasks of its home loop.
+// streamSocket is the socket and wire of a connection that is driven by
+// goroutines. It posts what happens to its stream to its home loop.
 //
-// All tasks of a relay go to its home loop under the stream's lock, which is how
-// they keep their order when the home changes: a task that was posted before a
+// It posts all tasks to its home loop under the stream's lock, which is how they
+// keep their order when the home changes: a task that was posted before a
 // move is forwarded by the old home and runs after the arrival.
-type relay struct {
+type streamSocket struct {
 	goroutine.Stream
 	conn *Conn // nil before its arrival and when it has gone; of the home loop
 	home *Loop // guarded by the stream's lock
 }
 
 var (
-	_ backend.Wire    = (*relay)(nil)
-	_ goroutine.Owner = (*relay)(nil)
+	_ backend.Wire    = (*streamSocket)(nil)
+	_ goroutine.Owner = (*streamSocket)(nil)
 )
 
 // stream makes nc, which is consumed, a connection of l and waits for it.
-func (e *Engine) stream(nc net.Conn, l *Loop, t *ticket) error {
-	r := &relay{home: l}
+func (e *Engine) stream(nc net.Conn, l *Loop, t *handoff) error {
+	r := &streamSocket{home: l}
 	r.Init(nc, r)
-	a := &arrival{relay: r, t: t, done: make(chan struct{})}
+	a := &arrival{streamSocket: r, t: t, done: make(chan struct{})}
 	if !l.Post(a) {
 		_ = nc.Close()
 		return ErrShutdown
@@ -40,17 +40,17 @@ func (e *Engine) stream(nc net.Conn, l *Loop, t *ticket) error {
 	return nil
 }
 
-// arrival is the task of a relay having come to a loop.
+// arrival is the task that makes a socket a connection of a loop.
 type arrival struct {
-	*relay
-	t      *ticket
+	*streamSocket
+	t      *handoff
 	opened bool          // not refused
-	done   chan struct{} // nil for a relay that has moved
+	done   chan struct{} // nil after a move
 }
 
-// Run makes the relay a connection of l.
+// Run opens the connection.
 func (a *arrival) Run(l *Loop) {
-	r := a.relay
+	r := a.streamSocket
 	if a.done != nil {
 		defer close(a.done)
 	}
@@ -60,10 +60,10 @@ func (a *arrival) Run(l *Loop) {
 		return
 	}
 	a.opened = true
-	if l.relays == nil {
-		l.relays = make(map[*relay]struct{})
+	if l.streamed == nil {
+		l.streamed = make(map[*streamSocket]struct{})
 	}
-	l.relays[r] = struct{}{}
+	l.streamed[r] = struct{}{}
 	r.conn = l.newConn(r, addrPortOf(r.RemoteAddr()), a.t)
 	if !a.t.moved {
 		r.Start() // what it posts comes after this task
@@ -78,19 +78,19 @@ func (a *arrival) Run(l *Loop) {
 }
 
 // Readable implements goroutine.Owner, as the following methods do.
-func (r *relay) Readable() bool { return r.home.Post((*inbound)(r)) }
+func (r *streamSocket) Readable() bool { return r.home.Post((*inbound)(r)) }
 
 // Writable posts the notice.
-func (r *relay) Writable(notice uint32) { r.home.Post(writable(notice)) }
+func (r *streamSocket) Writable(notice uint32) { r.home.Post(writable(notice)) }
 
 // Failed posts the failure.
-func (r *relay) Failed() { r.home.Post((*failure)(r)) }
+func (r *streamSocket) Failed() { r.home.Post((*failure)(r)) }
 
 // Group is the home's.
-func (r *relay) Group() *goroutine.Group { return &r.home.streams }
+func (r *streamSocket) Group() *goroutine.Group { return &r.home.streams }
 
 // Panicked is called without the lock.
-func (r *relay) Panicked(method string, p any) {
+func (r *streamSocket) Panicked(method string, p any) {
 	r.Lock()
 	l := r.home
 	r.Unlock()
@@ -105,12 +105,12 @@ func (l *Loop) written() {
 	}
 }
 
-// inbound is the task of a relay having read a chunk, or the end.
-type inbound relay
+// inbound is the task after a chunk, or the end, was read.
+type inbound streamSocket
 
 // Run delivers the chunk.
 func (in *inbound) Run(l *Loop) {
-	r := (*relay)(in)
+	r := (*streamSocket)(in)
 	if forwarded, lost := r.forward(l, in); forwarded {
 		if lost {
 			r.Drop()
@@ -136,12 +136,12 @@ func (in *inbound) Run(l *Loop) {
 	c.data(b)
 }
 
-// failure is the task of a relay's writer having failed.
-type failure relay
+// failure is the task after writing has failed.
+type failure streamSocket
 
 // Run closes the connection. One that moves finds the error on its arrival.
 func (f *failure) Run(l *Loop) {
-	r := (*relay)(f)
+	r := (*streamSocket)(f)
 	r.Lock()
 	home, err := r.home, r.Err()
 	r.Unlock()
@@ -151,7 +151,7 @@ func (f *failure) Run(l *Loop) {
 }
 
 // Resume delivers the chunk that has waited.
-func (r *relay) Resume(backend.Socket) error {
+func (r *streamSocket) Resume(backend.Socket) error {
 	if !r.Held {
 		return nil
 	}
@@ -166,20 +166,20 @@ func (r *relay) Resume(backend.Socket) error {
 }
 
 // Close closes the connection when it is written what it was given.
-func (r *relay) Close(s backend.Socket) {
+func (r *streamSocket) Close(s backend.Socket) {
 	r.leaveHome()
 	r.Stream.Close(s)
 }
 
-// leaveHome ends the relay's life on its home loop.
-func (r *relay) leaveHome() {
-	delete(r.home.relays, r)
+// leaveHome removes the socket from its home loop.
+func (r *streamSocket) leaveHome() {
+	delete(r.home.streamed, r)
 	r.conn = nil
 }
 
-// forward passes a task that was to run on l on to the relay's home, when that
-// is another loop. lost reports that the other loop has ended.
-func (r *relay) forward(l *Loop, t Task) (forwarded, lost bool) {
+// forward posts a task that was to run on l to the home, when that is another
+// loop. lost reports that the other loop has ended.
+func (r *streamSocket) forward(l *Loop, t Task) (forwarded, lost bool) {
 	r.Lock()
 	defer r.Unlock()
 	if r.home == l {
@@ -189,13 +189,13 @@ func (r *relay) forward(l *Loop, t Task) (forwarded, lost bool) {
 }
 
 // moveTo makes l the home. It is called by the present home's loop, where the
-// connection is gone. When it fails, the relay is closed.
-func (r *relay) moveTo(l *Loop, t *ticket) bool {
+// connection is gone. When it fails, the stream is closed.
+func (r *streamSocket) moveTo(l *Loop, t *handoff) bool {
 	r.leaveHome()
 	held := r.Held
 	r.Held = false
 	r.Lock()
-	moved := l.Post(&arrival{relay: r, t: t})
+	moved := l.Post(&arrival{streamSocket: r, t: t})
 	if moved {
 		r.home = l
 	}
@@ -209,10 +209,10 @@ func (r *relay) moveTo(l *Loop, t *ticket) bool {
 	return moved
 }
 
-// closeRelays closes the connections that are not the backend's. The loop's
+// closeStreams closes the connections that are not the backend's. The loop's
 // goroutine must have ended.
-func (l *Loop) closeRelays() {
-	for r := range l.relays {
+func (l *Loop) closeStreams() {
+	for r := range l.streamed {
 		r.conn.closeWith(ErrShutdown)
 	}
 	l.part(nil)

@@ -44,8 +44,8 @@ type tide struct {
 func newTide() *tide {
 	td := &tide{be: &clockSink{now: 1}}
 	td.loop = newLoop(0, td.be, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
-	td.loop.ebb.reclaim = func() { td.reclaimed++ }
-	td.loop.bytes.reclaim = td.loop.ebb.reclaim
+	td.loop.shrink.collectSoon = func() { td.reclaimed++ }
+	td.loop.bytes.collectSoon = td.loop.shrink.collectSoon
 	return td
 }
 
@@ -81,7 +81,7 @@ func (td *tide) want(t *testing.T, reclaimed int, when string) {
 }
 
 // look is how long the next look takes at most, with the wheel's imprecision.
-var look = ebbRest + 10*time.Millisecond
+var look = shrinkInterval + 10*time.Millisecond
 
 // waitLooks lets time pass in which the loop looks n times.
 func (td *tide) waitLooks(n int) {
@@ -93,14 +93,14 @@ func (td *tide) waitLooks(n int) {
 func TestEveryEbbReclaims(t *testing.T) {
 	td := newTide()
 	for wave := range 3 {
-		td.to(4 * ebbPeak)
+		td.to(4 * shrinkPeak)
 		td.waitLooks(3)
 		td.want(t, wave, "high water")
-		td.to(2 * ebbPeak)
+		td.to(2 * shrinkPeak)
 		td.waitLooks(3)
 		td.want(t, wave, "half have left")
 		td.to(0)
-		td.wait(ebbRest / 2)
+		td.wait(shrinkInterval / 2)
 		td.want(t, wave, "too soon")
 		td.waitLooks(2)
 		td.want(t, wave+1, "low water")
@@ -114,9 +114,9 @@ func TestEveryEbbReclaims(t *testing.T) {
 
 func TestEbbWaitsForTheLast(t *testing.T) {
 	td := newTide()
-	td.to(2 * ebbPeak)
-	td.to(ebbPeak - 1)
-	for n := ebbPeak - 2; n > 0; n -= ebbPeak / 4 {
+	td.to(2 * shrinkPeak)
+	td.to(shrinkPeak - 1)
+	for n := shrinkPeak - 2; n > 0; n -= shrinkPeak / 4 {
 		td.to(n)
 		td.wait(look)
 		td.want(t, 0, "still leaving")
@@ -127,13 +127,13 @@ func TestEbbWaitsForTheLast(t *testing.T) {
 
 func TestNoEbb(t *testing.T) {
 	td := newTide()
-	td.to(ebbPeak - 1)
+	td.to(shrinkPeak - 1)
 	td.to(0)
 	td.waitLooks(2)
 	td.want(t, 0, "few connections")
-	td.to(2 * ebbPeak)
+	td.to(2 * shrinkPeak)
 	td.to(0)
-	td.to(ebbPeak)
+	td.to(shrinkPeak)
 	td.waitLooks(2)
 	td.want(t, 0, "they came back")
 	td.to(0)
@@ -144,7 +144,7 @@ func TestNoEbb(t *testing.T) {
 // TestEbbDropsSpares pins that a loop does not keep outboxes for a crowd that has left.
 func TestEbbDropsSpares(t *testing.T) {
 	td := newTide()
-	td.to(2 * ebbPeak)
+	td.to(2 * shrinkPeak)
 	var taken []*outbox
 	for range td.conns {
 		taken = append(taken, td.loop.takeOutbox())
@@ -175,7 +175,7 @@ func TestEbbOfBytesReclaims(t *testing.T) {
 		td.want(t, wave, "a quarter was let go of")
 		for range 48 {
 			td.loop.Hold(-1 << 20)
-			td.wait(ebbRest / 20)
+			td.wait(shrinkInterval / 20)
 			td.want(t, wave, "still falling")
 		}
 		td.waitLooks(2)
@@ -186,8 +186,8 @@ func TestEbbOfBytesReclaims(t *testing.T) {
 			t.Fatalf("%d timers are armed", n)
 		}
 	}
-	td.loop.Hold(ebbBytes - 1)
-	td.loop.Hold(1 - ebbBytes)
+	td.loop.Hold(shrinkBytes - 1)
+	td.loop.Hold(1 - shrinkBytes)
 	td.waitLooks(3)
 	td.want(t, 3, "few bytes")
 }
