@@ -63,6 +63,13 @@ type delivery interface {
 	figures() RecoveryStats
 }
 
+// joinState is what a client that joins a namespace has been through.
+type joinState struct {
+	outwaited *Socket     // the socket that it has waited for: see await
+	restored  bool        // the adapter was asked for its session
+	back      *membership // the outcome; nil when it can't come back
+}
+
 // localDelivery is a delivery to the sockets of this server, which ignores
 // others.
 type localDelivery interface {
@@ -71,48 +78,6 @@ type localDelivery interface {
 	prepare(o BroadcastOperator, event string, args []any) (prepared, error)
 	// receive sends a packet that an adapter hands over.
 	receive(o BroadcastOperator, p adapter.Packet) error
-}
-
-// chooseDelivery decides how the namespace delivers. It is called once, before
-// any client can find the namespace. Parents, which have no sockets, keep that
-// of direct.
-func (ns *Namespace) chooseDelivery() {
-	var here localDelivery = direct{ns}
-	var log *recoveryLog
-	if cfg := ns.srv.cfg.ConnectionStateRecovery; cfg != nil {
-		log = newRecoveryLog(ns, cfg)
-		here = ownLog{log}
-	}
-	ns.delivery = here
-	connect := ns.srv.cfg.Adapter
-	if connect == nil {
-		return
-	}
-	// The adapter may hand packets over before its function returns. Then there
-	// are no sockets yet: only those with offsets matter, which a shared log
-	// keeps.
-	l := &local{ns: ns}
-	shared := &sharedLog{recoveryLog: log}
-	if log != nil {
-		l.deliverBy(shared)
-	} else {
-		l.deliverBy(here)
-	}
-	a := connect(l)
-	if a == nil {
-		l.deliverBy(here)
-		return
-	}
-	r, recovers := a.(adapter.Recoverer)
-	if log == nil || !recovers {
-		l.deliverBy(here)
-		d := &throughAdapter{localDelivery: here, local: l, adapter: a}
-		ns.delivery, ns.peers = d, d
-		return
-	}
-	shared.keeper.Store(&r)
-	d := &recoveringAdapter{throughAdapter{localDelivery: shared, local: l, adapter: a}, shared}
-	ns.delivery, ns.peers = d, d
 }
 
 // direct delivers to the sockets of this server and keeps nothing.
@@ -180,4 +145,49 @@ func (d direct) receive(o BroadcastOperator, p adapter.Packet) error {
 		return nil
 	}
 	return d.broadcast(o, p.Event, p.Args)
+}
+
+// prepared is an event for an adapter that is already encoded for this server's
+// clients. So an event that can't be encoded for them is not sent to other
+// servers either. The adapter gets it as adapter.Packet.Prepared, and hands it
+// back with the packet.
+type prepared struct {
+	ns      *Namespace
+	packet  adapter.Packet
+	message message
+	draft   *draft // instead of the message, for a log of this server's own
+	id      uint64 // of the acknowledgement, if one is wanted
+}
+
+// prepareAck encodes an event that asks for an acknowledgement, and returns the
+// packet for the adapter. release must follow.
+func (o BroadcastOperator) prepareAck(event string, args []any) (p prepared, err error) {
+	p.ns, p.packet.Event = o.ns, event
+	if p.packet.Args, err = spread(args, nil); err != nil {
+		return p, err
+	}
+	p.id = o.ns.ackIDs.Add(1) - 1
+	if p.message, err = eventMessage(o.ns, p.id, true, event, args); err != nil {
+		return p, err
+	}
+	p.message.mark(o.ns.srv, o.plain, o.volatile)
+	return p, nil
+}
+
+// preparedFor returns what ns itself prepared of a packet. It returns nil when
+// ns did not, and for a draft that was used: then the adapter hands the packet
+// over once more.
+func preparedFor(ns *Namespace, p adapter.Packet) *prepared {
+	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns && (own.draft != nil || own.message.head != nil) {
+		return own
+	}
+	return nil
+}
+
+// release gives up what the adapter has not handed back.
+func (p *prepared) release() {
+	if p.draft != nil {
+		p.draft.drop()
+	}
+	p.message.release()
 }

@@ -223,51 +223,6 @@ func (d *recoveringAdapter) broadcast(o BroadcastOperator, event string, args []
 	return d.log.publish(o, nil, event, args)
 }
 
-// prepared is an event for an adapter that is already encoded for this server's
-// clients. So an event that can't be encoded for them is not sent to other
-// servers either. The adapter gets it as adapter.Packet.Prepared, and hands it
-// back with the packet.
-type prepared struct {
-	ns      *Namespace
-	packet  adapter.Packet
-	message message
-	draft   *draft // instead of the message, for a log of this server's own
-	id      uint64 // of the acknowledgement, if one is wanted
-}
-
-// prepareAck encodes an event that asks for an acknowledgement, and returns the
-// packet for the adapter. release must follow.
-func (o BroadcastOperator) prepareAck(event string, args []any) (p prepared, err error) {
-	p.ns, p.packet.Event = o.ns, event
-	if p.packet.Args, err = spread(args, nil); err != nil {
-		return p, err
-	}
-	p.id = o.ns.ackIDs.Add(1) - 1
-	if p.message, err = eventMessage(o.ns, p.id, true, event, args); err != nil {
-		return p, err
-	}
-	p.message.mark(o.ns.srv, o.plain, o.volatile)
-	return p, nil
-}
-
-// preparedFor returns what ns itself prepared of a packet. It returns nil when
-// ns did not, and for a draft that was used: then the adapter hands the packet
-// over once more.
-func preparedFor(ns *Namespace, p adapter.Packet) *prepared {
-	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns && (own.draft != nil || own.message.head != nil) {
-		return own
-	}
-	return nil
-}
-
-// release gives up what the adapter has not handed back.
-func (p *prepared) release() {
-	if p.draft != nil {
-		p.draft.drop()
-	}
-	p.message.release()
-}
-
 // local is what a namespace offers its adapter. It implements [adapter.Local].
 type local struct {
 	ns   *Namespace

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // registry is the namespaces that exist, by name. Looking one up takes no lock,
@@ -200,6 +202,48 @@ func (srv *Server) create(name string, parent *Namespace, endsEmpty bool) *Names
 		made.peers.close()
 	}
 	return made
+}
+
+// chooseDelivery decides how the namespace delivers. It is called once, before
+// any client can find the namespace. Parents, which have no sockets, keep that
+// of direct.
+func (ns *Namespace) chooseDelivery() {
+	var here localDelivery = direct{ns}
+	var log *recoveryLog
+	if cfg := ns.srv.cfg.ConnectionStateRecovery; cfg != nil {
+		log = newRecoveryLog(ns, cfg)
+		here = ownLog{log}
+	}
+	ns.delivery = here
+	connect := ns.srv.cfg.Adapter
+	if connect == nil {
+		return
+	}
+	// The adapter may hand packets over before its function returns. Then there
+	// are no sockets yet: only those with offsets matter, which a shared log
+	// keeps.
+	l := &local{ns: ns}
+	shared := &sharedLog{recoveryLog: log}
+	if log != nil {
+		l.deliverBy(shared)
+	} else {
+		l.deliverBy(here)
+	}
+	a := connect(l)
+	if a == nil {
+		l.deliverBy(here)
+		return
+	}
+	r, recovers := a.(adapter.Recoverer)
+	if log == nil || !recovers {
+		l.deliverBy(here)
+		d := &throughAdapter{localDelivery: here, local: l, adapter: a}
+		ns.delivery, ns.peers = d, d
+		return
+	}
+	shared.keeper.Store(&r)
+	d := &recoveringAdapter{throughAdapter{localDelivery: shared, local: l, adapter: a}, shared}
+	ns.delivery, ns.peers = d, d
 }
 
 // inherit gives a new child what its parent has.

@@ -129,13 +129,6 @@ func requestOf(auth []byte) (r restoreRequest) {
 	return r
 }
 
-// joinState is what a client that joins a namespace has been through.
-type joinState struct {
-	outwaited *Socket     // the socket that it has waited for: see await
-	restored  bool        // the adapter was asked for its session
-	back      *membership // the outcome; nil when it can't come back
-}
-
 // recall gives the session that a client asks for to its new socket.
 func (lg ownLog) recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool) {
 	back, holder := lg.claim(s, auth, state.outwaited)

@@ -9,31 +9,6 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// options returns what an adapter needs to know of the operator.
-func (o BroadcastOperator) options() adapter.Options {
-	a := adapter.Options{Rooms: o.rooms, Except: o.except, Volatile: o.volatile, NoCompress: o.plain}
-	if o.self != nil {
-		a.Except = with(a.Except, o.self.ID())
-	}
-	return a
-}
-
-// peers returns the other servers that the operator is for.
-func (o BroadcastOperator) peers() peers {
-	if o.local {
-		return alone{o.ns}
-	}
-	return o.ns.peers
-}
-
-// eachNamespace calls f with the operator for each namespace that it is for.
-func (o BroadcastOperator) eachNamespace(f func(o BroadcastOperator) error) error {
-	return o.ns.each(func(ns *Namespace) error {
-		o.ns = ns
-		return f(o)
-	})
-}
-
 // Sockets returns the connected sockets of this server that are addressed, in
 // no order.
 func (o BroadcastOperator) Sockets() (sockets []*Socket) {
@@ -42,25 +17,6 @@ func (o BroadcastOperator) Sockets() (sockets []*Socket) {
 		return nil
 	})
 	return sockets
-}
-
-// here returns the addressed sockets of this server in the operator's own
-// namespace.
-func (o BroadcastOperator) here() []*Socket {
-	if len(o.rooms)+len(o.except) == 0 && o.self == nil {
-		return o.ns.rooms.All()
-	}
-	target := adapter.Target[*Socket]{
-		All:           len(o.rooms) == 0,
-		Rooms:         o.rooms,
-		Members:       o.ns.resolve(nil, o.rooms),
-		Except:        o.except,
-		ExceptMembers: o.ns.resolve(nil, o.except),
-	}
-	if o.self != nil {
-		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
-	}
-	return o.ns.rooms.Select(&target)
 }
 
 // FetchSockets returns the connected sockets that are addressed, in no order:
