@@ -419,7 +419,7 @@ func ExampleNamespace_OnRoom() {
 	})
 	defer server.Close()
 	visit(server, 1)
-	// Output:
+	// Unordered output:
 	// create-room
 	// join-room
 	// leave-room

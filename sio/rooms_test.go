@@ -143,6 +143,7 @@ func TestBroadcastIsForTheMembersAtEmit(t *testing.T) {
 	}
 	w.connect("/")
 	w.alive()
+	eventually(t, "its disconnect handlers have returned", func() bool { return len(s.Rooms()) == 0 })
 	s.Join("r") // S77
 	if rooms := s.Rooms(); len(rooms) != 0 {
 		t.Errorf("it is in %q after its end", rooms)

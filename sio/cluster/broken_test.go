@@ -87,8 +87,8 @@ func TestUnencodable(t *testing.T) {
 	})
 }
 
-// TestRefused has a bus without room, and one for smaller messages: nobody gets the
-// broadcast, and the caller learns why.
+// TestRefused has a bus whose queue is full, and one for smaller messages. No client
+// gets the broadcast, and the caller gets the error.
 func TestRefused(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		ms := w.join(t, 2, cluster.Config{})

@@ -10,7 +10,7 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// alone is a node whose requests reach nobody. It takes the others for alive.
+// alone returns a node whose requests are lost and which takes others for alive.
 func alone(t *testing.T, counting bool, others ...string) (w *network, ms *members) {
 	w = &network{counting: counting, drop: func(string, *cluster.Message) bool { return true }}
 	w.count = func(context.Context) (int, error) { return 1 + len(others), nil }

@@ -59,7 +59,8 @@ func (s *script) message() *cluster.Message {
 		m.Part = &cluster.Part{
 			Stream: []string{"id-1", "id-5", "s"}[flags%3], Number: s.next() % 4, Limit: m.ClientCount, Last: flags&0x80 != 0, Stop: flags&0x40 != 0,
 		}
-		m.Part.Bytes = (*s)[:min(len(*s), s.next())]
+		n := s.next()
+		m.Part.Bytes = (*s)[:min(len(*s), n)]
 	}
 	return m
 }

@@ -10,18 +10,17 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// BroadcastOperator says which sockets a call is for, and how events are sent to
-// them. It is an immutable value: its methods return changed copies, which may be
-// kept and used again.
+// BroadcastOperator selects the sockets of a call, and how events are sent to them. It
+// is an immutable value: its methods return changed copies, which may be kept and used
+// again.
 type BroadcastOperator struct {
 	out       Sender
 	namespace string
 	options   adapter.Options
 }
 
-// To adds rooms: it addresses who is in at least one of all that were added, each
-// socket once. As long as none was added it addresses everybody. A socket's id is a
-// room.
+// To adds rooms: it selects the sockets that are in at least one of the added rooms, each
+// once. Without rooms all sockets are selected. A socket's id is a room.
 func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 	o.options.Rooms = slices.Concat(o.options.Rooms, rooms)
 	return o
@@ -30,28 +29,28 @@ func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 // In is To.
 func (o BroadcastOperator) In(rooms ...string) BroadcastOperator { return o.To(rooms...) }
 
-// Except adds rooms whose members are left out.
+// Except adds rooms whose members are excluded.
 func (o BroadcastOperator) Except(rooms ...string) BroadcastOperator {
 	o.options.Except = slices.Concat(o.options.Except, rooms)
 	return o
 }
 
-// Volatile makes packets that may be lost: a recipient that can't be written to at
-// once does not get them, now or later.
+// Volatile allows packets to be lost: a socket that can't be written to at once does not
+// get them.
 func (o BroadcastOperator) Volatile() BroadcastOperator {
 	o.options.Volatile = true
 	return o
 }
 
-// Compress says whether polling responses with these packets may be compressed;
-// they may unless it was called with false.
+// Compress sets whether polling responses with these packets may be compressed. The
+// default is true.
 func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
 	o.options.NoCompress = !on
 	return o
 }
 
-// Emit sends an event. args are anything that JSON can express, and []byte at any
-// depth, which arrives as binary. It returns [ErrReservedEvent], [ErrName],
+// Emit sends an event. args are values that can be encoded as JSON, and []byte at any
+// depth, which arrive as binary. It returns [ErrReservedEvent], [ErrName],
 // [cluster.ErrUnencodable], or another error of the [Sender]; see the package's
 // documentation.
 func (o BroadcastOperator) Emit(ctx context.Context, event string, args ...any) error {
@@ -61,12 +60,12 @@ func (o BroadcastOperator) Emit(ctx context.Context, event string, args ...any) 
 	return o.send(ctx, &cluster.Message{Type: cluster.Broadcast, Packet: adapter.Packet{Event: event, Args: args}})
 }
 
-// SocketsJoin puts the sockets into rooms.
+// SocketsJoin adds the sockets to rooms.
 func (o BroadcastOperator) SocketsJoin(ctx context.Context, rooms ...string) error {
 	return o.send(ctx, &cluster.Message{Type: cluster.SocketsJoin, Rooms: rooms})
 }
 
-// SocketsLeave takes the sockets out of rooms.
+// SocketsLeave removes the sockets from rooms.
 func (o BroadcastOperator) SocketsLeave(ctx context.Context, rooms ...string) error {
 	return o.send(ctx, &cluster.Message{Type: cluster.SocketsLeave, Rooms: rooms})
 }

@@ -11,29 +11,29 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// ErrReservedEvent is returned for events that the protocol, or the servers'
-// namespaces, keep for themselves.
+// ErrReservedEvent is returned for event names that the protocol, or the namespaces of
+// the servers, reserve.
 var ErrReservedEvent = errors.New("emitter: reserved event name")
 
-// ErrName is returned for names of rooms, events and namespaces that are not UTF-8:
-// servers could not be told them. Nothing was sent then.
+// ErrName is returned for names of rooms, events and namespaces that are not UTF-8.
+// Nothing was sent.
 var ErrName = adapter.ErrName
 
-// Sender takes messages to all servers of a cluster. Safe for concurrent use.
+// Sender sends messages to all servers of a cluster. Safe for concurrent use.
 type Sender interface {
-	// Send returns when m was sent, or with an error when it was perhaps not. It keeps
-	// nothing of m.
+	// Send returns when m was sent. After an error m may not have been sent. m is borrowed
+	// until Send returns.
 	Send(ctx context.Context, m *cluster.Message) error
 }
 
-// Emitter sends to one namespace. With the methods of its [BroadcastOperator] it
-// addresses all sockets. Immutable.
+// Emitter sends to one namespace. The methods of its [BroadcastOperator] send to all
+// sockets. Immutable.
 type Emitter struct{ BroadcastOperator }
 
-// New makes an emitter to the main namespace. Closing the sender is the caller's.
+// New returns an emitter to the main namespace. The caller closes the sender.
 func New(out Sender) *Emitter { return &Emitter{BroadcastOperator{out: out, namespace: "/"}} }
 
-// Of is an emitter to another namespace. A missing slash before the name is added.
+// Of returns an emitter to another namespace. It adds a missing slash before the name.
 func (e *Emitter) Of(namespace string) *Emitter {
 	if !strings.HasPrefix(namespace, "/") {
 		namespace = "/" + namespace
@@ -41,8 +41,7 @@ func (e *Emitter) Of(namespace string) *Emitter {
 	return &Emitter{BroadcastOperator{out: e.out, namespace: namespace}}
 }
 
-// ServerSideEmit sends an event to the servers themselves: to the handlers that
-// their namespaces have for it.
+// ServerSideEmit sends an event to the servers, for the handlers of their namespaces.
 func (e *Emitter) ServerSideEmit(ctx context.Context, event string, args ...any) error {
 	if socketio.ReservedServerSide(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)

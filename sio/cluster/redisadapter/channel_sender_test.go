@@ -36,7 +36,7 @@ func (want published) check(t *testing.T, c <-chan *redis.Message) {
 		if got := (published{m.Channel, m.Payload}); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(redistest.Timeout):
 		t.Fatalf("nothing comes, want %q", want)
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What is particular to a Redis Cluster. A channel of PUBLISH is the whole cluster's;
-// one of SPUBLISH lives on the node that has its slot, and moves with it.
+// Channels in a Redis Cluster. A channel of PUBLISH belongs to the whole cluster. One of
+// SPUBLISH belongs to the node that has its slot, and moves with the slot.
 
-// reload has the client look for changes of the cluster.
+// reload has the clients read the state of the cluster again.
 func (c *channels) reload() {
 	for _, client := range []redis.UniversalClient{c.client, c.traffic} {
 		if cluster, ok := client.(*redis.ClusterClient); ok {
@@ -32,10 +32,10 @@ func (c *channels) route() {
 		}
 		for more := true; more; {
 			c.mu.Lock()
-			n := min(len(c.homeless), stepCount)
-			list := c.homeless[:n:n]
-			if c.homeless = c.homeless[n:]; len(c.homeless) == 0 {
-				c.homeless = nil // lets go of the array
+			n := min(len(c.unplaced), stepCount)
+			list := c.unplaced[:n:n]
+			if c.unplaced = c.unplaced[n:]; len(c.unplaced) == 0 {
+				c.unplaced = nil // frees the array
 			}
 			c.placing = n
 			c.mu.Unlock()
@@ -43,9 +43,9 @@ func (c *channels) route() {
 			c.mu.Lock()
 			c.placing = 0
 			if err != nil {
-				c.homeless = append(rest, c.homeless...)
+				c.unplaced = append(rest, c.unplaced...)
 			}
-			more = len(c.homeless) > 0
+			more = len(c.unplaced) > 0
 			c.mu.Unlock()
 			if err == nil {
 				c.restored()
@@ -60,8 +60,8 @@ func (c *channels) route() {
 	}
 }
 
-// place gives topics to the links to their nodes, and returns those that are left.
-// Those that nobody wants any more are dropped: there may be many before a node is found.
+// place adds topics to the links to their nodes, and returns those that are left. It
+// drops topics without receivers: there may be many before a node is found.
 func (c *channels) place(list []*topic) (rest []*topic, err error) {
 	c.mu.Lock()
 	list = slices.DeleteFunc(list, func(t *topic) bool {
@@ -88,7 +88,7 @@ func (c *channels) place(list []*topic) (rest []*topic, err error) {
 	return nil, nil
 }
 
-// end ends the link to a node that has failed, and has other homes found for its topics.
+// end ends the link to a node that has failed, and queues its topics for route.
 func (l *link) end() {
 	c := l.c
 	c.mu.Lock()
@@ -98,37 +98,37 @@ func (l *link) end() {
 		if t.link != l {
 			return
 		}
-		t.link, t.told, t.awaited, t.initial, t.dirty = nil, false, 0, false, true
+		t.link, t.requested, t.awaited, t.initial, t.dirty = nil, false, 0, false, true
 		if len(t.receivers) == 0 {
 			delete(c.topics, key)
 			return
 		}
-		c.homeless = append(c.homeless, t)
+		c.unplaced = append(c.unplaced, t)
 	})
 	c.reload()
 	wake(c.unrouted)
 }
 
-// sendToShards sends each message to the node of its channel. What a node has refused
-// because the channel has moved was not published and is sent once more.
+// sendToShards sends each message to the node of its channel. A message that a node
+// refuses because the channel has moved was not published, and is sent once more.
 func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent int, err error) {
 	cluster := c.traffic.(*redis.ClusterClient)
-	parts := make(map[*redis.Client][]publication)
+	byNode := make(map[*redis.Client][]publication)
 	for _, m := range batch {
 		node, err := cluster.MasterForKey(ctx, m.channel)
 		if err != nil {
 			return 0, err
 		}
-		parts[node] = append(parts[node], m)
+		byNode[node] = append(byNode[node], m)
 	}
 	var sending sync.WaitGroup
 	var mu sync.Mutex
-	for node, part := range parts {
+	for node, messages := range byNode {
 		sending.Go(func() {
-			cmds := pipeline(ctx, node, true, part)
+			cmds := pipeline(ctx, node, true, messages)
 			for i, cmd := range cmds {
 				if e := cmd.Err(); e != nil && (strings.HasPrefix(e.Error(), "MOVED ") || strings.HasPrefix(e.Error(), "ASK ")) {
-					cmds[i] = cluster.SPublish(ctx, part[i].channel, part[i].payload)
+					cmds[i] = cluster.SPublish(ctx, messages[i].channel, messages[i].payload)
 				}
 			}
 			n, e := outcome(cmds)
@@ -145,12 +145,12 @@ func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent 
 		c.reload()
 	}
 	if sent > 0 {
-		err = nil // others go on
+		err = nil // other nodes work
 	}
 	return sent, err
 }
 
-// bySlot yields names that are in one slot together.
+// bySlot yields names of the same slot together.
 func bySlot(names []string) func(yield func([]string) bool) {
 	list := withSlots(names, func(name string) string { return name })
 	return func(yield func([]string) bool) {
@@ -166,20 +166,20 @@ func bySlot(names []string) func(yield func([]string) bool) {
 	}
 }
 
-// sortBySlot brings those in one slot together.
+// sortBySlot sorts topics by slot.
 func sortBySlot(list []*topic) {
 	for i, s := range withSlots(list, func(t *topic) string { return t.name }) {
 		list[i] = s.item
 	}
 }
 
-// inSlot is something in a slot.
+// inSlot is an item with its slot.
 type inSlot[T any] struct {
 	item T
 	slot uint16
 }
 
-// withSlots is a list in the order of slots.
+// withSlots returns a list sorted by slot.
 func withSlots[T any](list []T, name func(T) string) []inSlot[T] {
 	all := make([]inSlot[T], len(list))
 	for i, item := range list {
@@ -189,8 +189,8 @@ func withSlots[T any](list []T, name func(T) string) []inSlot[T] {
 	return all
 }
 
-// slot is the slot of a key: CRC-16 (XMODEM) of what is between the first brace and the
-// next closing one, if anything is, else of all, modulo the number of slots.
+// slot returns the slot of a key: the CRC-16 (XMODEM) of the text between the first brace
+// and the next closing one if there is any, else of the key, modulo the number of slots.
 func slot(key string) uint16 {
 	if _, tag, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(tag, "}"); ok && tag != "" {

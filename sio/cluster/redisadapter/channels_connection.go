@@ -10,22 +10,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// connection is one connection for subscriptions, which is made by the first of them.
-// Its methods, apart from read, are for the link's goroutine.
+// connection is one connection for subscriptions, which the first subscription makes.
+// The link's goroutine calls its methods, except for read.
 type connection struct {
 	link    *link
 	conn    *redis.PubSub
-	ctx     context.Context // connects, at first
+	ctx     context.Context // may connect until reading is set
 	reading bool
 	ended   chan struct{} // closed when reading has ended, with err
 	err     error
-	came    atomic.Uint64 // how often something has come
-	busy    atomic.Bool   // a message is handed on
+	came    atomic.Uint64 // counts reads of bytes
+	busy    atomic.Bool   // a receiver is called
 
 	// For check.
-	seen  uint64    // came at the last one
-	quiet int       // checks since something has come
-	due   time.Time // of the next one
+	seen  uint64    // came at the last check
+	quiet int       // checks since bytes have arrived
+	due   time.Time // of the next check
 }
 
 var errSilent = errors.New("redisadapter: no answer")
@@ -36,7 +36,7 @@ func newConnection(l *link, client redis.UniversalClient) *connection {
 	return c
 }
 
-// close ends the connection and waits until nothing more is received from it.
+// close closes the connection and waits until no receiver is called any more.
 func (c *connection) close() {
 	c.conn.Close()
 	if c.reading {
@@ -72,13 +72,13 @@ func (c *connection) unsubscribe(ctx context.Context, names ...string) error {
 	return c.conn.Unsubscribe(ctx, names...)
 }
 
-// check asks a silent connection for an answer, and gives up one that gives none. Bytes
-// that come are an answer, whatever they are: PONG waits behind a large message. next
-// is when to check again.
+// check sends a PING on a silent connection, and returns an error if nothing arrives. Any
+// bytes count as an answer, because PONG waits behind a large message. next is the time
+// until the next check.
 //
-// The reader may not have run for as long as this goroutine, or the process. So silence
-// is counted in checks that come in time, and the reader is left a moment to take what
-// the kernel has before the last one.
+// The reader, this goroutine or the process may not have been scheduled. So silence is
+// counted in checks that are in time, and before the last check the reader has a moment
+// to read what the kernel has received.
 func (c *connection) check() (next time.Duration, err error) {
 	ping := c.link.c.cfg.pingTime
 	late := time.Since(c.due) > ping/2 && !c.due.IsZero()
@@ -124,7 +124,7 @@ func (c *connection) read() {
 	}
 }
 
-// receive waits for what comes next. go-redis panics about answers that it does not
+// receive waits for the next message. go-redis panics on answers that it does not
 // expect.
 func (c *connection) receive() (m any, err error) {
 	defer func() {

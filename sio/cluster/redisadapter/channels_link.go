@@ -10,28 +10,28 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// link is the subscriptions at one node of Redis, by one connection after the other.
+// link is the subscriptions at one node of Redis, through one connection after the other.
 //
-// Redis answers each name that it is told, and cuts a client off for which too many
-// bytes wait. So names are told in a window: further ones when answers have come.
+// Redis answers each name, and closes the connection of a client for which too many bytes
+// wait. So names are sent in a window of answers that have not arrived.
 type link struct {
 	c    *channels
-	node *redis.Client // nil is the only one
-	wake chan struct{} // there are dirty topics, and room in the window
+	node *redis.Client // nil if there is one node
+	wake chan struct{} // topics are dirty, and the window is open
 
 	// Guarded by channels.mu.
-	first   []*topic // dirty: those that servers need for each other
-	rooms   []*topic // dirty: the rest
-	epoch   uint64   // of the connection; what topics say of an earlier one is void
+	first   []*topic // dirty topics that servers need for each other
+	rooms   []*topic // other dirty topics
+	epoch   uint64   // number of the connection; the state of topics from an earlier one is unset
 	heard   bool     // Redis has answered on the connection
-	behind  int      // topics of the beginning that Redis is not known to have
-	awaited int      // bytes of answers that have not come
-	up      bool     // Redis has subscribed to everything that was wanted in the beginning
+	behind  int      // initial topics that Redis has not confirmed
+	awaited int      // bytes of answers that have not arrived
+	up      bool     // Redis has confirmed all initial topics
 }
 
 const (
-	subscribeCount  = 500       // names a command
-	subscribeWindow = 512 << 10 // bytes of answers that may be awaited
+	subscribeCount  = 500       // names in a command
+	subscribeWindow = 512 << 10 // bytes of answers that may be missing
 	answerSize      = 64        // of an answer's bytes besides the name, at most
 )
 
@@ -73,13 +73,13 @@ func (l *link) run() {
 }
 
 var (
-	// errUnwanted ends a connection before it was made: there is nothing to subscribe to.
+	// errUnwanted ends a connection before it is made, because there are no topics.
 	errUnwanted = errors.New("redisadapter: nothing to subscribe to")
-	// errRemoved ends a link to which no topics belong.
+	// errRemoved ends a link without topics.
 	errRemoved = errors.New("redisadapter: no topics")
 )
 
-// connection is the life of one connection, which ends with an error.
+// connection makes a connection and uses it until it fails.
 func (l *link) connection() error {
 	if err := l.begin(); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (l *link) connection() error {
 	}
 	conn := newConnection(l, client)
 	defer conn.close()
-	if err := conn.tell(); err != nil {
+	if err := conn.sendChanges(); err != nil {
 		return err
 	}
 	if !conn.reading {
@@ -103,7 +103,7 @@ func (l *link) connection() error {
 		var err error
 		select {
 		case <-l.wake:
-			err = conn.tell()
+			err = conn.sendChanges()
 		case <-tick.C:
 			var next time.Duration
 			if next, err = conn.check(); err == nil {
@@ -120,7 +120,7 @@ func (l *link) connection() error {
 	}
 }
 
-// begin waits until there is something to subscribe to. A link to a node of a cluster ends instead of waiting.
+// begin waits for topics. A link to a node of a cluster ends instead.
 func (l *link) begin() error {
 	for {
 		l.c.mu.Lock()
@@ -148,7 +148,7 @@ func (l *link) begin() error {
 	}
 }
 
-// recall has Redis told of all topics again, and reports whether there are any.
+// recall queues all topics again, and reports whether there are any.
 func (l *link) recall() (wanted bool) {
 	var first, rooms []*topic
 	l.c.each(func(key topicName, t *topic) {
@@ -157,7 +157,7 @@ func (l *link) recall() (wanted bool) {
 		}
 		l.renew(t)
 		switch {
-		case t.dirty: // it is in a list
+		case t.dirty: // queued already
 		case len(t.receivers) == 0:
 			delete(l.c.topics, key)
 			return
@@ -172,7 +172,7 @@ func (l *link) recall() (wanted bool) {
 	})
 	slices.SortFunc(first, func(a, b *topic) int { return cmp.Compare(a.order, b.order) })
 	if l.c.unrouted != nil {
-		sortBySlot(rooms) // a command has names of one slot only
+		sortBySlot(rooms) // a command takes names of one slot only
 	}
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
@@ -180,14 +180,14 @@ func (l *link) recall() (wanted bool) {
 	return len(l.first)+len(l.rooms) > 0
 }
 
-// renew forgets what t says of an earlier connection. c.mu is held.
+// renew unsets the state of t from an earlier connection. c.mu is held.
 func (l *link) renew(t *topic) {
 	if t.epoch != l.epoch {
-		t.epoch, t.told, t.awaited, t.initial = l.epoch, false, 0, false
+		t.epoch, t.requested, t.awaited, t.initial = l.epoch, false, 0, false
 	}
 }
 
-// down notes that the connection has ended, and Redis has nothing that it was told.
+// down notes that the connection has ended.
 func (l *link) down() {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
@@ -195,8 +195,8 @@ func (l *link) down() {
 	l.up = false
 }
 
-// changes are what a connection is to be told: the names to subscribe to and to
-// unsubscribe from, channels and patterns.
+// changes are the names of channels and patterns to subscribe to and to unsubscribe
+// from.
 type changes struct {
 	subscribe, unsubscribe, psubscribe, punsubscribe []string
 }
@@ -214,8 +214,8 @@ func (list *changes) add(t *topic, want bool) {
 	*names = append(*names, t.name)
 }
 
-// changes returns what has changed since the last call, and has room in the window.
-// more reports whether there may be more to tell at once.
+// changes returns the changes that fit into the window. more reports whether the caller
+// should call it again.
 func (l *link) changes() (list changes, more bool) {
 	c := l.c
 	c.mu.Lock()
@@ -228,13 +228,13 @@ func (l *link) changes() (list changes, more bool) {
 		l.renew(t)
 		t.dirty = false
 		want := len(t.receivers) > 0
-		if want == t.told {
+		if want == t.requested {
 			l.arrived(t)
 			c.forget(t)
 			c.announce()
 			continue
 		}
-		t.told = want
+		t.requested = want
 		t.awaited++
 		l.awaited += len(t.name) + answerSize
 		list.add(t, want)
@@ -242,7 +242,7 @@ func (l *link) changes() (list changes, more bool) {
 	return list, true
 }
 
-// next is the next dirty topic that has room in the window; nil when there is none.
+// next returns the next dirty topic that fits into the window, or nil.
 // c.mu is held.
 func (l *link) next() *topic {
 	dirty := &l.first
@@ -250,7 +250,7 @@ func (l *link) next() *topic {
 		dirty = &l.rooms
 	}
 	if len(*dirty) == 0 {
-		l.first, l.rooms = nil, nil // lets go of the arrays
+		l.first, l.rooms = nil, nil // frees the arrays
 		return nil
 	}
 	t := (*dirty)[0]
@@ -261,15 +261,15 @@ func (l *link) next() *topic {
 	return t
 }
 
-// forget drops a topic that nobody wants and Redis does not have. c.mu is held.
+// forget drops a topic that has no receivers and is not subscribed. c.mu is held.
 func (c *channels) forget(t *topic) {
-	if !t.told && t.awaited == 0 && !t.dirty && len(t.receivers) == 0 {
+	if !t.requested && t.awaited == 0 && !t.dirty && len(t.receivers) == 0 {
 		delete(c.topics, t.topicName)
 	}
 }
 
-// arrived notes that Redis has what was wanted of a topic in the beginning, or that
-// this is not wanted any more. c.mu is held.
+// arrived notes that an initial topic was confirmed, or has no receivers any more. c.mu is
+// held.
 func (l *link) arrived(t *topic) {
 	if t.initial {
 		t.initial = false
@@ -278,16 +278,16 @@ func (l *link) arrived(t *topic) {
 	l.up = l.heard && l.behind == 0 && !l.c.closed
 }
 
-var errEnded = errors.New("redisadapter: a subscription was ended")
+var errEnded = errors.New("redisadapter: Redis has ended a subscription")
 
-// answered is told what Redis has subscribed to or unsubscribed from.
+// answered takes an answer to a change.
 func (l *link) answered(s *redis.Subscription) error {
 	c := l.c
 	c.mu.Lock()
 	t := c.topics[topicName{s.Channel, s.Kind[0] == 'p'}]
 	if t == nil || t.link != l || t.epoch != l.epoch || t.awaited == 0 {
 		c.mu.Unlock()
-		return errEnded // nobody has asked for it: the channel has moved to another node
+		return errEnded // not requested: the channel has moved to another node
 	}
 	l.heard = true
 	if l.awaited -= len(t.name) + answerSize; l.awaited <= subscribeWindow/2 && len(l.first)+len(l.rooms) > 0 {
@@ -307,9 +307,9 @@ func (l *link) answered(s *redis.Subscription) error {
 	return nil
 }
 
-// tell tells Redis what has changed, as far as there is room in the window, and begins
-// to read when there is a connection.
-func (c *connection) tell() error {
+// sendChanges sends the changes that fit into the window, and starts the reader once
+// there is a connection.
+func (c *connection) sendChanges() error {
 	for more := true; more; {
 		var list changes
 		list, more = c.link.changes()
@@ -329,11 +329,11 @@ func (c *connection) tell() error {
 			}
 		}
 	}
-	c.link.c.restored() // what was missing may not be wanted any more
+	c.link.c.restored() // missing topics may have no receivers any more
 	return nil
 }
 
-// chunks are names that one command may tell: of one slot in a cluster that is sharded.
+// chunks divides names into those of one command: of one slot in a sharded cluster.
 func (c *channels) chunks(names []string) func(yield func([]string) bool) {
 	if c.unrouted != nil {
 		return bySlot(names)

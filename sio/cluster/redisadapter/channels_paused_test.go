@@ -31,7 +31,7 @@ func init() {
 // runPaused sends back what comes by the channel "to", and numbers in between, until it
 // is told to end.
 func runPaused(addr string) {
-	client := own(redis.NewClient(&redis.Options{Addr: addr}))
+	client := ownClient(redis.NewClient(&redis.Options{Addr: addr}))
 	c := newChannels(client, channelsConfig{logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	end := make(chan struct{})
 	r := &receiver{func(_ string, payload []byte) {
@@ -89,7 +89,7 @@ func TestChannelsPaused(t *testing.T) {
 		var m string
 		select {
 		case m = <-a.came:
-		case <-time.After(20 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("nothing comes any more after %d numbers and %d messages", numbers, back)
 		}
 		if _, err := fmt.Sscan(m, &channel, &payload); channel != "end" && err != nil {

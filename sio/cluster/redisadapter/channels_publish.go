@@ -11,77 +11,78 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 const (
-	publishCount = 512             // messages sent at once
-	publishBytes = 1 << 20         // and their bytes
-	answerTime   = 2 * time.Second // how long Redis may be silent before it is lost
-	maxRetryTime = time.Second     // between attempts to reach it
-	roomTime     = 5 * time.Second // how long an event may wait for room
+	publishCount = 512             // messages in a batch
+	publishBytes = 1 << 20         // and its bytes
+	answerTime   = 2 * time.Second // how long Redis may be silent before it is away
+	maxRetryTime = time.Second     // between attempts to connect
+	queueTime    = 5 * time.Second // how long an event may wait while the queue is full
 
 	defaultMaxMessage = 16 << 20  // half of what Redis keeps for a subscriber
-	largestMessage    = 512 << 20 // that Redis takes
+	largestMessage    = 512 << 20 // that Redis takes by default
 )
 
-// publication is a message on its way.
+// publication is a queued message.
 type publication struct {
 	channel string
 	payload []byte
-	order   uint64 // of its coming
+	order   uint64 // number of its arrival
 	class   class
 }
 
-// class is a kind of traffic, which has a queue and its bounds for itself.
+// class is a kind of messages, with a queue and bounds of its own.
 type class uint8
 
 const (
-	events  class = iota // what this server says to all others
-	answers              // what it answers one of them
+	events  class = iota // from this server to all others
+	answers              // from this server to one of them
 	classes
 )
 
-// publisher is the publishing half of channels. What was sent without an answer is
-// not repeated: nobody knows who has got it.
+// publisher is the publishing half of channels. A message whose outcome is not known is
+// not repeated, because some servers may have got it.
 //
-// Each class has a queue, so that answers to others don't take the place of what this
-// server says itself. All queues share the connection. Each class is in order, and gets
-// half of each batch when it has that much to send. Events may pass answers; an answer
-// never passes an event that came before it, because it may be about that.
+// Each class has a queue, so that answers don't displace events. The queues share the
+// connection. Each class is sent in order, and has half of each batch if it has as much
+// to send. Events may overtake answers. An answer never overtakes an earlier event,
+// because it may depend on it.
 type publisher struct {
 	c       *channels
-	wake    chan struct{} // something was queued, or the end has come
-	drained chan struct{} // closed when nothing more is taken, and nothing waits
+	wake    chan struct{} // a message was queued, or close was called
+	drained chan struct{} // closed when flush was called and the queues are empty
 
-	patience time.Duration // how long an event may wait for room
+	patience time.Duration // how long an event may wait while the queue is full
 
 	mu          sync.Mutex
 	queues      [classes]queue
 	order       uint64
 	away, ended bool
-	told        bool // drained is closed
+	closed      bool // drained is closed
 	published   uint64
 	lost        uint64
 	tooLarge    uint64
 }
 
-// queue is what waits of one class. Guarded by publisher.mu.
+// queue is the messages of one class that wait. Guarded by publisher.mu.
 type queue struct {
 	list    []publication
 	sending int
-	bytes   int        // of what is being sent, too
-	line    []*emitter // that wait for room; of events only
+	bytes   int                    // including those that are being sent
+	waiting waitQueue[publication] // calls that wait for space; of events only
 }
 
-// publish is send for an event, without waiting.
+// publish is send for an event, but never waits.
 func (c *channels) publish(channel string, payload []byte) error {
 	return c.out.add(events, channel, payload)
 }
 
-// add has payload, whose ownership passes, sent to a channel. It does not wait: an
-// error, ErrAway, ErrQueueFull, ErrClosed or cluster.ErrTooLarge, tells what can't be
-// sent; what is lost later is counted. All are in stats.
+// add queues payload, whose ownership transfers, for a channel. It does not wait. The
+// error is ErrAway, ErrQueueFull, ErrClosed or cluster.ErrTooLarge. stats counts these,
+// and messages that are lost later.
 func (p *publisher) add(class class, channel string, payload []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,8 +93,8 @@ func (p *publisher) add(class class, channel string, payload []byte) error {
 	return err
 }
 
-// try is add, but does not count a message for which there is no room, or others wait:
-// it is false then. p.mu is held.
+// try is add, but reports false, and counts nothing, if the message does not fit or
+// others wait. p.mu is held.
 func (p *publisher) try(class class, channel string, payload []byte) (decided bool, err error) {
 	switch {
 	case len(payload) > p.c.cfg.maxMessage:
@@ -105,13 +106,13 @@ func (p *publisher) try(class class, channel string, payload []byte) (decided bo
 	case p.away:
 		p.lost++
 		return true, ErrAway
-	case len(p.queues[class].line) > 0 || !p.put(class, channel, payload):
-		return false, errNoRoom
+	case len(p.queues[class].waiting) > 0 || !p.put(class, channel, payload):
+		return false, errFull
 	}
 	return true, nil
 }
 
-// put reports whether there was room for a message. p.mu is held.
+// put queues a message. It reports false if the message does not fit. p.mu is held.
 func (p *publisher) put(class class, channel string, payload []byte) bool {
 	cfg, q := &p.c.cfg, &p.queues[class]
 	waiting := q.sending + len(q.list)
@@ -125,19 +126,19 @@ func (p *publisher) put(class class, channel string, payload []byte) bool {
 	return true
 }
 
-// tooLarge is the error for a message of so many bytes.
+// tooLarge returns the error for a message of so many bytes.
 func tooLarge(bytes, most int) error {
-	return fmt.Errorf("%w: %w: %d bytes, the bound is %d", cluster.ErrUnencodable, cluster.ErrTooLarge, bytes, most)
+	return fmt.Errorf("%w: %w: %d bytes, at most %d are allowed", cluster.ErrUnencodable, cluster.ErrTooLarge, bytes, most)
 }
 
 func (p *publisher) stats() channelsStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return channelsStats{published: p.published, lost: p.lost, tooLarge: p.tooLarge, queued: p.waiting()}
+	return channelsStats{published: p.published, lost: p.lost, tooLarge: p.tooLarge, queued: p.queued()}
 }
 
-// waiting is how many messages Redis has not taken. p.mu is held.
-func (p *publisher) waiting() (n int) {
+// queued returns how many messages Redis has not taken. p.mu is held.
+func (p *publisher) queued() (n int) {
 	for i := range p.queues {
 		n += p.queues[i].sending + len(p.queues[i].list)
 	}
@@ -161,14 +162,14 @@ func (p *publisher) run() {
 		case err == nil:
 			failed = false
 		case errors.As(err, &reply):
-			// Redis is there, but does not take everything.
+			// Redis answers, but refuses a message.
 			failed = false
 			if !refused {
-				p.c.cfg.logger.Warn("redisadapter: a message is refused", "error", err)
+				p.c.cfg.logger.Warn("redisadapter: Redis refuses a message", "error", err)
 			}
 			refused = true
 		case !failed && !isTimeout(err):
-			failed = true // at once again: only the connection may have broken
+			failed = true // retry at once: perhaps only the connection has broken
 		default:
 			p.loseQueue()
 			p.c.note(publishing, err)
@@ -185,7 +186,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// next waits for messages, and appends them to batch; there are none at the end.
+// next waits for messages and appends them to batch. There are none at the end.
 func (p *publisher) next(batch []publication) []publication {
 	for {
 		p.mu.Lock()
@@ -220,8 +221,8 @@ func (p *publisher) take(batch []publication) []publication {
 	return p.queues[answers].take(batch, count, max(bytes, publishBytes/2), before)
 }
 
-// take moves messages to a batch: so many of so many bytes, at least one, of those that
-// came before another one.
+// take moves messages to a batch: at most count of them with at most bytes, but at least
+// one, and only those whose order is less than before.
 func (q *queue) take(batch []publication, count, bytes int, before uint64) []publication {
 	n := 0
 	for n < min(len(q.list), count) && q.list[n].order < before {
@@ -233,13 +234,13 @@ func (q *queue) take(batch []publication, count, bytes int, before uint64) []pub
 	batch = append(batch, q.list[:n]...)
 	clear(q.list[:n])
 	if q.list = q.list[n:]; len(q.list) == 0 {
-		q.list = nil // lets go of the array
+		q.list = nil // frees the array
 	}
 	q.sending = n
 	return batch
 }
 
-// done counts a batch, of which some were sent.
+// done counts a batch, of which sent messages were sent.
 func (p *publisher) done(batch []publication, sent int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -252,19 +253,19 @@ func (p *publisher) done(batch []publication, sent int) {
 	p.admit()
 	p.published += uint64(sent)
 	p.lost += uint64(len(batch) - sent)
-	p.tellDrained()
+	p.closeDrained()
 }
 
-// tellDrained closes drained at the end. p.mu is held.
-func (p *publisher) tellDrained() {
-	if p.ended && !p.told && p.waiting() == 0 {
-		p.told = true
+// closeDrained closes drained if everything was sent. p.mu is held.
+func (p *publisher) closeDrained() {
+	if p.ended && !p.closed && p.queued() == 0 {
+		p.closed = true
 		close(p.drained)
 	}
 }
 
-// send sends a batch, and returns how many messages Redis has taken. answerTime limits
-// how long a connection is made, and the silence on it.
+// send sends a batch and returns how many messages Redis has taken. answerTime limits the
+// time to connect, and the silence on the connection.
 func (p *publisher) send(batch []publication) (sent int, err error) {
 	ctx, cancel := context.WithTimeout(p.c.ctx, answerTime)
 	defer cancel()
@@ -273,7 +274,7 @@ func (p *publisher) send(batch []publication) (sent int, err error) {
 	}
 	client := p.c.traffic
 	if cluster, ok := client.(*redis.ClusterClient); ok {
-		// One node for all, so that all stay in order.
+		// One node for all messages keeps them in order.
 		if client, err = cluster.MasterForKey(ctx, p.c.anchor); err != nil {
 			return 0, err
 		}
@@ -300,16 +301,16 @@ func pipeline(ctx context.Context, client redis.UniversalClient, sharded bool, b
 	})
 	failed := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
 	if err != nil && !slices.ContainsFunc(cmds, failed) {
-		// Redis has refused the connection, which go-redis tells of nowhere else.
+		// Redis has refused the connection, which go-redis reports nowhere else.
 		for _, cmd := range cmds {
-			cmd.SetErr(fmt.Errorf("redisadapter: no connection: %v", err)) // none of Redis's answers to a command
+			cmd.SetErr(fmt.Errorf("redisadapter: no connection: %v", err)) // not a redis.Error, as no command was answered
 		}
 	}
 	return cmds
 }
 
-// outcome counts the commands that succeeded. Its error is the connection's, if
-// that has one, else the first of Redis's own.
+// outcome counts the commands that succeeded. Its error is that of the connection, or
+// else the first one that Redis has answered.
 func outcome(cmds []redis.Cmder) (succeeded int, err error) {
 	for _, cmd := range cmds {
 		e := cmd.Err()
@@ -324,7 +325,7 @@ func outcome(cmds []redis.Cmder) (succeeded int, err error) {
 	return succeeded, err
 }
 
-// loseQueue gives up what is queued; nothing more is taken.
+// loseQueue drops the queues. Until comeBack, messages are refused.
 func (p *publisher) loseQueue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -332,7 +333,7 @@ func (p *publisher) loseQueue() {
 	p.dropQueue()
 }
 
-// dropQueue counts what is queued as lost. p.mu is held.
+// dropQueue drops the queues and counts the messages as lost. p.mu is held.
 func (p *publisher) dropQueue() {
 	for i := range p.queues {
 		q := &p.queues[i]
@@ -343,10 +344,10 @@ func (p *publisher) dropQueue() {
 		q.list = nil
 	}
 	p.admit()
-	p.tellDrained()
+	p.closeDrained()
 }
 
-// comeBack tries to reach Redis until that succeeds; it is false at the end.
+// comeBack connects to Redis, again and again. It reports false at the end.
 func (p *publisher) comeBack() bool {
 	for wait := retryTime; ; wait = min(2*wait, maxRetryTime) {
 		if !pause(p.c.ctx, wait) {
@@ -363,8 +364,8 @@ func (p *publisher) comeBack() bool {
 	return true
 }
 
-// reach asks Redis whether it is there, by a connection for subscriptions: other than
-// the pool go-redis logs nothing about those.
+// reach sends Redis a PING on a connection for subscriptions: go-redis logs nothing about
+// those, other than about its pool.
 func (p *publisher) reach() error {
 	ctx, cancel := context.WithTimeout(p.c.ctx, answerTime)
 	defer cancel()
@@ -377,12 +378,12 @@ func (p *publisher) reach() error {
 	return err
 }
 
-// flush waits until everything was sent, for d at most; nothing more is taken.
+// flush waits until everything was sent, for d at most. Further messages are refused.
 func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	p.ended = true
 	p.admit()
-	p.tellDrained()
+	p.closeDrained()
 	p.mu.Unlock()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -393,4 +394,82 @@ func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropQueue()
+}
+
+// send queues the payload of m, whose ownership transfers, for a channel: see
+// publisher.add. If an event does not fit and mayWait reports true, send waits for
+// queueTime at most, or until ended is closed.
+func (c *channels) send(m *cluster.Message, channel string, payload []byte, mayWait func() bool, ended <-chan struct{}) error {
+	if m.To != "" {
+		return c.out.add(answers, channel, payload)
+	}
+	p := &c.out
+	p.mu.Lock()
+	decided, err := p.try(events, channel, payload)
+	p.mu.Unlock()
+	switch {
+	case decided:
+		return err
+	case mayWait():
+		return p.wait(channel, payload, ended)
+	}
+	p.lose()
+	return err
+}
+
+// waits returns the function that reports whether the calling goroutine may wait.
+func waits(local adapter.Local) func() bool {
+	if w, ok := local.(adapter.Waiter); ok {
+		return w.MayWait
+	}
+	return func() bool { return false }
+}
+
+// wait adds an event when there is space, after the events that wait already.
+func (p *publisher) wait(channel string, payload []byte, ended <-chan struct{}) error {
+	waiting := &p.queues[events].waiting
+	p.mu.Lock()
+	if decided, err := p.try(events, channel, payload); decided {
+		p.mu.Unlock()
+		return err
+	}
+	w, patience := waiting.add(publication{channel: channel, payload: payload}), p.patience
+	p.mu.Unlock()
+	decided, err := w.wait(patience, ended)
+	if decided {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !waiting.remove(w) { // it was decided in the meantime
+		return <-w.done
+	}
+	p.lost++
+	p.admit() // the next ones may be smaller
+	return err
+}
+
+// admit decides about the events that wait, as far as possible. p.mu is held.
+func (p *publisher) admit() {
+	p.queues[events].waiting.admit(func(m publication) (decided bool, err error) {
+		switch {
+		case p.ended:
+			err = ErrClosed
+		case p.away:
+			err = ErrAway
+		case p.put(events, m.channel, m.payload):
+			return true, nil
+		default:
+			return false, nil
+		}
+		p.lost++
+		return true, err
+	})
+}
+
+// lose counts a message that did not fit.
+func (p *publisher) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost++
 }

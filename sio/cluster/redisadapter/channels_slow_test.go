@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
@@ -36,7 +37,7 @@ func TestChannelsSlowLink(t *testing.T) {
 			if !strings.HasPrefix(m, channel+" "+mark) || len(m) < 10<<20 {
 				t.Errorf("%.20q comes, of %d bytes", m, len(m))
 			}
-		case <-time.After(60 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("%s has not come: %+v", mark, x.stats())
 		}
 	}
@@ -48,7 +49,7 @@ func TestChannelsSlowLink(t *testing.T) {
 	}
 	a.send(t, "to a", "small")
 	a.wants(t, "to a small")
-	eventually(t, "counted", func() bool { return a.stats().published == 3 && b.stats().published == 2 })
+	wait.Until(t, "counted", func() bool { return a.stats().published == 3 && b.stats().published == 2 })
 	for _, x := range []*tested{a, b} {
 		if s := x.stats(); s.disconnects != 0 || s.lost != 0 {
 			t.Errorf("%+v", s)
@@ -130,9 +131,9 @@ func TestClassesApart(t *testing.T) {
 	}
 }
 
-// TestChannelsRoom emits more than there is room for while Redis stands still: who may
-// wait does, and nothing is lost or overtaken; who may not, and who has waited long, is
-// told.
+// TestChannelsRoom emits more than fits into the queue while Redis is paused. Goroutines
+// that may wait do, and no message is lost or overtaken. Others, and those that have
+// waited too long, get an error.
 func TestChannelsRoom(t *testing.T) {
 	r := redistest.Start(t)
 	a := testChannels(t, r.Client, false)
@@ -151,10 +152,10 @@ func TestChannelsRoom(t *testing.T) {
 		}
 		emitted <- nil
 	}()
-	eventually(t, "it waits", func() bool {
+	wait.Until(t, "it waits", func() bool {
 		a.out.mu.Lock()
 		defer a.out.mu.Unlock()
-		return a.out.queues[events].line != nil
+		return a.out.queues[events].waiting != nil
 	})
 	if err := a.channels.send(m, "x", nil, no, nil); !errors.Is(err, cluster.ErrOverloaded) || !errors.Is(err, ErrQueueFull) {
 		t.Error(err)
@@ -243,8 +244,8 @@ func TestBatches(t *testing.T) {
 			seen += len(batch)
 			p.done(batch, len(batch))
 		}
-		if seen != 6110 || p.waiting() != 0 || p.queues[events].bytes+p.queues[answers].bytes != 0 {
-			t.Errorf("size %d: %d have come, %d wait", size, seen, p.waiting())
+		if seen != 6110 || p.queued() != 0 || p.queues[events].bytes+p.queues[answers].bytes != 0 {
+			t.Errorf("size %d: %d have come, %d wait", size, seen, p.queued())
 		}
 	}
 }

@@ -9,70 +9,70 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// receiver is who is called with what comes. receive is called by the goroutine that
-// reads the connection, one message after the other; Redis closes the connection
-// of a reader that is too slow. The payload belongs to receive.
+// receiver is the target of messages. The goroutine that reads the connection calls
+// receive, one message after the other. Ownership of the payload transfers. Redis closes
+// the connection of a reader that is too slow.
 type receiver struct {
 	receive func(channel string, payload []byte)
 }
 
-// topicName is a channel's name or a pattern.
+// topicName is the name of a channel, or a pattern.
 type topicName struct {
 	name    string
 	pattern bool
 }
 
-// topic is what Redis is subscribed to, or shall be. Its fields are guarded by
-// channels.mu, receivers is never changed in place.
+// topic is a channel or pattern that is subscribed to, or will be. channels.mu guards its
+// fields. receivers is never changed in place.
 type topic struct {
 	topicName
-	room      bool        // others come before it
-	receivers []*receiver // nobody when it shall end
-	order     uint64      // of its making
-	link      *link       // that carries it; nil until that is known
-	dirty     bool        // it waits for Redis to be told of a change
+	room      bool        // sent after topics that are not of rooms
+	receivers []*receiver // none if it must be unsubscribed
+	order     uint64      // number of its creation
+	link      *link       // nil until its node is known
+	dirty     bool        // a change waits to be sent
 
-	// Of the link's connection epoch; void in another one.
-	epoch   uint64
-	told    bool // the connection was told to subscribe last
-	initial bool // it is among those that the link is behind with
-	awaited int  // answers of Redis to what it was told
+	// Of one epoch of the link's connection; unset in another one.
+	epoch     uint64
+	requested bool // the last request was to subscribe
+	initial   bool // link.behind counts it
+	awaited   int  // answers that have not arrived
 }
 
-// settled reports whether Redis is known to have subscribed.
-func (t *topic) settled() bool {
-	return t.link != nil && t.epoch == t.link.epoch && t.told && t.awaited == 0 && !t.dirty
+// subscribed reports whether Redis has confirmed the subscription.
+func (t *topic) subscribed() bool {
+	return t.link != nil && t.epoch == t.link.epoch && t.requested && t.awaited == 0 && !t.dirty
 }
 
-// subscribe has r receive from channels. It does not wait; see awaitSubscribed.
+// subscribe adds channels to r. It does not wait; see awaitSubscribed.
 func (c *channels) subscribe(r *receiver, names ...string) {
 	c.change(r, kind{}, true, names)
 }
 
-// subscribeRooms is subscribe for channels of rooms. There may be a million of them;
-// Redis is told of them after those by which servers find each other.
+// subscribeRooms is subscribe for channels of rooms. There may be a million of them, so
+// they are sent after the channels that servers need for each other.
 func (c *channels) subscribeRooms(r *receiver, names ...string) {
 	c.change(r, kind{room: true}, true, names)
 }
 
-// psubscribe has r receive from all channels that match a pattern. It does not wait;
-// who then subscribes to a channel, and waits for that, has waited for both. A cluster
-// that is sharded has no patterns.
+// psubscribe adds a pattern of channels to r. It does not wait. A caller that then
+// subscribes to a channel and waits for it has waited for both. A sharded cluster has no
+// patterns.
 func (c *channels) psubscribe(r *receiver, pattern string) {
 	c.change(r, kind{pattern: true}, true, []string{pattern})
 }
 
-// unsubscribe takes back subscribe. A call of r.receive may be going on.
+// unsubscribe removes channels from r. A call of r.receive may be running.
 func (c *channels) unsubscribe(r *receiver, names ...string) {
 	c.change(r, kind{}, false, names)
 }
 
-// punsubscribe takes back psubscribe. A call of r.receive may be going on.
+// punsubscribe removes a pattern from r. A call of r.receive may be running.
 func (c *channels) punsubscribe(r *receiver, pattern string) {
 	c.change(r, kind{pattern: true}, false, []string{pattern})
 }
 
-// unsubscribeAll takes back every subscribe with r. A call of r.receive may be going on.
+// unsubscribeAll removes all channels from r. A call of r.receive may be running.
 func (c *channels) unsubscribeAll(r *receiver) {
 	var names []string
 	c.each(func(key topicName, t *topic) {
@@ -80,12 +80,12 @@ func (c *channels) unsubscribeAll(r *receiver) {
 			names = append(names, key.name)
 		}
 	})
-	for part := range slices.Chunk(names, stepCount) {
-		c.unsubscribe(r, part...)
+	for chunk := range slices.Chunk(names, stepCount) {
+		c.unsubscribe(r, chunk...)
 	}
 }
 
-// kind tells topics apart: patterns from channels, and those of rooms from the rest.
+// kind is the kind of a topic.
 type kind struct{ pattern, room bool }
 
 // change adds r to topics of a kind or removes it from them.
@@ -117,7 +117,7 @@ func (c *channels) change(r *receiver, kind kind, add bool, names []string) {
 	}
 }
 
-// receivers is how many receive from a channel here.
+// receivers returns how many receivers of this process a channel has.
 func (c *channels) receivers(name string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +127,7 @@ func (c *channels) receivers(name string) int {
 	return 0
 }
 
-// markDirty has Redis told about t if there is anything to tell. c.mu is held.
+// markDirty has the state of t sent to Redis. c.mu is held.
 func (c *channels) markDirty(t *topic) {
 	if t.dirty {
 		return
@@ -135,7 +135,7 @@ func (c *channels) markDirty(t *topic) {
 	t.dirty = true
 	if t.link == nil {
 		if c.unrouted != nil {
-			c.homeless = append(c.homeless, t)
+			c.unplaced = append(c.unplaced, t)
 			wake(c.unrouted)
 			return
 		}
@@ -144,7 +144,7 @@ func (c *channels) markDirty(t *topic) {
 	t.link.take(t)
 }
 
-// take has Redis told about t, which is dirty. c.mu is held.
+// take queues t, which is dirty. c.mu is held.
 func (l *link) take(t *topic) {
 	t.link = l
 	if t.room {
@@ -155,7 +155,7 @@ func (l *link) take(t *topic) {
 	wake(l.wake)
 }
 
-// dispatch hands a message to those who receive from its channel.
+// dispatch calls the receivers of a message.
 func (c *channels) dispatch(m *redis.Message) {
 	key := topicName{m.Channel, false}
 	if m.Pattern != "" {
@@ -172,11 +172,11 @@ func (c *channels) dispatch(m *redis.Message) {
 	}
 }
 
-// awaitSubscribed waits until Redis has subscribed to those of the channels that it
-// shall. The error is ErrAway when there is no connection, ErrClosed, or ctx's.
+// awaitSubscribed waits until Redis has confirmed the subscriptions to channels that have
+// receivers. The error is ErrAway if there is no connection, ErrClosed, or that of ctx.
 func (c *channels) awaitSubscribed(ctx context.Context, names ...string) error {
 	for {
-		news, err := c.unsettled(names)
+		news, err := c.unsubscribed(names)
 		if news == nil || err != nil {
 			return err
 		}
@@ -188,18 +188,19 @@ func (c *channels) awaitSubscribed(ctx context.Context, names ...string) error {
 	}
 }
 
-// unsettled returns nil when all channels are settled, else what closes with the next news.
-func (c *channels) unsettled(names []string) (news chan struct{}, err error) {
+// unsubscribed returns nil if all channels are subscribed, else a channel that is closed
+// with the next news.
+func (c *channels) unsubscribed(names []string) (news chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	settled := !slices.ContainsFunc(names, func(name string) bool {
+	all := !slices.ContainsFunc(names, func(name string) bool {
 		t := c.topics[topicName{name, false}]
-		return t != nil && !t.settled()
+		return t != nil && !t.subscribed()
 	})
 	switch broken := c.broken[subscribing]; {
 	case c.closed:
 		return nil, ErrClosed
-	case settled:
+	case all:
 		return nil, nil
 	case broken != nil:
 		return nil, fmt.Errorf("%w: %w", ErrAway, broken)
@@ -210,10 +211,10 @@ func (c *channels) unsettled(names []string) (news chan struct{}, err error) {
 	return c.news, nil
 }
 
-var errNoCount = errors.New("redisadapter: an answer to PUBSUB NUMSUB without the channel")
+var errNoCount = errors.New("redisadapter: the answer to PUBSUB NUMSUB lacks the channel")
 
-// count asks how many connections have subscribed to a channel by its name, in the whole
-// cluster. If this process shall be one of them, it is.
+// count returns how many connections in the whole cluster are subscribed to a channel by
+// its name. If the channel has receivers here, it waits until this process is subscribed.
 func (c *channels) count(ctx context.Context, channel string) (int, error) {
 	if err := c.awaitSubscribed(ctx, channel); err != nil {
 		return 0, err

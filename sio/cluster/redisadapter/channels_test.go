@@ -51,7 +51,7 @@ func testChannels(t testing.TB, client redis.UniversalClient, sharded bool) *tes
 	t.Helper()
 	x := &tested{came: make(chan string, 100_000)}
 	x.receive = func(channel string, payload []byte) { x.came <- channel + " " + string(payload) }
-	client = own(client)
+	client = ownClient(client)
 	x.channels = newChannels(client, channelsConfig{
 		sharded: sharded, maxQueued: 1000, maxQueuedBytes: 1 << 20, pingTime: 500 * time.Millisecond, logger: x.log.logger(),
 	})
@@ -88,15 +88,10 @@ func (x *tested) wants(t testing.TB, list ...string) {
 			if got != want {
 				t.Fatalf("received %q, want %q", got, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("%q has not come", want)
 		}
 	}
-}
-
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	wait.Until(t, what, cond)
 }
 
 func TestChannels(t *testing.T) {
@@ -113,7 +108,7 @@ func TestChannels(t *testing.T) {
 				t.Errorf("count is %d, %v", n, err)
 			}
 			if n, err := a.count(t.Context(), "z"); n != 0 || err != nil {
-				t.Errorf("count of nobody's channel is %d, %v", n, err)
+				t.Errorf("count of a channel without subscribers is %d, %v", n, err)
 			}
 			var all []string
 			for i := range 2000 { // more than at once
@@ -133,7 +128,7 @@ func TestChannels(t *testing.T) {
 				b.unsubscribe(&b.receiver, "y", "nothing")
 			}
 			b.listen(t, "x")
-			eventually(t, "only x", func() bool { return b.stats().topics == 1 })
+			wait.Until(t, "only x", func() bool { return b.stats().topics == 1 })
 			a.send(t, "y", "1")
 			a.send(t, "x", "2")
 			a.wants(t, "y 1", "x 2")
@@ -151,7 +146,7 @@ func TestChannels(t *testing.T) {
 			a.send(t, "x", "4")
 			b.wants(t, "x 4")
 
-			eventually(t, "counted", func() bool { return a.stats().published == 2004 })
+			wait.Until(t, "counted", func() bool { return a.stats().published == 2004 })
 			if s := a.stats(); !s.connected || s.lost != 0 || s.disconnects != 0 {
 				t.Errorf("%+v", s)
 			}
@@ -167,13 +162,13 @@ func TestChannelsPatterns(t *testing.T) {
 	a := testChannels(t, r.Client, false)
 	a.psubscribe(&a.receiver, "x*")
 	a.listen(t, "x")
-	eventually(t, "subscribed to the pattern", func() bool { return r.Client.PubSubNumPat(t.Context()).Val() == 1 })
+	wait.Until(t, "subscribed to the pattern", func() bool { return r.Client.PubSubNumPat(t.Context()).Val() == 1 })
 	a.send(t, "xy", "1")
 	a.wants(t, "xy 1")
 	a.send(t, "x", "2")
 	a.wants(t, "x 2", "x 2")
 	a.punsubscribe(&a.receiver, "x*")
-	eventually(t, "only x", func() bool { return a.stats().topics == 1 })
+	wait.Until(t, "only x", func() bool { return a.stats().topics == 1 })
 	a.send(t, "xy", "3")
 	a.send(t, "x", "4")
 	a.wants(t, "x 4")
@@ -193,8 +188,8 @@ func TestChannelsMany(t *testing.T) {
 		a.unsubscribe(&a.receiver, fmt.Sprint("room", i))
 	}
 	r.CutClients()
-	eventually(t, "a cut", func() bool { return a.stats().disconnects == 1 })
-	eventually(t, "connected again", func() bool { return a.stats().connected })
+	wait.Until(t, "a cut", func() bool { return a.stats().disconnects == 1 })
+	wait.Until(t, "connected again", func() bool { return a.stats().connected })
 	list, err := r.Client.PubSubShardChannels(t.Context(), "*").Result()
 	if err != nil || len(list) != rooms/2 {
 		t.Errorf("Redis knows of %d channels, %v", len(list), err)
@@ -204,7 +199,7 @@ func TestChannelsMany(t *testing.T) {
 	}
 	a.send(t, fmt.Sprint("room", rooms-1), "x")
 	a.wants(t, fmt.Sprintf("room%d x", rooms-1))
-	if lost, back := a.log.count("is lost"), a.log.count("is back"); lost != 1 || back != 1 {
+	if lost, back := a.log.count("are lost"), a.log.count("is back"); lost != 1 || back != 1 {
 		t.Errorf("logged: lost %d times, back %d times", lost, back)
 	}
 }
@@ -225,7 +220,7 @@ func TestChannelsAway(t *testing.T) {
 			tc.away(r)
 			published, refused := 1, 0
 			var err error
-			for deadline := time.Now().Add(10 * time.Second); !errors.Is(err, ErrAway); {
+			for deadline := time.Now().Add(redistest.Timeout); !errors.Is(err, ErrAway); {
 				if time.Now().After(deadline) {
 					t.Fatalf("no end: %+v, %v", a.stats(), err)
 				}
@@ -246,26 +241,26 @@ func TestChannelsAway(t *testing.T) {
 			if _, err := a.count(t.Context(), "x"); err == nil {
 				t.Error("counted without Redis")
 			}
-			eventually(t, "lost", func() bool { return !a.stats().connected })
+			wait.Until(t, "lost", func() bool { return !a.stats().connected })
 			if s := a.stats(); s.queued != 0 || s.lost != uint64(published-1) || s.published != 1 {
 				t.Errorf("%+v after %d were published and %d refused", s, published, refused)
 			}
 			tc.back(r)
-			eventually(t, "back", func() bool { return a.stats().connected })
+			wait.Until(t, "back", func() bool { return a.stats().connected })
 			// What was sent to a Redis that was paused may come.
 			a.send(t, "x", "after")
 			for came := ""; came != "x after"; {
 				select {
 				case came = <-a.came:
-				case <-time.After(10 * time.Second):
+				case <-time.After(redistest.Timeout):
 					t.Fatal("nothing comes any more")
 				}
 			}
-			eventually(t, "counted", func() bool { return a.stats().published == 2 })
+			wait.Until(t, "counted", func() bool { return a.stats().published == 2 })
 			if s := a.stats(); s.disconnects != 1 {
 				t.Errorf("%+v", s)
 			}
-			if lost, back := a.log.count("is lost"), a.log.count("is back"); lost != 1 || back != 1 {
+			if lost, back := a.log.count("are lost"), a.log.count("is back"); lost != 1 || back != 1 {
 				t.Errorf("logged: lost %d times, back %d times", lost, back)
 			}
 		})
@@ -315,17 +310,17 @@ func TestChannelsRefused(t *testing.T) {
 	a.send(t, "x", "2")
 	a.wants(t, "x 2")
 	a.send(t, "y", "3")
-	eventually(t, "counted", func() bool { return a.stats().lost == 2 })
+	wait.Until(t, "counted", func() bool { return a.stats().lost == 2 })
 	if s := a.stats(); s.published != 1 || !s.connected {
 		t.Errorf("%+v", s)
 	}
-	if n := a.log.count("is refused"); n != 1 {
+	if n := a.log.count("Redis refuses a message"); n != 1 {
 		t.Errorf("refusals were logged %d times", n)
 	}
 }
 
-// TestChannelsLockedOut has a user whom Redis does not know: nothing is published, and
-// Redis is not asked again for every message.
+// TestChannelsLockedOut has a user that Redis does not know. Nothing is published, and not
+// every message causes a new attempt.
 func TestChannelsLockedOut(t *testing.T) {
 	r := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: r.Addr, Username: "u", Password: "p"})
@@ -333,15 +328,15 @@ func TestChannelsLockedOut(t *testing.T) {
 	for _, sharded := range []bool{false, true} {
 		a := testChannels(t, client, sharded)
 		sent := uint64(0)
-		eventually(t, "it is away", func() bool {
+		wait.Until(t, "it is away", func() bool {
 			sent++
 			return errors.Is(a.publish("x", nil), ErrAway)
 		})
-		eventually(t, "all is counted", func() bool { return a.stats().lost == sent })
+		wait.Until(t, "all is counted", func() bool { return a.stats().lost == sent })
 		if s := a.stats(); s.published != 0 || s.disconnects != 1 {
 			t.Errorf("%+v", s)
 		}
-		eventually(t, "the log tells why", func() bool { return a.log.count("WRONGPASS") == 1 })
+		wait.Until(t, "the log tells why", func() bool { return a.log.count("WRONGPASS") == 1 })
 	}
 }
 
@@ -359,7 +354,7 @@ func TestChannelsSlow(t *testing.T) {
 	a.listen(t, "x")
 	a.send(t, "x", "1")
 	a.send(t, "x", "2")
-	eventually(t, "both", func() bool { return n.Load() == 2 })
+	wait.Until(t, "both", func() bool { return n.Load() == 2 })
 	if s := a.stats(); s.disconnects != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -377,7 +372,7 @@ func TestChannelsClose(t *testing.T) {
 		defer close(flushed)
 		a.out.flush(time.Hour) // as close does, but for a second
 	}()
-	eventually(t, "nothing more is taken", func() bool { return errors.Is(a.publish("x", nil), ErrClosed) })
+	wait.Until(t, "nothing more is taken", func() bool { return errors.Is(a.publish("x", nil), ErrClosed) })
 	select {
 	case <-flushed:
 		t.Error("what Redis has not taken is not waited for")
@@ -386,7 +381,7 @@ func TestChannelsClose(t *testing.T) {
 	r.Resume()
 	select {
 	case <-flushed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(redistest.Timeout):
 		t.Fatal("what Redis has taken is still waited for")
 	}
 	a.out.flush(time.Hour)

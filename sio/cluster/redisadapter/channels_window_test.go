@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -51,7 +52,7 @@ func TestChannelsWindow(t *testing.T) {
 	for i := range rooms {
 		a.subscribeRooms(&a.receiver, name(i))
 	}
-	eventually(t, "as much as Redis may answer", func() bool {
+	wait.Until(t, "as much as Redis may answer", func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return a.links[nil].awaited > subscribeWindow-1000

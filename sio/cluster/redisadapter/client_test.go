@@ -29,7 +29,7 @@ type client struct {
 const upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" +
 	"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// connect connects, as who it was before if it was someone.
+// connect connects, with the former session if there is one.
 func (c *client) connect(addr string) error {
 	c.before, c.welcome = c.disturbed(), false
 	conn, err := net.Dial("tcp", addr)
@@ -102,7 +102,7 @@ func (c *client) read() error {
 			if c.before%2 == 0 && c.before == c.disturbed() {
 				c.lost++
 			}
-			c.events, c.offset = nil, "" // it begins anew
+			c.events, c.offset = nil, "" // it has a new session
 		}
 		c.sid, c.pid, c.welcome = reply.SID, reply.PID, true
 	case strings.HasPrefix(text, "42"):

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
@@ -69,7 +70,7 @@ func newHost(t testing.TB, client redis.UniversalClient, connect func(client red
 		h.Close()
 		h.connector.Close()
 	})
-	eventually(t, "connected", func() bool { return h.connector.Stats().Connected })
+	wait.Until(t, "connected", func() bool { return h.connector.Stats().Connected })
 	return h
 }
 
@@ -77,7 +78,7 @@ func newHost(t testing.TB, client redis.UniversalClient, connect func(client red
 func meet(t testing.TB, hosts ...*host) {
 	t.Helper()
 	for _, h := range hosts {
-		eventually(t, "all servers", func() bool {
+		wait.Until(t, "all servers", func() bool {
 			n, err := h.node().ServerCount(t.Context())
 			return err == nil && n == len(hosts)
 		})
@@ -113,11 +114,11 @@ func (h *host) node() *cluster.Node {
 func settle(t testing.TB, h *host) {
 	t.Helper()
 	c := h.members().channels
-	eventually(t, "settled", func() bool {
+	wait.Until(t, "settled", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, topic := range c.topics {
-			if !topic.settled() {
+			if !topic.subscribed() {
 				return false
 			}
 		}
@@ -133,7 +134,7 @@ func (p *person) wants(t testing.TB, list ...string) {
 			if got != want {
 				t.Fatalf("%s received %q, want %q", p.name, got, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("%s has not received %q", p.name, want)
 		}
 	}
@@ -174,7 +175,7 @@ func TestCluster(t *testing.T) {
 
 			// Rooms of both kinds of names, joined here and there.
 			must(a.To(y.id).SocketsJoin("r", "7"))
-			eventually(t, "y in r", func() bool { return b.Count("r") == 1 && b.Count("7") == 1 })
+			wait.Until(t, "y in r", func() bool { return b.Count("r") == 1 && b.Count("7") == 1 })
 			settle(t, b)
 			must(a.To("r").Emit("r"))
 			must(a.To("7").Emit("7"))
@@ -184,9 +185,9 @@ func TestCluster(t *testing.T) {
 			must(a.To("r").Emit("all of r"))
 			y.wants(t, `["all of r"]`)
 			must(b.To("r").SocketsLeave("7"))
-			eventually(t, "y not in 7", func() bool { return b.Count("7") == 0 })
+			wait.Until(t, "y not in 7", func() bool { return b.Count("7") == 0 })
 			must(b.SocketsJoin("all"))
-			eventually(t, "all", func() bool { return a.Count("all") == 1 && b.Count("all") == 1 })
+			wait.Until(t, "all", func() bool { return a.Count("all") == 1 && b.Count("all") == 1 })
 
 			// Requests.
 			sockets, err := a.FetchSockets(ctx)
@@ -285,7 +286,7 @@ func TestClusterRooms(t *testing.T) {
 			if err := b.DisconnectSockets(true); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "unsubscribed", func() bool { return b.connector.Stats().Channels == before })
+			wait.Until(t, "unsubscribed", func() bool { return b.connector.Stats().Channels == before })
 		})
 	}
 }
@@ -320,9 +321,9 @@ func TestClusterAway(t *testing.T) {
 				for range 100 {
 					emit()
 				}
-				eventually(t, "on the way", func() bool { return a.connector.Stats().Published > 0 })
+				wait.Until(t, "on the way", func() bool { return a.connector.Stats().Published > 0 })
 				tc.away(r)
-				for deadline := time.Now().Add(20 * time.Second); a.connector.Stats().Disconnects == 0 || b.connector.Stats().Disconnects == 0; {
+				for deadline := time.Now().Add(redistest.Timeout); a.connector.Stats().Disconnects == 0 || b.connector.Stats().Disconnects == 0; {
 					if time.Now().After(deadline) {
 						t.Fatalf("the loss is not noticed: %+v, %+v", a.connector.Stats(), b.connector.Stats())
 					}
@@ -330,7 +331,7 @@ func TestClusterAway(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 				tc.back(r)
-				eventually(t, "back", func() bool { return a.connector.Stats().Connected && b.connector.Stats().Connected })
+				wait.Until(t, "back", func() bool { return a.connector.Stats().Connected && b.connector.Stats().Connected })
 				meet(t, a, b)
 				last := emitted
 				emit()
@@ -339,20 +340,20 @@ func TestClusterAway(t *testing.T) {
 					var n int
 					select {
 					case text = <-y.came:
-					case <-time.After(10 * time.Second):
+					case <-time.After(redistest.Timeout):
 						t.Fatalf("y gets nothing any more: %+v", b.connector.Stats())
 					}
 					if _, err := fmt.Sscanf(text, `["e",%d]`, &n); err != nil || n < got {
 						t.Fatalf("%s comes after %d others", text, got)
 					}
 				}
-				eventually(t, "counted", func() bool { return a.connector.Stats().Queued == 0 })
+				wait.Until(t, "counted", func() bool { return a.connector.Stats().Queued == 0 })
 				s := a.connector.Stats()
 				if s.Published+s.Lost != uint64(emitted) || s.Published < 2 {
 					t.Errorf("%d were emitted, %d received: %+v", emitted, got, s)
 				}
 				for _, h := range []*host{a, b} {
-					if lost, back := h.log.count("is lost"), h.log.count("is back"); lost != 1 || back != 1 {
+					if lost, back := h.log.count("are lost"), h.log.count("is back"); lost != 1 || back != 1 {
 						t.Errorf("logged: lost %d times, back %d times", lost, back)
 					}
 				}
@@ -381,7 +382,7 @@ func TestClusterMalformed(t *testing.T) {
 				if n, err := publish(t.Context(), c, nonsense).Result(); n == 0 || err != nil {
 					t.Errorf("%s has %d listeners, %v", c, n, err)
 				}
-				eventually(t, "counted", func() bool { return a.connector.Stats().Invalid == uint64(i+1) })
+				wait.Until(t, "counted", func() bool { return a.connector.Stats().Invalid == uint64(i+1) })
 			}
 			for _, c := range channels {
 				for _, s := range malformed {

@@ -20,17 +20,17 @@ import (
 
 // DirectoryConfig configures a [Directory].
 type DirectoryConfig struct {
-	// Addr is the "host:port" at which the other nodes reach this one by plain
-	// HTTP. It must be set, and differ from those of others.
+	// Addr is the "host:port" at which the other nodes reach this one by plain HTTP. It
+	// must be set, and be unique.
 	Addr string
-	// Key is the hash that lists the nodes; "sioserver:nodes" when empty. All nodes
-	// must have the same.
+	// Key is the key of the list of nodes; "sioserver:nodes" when empty. All nodes must
+	// have the same.
 	Key string
-	// Life is how long a node is listed that no longer says that it is there; 15 s
-	// when 0. It says so three times in that time.
+	// Life is how long a node stays listed after its last announcement; 15 s when 0. A node
+	// announces itself three times in that time.
 	Life time.Duration
-	// Logger is told of lost and regained connections, and of another node with the same
-	// Addr; slog.Default() when nil.
+	// Logger gets records about lost and restored connections, and about another node with
+	// the same Addr; slog.Default() when nil.
 	Logger *slog.Logger
 }
 
@@ -52,50 +52,50 @@ func (cfg *DirectoryConfig) withDefaults() error {
 }
 
 const (
-	maxKnown     = 1 << 16                // nodes that are remembered
-	maxWaiting   = 256                    // lookups that may wait for the list
-	listingPause = 50 * time.Millisecond  // between two requests for it
-	listingTime  = time.Second            // that a part of one may take
-	pageCount    = 256                    // entries in a part, about
+	maxKnown     = 1 << 16                // remembered nodes
+	maxWaiting   = 256                    // lookups that may wait
+	listingPause = 50 * time.Millisecond  // between two requests for the list
+	listingTime  = time.Second            // limit of one page
+	pageCount    = 256                    // entries of a page, about
 	maxAddr      = 300                    // bytes of an address
-	maxEntry     = 400                    // bytes of an entry: with a time and a token
+	maxEntry     = 400                    // bytes of an entry, with its time and token
 	maxLife      = 24 * time.Hour         // of an entry
-	maxNode      = 1 << 24                // what a node's number is below
-	afterFailure = 500 * time.Millisecond // until the next request after one that has failed
+	maxNode      = 1 << 24                // bound of node numbers
+	afterFailure = 500 * time.Millisecond // until the next request after a failure
 )
 
-// Directory tells the nodes of a cluster where the others are: it is an
-// eio.Directory for sio.Config.Forwarding. Safe for concurrent use.
+// Directory is the list of the nodes of a cluster and their addresses: an eio.Directory for
+// sio.Config.Forwarding. Safe for concurrent use.
 //
-// All nodes are in one hash, and each request to Redis says that this node is
-// there and returns all others, in parts of about 256. Entries that can't be a node's,
-// because they are malformed, longer than 400 bytes or last for more than a day, are
-// removed and counted. Of live ones 65,536 are remembered; others are counted.
+// All nodes are in one hash. Each request to Redis announces this node and returns the
+// other ones, in pages of about 256. Entries that are malformed, longer than 400 bytes or
+// valid for more than a day are removed and counted. 65,536 live entries are remembered,
+// further ones are counted.
 //
-// So a number that nobody has costs no request of its own: lookups of unknown nodes
-// share one, there are at most twenty a second, and 256 lookups may wait; others are
-// told at once that there is no such node.
-// The alternative, a key a node, would let a client with made-up numbers either cause
-// a request each or crowd out those for nodes that have just come.
+// So an unknown number costs no request of its own: all lookups of unknown nodes share one,
+// there are at most 20 requests a second, and 256 lookups may wait. Further lookups report
+// at once that there is no such node. The rejected alternative, a key for each node, would
+// let a client with invented numbers cause a request for each of them, or delay those for
+// new nodes.
 //
-// While Redis is away the last known addresses hold. A node that Redis has
-// forgotten is remembered for Life.
+// While Redis is away the known addresses stay valid. A node that is no longer in Redis is
+// remembered for Life.
 type Directory struct {
 	cfg    DirectoryConfig
 	client redis.UniversalClient // its own; commands end with their contexts
 	node   uint32
-	token  string // tells this process from another with the same number
+	token  string // distinguishes this process from another one with the same number
 	ask    chan struct{}
 	stop   context.CancelFunc
 	ended  chan struct{}
 	since  time.Time
 
-	mu      sync.Mutex // guards what follows
-	known   map[uint32]seen
-	next    chan struct{} // closed when the next request has ended
-	waiting int
-	twin    bool // another process says that it is at Addr, too
-	stats   DirectoryStats
+	mu        sync.Mutex // guards the fields below
+	known     map[uint32]seen
+	next      chan struct{} // closed when the next listing has ended
+	waiting   int
+	duplicate bool // another node has the same Addr
+	stats     DirectoryStats
 }
 
 // seen is a node's address, and when Redis last had it.
@@ -104,27 +104,25 @@ type seen struct {
 	at   time.Time
 }
 
-// DirectoryStats are figures of a [Directory].
+// DirectoryStats are the counters of a [Directory] since it was made, and gauges.
 type DirectoryStats struct {
-	// Nodes is how many other nodes are known.
+	// Nodes is the number of other nodes that are known.
 	Nodes int
-	// Skipped is entries of the list that can't be a node's, and were removed from it, and
-	// live ones beyond 65,536, which can't be found.
+	// Skipped counts invalid entries, which were removed from the list, and live ones beyond
+	// 65,536, which can't be found.
 	Skipped uint64
-	// Requests is how often Redis was asked for the list, Failures how often it did not answer.
+	// Requests counts listings, Failures those that Redis did not answer.
 	Requests, Failures uint64
-	// Taken is how often another process was found to have this node's number: then
-	// clients of this one don't reach it through others. It can only happen when Redis
-	// was away at the start.
+	// Taken counts how often another process had this node's number, so that other nodes
+	// forward this node's requests to it. It can only happen if Redis was away at the start.
 	Taken uint64
-	// Connected is whether the last request has succeeded.
+	// Connected reports whether the last request has succeeded.
 	Connected bool
 }
 
-// NewDirectory checks cfg, chooses a number for this node and announces it. It
-// waits a second for Redis at most; when it does not answer, the node goes on
-// alone and announces itself later. The options of client are used for a connection
-// of its own.
+// NewDirectory checks cfg, chooses a number for this node and announces it. It waits a
+// second for Redis at most. If Redis does not answer, the node announces itself later. It
+// opens a connection of its own with the options of client.
 func NewDirectory(client redis.UniversalClient, cfg DirectoryConfig) (*Directory, error) {
 	return newDirectory(client, cfg, randomNode)
 }
@@ -136,7 +134,7 @@ func newDirectory(client redis.UniversalClient, cfg DirectoryConfig, choose func
 	ctx, stop := context.WithCancel(context.Background())
 	d := &Directory{
 		cfg:    cfg,
-		client: own(client),
+		client: ownClient(client),
 		node:   choose(),
 		token:  cluster.NewUID(),
 		ask:    make(chan struct{}, 1),
@@ -165,11 +163,11 @@ func randomNode() uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
-// Node is this node's number, below 1<<24.
+// Node returns this node's number, which is less than 1<<24.
 func (d *Directory) Node() uint32 { return d.node }
 
-// Lookup gives the address of another node. When there is none it waits, until ctx
-// is done, for what Redis has to say.
+// Lookup returns the address of another node. If the node is not known it waits for the next
+// listing, until ctx is done.
 func (d *Directory) Lookup(ctx context.Context, node uint32) (addr string, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -194,7 +192,7 @@ func (d *Directory) Lookup(ctx context.Context, node uint32) (addr string, ok bo
 	return s.addr, ok
 }
 
-// Stats returns the directory's figures.
+// Stats returns the counters of the directory.
 func (d *Directory) Stats() DirectoryStats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -203,14 +201,14 @@ func (d *Directory) Stats() DirectoryStats {
 	return s
 }
 
-// Close takes this node off the list, if Redis answers within a second, and ends
-// everything. Call it after the server that uses it was closed. The error is [ErrAway]
-// when Redis does not answer: it then forgets the node after Life.
+// Close removes this node from the list, if Redis answers within a second, and closes the
+// connection. Call it after the server that uses it was closed. The error is [ErrAway] if
+// Redis does not answer; then the entry expires after Life.
 func (d *Directory) Close() error {
 	d.stop()
 	<-d.ended
 	ctx, cancel := context.WithTimeout(context.Background(), listingTime)
 	defer cancel()
-	left := leave.Run(ctx, d.client, []string{d.cfg.Key}, d.node, d.token).Err()
+	left := leaveScript.Run(ctx, d.client, []string{d.cfg.Key}, d.node, d.token).Err()
 	return cmp.Or(unreached(left), d.client.Close())
 }

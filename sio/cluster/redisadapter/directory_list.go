@@ -10,13 +10,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// visit writes a node into the hash, if it is to be announced and no other process has
-// its number, and looks at some of the entries, from a cursor of HSCAN on. It returns 1
-// if another process has the number, else 0, the next cursor, how many entries were
-// removed because they can't be a node's, and the number and address of each other node
-// that is alive. Fields are numbers, values "<end of life in ms> <token> <address>".
-// Redis's own clock counts.
-var visit = redis.NewScript(`
+// listScript adds this node to the hash, if it must be announced and no other process has
+// its number, and reads a page of entries at a cursor of HSCAN. It returns 1 if another
+// process has the number, else 0, the next cursor, the number of invalid entries that were
+// removed, and the number and address of each other node that is alive. Fields are node
+// numbers, values "<end of life in ms> <token> <address>". Times are those of Redis's
+// clock.
+var listScript = redis.NewScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function read(field, value)
@@ -60,8 +60,8 @@ end
 return out
 `)
 
-// leave removes a node from the hash, if it is this process.
-var leave = redis.NewScript(`
+// leaveScript removes a node from the hash if its entry is that of this process.
+var leaveScript = redis.NewScript(`
 local value = redis.call('HGET', KEYS[1], ARGV[1])
 if value and #value < 1000 and string.match(value, '^%d+ (%S+) ') == ARGV[2] then
   return redis.call('HDEL', KEYS[1], ARGV[1])
@@ -69,7 +69,7 @@ end
 return 0
 `)
 
-// run keeps the node on the list, and the list fresh.
+// run announces the node and reads the list, again and again.
 func (d *Directory) run(ctx context.Context) {
 	defer close(d.ended)
 	last := time.Now()
@@ -95,20 +95,8 @@ func (d *Directory) run(ctx context.Context) {
 	}
 }
 
-// pause waits, and reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// list announces this node and takes in who else is there, part by part. It reports
-// whether its number is taken.
+// list announces this node and reads the list, page by page. It reports whether another
+// process has this node's number.
 func (d *Directory) list(ctx context.Context) (taken bool) {
 	d.mu.Lock()
 	done := d.next
@@ -118,7 +106,7 @@ func (d *Directory) list(ctx context.Context) (taken bool) {
 	defer close(done)
 
 	began, said := time.Now(), time.Time{}
-	twin := false
+	duplicate := false
 	for cursor := ""; cursor != "0"; {
 		due := time.Since(said) > d.cfg.Life/3
 		if due {
@@ -130,13 +118,13 @@ func (d *Directory) list(ctx context.Context) (taken bool) {
 		}
 		d.mu.Lock()
 		if err != nil {
-			d.tell(err)
+			d.noteOutcome(err)
 			d.stats.Failures++
 			d.mu.Unlock()
 			return false
 		}
 		if cursor == "" {
-			d.tell(nil)
+			d.noteOutcome(nil)
 			d.forget(began)
 		}
 		if p.taken {
@@ -144,17 +132,17 @@ func (d *Directory) list(ctx context.Context) (taken bool) {
 			d.stats.Taken++
 		}
 		d.stats.Skipped += p.skipped
-		twin = d.learn(p.nodes, began) || twin
+		duplicate = d.learn(p.nodes, began) || duplicate
 		cursor = p.cursor
 		d.mu.Unlock()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.tellTwin(twin && began.Sub(d.since) > d.cfg.Life)
+	d.noteDuplicate(duplicate && began.Sub(d.since) > d.cfg.Life)
 	return taken
 }
 
-// page is a part of the list.
+// page is a page of the list.
 type page struct {
 	taken   bool // another process has this node's number
 	cursor  string
@@ -162,13 +150,13 @@ type page struct {
 	nodes   []any // numbers and addresses, as strings
 }
 
-var errPage = errors.New("redisadapter: an answer of another form")
+var errPage = errors.New("redisadapter: malformed answer of the script")
 
-// page asks for the part of the list at a cursor; "" is the beginning.
+// page reads the page at a cursor; "" is the beginning.
 func (d *Directory) page(ctx context.Context, cursor string, say bool) (p page, err error) {
 	limited, cancel := context.WithTimeout(ctx, listingTime)
 	defer cancel()
-	reply, err := visit.Run(limited, d.client, []string{d.cfg.Key}, d.node, d.token, d.cfg.Addr, d.cfg.Life.Milliseconds(),
+	reply, err := listScript.Run(limited, d.client, []string{d.cfg.Key}, d.node, d.token, d.cfg.Addr, d.cfg.Life.Milliseconds(),
 		cmp.Or(cursor, "0"), say, maxEntry, maxLife.Milliseconds(), pageCount).Slice()
 	if err != nil {
 		return p, err
@@ -185,7 +173,7 @@ func (d *Directory) page(ctx context.Context, cursor string, say bool) (p page, 
 	return p, nil
 }
 
-// forget drops nodes that Redis has not had for long. The caller holds mu.
+// forget drops nodes that were not in Redis for Life. d.mu is held.
 func (d *Directory) forget(now time.Time) {
 	for node, s := range d.known {
 		if now.Sub(s.at) > d.cfg.Life {
@@ -194,9 +182,9 @@ func (d *Directory) forget(now time.Time) {
 	}
 }
 
-// learn takes in the nodes of a part of the list, as of a time. It reports whether one
-// of them is at this node's address. The caller holds mu.
-func (d *Directory) learn(nodes []any, at time.Time) (twin bool) {
+// learn adds the nodes of a page that was read at a time. It reports whether one of them has
+// this node's address. d.mu is held.
+func (d *Directory) learn(nodes []any, at time.Time) (duplicate bool) {
 	for i := 0; i+1 < len(nodes); i += 2 {
 		field, _ := nodes[i].(string)
 		addr, _ := nodes[i+1].(string)
@@ -211,31 +199,31 @@ func (d *Directory) learn(nodes []any, at time.Time) (twin bool) {
 			continue
 		}
 		d.known[node] = seen{addr, at}
-		twin = twin || addr == d.cfg.Addr
+		duplicate = duplicate || addr == d.cfg.Addr
 	}
-	return twin
+	return duplicate
 }
 
-// tellTwin logs that another process has this node's address, which is not said of one
-// that was here before and was killed: Redis forgets it within Life. The caller holds mu.
-func (d *Directory) tellTwin(twin bool) {
-	if twin && !d.twin {
-		d.cfg.Logger.Warn("redisadapter: another node says that it is at the address of this one; "+
-			"clients of one of them don't reach it through others", "address", d.cfg.Addr)
+// noteDuplicate logs that another process has this node's address. It is not called for a
+// killed predecessor, whose entry expires within Life. d.mu is held.
+func (d *Directory) noteDuplicate(duplicate bool) {
+	if duplicate && !d.duplicate {
+		d.cfg.Logger.Warn("redisadapter: another node has announced the address of this one; "+
+			"requests for one of the two reach the other", "address", d.cfg.Addr)
 	}
-	d.twin = twin
+	d.duplicate = duplicate
 }
 
-// tell logs that Redis is away, or back. The caller holds mu.
-func (d *Directory) tell(err error) {
+// noteOutcome notes the outcome of a request and logs changes. d.mu is held.
+func (d *Directory) noteOutcome(err error) {
 	connected := err == nil
 	if connected == d.stats.Connected {
 		return
 	}
 	d.stats.Connected = connected
 	if connected {
-		d.cfg.Logger.Info("redisadapter: the list of nodes is there again")
+		d.cfg.Logger.Info("redisadapter: the list of nodes can be read again")
 	} else {
-		d.cfg.Logger.Warn("redisadapter: the list of nodes can't be read; known nodes stay known", "error", err)
+		d.cfg.Logger.Warn("redisadapter: the list of nodes can't be read; the known nodes stay valid", "error", err)
 	}
 }

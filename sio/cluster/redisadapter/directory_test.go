@@ -44,7 +44,7 @@ func lookup(t *testing.T, d *Directory, node uint32) string {
 
 func awaitDirectory(t *testing.T, d *Directory, cond func(DirectoryStats) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(d.Stats()); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(redistest.Timeout); !cond(d.Stats()); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it stays at %+v", d.Stats())
 		}
@@ -82,7 +82,7 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfMadeUpNumbers has many lookups of nobody, and wants few requests.
+// TestDirectoryOfMadeUpNumbers has many lookups of unknown nodes, and wants few requests.
 func TestDirectoryOfMadeUpNumbers(t *testing.T) {
 	r := redistest.Start(t)
 	d := directory(t, r, "a:1", time.Hour, 1)
@@ -168,7 +168,7 @@ func TestDirectoryTellsOfATwin(t *testing.T) {
 		t.Cleanup(func() { d.Close() })
 		return d
 	}
-	told := func() int { return log.count("at the address of this one") }
+	told := func() int { return log.count("the address of this one") }
 	killed := open("a:1") // listed still, but does not say so again
 	killed.stop()
 	<-killed.ended
@@ -182,7 +182,7 @@ func TestDirectoryTellsOfATwin(t *testing.T) {
 	twin := open("a:1")
 	await := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); told() != n; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(redistest.Timeout); told() != n; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("told %d times, want %d", told(), n)
 			}

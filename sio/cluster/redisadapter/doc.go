@@ -1,30 +1,29 @@
-// Package redisadapter connects the servers of a cluster through Redis. It alone imports
-// the client of Redis.
+// Package redisadapter connects the servers of a cluster through Redis. Only this
+// package imports the Redis client.
 //
-// [Streams] does it by Redis Streams, in the wire format of
-// @socket.io/redis-streams-adapter 0.3, and keeps what clients need to come back
-// to any server. Its Adapter method is what sio.Config.Adapter takes.
+// [Streams] uses Redis Streams, in the wire format of @socket.io/redis-streams-adapter
+// 0.3. It keeps what clients need to come back to any server. Its Adapter method is the
+// value of sio.Config.Adapter.
 //
-// [PubSub] and [Sharded] do it by channels, in the wire formats of
-// @socket.io/redis-adapter 8.3: what is published while Redis, or another server, is
-// away is lost there. Both carry the messages of cluster.Node. A message's way out:
-// the emitter's goroutine encodes it into a bounded queue, one goroutine sends what is
-// in the queue at once. The way in: one goroutine for each connection that subscribes
-// decodes and calls the node, message by message.
+// [PubSub] and [Sharded] use channels, in the wire formats of @socket.io/redis-adapter
+// 8.3. Messages that are published while Redis or another server is away are lost there.
+// Both carry the messages of cluster.Node. Out: the emitter's goroutine encodes a message
+// into a bounded queue, and one goroutine sends the whole queue at once. In: one
+// goroutine for each connection that subscribes decodes each message and calls the node.
 //
-// With streams a message's way out: the emitter's goroutine encodes it into a bounded
-// queue, where it may have to wait for room, and one goroutine for each stream adds the
-// queue's head to the stream, several at once.
-// The way in: one goroutine for each stream reads it from the beginning of the
-// adapter's life on and calls the namespaces' adapter.Local, entry by entry.
+// With streams, out: the emitter's goroutine encodes a message into a bounded queue,
+// where it may wait while the queue is full, and one goroutine for each stream adds the
+// entries to the stream, several at once. In: one goroutine for each stream reads it from
+// the start of the adapter on and calls the namespaces' adapter.Local for each entry.
 //
-// [Directory] tells the nodes where the others are, for requests that a load balancer
-// brings to the wrong one.
+// [Directory] lists the addresses of the nodes, for requests that a load balancer sends
+// to the wrong node.
 //
-// A client that asks Sentinels is followed to another master, also when the former one
-// is well.
+// If the client asks Sentinels, the package follows them to a new master, even if the
+// former master still runs.
 //
-// No local delivery fails with Redis, nor does it wait for it, but for a Recoverer as
-// long as StreamsConfig.OrderTimeout, and for room in a stream's queue, while Redis takes
-// entries, as long as StreamsConfig.QueueTimeout.
+// Local delivery neither fails nor waits because of Redis, with two exceptions: a
+// Recoverer waits up to StreamsConfig.OrderTimeout for the place of a packet in the
+// stream, and an emit waits up to StreamsConfig.QueueTimeout while Redis takes entries
+// and the queue is full.
 package redisadapter

@@ -12,19 +12,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What is particular to a master that Sentinels watch. When they replace one that is
-// well, it goes on as a master for about ten seconds: who is still connected to it
-// reaches nobody who is not, and what it is told to keep is lost. go-redis closes the
-// connections of the client that it was told of, not those of one with its options,
-// nor subscriptions. So all connections are closed as soon as one leads elsewhere, and
-// one is made each second.
+// A master that Sentinels watch. If they replace a master that still runs, it stays a master
+// for about ten seconds: its clients reach none of the new master's clients, and what it
+// stores is lost. go-redis closes the connections of the client that asks the Sentinels,
+// but not those of a client with its options, nor subscriptions. So this package makes a
+// connection every second, and closes all others as soon as one leads to another address.
 
 const (
-	failoverAddr = "FailoverClient" // what go-redis has as the address of such clients
+	failoverAddr = "FailoverClient" // the address of such clients in go-redis
 	masterTime   = time.Second      // between two questions for the master
 )
 
-var errMoved = errors.New("redisadapter: another server is the master now")
+var errMoved = errors.New("redisadapter: the master has changed")
 
 // failoverClient is a client whose connections lead to the same master.
 type failoverClient struct {
@@ -35,7 +34,7 @@ type failoverClient struct {
 // newFailoverClient makes one of the options of a client that asks Sentinels. They are its own.
 func newFailoverClient(o *redis.Options) failoverClient {
 	m := &master{dialer: o.Dialer, conns: make(map[*masterConn]struct{})}
-	o.Dialer = mayRefuse(m.dial)
+	o.Dialer = refusable(m.dial)
 	ctx, stop := context.WithCancel(context.Background())
 	go m.watch(ctx)
 	return failoverClient{redis.NewClient(o), stop}
@@ -59,7 +58,7 @@ type master struct {
 	conns    map[*masterConn]struct{}
 }
 
-// watch looks for another master until ctx ends.
+// watch connects to the master every masterTime, until ctx ends.
 func (m *master) watch(ctx context.Context) {
 	for pause(ctx, masterTime) {
 		limited, cancel := context.WithTimeout(ctx, answerTime)
@@ -99,8 +98,8 @@ func (m *master) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return conn, nil
 }
 
-// admit decides about a new connection, and returns those that are to be closed. One
-// that was begun before the master changed may lead to the former one.
+// admit adds a new connection and returns those to close. It returns errMoved for a
+// connection to the former master that was begun before the master changed.
 func (m *master) admit(conn *masterConn, number uint64) (former map[*masterConn]struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -115,7 +114,7 @@ func (m *master) admit(conn *masterConn, number uint64) (former map[*masterConn]
 	return former, nil
 }
 
-// masterConn is a connection that tells why it was closed.
+// masterConn is a connection whose errors are errMoved after the master has changed.
 type masterConn struct {
 	net.Conn
 	of    *master

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"testing"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // addressed is a connection that leads to an address.
@@ -37,7 +39,7 @@ func TestMaster(t *testing.T) {
 			done <- dialed{conn, err}
 		}()
 		begun++
-		eventually(t, "begun", func() bool {
+		wait.Until(t, "begun", func() bool {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			return m.dials == begun

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -62,7 +63,7 @@ func (p *pair) drain(t testing.TB) {
 				t.Fatalf("y received %s", text)
 			}
 			p.got = append(p.got, n)
-		case <-time.After(20 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("y gets nothing any more: %+v", p.b.connector.Stats())
 		}
 	}
@@ -115,14 +116,14 @@ func TestFailover(t *testing.T) {
 			}
 			for name, p := range pairs {
 				for _, h := range []*host{p.a, p.b} {
-					eventually(t, name+" goes on", func() bool {
+					wait.Until(t, name+" goes on", func() bool {
 						all()
 						s := h.connector.Stats()
 						return s.Connected && s.Disconnects == 1
 					})
 				}
 			}
-			eventually(t, "the list is there", func() bool {
+			wait.Until(t, "the list is there", func() bool {
 				all()
 				n, _ := s.Replica.Client.HLen(t.Context(), "sioserver:nodes").Result()
 				return n == 2 && listed.a.Stats().Connected && listed.b.Stats().Connected
@@ -131,7 +132,7 @@ func TestFailover(t *testing.T) {
 				meet(t, p.a, p.b)
 				p.check(t, name)
 			}
-			if lost, back := listed.log.count("can't be read"), listed.log.count("is there again"); lost != back || lost > 2 {
+			if lost, back := listed.log.count("can't be read"), listed.log.count("can be read again"); lost != back || lost > 2 {
 				t.Errorf("logged: the list is lost %d times, back %d times", lost, back)
 			}
 		})
@@ -152,10 +153,10 @@ func (p *pair) check(t *testing.T, name string) {
 		}
 	}
 	t.Logf("%s: %d were emitted, %d received", name, p.emitted, len(p.got))
-	eventually(t, "counted", func() bool { return p.a.connector.Stats().Queued == 0 })
+	wait.Until(t, "counted", func() bool { return p.a.connector.Stats().Queued == 0 })
 	switch c := p.a.connector.(type) {
 	case streamsConnector:
-		eventually(t, "all is in the stream", func() bool { return c.Streams.Stats().Queued == 0 })
+		wait.Until(t, "all is in the stream", func() bool { return c.Streams.Stats().Queued == 0 })
 		s := c.Streams.Stats()
 		if s.Published != uint64(p.emitted) || s.Dropped != 0 {
 			t.Errorf("%s: %d were emitted: %+v", name, p.emitted, s)
@@ -176,7 +177,7 @@ func (p *pair) check(t *testing.T, name string) {
 		if list, err := h.FetchSockets(t.Context()); len(list) != 2 || err != nil {
 			t.Errorf("%s: %d sockets are described, %v", name, len(list), err)
 		}
-		for what, away := range map[string]string{"the connection": "there is no connection", "the stream": "the stream is away"} {
+		for what, away := range map[string]string{"the connection": "no connection to Redis", "the stream": "the stream is away"} {
 			lost, back := h.log.count(away), h.log.count(what+" is back")
 			if lost != back || lost > 1 || lost == 0 && what == "the connection" {
 				t.Errorf("%s: logged: %s is lost %d times, back %d times", name, what, lost, back)
@@ -201,7 +202,7 @@ func listPair(t testing.TB, client redis.UniversalClient) *listed {
 		}
 		t.Cleanup(func() { (*d).Close() })
 	}
-	eventually(t, "a knows b", func() bool {
+	wait.Until(t, "a knows b", func() bool {
 		_, ok := l.a.Lookup(t.Context(), l.b.Node())
 		return ok
 	})

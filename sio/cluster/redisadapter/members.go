@@ -11,35 +11,35 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// members are the namespaces of one process whose messages go by channels. Safe for
-// concurrent use.
+// members holds the nodes of one process, one for each namespace, and the channels that
+// they share. Safe for concurrent use.
 type members struct {
 	client   redis.UniversalClient // its own
 	channels *channels
-	invalid  atomic.Uint64 // payloads that could not be understood
-	dropped  atomic.Uint64 // what nodes have not heard of
+	invalid  atomic.Uint64 // malformed payloads
+	dropped  atomic.Uint64 // dropped before a node got it
 
 	end sync.Once
 
 	mu    sync.Mutex
 	nodes map[*cluster.Node]struct{}
-	past  cluster.Stats // counters of those that were closed
+	past  cluster.Stats // counters of closed nodes
 }
 
 func newMembers(client redis.UniversalClient, cfg channelsConfig) *members {
-	client = own(client)
+	client = ownClient(client)
 	return &members{client: client, channels: newChannels(client, cfg), nodes: make(map[*cluster.Node]struct{})}
 }
 
-// add makes a namespace a member. cfg was validated. open's bus waits for room until
-// ended is closed.
+// add makes a node for a namespace. cfg was validated. The bus of open stops waiting for
+// a full queue when ended is closed.
 func (ms *members) add(local adapter.Local, cfg cluster.Config, open func(uid string, receive func(m *cluster.Message), ended <-chan struct{}) cluster.Bus) adapter.Adapter {
 	ended := make(chan struct{})
 	n, err := cluster.New(local, cfg, func(uid string, receive func(m *cluster.Message)) (cluster.Bus, error) {
 		return open(uid, receive, ended), nil
 	})
 	if err != nil {
-		panic(fmt.Sprint("redisadapter: a configuration that was validated: ", err))
+		panic(fmt.Sprint("redisadapter: an invalid configuration after Validate: ", err))
 	}
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -47,14 +47,14 @@ func (ms *members) add(local adapter.Local, cfg cluster.Config, open func(uid st
 	return &member{Node: n, of: ms, end: sync.OnceFunc(func() { close(ended) })}
 }
 
-// member is a node that is counted among the others.
+// member is a node that members counts.
 type member struct {
 	*cluster.Node
 	of  *members
-	end func() // ends the waiting for room
+	end func() // closes ended
 }
 
-// Close implements adapter.Adapter. What waits for room in a queue is not waited for.
+// Close implements adapter.Adapter. It ends the calls that wait for a full queue.
 func (m *member) Close() error {
 	m.end()
 	err := m.Node.Close()
@@ -86,13 +86,13 @@ func (ms *members) stats() Stats {
 	}
 }
 
-// refuse counts a payload that is not understood.
+// refuse counts a malformed payload.
 func (ms *members) refuse(channel string, err error) {
 	ms.invalid.Add(1)
 	ms.channels.cfg.logger.Debug("redisadapter: invalid message", "channel", channel, "error", err)
 }
 
-// close ends everything; only the first call has something to do.
+// close closes everything. Only the first call has an effect.
 func (ms *members) close() (err error) {
 	ms.end.Do(func() {
 		ms.channels.close()
@@ -101,7 +101,7 @@ func (ms *members) close() (err error) {
 	return err
 }
 
-// validate checks what PubSub, Sharded and Streams have in common.
+// validate checks the fields that all configurations have.
 func validate(name string, node cluster.Config, maxQueued, maxQueuedBytes, maxMessage int) error {
 	switch {
 	case maxMessage < 0, maxMessage > largestMessage:
@@ -115,4 +115,35 @@ func validate(name string, node cluster.Config, maxQueued, maxQueuedBytes, maxMe
 		return fmt.Errorf("redisadapter: %s.Node: %w", name, err)
 	}
 	return nil
+}
+
+// Stats are the counters of a [PubSub] or [Sharded] since it was made, and gauges.
+type Stats struct {
+	// Published counts messages that Redis has taken.
+	Published uint64
+	// Lost counts messages that Redis has not taken, or not confirmed in time: Redis was
+	// away or refused them, or the queue was full.
+	Lost uint64
+	// TooLarge counts messages larger than MaxMessageBytes: the emit has failed, or the
+	// answer was not sent.
+	TooLarge uint64
+	// Received counts messages of other servers, Invalid malformed ones.
+	Received, Invalid uint64
+	// Dropped counts requests, events and answers of other servers beyond the bounds of
+	// cluster.Config.
+	Dropped uint64
+	// Disconnects counts outages: how often publishing or subscribing began to fail, also
+	// if there was no connection before.
+	Disconnects uint64
+
+	// Queued is the number of messages that wait for Redis.
+	Queued int
+	// Channels is the number of channels and patterns that are subscribed to or will be.
+	Channels int
+	// Connected reports whether the last attempt to publish has succeeded and all
+	// channels are subscribed to.
+	Connected bool
+	// Nodes has the sums over all namespaces. Its Published counts messages that were
+	// queued, its Lost those that were not.
+	Nodes cluster.Stats
 }

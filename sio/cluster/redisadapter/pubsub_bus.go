@@ -21,19 +21,19 @@ type pubsubBus struct {
 	local     adapter.Local
 	uid       string
 	receive   func(m *cluster.Message)
-	listings  atomic.Int32 // answers to older versions that are being made
-	echoes    [2][]byte    // what own broadcasts and requests begin with
+	listings  atomic.Int32 // running answers to older versions
+	echoes    [2][]byte    // the beginnings of own broadcasts and requests
 	broadcast receiver
 	request   receiver
 	response  receiver
 	mayWait   func() bool
-	ended     <-chan struct{} // closed when nothing more may wait
+	ended     <-chan struct{} // closed when no call may wait any more
 }
 
-// maxListings is how many requests of older versions are dealt with at once.
+// maxListings is how many requests of older versions are answered at once.
 const maxListings = 2
 
-// open begins to receive. What counts servers is subscribed to last.
+// open subscribes, last to the channel by which servers are counted.
 func (p *PubSub) open(local adapter.Local, uid string, receive func(m *cluster.Message), ended <-chan struct{}) *pubsubBus {
 	b := &pubsubBus{
 		names:   newPubSubNames(p.cfg.Key, local.Namespace(), p.cfg.PublishOnSpecificResponseChannel),
@@ -50,7 +50,7 @@ func (p *PubSub) open(local adapter.Local, uid string, receive func(m *cluster.M
 	return b
 }
 
-// Publish implements cluster.Bus. It may wait for room in the queue.
+// Publish implements cluster.Bus. It may wait while the queue is full.
 func (b *pubsubBus) Publish(m *cluster.Message) error {
 	channel, payload, err := b.names.encode(m)
 	if err != nil {
@@ -62,7 +62,7 @@ func (b *pubsubBus) Publish(m *cluster.Message) error {
 // MaxMessage implements cluster.Sizer.
 func (b *pubsubBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
-// ServerCount implements cluster.Counter. It waits until this server can be answered.
+// ServerCount implements cluster.Counter. It waits until this server gets answers.
 func (b *pubsubBus) ServerCount(ctx context.Context) (int, error) {
 	return b.members.channels.countServers(ctx, b.names.request, b.names.response, b.names.of(b.uid))
 }
@@ -76,7 +76,7 @@ func (b *pubsubBus) Close() error {
 	return nil
 }
 
-// onBroadcast takes a broadcast. One to a room that is not here is not decoded.
+// onBroadcast takes a broadcast. It does not decode one to a room without members here.
 func (b *pubsubBus) onBroadcast(channel string, payload []byte) {
 	room, ok := strings.CutPrefix(channel, b.names.broadcast)
 	if !ok || bytes.HasPrefix(payload, b.echoes[0]) {
@@ -96,7 +96,7 @@ func (b *pubsubBus) onBroadcast(channel string, payload []byte) {
 	b.receive(m)
 }
 
-// onRequest takes what another server asks for.
+// onRequest takes a request of another server.
 func (b *pubsubBus) onRequest(channel string, payload []byte) {
 	if bytes.HasPrefix(payload, b.echoes[1]) {
 		return
@@ -127,7 +127,7 @@ func (b *pubsubBus) onResponse(channel string, payload []byte) {
 	}
 }
 
-// list answers older versions that want to know of sockets or rooms.
+// list answers requests of older versions for sockets or rooms.
 func (b *pubsubBus) list(r request) {
 	if b.listings.Add(1) > maxListings {
 		b.listings.Add(-1)
@@ -150,7 +150,7 @@ func (b *pubsubBus) list(r request) {
 	}()
 }
 
-// respond answers an older version. What is lost is counted.
+// respond answers an older version. A lost answer is counted.
 func (b *pubsubBus) respond(r request, payload []byte) {
 	channel := b.names.response
 	if b.names.specific && r.uid != "" {

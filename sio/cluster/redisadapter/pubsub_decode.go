@@ -159,7 +159,7 @@ func decodeRequest(b []byte, namespace string) (r request, err error) {
 // about completes a request about one socket.
 func (r *request) about(f *fields) error {
 	if f.sid == "" {
-		return fmt.Errorf("%w: a request about nobody", wire.ErrInvalid)
+		return fmt.Errorf("%w: a request without rooms or a socket", wire.ErrInvalid)
 	}
 	r.sid = f.sid
 	r.message.RequestID = ""

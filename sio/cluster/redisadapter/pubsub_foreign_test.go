@@ -41,7 +41,7 @@ func (l listener) wants(t testing.TB, channel, want string) {
 				t.Fatalf("%s on %s, want %s", m.Payload, channel, want)
 			}
 			return
-		case <-time.After(10 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("nothing on %s, want %s", channel, want)
 		}
 	}

@@ -22,17 +22,17 @@ type shardedBus struct {
 	namespace string
 	uid       string
 	receive   func(m *cluster.Message)
-	echoes    [2][]byte // what own messages begin with: JSON; and MessagePack, after the first byte
+	echoes    [2][]byte // the beginnings of own messages: JSON; and MessagePack, after the first byte
 	receiver  receiver
 	mayWait   func() bool
-	ended     <-chan struct{} // closed when nothing more may wait
+	ended     <-chan struct{} // closed when no call may wait any more
 
 	mu      sync.Mutex // taken before that of channels
 	closed  bool
-	created string // the room that was created last, whose first member is told next; "" when it was
+	created string // the last created room, until the event of its first member
 }
 
-// open begins to receive.
+// open subscribes.
 func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.Message), ended <-chan struct{}) *shardedBus {
 	b := &shardedBus{
 		mode: s.cfg.SubscriptionMode, public: s.cfg.ChannelPrefix + "#" + local.Namespace() + "#",
@@ -43,20 +43,20 @@ func (s *Sharded) open(local adapter.Local, uid string, receive func(m *cluster.
 	b.echoes[1] = msgpack.AppendString(msgpack.AppendString(nil, "uid"), uid)
 	b.receiver.receive = b.onMessage
 	s.channels.subscribe(&b.receiver, b.of(uid))
-	s.channels.subscribe(&b.receiver, b.public) // what counts servers is the last
+	s.channels.subscribe(&b.receiver, b.public) // last, because servers are counted by it
 	if b.mode != ModeStatic {
 		local.OnRoom(b.onRoom)
 	}
-	if s.cfg.Node.UID != nil { // others may have been given the same
-		s.channels.run(b.lookForTwin)
+	if s.cfg.Node.UID != nil { // another node may have the same
+		s.channels.run(b.findDuplicate)
 	}
 	return b
 }
 
-// of is the channel of a node or a room.
+// of returns the channel of a node or a room.
 func (b *shardedBus) of(name string) string { return b.public + name + "#" }
 
-// Publish implements cluster.Bus. It may wait for room in the queue.
+// Publish implements cluster.Bus. It may wait while the queue is full.
 func (b *shardedBus) Publish(m *cluster.Message) error {
 	payload, err := wire.Append(make([]byte, 0, 256), m)
 	if err != nil {
@@ -65,7 +65,7 @@ func (b *shardedBus) Publish(m *cluster.Message) error {
 	return b.members.channels.send(m, shardedChannel(b.public, b.mode, m), payload, b.mayWait, b.ended)
 }
 
-// shardedChannel is where a message goes.
+// shardedChannel returns the channel of a message.
 func shardedChannel(public string, mode SubscriptionMode, m *cluster.Message) string {
 	switch {
 	case m.To != "":
@@ -77,7 +77,7 @@ func shardedChannel(public string, mode SubscriptionMode, m *cluster.Message) st
 	return public + m.Options.Rooms[0] + "#"
 }
 
-// utf16Len is a string's length in JavaScript.
+// utf16Len returns the length of a string in JavaScript.
 func utf16Len(s string) (n int) {
 	for _, r := range s {
 		if n++; r > 0xFFFF {
@@ -87,7 +87,7 @@ func utf16Len(s string) (n int) {
 	return n
 }
 
-// onMessage takes what other servers publish.
+// onMessage takes a message of another server.
 func (b *shardedBus) onMessage(channel string, payload []byte) {
 	if bytes.HasPrefix(payload, b.echoes[0]) || len(payload) > 0 && bytes.HasPrefix(payload[1:], b.echoes[1]) {
 		return
@@ -126,7 +126,7 @@ func (b *shardedBus) onRoom(e adapter.RoomEvent) {
 // MaxMessage implements cluster.Sizer.
 func (b *shardedBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
-// ServerCount implements cluster.Counter. It waits until this server can be answered.
+// ServerCount implements cluster.Counter. It waits until this server gets answers.
 func (b *shardedBus) ServerCount(ctx context.Context) (int, error) {
 	return b.members.channels.countServers(ctx, b.public, b.of(b.uid))
 }
@@ -145,3 +145,41 @@ var (
 	_ cluster.Counter = (*shardedBus)(nil)
 	_ cluster.Sizer   = (*shardedBus)(nil)
 )
+
+// findDuplicate looks for another server with the same UID: each would take the other's
+// messages for its own, and both would get the answers to both. The later server finds a
+// second subscriber of its own channel. It looks again after a second, because Redis may
+// not have noticed yet that a former connection has ended.
+func (b *shardedBus) findDuplicate() {
+	c, found := b.members.channels, false
+	for {
+		n, err := b.listeners(c.ctx)
+		switch {
+		case b.isClosed() || err == nil && n < 2:
+			return
+		case err == nil && found:
+			b.receive(&cluster.Message{Type: cluster.Heartbeat, UID: b.uid, Namespace: b.namespace, Instance: "?"})
+			return
+		case err == nil:
+			found = true
+		}
+		if !pause(c.ctx, maxRetryTime) {
+			return
+		}
+	}
+}
+
+// listeners returns the number of subscribers of the node's own channel.
+func (b *shardedBus) listeners(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	c, own := b.members.channels, b.of(b.uid)
+	n, err := c.count(ctx, own)
+	return n + c.receivers(own) - 1, err
+}
+
+func (b *shardedBus) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}

@@ -42,14 +42,14 @@ func TestShardedTwins(t *testing.T) {
 				if _, err := sio.New(sio.Config{Adapter: last.Adapter}); err != nil {
 					t.Fatal(err)
 				}
-				for deadline := time.Now().Add(10 * time.Second); !last.Stats().Connected; time.Sleep(time.Millisecond) {
+				for deadline := time.Now().Add(redistest.Timeout); !last.Stats().Connected; time.Sleep(time.Millisecond) {
 					if time.Now().After(deadline) {
 						t.Fatal("not connected")
 					}
 				}
 			}
 			last := adapters[len(adapters)-1]
-			for deadline := time.Now().Add(20 * time.Second); tc.twins > 0 && last.Stats().Nodes.DuplicateUIDs == 0; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(redistest.Timeout); tc.twins > 0 && last.Stats().Nodes.DuplicateUIDs == 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("%+v", last.Stats())
 				}

@@ -19,58 +19,58 @@ import (
 type StreamsConfig struct {
 	// StreamName is the key of the stream; "socket.io" when empty.
 	StreamName string
-	// StreamCount is over how many streams, with -0, -1 … behind the name, the
-	// namespaces are spread; 1 when 0. All servers must have the same.
+	// StreamCount is the number of streams over which the namespaces are spread, with -0,
+	// -1 … appended to the name; 1 when 0. All servers must have the same.
 	StreamCount int
-	// MaxLen is about how many entries a stream keeps; 10,000 when 0. Servers and
-	// clients that are behind by more have lost some.
+	// MaxLen is about how many entries a stream keeps; 10,000 when 0. Servers and clients
+	// that are further behind lose entries.
 	MaxLen int64
-	// ReadCount is how many entries are read at once at most; 100 when 0. Fewer are when
-	// there were few, or large ones, before: about 4 MiB are read at once.
+	// ReadCount bounds the entries of one read; 100 when 0. A read asks for fewer after few
+	// or large entries, so that it returns about 4 MiB.
 	ReadCount int64
 	// BlockTime is how long a read waits for entries; 5 seconds when 0.
 	BlockTime time.Duration
-	// ChannelPrefix begins the names of the channels that requests to other servers and
-	// their answers go by; "socket.io" when empty.
+	// ChannelPrefix is the prefix of the channels for requests and answers; "socket.io" when
+	// empty. All servers must have the same.
 	ChannelPrefix string
-	// UseShardedPubSub has them published by SPUBLISH: in a Redis Cluster a channel then
+	// UseShardedPubSub publishes them by SPUBLISH, so that a channel of a Redis Cluster
 	// costs one node and not all. It needs Redis 7. All servers must have the same.
 	UseShardedPubSub bool
-	// SessionPrefix begins the keys of sessions; "sio:session:" when empty.
+	// SessionPrefix is the prefix of the keys of sessions; "sio:session:" when empty.
 	SessionPrefix string
-	// OnlyPlaintext writes bytes as JSON, too, base64 in a string: readers don't get
-	// them back as bytes.
+	// OnlyPlaintext writes bytes as JSON, in base64, too. Readers get strings and not
+	// bytes.
 	OnlyPlaintext bool
 
-	// SessionLife is how long the session of a client that is gone is kept; 2 minutes
-	// when 0. It should be sio.Recovery's MaxDisconnectionDuration.
+	// SessionLife is how long the session of a disconnected client is kept; 2 minutes when
+	// 0. It should be sio.Recovery's MaxDisconnectionDuration.
 	SessionLife time.Duration
-	// SessionGrace is how long a session that is not there is waited for: the server
-	// that has the client may be about to notice that it is gone; 250 ms when 0.
+	// SessionGrace is how long a client that comes back waits for its session, which the
+	// former server may not have written yet; 250 ms when 0.
 	SessionGrace time.Duration
-	// OrderTimeout is how long a packet of this server may wait for its place in the
-	// stream before it is delivered here without one; 250 ms when 0.
+	// OrderTimeout is how long a packet of this server waits for its place in the stream
+	// before it is delivered here without one; 250 ms when 0.
 	OrderTimeout time.Duration
-	// MaxQueued and MaxQueuedBytes bound, for each stream and for the channels, what
-	// waits for Redis; 10,000 and 16 MiB when 0. Whoever emits what a stream's queue has
-	// no room for waits until it has. While Redis is away nothing waits, and on a loop,
-	// in an inline handler, nothing may: see QueueTimeout and StreamsStats.Dropped. For
-	// the channels see [ErrQueueFull].
+	// MaxQueued and MaxQueuedBytes bound the messages that wait for Redis, for each stream
+	// and for the channels; 10,000 and 16 MiB when 0. An emit that does not fit into the
+	// queue of a stream waits for up to QueueTimeout, but not on an event loop, as in an
+	// inline handler, and not while Redis is away: see StreamsStats.Dropped. For the
+	// channels see [ErrQueueFull].
 	MaxQueued, MaxQueuedBytes int
 	// MaxMessageBytes bounds one message, as it is written to Redis; 16 MiB when 0, 512 MiB
-	// at most. An emit of a larger one fails with sio.ErrTooLarge and reaches no client.
-	// Redis would never take what is larger than its proto-max-bulk-len, 512 MiB by
-	// default, and the stream would stand still.
+	// at most. An emit of a larger one fails with sio.ErrTooLarge and reaches no client. It
+	// must not exceed Redis's proto-max-bulk-len, 512 MiB by default: Redis would never take
+	// a larger entry, which would block the stream.
 	MaxMessageBytes int
-	// QueueTimeout is how long an emitter waits for room in a stream's queue before its
-	// call fails with an error that is [ErrQueueFull] and sio.ErrOverloaded; 5 seconds
-	// when 0. No client has then got the event. On a loop the call fails at once.
+	// QueueTimeout is how long an emit waits while the queue of a stream is full; 5 seconds
+	// when 0. Then it fails with an error that is [ErrQueueFull] and sio.ErrOverloaded, and
+	// reaches no client. On an event loop it fails at once.
 	QueueTimeout time.Duration
 
-	// Node says how requests to other servers are dealt with.
+	// Node configures requests between servers.
 	Node cluster.Config
-	// Logger is told of lost and regained connections, and for Node, unless that has
-	// its own; slog.Default() when nil.
+	// Logger gets records about lost and restored connections, and is the default of
+	// Node.Logger; slog.Default() when nil.
 	Logger *slog.Logger
 }
 
@@ -116,48 +116,47 @@ func orDefault[T comparable](v *T, unset T) {
 	}
 }
 
-// StreamsStats are figures since the start.
+// StreamsStats are the counters of a [Streams] since it was made, and gauges.
 type StreamsStats struct {
-	// Published and Received are entries of this and of other servers.
+	// Published and Received count entries of this and of other servers.
 	Published, Received uint64
-	// Dropped is what a full queue, while Redis was away, or the end has kept from other
-	// servers; SessionsDropped are sessions that could not be kept.
+	// Dropped counts entries that other servers don't get because the queue was full while
+	// Redis was away, or because of Close. SessionsDropped counts sessions that were not
+	// written.
 	Dropped, SessionsDropped uint64
-	// Waited is how many emits have waited for room in a queue, Refused how many have
-	// failed because there was none; none of this server's clients has got those either.
+	// Waited counts emits that have waited for a full queue, Refused those that have failed
+	// because it stayed full. These have reached no client.
 	Waited, Refused uint64
-	// TooLarge is how many emits have failed because of MaxMessageBytes; what goes by
-	// channels is in Channels.
+	// TooLarge counts emits that have failed because of MaxMessageBytes. Channels has its
+	// own counter.
 	TooLarge uint64
-	// Gaps is in how many places of the streams entries were lost to this server: they
-	// were trimmed before they were read, a stream has begun anew, or another master has
-	// not got its latest entries. No client comes back across a gap. Missed is how many
-	// entries were lost, of those that servers of this kind have written: these are
-	// numbered. Others can't be counted.
+	// Gaps counts places of the streams where this server has lost entries: they were
+	// trimmed before they were read, the stream was created again, or a new master has not
+	// received them. No client is recovered across a gap. Missed counts the lost entries of
+	// servers of this kind, which number them. Other entries can't be counted.
 	Gaps, Missed uint64
-	// Invalid is entries that could not be understood, Duplicates entries that were
-	// added twice because the outcome was not known the first time.
+	// Invalid counts malformed entries, Duplicates entries that were added twice because the
+	// outcome was not known the first time.
 	Invalid, Duplicates uint64
-	// Lost is how often Redis went away, for each stream.
+	// Lost counts outages of Redis, for each stream.
 	Lost uint64
-	// Queued is what waits for the streams now.
+	// Queued is the number of entries that wait for the streams.
 	Queued int
-	// Connected is whether the last that was tried with each stream, and with the
-	// channels, has succeeded.
+	// Connected reports whether the last command for each stream, and for the channels, has
+	// succeeded.
 	Connected bool
-	// Channels are the figures of the channels, for requests and answers, and of the
-	// namespaces' nodes, which also get what comes through streams: it is among what
-	// Channels has Received.
+	// Channels has the counters of the channels, which carry requests and answers, and of
+	// the nodes. Its Received also counts entries of the streams.
 	Channels Stats
 }
 
 // Streams connects servers by Redis Streams. Safe for concurrent use.
 type Streams struct {
-	cfg     StreamsConfig
-	writer  string // tells the entries of this Streams from others
-	members *members
-	client  redis.UniversalClient // that of members; commands end with their contexts
-	patient redis.UniversalClient // for streams: see progress.go
+	cfg          StreamsConfig
+	writer       string // identifies the entries of this Streams
+	members      *members
+	client       redis.UniversalClient // that of members; commands end with their contexts
+	streamClient redis.UniversalClient // for streams: see streams_conn.go
 
 	sessions *sessions
 
@@ -166,11 +165,11 @@ type Streams struct {
 	closed  bool
 }
 
-// NewStreams checks cfg. The options of client are used for connections of its
-// own: three for each stream, two for the channels, and those that sessions and requests
-// need. The time limits of those for streams are the package's own: Redis may be silent
-// for 2 seconds, and on average at least 16 KiB a second must pass after 10 seconds.
-// client itself is not used, unless it is of a type that is not go-redis's own.
+// NewStreams checks cfg. It opens connections of its own with the options of client:
+// three for each stream, two for the channels, and further ones for sessions and
+// requests. The connections for streams have their own time limits: Redis may be silent
+// for 2 seconds, and after 10 seconds at least 16 KiB a second must move on average.
+// NewStreams uses client itself only if its type is not one of go-redis.
 func NewStreams(client redis.UniversalClient, cfg StreamsConfig) (*Streams, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
@@ -181,13 +180,13 @@ func NewStreams(client redis.UniversalClient, cfg StreamsConfig) (*Streams, erro
 		maxMessage: cfg.MaxMessageBytes, logger: cfg.Logger.With("of", "requests and answers"),
 	})
 	s.client = s.members.client
-	s.patient = patient(s.client, 4*cfg.StreamCount)
+	s.streamClient = streamClient(s.client, 4*cfg.StreamCount)
 	s.sessions = newSessions(s)
 	return s, nil
 }
 
-// Adapter connects a namespace: give it to sio.Config.Adapter. The namespace's
-// stream is read from now on.
+// Adapter connects a namespace and starts to read its stream. It is the value of
+// sio.Config.Adapter.
 func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 	st := s.stream(streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace()))
 	n := &streamNode{stream: st, local: local}
@@ -198,7 +197,7 @@ func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 	return n
 }
 
-// stream is the one with a key, which is read from the first time on.
+// stream returns the stream with a key. The first call starts to read it.
 func (s *Streams) stream(key string) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,7 +213,7 @@ func (s *Streams) stream(key string) *stream {
 	return st
 }
 
-// Stats returns the figures of all streams, and of the channels.
+// Stats returns the counters of all streams and of the channels.
 func (s *Streams) Stats() StreamsStats {
 	all := StreamsStats{Channels: s.members.stats(), SessionsDropped: s.sessions.dropped.Load()}
 	all.Connected = all.Channels.Connected
@@ -226,9 +225,9 @@ func (s *Streams) Stats() StreamsStats {
 	return all
 }
 
-// Close ends everything. Call it after the servers that use it were closed: what
-// waits for Redis is sent before, within two seconds. Only the first call has something
-// to do.
+// Close sends the messages that wait for Redis, for two seconds at most, and closes the
+// connections. Call it after the servers that use it were closed. Only the first call has
+// an effect.
 func (s *Streams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,8 +242,8 @@ func (s *Streams) Close() error {
 	}
 	s.sessions.finish(ctx)
 	err := s.members.close()
-	if s.patient != s.client {
-		err = errors.Join(err, s.patient.Close()) // ends reads that wait
+	if s.streamClient != s.client {
+		err = errors.Join(err, s.streamClient.Close()) // ends reads that wait
 	}
 	<-s.sessions.done
 	for _, st := range s.streams {

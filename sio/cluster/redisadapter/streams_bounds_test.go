@@ -55,8 +55,8 @@ func add(t testing.TB, r *redistest.Server, n int, values ...any) {
 	}
 }
 
-// TestStreamsForgedNumber: an entry that claims to be one of this server's that it
-// has not added yet keeps nobody busy.
+// TestStreamsForgedNumber has an entry with this server's name and a number that it has
+// not used yet. The server ignores it.
 func TestStreamsForgedNumber(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{})
@@ -82,7 +82,7 @@ func TestStreamsForgedNumber(t *testing.T) {
 		if st.Invalid != 1 {
 			t.Errorf("%+v", st)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(redistest.Timeout):
 		panic("the stream is stuck") // nothing would end
 	}
 	met := make(chan string, 1)
@@ -94,9 +94,10 @@ func TestStreamsForgedNumber(t *testing.T) {
 	}
 }
 
-// TestStreamsLongHistory: what a history does not say it does not account for.
+// TestStreamsLongHistory reads a stream in several histories. Each one ends with the
+// last packet that it covers.
 func TestStreamsLongHistory(t *testing.T) {
-	const entries, batch = 100_500, 500
+	const entries, batch = 10_500, 500
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{ReadCount: 1000, MaxLen: 1_000_000})
 	for range entries / batch {
@@ -196,7 +197,7 @@ func TestStreamsLateSession(t *testing.T) {
 	wait.Until(t, "it is counted", func() bool { return streams.Stats().SessionsDropped == 1 })
 }
 
-// TestStreamsMovedOn tells who waits for an entry that reading goes on elsewhere.
+// TestStreamsMovedOn checks that changed is closed when reading continues elsewhere.
 func TestStreamsMovedOn(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{BlockTime: 10 * time.Millisecond})
@@ -207,7 +208,7 @@ func TestStreamsMovedOn(t *testing.T) {
 	r.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "socket.io", ID: "1-1", Values: []string{"uid", "other"}})
 	select {
 	case <-changed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(redistest.Timeout):
 		t.Fatal("it is not told")
 	}
 	if now, _ := k.Since(); now == before {

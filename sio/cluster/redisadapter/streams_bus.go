@@ -9,11 +9,10 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// streamBus carries the messages of one namespace of one server. What must not get
-// lost goes through the stream. What is of use only at once, requests and their
-// answers, goes by channels: requests by that of the namespace, answers by that of
-// the node that has asked. It implements cluster.Bus and cluster.Counter. Safe for
-// concurrent use.
+// streamBus carries the messages of one namespace of one server. Messages that must not be
+// lost go through the stream. Requests and answers go through channels: requests through
+// that of the namespace, answers through that of the node that asks. It implements
+// cluster.Bus and cluster.Counter. Safe for concurrent use.
 type streamBus struct {
 	stream    *stream
 	members   *members
@@ -22,13 +21,13 @@ type streamBus struct {
 	public    string // the namespace's channel
 	receiver  receiver
 	receive   func(m *cluster.Message)
-	mayWait   func() bool     // reports whether the calling goroutine may
-	ended     <-chan struct{} // closed when nothing more may wait for the channels
+	mayWait   func() bool     // reports whether the calling goroutine may wait
+	ended     <-chan struct{} // closed when no call may wait for the channels any more
 	since     string          // see streamNode.Since; guarded by stream.mu
-	closed    bool            // nothing more may wait; guarded by stream.mu
+	closed    bool            // no call may wait any more; guarded by stream.mu
 }
 
-// open begins to receive. What counts servers is subscribed to last.
+// open subscribes, last to the channel by which servers are counted.
 func (s *Streams) open(st *stream, local adapter.Local, uid string, receive func(m *cluster.Message), ended <-chan struct{}) *streamBus {
 	namespace := local.Namespace()
 	b := &streamBus{
@@ -46,10 +45,10 @@ func (s *Streams) open(st *stream, local adapter.Local, uid string, receive func
 	return b
 }
 
-// private is the channel of a node.
+// private returns the channel of a node.
 func (b *streamBus) private(uid string) string { return b.public + uid + "#" }
 
-// Publish implements cluster.Bus. It may wait for room in the stream's queue.
+// Publish implements cluster.Bus. It may wait while the queue is full.
 func (b *streamBus) Publish(m *cluster.Message) error {
 	if !ephemeral(m) {
 		return b.add(m, nil)
@@ -65,7 +64,7 @@ func (b *streamBus) Publish(m *cluster.Message) error {
 	return b.members.channels.send(m, channel, payload, b.mayWait, b.ended)
 }
 
-// ephemeral reports whether a message goes by a channel.
+// ephemeral reports whether a message goes through a channel.
 func ephemeral(m *cluster.Message) bool {
 	switch m.Type {
 	case cluster.Broadcast:
@@ -76,7 +75,7 @@ func ephemeral(m *cluster.Message) bool {
 	return m.To != ""
 }
 
-// add queues a message for the stream. kept, unless nil, waits for its place.
+// add queues a message for the stream. Unless kept is nil, it is delivered at its place.
 func (b *streamBus) add(m *cluster.Message, kept *keptEntry) error {
 	text, err := data(m, b.stream.cfg.OnlyPlaintext)
 	if err != nil {
@@ -89,7 +88,7 @@ func (b *streamBus) add(m *cluster.Message, kept *keptEntry) error {
 	return b.stream.enqueue(b, entry{uid: b.uid, namespace: b.namespace, kind: m.Type, data: text}, kept)
 }
 
-// receiveEntry takes what was read from the stream.
+// receiveEntry takes an entry of the stream.
 func (b *streamBus) receiveEntry(e entry, id string) error {
 	m, err := e.message()
 	if err != nil {
@@ -102,13 +101,12 @@ func (b *streamBus) receiveEntry(e entry, id string) error {
 	return nil
 }
 
-// twin tells the node that another one, which is not of this process or has written an
-// entry before, has its UID.
-func (b *streamBus) twin(e entry) {
+// duplicateUID passes the node an entry of another node with its UID.
+func (b *streamBus) duplicateUID(e entry) {
 	b.receive(&cluster.Message{Type: e.kind, UID: e.uid, Namespace: e.namespace, Instance: cmp.Or(e.writer, "?")})
 }
 
-// receiveChannel takes what has come by a channel.
+// receiveChannel takes a message of a channel.
 func (b *streamBus) receiveChannel(channel string, payload []byte) {
 	m, err := wire.Decode(payload)
 	if err != nil {
@@ -118,12 +116,12 @@ func (b *streamBus) receiveChannel(channel string, payload []byte) {
 	b.receive(m)
 }
 
-// ServerCount implements cluster.Counter. It waits until this server can be answered.
+// ServerCount implements cluster.Counter. It waits until this server gets answers.
 func (b *streamBus) ServerCount(ctx context.Context) (int, error) {
 	return b.members.channels.countServers(ctx, b.public, b.private(b.uid))
 }
 
-// MaxMessage implements cluster.Sizer, for what goes by channels.
+// MaxMessage implements cluster.Sizer, for messages in channels.
 func (b *streamBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
 // Close implements cluster.Bus.
@@ -138,3 +136,34 @@ var (
 	_ cluster.Counter = (*streamBus)(nil)
 	_ cluster.Sizer   = (*streamBus)(nil)
 )
+
+// streamNode is a node of the cluster whose packets the stream keeps. It implements
+// adapter.Recoverer. Safe for concurrent use.
+type streamNode struct {
+	adapter.Adapter // the node
+	stream          *stream
+	local           adapter.Local
+	bus             *streamBus
+}
+
+// BroadcastKept implements adapter.Recoverer. If Redis is away and the queue is full, the
+// packet is delivered here and counted; if Redis is there it is refused.
+func (n *streamNode) BroadcastKept(p adapter.Packet, o adapter.Options, deliver func(offset string)) error {
+	m := &cluster.Message{Type: cluster.Broadcast, Namespace: n.local.Namespace(), Packet: p, Options: o}
+	return n.bus.add(m, &keptEntry{deliver: deliver})
+}
+
+// Close implements adapter.Adapter. It ends the calls that wait for a full queue.
+func (n *streamNode) Close() error {
+	n.stream.dismiss(n.bus)
+	return n.Adapter.Close()
+}
+
+// Since implements adapter.Recoverer.
+func (n *streamNode) Since() (offset string, changed <-chan struct{}) {
+	n.stream.mu.Lock()
+	defer n.stream.mu.Unlock()
+	return n.bus.since, n.stream.moved
+}
+
+var _ adapter.Recoverer = (*streamNode)(nil)

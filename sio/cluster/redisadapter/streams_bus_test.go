@@ -116,7 +116,7 @@ func (p *peer) wants(channel, message string) {
 		if m.Channel != channel || !reflect.DeepEqual(got, want) {
 			p.t.Fatalf("%s got %v, want %s to get %s", m.Channel, got, channel, message)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(redistest.Timeout):
 		p.t.Fatalf("nothing comes, want %s", message)
 	}
 }
@@ -190,7 +190,7 @@ func wants[T comparable](t testing.TB, c <-chan T, list ...T) {
 			if got != want {
 				t.Fatalf("got %v, want %v", got, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("nothing comes, want %v", want)
 		}
 	}
@@ -258,7 +258,7 @@ func testStreamsAsks(t *testing.T, a adapter.Recoverer, p *peer, public, own str
 		if want := "\x84\xa3uid\xa2u1\xa3nsp\xa1/\xa4type\x09\xa4data\x81\xa6packet\x93\xa1e\x01\xc4\x01b"; m.Channel != public || m.Payload != want {
 			t.Errorf("%s got %q, want %q", m.Channel, m.Payload, want)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(redistest.Timeout):
 		t.Fatal("no event comes")
 	}
 
@@ -289,7 +289,7 @@ func testStreamsAsks(t *testing.T, a adapter.Recoverer, p *peer, public, own str
 			if s == `answer "yes"` || s == `answer "one"` || s == `answer "two"` {
 				answered++
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatalf("%d answers have come", answered)
 		}
 	}
@@ -381,7 +381,7 @@ func (p *peer) skipsOwn(channel string) {
 		if m.Channel != channel {
 			p.t.Fatalf("%s got %q", m.Channel, m.Payload)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(redistest.Timeout):
 		p.t.Fatal("the own message does not come back")
 	}
 }

@@ -182,7 +182,7 @@ func TestStreamsRequestsWithoutRedis(t *testing.T) {
 			for answer := ""; answer != `answer "yes"`; {
 				select {
 				case answer = <-told.told:
-				case <-time.After(10 * time.Second):
+				case <-time.After(redistest.Timeout):
 					t.Fatal("the own client's answer does not come")
 				}
 			}

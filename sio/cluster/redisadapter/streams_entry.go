@@ -2,16 +2,18 @@ package redisadapter
 
 import (
 	"encoding/base64"
+	"fmt"
+	"math"
 	"strconv"
+	"unicode/utf16"
 
 	"github.com/sioserver/sioserver/sio/cluster"
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// entry is what a stream's entry says. Its fields are uid, nsp, type and data; data
-// is JSON, or MessagePack in base64. The fields sw and sn are our own: who has
-// added the entry, and as which of its entries, so that one that was added twice
-// can be told.
+// entry is an entry of a stream. Its fields are uid, nsp, type and data, which is JSON, or
+// MessagePack in base64. The fields sw and sn are of this package: the writer and the
+// number of the entry, by which duplicates are detected.
 type entry struct {
 	uid, namespace string
 	kind           cluster.MessageType
@@ -32,10 +34,11 @@ func (e *entry) values() []any {
 	return list
 }
 
-// maxName is how long the names in an entry of who has written it may be.
+// maxName bounds the bytes of the writer and of the UID in an entry.
 const maxName = 128
 
-// parseEntry reports false for what has no namespace or no type, or too long a name.
+// parseEntry reports false if the namespace or the type is missing, or a name is too
+// long.
 func parseEntry(values map[string]any) (e entry, ok bool) {
 	field := func(name string) string {
 		text, _ := values[name].(string)
@@ -49,8 +52,8 @@ func parseEntry(values map[string]any) (e entry, ok bool) {
 	return e, err == nil && e.namespace != "" && len(e.writer) <= maxName && len(e.uid) <= maxName
 }
 
-// data is the field data of a message: JSON, or MessagePack in base64 if there are
-// binary values in it, unless onlyPlaintext is set.
+// data returns the field data of a message: JSON, or MessagePack in base64 if the message
+// has binary values and onlyPlaintext is not set.
 func data(m *cluster.Message, onlyPlaintext bool) (string, error) {
 	if onlyPlaintext {
 		b, err := wire.AppendDataJSON(nil, m)
@@ -63,7 +66,7 @@ func data(m *cluster.Message, onlyPlaintext bool) (string, error) {
 	return base64.StdEncoding.EncodeToString(b), nil
 }
 
-// message is what the entry says. It refers to memory of its own.
+// message decodes the entry. The message does not refer to it.
 func (e *entry) message() (*cluster.Message, error) {
 	m := &cluster.Message{Type: e.kind, UID: e.uid, Namespace: e.namespace}
 	b := []byte(e.data)
@@ -78,4 +81,58 @@ func (e *entry) message() (*cluster.Message, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// streamKey returns the key of the stream of a namespace. The remainder keeps the sign of
+// the hash, as in the reference, whose servers never read the streams with a negative
+// number. Servers of this package do.
+func streamKey(name string, count int, namespace string) string {
+	if count == 1 {
+		return name
+	}
+	var h int32
+	for _, u := range utf16.Encode([]rune(namespace)) {
+		h = 31*h + int32(u)
+	}
+	return name + "-" + strconv.Itoa(int(h)%count)
+}
+
+// parseID parses the id of an entry.
+func parseID(id string) (ms, count uint64, ok bool) {
+	for i := range len(id) {
+		if id[i] == '-' {
+			ms, err1 := strconv.ParseUint(id[:i], 10, 64)
+			count, err2 := strconv.ParseUint(id[i+1:], 10, 64)
+			return ms, count, err1 == nil && err2 == nil
+		}
+	}
+	return 0, 0, false
+}
+
+// before reports whether id a is less than b.
+func before(a, b string) bool {
+	ams, acount, _ := parseID(a)
+	bms, bcount, _ := parseID(b)
+	return ams < bms || ams == bms && acount < bcount
+}
+
+// predecessor returns the greatest id less than id.
+func predecessor(id string) string {
+	ms, count, _ := parseID(id)
+	switch {
+	case count > 0:
+		count--
+	case ms > 0:
+		ms, count = ms-1, math.MaxUint64
+	}
+	return fmt.Sprintf("%d-%d", ms, count)
+}
+
+// successor returns the least id greater than id.
+func successor(id string) string {
+	ms, count, _ := parseID(id)
+	if count++; count == 0 {
+		ms++
+	}
+	return fmt.Sprintf("%d-%d", ms, count)
 }

@@ -2,31 +2,28 @@ package redisadapter
 
 import (
 	"context"
-	"fmt"
-	"math"
 )
 
-// A gap is a place in a stream where entries were lost to this server. It shows in two
-// ways: the entry that was read last is not there any more when more was added than was
-// read at once, or a writer's numbers leave some out. Whatever follows a gap is not a
-// continuation of what was before: since is set to the place behind it, so no client
-// comes back with an offset that is older, unless the stream has all of it.
+// A gap is a place in a stream where this server has lost entries. It is detected in two
+// ways: the last entry that was read is gone while more was added than was read at once, or
+// the numbers of a writer have a gap. Then since is set to the place after the gap, so no
+// client is recovered with an older offset unless the stream has all entries after it.
 
-// startAt begins to read after an entry, as if nothing was read before. st.mu is held.
+// startAt starts to read after an entry, as if nothing was read before. st.mu is held.
 func (st *stream) startAt(id string) {
 	st.last = id
 	st.setSince(id)
 }
 
-// skip notes a gap, behind which reading goes on after an entry; every offset that was
-// given out before is less than since. st.mu is held.
+// skip counts a gap. Reading continues after an entry, and every offset before the gap is
+// less than since. st.mu is held.
 func (st *stream) skip(after, since string) {
 	st.stats.Gaps++
 	st.last = after
 	st.setSince(since)
 }
 
-// setSince is told the place after which everything was dispatched. st.mu is held.
+// setSince sets the id after which every entry was dispatched. st.mu is held.
 func (st *stream) setSince(id string) {
 	st.since = id
 	for _, list := range st.buses {
@@ -38,15 +35,15 @@ func (st *stream) setSince(id string) {
 	st.moved = make(chan struct{})
 }
 
-// sight is what is remembered of a writer's last entry.
+// sight is the last entry of a writer.
 type sight struct {
 	number uint64
-	gaps   uint64 // that were counted before
+	gaps   uint64 // that were counted by then
 }
 
-// again reports whether a writer's entry was met before. If the number of a new one shows
-// that some were not, they are counted. st.mu is held.
-func (st *stream) again(e entry, id string) bool {
+// isDuplicate reports whether an entry of a writer was read before. If the number of a new
+// one shows that entries are missing, they are counted. st.mu is held.
+func (st *stream) isDuplicate(e entry, id string) bool {
 	last, known := st.writers[e.writer]
 	if !known {
 		last, known = st.former[e.writer]
@@ -57,7 +54,7 @@ func (st *stream) again(e entry, id string) bool {
 	}
 	if known && e.number > last.number+1 {
 		st.stats.Missed += e.number - last.number - 1
-		if last.gaps == st.stats.Gaps { // else they may be those of a gap that is counted
+		if last.gaps == st.stats.Gaps { // else they may belong to a gap that was counted
 			st.stats.Gaps++
 		}
 		st.setSince(predecessor(id))
@@ -69,32 +66,11 @@ func (st *stream) again(e entry, id string) bool {
 	return false
 }
 
-// trimmed reports whether a stream that was empty has lost entries since. Only Redis 7 or
-// later tells.
+// trimmed reports whether a stream that was empty has lost entries since then. It is false
+// before Redis 7.
 func (r *reader) trimmed() bool {
 	ctx, cancel := context.WithTimeout(r.st.ctx, longest(lookedAt))
 	defer cancel()
-	info, err := r.st.patient.XInfoStream(ctx, r.st.key).Result()
+	info, err := r.st.redis.XInfoStream(ctx, r.st.key).Result()
 	return err == nil && info.EntriesAdded > info.Length
-}
-
-// predecessor is the greatest id less than id.
-func predecessor(id string) string {
-	ms, count, _ := parseID(id)
-	switch {
-	case count > 0:
-		count--
-	case ms > 0:
-		ms, count = ms-1, math.MaxUint64
-	}
-	return fmt.Sprintf("%d-%d", ms, count)
-}
-
-// successor is the least id greater than id.
-func successor(id string) string {
-	ms, count, _ := parseID(id)
-	if count++; count == 0 {
-		ms++
-	}
-	return fmt.Sprintf("%d-%d", ms, count)
 }

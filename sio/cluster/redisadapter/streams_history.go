@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	historyCount = 1000    // entries that are asked for at once, at most
-	historyBytes = 1 << 20 // after which a history ends; a page may pass it
-	entryCost    = 256     // of an entry beside its data
+	historyCount = 1000    // entries of one read, at most
+	historyBytes = 1 << 20 // after which a history ends; the last read may exceed it
+	entryCost    = 256     // bytes of an entry besides its data
 )
 
-// History implements adapter.Recoverer. While Redis fails it is asked again, until ctx or
-// the stream ends.
+// History implements adapter.Recoverer. While Redis fails it tries again, until ctx or the
+// stream ends.
 func (n *streamNode) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
 	err = n.insist(ctx, func() (err error) {
 		list, upTo, err = n.history(ctx, after)
@@ -27,17 +27,17 @@ func (n *streamNode) History(ctx context.Context, after string) (list []adapter.
 	return list, upTo, err
 }
 
-// history looks last whether the stream has kept what it has read.
+// history checks at the end that the stream has not been trimmed during its reads.
 func (n *streamNode) history(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
 	st := n.stream
 	st.mu.Lock()
-	read := st.last // what is not after it was in the stream before
+	read := st.last // entries up to it were in the stream before
 	st.mu.Unlock()
 	list, upTo, all, err := n.after(ctx, after)
 	if err != nil {
 		return nil, "", err
 	}
-	oldest, err := st.patient.XRangeN(ctx, st.key, "-", "+", 1).Result()
+	oldest, err := st.redis.XRangeN(ctx, st.key, "-", "+", 1).Result()
 	if err != nil {
 		return nil, "", err
 	}
@@ -53,13 +53,13 @@ func (n *streamNode) history(ctx context.Context, after string) (list []adapter.
 	return list, upTo, nil
 }
 
-// after returns the namespace's packets after an offset, and the last entry that
-// was looked at; all reports whether the stream had no more.
+// after returns the namespace's packets after an offset, and the id of the last entry that
+// was read. all reports whether the stream had no more.
 func (n *streamNode) after(ctx context.Context, offset string) (list []adapter.Kept, last string, all bool, err error) {
 	st := n.stream
 	writers := make(map[string]uint64)
 	for size, count := 0, firstCount; size < historyBytes; {
-		page, err := st.patient.XRangeN(ctx, st.key, "("+offset, "+", int64(count)).Result()
+		page, err := st.redis.XRangeN(ctx, st.key, "("+offset, "+", int64(count)).Result()
 		if err != nil {
 			return nil, "", false, err
 		}

@@ -2,8 +2,8 @@ package redisadapter
 
 import "time"
 
-// keptEntry is an own packet that waits for its turn in the stream. Its fields are
-// guarded by stream.mu, deliver is called with stream.turn held.
+// keptEntry is an own packet that waits for its place in the stream. stream.mu guards its
+// fields, deliver is called with stream.delivering held.
 type keptEntry struct {
 	deliver func(offset string)
 	since   time.Time
@@ -11,27 +11,28 @@ type keptEntry struct {
 	sent    bool
 }
 
-// awaitTurn has an entry that was queued delivered when its turn comes, or
-// OrderTimeout is over. When too many wait, as nothing is read, the oldest that were
-// delivered won't be told of their turns. st.mu is held.
-func (st *stream) awaitTurn(e *entry, k *keptEntry) {
+// awaitPlace has a queued entry delivered when it is read from the stream, or after
+// OrderTimeout. If too many wait, because nothing is read, the oldest delivered ones are
+// forgotten, and get no offset. st.mu is held.
+func (st *stream) awaitPlace(e *entry, k *keptEntry) {
 	k.size = len(e.data)
 	st.waiting[e.number] = k
 	st.waitingBytes += k.size
-	for !st.turnsFit(0) && st.oldest().sent {
+	for !st.placesFit(0) && st.oldest().sent {
 		st.forgotten = st.eldest
 		st.waitNoMore(st.eldest)
 	}
-	st.lineUp(k, time.Now())
+	st.deliverInOrder(k, time.Now())
 }
 
-// turnsFit reports whether as many packets, and size bytes more, may wait for their
-// turns. st.mu is held.
-func (st *stream) turnsFit(size int) bool {
+// placesFit reports whether the packets, and size bytes more, may wait for their places.
+// st.mu is held.
+func (st *stream) placesFit(size int) bool {
 	return len(st.waiting) <= 1 || len(st.waiting) <= 2*st.cfg.MaxQueued && st.waitingBytes+size <= 2*st.cfg.MaxQueuedBytes
 }
 
-// oldest is the first packet that waits for its turn; there is one. st.mu is held.
+// oldest returns the first packet that waits for its place. There must be one. st.mu is
+// held.
 func (st *stream) oldest() *keptEntry {
 	for st.waiting[st.eldest] == nil {
 		st.eldest++
@@ -39,9 +40,9 @@ func (st *stream) oldest() *keptEntry {
 	return st.waiting[st.eldest]
 }
 
-// lineUp has a packet delivered when its turn comes, or when OrderTimeout is over since
-// some time and those before it were delivered. st.mu is held.
-func (st *stream) lineUp(k *keptEntry, since time.Time) {
+// deliverInOrder has a packet delivered OrderTimeout after since, when those before it were
+// delivered. st.mu is held.
+func (st *stream) deliverInOrder(k *keptEntry, since time.Time) {
 	k.since = since
 	st.inOrder = append(st.inOrder, k)
 	wait := st.cfg.OrderTimeout
@@ -53,7 +54,7 @@ func (st *stream) lineUp(k *keptEntry, since time.Time) {
 	}
 }
 
-// waitNoMore returns the packet of a number, if it waits. st.mu is held.
+// waitNoMore removes and returns the packet with a number, or nil. st.mu is held.
 func (st *stream) waitNoMore(number uint64) *keptEntry {
 	k := st.waiting[number]
 	if k != nil {
@@ -63,7 +64,7 @@ func (st *stream) waitNoMore(number uint64) *keptEntry {
 	return k
 }
 
-// arm has the only timer go off after a while. st.mu is held.
+// arm sets the timer. st.mu is held.
 func (st *stream) arm(wait time.Duration) {
 	st.disarm()
 	st.timer = time.AfterFunc(wait, func() {
@@ -88,14 +89,14 @@ func (st *stream) isLost() bool {
 	return st.lost
 }
 
-// overdue delivers what has waited too long at a time, in the order in which it
-// was queued.
+// overdue delivers the packets that have waited for OrderTimeout, in the order in which
+// they were queued.
 func (st *stream) overdue(now time.Time) {
-	st.turn.Lock()
-	defer st.turn.Unlock()
+	st.delivering.Lock()
+	defer st.delivering.Unlock()
 	for {
 		st.mu.Lock()
-		// What had its turn is among them still.
+		// Those that were delivered at their places are still in the list.
 		for len(st.inOrder) > 0 && st.inOrder[0].sent {
 			st.inOrder[0] = nil
 			st.inOrder = st.inOrder[1:]
@@ -106,7 +107,7 @@ func (st *stream) overdue(now time.Time) {
 			st.mu.Unlock()
 			return
 		}
-		st.admitWaiting() // there may be room for more turns
+		st.admitWaiting() // more packets may wait now
 		k := st.inOrder[0]
 		if wait := k.since.Add(st.cfg.OrderTimeout).Sub(now); wait > 0 {
 			st.arm(wait)

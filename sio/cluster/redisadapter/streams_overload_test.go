@@ -200,7 +200,7 @@ func TestStreamsCloseWhileWaiting(t *testing.T) {
 			}
 			select {
 			case <-ended:
-			case <-time.After(20 * time.Second):
+			case <-time.After(redistest.Timeout):
 				t.Fatal("it waits still")
 			}
 			if d := time.Since(begun); d > 10*time.Second {
@@ -256,7 +256,7 @@ func TestStreamsLoopsNeverWait(t *testing.T) {
 			if err != nil {
 				refused++
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(redistest.Timeout):
 			t.Fatal("a loop waits")
 		}
 	}

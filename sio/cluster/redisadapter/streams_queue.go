@@ -1,34 +1,26 @@
 package redisadapter
 
 import (
-	"fmt"
-	"slices"
 	"time"
-
-	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// The queue of a stream. What finds it full, while Redis takes entries, waits in line
-// with the goroutine that has emitted it, so that nothing overtakes what waits. A
-// goroutine that must not wait, or has waited too long, is refused. While Redis is away
-// nothing waits for room: there may be none for a long time.
+// The queue of a stream. If it is full while Redis takes entries, the emitting goroutine
+// waits in line, so that no entry overtakes another. A goroutine that must not wait, or
+// has waited too long, gets an error. While Redis is away no call waits, because the queue
+// may stay full for a long time.
 
-// errNoRoom is the error of what is refused.
-var errNoRoom = fmt.Errorf("%w: %w", cluster.ErrOverloaded, ErrQueueFull)
-
-// waiter is an entry that waits for room in the queue.
-type waiter struct {
+// waitingEntry is an entry that waits for space in the queue.
+type waitingEntry struct {
 	entry entry
 	kept  *keptEntry
 	bus   *streamBus
-	done  chan error // gets the outcome
 }
 
-// enqueue puts an entry of a bus into the queue. kept, unless nil, waits for its place
-// in the stream; while Redis is away, and after the end, it is only delivered here if
-// there is no room. Otherwise it may wait for room, as long as QueueTimeout, but not on
-// a loop. The error is ErrQueueFull while Redis is away, ErrClosed, or
-// cluster.ErrOverloaded.
+// enqueue queues an entry of a bus. Unless kept is nil, the packet is delivered at its
+// place in the stream, or, if the entry does not fit while Redis is away or after the end,
+// only here. If Redis is there and the entry does not fit, enqueue waits for up to
+// QueueTimeout, but not on an event loop. The error is ErrQueueFull while Redis is away,
+// ErrClosed, or cluster.ErrOverloaded.
 func (st *stream) enqueue(b *streamBus, e entry, kept *keptEntry) error {
 	if ended, err := st.admit(e, kept); ended {
 		return err
@@ -36,16 +28,12 @@ func (st *stream) enqueue(b *streamBus, e entry, kept *keptEntry) error {
 	if !b.mayWait() {
 		return st.refuse()
 	}
-	w := &waiter{e, kept, b, make(chan error, 1)}
-	if ended, err := st.admitOrWait(w); ended {
+	w, ended, err := st.admitOrWait(waitingEntry{e, kept, b})
+	if ended {
 		return err
 	}
-	timer := time.NewTimer(st.cfg.QueueTimeout)
-	defer timer.Stop()
-	select {
-	case err := <-w.done:
+	if decided, err := w.wait(st.cfg.QueueTimeout, nil); decided {
 		return err
-	case <-timer.C:
 	}
 	if st.giveUp(w) {
 		return st.refuse()
@@ -53,7 +41,7 @@ func (st *stream) enqueue(b *streamBus, e entry, kept *keptEntry) error {
 	return <-w.done
 }
 
-// admit decides about an entry at once, unless it would have to wait.
+// admit decides about an entry, unless it must wait.
 func (st *stream) admit(e entry, kept *keptEntry) (ended bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -65,13 +53,13 @@ func (st *stream) decide(e entry, kept *keptEntry) (ended bool, err error) {
 	switch {
 	case st.ended:
 		return true, st.leaveOut(&e, kept, ErrClosed)
-	case len(st.line) > 0:
+	case len(st.waitingCalls) > 0:
 		return false, nil
 	}
 	return st.place(e, kept)
 }
 
-// place finds a place for an entry, if there is one. st.mu is held.
+// place queues an entry, or leaves it out while Redis is away. st.mu is held.
 func (st *stream) place(e entry, kept *keptEntry) (found bool, err error) {
 	switch {
 	case st.fits(&e, kept):
@@ -83,14 +71,14 @@ func (st *stream) place(e entry, kept *keptEntry) (found bool, err error) {
 	return false, nil
 }
 
-// fitsLate reports whether an entry that the stream does not get can be delivered here
-// soon. st.mu is held.
+// fitsLate reports whether a packet that the stream does not get may wait for its delivery
+// here. st.mu is held.
 func (st *stream) fitsLate(e *entry, kept *keptEntry) bool {
 	return kept == nil || st.late == 0 || st.late < st.cfg.MaxQueued && st.lateBytes+len(e.data) <= st.cfg.MaxQueuedBytes
 }
 
-// leaveOut counts an entry that the stream does not get. A packet that was to be kept is
-// delivered here instead, behind those that wait for their turns. st.mu is held.
+// leaveOut counts an entry that the stream does not get. A packet to keep is delivered
+// here, after those that wait for their places. st.mu is held.
 func (st *stream) leaveOut(e *entry, kept *keptEntry, err error) error {
 	st.stats.Dropped++
 	if kept == nil {
@@ -108,33 +96,33 @@ func (st *stream) leaveOut(e *entry, kept *keptEntry, err error) error {
 		st.lateBytes -= size
 		st.admitWaiting()
 	}
-	st.lineUp(kept, time.Now().Add(-st.cfg.OrderTimeout))
+	st.deliverInOrder(kept, time.Now().Add(-st.cfg.OrderTimeout))
 	return nil
 }
 
-func (st *stream) admitOrWait(w *waiter) (ended bool, err error) {
+// admitOrWait decides about an entry, or adds it to those that wait.
+func (st *stream) admitOrWait(e waitingEntry) (w *waiter[waitingEntry], ended bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if ended, err = st.decide(w.entry, w.kept); ended {
-		return ended, err
+	if ended, err = st.decide(e.entry, e.kept); ended {
+		return nil, true, err
 	}
-	if w.bus.closed {
+	if e.bus.closed {
 		st.stats.Refused++
-		return true, ErrClosed
+		return nil, true, ErrClosed
 	}
 	st.stats.Waited++
-	st.line = append(st.line, w)
-	return false, nil
+	return st.waitingCalls.add(e), false, nil
 }
 
-// fits reports whether the queue has room for an entry. One that is to be kept also needs
-// room among those that wait for their turns, unless the oldest was delivered without: it
-// can be forgotten, and will be within OrderTimeout. st.mu is held.
+// fits reports whether an entry fits into the queue. A packet to keep must also fit among
+// those that wait for their places, unless the oldest of them was delivered without one:
+// it can be forgotten, as it will be within OrderTimeout. st.mu is held.
 func (st *stream) fits(e *entry, kept *keptEntry) bool {
 	if len(st.queue) >= st.cfg.MaxQueued || st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes {
 		return false
 	}
-	return kept == nil || st.lost || st.turnsFit(len(e.data)) || st.oldest().sent
+	return kept == nil || st.lost || st.placesFit(len(e.data)) || st.oldest().sent
 }
 
 // put appends an entry to the queue. st.mu is held.
@@ -144,81 +132,65 @@ func (st *stream) put(e entry, kept *keptEntry) {
 	st.queue = append(st.queue, e)
 	st.queuedBytes += len(e.data)
 	if kept != nil {
-		st.awaitTurn(&e, kept)
+		st.awaitPlace(&e, kept)
 	}
 	wake(st.wake)
 }
 
-// admitWaiting has those in line that there is a place for take it. st.mu is held.
+// admitWaiting decides about the entries that wait, as far as possible. st.mu is held.
 func (st *stream) admitWaiting() {
-	if len(st.line) == 0 {
-		return
-	}
-	n := 0
-	for _, w := range st.line {
-		found, err := st.place(w.entry, w.kept)
-		if !found {
-			break
-		}
-		w.done <- err
-		n++
-	}
-	st.line = slices.Delete(st.line, 0, n)
+	st.waitingCalls.admit(func(e waitingEntry) (bool, error) { return st.place(e.entry, e.kept) })
 }
 
-// turnAway ends the waiting of all in line, at the end. st.mu is held.
-func (st *stream) turnAway() {
-	for _, w := range st.line {
-		w.done <- st.leaveOut(&w.entry, w.kept, ErrClosed)
-	}
-	st.line = nil
+// refuseWaiting ends all calls that wait, at the end. st.mu is held.
+func (st *stream) refuseWaiting() {
+	st.waitingCalls.admit(func(e waitingEntry) (bool, error) {
+		return true, st.leaveOut(&e.entry, e.kept, ErrClosed)
+	})
 }
 
-// giveUp takes an entry out of the line. It reports false when that was decided about.
-func (st *stream) giveUp(w *waiter) bool {
+// giveUp removes a call that waits. It reports false if the call was decided.
+func (st *stream) giveUp(w *waiter[waitingEntry]) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	i := slices.Index(st.line, w)
-	if i < 0 {
-		return false
+	removed := st.waitingCalls.remove(w)
+	if removed {
+		st.admitWaiting() // the next ones may be smaller
 	}
-	st.line = slices.Delete(st.line, i, i+1)
-	st.admitWaiting() // those behind may be smaller
-	return true
+	return removed
 }
 
-// refuse counts an entry that nobody gets.
+// refuse counts an entry that no client gets, and returns its error.
 func (st *stream) refuse() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.stats.Refused++
-	return errNoRoom
+	return errFull
 }
 
-// refuseLarge counts a message that is larger than Redis is to be given.
+// refuseLarge counts a message above MaxMessageBytes.
 func (st *stream) refuseLarge() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.stats.TooLarge++
 }
 
-// dismiss ends the waiting for a bus, which is about to be closed.
+// dismiss ends the calls that wait for a bus, which is about to be closed.
 func (st *stream) dismiss(b *streamBus) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	b.closed = true
-	st.line = slices.DeleteFunc(st.line, func(w *waiter) bool {
-		if w.bus != b {
+	st.waitingCalls.removeFunc(func(e waitingEntry) bool {
+		if e.bus != b {
 			return false
 		}
 		st.stats.Refused++
-		w.done <- ErrClosed
 		return true
-	})
+	}, ErrClosed)
 	st.admitWaiting()
 }
 
-// taken removes the first n entries of the queue, which are in the stream.
+// taken removes the first n entries of the queue, which the stream has got.
 func (st *stream) taken(n int) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -227,13 +199,14 @@ func (st *stream) taken(n int) {
 	}
 	clear(st.queue[:n])
 	if st.queue = st.queue[n:]; len(st.queue) == 0 {
-		st.queue = nil // lets go of the array
+		st.queue = nil // frees the array
 	}
 	st.stats.Published += uint64(n)
 	st.admitWaiting()
 }
 
-// batch returns what is to be written next: a few entries with few bytes, or a large one.
+// batch returns the next entries to write: several with few bytes, or a large one. They
+// may be read without the lock, because only the writing goroutine removes entries.
 func (st *stream) batch() (batch []entry, bytes int, ended bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()

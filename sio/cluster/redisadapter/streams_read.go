@@ -4,125 +4,20 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// stream is one stream of Redis as this process uses it. Safe for concurrent use.
-// The lock turn is taken before mu; mu is never held when a namespace is called.
-type stream struct {
-	owner   *Streams
-	cfg     *StreamsConfig
-	client  redis.UniversalClient // for sessions and histories
-	patient redis.UniversalClient // for reading and writing
-	key     string
-	ctx     context.Context // of everything that is asked of Redis
-	cancel  context.CancelFunc
-	stop    chan struct{}
-	wake    chan struct{} // something was queued
-	written chan struct{} // closed when nothing is written any more
-	running sync.WaitGroup
-
-	turn sync.Mutex // held while namespaces are called: one packet has its turn at a time
-
-	mu          sync.Mutex
-	buses       map[string][]*streamBus // by namespace; the lists are never changed in place
-	last        string                  // the entry that was dispatched last; "" before the beginning is known
-	since       string                  // see startAt
-	moved       chan struct{}           // closed when since changes, and replaced
-	writers     map[string]sight        // the last of each
-	former      map[string]sight        // of those that were not heard of for long
-	queue       []entry
-	queuedBytes int
-	line        []*waiter // what waits for room in the queue
-	number      uint64
-	met         uint64                // the last own entry that was met
-	waiting     map[uint64]*keptEntry // own packets whose turn may come, by number
-	inOrder     []*keptEntry          // those not delivered yet, oldest first
-	timer       *time.Timer           // nil when none is waited for
-	lost, ended bool
-	failed      [2]bool // what was tried last with either half
-	stats       StreamsStats
-
-	late, lateBytes int // packets without a turn that are to be delivered
-
-	waitingBytes int
-	forgotten    uint64 // the last own entry that would not be told of its turn
-	eldest       uint64 // none before it waits for its turn
-}
-
-const (
-	manyWriters = 5_000   // are remembered, and as many that were heard of before
-	readBytes   = 4 << 20 // about how many are read at once, if entries are alike
-	firstCount  = 16      // how many entries are, when there were few before
-	largeEntry  = 16 << 10
-)
-
-func newStream(s *Streams, key string) *stream {
-	st := &stream{
-		owner: s, cfg: &s.cfg, client: s.client, patient: s.patient, key: key,
-		stop: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}), moved: make(chan struct{}),
-		buses: make(map[string][]*streamBus), writers: make(map[string]sight), waiting: make(map[uint64]*keptEntry),
-	}
-	st.ctx, st.cancel = context.WithCancel(context.Background())
-	st.running.Go(st.read)
-	st.running.Go(st.write)
-	return st
-}
-
-func (st *stream) add(b *streamBus) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	b.since = st.last
-	if before(b.since, st.since) {
-		b.since = st.since
-	}
-	st.buses[b.namespace] = append(slices.Clip(st.buses[b.namespace]), b)
-}
-
-func (st *stream) remove(b *streamBus) {
-	st.turn.Lock() // whoever is being called has returned
-	defer st.turn.Unlock()
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	left := slices.DeleteFunc(slices.Clone(st.buses[b.namespace]), func(other *streamBus) bool { return other == b })
-	if len(left) == 0 {
-		delete(st.buses, b.namespace)
-	} else {
-		st.buses[b.namespace] = left
-	}
-}
-
-func (st *stream) addTo(all *StreamsStats) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	all.Published += st.stats.Published
-	all.Received += st.stats.Received
-	all.Dropped += st.stats.Dropped
-	all.Waited += st.stats.Waited
-	all.Refused += st.stats.Refused
-	all.TooLarge += st.stats.TooLarge
-	all.Gaps += st.stats.Gaps
-	all.Missed += st.stats.Missed
-	all.Invalid += st.stats.Invalid
-	all.Duplicates += st.stats.Duplicates
-	all.Lost += st.stats.Lost
-	all.Queued += len(st.queue)
-	all.Connected = all.Connected && !st.lost && st.last != ""
-}
-
 // reader is the state of the reading goroutine.
 type reader struct {
 	st      *stream
-	checked time.Time // when the place in the stream was looked at
-	failed  time.Time // when it could not be, or nothing could be read
-	failing bool      // nothing was read since
-	count   int       // how many entries to ask for
+	checked time.Time // when check last ran
+	failed  time.Time // when a command last failed
+	failing bool      // no command has succeeded since
+	count   int       // entries of the next read
 	large   bool      // the latest entries are large
-	direct  bool      // Redis carries out no scripts
+	direct  bool      // Redis does not run scripts
 }
 
 // read is the reading goroutine.
@@ -131,7 +26,7 @@ func (st *stream) read() {
 	for st.ctx.Err() == nil {
 		list, err := r.next()
 		if len(list) >= min(r.count, int(st.cfg.MaxLen)) && err == nil {
-			err = r.check(list[0].ID) // there are more: the stream may be trimmed faster than it is read
+			err = r.check(list[0].ID) // there may be more: the stream may be trimmed faster than it is read
 		}
 		if err != nil && !errors.Is(err, redis.Nil) {
 			r.fail(err)
@@ -148,7 +43,7 @@ func (st *stream) read() {
 	}
 }
 
-// next waits for the next entries, when the place in the stream makes sense.
+// next waits for the next entries. Once a second it checks the place in the stream.
 func (r *reader) next() ([]redis.XMessage, error) {
 	if time.Since(r.checked) > time.Second {
 		if err := r.check(""); err != nil {
@@ -159,8 +54,8 @@ func (r *reader) next() ([]redis.XMessage, error) {
 	return r.readOn()
 }
 
-// fail notes an error, and pauses if there was one just before. The first may be that of
-// a connection only; one in a row with another, and silence, are Redis's.
+// fail notes an error, and pauses if another one was just before. The first error may be
+// that of one connection. After a second one, or a silence, Redis is lost.
 func (r *reader) fail(err error) {
 	again := time.Since(r.failed) > time.Second && !isTimeout(err)
 	if r.failing && !again || isTimeout(err) {
@@ -170,14 +65,11 @@ func (r *reader) fail(err error) {
 	if again {
 		return
 	}
-	select {
-	case <-time.After(retryTime):
-	case <-r.st.stop:
-	}
+	pause(r.st.ctx, retryTime)
 }
 
-// readOn waits for the next entries. A server that does not even say that there are
-// none is given up. After a failure it does not wait for any.
+// readOn waits up to BlockTime for the next entries. After a failure it does not wait for
+// entries.
 func (r *reader) readOn() ([]redis.XMessage, error) {
 	st, block := r.st, r.st.cfg.BlockTime
 	if r.failing {
@@ -185,7 +77,7 @@ func (r *reader) readOn() ([]redis.XMessage, error) {
 	}
 	ctx, cancel := context.WithTimeout(st.ctx, max(block, 0)+writeTime)
 	defer cancel()
-	list, err := st.patient.XRead(ctx, &redis.XReadArgs{
+	list, err := st.redis.XRead(ctx, &redis.XReadArgs{
 		Streams: []string{st.key, st.last}, Count: int64(r.count), Block: block,
 	}).Result()
 	if err != nil || len(list) == 0 {
@@ -194,7 +86,8 @@ func (r *reader) readOn() ([]redis.XMessage, error) {
 	return list[0].Messages, nil
 }
 
-// adapt decides how many entries to ask for next. Redis counts entries, not bytes.
+// adapt sets the number of entries of the next read. Redis can only limit entries, not
+// bytes.
 func (r *reader) adapt(list []redis.XMessage) {
 	bytes := 0
 	for _, m := range list {
@@ -205,8 +98,8 @@ func (r *reader) adapt(list []redis.XMessage) {
 	r.count = nextCount(max(len(list), firstCount/2), len(list), bytes, readBytes, int(r.st.cfg.ReadCount))
 }
 
-// nextCount is twice as many entries as there were, or as fit into most bytes if they are
-// like n others with a size; one to limit.
+// nextCount returns twice as many entries as there were, but not more than fit into most
+// bytes at the average size of n entries, and 1 to limit.
 func nextCount(were, n, size, most, limit int) int {
 	count := 2 * were
 	if n > 0 && size > n {
@@ -215,7 +108,7 @@ func nextCount(were, n, size, most, limit int) int {
 	return min(max(count, 1), limit)
 }
 
-// entrySize is about what an entry costs.
+// entrySize returns about how many bytes an entry has.
 func entrySize(m redis.XMessage) (size int) {
 	for name, value := range m.Values {
 		text, _ := value.(string)
@@ -224,10 +117,9 @@ func entrySize(m redis.XMessage) (size int) {
 	return size
 }
 
-// check finds the place to begin at, and whether the place that was reached still
-// makes sense: the entry there is gone when more was added since than is kept, and
-// when the stream is that of a Redis which has not got, or not kept, the latest ones.
-// first is the entry that was read next and is not dispatched yet; "" when there is none.
+// check finds the place to begin at, and later detects gaps: the last read entry is gone if
+// more was added since than the stream keeps, or if Redis has lost its latest entries. first
+// is the id of the next entry, which was read and not dispatched; "" if there is none.
 func (r *reader) check(first string) error {
 	st := r.st
 	newest, next, err := r.ends()
@@ -247,7 +139,7 @@ func (r *reader) check(first string) error {
 	case newest == "":
 		st.skip("0-0", successor(st.last))
 	case before(newest, st.last):
-		// Where entries are numbered by a clock that is behind.
+		// The clock that numbers the entries is behind.
 		st.skip(newest, successor(st.last))
 	case next != "" && next != st.last:
 		if to := predecessor(cmp.Or(first, next)); to != st.last {
@@ -257,16 +149,16 @@ func (r *reader) check(first string) error {
 	return nil
 }
 
-// ends returns the ids of the newest entry and of the first one that is not before the
-// place that was reached; "" where there is none. Redis has no command for ids alone: if
-// entries are large a script spares the rest of them.
+// ends returns the ids of the newest entry and of the first one that is not before st.last,
+// or "" if there is none. Redis has no command for ids alone, so if entries are large a
+// script returns only these.
 func (r *reader) ends() (newest, next string, err error) {
 	st := r.st
 	ctx, cancel := context.WithTimeout(st.ctx, longest(lookedAt))
 	defer cancel()
 	from := cmp.Or(st.last, "-")
 	if r.large && !r.direct {
-		ids, err := st.patient.Eval(ctx, idsScript, []string{st.key}, from).StringSlice()
+		ids, err := st.redis.Eval(ctx, idsScript, []string{st.key}, from).StringSlice()
 		var refusal redis.Error
 		switch {
 		case err == nil && len(ids) == 2:
@@ -276,7 +168,7 @@ func (r *reader) ends() (newest, next string, err error) {
 		}
 		r.direct = true
 	}
-	list, err := st.patient.XRevRangeN(ctx, st.key, "+", "-", 1).Result()
+	list, err := st.redis.XRevRangeN(ctx, st.key, "+", "-", 1).Result()
 	if err != nil {
 		return "", "", err
 	}
@@ -284,7 +176,7 @@ func (r *reader) ends() (newest, next string, err error) {
 	if len(list) > 0 {
 		newest, r.large = list[0].ID, entrySize(list[0]) > largeEntry
 	}
-	if list, err = st.patient.XRangeN(ctx, st.key, from, "+", 1).Result(); err != nil {
+	if list, err = st.redis.XRangeN(ctx, st.key, from, "+", 1).Result(); err != nil {
 		return "", "", err
 	}
 	if len(list) > 0 {
@@ -301,32 +193,32 @@ return {
 	id(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 1)),
 }`
 
-// dispatch hands an entry to its namespace.
+// dispatch delivers an entry to its namespace.
 func (st *stream) dispatch(m redis.XMessage) {
 	e, ok := parseEntry(m.Values)
-	st.turn.Lock()
-	defer st.turn.Unlock()
+	st.delivering.Lock()
+	defer st.delivering.Unlock()
 	st.mu.Lock()
 	buses := st.buses[e.namespace]
 	own := e.writer == st.owner.writer
-	ok = ok && (!own || e.number <= st.number) // else somebody else has written it
+	ok = ok && (!own || e.number <= st.number) // else it is forged
 	if before(m.ID, st.since) {
-		st.startAt(predecessor(m.ID)) // the stream has begun anew, with lesser ids
+		st.startAt(predecessor(m.ID)) // the stream was created again, with smaller ids
 	}
 	switch {
 	case !ok:
 		st.stats.Invalid++
 		buses = nil
-	case e.writer != "" && st.again(e, m.ID):
+	case e.writer != "" && st.isDuplicate(e, m.ID):
 		st.stats.Duplicates++
 		buses = nil
 	case !own:
 		st.stats.Received++
 	}
 	var kept *keptEntry
-	var passed []*keptEntry // whose turns don't come any more
+	var passed []*keptEntry // whose entries are gone
 	if own && ok {
-		for ; st.met < e.number; st.met++ { // what is left out was trimmed
+		for ; st.met < e.number; st.met++ { // missing entries were trimmed
 			if kept != nil && !kept.sent {
 				kept.sent = true
 				passed = append(passed, kept)
@@ -334,7 +226,7 @@ func (st *stream) dispatch(m redis.XMessage) {
 			kept = st.waitNoMore(st.met + 1)
 		}
 		if kept == nil && e.number <= st.forgotten {
-			st.startAt(m.ID) // as if it had not been read
+			st.startAt(m.ID) // as if it was not read
 		}
 	}
 	if kept != nil {
@@ -347,11 +239,11 @@ func (st *stream) dispatch(m redis.XMessage) {
 	if kept != nil {
 		kept.deliver(m.ID)
 	}
-	here := 0 // nodes with the entry's UID
+	here := 0 // nodes of this process with the UID of the entry
 	for _, b := range buses {
 		if e.uid == b.uid {
 			if here++; here > 1 || !own {
-				b.twin(e)
+				b.duplicateUID(e)
 			}
 			continue
 		}

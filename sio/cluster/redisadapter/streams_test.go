@@ -310,11 +310,6 @@ func until(t testing.TB, n *node, cond func(redisadapter.StreamsStats) bool) {
 
 func untilStreams(t testing.TB, s *redisadapter.Streams, cond func(redisadapter.StreamsStats) bool) {
 	t.Helper()
-	defer func() {
-		if t.Failed() {
-			t.Logf("%+v", s.Stats())
-		}
-	}()
 	wait.Until(t, "the figures of the streams", func() bool { return cond(s.Stats()) })
 }
 

@@ -15,13 +15,13 @@ func TestStreamsOneTimer(t *testing.T) {
 	delivered := make(chan int, losses+1)
 	for i := range losses + 1 {
 		st.mu.Lock()
-		st.awaitTurn(&entry{number: uint64(i + 1)}, &keptEntry{deliver: func(string) { delivered <- i }})
+		st.awaitPlace(&entry{number: uint64(i + 1)}, &keptEntry{deliver: func(string) { delivered <- i }})
 		st.mu.Unlock()
 		if i < losses {
 			st.overdue(time.Now().Add(cfg.OrderTimeout))
 		}
 	}
-	st.turn.Lock() // all that go off wait
+	st.delivering.Lock() // all that go off wait
 	n := 0
 	for due := time.Now().Add(cfg.OrderTimeout); n == 0 || time.Now().Before(due); time.Sleep(time.Millisecond) {
 		buf := make([]byte, 1<<20)
@@ -30,7 +30,7 @@ func TestStreamsOneTimer(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d timers went off", n)
 	}
-	st.turn.Unlock()
+	st.delivering.Unlock()
 	for i := range losses + 1 {
 		if got := <-delivered; got != i {
 			t.Errorf("packet %d was delivered, want %d", got, i)

@@ -302,7 +302,7 @@ func TestStreamsMakingWhileRead(t *testing.T) {
 	select {
 	case <-made:
 		reader.Close()
-	case <-time.After(20 * time.Second):
+	case <-time.After(redistest.Timeout):
 		panic("the reader is stuck") // nothing would end
 	}
 }

@@ -1,5 +1,4 @@
-// Package redistest starts real redis-servers for tests, and breaks them: they are
-// killed and started again, paused, and their connections are cut. Every failure
-// ends the test; a [Server] is used by one goroutine at a time, its Client by any
-// number.
+// Package redistest starts redis-servers for tests and breaks them: it kills, restarts and
+// pauses them, and closes their connections. Each failure ends the test. One goroutine at
+// a time may use a [Server], any number its Client.
 package redistest

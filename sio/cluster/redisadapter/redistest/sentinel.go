@@ -20,8 +20,8 @@ const MasterName = "main"
 // has to wait for a processor.
 const downAfter = time.Second
 
-// Sentinel is a Redis Sentinel of a test's own, which watches a master and its
-// replica, and needs nobody's consent to replace the one by the other.
+// Sentinel is a Redis Sentinel of one test. It watches a master and its replica, and
+// decides alone to replace the master.
 type Sentinel struct {
 	Addr            string // host:port
 	Master, Replica *Server
@@ -88,13 +88,13 @@ func (s *Sentinel) AwaitPromotion() {
 	})
 }
 
-// await waits for cond, and for a Sentinel that had no processor for a while and
+// await waits for cond, which includes a Sentinel that was not scheduled for a while and
 // therefore does nothing for 30 seconds.
 func (s *Sentinel) await(what string, cond func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(Timeout); !cond(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatal("never: " + what)
+			s.t.Fatalf("after %v it does not hold: %s", Timeout, what)
 		}
 	}
 }

@@ -16,18 +16,37 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest/slowlink"
 )
 
-// patience is how long a server is waited for; only failures take it.
-const patience = 30 * time.Second
+// Timeout is how long tests wait for what must happen. Only a failing test takes it,
+// so it is long enough for a busy machine.
+const Timeout = time.Minute
 
-// Server is a redis-server of a test's own, on a port of 127.0.0.1.
+// go-redis logs each connection that a test breaks on standard error.
+func init() { redis.SetLogger(discard{}) }
+
+type discard struct{}
+
+func (discard) Printf(context.Context, string, ...any) {}
+
+// Link is a connection to a server with a limited speed; see [slowlink.Link].
+type Link = slowlink.Link
+
+// NewLink starts a link to the server at target, a host:port. bytesPerSecond limits
+// each direction; 0 is no limit. Close ends it.
+func NewLink(target string, bytesPerSecond int) (*Link, error) {
+	return slowlink.New(target, bytesPerSecond)
+}
+
+// Server is a redis-server of one test, on a port of 127.0.0.1.
 type Server struct {
 	Addr   string        // host:port
-	Client *redis.Client // for the test's own commands, or to be handed on
+	Client *redis.Client // for the commands of the test, or for an adapter
 
 	t      testing.TB
-	config []string // a file, and what is to be said before the port
+	config []string // the configuration file and the arguments before the port
 	args   []string
 	dir    string
 	cmd    *exec.Cmd
@@ -35,9 +54,9 @@ type Server struct {
 	ended chan struct{} // closed when the process has ended
 }
 
-// Start starts a server that ends with the test. It keeps nothing on disk unless
-// args, those of redis-server, say so. Without the program the test is skipped; it
-// fails when CI is set.
+// Start starts a server that ends with the test. It stores nothing on disk unless args,
+// the arguments of redis-server, have it do so. Without redis-server the test is
+// skipped, or fails if CI is set.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := newServer(t)
@@ -46,7 +65,7 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// newServer is one that is to be started.
+// newServer returns a server that is not started yet.
 func newServer(t testing.TB) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -64,8 +83,8 @@ func newServer(t testing.TB) *Server {
 	return s
 }
 
-// freeAddr is below the ports that outgoing connections are given: while the
-// server is away nobody takes its port, and who dials it can't reach itself.
+// freeAddr returns an address below the ports of outgoing connections. So while the server
+// is away no other process gets its port, and a client that dials it can't reach itself.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -97,7 +116,7 @@ func (s *Server) Start() {
 	}
 	// Another one may have been faster to take the port.
 	itself := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(Timeout); ; time.Sleep(5 * time.Millisecond) {
 		info, err := s.Client.Info(context.Background(), "server").Result()
 		if err == nil && strings.Contains(info, itself) {
 			return

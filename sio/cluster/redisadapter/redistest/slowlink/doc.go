@@ -1,3 +1,3 @@
-// Package slowlink is a line to a Redis that is slow, stands still or breaks: a TCP
-// proxy. Tests use it through package redistest, the benchmark harness by itself.
+// Package slowlink is a TCP proxy to a Redis that is slow, pauses or closes connections.
+// Tests use it through package redistest, the benchmark harness directly.
 package slowlink
