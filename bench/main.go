@@ -1,6 +1,8 @@
+//go:build linux
+
 // Command bench measures Socket.IO servers side by side: memory by number of
 // clients, fan-out, round trips, handshakes and latency. Run it from the root
-// of a checkout: go run ./bench -h
+// of a checkout, on Linux: go run ./bench -h
 package main
 
 import (

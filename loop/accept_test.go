@@ -1,3 +1,5 @@
+//go:build linux
+
 package loop_test
 
 import (
@@ -21,6 +23,8 @@ import (
 )
 
 const hogEnv = "LOOP_TEST_HOG_SERVER"
+
+func init() { servers[hogEnv] = hogServer }
 
 // hogServer is an echo server in a process that has few descriptors, of which another
 // part takes all: "grab" keeps them, "fight" opens and closes as fast as it can, "free"

@@ -42,50 +42,28 @@ func (e *Engine) Adopt(nc net.Conn, unread []byte, accept func(c *Conn) Handler)
 // Write and a Close at the same time, as those of package net do, and Close
 // must end the other two.
 func (e *Engine) AdoptWith(nc net.Conn, o AdoptOptions, accept func(c *Conn) Handler) error {
-	if !e.beginAttach() {
+	h := (*host)(e)
+	if !h.BeginAttach() {
 		_ = nc.Close()
 		return ErrShutdown
 	}
-	defer e.attaching.Done()
-	r := e.choose(o.Loop)
-	t := &ticket{accept: accept, unread: append([]byte(nil), o.Unread...), remote: o.Remote}
-	if hasDescriptor(nc) {
-		return r.enroll(nc, t)
+	defer h.EndAttach()
+	l := e.choose(o.Loop)
+	t := &handoff{accept: accept, unread: append([]byte(nil), o.Unread...), remote: o.Remote}
+	if l.sockets != nil && l.sockets.Holds(nc) {
+		return l.sockets.Enroll(nc, t)
 	}
-	return e.relay(nc, r.loop, t)
+	return e.stream(nc, l, t)
 }
 
-// hasDescriptor tells whether nc is nothing but a descriptor, which gnet takes.
-func hasDescriptor(nc net.Conn) bool {
-	switch nc := nc.(type) {
-	case *net.TCPConn:
-		return true
-	case *net.UnixConn:
-		return nc.LocalAddr().Network() == "unix"
-	}
-	return false
-}
-
-// beginAttach announces a connection on its way to a loop, to be followed by
-// attaching.Done. It is false when the engine stops.
-func (e *Engine) beginAttach() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.stopping {
-		return false
-	}
-	e.attaching.Add(1)
-	return true
-}
-
-// choose returns the reactor of l, or the next one in turn when l is nil.
-func (e *Engine) choose(l *Loop) *reactor {
+// choose returns l, or the next loop in turn when l is nil.
+func (e *Engine) choose(l *Loop) *Loop {
 	if l != nil {
-		return e.reactor[l.index]
+		return l
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r := e.reactor[e.next%len(e.reactor)]
+	l = e.loops[e.next%len(e.loops)]
 	e.next++
-	return r
+	return l
 }

@@ -1,14 +1,78 @@
 package loop
 
-// burst is what gnet's loop calls for, as a task of the reactor's stand: the
-// callbacks may end the goroutine that they run on, and gnet's must not end.
+import (
+	"net"
+
+	"github.com/sioserver/sioserver/loop/internal/backend"
+)
+
+// upcalls is a Loop as its backend calls it.
+type upcalls Loop
+
+var _ backend.Loop = (*upcalls)(nil)
+
+// polled is a Conn as the backend knows it.
+type polled Conn
+
+// Backend implements backend.Conn.
+func (c *polled) Backend() backend.Backend { return c.loop.be }
+
+// Open implements backend.Loop, as the following methods do.
+func (u *upcalls) Open(s backend.Socket, remote net.Addr, attached any) backend.Conn {
+	l := (*Loop)(u)
+	t, ok := attached.(*handoff)
+	if !ok {
+		t = l.engine.door
+	}
+	if l.engine.refuses(s, t) {
+		l.counters.rejected.Add(1)
+		return nil
+	}
+	c := l.newConn(s, addrPortOf(remote), t)
+	l.do(burst{kind: anOpening, c: c, handoff: t})
+	return (*polled)(c)
+}
+
+// Receive runs the burst of bytes that have arrived.
+func (u *upcalls) Receive(c backend.Conn, b []byte) {
+	(*Loop)(u).do(burst{kind: anArrival, c: (*Conn)(c.(*polled)), data: b})
+}
+
+// Lose runs the burst of a connection that is lost.
+func (u *upcalls) Lose(c backend.Conn, err error) {
+	if err == nil {
+		err = ErrShutdown
+	}
+	(*Loop)(u).do(burst{kind: aLoss, c: (*Conn)(c.(*polled)), err: err})
+}
+
+// Turn runs a turn.
+func (u *upcalls) Turn() { (*Loop)(u).do(burst{kind: aTurn}) }
+
+// Continue is called within the burst.
+func (u *upcalls) Continue(c backend.Conn) {
+	if c == nil {
+		(*Loop)(u).turn()
+		return
+	}
+	(*Loop)(u).prolong((*Conn)(c.(*polled)))
+}
+
+// Tick is safe for concurrent use.
+func (u *upcalls) Tick() { (*Loop)(u).Post(tick{}) }
+
+// Writable is safe for concurrent use.
+func (u *upcalls) Writable(notice uint32) { (*Loop)(u).Post(writable(notice)) }
+
+// burst is what the backend calls for, as a task of the loop's coroutine:
+// callbacks may end the goroutine that they run on, and the backend's must not
+// end.
 type burst struct {
-	r      *reactor
-	kind   burstKind
-	c      *Conn
-	data   []byte
-	ticket *ticket
-	err    error
+	kind    burstKind
+	c       *Conn
+	data    []byte
+	handoff *handoff
+	err     error
 }
 
 type burstKind uint8
@@ -18,8 +82,8 @@ const (
 	anOpening
 	anArrival // of bytes
 	aLoss
-	theEnd  // of the loop
-	relays  // are closed
+	mailEnds
+	streamsEnd
 	theRest // of a burst whose goroutine has ended
 )
 
@@ -28,40 +92,39 @@ func (b *burst) Run(l *Loop) {
 	switch b.kind {
 	case aTurn:
 		l.turn()
-		b.r.idle(nil)
+		l.be.Idle(nil)
 	case anOpening:
-		l.opened(b.c, b.ticket)
+		l.opened(b.c, b.handoff)
 	case anArrival:
 		l.received(b.c, b.data)
-		b.r.idle(b.c)
+		l.be.Idle((*polled)(b.c))
 	case aLoss:
 		l.lost(b.c, b.err)
-	case theEnd:
+	case mailEnds:
 		l.shut()
-	case relays:
-		l.closeRelays()
+	case streamsEnd:
+		l.closeStreams()
 	case theRest:
 		l.end(b.c)
 	}
 }
 
-// do runs b and, when a callback ends the goroutine in the midst of it, what is
-// left to do of it.
-func (r *reactor) do(b burst) {
-	if r.stand == nil {
-		r.stand = newStand(r.loop)
+// do runs b. When a callback ends the goroutine before b has finished, do runs
+// the rest of it on another one.
+func (l *Loop) do(b burst) {
+	if l.runner == nil {
+		l.runner = newCoroutine(l)
 	}
-	r.burst = b
-	r.burst.r = r
-	for !r.stand.do(&r.burst) {
-		r.stand = newStand(r.loop)
-		switch r.burst.kind {
-		case aTurn, theEnd, relays: // once more
+	l.burst = b
+	for !l.runner.do(&l.burst) {
+		l.runner = newCoroutine(l)
+		switch l.burst.kind {
+		case aTurn, mailEnds, streamsEnd: // once more
 		case aLoss:
-			r.burst = burst{r: r, kind: theRest}
+			l.burst = burst{kind: theRest}
 		default:
-			r.burst.kind = theRest
+			l.burst.kind = theRest
 		}
 	}
-	r.burst = burst{}
+	l.burst = burst{}
 }

@@ -8,13 +8,13 @@ import (
 )
 
 // parting is a connection on its way out of its loop: to be closed with err
-// or, when it has a ticket, to be moved to another loop.
+// or, when it has a handoff, to be moved to another loop.
 type parting struct {
-	c      *Conn
-	err    error
-	rest   bool // what is queued is still to be written
-	to     *Loop
-	ticket *ticket
+	c       *Conn
+	err     error
+	rest    bool // what is queued is still to be written
+	to      *Loop
+	handoff *handoff
 }
 
 // maxIgnored is how many bytes of a peer are read and ignored after
@@ -62,7 +62,7 @@ func (c *Conn) Close() { c.closeWith(nil) }
 
 // CloseAfterFlush writes what is queued, then ends the sending half of the
 // connection, so that the peer sees the end, and closes c when the peer has
-// closed its half too, or d from now; d starts anew when it ends while the peer
+// closed its half too, or d from now; d starts again when it ends while the peer
 // is still taking what is queued, but not for longer than half a minute in all, or
 // d if that is longer. Until then what the peer sends is read and
 // ignored: to close over unread bytes would reset the connection, and the peer
@@ -132,7 +132,7 @@ func (l *Loop) part(only *Conn) {
 		}
 		l.parting[i] = parting{}
 		switch {
-		case p.ticket != nil:
+		case p.handoff != nil:
 			l.depart(p)
 		case p.rest:
 			l.leaveRest(p.c, p.err)
@@ -213,11 +213,11 @@ func (l *Loop) overtaken(c *Conn, err error) error {
 		l.parting[last] = parting{}
 		l.parting = l.parting[:last]
 		switch {
-		case p.ticket == nil:
-		case p.ticket.next != nil:
-			l.loseDetached(p.ticket, err)
+		case p.handoff == nil:
+		case p.handoff.next != nil:
+			l.loseDetached(p.handoff, err)
 		default:
-			p.to.loseMove(p.ticket, err)
+			p.to.loseMove(p.handoff, err)
 		}
 		return p.err
 	}
@@ -236,7 +236,7 @@ func (l *Loop) gone(c *Conn, err error) {
 	c.dropHeld()
 	c.flags |= isGone
 	c.sock = nil
-	l.ebb.fell(l.counters.connections.Add(-1))
+	l.shrink.fell(l.counters.connections.Add(-1))
 	h := c.handler
 	c.handler = quiet{}
 	l.callClosed(h, c, err)

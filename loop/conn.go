@@ -16,7 +16,7 @@ type Handler interface {
 	// Data delivers bytes in the order of the stream, all that one read
 	// gave, at most 64 KiB. b is borrowed until return and may be written to.
 	Data(c *Conn, b []byte)
-	// Flushed tells that the outbox has become empty: the kernel took
+	// Flushed reports that the outbox has become empty: the kernel took
 	// everything that was sent.
 	Flushed(c *Conn)
 	// Closed ends the handler's life, exactly once and never from within
@@ -27,7 +27,7 @@ type Handler interface {
 
 // BlockedHandler is a Handler that wants to know what the kernel refuses.
 type BlockedHandler interface {
-	// Blocked tells that the kernel did not take everything that was sent:
+	// Blocked reports that the kernel did not take everything that was sent:
 	// Queued bytes are left.
 	Blocked(c *Conn)
 }
@@ -79,7 +79,7 @@ func (c *Conn) wire() backend.Wire {
 	if c.fd < 0 {
 		return c.sock.(backend.Wire)
 	}
-	return c.loop.be
+	return c.loop.sockets
 }
 
 // HungUp asks the kernel whether the peer has closed or reset the connection, which the
@@ -88,25 +88,25 @@ func (c *Conn) wire() backend.Wire {
 func (c *Conn) HungUp() bool { return c.flags&parts == 0 && c.wire().HungUp(int(c.fd)) }
 
 // opened is the burst of a connection having come.
-func (l *Loop) opened(c *Conn, t *ticket) {
+func (l *Loop) opened(c *Conn, t *handoff) {
 	l.begin()
 	l.admit(c, t)
 	l.end(c)
 }
 
 // newConn makes s a connection, to be admitted.
-func (l *Loop) newConn(s backend.Socket, remote netip.AddrPort, t *ticket) *Conn {
+func (l *Loop) newConn(s backend.Socket, remote netip.AddrPort, t *handoff) *Conn {
 	if t.remote.IsValid() {
 		remote = t.remote
 	}
 	c := &Conn{loop: l, handler: quiet{}, sock: s, fd: int32(s.Fd()), ip: remote.Addr().As16(), port: remote.Port()}
-	l.ebb.rose(l.counters.connections.Add(1))
+	l.shrink.rose(l.counters.connections.Add(1))
 	l.counters.accepted.Add(1)
 	return c
 }
 
-// admit begins c's life on l and delivers what its ticket carries.
-func (l *Loop) admit(c *Conn, t *ticket) {
+// admit begins c's life on l and delivers what its handoff carries.
+func (l *Loop) admit(c *Conn, t *handoff) {
 	if t.out != nil {
 		c.out = t.out
 		c.setDirty()

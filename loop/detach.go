@@ -3,6 +3,8 @@ package loop
 import (
 	"errors"
 	"net"
+
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
 // Detached is a connection that has left the engine, or the reason why it could
@@ -27,28 +29,29 @@ type Detached struct {
 //
 // It fails, and the connection is closed, when the peer is gone, no descriptor is
 // left, the engine stops, or, with [errors.ErrUnsupported], when c is driven by
-// goroutines already (see Engine.AdoptWith). When c is closing or leaving
+// goroutines and not a plain one (see Engine.AdoptWith). When c is closing or leaving
 // otherwise, Detach reports false and does nothing.
 func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 	if c.flags&(parts|lingers) != 0 {
 		return false
 	}
-	c.departWith(nil, &ticket{next: next, unread: append([]byte(nil), unread...)})
+	c.departWith(nil, &handoff{next: next, unread: append([]byte(nil), unread...)})
 	return true
 }
 
 // release carries out a Detach.
 func (l *Loop) release(p parting) {
 	l.forget(p.c)
-	t := p.ticket
+	t := p.handoff
 	sock := p.c.sock
 	l.gone(p.c, nil)
-	if r, ok := sock.(*relay); ok {
-		held := r.held
+	r, streams := sock.(*streamSocket)
+	if streams && !r.Plain() {
+		held := r.Held
 		r.Close(r)
 		if held { // the reader waits with what it has read
-			r.held = false
-			r.taken <- struct{}{}
+			r.Held = false
+			r.Drop()
 		}
 		l.loseDetached(t, errors.ErrUnsupported)
 		return
@@ -65,14 +68,33 @@ func (l *Loop) release(p parting) {
 		l.putOutbox(t.out)
 		t.out = nil
 	}
-	l.be.Release(sock, func(nc net.Conn, err error) {
+	if streams {
+		r.leaveHome()
+		r.Release(func(left goroutine.Released) {
+			t.next(d.after(left))
+		})
+		return
+	}
+	l.sockets.Release(sock, func(nc net.Conn, err error) {
 		d.Conn, d.Err = nc, err
 		t.next(d)
 	})
 }
 
-// loseDetached tells that a connection was lost before it could leave l.
-func (l *Loop) loseDetached(t *ticket, err error) {
+// after adds what a stream has read after d.Unread, and what it has not written
+// before d.Unsent.
+func (d Detached) after(left goroutine.Released) Detached {
+	if left.Err != nil {
+		return Detached{Err: left.Err}
+	}
+	d.Conn = left.Conn
+	d.Unread = append(d.Unread, left.Unread...)
+	d.Unsent = append(left.Unsent, d.Unsent...)
+	return d
+}
+
+// loseDetached reports that a connection was lost before it could leave l.
+func (l *Loop) loseDetached(t *handoff, err error) {
 	if t.out != nil {
 		l.counters.discarded.Add(int64(len(t.out.frames) - t.out.head))
 		l.putOutbox(t.out)

@@ -13,20 +13,20 @@ import (
 // callback.
 type Driver struct{ l *Loop }
 
-// NewDriver returns a loop over be.
-func NewDriver(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) Driver {
-	return Driver{newLoop(index, be, log, maxQueued, share)}
+// NewDriver returns a loop over be, which holds sockets.
+func NewDriver(index int, be backend.Backend, sockets backend.Sockets, log *slog.Logger, maxQueued, share int) Driver {
+	return Driver{newLoop(index, be, sockets, log, maxQueued, share)}
 }
 
 // Loop returns the driven loop.
 func (d Driver) Loop() *Loop { return d.l }
 
-// Open makes s a connection: of accept, or, when ticket is not nil, the one
+// Open makes s a connection: of accept, or, when handoff is not nil, the one
 // that Backend.Attach announced.
 func (d Driver) Open(s backend.Socket, remote netip.AddrPort, accept func(*Conn) Handler, attached any) *Conn {
-	t, ok := attached.(*ticket)
+	t, ok := attached.(*handoff)
 	if !ok {
-		t = &ticket{accept: accept}
+		t = &handoff{accept: accept}
 	}
 	c := d.l.newConn(s, remote, t)
 	d.l.opened(c, t)
@@ -58,16 +58,16 @@ func (d Driver) Mail() bool {
 	return len(d.l.inbox) > 0
 }
 
-// Tick tells that the time given to Backend.SetTimer has come.
+// Tick reports that the time given to Backend.SetTimer has come.
 func (d Driver) Tick() { d.l.Post(tick{}) }
 
-// Writable tells that the descriptor of the given notice takes bytes again.
+// Writable reports that the descriptor of the given notice takes bytes again.
 func (d Driver) Writable(notice uint32) { d.l.Post(writable(notice)) }
 
 // Shut ends the loop's mailbox after running what is in it.
 func (d Driver) Shut() {
 	d.l.shut()
-	d.l.stopStands()
+	d.l.stopCoroutines()
 }
 
 // Stats returns the loop's counters.

@@ -5,42 +5,34 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
 // Engine is a set of loops, which share a listening address or have none. It is
 // safe for concurrent use.
 type Engine struct {
-	cfg     Config
-	addr    net.Addr
-	door    *ticket // of every accepted connection
-	loops   []*Loop
-	reactor []*reactor // the loops' backends, by Loop.Index
-	watcher *watcher
-	maxFD   int           // a connection with a higher descriptor is rejected
-	moves   chan struct{} // has room for the moves that may be under way at once
-	spares  spares        // for as many
+	cfg   Config
+	be    backend.Engine
+	door  *handoff // of every accepted connection
+	loops []*Loop
 
-	host    host
-	started chan struct{} // gnet has all its loops
-	ready   chan struct{} // every loop is bound to one of gnet's
-	done    chan struct{} // everything has ended; err is set
-	err     error
+	done chan struct{} // everything has ended; err is set
+	err  error
 
-	binding  sync.Mutex  // held while a loop is bound
-	refusing atomic.Bool // StopAccepting
-	doors    doors
+	refusing atomic.Bool // StopAccepting was called
 
 	mu        sync.Mutex // guards what follows
 	stopping  bool
 	attaching sync.WaitGroup // Add only while !stopping, under mu
 	next      int            // the loop of the next adopted connection
 
-	relaying sync.WaitGroup // the relays' goroutines
+	streaming sync.WaitGroup // the goroutines of streams
 }
 
 // Addr is the address that the engine listens on, with the port that was
 // picked if none was given; nil after Start.
-func (e *Engine) Addr() net.Addr { return e.addr }
+func (e *Engine) Addr() net.Addr { return e.be.Addr() }
 
 // Loops returns the engine's loops. The slice must not be changed.
 func (e *Engine) Loops() []*Loop { return e.loops }
@@ -67,7 +59,7 @@ func (e *Engine) Stats() Stats {
 	for _, l := range e.loops {
 		s.add(&l.counters)
 	}
-	s.AcceptFailures = e.doors.failures.Load()
+	s.AcceptFailures = e.be.AcceptFailures()
 	return s
 }
 
@@ -78,13 +70,14 @@ func (e *Engine) connections() (n int64) {
 	return n
 }
 
-// refuses tells whether the connection that has descriptor fd is not let in.
-// A moved one was let in before.
-func (e *Engine) refuses(fd int, t *ticket) bool {
+// refuses reports whether a new connection is to be closed. One that moves
+// between loops was admitted before.
+func (e *Engine) refuses(s backend.Socket, t *handoff) bool {
 	if t.moved {
 		return false
 	}
-	return fd > e.maxFD || e.refusing.Load() || e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
+	return e.be.Exhausted(s) || e.refusing.Load() ||
+		e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
 }
 
 // addrPortOf is a's address without a zone, and [::]:0 when it has none.
@@ -93,8 +86,6 @@ func addrPortOf(a net.Addr) netip.AddrPort {
 	switch a := a.(type) {
 	case nil:
 	case *net.TCPAddr:
-		// gnet puts the bytes of a zone's name into a buffer pool when the
-		// connection closes, although package net may still be using them.
 		zoneless := net.TCPAddr{IP: a.IP, Port: a.Port}
 		ap = zoneless.AddrPort()
 	default:

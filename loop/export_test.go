@@ -2,12 +2,12 @@ package loop
 
 import "time"
 
-// HastenEbb makes loops look for an ebb after d instead of seconds, until the
+// HastenShrink makes loops look for an ebb after d instead of seconds, until the
 // function that it returns is called. No loop may run at either time.
-func HastenEbb(d time.Duration) (restore func()) {
-	rest, delay, interval := ebbRest, processMemory.delay, processMemory.interval
-	ebbRest, processMemory.delay, processMemory.interval = d, d, d
-	return func() { ebbRest, processMemory.delay, processMemory.interval = rest, delay, interval }
+func HastenShrink(d time.Duration) (restore func()) {
+	rest, delay, interval := shrinkInterval, processMemory.delay, processMemory.interval
+	shrinkInterval, processMemory.delay, processMemory.interval = d, d, d
+	return func() { shrinkInterval, processMemory.delay, processMemory.interval = rest, delay, interval }
 }
 
 // SetNotice sets the id of the last writability notice of l. Loop-owned.

@@ -11,6 +11,7 @@ import (
 // sink is a backend that takes everything and costs nothing.
 type sink struct {
 	backend.Backend
+	backend.Sockets
 	sends, bytes int
 }
 
@@ -54,7 +55,7 @@ func (f *fanOut) Run(*Loop) {
 
 // TestFanOutAllocatesNothing pins the way from a posted task to the sends.
 func openSink(l *Loop, i int) *Conn {
-	t := &ticket{accept: func(*Conn) Handler { return quiet{} }}
+	t := &handoff{accept: func(*Conn) Handler { return quiet{} }}
 	c := l.newConn(sinkSocket(i), netip.AddrPort{}, t)
 	l.opened(c, t)
 	return c
@@ -63,7 +64,7 @@ func openSink(l *Loop, i int) *Conn {
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, size := range []int{100, 2 * joinLimit} {
 		be := &sink{}
-		l := newLoop(0, be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
+		l := newLoop(0, be, be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
 		f := &fanOut{frame: NewFrame()}
 		f.frame.B = append(f.frame.B, make([]byte, size)...)
 		for i := range 100 {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package loop_test
 
 import (
@@ -20,6 +22,8 @@ const (
 	floodEnv   = "LOOP_TEST_FLOOD_SERVER"
 	floodLimit = 200
 )
+
+func init() { servers[floodEnv] = floodServer }
 
 // floodServer is the process that TestDescriptorExhaustion floods: an echo
 // server with few descriptors. It ends with its standard input.

@@ -1,103 +1,42 @@
 package loop
 
 import (
-	"context"
 	"net"
-	"strconv"
-	"sync"
-	"sync/atomic"
 
-	"github.com/panjf2000/gnet/v2"
+	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
-// host is what runs gnet's loops.
-type host interface {
-	// run runs them until halt is called or they fail.
-	run() error
-	// probe opens nc, which is consumed, on a loop that has no more
-	// connections than others.
-	probe(nc net.Conn) error
-	// halt makes run return. It may be called more than once, but not before
-	// the engine has started.
-	halt()
+// host is an Engine as its backend calls it.
+type host Engine
+
+var _ backend.Host = (*host)(nil)
+
+// Ended implements backend.Host, as the following methods do.
+func (h *host) Ended(err error) { (*Engine)(h).finish(err) }
+
+// Accepted makes nc a connection of the loop, by goroutines.
+func (h *host) Accepted(loop int, nc net.Conn) {
+	e := (*Engine)(h)
+	_ = e.stream(nc, e.loops[loop], e.door) // the loop has counted a rejected one
 }
 
-// probe is the context of a connection whose only purpose is to learn gnet's
-// loops: gnet hands them out through connections alone.
-type probe struct{}
-
-func (e *Engine) gnetOptions() []gnet.Option {
-	return []gnet.Option{
-		gnet.WithNumEventLoop(e.cfg.Loops), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
-		gnet.WithTicker(true), gnet.WithLogger(quietLogger{log: e.cfg.Logger, failed: e.doors.because}),
-		gnet.WithSocketRecvBuffer(e.cfg.SocketRecvBuffer), gnet.WithSocketSendBuffer(e.cfg.SocketSendBuffer),
+// BeginAttach is false when the engine stops.
+func (h *host) BeginAttach() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopping {
+		return false
 	}
+	h.attaching.Add(1)
+	return true
 }
 
-// server is the host of loops that listen on addr.
-type server struct {
-	e    *Engine
-	addr string
-	gnet gnet.Engine
+// EndAttach is for a BeginAttach that was true.
+func (h *host) EndAttach() { h.attaching.Done() }
+
+// Stopping is safe for concurrent use.
+func (h *host) Stopping() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stopping
 }
-
-// engines numbers the servers of the process.
-var engines atomic.Int64
-
-func (s *server) run() error {
-	// gnet keeps its engines in a map by address for ever; the fragment makes
-	// the key this engine's alone, so that it can be removed.
-	key := "tcp://" + s.addr + "#" + strconv.FormatInt(engines.Add(1), 10)
-	err := gnet.Run(&events{e: s.e, boot: func(g gnet.Engine) { s.gnet = g }}, key, s.e.gnetOptions()...)
-	//lint:ignore SA1019 the only way to remove the key
-	_ = gnet.Stop(context.Background(), key)
-	return err
-}
-
-func (s *server) probe(nc net.Conn) error {
-	ctx := gnet.NewNetConnContext(gnet.NewContext(context.Background(), probe{}), nc)
-	opened, err := s.gnet.Register(ctx)
-	if err != nil {
-		_ = nc.Close()
-		return err
-	}
-	select {
-	case res := <-opened:
-		return res.Err
-	case <-s.e.done:
-		return s.e.err
-	}
-}
-
-func (s *server) halt() {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // Stop polls at leisure until its context ends; done is told at once
-	_ = s.gnet.Stop(ctx)
-}
-
-// client is the host of loops that do not listen: gnet's client has loops like
-// its server's.
-type client struct {
-	e      *Engine
-	gnet   *gnet.Client
-	halted chan struct{}
-	once   sync.Once
-}
-
-func (c *client) run() (err error) {
-	if c.gnet, err = gnet.NewClient(&events{e: c.e}, c.e.gnetOptions()...); err != nil {
-		return err
-	}
-	if err = c.gnet.Start(); err != nil {
-		return err
-	}
-	<-c.halted
-	return c.gnet.Stop()
-}
-
-func (c *client) probe(nc net.Conn) error {
-	_, err := c.gnet.EnrollContext(nc, probe{})
-	return err
-}
-
-func (c *client) halt() { c.once.Do(func() { close(c.halted) }) }

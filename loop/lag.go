@@ -8,7 +8,7 @@ const (
 	// stopTicks is how late it is, a second, when the process was stopped.
 	stopTicks = 512
 	// lagGrace is how long what was read elsewhere has to come: by the goroutines
-	// of relays, or by other loops on connections that move here.
+	// of streams, or by other loops on connections that move here.
 	lagGrace = 250 * time.Millisecond
 	// lagPatience bounds how long peers that never stop sending hold up the
 	// timers.
@@ -35,7 +35,7 @@ func (l *Loop) lags(tick, now int64) bool {
 			return false
 		}
 		l.lag = lag{since: l.Now()}
-		if now-tick >= stopTicks || len(l.relays) > 0 {
+		if now-tick >= stopTicks || len(l.streamed) > 0 {
 			l.lag.grace = lagGrace
 		}
 	}

@@ -6,13 +6,16 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
 // Loop is one event loop. Post, PostFunc and Index are safe for concurrent use;
 // everything else is loop-owned.
 type Loop struct {
 	index     int
+	engine    *Engine // nil for a loop of package looptest
 	be        backend.Backend
+	sockets   backend.Sockets // nil when all connections are streams
 	log       *slog.Logger
 	maxQueued int
 	counters  counters
@@ -22,35 +25,38 @@ type Loop struct {
 	awake  bool // a burst is on or a wake-up is outstanding: Post need not wake
 	closed bool
 
-	batch   []Task // the inbox's twin, being run
-	ran     int    // how many of batch have been
-	armed   bool   // a wake-up is outstanding
-	now     int64  // 0 until Now is asked for in this burst
-	alarm   int64  // when the backend's timer goes off; 0 when it is not set
-	wheel   wheel
-	lag     lag
-	ebb     ebb              // of connections
-	bytes   ebb              // of what Hold tells
-	dirty   []*Conn          // have frames to write
-	parting []parting        // connections to be closed or moved
-	blocked map[uint32]*Conn // wait for a writability notice, by its id
-	notice  uint32           // the last notice's id
-	spare   []*outbox
-	scratch []byte   // where small frames are joined
-	iov     [][]byte // one send's pieces
-	waiting waiting  // for peers that don't take it
-	idle    chan<- struct{}
-	relays  map[*relay]struct{} // the connections that are not the backend's
-	stands  []*stand            // for Contain; as many as calls were nested
+	batch     []Task // the inbox's twin, being run
+	ran       int    // how many of batch have been
+	armed     bool   // a wake-up is outstanding
+	now       int64  // 0 until Now is asked for in this burst
+	alarm     int64  // when the backend's timer goes off; 0 when it is not set
+	wheel     wheel
+	lag       lag
+	shrink    shrinkDetector   // of connections
+	bytes     shrinkDetector   // of what Hold tells
+	dirty     []*Conn          // have frames to write
+	parting   []parting        // connections to be closed or moved
+	blocked   map[uint32]*Conn // wait for a writability notice, by its id
+	notice    uint32           // the last notice's id
+	spare     []*outbox
+	scratch   []byte   // where small frames are joined
+	iov       [][]byte // one send's pieces
+	waiting   waiting  // for peers that don't take it
+	idle      chan<- struct{}
+	streamed  map[*streamSocket]struct{} // the connections that are not the backend's
+	runner    *coroutine                 // runs burst; nil until there is one to run
+	burst     burst
+	contained []*coroutine // for Contain; as many as calls were nested
 
-	writers  atomic.Int64 // the relays' writing goroutines
-	draining atomic.Bool  // their ends matter
+	streams  goroutine.Group // their goroutines
+	draining atomic.Bool     // the ends of writing goroutines matter
 }
 
-func newLoop(index int, be backend.Backend, log *slog.Logger, maxQueued, share int) *Loop {
-	l := &Loop{index: index, be: be, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
-	l.ebb.init(l, ebbPeak)
-	l.bytes.init(l, ebbBytes)
+func newLoop(index int, be backend.Backend, sockets backend.Sockets, log *slog.Logger, maxQueued, share int) *Loop {
+	l := &Loop{index: index, be: be, sockets: sockets, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
+	l.shrink.init(l, shrinkPeak)
+	l.bytes.init(l, shrinkBytes)
+	l.streams.Written = l.written
 	return l
 }
 
@@ -116,7 +122,7 @@ func (l *Loop) turn() {
 func (l *Loop) leave() {
 	l.setTimer()
 	rest := len(l.dirty) > 0 || len(l.parting) > 0 || l.lag.since != 0 && l.be.Unread()
-	if l.idle != nil && !rest && len(l.blocked) == 0 && l.writers.Load() == 0 {
+	if l.idle != nil && !rest && len(l.blocked) == 0 && !l.streams.Writing() {
 		close(l.idle)
 		l.idle = nil
 	}

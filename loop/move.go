@@ -6,14 +6,13 @@ import (
 	"slices"
 )
 
-// ticket is what accompanies a stream into a loop.
-type ticket struct {
+// handoff is what accompanies a stream into a loop.
+type handoff struct {
 	accept func(*Conn) Handler
 	unread []byte
 	out    *outbox        // what was queued when the connection left its loop
 	moved  bool           // from another loop of the engine
 	next   func(Detached) // takes the stream out of the engine; nil for a move
-	opened bool           // set by the loop: the stream has become a connection
 	remote netip.AddrPort // the peer's address, when the stream does not tell it
 }
 
@@ -38,7 +37,7 @@ func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
 		c.succeed(unread, next)
 		return true
 	}
-	c.departWith(l, &ticket{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
+	c.departWith(l, &handoff{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
 	return true
 }
 
@@ -57,7 +56,7 @@ func (c *Conn) succeed(unread []byte, next func(c *Conn) Handler) {
 }
 
 // departWith puts c on the parting list, to leave for loop to, or for t.next.
-func (c *Conn) departWith(to *Loop, t *ticket) {
+func (c *Conn) departWith(to *Loop, t *handoff) {
 	c.unblock()
 	if c.frame != nil {
 		c.makeOutbox()
@@ -66,7 +65,7 @@ func (c *Conn) departWith(to *Loop, t *ticket) {
 	if c.held != nil {
 		t.unread = append(t.unread, c.held.payload()...)
 	}
-	c.leave(parting{c: c, to: to, ticket: t})
+	c.leave(parting{c: c, to: to, handoff: t})
 	c.flags |= moves
 	c.handler = quiet{}
 }
@@ -75,7 +74,7 @@ func (c *Conn) departWith(to *Loop, t *ticket) {
 func (l *Loop) follow(c *Conn, b []byte) {
 	for _, p := range l.parting {
 		if p.c == c {
-			p.ticket.unread = append(p.ticket.unread, b...)
+			p.handoff.unread = append(p.handoff.unread, b...)
 		}
 	}
 }
@@ -83,32 +82,32 @@ func (l *Loop) follow(c *Conn, b []byte) {
 // depart carries out a move: the stream leaves this loop before it enters the
 // other, so that no byte is read in between. A Detach is one to nowhere.
 func (l *Loop) depart(p parting) {
-	if p.ticket.next != nil {
+	if p.handoff.next != nil {
 		l.release(p)
 		return
 	}
 	l.forget(p.c)
-	if r, ok := p.c.sock.(*relay); ok {
+	if r, ok := p.c.sock.(*streamSocket); ok {
 		l.gone(p.c, nil)
-		if !r.moveTo(p.to, p.ticket) {
-			p.to.loseMove(p.ticket, ErrShutdown)
+		if !r.moveTo(p.to, p.handoff) {
+			p.to.loseMove(p.handoff, ErrShutdown)
 		}
 		return
 	}
-	stream, err := l.be.Detach(p.c.sock)
+	stream, err := l.sockets.Detach(p.c.sock)
 	l.gone(p.c, nil)
 	if err != nil {
-		p.to.loseMove(p.ticket, fmt.Errorf("%w: %w", ErrLostMove, err))
+		p.to.loseMove(p.handoff, fmt.Errorf("%w: %w", ErrLostMove, err))
 		return
 	}
-	p.to.be.Attach(stream, p.ticket, func(err error) {
-		p.to.loseMove(p.ticket, fmt.Errorf("%w: %w", ErrLostMove, err))
+	p.to.sockets.Attach(stream, p.handoff, func(err error) {
+		p.to.loseMove(p.handoff, fmt.Errorf("%w: %w", ErrLostMove, err))
 	})
 }
 
 // loseMove accounts for a stream that was lost on its way to l. It is safe for
 // concurrent use: the outbox belongs to no loop at that time.
-func (l *Loop) loseMove(t *ticket, err error) {
+func (l *Loop) loseMove(t *handoff, err error) {
 	l.counters.lostMoves.Add(1)
 	if t.out != nil {
 		l.counters.discarded.Add(int64(len(t.out.frames) - t.out.head))
@@ -119,7 +118,7 @@ func (l *Loop) loseMove(t *ticket, err error) {
 
 // lostMove is the task of telling the new handler that its connection is lost.
 type lostMove struct {
-	t   *ticket
+	t   *handoff
 	err error
 }
 

@@ -114,7 +114,7 @@ func (c *Conn) Queued() int {
 	return 0
 }
 
-// Blocked tells that bytes of an earlier burst are still queued, because the
+// Blocked reports whether bytes of an earlier burst are still queued, because the
 // peer reads too slowly.
 func (c *Conn) Blocked() bool { return c.flags&isBlocked != 0 }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
-)
 
-// stopGrace is how long Shutdown waits, beyond its context, for loops that are
-// told to stop.
-const stopGrace = time.Second
+	"github.com/sioserver/sioserver/loop/internal/backend"
+)
 
 // StopAccepting closes the listening sockets; connections stay. What was
 // accepted but not yet announced is closed and counted as rejected, and Adopt
@@ -19,7 +17,7 @@ func (e *Engine) StopAccepting() {
 	if e.refusing.Swap(true) {
 		return
 	}
-	if err := e.doors.close(); err != nil {
+	if err := e.be.StopAccepting(); err != nil {
 		e.cfg.Logger.Warn("loop: listening sockets stay open until shutdown", "error", err)
 	}
 }
@@ -40,7 +38,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	grace := time.NewTimer(stopGrace)
+	grace := time.NewTimer(backend.StopGrace)
 	defer grace.Stop()
 	select {
 	case <-e.done:
@@ -81,35 +79,17 @@ func (a awaitIdle) Run(l *Loop) {
 	l.draining.Store(true)
 }
 
-// writerEnds accounts for the end of a relay's writing goroutine, for which an
-// idle loop may be waiting.
-func (l *Loop) writerEnds() {
-	if l.writers.Add(-1) == 0 && l.draining.Load() {
-		l.PostFunc(func() {})
-	}
-}
-
-// stop tells gnet to end.
+// stop ends the backend.
 func (e *Engine) stop() {
 	e.mu.Lock()
 	e.stopping = true
 	e.mu.Unlock()
-	e.attaching.Wait() // a connection on its way would wait for a loop for ever
-	select {
-	case <-e.started:
-		e.host.halt()
-	case <-e.done:
-	}
+	e.attaching.Wait() // a connection on its way needs a loop that runs
+	e.be.Halt()
 }
 
-func (e *Engine) isStopping() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.stopping
-}
-
-// finish ends what gnet's end leaves behind. gnet's loops have ended, so this
-// goroutine may act in their place.
+// finish ends what the backend's end leaves. The backend's loops have ended, so
+// this goroutine may act in their place.
 func (e *Engine) finish(err error) {
 	e.mu.Lock()
 	if err == nil && !e.stopping {
@@ -118,23 +98,18 @@ func (e *Engine) finish(err error) {
 	e.stopping = true
 	e.mu.Unlock()
 	e.refusing.Store(true)
-	for _, r := range e.reactor {
-		r.do(burst{kind: relays})
+	for _, l := range e.loops {
+		l.do(burst{kind: streamsEnd})
 	}
-	for _, r := range e.reactor {
-		accepting.Delete(r.goroutine)
-		r.do(burst{kind: theEnd})
-		r.stopTimer()
-		r.rest.close()
+	for _, l := range e.loops {
+		l.do(burst{kind: mailEnds})
 	}
-	for _, r := range e.reactor {
-		r.do(burst{kind: relays}) // those that the mailboxes brought
-		r.stand.stop()
-		r.loop.stopStands()
+	for _, l := range e.loops {
+		l.do(burst{kind: streamsEnd}) // those that the mailboxes brought
+		l.stopCoroutines()
 	}
-	e.relaying.Wait()
-	e.watcher.close()
-	e.spares.close()
+	e.streaming.Wait()
+	e.be.Close()
 	e.err = err
 	close(e.done)
 }

@@ -38,7 +38,7 @@ var rules = importRules{
 	},
 	tops: []string{"cmd", "bench", "sio/interop"},
 	importers: map[string][]string{
-		"github.com/panjf2000/gnet/v2":      {"loop"},
+		"github.com/panjf2000/gnet/v2":      {"loop/internal/gnetpoll"},
 		"github.com/valyala/bytebufferpool": {"loop"},
 		"github.com/gobwas/ws":              {"eio/internal/wsframe"},
 		"github.com/klauspost/compress":     {"eio/internal/deflate"},

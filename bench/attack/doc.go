@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package attack has the attacks of dishonest peers: raw clients without any
 // limit, each attack in a file.
 //

@@ -1,3 +1,5 @@
+//go:build linux
+
 package attack
 
 // megabyte is the largest message that a server accepts by default.

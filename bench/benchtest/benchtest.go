@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package benchtest makes a test binary the server that its tests measure:
 // started with an environment variable set, it serves the floor, or misbehaves,
 // instead of testing. Only tests import it.

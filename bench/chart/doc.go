@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package chart draws line and bar charts as SVG and PNG that look the same: a
 // chart is laid out once as a scene of lines, boxes, marks and texts, and each
 // format only writes that scene down. Texts are measured with the Go fonts,

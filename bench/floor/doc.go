@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package floor is the limit that every Socket.IO server is compared with: a
 // bare epoll loop in one thread that answers with canned bytes and knows just
 // enough of WebSocket and Socket.IO to serve the harness's own clients.

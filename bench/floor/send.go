@@ -1,3 +1,5 @@
+//go:build linux
+
 package floor
 
 import "golang.org/x/sys/unix"

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package link has the cases of the scenarios of the kind "link": servers of a
 // cluster, each behind its own line to Redis, which is slow, stands still or
 // breaks while much is sent. A case counts what was sent and what arrived, asks

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package load makes tens of thousands of Socket.IO clients at little cost: one
 // goroutine, one epoll instance, and no buffer for a connection that has
 // nothing half-read or half-written.

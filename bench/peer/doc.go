@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package peer starts and stops the servers that are measured. Each is
 // described by one TOML file of bench/peers, which is little more than a
 // command line; bench/peers/README.md documents the files and what a server

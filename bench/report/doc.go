@@ -1,2 +1,4 @@
+//go:build linux
+
 // Package report makes tables and charts of records. Functions are pure.
 package report

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package result has the harness's records: one JSON object a line, flushed as
 // it comes, so that an interrupted series keeps all that was measured. The last
 // line of a complete series is of type "end" without "partial".

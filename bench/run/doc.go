@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package run carries out a scenario against a running server and checks what
 // it delivered: a message that is lost, doubled, out of order or altered fails
 // the run, so that no figure comes from a server that did less than its work.

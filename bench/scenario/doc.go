@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package scenario reads the workload profiles: one TOML file a scenario,
 // documented in profiles/README.md.
 //

@@ -142,12 +142,12 @@ func (c *Conn) PeerFail(err error) {
 	}
 }
 
-// SentEOF tells that the server has ended the stream to the peer, having closed
+// SentEOF reports whether the server has ended the stream to the peer, having closed
 // the connection or waiting for the peer to close it: see
 // loop.Conn.CloseAfterFlush.
 func (c *Conn) SentEOF() bool { return c.ended || c.closed }
 
-// Closed tells that the server has closed the connection, or the peer.
+// Closed reports whether the server or the peer has closed the connection.
 func (c *Conn) Closed() bool { return c.closed }
 
 func (c *Conn) drop() {
@@ -290,6 +290,12 @@ func (m *member) Close(s backend.Socket) {
 	c.drop()
 }
 
+// Holds implements the backend: connections in memory are made by Connect.
+func (m *member) Holds(net.Conn) bool { return false }
+
+// Enroll implements the backend.
+func (m *member) Enroll(net.Conn, any) error { return errors.ErrUnsupported }
+
 // Detach implements the backend.
 func (m *member) Detach(s backend.Socket) (any, error) {
 	c := s.(*Conn)
@@ -310,12 +316,12 @@ func (m *member) Release(s backend.Socket, taken func(net.Conn, error)) {
 
 // Attach implements the backend: the connection opens when the test runs the
 // loops next.
-func (m *member) Attach(stream, ticket any, _ func(error)) {
+func (m *member) Attach(stream, handoff any, _ func(error)) {
 	c := stream.(*Conn)
 	c.attach = func() {
 		c.attach = nil
 		c.m = m
-		c.conn = m.driver.Open(c, RemoteAddr, nil, ticket)
+		c.conn = m.driver.Open(c, RemoteAddr, nil, handoff)
 		if early := c.early; len(early) > 0 {
 			c.early = nil
 			c.Feed(early)

@@ -74,7 +74,7 @@ func New(tb testing.TB, opts ...Option) *Loops {
 	ls := &Loops{tb: tb, now: start, woken: make(chan struct{}, 1), conns: make(map[int]*Conn)}
 	for i := range o.loops {
 		m := &member{Loops: ls}
-		m.driver = loop.NewDriver(i, m, o.log, o.maxQueued, o.total/o.loops)
+		m.driver = loop.NewDriver(i, m, m, o.log, o.maxQueued, o.total/o.loops)
 		ls.members = append(ls.members, m)
 	}
 	tb.Cleanup(func() {
@@ -227,4 +227,10 @@ func (m *member) Wake() {
 func (m *member) Now() int64        { return m.now }
 func (m *member) SetTimer(at int64) { m.alarm = at }
 
-var _ backend.Backend = (*member)(nil)
+// Idle implements the backend: Run waits.
+func (m *member) Idle(backend.Conn) {}
+
+var (
+	_ backend.Backend = (*member)(nil)
+	_ backend.Sockets = (*member)(nil)
+)

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command floor serves the bare epoll floor on the port of the environment
 // variable PORT, for the benchmark harness.
 package main

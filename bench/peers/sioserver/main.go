@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command sioserver serves this repository's sio package for the benchmark
 // harness; see ../README.md.
 package main

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command zishang520 serves github.com/zishang520/socket.io for the benchmark
 // harness; see ../README.md.
 package main

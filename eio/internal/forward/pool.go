@@ -101,15 +101,3 @@ func checkDescriptor(_, _ string, raw syscall.RawConn) (err error) {
 	})
 	return cmp.Or(err, failed)
 }
-
-// maxDescriptor returns the highest descriptor that a connection to a node may
-// have: descriptors must be left for accepting clients (see package loop,
-// "Descriptors").
-func maxDescriptor() int {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
-		return 1 << 30
-	}
-	n := int(limit.Cur)
-	return n - min(2048, n/16)
-}

@@ -8,43 +8,6 @@ import (
 	"syscall"
 )
 
-// rawOf returns conn's descriptor; nil when conn is not a plain one, such as
-// TLS.
-func rawOf(conn net.Conn) syscall.RawConn {
-	if c, ok := conn.(syscall.Conn); ok {
-		if raw, err := c.SyscallConn(); err == nil {
-			return raw
-		}
-	}
-	return nil
-}
-
-// peek looks for arrived bytes without taking them. again reports that nothing
-// has arrived.
-func peek(fd uintptr) (again bool) {
-	for {
-		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		if err != syscall.EINTR {
-			return err == syscall.EAGAIN
-		}
-	}
-}
-
-// silent reports whether conn, an idle connection, is open and has sent
-// nothing.
-func silent(conn net.Conn) bool {
-	quiet := false
-	err := rawOf(conn).Control(func(fd uintptr) { quiet = peek(fd) })
-	return err == nil && quiet
-}
-
-// awaitReadable returns when conn, a TCP connection, has something to read, has
-// ended, or its deadline has passed.
-func awaitReadable(conn net.Conn) error {
-	return rawOf(conn).Read(func(fd uintptr) bool { return !peek(fd) })
-}
-
 // chunk is the buffer for one read of a tunnel. It holds two full TLS records.
 type chunk [32 << 10]byte
 
@@ -81,13 +44,8 @@ func (s *source) next() ([]byte, error) {
 	var failed error
 	err := s.raw.Read(func(fd uintptr) bool {
 		s.lent = chunks.Get().(*chunk)
-		for {
-			n, failed = syscall.Read(int(fd), s.lent[:])
-			if failed != syscall.EINTR {
-				break
-			}
-		}
-		if failed == syscall.EAGAIN {
+		var again bool
+		if n, again, failed = readNow(fd, s.lent[:]); again {
 			s.done()
 			return false
 		}

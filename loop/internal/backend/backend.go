@@ -1,14 +1,114 @@
-// Package backend is the seam between a loop's logic and what moves its bytes:
-// sockets under gnet, goroutines over a net.Conn, or memory in tests.
+// Package backend is the interface between a loop's logic and what moves its
+// bytes. Package gnetpoll implements it over gnet and epoll, package goroutine
+// over net.Conn, and package looptest in memory.
+//
+// An [Engine] has one [Backend] for each loop. A backend whose poller holds
+// descriptors also has [Sockets]; all other connections bring their own [Wire].
 package backend
 
 import (
+	"errors"
+	"log/slog"
 	"net"
 	"time"
 )
 
-// Socket is one connection's transport. Only its identity and descriptor matter
-// to the loop.
+// Errors that package loop exports.
+var (
+	ErrShutdown = errors.New("loop: engine is shut down")
+	ErrStopped  = errors.New("loop: engine stopped unexpectedly")
+	ErrRejected = errors.New("loop: connection rejected")
+	ErrPanic    = errors.New("loop: callback panicked")
+)
+
+// StopGrace is how long Shutdown waits, beyond its context, for loops to end.
+const StopGrace = time.Second
+
+// Config is what an engine is made of.
+type Config struct {
+	// Host is the engine that is served.
+	Host Host
+	// Listen makes the engine listen on Addr, "host:port".
+	Listen bool
+	Addr   string
+	Loops  int
+	Logger *slog.Logger
+	// The kernel's buffer sizes in bytes; 0 leaves them to the kernel.
+	SocketRecvBuffer, SocketSendBuffer int
+}
+
+// Host is what an Engine calls. Its methods are safe for concurrent use.
+type Host interface {
+	// Ended reports that the loops have ended, with the reason or nil. It is
+	// called once, if Start was called, on a goroutine that may act for the
+	// loops from now on.
+	Ended(err error)
+	// Accepted makes an accepted connection, which is consumed, one of the
+	// loop's. It returns when the loop has opened or refused it.
+	Accepted(loop int, nc net.Conn)
+	// BeginAttach announces a connection that is on its way to or from a loop:
+	// Halt is not called before EndAttach. It is false once the engine stops.
+	BeginAttach() bool
+	EndAttach()
+	// Stopping reports whether the engine stops.
+	Stopping() bool
+}
+
+// Engine runs loops. Its methods are safe for concurrent use, except Start and
+// Close.
+type Engine interface {
+	// Addr is the address that the engine listens on; nil for none.
+	Addr() net.Addr
+	// Backend returns what serves a loop. sockets is nil when the poller holds
+	// no descriptors.
+	Backend(loop int) (be Backend, sockets Sockets)
+	// Start runs the loops and returns when connections are accepted. When it
+	// fails, Halt must be called too, and Ended still follows.
+	Start(loops []Loop) error
+	// StopAccepting closes the listening sockets.
+	StopAccepting() error
+	// AcceptFailures is how often accept has failed.
+	AcceptFailures() int64
+	// Exhausted reports whether s has one of the descriptors that are kept for
+	// the rest of the process.
+	Exhausted(s Socket) bool
+	// Halt ends the loops. It may be called more than once.
+	Halt()
+	// Close releases what the engine still has after Ended.
+	Close()
+}
+
+// Conn is a connection of a loop.
+type Conn interface {
+	// Backend is that of the connection's loop.
+	Backend() Backend
+}
+
+// Loop is a loop as its backend calls it: on the loop's goroutine, except for
+// Tick and Writable, which are safe for concurrent use.
+type Loop interface {
+	// Open makes s a connection. handoff is what was given to Enroll or Attach,
+	// or nil for a connection that was accepted. The result is nil when the loop
+	// refuses s.
+	Open(s Socket, remote net.Addr, handoff any) Conn
+	// Receive delivers bytes that were read. They are borrowed until it returns.
+	Receive(c Conn, b []byte)
+	// Lose reports the end of a connection that the loop has not closed: io.EOF,
+	// the system's error, or nil when the engine ends.
+	Lose(c Conn, err error)
+	// Turn runs what was posted and writes what is queued. It follows Wake.
+	Turn()
+	// Continue is for Backend.Idle: it runs what was posted since. c is the
+	// connection given to Idle if other events, which were read from the poller
+	// together with its own, may be pending; nil if not.
+	Continue(c Conn)
+	// Tick reports that the time given to SetTimer has come.
+	Tick()
+	// Writable is the notice that Watch asked for.
+	Writable(notice uint32)
+}
+
+// Socket is one connection's transport.
 type Socket interface {
 	// Fd is the number that Wire's methods take. It is negative for a socket
 	// that is its own Wire.
@@ -25,19 +125,19 @@ type Wire interface {
 	Sendv(fd int, bufs [][]byte) (n int, err error)
 	// CloseWrite ends the sending half of the stream.
 	CloseWrite(fd int) error
-	// HungUp reports whether the peer's end of the stream has come, though not yet
-	// to the loop.
+	// HungUp reports whether the kernel has the end of the peer's stream, which
+	// the loop may not have read yet.
 	HungUp(fd int) bool
-	// Unacknowledged is for how long the peer's host has acknowledged nothing, though
-	// there was something to acknowledge; 0 when that is not known.
+	// Unacknowledged is for how long the peer's host has acknowledged nothing
+	// of what is under way to it; 0 when nothing is, or when it is unknown.
 	Unacknowledged(fd int) time.Duration
-	// Pause stops reading from s. Bytes and the end of the stream wait until Resume;
-	// what was read before may still be reported.
+	// Pause stops reading from s. Bytes and the end of the stream wait until
+	// Resume; what was read before may still be reported.
 	Pause(s Socket) error
 	// Resume reads from a paused s again. It precedes Close and Detach, too.
 	Resume(s Socket) error
 	// Watch asks for one notice, carrying id, when fd takes bytes again.
-	// again tells that fd was watched before and not unwatched since.
+	// again says that fd was watched before and not unwatched since.
 	Watch(fd int, id uint32, again bool) error
 	// Unwatch forgets fd. It precedes Close and Detach of a watched socket.
 	Unwatch(fd int)
@@ -45,28 +145,43 @@ type Wire interface {
 	Close(s Socket)
 }
 
-// Backend serves one loop. Its methods are called on that loop's goroutine,
-// except Wake, which is safe for concurrent use.
-type Backend interface {
+// Sockets are the descriptors that a loop's poller holds. Its methods are
+// called on the loop's goroutine, except those that say otherwise.
+type Sockets interface {
 	Wire
+	// Holds reports whether the poller can hold nc. Safe for concurrent use.
+	Holds(nc net.Conn) bool
+	// Enroll opens nc, which is consumed, on the loop and waits for it. It must
+	// not be called on the loop's goroutine. Safe for concurrent use.
+	Enroll(nc net.Conn, handoff any) error
 	// Detach takes the socket out of this loop without closing the stream and
 	// returns what another loop's Attach takes.
 	Detach(s Socket) (stream any, err error)
-	// Attach opens a detached stream on this backend's loop, announcing it
-	// with ticket. It returns at once; failed is called from any goroutine
-	// when it does not come about. Safe for concurrent use.
-	Attach(stream, ticket any, failed func(error))
+	// Attach opens a detached stream on this loop. It returns at once; failed
+	// is called from any goroutine when that is not possible. Safe for
+	// concurrent use.
+	Attach(stream, handoff any, failed func(error))
 	// Release takes the socket out of this loop without closing the stream.
 	// taken is called on a goroutine of its own, with the stream or with the
 	// reason why it is lost.
 	Release(s Socket, taken func(net.Conn, error))
-	// Unread reports whether there may be events that the loop was not told of.
-	Unread() bool
+}
+
+// Backend serves one loop. Its methods are called on that loop's goroutine,
+// except Wake, which is safe for concurrent use.
+type Backend interface {
 	// Wake makes the loop run a turn soon.
 	Wake()
-	// SetTimer makes the loop run a turn at the given time, replacing the
-	// time set before.
+	// SetTimer asks for a Tick at the given time, replacing the time set
+	// before.
 	SetTimer(at int64)
 	// Now is the monotonic clock in nanoseconds.
 	Now() int64
+	// Unread reports whether the kernel may have events that the loop has not
+	// been told of.
+	Unread() bool
+	// Idle is called at the end of the burst in which c received bytes, or of a
+	// turn, with a nil c. The backend may wait here for something to do, and
+	// call Loop.Continue.
+	Idle(c Conn)
 }

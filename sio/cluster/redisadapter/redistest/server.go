@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -111,7 +110,7 @@ func (s *Server) Start() {
 	s.cmd.Stderr = os.Stderr
 	log := new(bytes.Buffer)
 	s.cmd.Stdout = log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics cleans nothing up
+	s.cmd.SysProcAttr = endsWithParent() // a test that panics cleans nothing up
 	if err := s.run(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -157,10 +156,10 @@ func (s *Server) Kill() {
 }
 
 // Pause stops the server: it answers nothing, but its connections stay.
-func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
+func (s *Server) Pause() { s.cmd.Process.Signal(stop) }
 
 // Resume lets it go on: it carries out what it was told meanwhile.
-func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
+func (s *Server) Resume() { s.cmd.Process.Signal(resume) }
 
 // CutClients closes the connections of all clients, also of those that subscribe,
 // apart from one of Client.
