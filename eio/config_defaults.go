@@ -15,6 +15,13 @@ import (
 	"github.com/sioserver/sioserver/loop/safelog"
 )
 
+// The defaults that package sio has too.
+const (
+	DefaultMaxHTTPBufferSize = 1_000_000
+	DefaultMaxSessions       = 1_000_000
+	DefaultMaxQueued         = 16 << 20
+)
+
 const (
 	polling   = "polling"
 	webSocket = "websocket"
@@ -69,11 +76,11 @@ func (cfg *Config) withDefaults() error {
 	cfg.DestroyUpgradeTimeout = min(cfg.DestroyUpgradeTimeout, longest)
 	memory := memoryPart(debug.SetMemoryLimit(-1))
 	if err := cmp.Or(
-		setDefault(&cfg.MaxHTTPBufferSize, "Config.MaxHTTPBufferSize", 1_000_000, "1000000"),
-		setDefault(&cfg.MaxSessions, "Config.MaxSessions", 1_000_000, "1000000"),
+		setDefault(&cfg.MaxHTTPBufferSize, "Config.MaxHTTPBufferSize", DefaultMaxHTTPBufferSize, "1000000"),
+		setDefault(&cfg.MaxSessions, "Config.MaxSessions", DefaultMaxSessions, "1000000"),
 		setDefault(&cfg.MaxReceiving, "Config.MaxReceiving", memory, "an eighth of GOMEMLIMIT or 256 MiB"),
 		setDefault(&cfg.MaxHandshakeBytes, "Config.MaxHandshakeBytes", memory, "an eighth of GOMEMLIMIT or 256 MiB"),
-		setDefault(&cfg.MaxQueued, "Config.MaxQueued", 16<<20, "16 MiB"),
+		setDefault(&cfg.MaxQueued, "Config.MaxQueued", DefaultMaxQueued, "16 MiB"),
 		setDefault(&cfg.MaxCallbacks, "Config.MaxCallbacks", 1<<16, "65536"),
 	); err != nil {
 		return err

@@ -38,7 +38,8 @@ func (c *call) reply(args RawArgs) { c.result <- callResult{args: args} }
 
 func (c *call) gone() { c.result <- callResult{err: ErrDisconnected} }
 
-// EmitAck sends an event and waits for the acknowledgement: see [Socket.EmitAck].
+// EmitAck sends an event and waits for the acknowledgement: see
+// [Socket.EmitAck].
 func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
 	if err := checkEvent(event); err != nil {
 		return RawArgs{}, err
@@ -58,7 +59,7 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 		calls.Put(c)
 		return RawArgs{}, ErrDisconnected
 	}
-	idle := false // nobody sends on c any more
+	idle := false // no sink uses c any more
 	defer func() {
 		if idle || s.cancelAck(id) != nil {
 			calls.Put(c)
@@ -94,14 +95,14 @@ func (s *Socket) await(id uint64, sink ackSink) bool {
 	if !s.open() {
 		return false
 	}
-	c := s.rareLocked()
+	c := s.extraLocked()
 	i, _ := c.findAck(id)
 	c.acks = slices.Insert(c.acks, i, pendingAck{id, sink})
 	return true
 }
 
 // findAck returns the index of the id in the list, or where it belongs.
-func (c *cold) findAck(id uint64) (i int, found bool) {
+func (c *socketExtra) findAck(id uint64) (i int, found bool) {
 	return slices.BinarySearchFunc(c.acks, id, func(a pendingAck, id uint64) int { return cmp.Compare(a.id, id) })
 }
 
@@ -109,25 +110,27 @@ func (c *cold) findAck(id uint64) (i int, found bool) {
 func (s *Socket) cancelAck(id uint64) ackSink {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return nil
 	}
-	i, found := s.cold.findAck(id)
+	i, found := s.extra.findAck(id)
 	if !found {
 		return nil
 	}
-	sink := s.cold.acks[i].sink
-	s.cold.acks = slices.Delete(s.cold.acks, i, i+1)
+	sink := s.extra.acks[i].sink
+	s.extra.acks = slices.Delete(s.extra.acks, i, i+1)
 	return sink
 }
 
-// receiveAck hands an acknowledgement to who waits for it; others are ignored.
+// receiveAck hands an acknowledgement to the sink that waits for it. It ignores
+// others.
 func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
-	s.client.part().counts.acksIn.Add(1)
+	s.client.perLoop().counts.acksIn.Add(1)
 	if !h.HasID {
 		return
 	}
-	// The parser may panic or block: whoever waits is still found by its context then.
+	// The sink stays in the list meanwhile: the parser may panic or block, and
+	// then the context of the sink must still end the wait.
 	if !s.expects(h.ID) {
 		return
 	}
@@ -142,7 +145,7 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 			sink.reply(args)
 		}
 	}()
-	args, err = s.ns.srv.splitAck(append([]byte(nil), h.Data...), attachments)
+	args, err = s.ns.srv.codec.splitAck(append([]byte(nil), h.Data...), attachments)
 	if err != nil {
 		s.client.invalid(err)
 	}
@@ -152,15 +155,15 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 func (s *Socket) expects(id uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return false
 	}
-	_, found := s.cold.findAck(id)
+	_, found := s.extra.findAck(id)
 	return found
 }
 
-// endAcks tells sinks that their client is gone, on its loop. Those of an adapter are
-// told on a goroutine, because they may not return.
+// endAcks notifies sinks that their client is gone, on its loop. It notifies
+// those of an adapter on a goroutine, because they may not return.
 func (srv *Server) endAcks(acks []pendingAck) {
 	var others []pendingAck
 	for _, a := range acks {

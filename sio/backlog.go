@@ -6,8 +6,8 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// load is work that waits: a number of jobs, and the bytes that they hold. Both are
-// one word, so that they change together.
+// load is work that waits: a number of jobs, and the bytes that they hold. Both
+// are one word, so that they change together.
 //
 //	63      40 39                0
 //	|  jobs   |      bytes       |
@@ -15,8 +15,8 @@ type load uint64
 
 const (
 	loadBytes = 40
-	// maxJobs and maxJobBytes are the largest limits of what waits; what passes a
-	// limit before it takes effect fits into a load, too.
+	// maxJobs and maxJobBytes are the largest limits of what waits; what passes
+	// a limit before it takes effect fits into a load, too.
 	maxJobs     = 1 << 22
 	maxJobBytes = 1 << 38
 )
@@ -37,8 +37,8 @@ func (g *gauge) add(l load) load { return load(g.v.Add(uint64(l))) }
 
 func (g *gauge) sub(l load) { g.v.Add(-uint64(l)) }
 
-// take takes l out and returns what is left. It reports false when not all of l is
-// there.
+// take takes l out and returns what is left. It reports false when not all of l
+// is there.
 func (g *gauge) take(l load) (left load, ok bool) {
 	for {
 		have := g.load()
@@ -78,17 +78,17 @@ type backlog struct {
 	late     gauge // for clients that are gone: events
 }
 
-// A client that sends faster than its handlers run is paused: its connection is not
-// read, so TCP slows it down, until about half of its backlog is gone. This happens
-// when its own limits are reached, and when its backlog is as large as what is left
-// of the loop's limits. So the larger a backlog, the sooner it has to wait, all
-// together stay within the limits, and a client for which nothing waits can always
-// bring an event.
+// A client that sends faster than its handlers run is paused: its connection is
+// not read, so TCP slows it down, until about half of its backlog is gone. This
+// happens when its own limits are reached, and when its backlog is as large as
+// what is left of the loop's limits. So the larger a backlog, the sooner it has
+// to wait, all together stay within the limits, and a client for which nothing
+// waits can always bring an event.
 
 // hold counts what waits. Safe for concurrent use.
 func (c *client) hold(l load) {
-	b := &c.part().backlog
-	if c.signs.has(hasLeft) {
+	b := &c.perLoop().backlog
+	if c.flags.has(hasLeft) {
 		b.stranded.add(l)
 		return
 	}
@@ -98,7 +98,7 @@ func (c *client) hold(l load) {
 
 // unhold takes out what does not wait any more. Safe for concurrent use.
 func (c *client) unhold(l load) {
-	p := c.part()
+	p := c.perLoop()
 	b := &p.backlog
 	rest, ok := c.waiting.take(l)
 	if ok {
@@ -106,36 +106,37 @@ func (c *client) unhold(l load) {
 	} else {
 		b.stranded.sub(l) // it was held before the client left
 	}
-	p.ebbed()
-	if ok && c.signs.has(isThrottled) && c.relieved(rest) && c.signs.clear(isThrottled) {
+	p.reportEmpty()
+	if ok && c.flags.has(isThrottled) && c.relieved(rest) && c.flags.clear(isThrottled) {
 		c.Loop().Post((*resumeTask)(c))
 	}
 }
 
-// leave stops counting what waits for the client against the limits of the others.
+// leave stops counting what waits for the client against the limits of the
+// others.
 func (c *client) leave() {
 	c.strand()
-	c.signs.set(hasLeft)
+	c.flags.set(hasLeft)
 	rest := c.waiting.clear()
-	b := &c.part().backlog
+	b := &c.perLoop().backlog
 	b.waiting.sub(rest)
 	b.stranded.add(rest)
-	c.part().tellHeld(c.Loop())
+	c.perLoop().reportHeld(c.Loop())
 }
 
-// throttle pauses the client when its backlog is too large. It is called, on the
-// loop, when something was added to it.
+// throttle pauses the client when its backlog is too large. It is called, on
+// the loop, when something was added to it.
 func (c *client) throttle() {
-	c.part().tellHeld(c.Loop())
+	c.perLoop().reportHeld(c.Loop())
 	if !c.congested(c.waiting.load()) {
 		return
 	}
-	c.signs.set(isThrottled)
-	if c.relieved(c.waiting.load()) && c.signs.clear(isThrottled) {
+	c.flags.set(isThrottled)
+	if c.relieved(c.waiting.load()) && c.flags.clear(isThrottled) {
 		return // meanwhile
 	}
 	if !c.Session.Paused() {
-		c.part().counts.pauses.Add(1)
+		c.perLoop().counts.pauses.Add(1)
 		c.Session.Pause()
 	}
 }
@@ -143,14 +144,15 @@ func (c *client) throttle() {
 // congested reports whether a backlog is as large as may be.
 func (c *client) congested(l load) bool { return c.srv.each.reached(l) || c.unspent().reached(l) }
 
-// relieved reports whether a backlog that was too large is small enough to go on.
+// relieved reports whether a backlog that was too large is small enough to go
+// on.
 func (c *client) relieved(l load) bool {
 	return l == 0 || !c.srv.each.of(2).reached(l) && !c.unspent().of(2).reached(l)
 }
 
 // unspent is what is left of the loop's limits.
 func (c *client) unspent() limits {
-	all, waiting := c.srv.share, c.part().backlog.waiting.load()
+	all, waiting := c.srv.share, c.perLoop().backlog.waiting.load()
 	return limits{all.jobs - waiting.jobs(), all.bytes - waiting.bytes()}
 }
 
@@ -158,3 +160,67 @@ func (c *client) unspent() limits {
 type resumeTask client
 
 func (t *resumeTask) Run(*loop.Loop) { (*client)(t).Session.Resume() }
+
+// clientFlags are the facts about a client that any goroutine may need, in one
+// word. Safe for concurrent use.
+type clientFlags struct{ v atomic.Uint32 }
+
+const (
+	isThrottled uint32 = 1 << iota // the session is paused until waiting has shrunk
+	hasLeft                        // the session is over
+)
+
+func (f *clientFlags) has(flag uint32) bool { return f.v.Load()&flag != 0 }
+
+func (f *clientFlags) set(flag uint32) { f.v.Or(flag) }
+
+// clear clears the flag. It reports false if it was not set.
+func (f *clientFlags) clear(flag uint32) bool { return f.v.And(^flag)&flag != 0 }
+
+const (
+	// reportStep is by how many bytes what waits changes before the loop is
+	// notified.
+	reportStep = 1 << 20
+	// reportMuch is how many bytes must have waited for the loop to need to
+	// know that they are gone.
+	reportMuch = 8 << 20
+	// jobCost is about what a job that waits takes beside its bytes.
+	jobCost = 256
+)
+
+// bytes is how much memory waiting jobs hold, those of clients that have left
+// included.
+func (b *backlog) bytes() int64 {
+	var n int64
+	for _, g := range [...]*gauge{&b.waiting, &b.stranded, &b.late} {
+		l := g.load()
+		n += l.bytes() + jobCost*int64(l.jobs())
+	}
+	return n
+}
+
+// reportHeld reports to the loop l what waits on it (see [loop.Loop.Hold]), if
+// that has changed by much. Called on the loop.
+func (p *perLoop) reportHeld(l *loop.Loop) {
+	n := p.backlog.bytes()
+	if d := n - p.reported; d >= reportStep || d <= -reportStep {
+		p.reported = n
+		l.Hold(int(d))
+		p.reportedMuch.Store(n >= reportMuch)
+		p.reportEmpty() // it may all have been dealt with since
+	}
+}
+
+// reportEmpty notifies the loop when little waits any more: the loop does not
+// notice that handlers have taken it if nothing new comes. Safe for concurrent
+// use.
+func (p *perLoop) reportEmpty() {
+	if p.reportedMuch.Load() && p.backlog.bytes() < reportStep && p.reportedMuch.CompareAndSwap(true, false) {
+		p.loop.Load().Post((*reportHeldTask)(p))
+	}
+}
+
+// reportHeldTask is what a loop that is to be notified owns.
+type reportHeldTask perLoop
+
+func (t *reportHeldTask) Run(l *loop.Loop) { (*perLoop)(t).reportHeld(l) }

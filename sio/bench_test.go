@@ -72,7 +72,7 @@ func BenchmarkDispatch(b *testing.B) {
 	c, wire := dispatcher(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.receive(wire)
+		c.receiveText(wire)
 	}
 }
 
@@ -96,7 +96,7 @@ func BenchmarkQueued(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				for range burst {
-					c.receive(wire)
+					c.receiveText(wire)
 				}
 				m.loops.Run()
 				<-done
@@ -136,11 +136,11 @@ func TestCodecAllocs(t *testing.T) {
 		}
 	}
 	c, wire := dispatcher(t)
-	events := c.part().counts.eventsIn.Load()
-	if n := leastAllocs(100, func() { c.receive(wire) }); n > 0 {
+	events := c.perLoop().counts.eventsIn.Load()
+	if n := leastAllocs(100, func() { c.receiveText(wire) }); n > 0 {
 		t.Errorf("dispatch: %v allocations", n)
 	}
-	if c.part().counts.eventsIn.Load() == events {
+	if c.perLoop().counts.eventsIn.Load() == events {
 		t.Error("nothing was dispatched")
 	}
 }

@@ -92,7 +92,7 @@ func ExampleSocket_Except() {
 }
 
 // To all connected clients.
-func ExampleServer_Emit() {
+func ExampleNamespace_Emit_main() {
 	server := serveExample(func(*sio.Server) {})
 	defer server.Close()
 	guests := invite(server, 2)
@@ -139,7 +139,7 @@ func ExampleSocket_ID() {
 }
 
 // To all clients on this server, when there are several.
-func ExampleServer_Local() {
+func ExampleNamespace_Local() {
 	server := serveExample(func(*sio.Server) {})
 	defer server.Close()
 	guests := invite(server, 1)
@@ -259,7 +259,7 @@ func ExampleSocket_Emit_binary() {
 }
 
 // Make sockets join and leave rooms.
-func ExampleServer_SocketsJoin() {
+func ExampleNamespace_SocketsJoin() {
 	server := serveExample(func(*sio.Server) {})
 	defer server.Close()
 	guests := invite(server, 2)
@@ -271,7 +271,7 @@ func ExampleServer_SocketsJoin() {
 }
 
 // Disconnect sockets, their whole connections with true.
-func ExampleServer_DisconnectSockets() {
+func ExampleNamespace_DisconnectSockets() {
 	server := serveExample(func(server *sio.Server) {
 		server.OnConnection(func(s *sio.Socket) { s.Join("room1") })
 		sio.On(server, "close", func(ctx context.Context, s *sio.Socket, _ sio.None) error {
@@ -284,7 +284,7 @@ func ExampleServer_DisconnectSockets() {
 }
 
 // Look at sockets, those of other servers too.
-func ExampleServer_FetchSockets() {
+func ExampleNamespace_FetchSockets() {
 	server := serveExample(func(server *sio.Server) {})
 	defer server.Close()
 	guests := invite(server, 2)
@@ -305,7 +305,7 @@ func ExampleServer_FetchSockets() {
 }
 
 // Between servers: the handlers run on the others. This one is alone.
-func ExampleServer_ServerSideEmit() {
+func ExampleNamespace_ServerSideEmit() {
 	server := serveExample(func(server *sio.Server) {
 		server.OnServerEvent("ping", func(e *sio.ServerEvent) { e.Ack("pong") })
 	})
@@ -405,15 +405,21 @@ func ExampleNamespace_UsePacket() {
 
 // Changes of rooms.
 func ExampleNamespace_OnRoom() {
+	deleted := make(chan struct{}) // hooks run on a goroutine of their own
 	server := serveExample(func(server *sio.Server) {
 		server.OnRoom(func(e sio.RoomEvent) {
-			if e.Room == "r" {
-				fmt.Println(e.Kind)
+			if e.Room != "r" {
+				return
+			}
+			fmt.Println(e.Kind)
+			if e.Kind == sio.RoomDeleted {
+				close(deleted)
 			}
 		})
 		server.OnConnection(func(s *sio.Socket) {
 			s.Join("r")
 			s.Leave("r")
+			<-deleted
 			s.Emit("done")
 		})
 	})

@@ -11,44 +11,44 @@ import (
 
 // client is one connection and its sockets. Session and the first socket of
 // the main namespace live inside it: an idle client is one allocation.
-// Loop-owned but for what is counted in its backlog, and its signs.
+// Loop-owned but for what is counted in its backlog, and its flags.
 type client struct {
 	eio.Session
 	srv     *Server
 	connect *connectTimer // until a namespace was joined
-	more    *clientMore   // nil for a client that is in "/" only and sends no binary
+	extra   *clientExtra  // nil for a client that is in "/" only and sends no binary
 	hasMain bool          // main is among the sockets
 	ended   bool          // by the application, or about to be
-	signs   signs
+	flags   clientFlags
 	main    Socket
 
 	waiting gauge // the jobs of all sockets
 }
 
-// clientMore is what the simplest client never needs.
-type clientMore struct {
+// clientExtra is what the simplest client never needs.
+type clientExtra struct {
 	sockets []*Socket          // all but main
 	late    map[*late]struct{} // sockets that have left while events waited; nil at first
 	binary  socketio.Reconstructor
 }
 
-func (c *client) extra() *clientMore {
-	if c.more == nil {
-		c.more = new(clientMore)
+func (c *client) needExtra() *clientExtra {
+	if c.extra == nil {
+		c.extra = new(clientExtra)
 	}
-	return c.more
+	return c.extra
 }
 
-// part returns what the client's loop owns.
-func (c *client) part() *part { return c.srv.part(c.Loop()) }
+// perLoop returns what the client's loop owns.
+func (c *client) perLoop() *perLoop { return c.srv.perLoop(c.Loop()) }
 
 // find returns the client's socket in the namespace, or nil.
 func (c *client) find(namespace []byte) *Socket {
 	if c.hasMain && string(namespace) == "/" {
 		return &c.main
 	}
-	if c.more != nil {
-		for _, s := range c.more.sockets {
+	if c.extra != nil {
+		for _, s := range c.extra.sockets {
 			if s.ns.name == string(namespace) {
 				return s
 			}
@@ -69,8 +69,8 @@ func (c *client) forget(s *Socket) {
 		c.hasMain = false
 		return
 	}
-	sockets := c.more.sockets
-	c.more.sockets = slices.Delete(sockets, slices.Index(sockets, s), slices.Index(sockets, s)+1)
+	sockets := c.extra.sockets
+	c.extra.sockets = slices.Delete(sockets, slices.Index(sockets, s), slices.Index(sockets, s)+1)
 }
 
 // sockets returns a copy of the list of the client's sockets.
@@ -78,14 +78,15 @@ func (c *client) sockets() (list []*Socket) {
 	if c.hasMain {
 		list = append(list, &c.main)
 	}
-	if c.more != nil {
-		list = append(list, c.more.sockets...)
+	if c.extra != nil {
+		list = append(list, c.extra.sockets...)
 	}
 	return list
 }
 
-// closeAll disconnects all sockets of the client. What it has sent is handled unless
-// the application has ended the connection. cause, which may be nil, is for the log.
+// closeAll disconnects all sockets of the client. What it has sent is handled
+// unless the application has ended the connection. cause, which may be nil, is
+// for the log.
 func (c *client) closeAll(reason Reason, cause error) {
 	state := stateLeft
 	if c.ended {
@@ -100,7 +101,7 @@ func (c *client) closeAll(reason Reason, cause error) {
 // outOfOrder closes the connection because of a packet that the client may not
 // send now.
 func (c *client) outOfOrder(h socketio.Header, s *Socket) {
-	c.part().counts.outOfOrder.Add(1)
+	c.perLoop().counts.outOfOrder.Add(1)
 	c.logOutOfOrder(h, s)
 	c.closeSoon(errOutOfOrder, func() { c.shut(errOutOfOrder) })
 }
@@ -113,8 +114,9 @@ var (
 	errMissed         = errors.New("sio: what the client has missed is no longer kept")
 )
 
-// closeSoon closes the connection, by close, behind what inline handlers have sent.
-// The client is not heard any more, and what has not connected yet does not.
+// closeSoon closes the connection, by close, behind what inline handlers have
+// sent. The client is not heard any more, and what has not connected yet does
+// not.
 func (c *client) closeSoon(cause error, close func()) {
 	c.StopReceiving()
 	for _, s := range c.sockets() {
@@ -136,7 +138,7 @@ func (c *client) shut(cause error) {
 // end closes the connection like [eio.Session.Close]. If that happens at once,
 // cause is logged as the cause of the sockets' ends too.
 func (c *client) end(cause error, discard bool) {
-	p := c.part()
+	p := c.perLoop()
 	p.cause = cause
 	if !discard {
 		c.sendHeld()
@@ -148,12 +150,12 @@ func (c *client) end(cause error, discard bool) {
 // invalid closes the connection because of a packet that can't be decoded. Its
 // sockets end with it.
 func (c *client) invalid(err error) {
-	c.part().counts.invalid.Add(1)
+	c.perLoop().counts.invalid.Add(1)
 	problem := &PacketError{err}
 	c.logInvalid(err)
 	for _, s := range c.sockets() {
 		if s.Connected() {
-			c.Loop().Contain(loop.TaskFunc(func() { c.srv.tellError(s, "", problem) }))
+			c.Loop().Contain(loop.TaskFunc(func() { c.srv.notifyError(s, "", problem) }))
 			s.fail(problem, true)
 		}
 	}
@@ -171,27 +173,18 @@ func (u upper) NewSession() *eio.Session {
 
 func (u upper) Opened(s *eio.Session) {
 	c := s.App.(*client)
-	if p := c.part(); p.loop.Load() == nil {
+	if p := c.perLoop(); p.loop.Load() == nil {
 		p.loop.Store(c.Loop())
 	}
 	if open := c.srv.cfg.OnOpen; open != nil {
 		c.srv.protectOn(c.Loop(), "open", func() { open((*Conn)(c)) })
 	}
 	c.startConnectTimer()
-	if c.old() {
-		c.joinMain()
-	}
+	c.protocol().opened(c)
 }
 
 func (u upper) Message(s *eio.Session, data []byte, binary bool) {
-	c := s.App.(*client)
-	if ps := u.srv.cfg.Parser; ps != nil {
-		c.receiveParsed(ps, data, binary)
-	} else if binary {
-		c.receiveBinary(data)
-	} else {
-		c.receive(data)
-	}
+	u.srv.codec.receive(s.App.(*client), data, binary)
 }
 
 func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
@@ -199,12 +192,12 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c.stopConnectTimer()
 	reason := c.srv.reasonOf(cause, err)
 	if err == nil {
-		err = c.part().cause
+		err = c.perLoop().cause
 	}
 	c.closeAll(reason, err)
 	c.leave()
 	if reason == SlowConsumer {
-		c.part().counts.slowClosed.Add(1)
+		c.perLoop().counts.slowClosed.Add(1)
 		c.srv.reportSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
 	}
 	if over := c.srv.cfg.OnClose; over != nil {

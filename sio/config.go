@@ -21,245 +21,274 @@ import (
 // Config is what a [Server] is made from. The zero value is the reference
 // server's defaults. It is read once, by New.
 type Config struct {
-	// Path is the prefix of the paths that belong to the server, as clients send them:
-	// "/socket.io/" when empty. A missing slash at its end is added. What a URL does
-	// not have as it is must be escaped, a space as "%20".
+	// Path is the prefix of the paths that belong to the server, as clients
+	// send them: "/socket.io/" when empty. A missing slash at its end is added.
+	// What a URL does not have as it is must be escaped, a space as "%20".
 	Path string
 	// Loops is the number of event loops; GOMAXPROCS when 0, at most 256.
 	Loops int
 
-	// PingInterval is the time between two heartbeats of an answering client; 25 s when 0.
+	// PingInterval is the time between two heartbeats of an answering client;
+	// 25 s when 0.
 	PingInterval time.Duration
-	// PingTimeout is how long a client may take to answer a heartbeat; 20 s when 0.
+	// PingTimeout is how long a client may take to answer a heartbeat; 20 s
+	// when 0.
 	PingTimeout time.Duration
-	// UpgradeTimeout is how long an upgrade from polling to WebSocket may take; 10 s when 0.
+	// UpgradeTimeout is how long an upgrade from polling to WebSocket may take;
+	// 10 s when 0.
 	UpgradeTimeout time.Duration
-	// ConnectTimeout is how long a client may stay without having joined a namespace;
-	// 45 s when 0. Then its connection is closed at once, and its session is gone.
+	// ConnectTimeout is how long a client may stay without having joined a
+	// namespace; 45 s when 0. Then its connection is closed at once, and its
+	// session is gone.
 	ConnectTimeout time.Duration
 
-	// LeaveTimeout is how long a handler of an event that starts after the client has
-	// left may take until its context is done: see [HandlerFunc]; 5 s when 0. While
-	// sockets wait for one of MaxHandlers it is an eighth of that at least.
+	// LeaveTimeout is how long a handler of an event that starts after the
+	// client has left may take until its context is done: see [HandlerFunc]; 5
+	// s when 0. While sockets wait for one of MaxHandlers it is an eighth of
+	// that at least.
 	LeaveTimeout time.Duration
 
 	// MaxHTTPBufferSize is the largest accepted message, attachment and polling
 	// body in bytes; 1,000,000 when 0. It also bounds what the sockets of one
-	// connection keep as [Handshake.Auth], all together: a namespace that would keep
-	// more is refused.
+	// connection keep as [Handshake.Auth], all together: a namespace that would
+	// keep more is refused.
 	MaxHTTPBufferSize int64
-	// MaxAttachments is how many binary values one packet of a client may have; 10 when 0.
+	// MaxAttachments is how many binary values one packet of a client may have;
+	// 10 when 0.
 	MaxAttachments int
-	// MaxReceiving is how many bytes all connections together may hold of packets,
-	// attachments and requests that are not complete; an eighth of GOMEMLIMIT when 0, or
-	// 256 MiB if that is not set. Who holds more than others waits, and clients that
-	// have joined no namespace go first: see [eio.Config].
+	// MaxReceiving is how many bytes all connections together may hold of
+	// packets, attachments and requests that are not complete; an eighth of
+	// GOMEMLIMIT when 0, or 256 MiB if that is not set. Connections that hold
+	// more than others wait, and clients that have joined no namespace are
+	// closed first: see [eio.Config].
 	MaxReceiving int64
-	// MaxHandshakeBytes is how many bytes all connections together may keep of what
-	// clients have said: first requests (see DiscardRequest), [Handshake].Auth and data
-	// ([Socket.SetData]); an eighth of GOMEMLIMIT when 0, or 256 MiB if that is not set.
-	// Connections that keep no more than 4 KiB are left out. Each of the others may keep
-	// as much as is then left of the limit, so one alone half of it; those that bring
-	// little are let in where those that bring much are not. A connection or a namespace for which there is no room is refused,
-	// and SetData returns [ErrDataSize].
+	// MaxHandshakeBytes is how many bytes all connections together may keep of
+	// first requests (see DiscardRequest), [Handshake].Auth and data
+	// ([Socket.SetData]); an eighth of GOMEMLIMIT when 0, or 256 MiB if that is
+	// not set. Connections that keep no more than 4 KiB are left out. Each of
+	// the others may keep as much as is then left of the limit, so one alone
+	// half of it; those that bring little are let in where those that bring
+	// much are not. A connection or a namespace for which there is no room is
+	// refused, and SetData returns [ErrDataSize].
 	MaxHandshakeBytes int64
-	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each packet
-	// counts for 128 bytes more, over polling for 256. Before it is passed, what waits
-	// is offered to the client: a parked poll is answered, a WebSocket written to. When
-	// it is passed all the same, SlowConsumer decides. One packet alone may be larger.
+	// MaxQueued is how many bytes may wait for a client; 16 MiB when 0. Each
+	// packet counts for 128 bytes more, over polling for 256. Before it is
+	// passed, what waits is offered to the client: a parked poll is answered, a
+	// WebSocket written to. When it is passed all the same, SlowConsumer
+	// decides. One packet alone may be larger.
 	MaxQueued int
-	// SlowTimeout is how long a client for which more than MaxQueued waits may take
-	// nothing before it is too slow; PingTimeout when 0. It takes something when the
-	// kernel gets rid of bytes on their way to it, or it fetches an answer. One that
-	// does has up to four times MaxQueued, behind the first packet that waits.
+	// SlowTimeout is how long a client for which more than MaxQueued waits may
+	// take nothing before it is too slow; PingTimeout when 0. It takes
+	// something when the kernel gets rid of bytes on their way to it, or it
+	// fetches an answer. One that does has up to four times MaxQueued, behind
+	// the first packet that waits.
 	SlowTimeout time.Duration
-	// MaxQueuedTotal bounds what waits for all clients that don't read at the moment;
-	// 1 GiB when 0. A packet counts for each client that it waits for, and each loop
-	// has its equal share. When it is passed, the clients with the largest backlogs
-	// are disconnected as too slow until an eighth of the share is free: first of
-	// those that have taken nothing for a second, then of all.
+	// MaxQueuedTotal bounds what waits for all clients that don't read at the
+	// moment; 1 GiB when 0. A packet counts for each client that it waits for,
+	// and each loop has its equal share. When it is passed, the clients with
+	// the largest backlogs are disconnected as too slow until an eighth of the
+	// share is free: first of those that have taken nothing for a second, then
+	// of all.
 	MaxQueuedTotal int
-	// SlowConsumer is what happens to a client that is too slow: its connection is
-	// closed unless another policy is chosen.
+	// SlowConsumer is what happens to a client that is too slow: its connection
+	// is closed unless another policy is chosen.
 	SlowConsumer SlowPolicy
-	// OnSlowConsumer is told what was done. It runs on the loop and must not block.
+	// OnSlowConsumer is called with what was done. It runs on the loop and must
+	// not block.
 	OnSlowConsumer func(SlowEvent)
-	// MaxNamespaces is how many namespaces beside "/" one connection may be in, or
-	// wait for; 128 when 0. Further ones are refused.
+	// MaxNamespaces is how many namespaces beside "/" one connection may be in,
+	// or wait for; 128 when 0. Further ones are refused.
 	MaxNamespaces int
-	// MaxDynamicNamespaces is how many dynamic namespaces (see [Server.OfPattern]) may
-	// exist; 10,000 when 0. At the bound a client that asks for a new one is refused
-	// and counted in [Stats]; those that exist can be joined, and [Server.Of] still
-	// makes some. Each costs about 1,250 bytes with two loops while it is empty, and
-	// ends then unless KeepEmptyNamespaces is set.
+	// MaxDynamicNamespaces is how many dynamic namespaces (see
+	// [Server.OfPattern]) may exist; 10,000 when 0. At the bound a client that
+	// asks for a new one is refused and counted in [Stats]; those that exist
+	// can be joined, and [Server.Of] still makes some. Each costs about 1,250
+	// bytes with two loops while it is empty, and ends then unless
+	// KeepEmptyNamespaces is set.
 	MaxDynamicNamespaces int
-	// MaxPending is how many events of one connection may wait for handlers, with its
-	// middlewares, connection and disconnect handlers; 1,024 when 0, at most 4,194,304.
-	// MaxPendingBytes is the same for the size of the events' arguments, of the
-	// authentication data of sockets in middlewares, and of what sockets that have ended
-	// keep of it and of data ([Config.MaxHandshakeBytes]) until their disconnect handlers
-	// return; 4 MiB when 0.
-	// When either is reached, which one event may pass, the connection is not read until
-	// half of it is gone: TCP slows the client down, over polling the answer to its POST
-	// waits, and nothing is lost. Heartbeats to it go on, and its silence is not held
-	// against it. [Stats] counts the pauses.
+	// MaxPending is how many events of one connection may wait for handlers,
+	// with its middlewares, connection and disconnect handlers; 1,024 when 0,
+	// at most 4,194,304. MaxPendingBytes is the same for the size of the
+	// events' arguments, of the authentication data of sockets in middlewares,
+	// and of what sockets that have ended keep of it and of data
+	// ([Config.MaxHandshakeBytes]) until their disconnect handlers return; 4
+	// MiB when 0. When either is reached, which one event may pass, the
+	// connection is not read until half of it is gone: TCP slows the client
+	// down, over polling the answer to its POST waits, and nothing is lost.
+	// Heartbeats to it go on, and its silence is not held against it. [Stats]
+	// counts the pauses.
 	MaxPending      int
 	MaxPendingBytes int64
-	// MaxPendingTotal and MaxPendingTotalBytes bound the same over all connections:
-	// 262,144 events and 256 MiB when 0. Each loop has its equal share. A connection for
-	// which as much waits as is left of that share is not read either, so those for
-	// which most waits have to wait first. One for which nothing waits can always bring
-	// an event. An event does not wait any more once its handler runs, but its arguments
-	// count until that returns, for the connection's MaxPendingBytes, too.
+	// MaxPendingTotal and MaxPendingTotalBytes bound the same over all
+	// connections: 262,144 events and 256 MiB when 0. Each loop has its equal
+	// share. A connection for which as much waits as is left of that share is
+	// not read either, so those for which most waits have to wait first. One
+	// for which nothing waits can always bring an event. An event does not wait
+	// any more once its handler runs, but its arguments count until that
+	// returns, for the connection's MaxPendingBytes, too.
 	//
-	// What waits for clients whose connections are over does not count. Their events may
-	// be as many and as large once more; beyond that, the events of the sockets that left
-	// first are dropped and counted in [Stats].Unhandled. When their middlewares, their
-	// connection and disconnect handlers and the events that run are as many or as large,
-	// new clients are refused.
+	// What waits for clients whose connections are over does not count. Their
+	// events may be as many and as large once more; beyond that, the events of
+	// the sockets that left first are dropped and counted in [Stats].Unhandled.
+	// When their middlewares, their connection and disconnect handlers and the
+	// events that run are as many or as large, new clients are refused.
 	MaxPendingTotal      int
 	MaxPendingTotalBytes int64
-	// MaxHandlers is for how many sockets handlers may run at the same time, on a
-	// goroutine each; 65,536 when 0. Inline handlers don't count. While so many run, the
-	// events of other sockets, their middlewares and connection and disconnect handlers
-	// wait for one to end, first come, first served, within the limits above. What a
-	// handler waits for must therefore not come from that many others: an
-	// acknowledgement ([EmitAck]) and the end of a context do not, as they need no
-	// handler here. Beside them as many HTTP requests may be with AllowRequest,
-	// GenerateID, Middleware and Handler.
+	// MaxHandlers is for how many sockets handlers may run at the same time, on
+	// a goroutine each; 65,536 when 0. Inline handlers don't count. While so
+	// many run, the events of other sockets, their middlewares and connection
+	// and disconnect handlers wait for one to end, first come, first served,
+	// within the limits above. What a handler waits for must therefore not come
+	// from that many others: an acknowledgement ([EmitAck]) and the end of a
+	// context do not, as they need no handler here. Beside them as many HTTP
+	// requests may be with AllowRequest, GenerateID, Middleware and Handler.
 	MaxHandlers int
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
 	MaxConnections int
-	// MaxSessions is how many Engine.IO sessions may be open at a time, over polling
-	// and WebSocket together; handshakes beyond are refused. 1,000,000 when 0.
+	// MaxSessions is how many Engine.IO sessions may be open at a time, over
+	// polling and WebSocket together; handshakes beyond are refused. 1,000,000
+	// when 0.
 	MaxSessions int64
 	// MaxUnjoined is how many clients that have joined no namespace yet may be
-	// connected; 32,768 when 0. One more is let in all the same: another is closed for
-	// it at once, the oldest one of the address that has the most (of IPv6 its first 64
-	// bits count), and counted in [Stats]. Behind a proxy all clients have one address.
+	// connected; 32,768 when 0. One more is let in all the same: another is
+	// closed for it at once, the oldest one of the address that has the most
+	// (of IPv6 its first 64 bits count), and counted in [Stats]. Behind a proxy
+	// all clients have one address.
 	MaxUnjoined int
 
-	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s when 0.
+	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s
+	// when 0.
 	RequestTimeout time.Duration
-	// IdleTimeout is how long a connection is kept between two HTTP requests; 75 s when 0.
+	// IdleTimeout is how long a connection is kept between two HTTP requests;
+	// 75 s when 0.
 	IdleTimeout time.Duration
-	// NoTrailingSlash leaves Path without a slash at its end, so that targets without
-	// one belong to the server too.
+	// NoTrailingSlash leaves Path without a slash at its end, so that targets
+	// without one belong to the server too.
 	NoTrailingSlash bool
-	// DestroyUpgradeTimeout is how long the connection of an upgrade outside Path, which
-	// is answered with status 404, is kept for the client to take the answer and close
-	// it; 1 s when 0. Negative hands such requests to Handler like any other.
+	// DestroyUpgradeTimeout is how long the connection of an upgrade outside
+	// Path, which is answered with status 404, is kept for the client to take
+	// the answer and close it; 1 s when 0. Negative hands such requests to
+	// Handler like any other.
 	DestroyUpgradeTimeout time.Duration
 
 	// Transports are the transports that clients may use, of "polling" and
 	// "websocket"; both when nil.
 	Transports []string
-	// NoUpgrades stops the server from offering an upgrade from polling to WebSocket.
+	// NoUpgrades stops the server from offering an upgrade from polling to
+	// WebSocket.
 	NoUpgrades bool
-	// AllowEIO3 serves the clients of Socket.IO 2 too (protocol 4 over Engine.IO 3).
+	// AllowEIO3 serves the clients of Socket.IO 2 too (protocol 4 over
+	// Engine.IO 3).
 	AllowEIO3 bool
-	// CORS, when set, lets pages of other origins use polling and the client's files.
+	// CORS, when set, lets pages of other origins use polling and the client's
+	// files.
 	CORS *eio.CORS
 	// Cookie, when set, is sent with the answer to each polling handshake.
 	Cookie *eio.Cookie
-	// AllowRequest, when set, decides about each connection before it is made: see
-	// [eio.Config]. Middlewares of namespaces come later and cost less.
+	// AllowRequest, when set, decides about each connection before it is made:
+	// see [eio.Config]. Middlewares of namespaces come later and cost less.
 	AllowRequest func(*http.Request) error
-	// Middleware runs before every HTTP request of the engine: see [eio.Config].
+	// Middleware runs before every HTTP request of the engine: see
+	// [eio.Config].
 	Middleware []func(http.Handler) http.Handler
-	// TrustedProxies are the addresses of proxies that end TLS in front of the server
-	// and say so in X-Forwarded-Proto or Forwarded: see [eio.Config] and
+	// TrustedProxies are the addresses of proxies that end TLS in front of the
+	// server and say so in X-Forwarded-Proto or Forwarded: see [eio.Config] and
 	// [Handshake].Secure. None is trusted when nil.
 	TrustedProxies []netip.Prefix
-	// GenerateID, when set, makes the ids of connections; see [eio.Config]. Ids of
-	// sockets are always the server's own.
+	// GenerateID, when set, makes the ids of connections; see [eio.Config]. Ids
+	// of sockets are always the server's own.
 	GenerateID func(*http.Request) (string, error)
-	// InitialHeaders may change the headers of the first answer of a connection, and
-	// Headers those of every successful answer and upgrade; see [eio.Config]. They run
-	// on the loop and must not block.
+	// InitialHeaders may change the headers of the first answer of a
+	// connection, and Headers those of every successful answer and upgrade; see
+	// [eio.Config]. They run on the loop and must not block.
 	InitialHeaders, Headers func(header http.Header, r *eio.Request)
-	// InitialPacket, unless nil, is sent as an Engine.IO message right after the
-	// handshake: binary if InitialPacketBinary is set, else text. Clients of Socket.IO
-	// take it for one of their packets.
+	// InitialPacket, unless nil, is sent as an Engine.IO message right after
+	// the handshake: binary if InitialPacketBinary is set, else text. Clients
+	// of Socket.IO take it for one of their packets.
 	InitialPacket       []byte
 	InitialPacketBinary bool
 
-	// OnOpen is told of each connection that a client has made, OnUpgrade when its
-	// transport has changed from polling to WebSocket, and OnClose when it is over, the
-	// last with the reason that its sockets get too if they still are connected. They
-	// run on the loop and must not block.
+	// OnOpen is called for each connection that a client makes, OnUpgrade when
+	// its transport has changed from polling to WebSocket, and OnClose when it
+	// is over, with the reason that its sockets get too if they are still
+	// connected. They run on the loop and must not block.
 	OnOpen, OnUpgrade func(c *Conn)
 	OnClose           func(c *Conn, reason Reason)
-	// OnConnectionError is told of each HTTP request that is refused. It runs on the
-	// loop and must not block.
+	// OnConnectionError is called for each HTTP request that is refused. It
+	// runs on the loop and must not block.
 	OnConnectionError func(*eio.ConnectionError)
-	// HTTPCompression is the size in bytes from which the bodies of polling responses
-	// are compressed: 1,024 when 0, all with [eio.CompressAll]. Negative turns
-	// compression off.
+	// HTTPCompression is the size in bytes from which the bodies of polling
+	// responses are compressed: 1,024 when 0, all with [eio.CompressAll].
+	// Negative turns compression off.
 	HTTPCompression int
 	// PerMessageDeflate, when set, compresses WebSocket messages.
 	PerMessageDeflate *eio.PerMessageDeflate
 
-	// Adapter, when set, connects each namespace with those of the same name on other
-	// servers. It is called when a namespace is made, and must not use the server.
+	// Adapter, when set, connects each namespace with those of the same name on
+	// other servers. It is called when a namespace is made, and must not use
+	// the server.
 	Adapter func(local adapter.Local) adapter.Adapter
 
-	// Forwarding, when set, makes the server one node of a cluster whose load balancer
-	// need not keep a client at one node: what lands on the wrong node is passed on,
-	// see [eio.Forwarding]. It is about the connections alone; Adapter connects the
-	// namespaces.
+	// Forwarding, when set, makes the server one node of a cluster whose load
+	// balancer need not keep a client at one node: what lands on the wrong node
+	// is passed on, see [eio.Forwarding]. It is about the connections alone;
+	// Adapter connects the namespaces.
 	Forwarding *eio.Forwarding
 
-	// KeepEmptyNamespaces keeps the dynamic namespaces (see [Server.OfPattern]) that
-	// clients have made. By default one ends with its last socket, whether that leaves
-	// or is refused; with ConnectionStateRecovery it stays as long as a client may come
-	// back. It is made again when it is asked for; what is done to the old one reaches
-	// no socket. One that [Server.Of] has made stays, and so does one that handlers,
-	// middlewares or listeners were added to after the hooks of [Server.OnNamespace]
-	// have returned.
+	// KeepEmptyNamespaces keeps the dynamic namespaces (see [Server.OfPattern])
+	// that clients have made. By default one ends with its last socket, whether
+	// that leaves or is refused; with ConnectionStateRecovery it stays as long
+	// as a client may come back. It is made again when it is asked for; what is
+	// done to the old one reaches no socket. One that [Server.Of] has made
+	// stays, and so does one that handlers, middlewares or listeners were added
+	// to after the hooks of [Server.OnNamespace] have returned.
 	KeepEmptyNamespaces bool
 
-	// Parser, when set, is the form of packets instead of the protocol's own: see
-	// [MessagePack].
+	// Parser, when set, is the form of packets instead of the protocol's own:
+	// see [MessagePack].
 	Parser Parser
 
-	// ConnectionStateRecovery, when set, gives clients that come back after a lost
-	// connection their sockets back, and what they have missed.
+	// ConnectionStateRecovery, when set, gives clients that come back after a
+	// lost connection their sockets back, and what they have missed.
 	ConnectionStateRecovery *Recovery
 
-	// DiscardRequest drops the first HTTP request of a client once it has joined its
-	// first namespace and the connection handlers have returned: middlewares and
-	// connection handlers see it, afterwards, and in namespaces joined later,
-	// [Socket.Handshake] has no URL, headers and query. It saves about 500 bytes a
-	// connection.
+	// DiscardRequest drops the first HTTP request of a client once it has
+	// joined its first namespace and the connection handlers have returned:
+	// middlewares and connection handlers see it, afterwards, and in namespaces
+	// joined later, [Socket.Handshake] has no URL, headers and query. It saves
+	// about 500 bytes a connection.
 	DiscardRequest bool
 
-	// Client holds the browser client's files, socket.io.js and its siblings, in
-	// its root. They are served under Path; a missing one is a 404 that says so.
+	// Client holds the browser client's files, socket.io.js and its siblings,
+	// in its root. They are served under Path; a missing one is a 404 that says
+	// so.
 	Client fs.FS
 	// NoClient stops the server from serving the browser client.
 	NoClient bool
 	// Handler serves the requests outside Path; they get a 404 when it is nil.
 	Handler http.Handler
 
-	// OnPanic, when set, is called after a handler has panicked with v, or, v being
-	// [ErrGoexit], has ended its goroutine; this is also logged and counted. event is its
-	// event, or "connection", "middleware", "error", "disconnecting" or "disconnect",
-	// "namespace" for a function of [Server.OfFunc] or a hook of [Server.OnNamespace],
-	// "restore" for a Recoverer, or "" for the encoding of the socket's data. s keeps its
-	// connection, except that it is refused when a middleware, and disconnected when a
-	// connection handler has panicked. Called on the goroutine of the handler.
+	// OnPanic, when set, is called after a handler has panicked with v, or, v
+	// being [ErrGoexit], has ended its goroutine; this is also logged and
+	// counted. event is its event, or "connection", "middleware", "error",
+	// "disconnecting" or "disconnect", "namespace" for a function of
+	// [Server.OfFunc] or a hook of [Server.OnNamespace], "restore" for a
+	// Recoverer, or "" for the encoding of the socket's data. s keeps its
+	// connection, except that it is refused when a middleware, and disconnected
+	// when a connection handler has panicked. Called on the goroutine of the
+	// handler.
 	OnPanic func(s *Socket, event string, v any, stack []byte)
-	// OnError, when set, is called with what a handler of an event returned, with
-	// an [*ArgumentError] when the event's arguments did not fit the handler, and
-	// with a [*PacketError] (event is "") for each of the client's sockets when
-	// its connection is closed because of an invalid packet. Errors are also
-	// logged at debug level and counted in [Stats]. It may be called on a loop: it must not block.
+	// OnError, when set, is called with what a handler of an event returned,
+	// with an [*ArgumentError] when the event's arguments did not fit the
+	// handler, and with a [*PacketError] (event is "") for each of the client's
+	// sockets when its connection is closed because of an invalid packet.
+	// Errors are also logged at debug level and counted in [Stats]. It may be
+	// called on a loop: it must not block.
 	OnError func(s *Socket, event string, err error)
-	// Logger receives what an operator should know; slog.Default() when nil. At debug
-	// level it also gets what becomes of each connection and socket: see the package
-	// comment. It is called on loops too and must not block.
+	// Logger receives what an operator should know; slog.Default() when nil. At
+	// debug level it also gets what becomes of each connection and socket: see
+	// the package comment. It is called on loops too and must not block.
 	Logger *slog.Logger
 }
 
@@ -286,14 +315,14 @@ func (cfg *Config) withDefaults() error {
 		return fmt.Errorf("sio: Config.LeaveTimeout is %v; it must be at least 1ms, or 0 for 5s", cfg.LeaveTimeout)
 	}
 	if cfg.MaxHTTPBufferSize == 0 {
-		cfg.MaxHTTPBufferSize = 1_000_000
+		cfg.MaxHTTPBufferSize = eio.DefaultMaxHTTPBufferSize
 	}
 	if err := limit("Config.MaxAttachments", &cfg.MaxAttachments, socketio.DefaultMaxAttachments, fmt.Sprint(socketio.DefaultMaxAttachments)); err != nil {
 		return err
 	}
 	cfg.MaxAttachments = min(cfg.MaxAttachments, math.MaxInt32)
 	if cfg.MaxQueued == 0 {
-		cfg.MaxQueued = 16 << 20
+		cfg.MaxQueued = eio.DefaultMaxQueued
 	}
 	if cfg.SlowTimeout != 0 && cfg.SlowTimeout < time.Millisecond {
 		return fmt.Errorf("sio: Config.SlowTimeout is %v; it must be at least 1ms, or 0 for PingTimeout", cfg.SlowTimeout)
@@ -314,7 +343,7 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxPendingBytes", &cfg.MaxPendingBytes, 4<<20, "4 MiB"),
 		limit("Config.MaxPendingTotal", &cfg.MaxPendingTotal, 1<<18, "262144"),
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
-		limit("Config.MaxSessions", &cfg.MaxSessions, 1_000_000, "1000000"),
+		limit("Config.MaxSessions", &cfg.MaxSessions, eio.DefaultMaxSessions, "1000000"),
 		limit("Config.MaxUnjoined", &cfg.MaxUnjoined, 1<<15, "32768"),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
 		atMost("Config.MaxQueued", int64(cfg.MaxQueued), 1<<40),
@@ -359,6 +388,7 @@ func atMost[N int | int64](field string, value, most N) error {
 }
 
 // engine is the part of cfg that the engine checks and uses.
+// TestEngineConfig fails if a field is missing.
 func (cfg *Config) engine() eio.Config {
 	return eio.Config{
 		Path:              cfg.Path,

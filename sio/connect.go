@@ -11,16 +11,16 @@ import (
 )
 
 // join handles a CONNECT packet of a client that is not in the namespace. The
-// answer is given by a later task: whatever else the client sends to the
+// answer is sent by a later task: any other packet that the client sends to the
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
-	if c.more != nil && len(c.more.sockets) >= c.srv.cfg.MaxNamespaces {
-		c.refuse(string(h.Namespace), tooManyNamespaces, nil)
+	if c.extra != nil && len(c.extra.sockets) >= c.srv.cfg.MaxNamespaces {
+		c.refuse(string(h.Namespace), tooManyNamespaces)
 		return
 	}
-	if c.srv.share.reached(c.part().backlog.stranded.load()) {
-		c.part().counts.overflows.Add(1)
-		c.refuse(string(h.Namespace), overloaded, nil)
+	if c.srv.share.reached(c.perLoop().backlog.stranded.load()) {
+		c.perLoop().counts.overflows.Add(1)
+		c.refuse(string(h.Namespace), overloaded)
 		return
 	}
 	ns := c.srv.known(string(h.Namespace))
@@ -30,11 +30,11 @@ func (c *client) join(h socketio.Header) {
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
 		c.ask(string(h.Namespace), h.Data)
 	default:
-		c.refuse(string(h.Namespace), invalidNamespace, nil)
+		c.refuse(string(h.Namespace), invalidNamespace)
 	}
 }
 
-// What a client is told that is refused.
+// The messages of refusals.
 const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
@@ -50,7 +50,7 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		if state.back != nil {
 			ns.delivery.giveBack(state.back)
 		}
-		c.refuse(ns.name, refusal, nil)
+		c.refuse(ns.name, refusal)
 		return
 	}
 	entered := false
@@ -64,12 +64,12 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		return
 	}
 	s := &c.main
-	if ns != c.srv.main || s.state.Load() != stateUnused {
+	if ns != c.srv.Namespace || s.state.Load() != stateUnused {
 		s = new(Socket)
 	}
 	s.client, s.ns = c, ns
 	s.member.Owner = s
-	recovers := !c.old()
+	recovers := c.protocol().recovers()
 	var back *membership
 	if recovers {
 		var waits bool
@@ -86,10 +86,10 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 			message = invalidNamespace
 		}
 		ns.depart()
-		c.refuse(ns.name, message, nil)
+		c.refuse(ns.name, message)
 		return
 	}
-	if c.old() || back != nil {
+	if !c.protocol().places() || back != nil {
 		ns.byCustomID.add(s)
 	}
 	if recovers {
@@ -97,9 +97,9 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 	}
 	if keeps > 0 {
 		s.mu.Lock()
-		cold := s.rareLocked()
-		cold.auth = append([]byte(nil), auth...)
-		cold.kept += keeps
+		x := s.extraLocked()
+		x.auth = append([]byte(nil), auth...)
+		x.kept += keeps
 		s.mu.Unlock()
 	}
 	entered = true
@@ -107,8 +107,8 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 	if s == &c.main {
 		c.hasMain = true
 	} else {
-		more := c.extra()
-		more.sockets = append(more.sockets, s)
+		x := c.needExtra()
+		x.sockets = append(x.sockets, s)
 	}
 	skip := back != nil && !c.srv.cfg.ConnectionStateRecovery.RunMiddlewares
 	if k := ns.hooks.Load(); len(k.middlewares) > 0 && !skip {
@@ -122,10 +122,10 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 	}
 }
 
-// keepsAuth counts the bytes of auth that another one of the client's sockets is to
-// keep, and returns with what the client is refused if they are too many, or "".
-// Together its sockets keep as much as one message can hold, and all clients what
-// Config.MaxHandshakeBytes says.
+// keepsAuth counts the bytes of auth that another one of the client's sockets
+// is to keep, and returns with what the client is refused if they are too many,
+// or "". Together its sockets keep as much as one message can hold, and all
+// clients what Config.MaxHandshakeBytes says.
 func (c *client) keepsAuth(auth []byte) (keeps int, refusal string) {
 	if !hasAuth(auth) {
 		return 0, ""
@@ -149,30 +149,45 @@ func hasAuth(auth []byte) bool { return len(auth) > 0 && string(auth) != "{}" }
 func (s *Socket) authSize() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return 0
 	}
-	return len(s.cold.auth)
+	return len(s.extra.auth)
 }
 
-// newID makes the id of a socket with the slot in its namespace's rooms. Those of
-// an old client all have that of the connection, one that is back has its old one.
+// newID makes the id of a socket with the slot in its namespace's rooms. One
+// that is back keeps its id.
 func (c *client) newID(slot uint32, back *membership) (id socketID) {
 	if back != nil {
 		return back.Session.ID
 	}
-	if c.old() {
-		copy(id[:], c.Session.ID())
-		return id
-	}
-	return c.part().ids.next(c.Loop().Index(), slot)
+	return c.protocol().newID(c, slot)
 }
 
-// refuse answers a CONNECT packet with an error.
-func (c *client) refuse(namespace, message string, data []byte) {
-	c.part().counts.refused.Add(1)
+// refuse answers a CONNECT packet with an error of the server.
+func (c *client) refuse(namespace, message string) {
+	c.answerRefusal(namespace, message, func(b []byte) []byte {
+		return c.srv.codec.appendConnectError(b, namespace, message, nil)
+	})
+}
+
+// refuseBy answers a CONNECT packet with the error of a middleware. data is
+// JSON, or nil.
+func (c *client) refuseBy(namespace, message string, data []byte) {
+	c.answerRefusal(namespace, message, func(b []byte) []byte {
+		return c.protocol().appendRefusal(b, c.srv.codec, namespace, message, data)
+	})
+}
+
+func (c *client) answerRefusal(namespace, message string, encode func(b []byte) []byte) {
+	c.perLoop().counts.refused.Add(1)
 	c.logRefused(namespace, message)
-	m := c.srv.refusalMessage(namespace, message, data)
+	c.answer(encode)
+}
+
+// answer sends a packet without attachments.
+func (c *client) answer(encode func(b []byte) []byte) {
+	m := c.srv.plainMessage(encode)
 	m.send(c)
 	m.release()
 }
@@ -184,8 +199,8 @@ func (k *middlewareJob) size() int          { return 0 }
 func (k *middlewareJob) lapses(uint32) bool { return true }
 func (k *middlewareJob) drop(*Socket)       {}
 
-// keepingJob is a middlewareJob of a socket that keeps authentication data, which the
-// session lets go of when the client leaves.
+// keepingJob is a middlewareJob of a socket that keeps authentication data,
+// which the session lets go of when the client leaves.
 type keepingJob struct {
 	*middlewareJob
 	kept int // bytes
@@ -228,8 +243,9 @@ func (srv *Server) runMiddleware(s *Socket, middleware func(*Socket) error) (err
 	return err
 }
 
-// describe says what the client is told of a middleware's error. Asking the error is
-// user code, which may not return: then the client is told what is known until then.
+// describe sets what the client gets of a middleware's error. The error's
+// methods are user code, which may not return: then t has what was set until
+// then.
 func (t *refuseTask) describe(refused error) {
 	finished := false
 	srv := t.s.ns.srv
@@ -267,11 +283,7 @@ func (t *refuseTask) Run(*loop.Loop) {
 	s.ns.depart()
 	s.release(stateDisconnected)
 	s.client.forget(s)
-	if s.client.old() && s.ns.srv.cfg.Parser == nil {
-		s.client.refuseBare(s.ns.name, t.message, t.data)
-	} else {
-		s.client.refuse(s.ns.name, t.message, t.data)
-	}
+	s.client.refuseBy(s.ns.name, t.message, t.data)
 }
 
 // welcomeTask is a socket that may connect.
@@ -312,14 +324,15 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	s.begin()
 }
 
-// begin queues the disconnect handlers of a socket that was disconnected before its
-// connection handlers were queued: by another goroutine, or by what it was sent.
+// begin queues the disconnect handlers of a socket that was disconnected before
+// its connection handlers were queued: by another goroutine, or by what it was
+// sent.
 func (s *Socket) begin() {
 	s.mu.Lock()
 	s.begun = true
 	var owed *disconnectJob
 	if s.owed {
-		owed = s.cold.owed
+		owed = s.extra.owed
 	}
 	s.mu.Unlock()
 	if owed != nil {
@@ -327,8 +340,8 @@ func (s *Socket) begin() {
 	}
 }
 
-// retract ends a socket whose client can't be told that it has connected: no handler
-// is called for it. The connection still has its time limit.
+// retract ends a socket whose CONNECT packet can't be answered. No handler is
+// called for it. The connection still has its time limit.
 func (s *Socket) retract(missed []message) {
 	for _, m := range missed {
 		m.release()
@@ -347,10 +360,9 @@ func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socke
 
 // welcome is the answer to the client's CONNECT packet.
 func (s *Socket) welcome(pid string) message {
-	if s.client.old() && s.ns.srv.cfg.Parser == nil {
-		return s.welcomeBare()
-	}
-	return s.ns.srv.connectMessage(s.ns.name, s.ID(), pid)
+	return s.ns.srv.plainMessage(func(b []byte) []byte {
+		return s.client.protocol().appendConnect(b, s.ns.srv.codec, s.ns.name, s.ID(), pid)
+	})
 }
 
 // connectionJob runs the connection handlers for a socket, also when it is
@@ -381,7 +393,7 @@ func (srv *Server) runConnection(s *Socket, h func(*Socket)) {
 	finished = true
 }
 
-// Handshake tells how the socket's client has connected.
+// Handshake returns how the socket's client has connected.
 func (s *Socket) Handshake() *Handshake {
 	h := &Handshake{Address: s.client.RemoteAddr()}
 	if r := s.client.Request(); r != nil {
@@ -394,8 +406,8 @@ func (s *Socket) Handshake() *Handshake {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold != nil && s.cold.auth != nil {
-		h.Auth = append(json.RawMessage(nil), s.cold.auth...)
+	if s.extra != nil && s.extra.auth != nil {
+		h.Auth = append(json.RawMessage(nil), s.extra.auth...)
 	} else {
 		h.Auth = json.RawMessage("{}")
 	}

@@ -6,15 +6,15 @@ import (
 )
 
 // Context is done when the socket is disconnected; its error is then
-// [ErrDisconnected]. It costs nothing until its Done channel is asked for. Handlers
-// that start later have another one: see [HandlerFunc].
+// [ErrDisconnected]. It costs nothing until its Done channel is asked for.
+// Handlers that start later have another one: see [HandlerFunc].
 func (s *Socket) Context() context.Context { return (*socketContext)(s) }
 
 // socketContext is a Socket seen as its context, so that handing it to a
 // handler allocates nothing.
 type socketContext Socket
 
-// contextState is what a socket keeps for those who wait for its end. Guarded
+// contextState is what a socket keeps for those that wait for its end. Guarded
 // by Socket.mu.
 type contextState struct {
 	done  chan struct{}
@@ -47,7 +47,7 @@ func (c *socketContext) Done() <-chan struct{} {
 	if c.Err() != nil {
 		return closedChan
 	}
-	st := &s.rareLocked().context
+	st := &s.extraLocked().context
 	if st.done == nil {
 		st.done = make(chan struct{})
 	}
@@ -63,18 +63,18 @@ func (c *socketContext) AfterFunc(f func()) (stop func() bool) {
 		go f()
 		return func() bool { return false }
 	}
-	st := &s.rareLocked().context
+	st := &s.extraLocked().context
 	waiter := &afterFunc{f}
 	st.after = append(st.after, waiter)
 	return func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		after := s.cold.context.after
+		after := s.extra.context.after
 		for i, w := range after {
 			if w == waiter {
 				last := len(after) - 1
 				after[i], after[last] = after[last], nil
-				s.cold.context.after = after[:last]
+				s.extra.context.after = after[:last]
 				return true
 			}
 		}
@@ -82,7 +82,7 @@ func (c *socketContext) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// end wakes who waits. The socket is disconnected and no lock is held.
+// end wakes what waits. The socket is disconnected, and no lock is held.
 func (st *contextState) end() {
 	if st.done != nil {
 		close(st.done)

@@ -11,13 +11,14 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
-// The data of sockets is the application's, and so is the code that encodes it for
-// other servers: a MarshalJSON may panic, block, or end its goroutine. It runs on a
-// goroutine of its own, which is given up when it does not get on; then the one
-// socket's data is left out, and all others are described.
+// The data of sockets is the application's, and so is the code that encodes it
+// for other servers: a MarshalJSON may panic, block, or end its goroutine. It
+// runs on a goroutine of its own, which is given up when it does not get on;
+// then the one socket's data is left out, and all others are described.
 
-// dataSize is what counts of a socket's data: strings and slices of bytes, which are
-// most of what clients can make large. What may be shared or change is not looked at.
+// dataSize is what counts of a socket's data: strings and slices of bytes,
+// which are most of what clients can make large. What may be shared or change
+// is not looked at.
 func dataSize(data any) int {
 	switch v := data.(type) {
 	case nil:
@@ -48,8 +49,8 @@ func sizeOf(v reflect.Value) (n int) {
 	return n
 }
 
-// dataPatience is how long the encoding of one socket's data may take. A socket whose
-// data has taken longer is not tried again before that has ended.
+// dataPatience is how long the encoding of one socket's data may take. A socket
+// whose data has taken longer is not tried again before that has ended.
 const dataPatience = time.Second
 
 var (
@@ -60,8 +61,8 @@ var (
 // noData stands for data that is nil or left out.
 var noData = []byte("{}")
 
-// dataJSON returns the data of sockets for other servers: an empty object for data that
-// is nil, or that can't be encoded, which is reported.
+// dataJSON returns the data of sockets for other servers: an empty object for
+// data that is nil, or that can't be encoded, which is reported.
 func (srv *Server) dataJSON(sockets []*Socket) [][]byte {
 	list := make([][]byte, len(sockets))
 	for i := 0; i < len(sockets); {
@@ -93,14 +94,14 @@ func plainData(v any) (data []byte, ok bool) {
 
 // dataRun encodes the data of sockets from one on, on its own goroutine.
 type dataRun struct {
-	mu      sync.Mutex // guards what follows, and the list as long as nobody has given up
-	at      int        // whose data is being encoded
+	mu      sync.Mutex // guards what follows, and the list until givenUp is set
+	at      int        // index of the socket whose data is being encoded
 	givenUp bool
 	ended   chan struct{}
 }
 
-// encodeData fills in list from index start on, and returns the index where to go on:
-// after the last, or after data that does not get on.
+// encodeData fills in list from index start on, and returns the index where to
+// go on: after the last, or after data that does not get on.
 func (srv *Server) encodeData(sockets []*Socket, list [][]byte, start int) (next int) {
 	r := &dataRun{at: start, ended: make(chan struct{})}
 	go r.run(srv, sockets, list)
@@ -153,7 +154,8 @@ type encoding struct {
 	late atomic.Bool   // it has taken too long, and is waited for no more
 }
 
-// socketData encodes one socket's data; one goroutine at a time does. It may block.
+// socketData encodes one socket's data; one goroutine at a time does. It may
+// block.
 func (srv *Server) socketData(s *Socket) []byte {
 	own := &encoding{done: make(chan struct{})}
 	for {
@@ -194,9 +196,9 @@ func (s *Socket) reportData(err error) {
 	s.ns.srv.reportError(s, "", err)
 }
 
-// withData calls f with the socket's data for other servers, perhaps later, on another
-// goroutine: it is called on the socket's loop, which f, a hook, must not block.
-// Shutdown waits for it.
+// withData calls f with the socket's data for other servers, perhaps later, on
+// another goroutine: it is called on the socket's loop, which f, a hook, must
+// not block. Shutdown waits for it.
 func (s *Socket) withData(event string, f func(data []byte)) {
 	srv := s.ns.srv
 	if b, ok := plainData(s.Data()); ok {

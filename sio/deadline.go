@@ -49,10 +49,8 @@ func within[T any](ctx context.Context, srv *Server, event string, grace time.Du
 // plain reports whether arguments are encoded without any of the application's
 // code.
 func (srv *Server) plain(args []any) bool {
-	if srv.cfg.Parser != nil {
-		if _, ours := srv.cfg.Parser.(messagePack); !ours {
-			return false
-		}
+	if !srv.codec.ours() {
+		return false
 	}
 	for _, arg := range args {
 		switch v := arg.(type) {

@@ -129,7 +129,7 @@ func (direct) admit(s *Socket) (pid string, missed []message, ok bool) {
 
 func (direct) prepare(o BroadcastOperator, event string, args []any) (p prepared, err error) {
 	p.ns, p.packet.Event = o.ns, event
-	if p.packet.Args, err = spread(args, nil); err != nil {
+	if p.packet.Args, err = spread(args, takesJSON); err != nil {
 		return p, err
 	}
 	if p.message, err = eventMessage(o.ns, 0, false, event, args); err != nil {
@@ -163,7 +163,7 @@ type prepared struct {
 // packet for the adapter. release must follow.
 func (o BroadcastOperator) prepareAck(event string, args []any) (p prepared, err error) {
 	p.ns, p.packet.Event = o.ns, event
-	if p.packet.Args, err = spread(args, nil); err != nil {
+	if p.packet.Args, err = spread(args, takesJSON); err != nil {
 		return p, err
 	}
 	p.id = o.ns.ackIDs.Add(1) - 1

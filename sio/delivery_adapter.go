@@ -180,7 +180,7 @@ func (d *throughAdapter) disconnectSockets(o BroadcastOperator, closeConnections
 }
 
 func (d *throughAdapter) serverEmit(event string, args []any) error {
-	list, err := spread(args, nil)
+	list, err := spread(args, takesJSON)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (d *throughAdapter) serverEmit(event string, args []any) error {
 
 func (d *throughAdapter) serverEmitAck(ctx context.Context, event string, args []any) ([]adapter.Answer, error) {
 	answers, err, _ := within(ctx, d.local.ns.srv, event, graceTime, func() ([]adapter.Answer, error) {
-		list, err := spread(args, nil)
+		list, err := spread(args, takesJSON)
 		if err != nil {
 			return nil, err
 		}

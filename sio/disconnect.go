@@ -84,7 +84,7 @@ func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 		return true
 	}
 	s.mu.Lock()
-	c := s.rareLocked()
+	c := s.extraLocked()
 	c.rooms = append(rooms, s.ID())
 	j := &disconnectJob{reason, c.kept}
 	if s.owed = !s.begun; s.owed {
@@ -110,7 +110,7 @@ func (s *Socket) release(state uint32) (busy bool) {
 	var waiting contextState
 	var acks []pendingAck
 	var awaits *returnTask
-	if c := s.cold; c != nil {
+	if c := s.extra; c != nil {
 		busy = busy || len(c.disconnecting)+len(c.disconnect) > 0
 		waiting, acks = c.context, c.acks
 		s.ns.listeners.Add(-int32(len(c.outgoing)))
@@ -143,7 +143,7 @@ func (j *disconnectJob) run(s *Socket) {
 	defer s.ns.depart()
 	k := s.ns.hooks.Load()
 	s.mu.Lock()
-	disconnecting, disconnect := s.cold.disconnecting, s.cold.disconnect
+	disconnecting, disconnect := s.extra.disconnecting, s.extra.disconnect
 	s.mu.Unlock()
 	inTurn([]func(){
 		func() { s.parting("disconnecting", k.disconnecting, j.reason) },
@@ -151,7 +151,7 @@ func (j *disconnectJob) run(s *Socket) {
 		func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.cold.rooms = nil
+			s.extra.rooms = nil
 		},
 		func() { s.parting("disconnect", k.disconnect, j.reason) },
 		func() { s.partingOwn("disconnect", disconnect, j.reason) },

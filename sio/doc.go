@@ -9,55 +9,57 @@
 //	err = server.ListenAndServe(":3000")
 //
 // The package's example is a whole server. Examples of their own have [On],
-// [OnAck], [Args2], [EmitAck], [Inline], [Server.To], [Server.Of],
+// [OnAck], [Args2], [EmitAck], [Inline], [Namespace.To], [Server.Of],
 // [Namespace.Use], [Socket.Disconnect] and [Config].
 //
 // # Events
 //
 // [On] registers a handler that gets an event's argument as a Go value, [OnAck]
-// one whose result is the acknowledgement; [Args2], [Args3], [None] and [RawArgs]
-// stand for other numbers of arguments. Values are JSON by the rules of
-// encoding/json, and []byte is binary. [RawArgs] can be emitted and acknowledged
-// with: what has come is passed on as it came. Handlers registered on the server or a
-// namespace cost nothing for each connection; those registered on a socket do.
-// [Socket.Emit] sends, and [EmitAck] sends and waits for the client's answer, as
-// long as its context allows.
+// one whose result is the acknowledgement; [Args2], [Args3], [None] and
+// [RawArgs] stand for other numbers of arguments. Values are JSON by the rules
+// of encoding/json, and []byte is binary. [RawArgs] can be emitted and
+// acknowledged with: what has come is passed on as it came. Handlers registered
+// on the server or a namespace cost nothing for each connection; those
+// registered on a socket do. [Socket.Emit] sends, and [EmitAck] sends and waits
+// for the client's answer, as long as its context allows.
 //
 // # Namespaces
 //
 // A [Namespace] has sockets, rooms, handlers and middlewares of its own:
-// [Server.Of] makes one, [Server.OfPattern] a family of them. The methods of
-// [Server] act on "/". A middleware ([Namespace.Use]) lets a client in or refuses
-// it, for example by what [Handshake.BindAuth] reads. A client that has joined
-// several namespaces has a [Socket] in each, over one connection.
+// [Server.Of] makes one, [Server.OfPattern] a family of them. A [Server] embeds
+// "/", so its methods of a [Namespace] act on that. A middleware
+// ([Namespace.Use]) lets a client in or refuses it, for example by what
+// [Handshake.BindAuth] reads. A client that has joined several namespaces has a
+// [Socket] in each, over one connection.
 //
 // # Rooms
 //
 // [Socket.Join] and [Socket.Leave] put a socket into rooms and take it out; its
-// disconnection takes it out of all. To, In and Except of a server, namespace or
-// socket give a [BroadcastOperator], which says whom a broadcast is for; its Emit
-// sends it. Those of a socket leave the socket itself out. The id of a socket is a
-// room with only that socket.
+// disconnection takes it out of all. To, In and Except of a server, namespace
+// or socket give a [BroadcastOperator], which has the recipients of a
+// broadcast; its Emit sends it. Those of a socket leave the socket itself out.
+// The id of a socket is a room with only that socket.
 //
 // # Errors
 //
 // What an event's handler returns is counted, logged at debug level and given
-// to [Config.OnError]. The client is not told: report it in the acknowledgement
-// if the client must know. An argument that does not fit the handler's type is an
-// [*ArgumentError], and the handler is not called. What a middleware returns
-// refuses the client, with more than a text if it is a [*ConnectError]. A panic
-// is caught, counted, logged and given to [Config.OnPanic]; a handler or hook
-// that ends its goroutine by [runtime.Goexit], as a test's FailNow does, is
-// treated like one that panics, except that an [Inline] handler or packet
-// middleware costs its client the connection. A packet that the protocol does
-// not allow closes the connection ([*PacketError]). [Stats] has the counts, and
-// a [Reason] says why a socket was disconnected.
+// to [Config.OnError]. The client does not learn of it: report it in the
+// acknowledgement if the client must know. An argument that does not fit the
+// handler's type is an [*ArgumentError], and the handler is not called. What a
+// middleware returns refuses the client, with more than a text if it is a
+// [*ConnectError]. A panic is caught, counted, logged and given to
+// [Config.OnPanic]; a handler or hook that ends its goroutine by
+// [runtime.Goexit], as a test's FailNow does, is treated like one that panics,
+// except that an [Inline] handler or packet middleware costs its client the
+// connection. A packet that the protocol does not allow closes the connection
+// ([*PacketError]). [Stats] has the counts, and a [Reason] says why a socket
+// was disconnected.
 //
 // # The log
 //
-// [Config.Logger] gets panics at error level and, at debug level, what becomes of
-// each client, with the attributes client (the id of its connection), socket,
-// namespace and remote (the peer's address) where they apply:
+// [Config.Logger] gets panics at error level and, at debug level, what becomes
+// of each client, with the attributes client (the id of its connection),
+// socket, namespace and remote (the peer's address) where they apply:
 //
 //	eio: connection opened        transport, protocol
 //	eio: connection upgraded      from polling to WebSocket
@@ -75,36 +77,37 @@
 //	sio: handler failed           event, error
 //	sio: event rejected           event, error: by a packet middleware
 //
-// Where the logger does not take that level this costs one call of its handler's
-// Enabled method a line.
+// Where the logger does not take that level this costs one call of its
+// handler's Enabled method a line.
 //
 // # Starting and ending
 //
 // [Server.ListenAndServe] blocks; [Server.Listen] returns once clients can
 // connect. [Server.Handler] mounts the server in a net/http server instead, for
-// TLS or beside other routes. [Server.Shutdown] disconnects all sockets and waits
-// until what they have sent is handled and all handlers have returned, as long as
-// its context allows; a [*ShutdownError] counts what is left.
+// TLS or beside other routes. [Server.Shutdown] disconnects all sockets and
+// waits until what they have sent is handled and all handlers have returned, as
+// long as its context allows; a [*ShutdownError] counts what is left.
 //
 // # The end of a socket
 //
-// What a client has sent before it left is handled. When it leaves the namespace,
-// closes its connection or loses it, is cut off as too slow or because of what it
-// sent, and when the server shuts down, the events that wait are handled in order,
-// and the disconnect handlers are called behind them. A handler that starts so gets
-// a context that lasts for [Config.LeaveTimeout]: see [HandlerFunc]. For the rest it
-// finds what disconnecting handlers find: [Socket.Context] is done, and the data is
-// there. The socket gets no broadcasts to its rooms any more, [Socket.Rooms] still
-// returns them, and [Socket.Join] does nothing. Emits and acknowledgements return
-// [ErrDisconnected], but with recovery emits are kept for a client that may come back.
-// The handler can broadcast.
+// What a client has sent before it left is handled. When it leaves the
+// namespace, closes its connection or loses it, is cut off as too slow or
+// because of what it sent, and when the server shuts down, the events that wait
+// are handled in order, and the disconnect handlers are called behind them. A
+// handler that starts so gets a context that lasts for [Config.LeaveTimeout]:
+// see [HandlerFunc]. For the rest it finds what disconnecting handlers find:
+// [Socket.Context] is done, and the data is there. The socket gets no
+// broadcasts to its rooms any more, [Socket.Rooms] still returns them, and
+// [Socket.Join] does nothing. Emits and acknowledgements return
+// [ErrDisconnected], but with recovery emits are kept for a client that may
+// come back. The handler can broadcast.
 //
-// When the application ends the socket ([Socket.Disconnect] and DisconnectSockets,
-// [Conn.Close], [Namespace.Close]), the events that wait are dropped and counted in
-// [Stats].Unhandled.
+// When the application ends the socket ([Socket.Disconnect] and
+// DisconnectSockets, [Conn.Close], [Namespace.Close]), the events that wait are
+// dropped and counted in [Stats].Unhandled.
 //
-// Handlers that never return hold on to what waits behind them. The limits are those
-// of [Config].MaxPendingTotal.
+// Handlers that never return hold on to what waits behind them. The limits are
+// those of [Config].MaxPendingTotal.
 //
 // # Goroutines
 //
@@ -124,22 +127,32 @@
 // block, its arguments are borrowed, and it may overtake earlier events of the
 // same socket that still wait for a worker, the connection handlers included.
 //
+// # Inside: packets, messages and frames
+//
+// A packet is the unit of the Socket.IO protocol: CONNECT, EVENT, ACK and so
+// on. A message (type message) is a packet encoded for the wire, once for all
+// its recipients: an eio.EncodedPacket, and one more for each attachment. A
+// frame is what a connection sends of it, as WebSocket or polling need it. The
+// codec, which [New] chooses, makes messages of packets and packets of what
+// clients send. What depends on the version of the protocol that a client
+// speaks is a protocol.
+//
 // # Inside: the way of the data
 //
-// In: loop -> packet header and event name -> the namespace's route -> inline
-// handlers at once with borrowed arguments; for the others the arguments are
-// copied into an [Event] on the socket's queue -> worker -> decoded into the
-// handler's type.
+// In: loop -> codec: header and event name -> the namespace's handler table ->
+// inline handlers at once with borrowed arguments; for the others the name and
+// the arguments, as the codec has split them, are copied into an [Event] on the
+// socket's queue -> worker -> decoded into the handler's type.
 //
-// Out: encoded once by the caller of Emit -> a task for the socket's loop, or one
-// for each loop with members in the broadcast's rooms -> session.
+// Out: encoded once by the caller of Emit -> a task for the socket's loop, or
+// one for each loop with members in the broadcast's rooms -> session.
 //
 // # Inside: locks
 //
 // Namespaces are found without locks; handlers are read without locks and
 // replaced as a whole under Namespace.mu, parents and hooks of the server under
 // Server.mu, which making and closing namespaces does not take otherwise.
-// Socket.mu guards a socket's queue and its rarely needed parts; adapter shards
+// Socket.mu guards a socket's queue and its extra; adapter shards
 // have their own locks. None is held while another one is taken, nor while
 // calling out, with four exceptions: that of a broadcast which waits for
 // acknowledgements is held when Socket.mu is taken; that of a recoveryLog is
@@ -150,8 +163,8 @@
 // # Other servers
 //
 // A namespace acts on its own sockets through its rooms; only with
-// [Config.Adapter] does it go by way of an adapter.Adapter, which sends what is not
-// [BroadcastOperator.Local] to other servers too and calls back through
-// adapter.Local. One that is an adapter.Recoverer also keeps what clients need to
-// come back, to any server.
+// [Config.Adapter] does it go by way of an adapter.Adapter, which sends what is
+// not [BroadcastOperator.Local] to other servers too and calls back through
+// adapter.Local. One that is an adapter.Recoverer also keeps what clients need
+// to come back, to any server.
 package sio

@@ -125,7 +125,7 @@ func (a api) has(owner, name string) bool {
 			return true
 		}
 	}
-	return false
+	return owner == "Server" && a["sio.Namespace"][name] // a Server embeds one
 }
 
 var (

@@ -22,13 +22,13 @@ func (c *client) ask(name string, auth []byte) {
 // client's wish to be in one of that name: whatever else it sends to that name
 // is out of order.
 func (c *client) limbo(name string) *Socket {
-	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.main.rooms}
+	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.Namespace.rooms}
 	ns.hooks.Store(&noHooks)
 	ns.delivery = direct{ns}
 	s := &Socket{client: c, ns: ns}
 	s.state.Store(stateConnecting)
-	more := c.extra()
-	more.sockets = append(more.sockets, s)
+	x := c.needExtra()
+	x.sockets = append(x.sockets, s)
 	return s
 }
 
@@ -132,7 +132,7 @@ func (t *admitTask) look() *Namespace {
 		case srv.claimDynamic():
 			return srv.create(name, p, !srv.cfg.KeepEmptyNamespaces)
 		default:
-			t.s.client.part().counts.crowded.Add(1)
+			t.s.client.perLoop().counts.crowded.Add(1)
 			t.refusal = tooManyDynamic
 			return nil
 		}
@@ -150,7 +150,7 @@ func (t *admitTask) Run(*loop.Loop) {
 	switch {
 	case !s.leaveLimbo():
 	case t.ns == nil:
-		c.refuse(s.ns.name, t.refusal, nil)
+		c.refuse(s.ns.name, t.refusal)
 	default:
 		c.enter(t.ns, t.auth, joinState{})
 	}

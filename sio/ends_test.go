@@ -2,6 +2,7 @@ package sio_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +12,10 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -51,7 +52,7 @@ type trappedParser struct {
 	parse, splitAck *trap
 }
 
-func (p trappedParser) Parse(b []byte, binary bool) (socketio.Header, error) {
+func (p trappedParser) Parse(b []byte, binary bool) (sio.PacketHeader, error) {
 	p.parse.spring()
 	return p.Parser.Parse(b, binary)
 }
@@ -434,58 +435,62 @@ func TestParserEndsInAnyWay(t *testing.T) {
 	}
 }
 
-// splitParser springs when it splits an event for the second time, on its socket's
-// queue.
+// splitParser counts how often it splits an event.
 type splitParser struct {
 	sio.Parser
 	splits *atomic.Int32
-	second func() error
 }
 
 func (p splitParser) SplitEvent(b []byte) ([]byte, [][]byte, error) {
-	if p.splits.Add(1) == 2 {
-		if err := p.second(); err != nil {
-			return nil, nil, err
-		}
-	}
+	p.splits.Add(1)
 	return p.Parser.SplitEvent(b)
 }
 
-// TestParserOnTheQueue: an event whose parser fails on the queue is counted, and those
-// behind it are handled. One whose socket the application ends at that moment is
-// handled, as its turn had come.
-func TestParserOnTheQueue(t *testing.T) {
-	var socket atomic.Pointer[sio.Socket]
-	for how, tc := range map[string]struct {
-		second           func() error
-		handled, dropped uint64
-	}{
-		"panic":      {func() error { panic("a bug") }, 1, 1},
-		"Goexit":     {func() error { runtime.Goexit(); return nil }, 1, 1},
-		"error":      {func() error { return errors.New("a bug") }, 1, 1},
-		"Disconnect": {func() error { socket.Load().Disconnect(false); return nil }, 1, 0},
-	} {
-		t.Run(how, func(t *testing.T) {
-			var handled, splits atomic.Int32
-			f := serve(t, sio.Config{Parser: splitParser{sio.MessagePack(), &splits, tc.second}}, func(f *fixture) {
-				f.On("e", func(context.Context, *sio.Event) error { handled.Add(1); return nil })
-			})
-			w := f.joinPacked(t)
-			socket.Store(take(t, "socket", f.connected))
-			event := packed(t, dict{"type": 2, "nsp": "/", "data": []any{"e"}})
-			w.send(event)
-			eventually(t, "the second time", func() bool { return splits.Load() == 2 })
-			if tc.dropped > 0 {
-				w.send(event)
+// TestEventsAreSplitOnce: events that wait keep what was split of them when they came,
+// whatever the connection receives meanwhile.
+func TestEventsAreSplitOnce(t *testing.T) {
+	const events = 5
+	var splits atomic.Int32
+	hold := make(chan struct{})
+	got := make(chan string, 3*events)
+	f := serve(t, sio.Config{Parser: splitParser{sio.MessagePack(), &splits}}, func(f *fixture) {
+		note := func(where string) sio.HandlerFunc {
+			return func(_ context.Context, e *sio.Event) error {
+				got <- where + e.Name() + e.String()
+				return nil
 			}
-			eventually(t, "the events", func() bool {
-				st := f.Stats()
-				return st.EventsIn == tc.handled+tc.dropped && uint64(handled.Load())+st.Unhandled == st.EventsIn
-			})
-			if n := uint64(handled.Load()); n != tc.handled || f.Stats().Unhandled != tc.dropped {
-				t.Errorf("%d events were handled, %d dropped", n, f.Stats().Unhandled)
-			}
+		}
+		f.OnConnection(func(s *sio.Socket) {
+			s.On("own", note("own "))
+			<-hold
 		})
+		f.On("e", note("inline "), sio.Inline())
+		f.On("e", note("queued "))
+	})
+	w := f.joinPacked(t)
+	take(t, "socket", f.connected)
+	var want []string
+	for i := range events {
+		text := strings.Repeat(string(rune('a'+i)), 1+i)
+		for _, name := range []string{"e", "own"} {
+			w.send(packed(t, dict{"type": 2, "nsp": "/", "data": []any{name, i, []byte(text), dict{"text": text}}}))
+		}
+		binary := base64.StdEncoding.EncodeToString([]byte(text))
+		args := fmt.Sprintf(`[%d,%q,{"text":%q}]`, i, binary, text)
+		if have := take(t, "inline handler", got); have != "inline e"+args {
+			t.Errorf("got %s, want %s", have, "inline e"+args)
+		}
+		want = append(want, "queued e"+args, "own own"+args)
+	}
+	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2*events })
+	close(hold)
+	for _, want := range want {
+		if have := take(t, "handler", got); have != want {
+			t.Errorf("got %s, want %s", have, want)
+		}
+	}
+	if n := splits.Load(); n != 2*events {
+		t.Errorf("%d events were split %d times", 2*events, n)
 	}
 }
 

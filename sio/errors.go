@@ -10,11 +10,14 @@ import (
 
 // Errors that callers can match with errors.Is.
 var (
-	// ErrReservedEvent: the event's name belongs to the protocol and can't be emitted.
+	// ErrReservedEvent: the event's name belongs to the protocol and can't be
+	// emitted.
 	ErrReservedEvent = errors.New("sio: reserved event name")
-	// ErrDisconnected: the socket has left its namespace or lost its connection.
+	// ErrDisconnected: the socket has left its namespace or lost its
+	// connection.
 	ErrDisconnected = errors.New("sio: socket is disconnected")
-	// ErrAcked: the event was acknowledged before, or its client did not ask for it.
+	// ErrAcked: the event was acknowledged before, or its client did not ask
+	// for it.
 	ErrAcked = errors.New("sio: no acknowledgement is expected")
 	// ErrServerClosed: Shutdown or Close was called.
 	ErrServerClosed = errors.New("sio: server closed")
@@ -22,34 +25,40 @@ var (
 	ErrListening = errors.New("sio: server is listening already")
 	// ErrNotListening: the server does not listen.
 	ErrNotListening = errors.New("sio: server is not listening")
-	// ErrParentNamespace: the operation is for one namespace, and this is a parent.
+	// ErrParentNamespace: the operation is for one namespace, and this is a
+	// parent.
 	ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
 	// ErrMainNamespace: "/" can't be closed.
 	ErrMainNamespace = errors.New(`sio: the namespace "/" can't be closed`)
-	// ErrName: the name of a room, an event or a namespace is not UTF-8, and other servers
-	// or clients would have to be told it. Without an adapter names of rooms are any bytes.
+	// ErrName: the name of a room, an event or a namespace is not UTF-8, and
+	// would have to be sent to other servers or clients. Without an adapter
+	// names of rooms are any bytes.
 	ErrName = adapter.ErrName
-	// ErrOverloaded: with an adapter, too much waits to be sent to other servers. An event
-	// has then reached no client, of this server neither, and may be emitted again later.
+	// ErrOverloaded: with an adapter, too much waits to be sent to other
+	// servers. An event has then reached no client, of this server neither, and
+	// may be emitted again later.
 	ErrOverloaded = adapter.ErrOverloaded
-	// ErrTooLarge: the event is larger than the adapter carries. It has reached no client.
+	// ErrTooLarge: the event is larger than the adapter carries. It has reached
+	// no client.
 	ErrTooLarge = adapter.ErrTooLarge
 	// ErrDataSize: a socket's data is larger than what is left of
 	// [Config.MaxHandshakeBytes].
 	ErrDataSize = errors.New("sio: no room for a socket's data")
-	// ErrFull: the loop holds as many sockets of the namespace as ids can tell apart.
+	// ErrFull: the loop holds as many sockets of the namespace as ids can tell
+	// apart.
 	ErrFull = errors.New("sio: too many sockets in a namespace")
 )
 
-// ServersError reports that not all other servers have answered. What came with it
-// lacks the part of those that have not.
+// ServersError reports that not all other servers have answered. What came with
+// it lacks the part of those that have not.
 type ServersError struct {
-	// Answered and Asked are how many have, and how many were asked; both are 0 when
-	// that is not known.
+	// Answered and Asked are how many have, and how many were asked; both are 0
+	// when that is not known.
 	Answered, Asked int
-	// Err is [ErrTimeout], whichever limit has passed, or the error of a context that was
-	// cancelled, or why they could not be asked, as redisadapter.ErrAway of an adapter: both when
-	// Redis does not answer in time.
+	// Err is [ErrTimeout], whichever limit has passed, or the error of a
+	// context that was cancelled, or why they could not be asked, as
+	// redisadapter.ErrAway of an adapter: both when Redis does not answer in
+	// time.
 	Err error
 }
 
@@ -92,7 +101,8 @@ func missing(err error) int {
 // the client more than a message: its connect_error event carries both.
 type ConnectError struct {
 	Message string
-	// Data is sent as JSON; nil sends none. For a JSON null use json.RawMessage("null").
+	// Data is sent as JSON; nil sends none. For a JSON null use
+	// json.RawMessage("null").
 	Data any
 }
 

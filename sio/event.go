@@ -10,11 +10,11 @@ import (
 // Event is an event that a client has sent. Its arguments are raw JSON until
 // they are bound.
 //
-// An event that came before its client left is handled although the socket has ended
-// by then: see [HandlerFunc].
+// An event that came before its client left is handled although the socket has
+// ended by then: see [HandlerFunc].
 //
-// An Event of an ordinary handler may be kept and is safe for concurrent use. An
-// Event of an [Inline] handler is borrowed, with its arguments, until the
+// An Event of an ordinary handler may be kept and is safe for concurrent use.
+// An Event of an [Inline] handler is borrowed, with its arguments, until the
 // handler returns.
 type Event struct {
 	RawArgs
@@ -26,9 +26,14 @@ type Event struct {
 	taken  bool // a handler or middleware has been called since
 	acked  atomic.Bool
 
-	table *table // the namespace's, as of the event's arrival
-	route *route // of table; nil for none
-	buf   []byte // the packet's data, for a queued event
+	table    *handlerTable  // the namespace's, as of the event's arrival
+	handlers *eventHandlers // of table; nil for none
+
+	// A queued event has copies of its name and arguments, to which RawArgs
+	// refers. So nothing is split a second time.
+	buf     []byte // the name, then the arguments
+	nameLen int
+	unnamed bool // the packet had no content
 }
 
 var events = sync.Pool{New: func() any { return new(Event) }}
@@ -36,12 +41,24 @@ var events = sync.Pool{New: func() any { return new(Event) }}
 // keepBuffer is the largest buffer that a recycled event holds on to.
 const keepBuffer = 4096
 
-func (e *Event) begin(s *Socket, h socketio.Header, t *table, r *route) {
+func (e *Event) begin(s *Socket, h socketio.Header, t *handlerTable, r *eventHandlers) {
 	e.socket = s
-	e.table, e.route = t, r
+	e.table, e.handlers = t, r
 	e.id, e.wants = h.ID, h.HasID
 	if r != nil {
 		e.name = r.event
+	}
+}
+
+// keep copies the name, nil for none, and the arguments into the event.
+func (e *Event) keep(name []byte, args RawArgs) {
+	e.buf = append(e.buf, name...)
+	e.nameLen, e.unnamed = len(name), name == nil
+	e.RawArgs = args
+	if args.parsed != nil {
+		e.buf = args.parsed.copyTo(e.buf)
+	} else {
+		e.RawArgs.raw, e.buf = args.raw.CopyTo(e.buf)
 	}
 }
 
@@ -51,8 +68,9 @@ func (e *Event) reset() {
 		buf = nil
 	}
 	e.RawArgs = RawArgs{}
-	e.socket, e.table, e.route, e.name = nil, nil, nil, ""
-	e.id, e.wants, e.begun, e.taken, e.buf = 0, false, false, false, buf
+	e.socket, e.table, e.handlers, e.name = nil, nil, nil, ""
+	e.id, e.wants, e.begun, e.taken = 0, false, false, false
+	e.buf, e.nameLen, e.unnamed = buf, 0, false
 	e.acked.Store(false)
 }
 
@@ -69,8 +87,8 @@ func (e *Event) WantsAck() bool { return e.wants }
 // the client has passed to its emit. It may be called from any goroutine, also
 // after the handler has returned (see [Event.Reply] for inline handlers). Only
 // the first call counts: later ones, and those for an event that asked for
-// none, do nothing and return [ErrAcked]. Args that can't be encoded are an error
-// that does not count. [RawArgs] are passed on as for [Socket.Emit].
+// none, do nothing and return [ErrAcked]. Args that can't be encoded are an
+// error that does not count. [RawArgs] are passed on as for [Socket.Emit].
 func (e *Event) Ack(args ...any) error {
 	if !e.wants {
 		return ErrAcked
@@ -78,11 +96,12 @@ func (e *Event) Ack(args ...any) error {
 	return e.socket.sendAck(e.id, &e.acked, args)
 }
 
-// AckArgs is Ack for arguments that are not decoded, such as the event's own, which
-// are passed on as they are. Ack does the same; nothing is allocated by AckArgs unless
-// they have binary values or the server has a [Parser]. They may be borrowed.
+// AckArgs is Ack for arguments that are not decoded, such as the event's own,
+// which are passed on as they are. Ack does the same; nothing is allocated by
+// AckArgs unless they have binary values or the server has a [Parser]. They may
+// be borrowed.
 func (e *Event) AckArgs(args RawArgs) error {
-	if e.socket.ns.srv.cfg.Parser != nil || args.parsed != nil || len(args.attachments) > 0 {
+	if !e.socket.ns.srv.codec.copies(args) {
 		return e.Ack(args)
 	}
 	if !e.wants || !e.acked.CompareAndSwap(false, true) {
@@ -121,84 +140,51 @@ func (e *Event) run(s *Socket) {
 		e.drop(s)
 		return
 	}
-	name, ok := e.split(s)
-	if !ok {
-		return
-	}
+	name := e.buf[:e.nameLen]
 	own := s.own()
-	var ownRoute *route
-	if own != nil && name != nil {
-		ownRoute = own.routes[string(name)]
+	var ofSocket *eventHandlers
+	if own != nil && !e.unnamed {
+		ofSocket = own.byEvent[string(name)]
 	}
 	switch {
-	case e.route != nil:
-	case ownRoute != nil:
-		e.name = ownRoute.event
+	case e.handlers != nil:
+	case ofSocket != nil:
+		e.name = ofSocket.event
 	default:
 		e.name = string(name)
 	}
-	if e.runAll(own, ownRoute) {
+	if e.runAll(own, ofSocket) {
 		e.recycle()
 	}
 }
 
-// split reads the packet of a queued event, as was done before it was queued. If a
-// parser fails now, split drops the event and reports false.
-func (e *Event) split(s *Socket) (name []byte, ok bool) {
-	var data []byte // nil when the packet had none
-	if len(e.buf) > 0 {
-		data = e.buf
-	}
-	if s.ns.srv.cfg.Parser != nil {
-		return e.splitParsed(s, data)
-	}
-	name, args, _ := s.ns.srv.splitEvent(data, e.attachments)
-	e.RawArgs = args
-	return name, true
-}
-
-// splitParsed is split with a parser, which may not return.
-func (e *Event) splitParsed(s *Socket, data []byte) (name []byte, ok bool) {
-	finished := false
-	defer s.ns.srv.rescue(s, e.name, &finished, func() { e.drop(s) })
-	name, args, err := s.ns.srv.splitEvent(data, e.attachments)
-	finished = true
-	if err != nil {
-		s.ns.srv.reportError(s, e.name, err)
-		e.drop(s)
-		return nil, false
-	}
-	e.RawArgs = args
-	return name, true
-}
-
 // runAll calls the handlers in their order. It reports whether none of them may
 // have kept the event.
-func (e *Event) runAll(own *table, ownRoute *route) (done bool) {
+func (e *Event) runAll(own *handlerTable, ofSocket *eventHandlers) (done bool) {
 	whole := !e.begun
 	done = !(whole && e.table.first()) && !own.first()
-	for _, r := range [...]*route{e.route, ownRoute} {
+	for _, r := range [...]*eventHandlers{e.handlers, ofSocket} {
 		done = done && (r == nil || !r.keeps && (e.begun || len(r.inline) == 0))
 	}
-	tables := [...]*table{nil, own}
+	tables := [...]*handlerTable{nil, own}
 	if whole {
 		tables[0] = e.table
 	}
 	if !tables[0].first() && !own.first() {
-		e.runRoutes(ownRoute)
+		e.runNamed(ofSocket)
 		return done
 	}
 	defer func() {
 		if e.runUse(tables[0], false) && e.runUse(own, false) {
-			e.runRoutes(ownRoute)
+			e.runNamed(ofSocket)
 		}
 	}()
 	inTurn(tables[:], e.runAny)
 	return done
 }
 
-// runRoutes calls the handlers of the event's name.
-func (e *Event) runRoutes(ownRoute *route) {
+// runNamed calls the handlers of the event's name.
+func (e *Event) runNamed(ofSocket *eventHandlers) {
 	var room [4][]*handler
 	lists := room[:0]
 	add := func(list []*handler) {
@@ -206,7 +192,7 @@ func (e *Event) runRoutes(ownRoute *route) {
 			lists = append(lists, list)
 		}
 	}
-	for _, r := range [...]*route{e.route, ownRoute} {
+	for _, r := range [...]*eventHandlers{e.handlers, ofSocket} {
 		if r == nil {
 			continue
 		}
@@ -218,8 +204,9 @@ func (e *Event) runRoutes(ownRoute *route) {
 	inTurn(lists, e.runList)
 }
 
-// runList calls handlers until the application ends the socket. If it does so before
-// the first, that is called all the same: an event is handled or counted.
+// runList calls handlers until the application ends the socket. If it does so
+// before the first, that is called all the same: an event is handled or
+// counted.
 func (e *Event) runList(list []*handler) { inTurn(list, e.runOne) }
 
 func (e *Event) runOne(h *handler) {
@@ -229,7 +216,7 @@ func (e *Event) runOne(h *handler) {
 	}
 }
 
-func (e *Event) runAny(t *table) {
+func (e *Event) runAny(t *handlerTable) {
 	if t != nil {
 		e.taken = e.taken || len(t.any) > 0
 		inTurn(t.any, func(h *handler) { e.socket.ns.srv.runHandler(h, e) })
@@ -237,7 +224,7 @@ func (e *Event) runAny(t *table) {
 }
 
 // runUse calls packet middlewares and reports whether the event may pass.
-func (e *Event) runUse(t *table, onLoop bool) bool {
+func (e *Event) runUse(t *handlerTable, onLoop bool) bool {
 	if t == nil {
 		return true
 	}
@@ -250,7 +237,8 @@ func (e *Event) runUse(t *table, onLoop bool) bool {
 	return true
 }
 
-// passes calls a packet middleware. One that ends its goroutine rejects the event.
+// passes calls a packet middleware. One that ends its goroutine rejects the
+// event.
 func (e *Event) passes(h *handler, onLoop bool) bool {
 	err := errMiddleware
 	defer func() {
@@ -268,8 +256,8 @@ func (e *Event) recycle() {
 	events.Put(e)
 }
 
-// lapses implements job: handlers are not called for a socket that the application
-// has ended.
+// lapses implements job: handlers are not called for a socket that the
+// application has ended.
 func (e *Event) lapses(state uint32) bool { return state != stateLeft }
 
 // drop implements job.

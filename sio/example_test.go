@@ -149,7 +149,7 @@ func ExampleEmitAck() {
 	// 42 <nil>
 }
 
-func ExampleServer_To() {
+func ExampleNamespace_To() {
 	server := serveExample(func(server *sio.Server) {
 		server.OnConnection(func(s *sio.Socket) {
 			s.Join("news", "sports")

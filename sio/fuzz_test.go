@@ -49,7 +49,7 @@ func FuzzPackets(f *testing.F) {
 			t.Fatal("something panicked")
 		}
 		sockets := m.Sockets()
-		if len(sockets) == 0 || sockets[0].client.more != nil && sockets[0].client.more.binary.Pending() {
+		if len(sockets) == 0 || sockets[0].client.extra != nil && sockets[0].client.extra.binary.Pending() {
 			return
 		}
 		c.Sent()

@@ -18,7 +18,8 @@ import (
 // that they have emitted.
 //
 // The alternative, to hold back all that does not come from the handlers, needs
-// the identity of goroutines, and still holds what a handler's own goroutines emit.
+// the identity of goroutines, and still holds what a handler's own goroutines
+// emit.
 const (
 	greetNone uint32 = iota
 	greetRuns
@@ -56,9 +57,9 @@ func (s *Socket) greeted() time.Duration {
 	return time.Duration((s.greetClock()-s.greeting.Load()&^greetMask)>>greetBits) * time.Millisecond
 }
 
-// beginGreeting has broadcasts held, but with recovery, where a client that comes
-// back is sent what is behind its last packet in the order of the offsets. It is
-// called on the loop.
+// beginGreeting has broadcasts held, but with recovery, where a client that
+// comes back is sent what is behind its last packet in the order of the
+// offsets. It is called on the loop.
 func (s *Socket) beginGreeting() {
 	if !s.ns.delivery.greets() {
 		return
@@ -67,7 +68,8 @@ func (s *Socket) beginGreeting() {
 	s.greeting.Store(s.greetClock() | greetRuns)
 }
 
-// greetTo moves from greetRuns to another state. It reports false in other states.
+// greetTo moves from greetRuns to another state. It reports false in other
+// states.
 func (s *Socket) greetTo(state uint32) bool {
 	g := s.greeting.Load()
 	return g&greetMask == greetRuns && s.greeting.CompareAndSwap(g, g&^greetMask|state)
@@ -85,15 +87,15 @@ type releaseTask Socket
 
 func (t *releaseTask) Run(*loop.Loop) { (*Socket)(t).unhold() }
 
-// hold holds a broadcast for s, on its loop, unless there is no reason any more,
-// which it reports with false. One that may be lost is.
+// hold holds a broadcast for s, on its loop, unless there is no reason any
+// more, which it reports with false. One that may be lost is.
 func (s *Socket) hold(m message, volatile bool) bool {
 	left := s.ns.srv.heldTime - s.greeted()
 	if s.greeting.Load()&greetMask == greetOver || left <= 0 {
 		s.unhold()
 		return false
 	}
-	p := s.client.part()
+	p := s.client.perLoop()
 	if volatile {
 		p.counts.volatileDropped.Add(1)
 		return true
@@ -150,7 +152,7 @@ func (s *Socket) takeHeld() []message {
 	}
 	s.holds = false
 	s.greeting.Store(greetNone)
-	p := s.client.part()
+	p := s.client.perLoop()
 	h := p.held[s]
 	if h == nil {
 		return nil
@@ -165,7 +167,7 @@ func (s *Socket) takeHeld() []message {
 // sendHeld sends what is held for the sockets of a client that is about to be
 // disconnected.
 func (c *client) sendHeld() {
-	if len(c.part().held) == 0 {
+	if len(c.perLoop().held) == 0 {
 		return
 	}
 	for _, s := range c.sockets() {
@@ -175,8 +177,8 @@ func (c *client) sendHeld() {
 
 // sendHeld sends what is held for all sockets, each loop its own.
 func (srv *Server) sendHeld() {
-	for i := range srv.parts {
-		p := &srv.parts[i]
+	for i := range srv.byLoop {
+		p := &srv.byLoop[i]
 		if l := p.loop.Load(); l != nil {
 			l.PostFunc(func() {
 				for s := range p.held {

@@ -8,13 +8,13 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
-// Handshake is what a client has told when it connected, from the first HTTP
-// request of its connection and from the CONNECT packet of the namespace.
-// It is made anew by each call of [Socket.Handshake];
-// once [Config.DiscardRequest] has had its effect only Address and Auth are set.
+// Handshake is what a client sent when it connected: the first HTTP request of
+// its connection and the CONNECT packet of the namespace. Each call of
+// [Socket.Handshake] makes a new one. Once [Config.DiscardRequest] has had its
+// effect only Address and Auth are set.
 type Handshake struct {
-	// Headers are the request's header fields by lower-cased name; the values of a
-	// repeated one are joined.
+	// Headers are the request's header fields by lower-cased name; the values
+	// of a repeated one are joined.
 	Headers map[string]string
 	// Query are the parameters of the URL; of a repeated one the last value.
 	Query map[string]string
@@ -26,8 +26,8 @@ type Handshake struct {
 	Issued time.Time
 	// CrossDomain reports whether the request had an Origin field.
 	CrossDomain bool
-	// Secure reports whether the connection is encrypted: up to the server, behind
-	// [Server.Handler], or up to one of [Config.TrustedProxies].
+	// Secure reports whether the connection is encrypted: up to the server,
+	// behind [Server.Handler], or up to one of [Config.TrustedProxies].
 	Secure bool
 	// Auth is the JSON object that the client has sent along; "{}" when none.
 	Auth json.RawMessage

@@ -242,12 +242,13 @@ func TestKeptUntilTheHandlersReturn(t *testing.T) {
 				return true
 			}
 			staying := f.join(t, "/")
-			for n := 0; f.Stats().Pauses == 0; n++ {
-				if n > most || !visit(staying) {
+			visits := 0
+			for ; f.Stats().Pauses == 0; visits++ {
+				if visits > most || !visit(staying) {
 					t.Fatalf("it is not paused: %+v", f.Stats())
 				}
 			}
-			for n := f.Stats().HandlersRunning; n > 0; n-- {
+			for range visits { // each has a handler that runs, or is about to
 				release <- true
 			}
 			staying.alive()

@@ -97,36 +97,36 @@ func (c *client) remember(s *Socket) {
 	s.mu.Lock()
 	waits := s.eventsLocked() != 0
 	if waits {
-		s.rareLocked().late = r
+		s.extraLocked().late = r
 	}
 	s.mu.Unlock()
 	if !waits {
 		return
 	}
-	more := c.extra()
-	if more.late == nil {
-		more.late = make(map[*late]struct{})
+	x := c.needExtra()
+	if x.late == nil {
+		x.late = make(map[*late]struct{})
 	}
-	more.late[r] = struct{}{}
-	if n := len(more.late); n >= 16 && n&(n-1) == 0 {
-		maps.DeleteFunc(more.late, func(r *late, _ struct{}) bool { return r.socket.Load() == nil })
+	x.late[r] = struct{}{}
+	if n := len(x.late); n >= 16 && n&(n-1) == 0 {
+		maps.DeleteFunc(x.late, func(r *late, _ struct{}) bool { return r.socket.Load() == nil })
 	}
 }
 
 // strand counts the late events of the client's sockets as the loop's. The
 // connection is over; it is called on the loop.
 func (c *client) strand() {
-	if c.more == nil {
+	if c.extra == nil {
 		return
 	}
-	p := c.part()
-	for r := range c.more.late {
+	p := c.perLoop()
+	for r := range c.extra.late {
 		s := r.socket.Load()
 		if s == nil {
 			continue
 		}
 		s.mu.Lock()
-		if s.cold.late == r { // else all have run
+		if s.extra.late == r { // else all have run
 			l := s.eventsLocked()
 			if _, ok := c.waiting.take(l); ok {
 				r.stranded = true
@@ -137,7 +137,7 @@ func (c *client) strand() {
 		}
 		s.mu.Unlock()
 	}
-	c.more.late = nil
+	c.extra.late = nil
 	for c.srv.share.passed(p.backlog.late.load()) {
 		r := p.late.pop()
 		if r == nil {
@@ -152,7 +152,7 @@ func (c *client) strand() {
 
 // startsLocked accounts for a job that starts now. s.mu is held.
 func (s *Socket) startsLocked(j job) {
-	if s.cold == nil || s.cold.late == nil || !s.cold.late.stranded {
+	if s.extra == nil || s.extra.late == nil || !s.extra.late.stranded {
 		return
 	}
 	if e, ok := j.(*Event); ok {
@@ -163,19 +163,19 @@ func (s *Socket) startsLocked(j job) {
 // unlate counts late events as stranded, as other jobs of clients that have
 // left are.
 func (s *Socket) unlate(l load) {
-	b := &s.client.part().backlog
+	b := &s.client.perLoop().backlog
 	b.late.sub(l)
 	b.stranded.add(l)
 }
 
 // nothingLateLocked notes that no events wait any more. s.mu is held.
 func (s *Socket) nothingLateLocked() {
-	if s.cold == nil || s.cold.late == nil {
+	if s.extra == nil || s.extra.late == nil {
 		return
 	}
-	s.client.part().late.remove(s.cold.late)
-	s.cold.late.socket.Store(nil)
-	s.cold.late = nil
+	s.client.perLoop().late.remove(s.extra.late)
+	s.extra.late.socket.Store(nil)
+	s.extra.late = nil
 }
 
 // abandon drops the late events of the socket.
@@ -189,7 +189,7 @@ func (r *late) abandon() {
 		s.mu.Unlock()
 		return
 	}
-	if s.cold.late == r && r.stranded {
+	if s.extra.late == r && r.stranded {
 		s.unlate(s.eventsLocked())
 	}
 	lapsed := s.lapseLocked(stateDisconnected)
@@ -198,16 +198,17 @@ func (r *late) abandon() {
 	s.dropJobs(lapsed)
 }
 
-// giveUp drops all late events, and ends the contexts of handlers that have
-// started late. Shutdown's context has ended. Events that become late
-// afterwards are dropped as well.
+// giveUp drops all late events, then ends the contexts of handlers that have started
+// late: one that returns because of it must not have its worker run the next event.
+// Shutdown's context has ended. Events that become late afterwards are dropped as
+// well.
 func (srv *Server) giveUp() {
 	srv.gaveUp.Store(true)
-	srv.endLate(ErrDisconnected)
+	defer srv.endLate(ErrDisconnected)
 	srv.givingUp.Lock() // returns when another one is done, too
 	defer srv.givingUp.Unlock()
-	for i := range srv.parts {
-		for r := srv.parts[i].late.pop(); r != nil; r = srv.parts[i].late.pop() {
+	for i := range srv.byLoop {
+		for r := srv.byLoop[i].late.pop(); r != nil; r = srv.byLoop[i].late.pop() {
 			r.abandon()
 		}
 	}
@@ -217,7 +218,7 @@ func (srv *Server) giveUp() {
 func (h *handler) callLate(e *Event) error {
 	s, srv := e.socket, e.socket.ns.srv
 	s.mu.Lock()
-	waited := s.rareLocked().waited
+	waited := s.extraLocked().waited
 	s.mu.Unlock()
 	if waited {
 		return h.call(srv.over, e)
@@ -228,7 +229,7 @@ func (h *handler) callLate(e *Event) error {
 	defer func() {
 		if ctx.Err() != nil {
 			s.mu.Lock()
-			s.cold.waited = true
+			s.extra.waited = true
 			s.mu.Unlock()
 		}
 		stop()

@@ -7,8 +7,8 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
-// What becomes of clients and sockets is logged at debug level. The functions of
-// this file build nothing unless the logger takes it.
+// What becomes of clients and sockets is logged at debug level. The functions
+// of this file build nothing unless the logger takes it.
 
 // debugs reports whether the logger takes messages of debug level.
 func (srv *Server) debugs() bool {

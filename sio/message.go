@@ -3,7 +3,6 @@ package sio
 import (
 	"fmt"
 
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 )
 
@@ -12,20 +11,20 @@ import (
 type message struct {
 	head        *eio.EncodedPacket
 	attachments []*eio.EncodedPacket
-	outgoing    *outgoing // for those who listen; nil when nobody does
-	awaited     bool      // somebody waits for it, or for an answer to it
+	outgoing    *outgoing // for listeners; nil if there are none
+	awaited     bool      // it is an acknowledgement, or asks for one
 }
 
 // eventMessage encodes an event.
 func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (message, error) {
 	p := ns.srv.newPacket()
-	if len(args) == 1 && ns.srv.cfg.Parser == nil && holdRaw(args) {
-		if raw := args[0].(RawArgs); raw.parsed == nil && len(raw.attachments) == 0 {
-			p.End(socketio.AppendRawEvent(p.Begin(), ns.name, id, wantsAck, event, raw.raw))
+	if len(args) == 1 {
+		if raw, ok := args[0].(RawArgs); ok && ns.srv.codec.copies(raw) {
+			p.End(ns.srv.codec.appendRawEvent(p.Begin(), ns.name, id, wantsAck, event, raw))
 			return message{head: p, outgoing: ns.observe(event, args), awaited: wantsAck}, nil
 		}
 	}
-	b, attachments, err := ns.srv.appendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
+	b, attachments, err := ns.srv.codec.appendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
 	m, err := seal(p, b, attachments, err)
 	if err == nil {
 		m.outgoing = ns.observe(event, args)
@@ -37,17 +36,16 @@ func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []
 // ackMessage encodes an acknowledgement.
 func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
 	p := ns.srv.newPacket()
-	b, attachments, err := ns.srv.appendAck(p.Begin(), ns.name, id, args)
+	b, attachments, err := ns.srv.codec.appendAck(p.Begin(), ns.name, id, args)
 	m, err := seal(p, b, attachments, err)
 	m.awaited = true
 	return m, err
 }
 
-// rawAckMessage encodes an acknowledgement whose arguments are JSON. With a
-// parser there are none such.
+// rawAckMessage encodes an acknowledgement whose arguments the codec copies.
 func rawAckMessage(ns *Namespace, id uint64, args RawArgs) message {
 	p := ns.srv.newPacket()
-	p.End(socketio.AppendRawAck(p.Begin(), ns.name, id, args.raw))
+	p.End(ns.srv.codec.appendRawAck(p.Begin(), ns.name, id, args))
 	return message{head: p, awaited: true}
 }
 
@@ -77,10 +75,11 @@ type draft struct {
 	body []byte // what message.head is to be ended with
 }
 
-// eventDraft encodes an event that gets an offset. plain leaves it uncompressed.
+// eventDraft encodes an event that gets an offset. plain leaves it
+// uncompressed.
 func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, error) {
 	p := ns.srv.newPacket()
-	b, attachments, err := ns.srv.appendEvent(p.Begin(), ns.name, 0, false, event, with(args, any("")))
+	b, attachments, err := ns.srv.codec.appendEvent(p.Begin(), ns.name, 0, false, event, with(args, any("")))
 	if err != nil {
 		_, err = seal(p, b, nil, err)
 		return draft{}, err
@@ -95,7 +94,7 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 
 // finish makes the offset the event's last argument.
 func (d draft) finish(o string) message {
-	d.head.End(d.srv.replaceEmpty(d.body, o))
+	d.head.End(d.srv.codec.replaceEmpty(d.body, o))
 	d.head.Compact() // it is kept long
 	return d.message
 }
@@ -114,7 +113,8 @@ func (m message) size() int {
 	return n
 }
 
-// leavePlain keeps the message from being compressed. It must not be shared yet.
+// leavePlain keeps the message from being compressed. It must not be shared
+// yet.
 func (m message) leavePlain() {
 	m.head.SetCompress(false)
 	for _, p := range m.attachments {
@@ -125,8 +125,8 @@ func (m message) leavePlain() {
 // maxGroup is how many packets a message that may be dropped can have.
 const maxGroup = 255
 
-// mark notes what its emitter asked for: plain leaves the message uncompressed, a
-// volatile one waits for a slow client if the policy lets it. It must not be
+// mark notes what its emitter asked for: plain leaves the message uncompressed,
+// a volatile one waits for a slow client if the policy lets it. It must not be
 // shared yet.
 func (m message) mark(srv *Server, plain, volatile bool) {
 	if plain {
@@ -188,7 +188,7 @@ func (s *Socket) deliver(m message, volatile bool) bool {
 	if s.gone {
 		return false
 	}
-	counts := &s.client.part().counts
+	counts := &s.client.perLoop().counts
 	if volatile && !s.client.Writable() && (m.awaited || !s.ns.srv.volatileWaits()) {
 		counts.volatileDropped.Add(1)
 		return false

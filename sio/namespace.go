@@ -38,7 +38,7 @@ type Namespace struct {
 	closing atomic.Bool // the adapter is being closed, or is
 
 	mu    sync.Mutex // held to replace what follows; reading needs no lock
-	table atomic.Pointer[table]
+	table atomic.Pointer[handlerTable]
 	hooks atomic.Pointer[hooks]
 }
 
@@ -56,7 +56,7 @@ type hooks struct {
 
 // A namespace begins with these; what changes them replaces them.
 var (
-	noHandlers table
+	noHandlers handlerTable
 	noHooks    hooks
 )
 

@@ -115,7 +115,7 @@ func (ns *Namespace) forgotten() {
 // its children and keeps clients from making more. Close returns
 // [ErrMainNamespace] for "/", and nil at once for a namespace that has ended.
 func (ns *Namespace) Close() error {
-	if ns == ns.srv.main {
+	if ns == ns.srv.Namespace {
 		return ErrMainNamespace
 	}
 	var errs []error

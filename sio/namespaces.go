@@ -134,7 +134,7 @@ func (srv *Server) OnNamespace(h func(ns *Namespace)) {
 // known returns the namespace called name, or nil.
 func (srv *Server) known(name string) *Namespace {
 	if name == "/" {
-		return srv.main
+		return srv.Namespace
 	}
 	if ns := srv.namespaces.find(name); ns != nil && !ns.dead() {
 		return ns

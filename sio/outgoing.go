@@ -48,8 +48,8 @@ func (t *outgoingTask) Run(*loop.Loop) {
 	defer func() {
 		s.mu.Lock()
 		var own []*outgoingFunc
-		if s.cold != nil {
-			own = s.cold.outgoing
+		if s.extra != nil {
+			own = s.extra.outgoing
 		}
 		s.mu.Unlock()
 		inTurn(own, call)
@@ -101,10 +101,10 @@ func (ns *Namespace) ListenersAnyOutgoing() int { return len(ns.hooks.Load().out
 func (s *Socket) ListenersAnyOutgoing() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return 0
 	}
-	return len(s.cold.outgoing)
+	return len(s.extra.outgoing)
 }
 
 // OnAnyOutgoing adds a listener for what this socket is sent: see
@@ -128,12 +128,12 @@ func (s *Socket) onOutgoing(h func(string, RawArgs), first bool) (off func()) {
 		return func() {}
 	}
 	s.ns.listeners.Add(1)
-	c := s.rareLocked()
+	c := s.extraLocked()
 	c.outgoing = added(c.outgoing, l, first)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.cold.outgoing = s.ns.removed(s.cold.outgoing, l)
+		s.extra.outgoing = s.ns.removed(s.extra.outgoing, l)
 	}
 }
 
@@ -141,7 +141,7 @@ func (s *Socket) onOutgoing(h func(string, RawArgs), first bool) (off func()) {
 func (s *Socket) OffAnyOutgoing() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.cold; c != nil {
+	if c := s.extra; c != nil {
 		s.ns.listeners.Add(-int32(len(c.outgoing)))
 		c.outgoing = nil
 	}

@@ -8,13 +8,14 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// User code may end in three ways: it returns, it panics, or it ends its goroutine
-// by runtime.Goexit, as a test's FailNow does. Goexit cannot be prevented: deferred
-// functions run, and nothing else. Therefore what has to follow user code is deferred,
-// or the code runs where the end does no harm: on the socket's worker, which is
-// replaced (type workers), within [loop.Loop.Contain], or apart. A loop survives it
-// anywhere, but what the loop is about, the bytes of one connection, ends with that
-// connection: so it is with an inline handler, the fastest of all.
+// User code may end in three ways: it returns, it panics, or it ends its
+// goroutine by runtime.Goexit, as a test's FailNow does. Goexit cannot be
+// prevented: deferred functions run, and nothing else. Therefore what has to
+// follow user code is deferred, or the code runs where the end does no harm: on
+// the socket's worker, which is replaced (type workers), within
+// [loop.Loop.Contain], or apart. A loop survives it anywhere, but what the loop
+// is about, the bytes of one connection, ends with that connection: so it is
+// with an inline handler, the fastest of all.
 
 // ErrGoexit is what [Config.OnPanic] is given for a handler that has called
 // runtime.Goexit.
@@ -30,8 +31,8 @@ func (srv *Server) runHandler(h *handler, e *Event) {
 	finished = true
 }
 
-// run calls a handler with the context of the socket, or one of its own once the
-// socket's client has left.
+// run calls a handler with the context of the socket, or one of its own once
+// the socket's client has left.
 func (h *handler) run(e *Event) error {
 	if e.socket.state.Load() == stateLeft {
 		return h.callLate(e)
@@ -56,7 +57,7 @@ func (srv *Server) runHook(s *Socket, event string, call func()) {
 	finished = true
 }
 
-// reportError tells the operator and the application of a handler's error.
+// reportError logs and counts a handler's error, and calls Config.OnError.
 func (srv *Server) reportError(s *Socket, event string, err error) {
 	srv.countError(s, "sio: handler failed", event, err)
 }
@@ -65,17 +66,18 @@ func (srv *Server) reportError(s *Socket, event string, err error) {
 func (srv *Server) countError(s *Socket, message, event string, err error) {
 	srv.stats.errors.Add(1)
 	s.logFailed(message, event, err)
-	srv.tellError(s, event, err)
+	srv.notifyError(s, event, err)
 }
 
-// tellError tells the application of an error.
-func (srv *Server) tellError(s *Socket, event string, err error) {
+// notifyError calls Config.OnError.
+func (srv *Server) notifyError(s *Socket, event string, err error) {
 	if srv.cfg.OnError != nil {
 		srv.protect(event, func() { srv.cfg.OnError(s, event, err) })
 	}
 }
 
-// protect calls a hook that belongs to no socket: its panic is logged and counted.
+// protect calls a hook that belongs to no socket: its panic is logged and
+// counted.
 func (srv *Server) protect(event string, call func()) {
 	finished := false
 	defer func() {
@@ -105,8 +107,8 @@ func (srv *Server) apart(event string, call func()) {
 	<-done
 }
 
-// rescue is deferred around every handler: one that has not finished is logged, counted
-// and reported, and after, which may be nil, limits the damage.
+// rescue is deferred around every handler: one that has not finished is logged,
+// counted and reported, and after, which may be nil, limits the damage.
 func (srv *Server) rescue(s *Socket, event string, finished *bool, after func()) {
 	runtime.UnlockOSThread() // see loop.Contain
 	if *finished {
@@ -119,8 +121,8 @@ func (srv *Server) rescue(s *Socket, event string, finished *bool, after func())
 	srv.reportPanic(s, event, v, stack)
 }
 
-// reportPanic tells the operator and the application of a panic in the application's
-// code.
+// reportPanic logs and counts a panic in the application's code, and calls
+// Config.OnPanic.
 func (srv *Server) reportPanic(s *Socket, event string, v any, stack []byte) {
 	srv.stats.panics.Add(1)
 	srv.cfg.Logger.Error("sio: handler panicked",
@@ -138,8 +140,9 @@ func ended(v any) any {
 	return v
 }
 
-// inTurn calls call with each of list, also when one of the calls ends the goroutine:
-// then the others happen in a deferred function. They must not panic.
+// inTurn calls call with each of list, also when one of the calls ends the
+// goroutine: then the others happen in a deferred function. They must not
+// panic.
 func inTurn[T any](list []T, call func(T)) {
 	if len(list) == 1 {
 		call(list[0])
@@ -154,4 +157,39 @@ func inTurn[T any](list []T, call func(T)) {
 	for ; i < len(list); i++ {
 		call(list[i])
 	}
+}
+
+// fail gives an error of the socket to its error handlers: see
+// [Namespace.OnError].
+func (s *Socket) fail(err error, onLoop bool) {
+	s.mu.Lock()
+	listens := s.extra != nil && len(s.extra.errors) > 0
+	s.mu.Unlock()
+	if !listens && len(s.ns.hooks.Load().errors) == 0 {
+		return
+	}
+	s.enqueue(&errorJob{err}, onLoop)
+}
+
+// errorJob runs the error handlers of a socket.
+type errorJob struct{ err error }
+
+func (j *errorJob) size() int          { return 0 }
+func (j *errorJob) lapses(uint32) bool { return false }
+func (j *errorJob) drop(*Socket)       {}
+
+func (j *errorJob) run(s *Socket) {
+	srv := s.ns.srv
+	defer func() {
+		s.mu.Lock()
+		var own []func(err error)
+		if s.extra != nil {
+			own = s.extra.errors
+		}
+		s.mu.Unlock()
+		inTurn(own, func(h func(error)) { srv.runHook(s, "error", func() { h(j.err) }) })
+	}()
+	inTurn(s.ns.hooks.Load().errors, func(h func(*Socket, error)) {
+		srv.runHook(s, "error", func() { h(s, j.err) })
+	})
 }

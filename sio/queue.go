@@ -12,15 +12,15 @@ type job interface {
 	run(s *Socket)
 	// size is how many bytes it holds, counted against Config.MaxPendingBytes.
 	size() int
-	// lapses reports whether it has nothing to do any more when its socket has ended,
-	// in the state that is given, before it was run.
+	// lapses reports whether it has nothing to do any more when its socket has
+	// ended, in the state that is given, before it was run.
 	lapses(state uint32) bool
 	// drop lets go of what it holds, when it has lapsed.
 	drop(s *Socket)
 }
 
-// queue is what waits for a socket's worker. A socket has one only while a worker
-// runs for it or is about to.
+// queue is what waits for a socket's worker. A socket has one only while a
+// worker runs for it or is about to.
 type queue struct {
 	jobs    fifo.Queue[job] // guarded by Socket.mu
 	running int             // bytes of the job that runs; the worker's own
@@ -56,10 +56,10 @@ func (t *startTask) Run(*loop.Loop) {
 	s.ns.srv.workers.start(s)
 }
 
-// drain runs the socket's jobs until there are none, and gives up the queue. When
-// other sockets need the worker it stops after those that were there first, which
-// it reports with false. A job that ends the goroutine leaves the queue so that
-// another drain can go on.
+// drain runs the socket's jobs until there are none, and gives up the queue.
+// When other sockets need the worker it stops after those that were there
+// first, which it reports with false. A job that ends the goroutine leaves the
+// queue so that another drain can go on.
 func (s *Socket) drain() (done bool) {
 	s.finishJob() // which has ended its goroutine
 	for n := s.queued(); n > 0; {
@@ -80,7 +80,8 @@ func (s *Socket) drain() (done bool) {
 	return true
 }
 
-// finishJob takes out the bytes of the job that ran: they are held until it returns.
+// finishJob takes out the bytes of the job that ran: they are held until it
+// returns.
 func (s *Socket) finishJob() {
 	if n := s.queue.running; n > 0 {
 		s.queue.running = 0
@@ -88,8 +89,8 @@ func (s *Socket) finishJob() {
 	}
 }
 
-// queued is how many jobs the socket has. It takes the queue from a socket that has
-// none.
+// queued is how many jobs the socket has. It takes the queue from a socket that
+// has none.
 func (s *Socket) queued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,9 +115,9 @@ func (s *Socket) nextJob() job {
 	return j
 }
 
-// lapseLocked takes out the jobs that have nothing to do any more as the socket has
-// ended, in the state that is given. s.mu is held; they are dropped by dropJobs when
-// it is not.
+// lapseLocked takes out the jobs that have nothing to do any more as the socket
+// has ended, in the state that is given. s.mu is held; they are dropped by
+// dropJobs when it is not.
 func (s *Socket) lapseLocked(state uint32) (lapsed []job) {
 	if s.queue == nil {
 		return nil

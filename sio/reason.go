@@ -6,8 +6,8 @@ import (
 	"github.com/sioserver/sioserver/eio"
 )
 
-// Reason says why a socket was disconnected. The strings are the protocol's own,
-// but for [SlowConsumer].
+// Reason says why a socket was disconnected. The strings are the protocol's
+// own, but for [SlowConsumer].
 type Reason string
 
 // The reasons of a disconnection.
@@ -20,10 +20,12 @@ const (
 	ServerShuttingDown Reason = "server shutting down"
 	// TransportClose: the client closed the connection, or it was lost.
 	TransportClose Reason = "transport close"
-	// TransportError: the connection failed or the client broke the transport's rules.
+	// TransportError: the connection failed or the client broke the transport's
+	// rules.
 	TransportError Reason = "transport error"
-	// SlowConsumer: the client did not read what it was sent, and more waited for it
-	// than [Config.MaxQueued] allows. The reference has no such bound, nor this reason.
+	// SlowConsumer: the client did not read what it was sent, and more waited
+	// for it than [Config.MaxQueued] allows. The reference has no such bound,
+	// nor this reason.
 	SlowConsumer Reason = "slow consumer"
 	// PingTimeout: the client did not answer a heartbeat in time.
 	PingTimeout Reason = "ping timeout"
@@ -32,10 +34,11 @@ const (
 	// ForcedClose: the server closed the connection, for example because of a
 	// Socket.IO packet that can't be decoded or is out of order.
 	ForcedClose Reason = "forced close"
-	// ForcedServerClose is ForcedClose of a polling client that could not be told
-	// at once. The reference's documents have it for a client that joins no namespace
-	// in time; such a client has no socket, and its connection ends with ForcedClose
-	// ([Config.OnClose]), here and there.
+	// ForcedServerClose is ForcedClose of a polling client that could not be
+	// sent the end of the connection at once. The reference's documents have it
+	// for a client that joins no namespace in time; such a client has no
+	// socket, and its connection ends with ForcedClose ([Config.OnClose]), here
+	// and there.
 	ForcedServerClose Reason = "forced server close"
 )
 

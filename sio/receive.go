@@ -1,65 +1,12 @@
 package sio
 
-import (
-	"math"
+import "github.com/sioserver/sioserver/codec/socketio"
 
-	"github.com/sioserver/sioserver/codec/socketio"
-)
-
-// receive handles a text message: one packet, or the head of one that has
-// attachments.
-func (c *client) receive(data []byte) {
-	if c.more != nil && c.more.binary.Pending() {
-		c.invalid(socketio.ErrPlaintextInReconstruction)
-		return
-	}
-	h, err := socketio.ParseHeader(data, c.srv.cfg.MaxAttachments)
-	if err != nil {
-		c.invalid(err)
-		return
-	}
-	if h.Attachments > 0 {
-		if !c.expects(h) {
-			return
-		}
-		messages := 1 + h.Attachments
-		most := int(min(c.srv.cfg.MaxHTTPBufferSize, int64(math.MaxInt/messages))) * messages
-		if err := c.extra().binary.Start(h, most); err != nil {
-			c.invalid(err)
-			return
-		}
-		c.SetHeld(c.more.binary.Held())
-		return
-	}
-	c.dispatch(h, nil)
-}
-
-// receiveBinary handles a binary message: an attachment.
-func (c *client) receiveBinary(data []byte) {
-	if c.more == nil || !c.more.binary.Pending() {
-		c.invalid(socketio.ErrUnexpectedBinary)
-		return
-	}
-	done, err := c.more.binary.Add(data)
-	switch {
-	case err != nil:
-		c.SetHeld(0)
-		c.invalid(err)
-	case done:
-		h, attachments := c.more.binary.Take()
-		c.SetHeld(0)
-		c.dispatch(h, attachments)
-	default:
-		c.SetHeld(c.more.binary.Held())
-	}
-}
-
-// expects reports whether the packet that h begins may be for one of the client's
-// sockets. If not, the connection is closed: its attachments are not waited for.
+// expects reports whether the packet that h begins may be for one of the
+// client's sockets. If not, the connection is closed: its attachments are not
+// waited for.
 func (c *client) expects(h socketio.Header) bool {
-	if c.old() {
-		h = cutQuery(h)
-	}
+	h = c.protocol().normal(h)
 	s := c.find(h.Namespace)
 	if s == nil || s.state.Load() == stateConnecting {
 		c.outOfOrder(h, s)
@@ -71,9 +18,7 @@ func (c *client) expects(h socketio.Header) bool {
 // dispatch handles a complete packet. h is borrowed; the attachments are the
 // packet's own.
 func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
-	if c.old() {
-		h = cutQuery(h)
-	}
+	h = c.protocol().normal(h)
 	s := c.find(h.Namespace)
 	if h.Type == socketio.Connect && s == nil {
 		c.join(h)
@@ -97,10 +42,11 @@ func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	}
 }
 
-// receiveEvent runs the inline handlers of an event and queues it for the others.
+// receiveEvent runs the inline handlers of an event and queues it for the
+// others.
 func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
-	p := s.client.part()
-	name, args, err := s.ns.srv.splitEvent(h.Data, attachments)
+	p := s.client.perLoop()
+	name, args, err := s.ns.srv.codec.splitEvent(h.Data, attachments)
 	if err != nil {
 		s.client.invalid(err)
 		return
@@ -111,13 +57,13 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 		return
 	}
 	t := s.ns.table.Load()
-	var r *route
+	var r *eventHandlers
 	if name != nil {
-		r = t.routes[string(name)]
+		r = t.byEvent[string(name)]
 	}
 	busy, first := s.ownHandlers()
 	if t.serial || first {
-		s.queueEvent(h, attachments, t, r, false)
+		s.queueEvent(h, name, args, t, r, false)
 		return
 	}
 	if t.first() || r != nil && len(r.inline) > 0 {
@@ -145,7 +91,7 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 		}
 	}
 	if r != nil && len(r.queued) > 0 || busy && name != nil {
-		s.queueEvent(h, attachments, t, r, true)
+		s.queueEvent(h, name, args, t, r, true)
 	}
 }
 
@@ -155,19 +101,18 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 func (s *Socket) ownHandlers() (busy, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return s.queue != nil, false
 	}
-	return s.queue != nil || s.cold.table != nil, s.cold.table.first()
+	return s.queue != nil || s.extra.table != nil, s.extra.table.first()
 }
 
-// queueEvent copies an event to the socket's queue; begun tells that the loop
-// has done its part of the namespace's handlers.
-func (s *Socket) queueEvent(h socketio.Header, attachments [][]byte, t *table, r *route, begun bool) {
+// queueEvent copies what was split of an event to the socket's queue. begun
+// reports whether the loop has run the namespace's inline handlers.
+func (s *Socket) queueEvent(h socketio.Header, name []byte, args RawArgs, t *handlerTable, r *eventHandlers, begun bool) {
 	e := events.Get().(*Event)
 	e.begin(s, h, t, r)
 	e.begun = begun
-	e.buf = append(e.buf, h.Data...)
-	e.RawArgs.attachments = attachments
+	e.keep(name, args)
 	s.enqueue(e, true)
 }

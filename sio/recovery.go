@@ -132,14 +132,14 @@ func (s *Socket) Recovered() bool {
 func (s *Socket) membership() *membership {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return nil
 	}
-	return s.cold.membership
+	return s.extra.membership
 }
 
 func (s *Socket) setMembership(m *membership) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rareLocked().membership = m
+	s.extraLocked().membership = m
 }

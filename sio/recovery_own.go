@@ -91,7 +91,7 @@ func (lg ownLog) prepare(o BroadcastOperator, event string, args []any) (p prepa
 		return direct{lg.ns}.prepare(o, event, args)
 	}
 	p.ns, p.packet.Event = o.ns, event
-	if p.packet.Args, err = spread(args, nil); err != nil {
+	if p.packet.Args, err = spread(args, takesJSON); err != nil {
 		return p, err
 	}
 	d, err := eventDraft(o.ns, event, args, o.plain)
@@ -245,7 +245,7 @@ const (
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
 	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
 	t.s.mu.Lock()
-	t.s.rareLocked().awaits = t
+	t.s.extraLocked().awaits = t
 	t.s.mu.Unlock()
 	c.hold(t.load())
 	c.throttle()
@@ -284,8 +284,8 @@ func (t *returnTask) drop() {
 
 func (t *returnTask) Run(*loop.Loop) {
 	t.s.mu.Lock()
-	awaits := t.s.cold.awaits != nil
-	t.s.cold.awaits = nil
+	awaits := t.s.extra.awaits != nil
+	t.s.extra.awaits = nil
 	t.s.mu.Unlock()
 	if !awaits {
 		return // the client has left

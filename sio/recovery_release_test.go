@@ -68,7 +68,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 			if m == nil || len(offsets(m.History)) != 2 {
 				t.Fatalf("restored %+v", m)
 			}
-			s := &Socket{ns: srv.main}
+			s := &Socket{ns: srv.Namespace}
 			s.setMembership(m)
 			m.Occupy(s)
 			var packets []*eio.EncodedPacket
@@ -91,15 +91,15 @@ func TestRecoveryReleasesBare(t *testing.T) {
 	for name, turns := range map[string][]string{"in time": {"7-1"}, "late": {"", "7-1"}} {
 		t.Run(name, func(t *testing.T) {
 			srv, _ := remembering(t, Config{ConnectionStateRecovery: &Recovery{}, Parser: MessagePack()})
-			d, err := eventDraft(srv.main, "e", []any{"x"}, false)
+			d, err := eventDraft(srv.Namespace, "e", []any{"x"}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			bare, err := eventMessage(srv.main, 0, false, "e", []any{"x"})
+			bare, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &publishing{log: sharedLogOf(srv), draft: d, bare: bare, to: BroadcastOperator{ns: srv.main}}
+			p := &publishing{log: sharedLogOf(srv), draft: d, bare: bare, to: BroadcastOperator{ns: srv.Namespace}}
 			for _, turn := range turns {
 				p.deliver(turn)
 			}

@@ -13,10 +13,12 @@ import (
 )
 
 // sharedLogOf returns the log of a server whose adapter is a Recoverer.
-func sharedLogOf(srv *Server) *sharedLog { return srv.main.delivery.(*recoveringAdapter).log }
+func sharedLogOf(srv *Server) *sharedLog { return srv.Namespace.delivery.(*recoveringAdapter).log }
 
 // sharedLocalOf returns what the adapter of the server sees.
-func sharedLocalOf(srv *Server) adapter.Local { return srv.main.delivery.(*recoveringAdapter).local }
+func sharedLocalOf(srv *Server) adapter.Local {
+	return srv.Namespace.delivery.(*recoveringAdapter).local
+}
 
 // offsets returns those of the packets in a history.
 func offsets(h *history) (list []recovery.Offset) {

@@ -86,13 +86,13 @@ func (lg *sharedLog) publish(o BroadcastOperator, s *Socket, event string, args 
 		return err
 	}
 	p := &publishing{log: lg, draft: d, to: o, options: o.options(), socket: s}
-	if lg.ns.srv.cfg.Parser != nil {
+	if !lg.ns.srv.codec.cutsEmpty() {
 		if p.bare, err = eventMessage(lg.ns, 0, false, event, args); err != nil {
 			d.drop()
 			return err
 		}
 	}
-	list, err := spread(args, nil)
+	list, err := spread(args, takesJSON)
 	if err == nil {
 		err = (*lg.keeper.Load()).BroadcastKept(adapter.Packet{Event: event, Args: list}, p.options, p.deliver)
 	}
@@ -107,7 +107,7 @@ func (lg *sharedLog) publish(o BroadcastOperator, s *Socket, event string, args 
 type publishing struct {
 	log     *sharedLog
 	draft   draft
-	bare    message // the packet without an offset; only with a Parser
+	bare    message // the packet without an offset, if the codec can't make it of the draft
 	to      BroadcastOperator
 	options adapter.Options
 	socket  *Socket // the only recipient; nil for those of to
@@ -156,16 +156,15 @@ func (p *publishing) deliver(text string) {
 }
 
 // withoutOffset is the packet as if it could not be recovered, with a reference
-// for the caller. bare, which it takes over, is that for a server with a
-// Parser.
+// for the caller. It takes bare over, and returns that if the codec can't make the
+// packet of the draft.
 func (d draft) withoutOffset(bare message) message {
-	if d.srv.cfg.Parser != nil {
+	if !d.srv.codec.cutsEmpty() {
 		return bare
 	}
 	p := d.srv.newPacket()
 	b := p.Begin()
-	b = append(b, d.body[len(b):len(d.body)-len(`,""]`)]...)
-	p.End(append(b, ']'))
+	p.End(d.srv.codec.cutEmpty(append(b, d.body[len(b):]...)))
 	for _, a := range d.attachments {
 		a.Retain()
 	}

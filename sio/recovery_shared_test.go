@@ -244,11 +244,11 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			}
 			defer srv.Close()
 			lg := sharedLogOf(srv)
-			d, err := eventDraft(srv.main, "e", []any{"x", []byte{1}}, false)
+			d, err := eventDraft(srv.Namespace, "e", []any{"x", []byte{1}}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := eventMessage(srv.main, 0, false, "e", []any{"x", []byte{1}})
+			want, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x", []byte{1}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,7 +256,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if bare.head.Len() != want.head.Len() || len(bare.attachments) != len(want.attachments) {
 				t.Errorf("%d bytes and %d attachments, want %d and %d", bare.head.Len(), len(bare.attachments), want.head.Len(), len(want.attachments))
 			}
-			p := &publishing{log: lg, draft: d, bare: want, to: BroadcastOperator{ns: srv.main}}
+			p := &publishing{log: lg, draft: d, bare: want, to: BroadcastOperator{ns: srv.Namespace}}
 			p.deliver("")
 			if n := lg.figures().Packets; n != 0 {
 				t.Errorf("%d packets are kept", n)
@@ -391,12 +391,12 @@ func TestRecoveryLateTurn(t *testing.T) {
 	defer srv.Close()
 	large := make([]byte, 64<<10)
 	for range 100 {
-		m, err := eventMessage(srv.main, 0, false, "e", []any{large})
+		m, err := eventMessage(srv.Namespace, 0, false, "e", []any{large})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.release() // its buffer is used again, for much less
-		d, err := eventDraft(srv.main, "e", []any{[]byte{1}}, false)
+		d, err := eventDraft(srv.Namespace, "e", []any{[]byte{1}}, false)
 		if err != nil {
 			t.Fatal(err)
 		}

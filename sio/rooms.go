@@ -203,7 +203,7 @@ func (t *tally) wait(ctx context.Context) error {
 
 // find returns the socket with the id, connected or about to be, or nil.
 func (ns *Namespace) find(id string) *Socket {
-	if shard, slot, ok := place(id); ok {
+	if shard, slot, ok := placeOf(id); ok {
 		if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id && s.ID() == id {
 			return s
 		}

@@ -14,14 +14,17 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/clientbundle"
 )
 
-// Server is a Socket.IO server. Its methods that a [Namespace] has too act on
-// the main namespace "/". It is safe for concurrent use.
+// Server is a Socket.IO server. It embeds its main namespace "/": On, Use, To,
+// Emit and the other methods of [Namespace] act on that. It is safe for
+// concurrent use.
 type Server struct {
+	*Namespace // "/"; must not be replaced
+
 	cfg     Config
 	eio     *eio.Server
-	main    *Namespace
+	codec   codec
 	workers workers
-	parts   []part // one a loop
+	byLoop  []perLoop
 	each    limits // of what waits for one client
 	share   limits // of what waits on one loop
 	stats   stats
@@ -56,8 +59,8 @@ type Server struct {
 	done     chan struct{} // closed when the server has ended
 }
 
-// part is what one loop owns of a server.
-type part struct {
+// perLoop is what one loop owns of a server.
+type perLoop struct {
 	loop    atomic.Pointer[loop.Loop] // set with the first session
 	ids     idSource
 	scratch *Event // for inline handlers; nil while in use
@@ -69,9 +72,10 @@ type part struct {
 
 	unjoined unjoined
 	backlog  backlog
-	told     int64       // what the loop knows of the bytes in backlog; its own
-	much     atomic.Bool // that is heldMuch or more
-	_        [64]byte    // keeps neighbours off this cache line
+
+	reported     int64       // bytes of backlog that the loop knows of; loop-owned
+	reportedMuch atomic.Bool // that is reportMuch or more
+	_            [64]byte    // keeps neighbours off this cache line
 }
 
 // New checks cfg and returns a server that does not listen yet.
@@ -80,18 +84,19 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{
-		cfg:   cfg,
-		parts: make([]part, cfg.Loops),
-		each:  limits{cfg.MaxPending, cfg.MaxPendingBytes},
-		share: limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
-		done:  make(chan struct{}),
+		cfg:    cfg,
+		codec:  newCodec(cfg.Parser),
+		byLoop: make([]perLoop, cfg.Loops),
+		each:   limits{cfg.MaxPending, cfg.MaxPendingBytes},
+		share:  limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
+		done:   make(chan struct{}),
 
 		heldTime: maxHeldTime,
 	}
-	for i := range srv.parts {
-		srv.parts[i].ids = newIDSource()
-		srv.parts[i].scratch = &srv.parts[i].event
-		srv.parts[i].late.init()
+	for i := range srv.byLoop {
+		srv.byLoop[i].ids = newIDSource()
+		srv.byLoop[i].scratch = &srv.byLoop[i].event
+		srv.byLoop[i].late.init()
 	}
 	srv.late, srv.endLate = context.WithCancelCause(context.Background())
 	over, end := context.WithCancelCause(srv.late)
@@ -117,14 +122,15 @@ func New(cfg Config) (*Server, error) {
 	srv.workers.init(cfg.MaxHandlers)
 	srv.parents.Store(new([]*Namespace))
 	srv.onNamespace.Store(new([]func(*Namespace)))
-	srv.main = srv.create("/", nil, false)
+	srv.Namespace = srv.create("/", nil, false)
 	return srv, nil
 }
 
 // Of returns the namespace called name, created if need be, as a child of the
-// first parent whose pattern matches (see [Server.OfPattern]); a missing slash at
-// the beginning is added. Clients can connect to it from then on. One that a client
-// has made may end, if nothing is added to it: see [Config.KeepEmptyNamespaces].
+// first parent whose pattern matches (see [Server.OfPattern]); a missing slash
+// at the beginning is added. Clients can connect to it from then on. One that a
+// client has made may end, if nothing is added to it: see
+// [Config.KeepEmptyNamespaces].
 func (srv *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -146,11 +152,11 @@ func (srv *Server) Namespaces() []*Namespace {
 	})
 }
 
-// part returns what the loop owns. Loop-owned.
-func (srv *Server) part(l *loop.Loop) *part { return &srv.parts[l.Index()] }
+// perLoop returns what the loop owns. Loop-owned.
+func (srv *Server) perLoop(l *loop.Loop) *perLoop { return &srv.byLoop[l.Index()] }
 
 // loop returns the loop of a shard that has members, hence had a session.
-func (srv *Server) loop(shard int) *loop.Loop { return srv.parts[shard].loop.Load() }
+func (srv *Server) loop(shard int) *loop.Loop { return srv.byLoop[shard].loop.Load() }
 
 // Registrar is where event handlers are registered: a [Server], a [Namespace]
 // (which cost nothing a connection), or a [Socket].
@@ -159,16 +165,16 @@ type Registrar interface {
 	On(event string, h HandlerFunc, opts ...HandlerOption) (off func())
 }
 
-// HandlerFunc handles one event. ctx is done when the socket is disconnected: it is
-// that of [Socket.Context].
+// HandlerFunc handles one event. ctx is done when the socket is disconnected:
+// it is that of [Socket.Context].
 //
-// A handler that starts after the client has left, for an event that was sent before,
-// has a context of its own, so that it can store what was sent. That ends when the
-// handler returns, at the latest [Config.LeaveTimeout] after it has started, and when
-// the context of [Server.Shutdown] ends; its cause is then [ErrDisconnected]. While
-// sockets wait for one of [Config].MaxHandlers it may end earlier, but not in the first
-// eighth of that time. When a handler has let it end, those of the socket that start
-// later get one that has ended.
+// A handler that starts after the client has left, for an event that was sent
+// before, has a context of its own, so that it can store what was sent. That
+// ends when the handler returns, at the latest [Config.LeaveTimeout] after it
+// has started, and when the context of [Server.Shutdown] ends; its cause is
+// then [ErrDisconnected]. While sockets wait for one of [Config].MaxHandlers it
+// may end earlier, but not in the first eighth of that time. When a handler has
+// let it end, those of the socket that start later get one that has ended.
 //
 // A returned error is logged at debug level, counted, and given to
 // [Config.OnError]; the client does not learn of it.

@@ -50,7 +50,7 @@ func (e *ServerEvent) Ack(v any) error {
 
 // rawArgs encodes values as the arguments of an event.
 func rawArgs(args []any) (RawArgs, error) {
-	args, err := spread(args, nil)
+	args, err := spread(args, takesJSON)
 	if err != nil {
 		return RawArgs{}, err
 	}

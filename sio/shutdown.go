@@ -97,7 +97,7 @@ func incomplete(servers []*Server, err error) error {
 	}
 	e := &ShutdownError{Err: err}
 	for _, srv := range servers {
-		running, waiting := srv.workers.running()
+		running, waiting := srv.workers.counts()
 		e.Unhandled += int(srv.unfinished.Load())
 		e.HandlersRunning += running
 		e.HandlersWaiting += waiting

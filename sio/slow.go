@@ -80,14 +80,14 @@ func (s *Socket) fits(m message, volatile bool) bool {
 	if must || size <= srv.cfg.MaxQueued {
 		dropped, ok := s.client.MakeRoom(size, 1+len(m.attachments))
 		if dropped > 0 {
-			s.client.part().counts.droppedOldest.Add(uint64(dropped))
+			s.client.perLoop().counts.droppedOldest.Add(uint64(dropped))
 			srv.reportSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropOldest, Dropped: dropped, Queued: s.client.Queued()})
 		}
 		if ok || must {
 			return true // where there is no room the engine watches the client
 		}
 	}
-	s.client.part().counts.droppedNewest.Add(1)
+	s.client.perLoop().counts.droppedNewest.Add(1)
 	srv.reportSlow(SlowEvent{Conn: s.Conn(), Did: SlowDropNewest, Socket: s, Dropped: 1, Queued: s.client.Queued()})
 	return false
 }

@@ -23,9 +23,9 @@ type Socket struct {
 
 	greeting atomic.Uint32 // the state and start of the connection handlers: see greet.go
 
-	mu    sync.Mutex // guards what follows
-	queue *queue     // nil while there is nothing to run
-	cold  *cold      // nil while nothing of it is needed
+	mu    sync.Mutex   // guards what follows
+	queue *queue       // nil while there is nothing to run
+	extra *socketExtra // nil while nothing of it is needed
 }
 
 // The states of a socket, in order. They only move forward.
@@ -37,12 +37,12 @@ const (
 	stateDisconnected // by the application, or refused
 )
 
-// cold is what most sockets never need. Guarded by Socket.mu.
-type cold struct {
+// socketExtra is what most sockets never need. Guarded by Socket.mu.
+type socketExtra struct {
 	data          any
-	auth          []byte // raw JSON; nil for none
-	kept          int    // bytes of auth and data that the session counts
-	table         *table // the socket's own handlers
+	auth          []byte        // raw JSON; nil for none
+	kept          int           // bytes of auth and data that the session counts
+	table         *handlerTable // the socket's own handlers
 	errors        []func(err error)
 	outgoing      []*outgoingFunc
 	disconnecting []func(reason Reason)
@@ -57,19 +57,19 @@ type cold struct {
 	awaits        *returnTask // while it stands for a client that waits: see await
 }
 
-// rare returns s.cold, made if need be. s.mu must be held.
-func (s *Socket) rareLocked() *cold {
-	if s.cold == nil {
-		s.cold = new(cold)
+// extraLocked returns s.extra, made if need be. s.mu must be held.
+func (s *Socket) extraLocked() *socketExtra {
+	if s.extra == nil {
+		s.extra = new(socketExtra)
 	}
-	return s.cold
+	return s.extra
 }
 
 // ID is the socket's id: 20 characters that can't be guessed. With protocol 4
 // it is the id of the connection in "/", and elsewhere the namespace's name,
 // "#" and the id of the connection.
 func (s *Socket) ID() string {
-	if s.ns != s.ns.srv.main && s.client.old() {
+	if s.ns != s.ns.srv.Namespace && s.client.isProtocol4() {
 		return s.ns.name + "#" + string(s.id[:])
 	}
 	return string(s.id[:])
@@ -106,10 +106,10 @@ func (s *Socket) ClientID() string { return s.client.Session.ID() }
 func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cold == nil {
+	if s.extra == nil {
 		return nil
 	}
-	return s.cold.data
+	return s.extra.data
 }
 
 // SetData stores a value of the application with the socket. Strings and byte
@@ -129,7 +129,7 @@ func (s *Socket) SetData(v any) error {
 func (s *Socket) setData(v any, must bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.rareLocked()
+	c := s.extraLocked()
 	if s.open() { // else the last letGo may have been
 		more := dataSize(v) - dataSize(c.data)
 		if !s.client.Keep(more, must) {
@@ -145,7 +145,7 @@ func (s *Socket) setData(v any, must bool) bool {
 func (s *Socket) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.cold; c != nil {
+	if c := s.extra; c != nil {
 		s.client.Keep(-c.kept, true)
 		c.kept = 0
 	}
@@ -190,9 +190,9 @@ func (s *Socket) Rooms() []string {
 		return append([]string{s.ID()}, s.ns.rooms.RoomsOf(&s.member)...)
 	}
 	s.mu.Lock()
-	if s.cold != nil && s.cold.rooms != nil {
+	if s.extra != nil && s.extra.rooms != nil {
 		defer s.mu.Unlock()
-		return append([]string(nil), s.cold.rooms...)
+		return append([]string(nil), s.extra.rooms...)
 	}
 	s.mu.Unlock()
 	return s.ns.rooms.RoomsOf(&s.member)
@@ -205,7 +205,7 @@ func (s *Socket) OnDisconnecting(h func(reason Reason)) {
 	wantHandler("OnDisconnecting", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.rareLocked()
+	c := s.extraLocked()
 	c.disconnecting = with(c.disconnecting, h)
 }
 
@@ -216,6 +216,6 @@ func (s *Socket) OnDisconnect(h func(reason Reason)) {
 	wantHandler("OnDisconnect", h != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.rareLocked()
+	c := s.extraLocked()
 	c.disconnect = with(c.disconnect, h)
 }

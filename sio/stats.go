@@ -7,6 +7,9 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
+// LoopStats are the figures of the connections below the clients.
+type LoopStats = loop.Stats
+
 // Stats are the figures of a server since its start.
 type Stats struct {
 	// Clients is the number of open Engine.IO sessions.
@@ -22,7 +25,7 @@ type Stats struct {
 	DynamicRefused    uint64
 	// Loop has the figures of the connections, of all servers that share the
 	// port ([Server.Attach]).
-	Loop loop.Stats
+	Loop LoopStats
 
 	// EventsIn and AcksIn are what clients have sent.
 	EventsIn, AcksIn uint64
@@ -121,19 +124,19 @@ func (srv *Server) Stats() Stats {
 		st.Sockets += ns.rooms.Len()
 		st.Recovery.add(ns.delivery.figures())
 	}
-	st.HandlersRunning, st.HandlersWaiting = srv.workers.running()
+	st.HandlersRunning, st.HandlersWaiting = srv.workers.counts()
 	srv.mu.Lock()
 	if srv.engine != nil {
 		st.Loop = srv.engine.Stats()
 	}
 	srv.mu.Unlock()
-	for i := range srv.parts {
-		c := &srv.parts[i].counts
-		waiting := srv.parts[i].backlog.waiting.load()
+	for i := range srv.byLoop {
+		c := &srv.byLoop[i].counts
+		waiting := srv.byLoop[i].backlog.waiting.load()
 		st.Pending += waiting.jobs()
 		st.PendingBytes += int(waiting.bytes())
-		st.PendingStranded += srv.parts[i].backlog.stranded.load().jobs()
-		late := srv.parts[i].backlog.late.load()
+		st.PendingStranded += srv.byLoop[i].backlog.stranded.load().jobs()
+		late := srv.byLoop[i].backlog.late.load()
 		st.PendingLate += late.jobs()
 		st.PendingLateBytes += int(late.bytes())
 		st.EventsIn += c.eventsIn.Load()
@@ -148,7 +151,7 @@ func (srv *Server) Stats() Stats {
 		st.DynamicRefused += c.crowded.Load()
 		st.InvalidPackets += c.invalid.Load()
 		st.OutOfOrder += c.outOfOrder.Load()
-		st.Unjoined += int(srv.parts[i].unjoined.count.Load())
+		st.Unjoined += int(srv.byLoop[i].unjoined.count.Load())
 		st.UnjoinedEvicted += c.unjoinedEvicted.Load()
 		st.ConnectTimeouts += c.connectTimeouts.Load()
 		st.PendingOverflows += c.overflows.Load()

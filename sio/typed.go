@@ -9,8 +9,8 @@ import (
 )
 
 // On registers a handler that gets the event's first argument as a T: a struct,
-// a string, []byte for a binary value, whatever encoding/json can fill. T may
-// also be [Args2] or [Args3] for several arguments, [None] for none, and
+// a string, []byte for a binary value, or what else encoding/json can fill. T
+// may also be [Args2] or [Args3] for several arguments, [None] for none, and
 // [RawArgs], []json.RawMessage or []any for all. These two slices are never one
 // argument: for an argument that is an array take any other type, such as any
 // or []T, or a named one. A []byte takes binary values, not strings. An
@@ -62,7 +62,8 @@ func EmitAck[R any](ctx context.Context, to AckEmitter, event string, args ...an
 	return result, err
 }
 
-// AckEmitter emits events that are acknowledged: a [Socket] or a [SocketEmitter].
+// AckEmitter emits events that are acknowledged: a [Socket] or a
+// [SocketEmitter].
 type AckEmitter interface {
 	EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error)
 }

@@ -110,7 +110,7 @@ func TestJoinedClientsMakeRoom(t *testing.T) {
 			}
 		}
 		n.loops.Run()
-		if st := n.Stats(); st.Unjoined != 0 || st.Sockets == 0 || n.parts[0].unjoined.origins.sorted() {
+		if st := n.Stats(); st.Unjoined != 0 || st.Sockets == 0 || n.byLoop[0].unjoined.origins.sorted() {
 			t.Fatalf("round %d: %d have joined nothing, %d sockets", round, st.Unjoined, st.Sockets)
 		}
 		for _, c := range conns {

@@ -41,19 +41,19 @@ func TestTheLoopKnowsWhatWaits(t *testing.T) {
 				n.loops.Run()
 			}
 			<-running
-			p := &n.parts[0]
-			if waits := int64((tc.events - 1) * (tc.size + jobCost)); p.told < waits-heldStep || !p.much.Load() {
-				t.Fatalf("the loop knows of %d bytes, want %d", p.told, waits)
+			p := &n.byLoop[0]
+			if waits := int64((tc.events - 1) * (tc.size + jobCost)); p.reported < waits-reportStep || !p.reportedMuch.Load() {
+				t.Fatalf("the loop knows of %d bytes, want %d", p.reported, waits)
 			}
 			if tc.leaves {
 				c.PeerClose()
 				n.loops.Run()
-				if waits := int64((tc.events - 1) * (tc.size + jobCost)); p.told < waits-heldStep {
-					t.Errorf("the loop knows of %d bytes of a client that has left, want %d", p.told, waits)
+				if waits := int64((tc.events - 1) * (tc.size + jobCost)); p.reported < waits-reportStep {
+					t.Errorf("the loop knows of %d bytes of a client that has left, want %d", p.reported, waits)
 				}
 			}
 			close(release)
-			n.loops.RunUntil(func() bool { return p.told < heldStep && !p.much.Load() })
+			n.loops.RunUntil(func() bool { return p.reported < reportStep && !p.reportedMuch.Load() })
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if err := n.workers.stop(ctx); err != nil {

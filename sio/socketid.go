@@ -21,8 +21,8 @@ const (
 
 var idEncoding = base64.RawURLEncoding.Strict()
 
-// place takes the shard and the slot out of s when it has the form of an id.
-func place(s string) (shard int, slot uint32, ok bool) {
+// placeOf takes the shard and the slot out of s when it has the form of an id.
+func placeOf(s string) (shard int, slot uint32, ok bool) {
 	if len(s) != len(socketID{}) {
 		return 0, 0, false
 	}
