@@ -1,6 +1,10 @@
 package eio
 
-import "github.com/sioserver/sioserver/loop"
+import (
+	"math"
+
+	"github.com/sioserver/sioserver/loop"
+)
 
 // Admit records that the upper layer knows the peer. When Config.MaxReceiving
 // is reached, unfinished messages of other peers are dropped first.
@@ -17,8 +21,8 @@ func (s *Session) SetHeld(n int) {
 	s.account()
 }
 
-// maxUpperHeld is the largest value of upperHeld.
-const maxUpperHeld = 1<<32 - 1
+// maxUpperHeld is the largest value of upperHeld, which fits in an int too.
+const maxUpperHeld = min(math.MaxUint32, math.MaxInt)
 
 // account counts what the session holds of unfinished messages.
 func (s *Session) account() {

@@ -30,9 +30,10 @@ func send(fd int32, b []byte) (int, unix.Errno) {
 	return int(n), errno
 }
 
+// epollWait is epoll_pwait without a signal mask: arm64 has no epoll_wait.
 func epollWait(epoll int, events []unix.EpollEvent) (int, error) {
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])),
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])),
 			uintptr(len(events)), ^uintptr(0), 0, 0)
 		if errno == unix.EINTR {
 			continue

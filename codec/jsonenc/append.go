@@ -6,14 +6,10 @@ import (
 	"strconv"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/bytedance/sonic/encoder"
 )
 
-const encodeOptions = encoder.SortMapKeys | encoder.CompactMarshaler | nullForNaN
-
-// target holds the slice that sonic appends to: a pointer to a local one would
-// move it to the heap on each call.
+// target holds the slice that encodeInto appends to: a pointer to a local one
+// would move it to the heap on each call.
 type target struct{ b []byte }
 
 var targets = sync.Pool{New: func() any { return new(target) }}
@@ -62,7 +58,7 @@ func Append(dst []byte, v any) ([]byte, error) {
 	case json.RawMessage:
 		return appendRaw(dst, v)
 	}
-	return appendSonic(dst, v)
+	return appendOther(dst, v)
 }
 
 func appendRaw(dst []byte, raw json.RawMessage) ([]byte, error) {
@@ -79,12 +75,13 @@ func appendRaw(dst []byte, raw json.RawMessage) ([]byte, error) {
 	return appendValid(dst, []byte(raw)), nil
 }
 
-func appendSonic(dst []byte, v any) (out []byte, err error) {
+// appendOther appends what Append does not handle itself.
+func appendOther(dst []byte, v any) (out []byte, err error) {
 	defer Rescue(&err) // then t is not used again
 	out = dst
 	t := targets.Get().(*target)
 	t.b = dst
-	err = encoder.EncodeInto(&t.b, v, encodeOptions)
+	err = encodeInto(&t.b, v)
 	b := t.b
 	t.b = nil
 	targets.Put(t)

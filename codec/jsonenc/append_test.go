@@ -3,6 +3,7 @@ package jsonenc
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -69,8 +70,21 @@ func TestAppend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			prefix := "42\xff"
 			got, err := Append([]byte(prefix), c.in)
+			if isPortable && strings.HasPrefix(name, "NaN ") {
+				if err == nil || string(got) != prefix {
+					t.Errorf("got %q, %v", got, err)
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			if isPortable && strings.HasPrefix(name, "composite ") { // with escapes
+				var is, want any
+				if json.Unmarshal(got[len(prefix):], &is) != nil || json.Unmarshal([]byte(c.want), &want) != nil || !reflect.DeepEqual(is, want) {
+					t.Errorf("got  %q\nwant %q", got, prefix+c.want)
+				}
+				return
 			}
 			if string(got) != prefix+c.want {
 				t.Errorf("got  %q\nwant %q", got, prefix+c.want)

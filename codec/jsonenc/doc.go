@@ -10,5 +10,7 @@
 //
 // sonic compiles code for each type at its first use, which takes
 // milliseconds: call Pretouch at start for the types that loops will meet.
-// Skip and the appending of strings and numbers do not involve sonic.
+// Skip and the appending of strings and numbers do not involve sonic. On
+// systems other than amd64 and arm64 encoding/json takes sonic's place: see
+// portable.go.
 package jsonenc

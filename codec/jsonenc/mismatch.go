@@ -12,6 +12,9 @@ import (
 // errTime replaces what package time says, which quotes the whole string.
 var errTime = errors.New("jsonenc: string is not a time of the form wanted")
 
+// errValue replaces an error without a type that quotes the value.
+var errValue = errors.New("jsonenc: cannot unmarshal value")
+
 // fault is where in src decoding ended, and the type that the value there did
 // not fit; nil when it was something else, or sonic does not say.
 type fault struct {
@@ -23,7 +26,10 @@ type fault struct {
 // explain makes the error of decoding b into v short, of one line, and free of
 // the input: a peer has written that, and people read it in logs.
 func explain(err error, b []byte, v any) error {
-	if f, ok := faultOf(err); ok {
+	switch f, ok := faultOf(err); {
+	case ok && isPortable:
+		return errValue
+	case ok:
 		return f.explain(reflect.TypeOf(v))
 	}
 	switch err := err.(type) {

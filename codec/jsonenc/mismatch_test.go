@@ -86,7 +86,14 @@ func TestUnmarshalErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := Unmarshal([]byte(c.in), c.into)
-			if err == nil || err.Error() != c.want {
+			switch {
+			case err == nil:
+				t.Fatalf("got nil, want %s", c.want)
+			case isPortable: // says it in words of its own
+				if text := err.Error(); len(text) > 120 || strings.ContainsAny(text, "\n7") || strings.Contains(text, "secret") {
+					t.Fatalf("got %s", text)
+				}
+			case err.Error() != c.want:
 				t.Fatalf("got  %v\nwant %s", err, c.want)
 			}
 			if syntax := strings.Contains(c.want, "invalid JSON"); errors.Is(err, ErrSyntax) != syntax {
@@ -95,7 +102,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		})
 	}
 	var mismatch *json.UnmarshalTypeError
-	if err := Unmarshal([]byte(`{"in":{"X":"secret"}}`), new(outer)); !errors.As(err, &mismatch) || mismatch.Offset != 11 ||
+	if err := Unmarshal([]byte(`{"in":{"X":"secret"}}`), new(outer)); !errors.As(err, &mismatch) || mismatch.Offset != 11 && !isPortable ||
 		mismatch.Type != reflect.TypeFor[int8]() || mismatch.Value != "string" || mismatch.Field != "in.X" {
 		t.Errorf("got %#v", err)
 	}

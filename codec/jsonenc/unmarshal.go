@@ -3,12 +3,7 @@ package jsonenc
 import (
 	"reflect"
 	"unicode/utf8"
-	"unsafe"
-
-	"github.com/bytedance/sonic"
 )
-
-var decode = sonic.Config{CopyString: true, ValidateString: true}.Froze()
 
 // Unmarshal decodes the JSON value b into v, a pointer, by the rules of
 // encoding/json. Bytes that are not UTF-8 and lone surrogates become U+FFFD,
@@ -26,7 +21,7 @@ func Unmarshal(b []byte, v any) error {
 		*s = string(b[1 : len(b)-1])
 		return nil
 	}
-	if err := decode.UnmarshalFromString(unsafe.String(unsafe.SliceData(b), len(b)), v); err != nil {
+	if err := decodeInto(b, v); err != nil {
 		return explain(err, b, v)
 	}
 	return nil
@@ -41,5 +36,5 @@ func isPlainString(b []byte) bool {
 // Pretouch compiles encoders and decoders for types ahead of their first use,
 // which costs milliseconds a type: call it at start, never on a loop.
 func Pretouch(types ...reflect.Type) error {
-	return sonic.PretouchMany(types)
+	return pretouch(types)
 }

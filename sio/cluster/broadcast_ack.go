@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -29,8 +30,9 @@ type collection struct {
 	deadline   *time.Timer // nil when the context has one
 }
 
-// maxClients is how many clients one node may announce, so that sums don't overflow.
-const maxClients = 1 << 40
+// maxClients is how many clients one node may announce, so that sums over up to
+// 256 nodes don't overflow.
+const maxClients = min(1<<40, math.MaxInt>>8)
 
 // nodeAcks is the state of one node in a collection.
 type nodeAcks struct {

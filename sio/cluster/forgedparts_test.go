@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -246,7 +247,7 @@ func TestHugeFirstPart(t *testing.T) {
 		big := adapter.Answer{Data: []byte("0"), Attachments: [][]byte{make([]byte, 1<<20)}}
 		ms.locals[0].event = func(_ adapter.Packet, reply func(adapter.Answer)) { reply(big) }
 		for _, kind := range []cluster.MessageType{cluster.FetchSockets, cluster.ServerSideEmit} {
-			w.inject("n0", cluster.Message{Type: kind, UID: "x", RequestID: "1", Parts: 1 << 40})
+			w.inject("n0", cluster.Message{Type: kind, UID: "x", RequestID: "1", Parts: math.MaxInt})
 		}
 		synctest.Wait()
 		if s := ms.nodes[0].Stats(); s.Parting != 2 {

@@ -242,7 +242,7 @@ func (tb *table) serverSides() {
 // note emits an event to servers, which must hear it.
 func (tb *table) note(others ...member) {
 	tb.t.Helper()
-	args := []any{"ключ", 4294967296, map[string]any{"x": []any{-0.5}}, nil}
+	args := []any{"ключ", int64(4294967296), map[string]any{"x": []any{-0.5}}, nil}
 	if tb.adapter != "pubsub" { // there it is JSON
 		args = append(args, map[string]any{"b": []any{bytes(5, 6)}}, bytes())
 	}

@@ -305,7 +305,7 @@ func TestReaderMemory(t *testing.T) {
 	pollute()
 	var lim Limits
 	var r watched
-	head := []byte{fin | bin, maskBit | len64, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
+	head := []byte{fin | bin, maskBit | len64, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 	if ev, n, err := r.Next(head, &lim); ev.Type != None || n != len(head) || err != nil {
 		t.Fatal(ev, n, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -202,7 +203,7 @@ func TestChannelsRoom(t *testing.T) {
 // its share, and no answer comes before an event that was there earlier.
 func TestBatches(t *testing.T) {
 	for _, size := range []int{1, 3000, 2 * publishBytes} {
-		c := &channels{cfg: channelsConfig{maxQueued: 10_000, maxQueuedBytes: 1 << 40, maxMessage: 1 << 30}}
+		c := &channels{cfg: channelsConfig{maxQueued: 10_000, maxQueuedBytes: math.MaxInt, maxMessage: 1 << 30}}
 		p := &c.out
 		p.c, p.wake, p.drained = c, make(chan struct{}, 1), make(chan struct{})
 		payload := make([]byte, size)
