@@ -100,7 +100,7 @@ func (w *wsConn) limits() *wsframe.Limits {
 
 // inflate hands on a compressed message and returns its size.
 func (w *wsConn) inflate(event wsframe.Event) int {
-	f := loop.NewFrame()
+	f := loop.NewReceivedFrame()
 	defer f.Release()
 	var err error
 	f.B, err = deflate.AppendInflated(f.B, event.Payload, w.home.srv.cfg.MaxHTTPBufferSize)
