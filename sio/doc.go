@@ -8,9 +8,9 @@
 //	})
 //	err = server.ListenAndServe(":3000")
 //
-// The package's example is a whole server. Examples of their own have [On],
-// [OnAck], [Args2], [EmitAck], [Inline], [Namespace.To], [Server.Of],
-// [Namespace.Use], [Socket.Disconnect] and [Config].
+// The package's example is a whole server. More examples, in example_test.go
+// and cheatsheet_test.go, show most of the API; a documentation site displays
+// them, go doc does not.
 //
 // # Events
 //
