@@ -8,9 +8,9 @@
 //	})
 //	err = server.ListenAndServe(":3000")
 //
-// The package's example is a whole server. [On], [OnAck], [Args2], [EmitAck],
-// [Inline], [Namespace.To], [Server.Of], [Namespace.Use], [Socket.Disconnect]
-// and [Config] have examples of their own.
+// The package's example is a whole server. More examples, in example_test.go
+// and cheatsheet_test.go, show most of the API; a documentation site displays
+// them, go doc does not.
 //
 // The reference, here and in the other packages, is the server that the
 // Socket.IO project publishes for Node.
