@@ -31,7 +31,8 @@ test: lint ## Everything CI checks: lint, then all tests, interop included, with
 	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
-	@$(GO) test -race -shuffle=on -timeout 15m $(PKGS)
+	@$(GO) test -tags goroutines -timeout 10m ./loop/... ./eio/... ./sio
+	@$(GO) test -race -shuffle=on -timeout 25m $(PKGS)
 
 client: $(BUNDLE) ## Put the stock browser client where the next build embeds it
 	@:
@@ -40,6 +41,9 @@ lint: ## Formatting, vet, staticcheck, import rules and the words of comments an
 	@unformatted=$$(gofmt -l .ci bench cmd codec docs eio loop sio 2>/dev/null || true); \
 	if test -n "$$unformatted"; then echo "not formatted, run 'make fmt':"; echo "$$unformatted"; exit 1; fi
 	@$(GO) vet ./... ./.ci/checks
+	@for target in linux/386 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64; do \
+		GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./loop/... ./eio/... ./sio/... ./codec/... ./cmd/... || exit; \
+	done
 	@$(GO) run $(STATICCHECK) ./... ./.ci/checks
 	@$(GO) test ./.ci/checks
 	@$(GO) run ./.ci/checks imports
