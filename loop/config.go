@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 
 	"github.com/sioserver/sioserver/loop/safelog"
@@ -52,8 +53,8 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{"Loops", c.Loops, maxLoops},
 		{"MaxConnections", c.MaxConnections, 1 << 30},
-		{"MaxQueued", c.MaxQueued, 1 << 40},
-		{"MaxQueuedTotal", c.MaxQueuedTotal, 1 << 50},
+		{"MaxQueued", c.MaxQueued, min(1<<40, math.MaxInt/HardBound)},
+		{"MaxQueuedTotal", c.MaxQueuedTotal, min(1<<50, math.MaxInt)},
 		{"SocketRecvBuffer", c.SocketRecvBuffer, 1 << 30},
 		{"SocketSendBuffer", c.SocketSendBuffer, 1 << 30},
 	} {

@@ -69,15 +69,7 @@ func TestBackPressure(t *testing.T) {
 			f := serve(t, cfg, func(f *fixture) { c.register(f); echo(f) })
 			w := f.join(t)
 			socket := take(t, "connection", f.connected)
-			sent := make(chan error, 1)
-			go func() {
-				var b []byte
-				for _, e := range flood(events, padding) {
-					b = appendFrame(b, opText, e)
-				}
-				_, err := w.conn.Write(b)
-				sent <- err
-			}()
+			sent := w.sendAside(flood(events, padding)...)
 			eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 			if st := f.Stats(); st.Pending > 21 || st.PendingBytes > 11_000 {
 				t.Errorf("%d events with %d bytes wait", st.Pending, st.PendingBytes)
@@ -88,9 +80,7 @@ func TestBackPressure(t *testing.T) {
 			w.want(`42["still","there"]`)
 			c.free()
 			eventually(t, "the events", func() bool { return c.handled.Load() == events })
-			if err := <-sent; err != nil {
-				t.Error(err)
-			}
+			sent()
 			w.alive()
 			eventually(t, "the end of what waits", func() bool {
 				st := f.Stats()
@@ -141,6 +131,7 @@ func TestBackPressure(t *testing.T) {
 			defer close(answered)
 			p.post(strings.Join(flood(events, 10), "\x1e"))
 		}()
+		t.Cleanup(func() { c.free(); <-answered })
 		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		select {
 		case <-answered:
@@ -157,13 +148,14 @@ func TestBackPressure(t *testing.T) {
 		f := serve(t, sio.Config{MaxPending: 1000, MaxPendingBytes: 5_000_000}, func(f *fixture) { c.register(f) })
 		w := f.join(t)
 		take(t, "connection", f.connected)
-		go w.send(flood(20, 900_000)...)
+		sent := w.sendAside(flood(20, 900_000)...)
 		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		if st := f.Stats(); st.PendingBytes > 6_000_000 {
 			t.Errorf("%d bytes wait", st.PendingBytes)
 		}
 		c.free()
 		eventually(t, "the events", func() bool { return c.handled.Load() == 20 })
+		sent()
 	})
 	t.Run("TLS through Handler", func(t *testing.T) {
 		c := newCounter(t)
@@ -182,10 +174,11 @@ func TestBackPressure(t *testing.T) {
 		openPacket(t, w.recv())
 		w.connect("/")
 		take(t, "connection", f.connected)
-		go w.send(flood(events, padding)...)
+		sent := w.sendAside(flood(events, padding)...)
 		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		c.free()
 		eventually(t, "the events", func() bool { return c.handled.Load() == events })
+		sent()
 		w.alive()
 	})
 	t.Run("connection handlers", func(t *testing.T) {

@@ -237,9 +237,8 @@ func TestCleanupRace(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	if n := len(f.Namespaces()); n != 1 {
-		t.Errorf("there are %d namespaces, want 1", n)
-	}
+	// The last socket may end on a worker whose connection handler has just returned.
+	eventually(t, "the end of the namespace", func() bool { return len(f.Namespaces()) == 1 })
 }
 
 // TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before it

@@ -243,7 +243,36 @@ func appendFrame(dst []byte, op byte, payload string) []byte {
 // given in hexadecimal.
 func (w *ws) send(messages ...string) {
 	w.t.Helper()
-	var b []byte
+	if _, err := w.conn.Write(w.frames(messages)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// sendAside is send on another goroutine, which ends before the test does. sent
+// waits until all is written.
+func (w *ws) sendAside(messages ...string) (sent func()) {
+	w.t.Helper()
+	b, result, done := w.frames(messages), make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := w.conn.Write(b)
+		result <- err
+	}()
+	w.t.Cleanup(func() {
+		w.conn.Close() // ends Write
+		<-done
+	})
+	return func() {
+		w.t.Helper()
+		if err := take(w.t, "the end of sending", result); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+// frames are messages as send sends them.
+func (w *ws) frames(messages []string) (b []byte) {
+	w.t.Helper()
 	for _, m := range messages {
 		if digits, ok := strings.CutPrefix(m, "b:"); ok {
 			raw, err := hex.DecodeString(digits)
@@ -255,9 +284,7 @@ func (w *ws) send(messages ...string) {
 			b = appendFrame(b, opText, m)
 		}
 	}
-	if _, err := w.conn.Write(b); err != nil {
-		w.t.Fatal(err)
-	}
+	return b
 }
 
 func (w *ws) frame() (op byte, payload []byte, err error) {

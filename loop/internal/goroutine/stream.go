@@ -164,13 +164,16 @@ func Plain(nc net.Conn) bool {
 func (s *Stream) Plain() bool { return Plain(s.nc) }
 
 // survive is deferred around calls of the net.Conn's methods, which may be
-// foreign code: the connection ends, however the call has ended.
+// foreign code: the connection ends, however the call has ended. The owner
+// accounts for that first, so that it is counted before the connection is closed
+// and before Shutdown returns. otherwise is deferred because the application's
+// logger may end the goroutine.
 func (s *Stream) survive(method string, finished *bool, otherwise func()) {
 	if *finished {
 		return
 	}
 	p := recover()
-	otherwise()
+	defer otherwise()
 	s.owner.Panicked(method, p)
 }
 
