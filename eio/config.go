@@ -150,8 +150,11 @@ type Config struct {
 	// loop and must not block. They can't change the headers that frame the
 	// answer.
 	InitialHeaders, Headers func(header http.Header, r *Request)
-	// OnConnectionError is called for each request that is refused. It runs on
-	// the loop and must not block.
+	// OnConnectionError is called for each request that is refused with one of
+	// the protocol's codes, 0 to 5. It is not called for what is no valid HTTP
+	// (400, 408, 413, 431), for a WebSocket version other than 13, and for
+	// upgrades outside Path: see [Server.Violations]. It runs on the loop and
+	// must not block.
 	OnConnectionError func(*ConnectionError)
 	// OnUpgrade is called when a session's transport has changed from polling
 	// to WebSocket. It runs on the loop and must not block.

@@ -22,13 +22,15 @@
 //	Session.Send ──► core ──► wsConn's outbox, or the answer to a parked GET
 //
 // In: http.go parses requests, route.go finds the session, polling.go and
-// websocket.go take packets out of bodies and frames, core_receive.go judges
-// them. Out: session.go takes packets, core.go queues them for a GET or passes
-// them to the WebSocket, respond.go and compression.go write them.
+// websocket.go take packets out of bodies and frames, core_receive.go checks
+// whether they are allowed. refusal.go has the answers to requests that are not
+// served. Out: session.go takes packets, core.go queues them for a GET or
+// passes them to the WebSocket, respond.go and compression.go write them.
 //
-// The [core] is the protocol's state machine, without sockets and without a
-// clock. A Session gives it both. httpConn and wsConn are the two states of a
-// connection. The parsers are in eio/internal/http1 and eio/internal/wsframe.
+// The [core] is the protocol's state machine. It uses no connection and no
+// clock: its Session passes events and times in, and does what it asks for.
+// httpConn and wsConn are the two states of a connection. The parsers are in
+// eio/internal/http1 and eio/internal/wsframe.
 //
 // The protocols differ in how packets are written (wireformat.go) and in which
 // side sends pings: with protocol 4 the server, with protocol 3 the client.
@@ -38,13 +40,14 @@
 // A session, the connections that carry it and its timer live on one loop for
 // the session's life. The sid names that loop. A connection that brings a
 // request for a session of another loop moves there before the request is
-// served. So nothing here is locked, and everything is loop-owned unless its
+// served. So this package needs few locks: everything is loop-owned unless its
 // comment says otherwise. Functions of the application that may block run on
 // goroutines of their own (suspended.go, fallback.go).
 //
 // Config.MaxReceiving bounds, for each loop, what connections hold of messages
 // and requests that are not complete: see type receiving.
 //
-// With [Forwarding] a sid names its node of a cluster too. A request for a
-// session of another node is passed on by eio/internal/forward, on a goroutine.
+// With [Forwarding] a sid also names its node, which is one server of a
+// cluster. A request for a session of another node is forwarded to that node by
+// eio/internal/forward, on a goroutine.
 package eio

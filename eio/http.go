@@ -313,7 +313,7 @@ func (t *httpTimer) Expired(*loop.Timer) {
 	}
 	x := h.exchange
 	h.last = true
-	h.logInvalid(errRequestTimeout)
+	h.violated(errRequestTimeout)
 	h.respond(408, "", nil)
 	if x != nil {
 		x.aborted(h)

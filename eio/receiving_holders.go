@@ -62,7 +62,7 @@ func (s *Session) giveUp() { s.core.end(s, TransportError, ErrReceiving) }
 // copyToFrame returns a frame with a copy of b that is to be held for long, so
 // in a buffer that is not much larger than b.
 func copyToFrame(b []byte) *loop.Frame {
-	f := loop.NewFrame()
+	f := loop.NewReceivedFrame()
 	f.B = append(f.B, b...)
 	if cap(f.B) >= minHeld {
 		f.Compact()

@@ -145,9 +145,15 @@ func (h *httpConn) next() {
 	}
 }
 
+// violated counts and logs a request that is no valid HTTP or came too late.
+func (h *httpConn) violated(err error) {
+	h.home.srv.violations.Add(1)
+	h.logInvalid(err)
+}
+
 // refuse answers a request that violates HTTP and ends the connection.
 func (h *httpConn) refuse(err error) {
-	h.logInvalid(err)
+	h.violated(err)
 	status := 400
 	if e := (*http1.Error)(nil); errors.As(err, &e) {
 		status = e.Status

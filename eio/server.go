@@ -46,6 +46,7 @@ type Server struct {
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids
 	clients    atomic.Int64
+	violations atomic.Uint64
 	root       *Server                   // the server on which this one is mounted; nil for none
 	sites      atomic.Pointer[[]*Server] // this server and those mounted on it, the longest prefix first; nil without any
 	closing    atomic.Bool
@@ -116,6 +117,12 @@ func (srv *Server) perLoop(l *loop.Loop) *perLoop {
 	}
 	return pl
 }
+
+// Violations returns how many requests and connections ended because the peer
+// broke the rules of HTTP, WebSocket or Engine.IO: malformed, too large or late
+// requests (400, 408, 413, 431), wrong WebSocket handshakes, frames that are not
+// allowed, and packets that can't be decoded. Safe for concurrent use.
+func (srv *Server) Violations() uint64 { return srv.violations.Load() }
 
 // ClientsCount returns the number of open sessions.
 func (srv *Server) ClientsCount() int { return int(srv.clients.Load()) }

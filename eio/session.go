@@ -82,7 +82,7 @@ func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
 // concurrent use.
 func (s *Session) Request() *Request { return s.request.Load() }
 
-// DiscardRequest drops the handshake request, which saves about 500 bytes. Safe
+// DiscardRequest drops the handshake request, which saves about 230 bytes. Safe
 // for concurrent use.
 func (s *Session) DiscardRequest() {
 	if r := s.request.Swap(nil); r != nil {
@@ -345,6 +345,9 @@ func (s *Session) ended() {
 func (s *Session) over(reason Reason, err error) {
 	if len(s.home.waiters) > 0 {
 		s.home.failFlushes(s)
+	}
+	if reason == ParseError {
+		s.home.srv.violations.Add(1)
 	}
 	s.logClosed(reason, err)
 	s.home.srv.upper.Closed(s, reason, err)

@@ -82,7 +82,7 @@ func (h *httpConn) acceptWebSocket(req *http1.Request, f wireFormat) (*wsConn, *
 
 // refuseHandshake answers an upgrade that is not a WebSocket handshake.
 func (h *httpConn) refuseHandshake(err error) {
-	h.logInvalid(err)
+	h.violated(err)
 	refused := err.(*wsframe.HandshakeError)
 	var extra []http1.Field
 	if refused == wsframe.ErrVersion {

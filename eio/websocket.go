@@ -100,7 +100,7 @@ func (w *wsConn) limits() *wsframe.Limits {
 
 // inflate hands on a compressed message and returns its size.
 func (w *wsConn) inflate(event wsframe.Event) int {
-	f := loop.NewFrame()
+	f := loop.NewReceivedFrame()
 	defer f.Release()
 	var err error
 	f.B, err = deflate.AppendInflated(f.B, event.Payload, w.home.srv.cfg.MaxHTTPBufferSize)
@@ -151,6 +151,7 @@ func (w *wsConn) undecodable(err error) {
 	if s.ws == w {
 		s.core.fail(s, ParseError, err)
 	} else {
+		w.home.srv.violations.Add(1)
 		s.core.probeFailed(s)
 	}
 }
@@ -159,6 +160,7 @@ func (w *wsConn) undecodable(err error) {
 // after what the application sent because of earlier messages.
 func (w *wsConn) violated(err error) {
 	w.ignoring = true
+	w.home.srv.violations.Add(1)
 	w.home.loop.Post(&violationTask{w, err})
 }
 

@@ -2,9 +2,12 @@ package loop_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/sioserver/sioserver/loop"
@@ -53,6 +56,71 @@ func TestDetachTakesTheStreamOut(t *testing.T) {
 	if s := e.Stats(); s.Connections != 0 || s.Discarded != 1 {
 		t.Fatalf("%+v", s)
 	}
+}
+
+// TestDetachUnderLoad detaches while both directions are busy: no byte is lost,
+// doubled or out of order.
+func TestDetachUnderLoad(t *testing.T) {
+	upward, downward := pattern(1<<20), pattern(4<<20)
+	for detachAt := range 12 {
+		t.Run(fmt.Sprint("after reads: ", detachAt+1), func(t *testing.T) {
+			next := make(detached, 1)
+			var got []byte
+			reads, sent := 0, 0
+			r := &recorder{data: func(c *loop.Conn, b []byte) {
+				for range 8 {
+					f := loop.NewFrame()
+					f.B = append(f.B, downward[sent:sent+30_000]...)
+					sent += 30_000
+					c.Send(f)
+				}
+				if reads++; reads <= detachAt {
+					got = append(got, b...)
+					return
+				}
+				got = append(got, b[:len(b)/2]...)
+				c.Detach(b[len(b)/2:], next.next)
+			}}
+			e := start(t, loop.Config{Loops: 1}, r.accept)
+			client := dial(t, e)
+			go func() {
+				for b := range slices.Chunk(upward, 5000) {
+					client.Write(b)
+				}
+				client.CloseWrite()
+			}()
+			d := <-next
+			if d.Err != nil {
+				t.Fatal(d.Err)
+			}
+			defer d.Conn.Close()
+			go func() {
+				d.Conn.Write(d.Unsent)
+				d.Conn.(*net.TCPConn).CloseWrite()
+			}()
+			down := make(chan []byte)
+			go func() {
+				b, _ := io.ReadAll(client)
+				down <- b
+			}()
+			rest, err := io.ReadAll(d.Conn)
+			if err != nil || !bytes.Equal(slices.Concat(got, d.Unread, rest), upward) {
+				t.Errorf("%d, %d and %d bytes have come, %v", len(got), len(d.Unread), len(rest), err)
+			}
+			if b := <-down; !bytes.Equal(b, downward[:sent]) {
+				t.Errorf("the client got %d of %d bytes", len(b), sent)
+			}
+		})
+	}
+}
+
+// pattern returns n bytes, no two parts of which are alike.
+func pattern(n int) []byte {
+	b := make([]byte, 0, n)
+	for i := uint32(0); len(b) < n; i++ {
+		b = binary.BigEndian.AppendUint32(b, i)
+	}
+	return b
 }
 
 // TestDetachOfALostConnection has the peer go before, or the loop have no stream to

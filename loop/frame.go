@@ -25,6 +25,7 @@ type Frame struct {
 
 	refs atomic.Int32
 	buf  *bytebufferpool.ByteBuffer // whose B this frame's is, unless it is small
+	pool *framePool
 
 	_ [8]byte // fills a cache line: frames of different loops do not share one
 }
@@ -34,16 +35,31 @@ type Frame struct {
 // on several cores would contend for with every small message.
 const keptSize = 1 << 10
 
-var (
-	framePool  = sync.Pool{New: func() any { return new(Frame) }}
-	bufferPool bytebufferpool.Pool
-)
+// framePool lends frames and their buffers.
+type framePool struct {
+	frames  sync.Pool // of *Frame
+	buffers bytebufferpool.Pool
+}
+
+// Received bytes have a pool of their own. Peers choose their sizes, and a pool
+// lends what it gets back and makes new buffers as large as most of those. In a
+// shared pool a short packet that waits for a slow peer would take a buffer of
+// that size, which no bound counts.
+var sentFrames, receivedFrames framePool
 
 // NewFrame returns an empty frame with one reference, the caller's.
-func NewFrame() *Frame {
-	f := framePool.Get().(*Frame)
+func NewFrame() *Frame { return sentFrames.get() }
+
+// NewReceivedFrame is NewFrame for bytes that a peer has sent.
+func NewReceivedFrame() *Frame { return receivedFrames.get() }
+
+func (p *framePool) get() *Frame {
+	f, _ := p.frames.Get().(*Frame)
+	if f == nil {
+		f = &Frame{pool: p}
+	}
 	if f.B == nil {
-		f.buf = bufferPool.Get()
+		f.buf = p.buffers.Get()
 		f.B = f.buf.B
 	}
 	f.Start, f.Group = 0, 0
@@ -59,7 +75,7 @@ func (f *Frame) Compact() {
 	}
 	own := append(make([]byte, 0, len(f.B)), f.B...)
 	f.buf.B = f.B
-	bufferPool.Put(f.buf)
+	f.pool.buffers.Put(f.buf)
 	f.buf, f.B = &bytebufferpool.ByteBuffer{B: own}, own
 }
 
@@ -90,10 +106,10 @@ func (f *Frame) Release() {
 		f.B = f.B[:0]
 	} else {
 		f.buf.B = f.B
-		bufferPool.Put(f.buf)
+		f.pool.buffers.Put(f.buf)
 		f.buf, f.B = nil, nil
 	}
-	framePool.Put(f)
+	f.pool.frames.Put(f)
 }
 
 // payload is what goes to the wire.

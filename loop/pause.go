@@ -80,7 +80,7 @@ func (c *Conn) hold(b []byte) {
 		return
 	}
 	if c.held == nil {
-		c.held = NewFrame()
+		c.held = NewReceivedFrame()
 	}
 	c.held.B = append(c.held.B, b...)
 }

@@ -40,7 +40,9 @@ func (e *AckError) Unwrap() error { return e.Err }
 // When the time given with Timeout is over, or ctx is done, or the last
 // recipients that have not answered are disconnected, EmitAck returns the
 // answers that it has, and an [*AckError], which has them too. When no socket
-// is addressed it returns nothing at once. An adapter, and code of the
+// is addressed it returns nothing at once. An adapter has a limit of its own for
+// what has none, a minute by default; it ends EmitAck with [ErrTimeout], too. An
+// adapter, and code of the
 // application that encodes args, may block: EmitAck waits for them at most a
 // second longer than for ctx.
 //

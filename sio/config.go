@@ -215,8 +215,11 @@ type Config struct {
 	// connected. They run on the loop and must not block.
 	OnOpen, OnUpgrade func(c *Conn)
 	OnClose           func(c *Conn, reason Reason)
-	// OnConnectionError is called for each HTTP request that is refused. It
-	// runs on the loop and must not block.
+	// OnConnectionError is called for each request that is refused with one of
+	// the protocol's codes, 0 to 5. It is not called for what is no valid HTTP
+	// (400, 408, 413, 431), for a WebSocket version other than 13, and for
+	// upgrades outside Path: see [Stats].Violations. It runs on the loop and
+	// must not block.
 	OnConnectionError func(*eio.ConnectionError)
 	// HTTPCompression is the size in bytes from which the bodies of polling
 	// responses are compressed: 1,024 when 0, all with [eio.CompressAll].
@@ -255,9 +258,9 @@ type Config struct {
 
 	// DiscardRequest drops the first HTTP request of a client once it has
 	// joined its first namespace and the connection handlers have returned:
-	// middlewares and connection handlers see it, afterwards, and in namespaces
-	// joined later, [Socket.Handshake] has no URL, headers and query. It saves
-	// about 500 bytes a connection.
+	// middlewares and connection handlers see it. Afterwards, and in namespaces
+	// joined later, [Socket.Handshake] has only the address and Auth. It saves
+	// about 230 bytes of resident memory a connection.
 	DiscardRequest bool
 
 	// Client holds the browser client's files, socket.io.js and its siblings,
@@ -274,10 +277,13 @@ type Config struct {
 	// counted. event is its event, or "connection", "middleware", "error",
 	// "disconnecting" or "disconnect", "namespace" for a function of
 	// [Server.OfFunc] or a hook of [Server.OnNamespace], "restore" for a
-	// Recoverer, or "" for the encoding of the socket's data. s keeps its
-	// connection, except that it is refused when a middleware, and disconnected
-	// when a connection handler has panicked. Called on the goroutine of the
-	// handler.
+	// Recoverer, "outgoing" for a listener to all outgoing events, or "" for the
+	// encoding of the socket's data. s keeps its connection, except that it is
+	// refused when a middleware, and disconnected when a connection handler has
+	// panicked. It is called on the goroutine of the handler. Panics of hooks
+	// that belong to no socket (OnOpen, OnUpgrade, OnClose, OnSlowConsumer,
+	// OnError, and those of OnRoom, OnServerEvent and Recovery.OnExpire) are
+	// logged and counted only.
 	OnPanic func(s *Socket, event string, v any, stack []byte)
 	// OnError, when set, is called with what a handler of an event returned,
 	// with an [*ArgumentError] when the event's arguments did not fit the

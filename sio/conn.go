@@ -35,7 +35,7 @@ func (c *Conn) RemoteAddr() netip.AddrPort { return c.Session.RemoteAddr() }
 // its effect, or DiscardRequest was called.
 func (c *Conn) Request() *eio.Request { return c.Session.Request() }
 
-// DiscardRequest drops the first HTTP request, which saves about 500 bytes. See
+// DiscardRequest drops the first HTTP request, which saves about 230 bytes. See
 // [Config.DiscardRequest] for what is lost.
 func (c *Conn) DiscardRequest() { c.Session.DiscardRequest() }
 

@@ -8,20 +8,24 @@
 //	})
 //	err = server.ListenAndServe(":3000")
 //
-// The package's example is a whole server. Examples of their own have [On],
-// [OnAck], [Args2], [EmitAck], [Inline], [Namespace.To], [Server.Of],
-// [Namespace.Use], [Socket.Disconnect] and [Config].
+// The package's example is a whole server. More examples, in example_test.go
+// and cheatsheet_test.go, show most of the API; a documentation site displays
+// them, go doc does not.
+//
+// The reference, here and in the other packages, is the server that the
+// Socket.IO project publishes for Node.
 //
 // # Events
 //
-// [On] registers a handler that gets an event's argument as a Go value, [OnAck]
-// one whose result is the acknowledgement; [Args2], [Args3], [None] and
-// [RawArgs] stand for other numbers of arguments. Values are JSON by the rules
-// of encoding/json, and []byte is binary. [RawArgs] can be emitted and
-// acknowledged with: what has come is passed on as it came. Handlers registered
-// on the server or a namespace cost nothing for each connection; those
-// registered on a socket do. [Socket.Emit] sends, and [EmitAck] sends and waits
-// for the client's answer, as long as its context allows.
+// [On] registers a handler that gets an event's argument as a Go value. [OnAck]
+// registers one whose result is the acknowledgement. [Args2], [Args3], [None]
+// and [RawArgs] stand for other numbers of arguments. Values are JSON by the
+// rules of encoding/json, and []byte is binary. [RawArgs] can also be emitted,
+// and used as an acknowledgement: received arguments are passed on without
+// being decoded. Handlers registered on the server or a namespace cost nothing
+// for each connection; those registered on a socket do. [Socket.Emit] sends,
+// and [EmitAck] sends and waits for the client's answer, as long as its context
+// allows.
 //
 // # Namespaces
 //
@@ -36,18 +40,18 @@
 //
 // [Socket.Join] and [Socket.Leave] put a socket into rooms and take it out; its
 // disconnection takes it out of all. To, In and Except of a server, namespace
-// or socket give a [BroadcastOperator], which has the recipients of a
-// broadcast; its Emit sends it. Those of a socket leave the socket itself out.
-// The id of a socket is a room with only that socket.
+// or socket return a [BroadcastOperator], which selects the recipients of a
+// broadcast; its Emit sends it. The operator that a socket returns excludes
+// that socket. The id of a socket is a room with only that socket.
 //
 // # Errors
 //
-// What an event's handler returns is counted, logged at debug level and given
-// to [Config.OnError]. The client does not learn of it: report it in the
-// acknowledgement if the client must know. An argument that does not fit the
-// handler's type is an [*ArgumentError], and the handler is not called. What a
-// middleware returns refuses the client, with more than a text if it is a
-// [*ConnectError]. A panic is caught, counted, logged and given to
+// An error that an event's handler returns is counted, logged at debug level
+// and given to [Config.OnError]. The client does not learn of it: report it in
+// the acknowledgement if the client must know. An argument that does not fit
+// the handler's type is an [*ArgumentError], and the handler is not called. An
+// error that a middleware returns refuses the client; a [*ConnectError] also
+// carries data. A panic is caught, counted, logged and given to
 // [Config.OnPanic]; a handler or hook that ends its goroutine by
 // [runtime.Goexit], as a test's FailNow does, is treated like one that panics,
 // except that an [Inline] handler or packet middleware costs its client the
@@ -70,15 +74,15 @@
 //	sio: socket connected         recovered
 //	sio: socket disconnected      reason, and error: what was wrong
 //	sio: namespace refused        reason: by a middleware or a limit
-//	sio: unknown namespace        nor does a parent allow it
+//	sio: unknown namespace        no parent namespace allows it either
 //	sio: invalid packet           error: what can't be decoded
 //	sio: packet out of order      packet, and the state of the socket
 //	sio: closing a connection     error: no namespace was joined in time
 //	sio: handler failed           event, error
 //	sio: event rejected           event, error: by a packet middleware
 //
-// Where the logger does not take that level this costs one call of its
-// handler's Enabled method a line.
+// If the logger ignores debug level, each line costs one call of its handler's
+// Enabled method.
 //
 // # Starting and ending
 //
@@ -94,20 +98,20 @@
 // namespace, closes its connection or loses it, is cut off as too slow or
 // because of what it sent, and when the server shuts down, the events that wait
 // are handled in order, and the disconnect handlers are called behind them. A
-// handler that starts so gets a context that lasts for [Config.LeaveTimeout]:
-// see [HandlerFunc]. For the rest it finds what disconnecting handlers find:
-// [Socket.Context] is done, and the data is there. The socket gets no
-// broadcasts to its rooms any more, [Socket.Rooms] still returns them, and
-// [Socket.Join] does nothing. Emits and acknowledgements return
-// [ErrDisconnected], but with recovery emits are kept for a client that may
-// come back. The handler can broadcast.
+// handler that starts after its socket has ended gets a context that lasts for
+// [Config.LeaveTimeout]: see [HandlerFunc]. Otherwise it finds what
+// disconnecting handlers find: [Socket.Context] is done, and the data is there.
+// The socket gets no broadcasts to its rooms any more, [Socket.Rooms] still
+// returns them, and [Socket.Join] does nothing. Emits and acknowledgements
+// return [ErrDisconnected], but with recovery emits are kept for a client that
+// may come back. The handler can broadcast.
 //
 // When the application ends the socket ([Socket.Disconnect] and
 // DisconnectSockets, [Conn.Close], [Namespace.Close]), the events that wait are
 // dropped and counted in [Stats].Unhandled.
 //
-// Handlers that never return hold on to what waits behind them. The limits are
-// those of [Config].MaxPendingTotal.
+// Events behind a handler that never returns stay in memory, within the limits
+// of [Config].MaxPendingTotal.
 //
 // # Goroutines
 //
@@ -150,21 +154,24 @@
 // # Inside: locks
 //
 // Namespaces are found without locks; handlers are read without locks and
-// replaced as a whole under Namespace.mu, parents and hooks of the server under
-// Server.mu, which making and closing namespaces does not take otherwise.
-// Socket.mu guards a socket's queue and its extra; adapter shards
-// have their own locks. None is held while another one is taken, nor while
-// calling out, with four exceptions: that of a broadcast which waits for
-// acknowledgements is held when Socket.mu is taken; that of a recoveryLog is
-// taken before any other and held when those of sockets, shards and loops are
-// taken; Server.mu is held when that of a server attached to it is taken; and
-// Socket.mu is held when that of a lateList is taken.
+// replaced as a whole under Namespace.mu. Parent namespaces and the server's
+// hooks are replaced under Server.mu; making or closing any other namespace
+// does not take it. Socket.mu guards a socket's queue and its extra. The rooms
+// of a namespace have a lock for each loop, in package adapter. No lock is held
+// while another is taken, nor while calling out, with four exceptions:
+//
+//   - A broadcast that waits for acknowledgements holds its lock and takes
+//     Socket.mu.
+//   - A recoveryLog's lock is taken before any other. It is held when those of
+//     sockets, rooms and loops are taken.
+//   - Server.mu is held when that of a server attached to it is taken.
+//   - Socket.mu is held when the lock of a lateList is taken.
 //
 // # Other servers
 //
-// A namespace acts on its own sockets through its rooms; only with
-// [Config.Adapter] does it go by way of an adapter.Adapter, which sends what is
-// not [BroadcastOperator.Local] to other servers too and calls back through
-// adapter.Local. One that is an adapter.Recoverer also keeps what clients need
-// to come back, to any server.
+// A namespace acts on its own sockets through its rooms. With [Config.Adapter]
+// it calls an adapter.Adapter instead, which also sends to other servers,
+// unless [BroadcastOperator.Local] was called, and calls the namespace back
+// through adapter.Local. An adapter.Recoverer also keeps what clients need to
+// come back to any server.
 package sio

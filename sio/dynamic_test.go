@@ -16,12 +16,13 @@ import (
 
 func TestPatternNamespaces(t *testing.T) {
 	made := make(steps, 100)
+	var dyn *sio.Namespace
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		f.OnNamespace(func(ns *sio.Namespace) {
 			made <- ns.Name()
 			sio.On(ns, "from the hook", func(_ context.Context, s *sio.Socket, _ sio.None) error { return s.Emit("hook") })
 		})
-		dyn := f.OfPattern(regexp.MustCompile(`^/dyn-\d+$`))
+		dyn = f.OfPattern(regexp.MustCompile(`^/dyn-\d+$`))
 		dyn.Use(func(s *sio.Socket) error { s.Join("all"); return nil })
 		dyn.OnConnection(func(s *sio.Socket) { s.Emit("hello", s.Namespace().Name()) })
 		sio.On(dyn, "ping", func(_ context.Context, s *sio.Socket, _ sio.None) error { return s.Emit("pong") })
@@ -36,6 +37,9 @@ func TestPatternNamespaces(t *testing.T) {
 		w.send("40/dyn-x,")
 		w.want(`44/dyn-x,{"message":"Invalid namespace"}`)
 		f.join(t, "/dyn-1").want(`42/dyn-1,["hello","/dyn-1"]`)
+		if n, all := dyn.Len(), dyn.Count("all"); n != 2 || all != 2 {
+			t.Errorf("%d sockets and %d in the room, want 2 and 2", n, all)
+		}
 		empty(t, "namespaces", made)
 	})
 	t.Run("S89", func(t *testing.T) {

@@ -10,8 +10,10 @@ import (
 
 // Errors that callers can match with errors.Is.
 var (
-	// ErrReservedEvent: the event's name belongs to the protocol and can't be
-	// emitted.
+	// ErrReservedEvent: the event's name belongs to the protocol (connect,
+	// connect_error, disconnect, disconnecting, newListener, removeListener)
+	// or, for ServerSideEmit, to the namespace (connect, connection,
+	// new_namespace), and can't be emitted.
 	ErrReservedEvent = errors.New("sio: reserved event name")
 	// ErrDisconnected: the socket has left its namespace or lost its
 	// connection.

@@ -80,7 +80,8 @@ func (e *Event) Socket() *Socket { return e.socket }
 // Name is the event's name; numbers are given as their text.
 func (e *Event) Name() string { return e.name }
 
-// WantsAck reports whether the client waits for an acknowledgement.
+// WantsAck reports whether the client asked for an acknowledgement. It stays
+// true after Ack.
 func (e *Event) WantsAck() bool { return e.wants }
 
 // Ack acknowledges the event with args, which are those of the callback that

@@ -112,7 +112,8 @@ func (srv *Server) Serve() error {
 	return ErrServerClosed
 }
 
-// Addr is the address that the server listens on; nil when it does not.
+// Addr is the address that the server listens on, also after it has ended; nil
+// before Listen.
 func (srv *Server) Addr() net.Addr {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

@@ -120,9 +120,11 @@ type RemoteSocket interface {
 	// Rooms returns the socket's rooms.
 	Rooms() []string
 	// Data is what the application stored with [Socket.SetData]. For a socket
-	// of another server it is the JSON of that, a json.RawMessage.
+	// of another server it is the JSON of that, a json.RawMessage, and {} where
+	// nothing was stored.
 	Data() any
-	// Emit sends an event: see [Socket.Emit].
+	// Emit sends an event: see [Socket.Emit]. For a socket of another server it
+	// returns nil although the socket may be gone by then.
 	Emit(event string, args ...any) error
 	// EmitAck sends an event and waits for the acknowledgement: see
 	// [Socket.EmitAck]. From another server only the first argument arrives.

@@ -52,12 +52,16 @@ func (ns *Namespace) observeRooms() {
 }
 
 // Count is the number of sockets of this server in a room, including those in a
-// middleware. It looks at each loop's part of the room.
-func (ns *Namespace) Count(room string) int {
-	n := ns.rooms.Count(room)
-	if s := ns.find(room); s != nil && s.Connected() {
-		n++
-	}
+// middleware. For a parent it adds up the children's. It looks at each loop's
+// part of the room.
+func (ns *Namespace) Count(room string) (n int) {
+	_ = ns.each(func(ns *Namespace) error {
+		n += ns.rooms.Count(room)
+		if s := ns.find(room); s != nil && s.Connected() {
+			n++
+		}
+		return nil
+	})
 	return n
 }
 
@@ -81,8 +85,15 @@ func (ns *Namespace) Rooms() map[string]int {
 	return rooms
 }
 
-// Len is the number of connected sockets of this server.
-func (ns *Namespace) Len() int { return ns.rooms.Len() }
+// Len is the number of connected sockets of this server. For a parent it adds up
+// the children's.
+func (ns *Namespace) Len() (n int) {
+	_ = ns.each(func(ns *Namespace) error {
+		n += ns.rooms.Len()
+		return nil
+	})
+	return n
+}
 
 // maxRoomEvents is how many changes of rooms may wait for a hook of OnRoom.
 const maxRoomEvents = 65_536

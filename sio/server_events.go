@@ -28,7 +28,8 @@ type ServerEvent struct {
 // Name is the event's name.
 func (e *ServerEvent) Name() string { return e.name }
 
-// WantsAck reports whether the other server waits for an answer.
+// WantsAck reports whether the other server asked for an answer. It stays true
+// after the answer.
 func (e *ServerEvent) WantsAck() bool { return e.reply != nil }
 
 // Ack answers with one value, which the other server gets as the first of

@@ -62,10 +62,14 @@ type Stats struct {
 	// read too slowly; SlowDroppedNewest and SlowDroppedOldest are how many
 	// events were dropped instead: see [SlowPolicy].
 	SlowDisconnects, SlowDroppedNewest, SlowDroppedOldest uint64
+	// Violations is how many requests and connections ended because the peer
+	// broke the rules of HTTP, WebSocket or Engine.IO: see
+	// [eio.Server.Violations].
+	Violations uint64
 	// Refused is how many namespace connections were refused.
 	Refused uint64
-	// InvalidPackets is how many connections were closed because of a packet
-	// that can't be decoded, OutOfOrder because of one that the client may not
+	// InvalidPackets is how many connections were closed because of a Socket.IO
+	// packet that can't be decoded, OutOfOrder because of one that the client may not
 	// send now, ConnectTimeouts because no namespace was joined in time.
 	// PendingOverflows is how many namespace connections were refused because
 	// as many handlers as Config.MaxPendingTotal allows wait for clients that
@@ -82,9 +86,10 @@ type Stats struct {
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
 	Forwarding eio.ForwardStats
-	// HandlerErrors is how many errors handlers and packet middlewares have
-	// returned, and arguments that did not fit a handler; HandlerPanics how
-	// often user code has panicked or ended its goroutine.
+	// HandlerErrors is how many errors handlers have returned, how many events
+	// packet middlewares have refused, how many arguments did not fit a handler,
+	// and how often data of sockets could not be encoded for other servers.
+	// HandlerPanics is how often user code has panicked or ended its goroutine.
 	HandlerErrors, HandlerPanics uint64
 	// RoomEventsDropped is how many changes of rooms were not reported to a
 	// hook of OnRoom because 65,536 waited for it.
@@ -114,6 +119,7 @@ func (srv *Server) Stats() Stats {
 		Receiving:         srv.eio.ReceivingStats(),
 		Handshakes:        srv.eio.HandshakeStats(),
 		Forwarding:        srv.eio.ForwardStats(),
+		Violations:        srv.eio.Violations(),
 		DynamicNamespaces: int(srv.dynamic.Load()),
 		HandlerErrors:     srv.stats.errors.Load(),
 		HandlerPanics:     srv.stats.panics.Load() + srv.eio.CallbackFailures(),

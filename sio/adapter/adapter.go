@@ -12,8 +12,9 @@ import (
 //
 // A namespace without other servers has no Adapter and uses its [Rooms] directly.
 type Adapter interface {
-	// Broadcast sends p to the other servers, and then calls [Local]'s Broadcast, even
-	// if sending has failed.
+	// Broadcast sends p to the other servers, and then calls [Local]'s
+	// Broadcast, even if p may be lost on its way to them. If p can't be encoded
+	// or queued it returns an error instead, and no socket gets p.
 	Broadcast(p Packet, o Options) error
 	// BroadcastAck is Broadcast for a packet that every client answers. It calls
 	// acks.Servers with the number of other servers that will answer, calls the other

@@ -6,7 +6,7 @@
 // [AppendUpgrade] answer the HTTP request. After that every read goes through
 // [Reader.Next] until it reports [None]. A frame that arrives whole is unmasked
 // in place and handed on without a copy. What arrives in pieces is assembled in
-// a [loop.Frame], whose buffer comes from the pool of package loop; a Reader
+// a [loop.Frame], whose buffer comes from the pool for received bytes; a Reader
 // holds one only while a message or frame is incomplete.
 //
 // This package is the only importer of gobwas/ws. The library unmasks payloads

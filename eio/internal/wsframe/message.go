@@ -42,9 +42,11 @@ func closeEvent(data []byte) (Event, error) {
 		}
 	}
 	switch {
+	case code > ws.StatusRangePrivate.Max: // which the library lets pass
+		return Event{}, ErrProtocol
 	case err == ws.ErrProtocolInvalidUTF8:
 		return Event{}, ErrUTF8
-	case err != nil || code > ws.StatusRangePrivate.Max: // which the library lets pass
+	case err != nil:
 		return Event{}, ErrProtocol
 	}
 	return Event{Type: Close, Code: uint16(code), Payload: data[2:]}, nil

@@ -167,7 +167,7 @@ func (r *Reader) hold(b []byte, expected int64, lim *Limits) {
 		return
 	}
 	if r.buf == nil {
-		r.buf = loop.NewFrame()
+		r.buf = loop.NewReceivedFrame()
 		if cap(r.buf.B) > max(maxLent, len(b)+len(b)/4) {
 			r.buf.Compact() // it is empty: the buffer goes back to the pool
 		}

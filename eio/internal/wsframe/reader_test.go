@@ -3,6 +3,7 @@ package wsframe
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -268,6 +269,7 @@ func TestReaderRefuses(t *testing.T) {
 		{"close with status 1015", frame(closes, "\x03\xf7"), Limits{}, ErrProtocol},
 		{"close with status 2999", frame(closes, "\x0b\xb7"), Limits{}, ErrProtocol},
 		{"close with status 5000", frame(closes, "\x13\x88"), Limits{}, ErrProtocol},
+		{"close with status 5000, reason not UTF-8", frame(closes, "\x13\x88\xff"), Limits{}, ErrProtocol},
 		{"close reason not UTF-8", frame(closes, "\x03\xe8\xff"), Limits{}, ErrUTF8},
 		{"text not UTF-8", frame(fin|text, "a\xc3"), Limits{}, ErrUTF8},
 		{"fragmented text not UTF-8", join(frame(text, "a\xc3"), frame(fin|more, "a")), Limits{}, ErrUTF8},
@@ -329,12 +331,33 @@ func TestReaderMemory(t *testing.T) {
 func pollute() {
 	var frames []*loop.Frame
 	for range 16 {
-		f := loop.NewFrame()
+		f := loop.NewReceivedFrame()
 		f.B = make([]byte, 1<<20)
 		frames = append(frames, f)
 	}
 	for _, f := range frames {
 		f.Release()
+	}
+}
+
+// TestReaderKeepsBuffersApart: what is sent never gets a buffer that a received
+// message has grown.
+func TestReaderKeepsBuffersApart(t *testing.T) {
+	var lim Limits
+	wire := frame(fin|bin, strings.Repeat("x", 1<<20))
+	for range 32 {
+		var r Reader
+		for b := range slices.Chunk(bytes.Clone(wire), 64<<10) {
+			if _, _, err := r.Next(b, &lim); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Release()
+	}
+	for range 32 { // kept, so that each takes another buffer
+		if f := loop.NewFrame(); cap(f.B) > 64<<10 {
+			t.Fatalf("%d bytes for a frame that is sent", cap(f.B))
+		}
 	}
 }
 

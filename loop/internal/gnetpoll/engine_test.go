@@ -3,6 +3,7 @@
 package gnetpoll
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
@@ -302,4 +304,36 @@ func TestReleaseRefillsTheReserve(t *testing.T) {
 	}
 	nc.Close()
 	eventually(t, "full", func() bool { return len(e.reserve) == cap(e.reserve) })
+}
+
+// endingLoop is a loop of gnet that opens a connection and ends.
+type endingLoop struct {
+	eventLoop
+	ended chan struct{}
+}
+
+func (l endingLoop) Enroll(ctx context.Context, _ net.Conn) (<-chan gnet.RegisteredResult, error) {
+	gnet.FromContext(ctx).(*arrival).opened = true
+	opened := make(chan gnet.RegisteredResult, 1)
+	opened <- gnet.RegisteredResult{}
+	close(l.ended)
+	return opened, nil
+}
+
+// A connection that the loop has opened has its handoff, also when the loop ends
+// before Enroll returns: an error would have the handoff's frames released twice.
+func TestEnrollAtTheEnd(t *testing.T) {
+	nc, peer := net.Pipe()
+	defer nc.Close()
+	defer peer.Close()
+	for range 50 { // both channels have something, and one is chosen
+		e := &Engine{ready: make(chan struct{}), ended: make(chan struct{})}
+		close(e.ready)
+		p := &poller{e: e}
+		var el eventLoop = endingLoop{ended: e.ended}
+		p.el.Store(&el)
+		if err := p.Enroll(nc, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

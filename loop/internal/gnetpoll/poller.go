@@ -222,6 +222,9 @@ func (p *poller) Enroll(nc net.Conn, handoff any) error {
 		}
 		return res.Err
 	case <-p.e.ended:
+		if a.opened { // the result has come too, and the loop has the handoff
+			return nil
+		}
 		return backend.ErrShutdown
 	}
 }

@@ -85,7 +85,7 @@ func (s *Stream) endRead() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state &^= reading
-	if s.exit != nil {
+	if s.exit.released() {
 		s.exit.unread = append(s.exit.unread, s.chunk...)
 	}
 	s.settle()

@@ -14,31 +14,32 @@
 // Every packet that a client may have to be sent again gets a position in the
 // log. The caller hands the packet to the recipients' loops before it releases
 // the lock. So each loop, and each socket, gets packets in the order of their
-// positions. What a client has received ends at some position, and what it has
-// missed are the packets behind that position that were meant for it.
+// positions. A client has received the packets up to some position. It has
+// missed those behind that position that were meant for it.
 //
-// A session keeps the positions between which it was in a room. So the log can
-// still decide which packets were meant for a client that has left a room
-// since, or joined one. A session is in a room at least as long as its socket:
-// the caller joins the socket first and leaves the session's room last.
+// For each of its rooms, a session keeps the positions at which it joined and
+// left. So the log can decide which packets were meant for a client, even if it
+// has left or joined rooms since. A session is in a room at least as long as
+// its socket: the caller joins the socket first and leaves the session's room
+// last.
 //
-// A client comes back under one lock: [Log.Admit] collects what was missed at
-// the moment at which the caller makes the socket a member of its rooms. What
-// is emitted later reaches the socket as a member, behind what was missed,
-// because both go through its loop.
+// While a client comes back, the caller holds the lock: [Log.Admit] collects
+// what was missed, and the caller makes the socket a member of its rooms. Later
+// packets reach the socket as a member, behind what was missed, because both go
+// through its loop.
 //
-// A client may lose its connection again before it got everything, and come
-// back with an offset within that: a session keeps its rooms from its first
-// connection on.
+// A client may lose its connection again before it has received all that it
+// missed, and come back with an offset from the middle of that. So a session
+// keeps its rooms from its first connection on.
 //
 // # Offsets of a cluster
 //
 // An adapter that keeps packets and sessions for all servers gives each packet
 // its offset, and every server gets all packets in the order of these offsets.
-// The log then is a part of what the adapter keeps: what this server was given
-// since it began to listen, except for what its limits evicted ([Log.Start]).
-// What is older comes from the adapter as a [History], and ends where the log
-// begins.
+// The log is then a part of what the adapter keeps: the packets that this
+// server got since it began to listen, except those that the log's limits have
+// evicted ([Log.Start]). Older packets come from the adapter as a [History],
+// which ends where the log begins.
 //
 // A packet that the adapter can't keep in time is sent without an offset, and
 // [Log.Anticipate] remembers it. If it gets its offset after all, it is added

@@ -67,7 +67,7 @@ func appendDigits(dst []byte, n uint64) []byte {
 	return append(dst, buf[i:]...)
 }
 
-// parseOffset is the inverse of appendTo; every Offset has one text only.
+// ParseOffset is the inverse of AppendTo; every Offset has one text only.
 func ParseOffset(s string) (o Offset, ok bool) {
 	first, second, counted := strings.Cut(s, ".")
 	if o.ms, ok = parseDigits(first); ok && counted {
