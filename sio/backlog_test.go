@@ -2,6 +2,7 @@ package sio
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -63,5 +64,40 @@ func TestTheLoopKnowsWhatWaits(t *testing.T) {
 				t.Errorf("%d events were handled, want %d", handled, tc.events)
 			}
 		})
+	}
+}
+
+// TestParsedArgumentsCount: an event that waits counts with the list of its
+// arguments, which for small ones is larger than these.
+func TestParsedArgumentsCount(t *testing.T) {
+	const args = 1000
+	ps := MessagePack()
+	packet, err := ps.AppendEvent(nil, "/", 0, false, "e", make([]any, args))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := ps.Parse(packet, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, list, err := newCodec(ps).splitEvent(h.Data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e Event
+	e.keep(name, list)
+	if held := len(e.buf) + args*int(reflect.TypeFor[[]byte]().Size()); e.Len() != args || e.size() < held {
+		t.Errorf("%d arguments, which hold %d bytes, count as %d", e.Len(), held, e.size())
+	}
+}
+
+// TestParsedArgumentsStayNil: what a parser returns as nil stays nil in a copy.
+func TestParsedArgumentsStayNil(t *testing.T) {
+	a := &parsedArgs{list: [][]byte{[]byte("x"), nil, {}, []byte("yz")}}
+	if b := a.copyTo([]byte("name")); string(b) != "namexyz" {
+		t.Errorf("copied %q", b)
+	}
+	if l := a.list; string(l[0]) != "x" || l[1] != nil || l[2] == nil || string(l[3]) != "yz" {
+		t.Errorf("the list is %q", l)
 	}
 }

@@ -111,6 +111,9 @@ type parsedArgs struct {
 	list  [][]byte
 }
 
+// argCost is how many bytes an argument takes in the list, besides its own.
+const argCost = 24
+
 // copyTo appends the arguments to dst and has the list refer to the copies.
 func (a *parsedArgs) copyTo(dst []byte) []byte {
 	start := len(dst)
@@ -118,6 +121,9 @@ func (a *parsedArgs) copyTo(dst []byte) []byte {
 		dst = append(dst, arg...)
 	}
 	for i, arg := range a.list {
+		if arg == nil {
+			continue // the parser may tell nil from empty
+		}
 		end := start + len(arg)
 		a.list[i] = dst[start:end:end]
 		start = end

@@ -60,6 +60,9 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		}
 	}()
 	if !ns.arrive() {
+		if state.back != nil { // before the client asks again
+			ns.delivery.giveBack(state.back)
+		}
 		c.ask(ns.name, auth)
 		return
 	}

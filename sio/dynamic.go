@@ -24,7 +24,7 @@ func (c *client) ask(name string, auth []byte) {
 func (c *client) limbo(name string) *Socket {
 	ns := &Namespace{srv: c.srv, name: name, rooms: c.srv.Namespace.rooms}
 	ns.hooks.Store(&noHooks)
-	ns.delivery = direct{ns}
+	ns.delivery, ns.peers = direct{ns}, alone{ns} // OnPanic may be given the socket
 	s := &Socket{client: c, ns: ns}
 	s.state.Store(stateConnecting)
 	x := c.needExtra()

@@ -264,3 +264,21 @@ func TestNamespaceHookPanics(t *testing.T) {
 	w.send("40/p,")
 	w.want(`44/p,{"message":"guarded"}`)
 }
+
+// TestPanicOfNamespaceFunction: OnPanic is given a socket for a client that waits
+// for its namespace. Its methods work.
+func TestPanicOfNamespaceFunction(t *testing.T) {
+	used := make(chan error, 1)
+	f := serve(t, sio.Config{OnPanic: func(s *sio.Socket, event string, _ any, _ []byte) {
+		_, err := s.Broadcast().FetchSockets(context.Background())
+		used <- errors.Join(err, s.Join("room"), s.Leave("room"), s.Broadcast().SocketsLeave("room"))
+	}}, func(f *fixture) {
+		f.OfFunc(func(string, json.RawMessage) bool { panic("a bug") })
+	})
+	w := f.join(t)
+	w.send("40/x,")
+	w.want(`44/x,{"message":"Invalid namespace"}`)
+	if err := take(t, "OnPanic", used); err != nil {
+		t.Error(err)
+	}
+}

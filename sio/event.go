@@ -271,9 +271,13 @@ func (e *Event) drop(s *Socket) {
 	e.recycle()
 }
 
-// size implements job.
+// size implements job. It counts the list of a Parser's arguments, which may be
+// larger than these.
 func (e *Event) size() int {
 	n := len(e.buf)
+	if e.parsed != nil {
+		n += argCost * len(e.parsed.list)
+	}
 	for _, a := range e.attachments {
 		n += len(a)
 	}

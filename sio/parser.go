@@ -43,7 +43,8 @@ type Parser interface {
 	// events and acknowledgements. An error closes the connection.
 	Parse(message []byte, binary bool) (PacketHeader, error)
 	// SplitEvent takes the name off the data of an event, SplitAck has none. A
-	// nil name is an event without one.
+	// nil name is an event without one. The list is the caller's, which
+	// replaces its items by copies.
 	SplitEvent(data []byte) (name []byte, args [][]byte, err error)
 	SplitAck(data []byte) (args [][]byte, err error)
 	// DecodeValue decodes an argument into what v points to, by the rules of

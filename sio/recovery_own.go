@@ -183,8 +183,9 @@ func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	m := s.membership()
 	lg.mu.Lock()
 	if m != nil && !lg.log.Complete(m) {
-		lg.log.GiveUp(m)
-		lg.report(m.Session)
+		if lg.log.GiveUp(m) {
+			lg.report(m.Session)
+		}
 		lg.mu.Unlock()
 		if s.open() {
 			s.client.end(errMissed, true)

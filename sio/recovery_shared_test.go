@@ -499,3 +499,52 @@ func TestRecoveryFarIDs(t *testing.T) {
 		}
 	}
 }
+
+// takingReader calls taken once, when it has given away a session.
+type takingReader struct {
+	reader
+	once  sync.Once
+	taken func()
+}
+
+func (r *takingReader) Take(ctx context.Context, s adapter.Session) bool {
+	ok := r.reader.Take(ctx, s)
+	r.once.Do(r.taken)
+	return ok
+}
+
+// TestRecoveryIntoNextNamespace: a namespace is closed while a session is taken for
+// a client that comes back to it. The session is given back, so the client gets it
+// in the namespace that is made in the place of the closed one.
+func TestRecoveryIntoNextNamespace(t *testing.T) {
+	const id = "abcdefghijklmnopqrst"
+	st := newStream()
+	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: []byte("{}")}
+	var srv *Server
+	var closed atomic.Bool
+	srv, err := New(Config{
+		Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler),
+		Adapter: func(local adapter.Local) adapter.Adapter {
+			return &takingReader{reader: reader{stream: st, local: local}, taken: func() {
+				if !closed.Swap(true) {
+					if err := srv.Of("/p").Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			}}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	srv.OfPattern(regexp.MustCompile("^/p$"))
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	answer, conn := returning(t, srv, "/p,", "p")
+	defer conn.Close()
+	if !closed.Load() || !strings.Contains(answer, id) {
+		t.Errorf("closed: %v, the answer is %s", closed.Load(), answer)
+	}
+}

@@ -462,3 +462,40 @@ func TestRecoveryRoomHooks(t *testing.T) {
 	}
 	w.drop(f)
 }
+
+// TestRecoveryLostInMiddleware: a client is lost again while the middlewares of its
+// return run, and the limits evict what it has missed. Its session waits on, and
+// ends once.
+func TestRecoveryLostInMiddleware(t *testing.T) {
+	inside, release := make(chan bool, 1), make(chan struct{})
+	f := serve(t, sio.Config{
+		Loops: 1, ConnectionStateRecovery: &sio.Recovery{RunMiddlewares: true, MaxPackets: 2},
+	}, func(f *fixture) {
+		echo(f)
+		f.Use(func(s *sio.Socket) error {
+			if s.Recovered() {
+				inside <- true
+				<-release
+			}
+			return nil
+		})
+	})
+	w, id := begin(t, f)
+	w.drop(f)
+	w = f.dial(t)
+	w.send(id.connect())
+	take(t, "middleware", inside)
+	w.conn.Close()
+	eventually(t, "the session waits again", func() bool { return f.Stats().Recovery.Sessions == 1 })
+	for range 5 {
+		if err := f.Emit("e"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(release)
+	eventually(t, "the middleware has returned", func() bool { return f.Stats().HandlersRunning == 0 })
+	begin(t, f) // the loop has dealt with the outcome
+	if st := f.Stats().Recovery; st.Sessions != 1 || st.Expired != 0 || st.Gaps != 0 {
+		t.Errorf("statistics %+v", st)
+	}
+}

@@ -23,7 +23,7 @@ import (
 //   - Slices of bytes of any name are bin, unless they or their items marshal
 //     themselves; nil ones are nil.
 //   - A time.Time is a timestamp (extension -1), whole seconds since 1970 in 32
-//     bits, else in 64 or 96.
+//     bits, else in 64 or 96. Its year must be one of 0 to 9999, as in JSON.
 //   - A json.RawMessage and what a MarshalJSON returns is transcoded, a
 //     MarshalText gives a string.
 //   - Bytes of strings that are not UTF-8 become U+FFFD.
@@ -112,8 +112,8 @@ func (e *encoder) root(v reflect.Value) error {
 
 // appendTime appends a date, unless JSON has no form for its year.
 func (e *encoder) appendTime(t time.Time) error {
-	if year := t.Year(); year < 0 || year > 9999 {
-		return fmt.Errorf("%w: a date in the year %d", ErrUnsupported, year)
+	if err := checkYear(t); err != nil {
+		return err
 	}
 	e.b = appendTime(e.b, t, e.dates)
 	return nil

@@ -26,6 +26,7 @@ var (
 	// ErrMismatch is returned for a value that its place in Go can't take.
 	ErrMismatch = errors.New("msgpack: value does not fit")
 	// ErrUnsupported is returned for a Go value that has no form in
-	// MessagePack, and for extension types and map keys that have none in Go.
+	// MessagePack, for extension types and map keys that have none in Go, and
+	// for dates outside the years 0 to 9999.
 	ErrUnsupported = errors.New("msgpack: unsupported value")
 )

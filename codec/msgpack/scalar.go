@@ -2,6 +2,7 @@ package msgpack
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"time"
 	"unicode/utf8"
@@ -159,8 +160,25 @@ func appendTime(dst []byte, t time.Time, form dateForm) []byte {
 	}
 }
 
-// readTime returns the date with the head h, in UTC.
+// checkYear refuses years that JSON, as encoding/json writes it, has no form for.
+func checkYear(t time.Time) error {
+	if year := t.Year(); year < 0 || year > 9999 {
+		return fmt.Errorf("%w: a date in the year %d", ErrUnsupported, year)
+	}
+	return nil
+}
+
+// readTime returns the date with the head h, in UTC. It refuses what appendTime
+// of an encoder does, so that whatever is decoded can be encoded.
 func readTime(h head, content []byte) (time.Time, error) {
+	t, err := unpackTime(h, content)
+	if err == nil {
+		err = checkYear(t)
+	}
+	return t, err
+}
+
+func unpackTime(h head, content []byte) (time.Time, error) {
 	var sec, nsec uint64
 	switch {
 	case h.ext == extNotepack:

@@ -14,7 +14,8 @@ import (
 // dates as ISO strings, members that are undefined left out, NaN and infinities
 // as null, strings made UTF-8, keys that are numbers, booleans or nil as their
 // text. On an error dst comes back unchanged; the errors are ErrMalformed,
-// ErrTooDeep, and ErrUnsupported for other keys and unknown extensions.
+// ErrTooDeep, and ErrUnsupported for other keys, unknown extensions and dates
+// outside the years 0 to 9999.
 // It does not allocate when dst has room and no string needs a repair.
 func AppendJSON(dst, b []byte) ([]byte, error) {
 	if err := isOne(b); err != nil {

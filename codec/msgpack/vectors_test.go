@@ -2,6 +2,7 @@ package msgpack
 
 import (
 	"encoding/hex"
+	"errors"
 	"math"
 	"os"
 	"reflect"
@@ -152,6 +153,40 @@ func TestTimestamps(t *testing.T) {
 	var got time.Time
 	if err := DecodeValue([]byte("\xd7\xff\xff\xff\xff\xff\x00\x00\x00\x00"), &got); err == nil {
 		t.Errorf("too many nanoseconds gave %v", got)
+	}
+}
+
+// TestYears: a date is decoded if it can be encoded.
+func TestYears(t *testing.T) {
+	first, last := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10_000, 1, 1, 0, 0, 0, -1, time.UTC)
+	for _, date := range []time.Time{first, last, first.Add(-1), last.Add(1), time.UnixMilli(math.MinInt64), time.UnixMilli(math.MaxInt64), time.Unix(math.MinInt64, 0), time.Unix(math.MaxInt64, 0)} {
+		_, err := AppendValue(nil, date.UTC())
+		ok := err == nil
+		if want := !date.Before(first) && !date.After(last); ok != want {
+			t.Fatalf("%v is encoded: %v, want %v", date, ok, want)
+		}
+		for _, form := range []dateForm{timestampDates, notepackDates} {
+			if form == notepackDates && !time.UnixMilli(date.UnixMilli()).Equal(date) {
+				continue // it has no form for this date
+			}
+			wire := appendTime(nil, date, form)
+			var asAny any
+			var asTime struct{ T time.Time }
+			var asText struct{ T string }
+			member := append([]byte("\x81\xa1T"), wire...)
+			_, jsonErr := AppendJSON(nil, wire)
+			_, argErr := Arg(wire)
+			for into, err := range map[string]error{
+				"any": DecodeValue(wire, &asAny), "time.Time": DecodeValue(member, &asTime), "JSON": jsonErr, "Arg": argErr,
+			} {
+				if (err == nil) != ok || err != nil && !errors.Is(err, ErrUnsupported) {
+					t.Errorf("%v as % x into %s: %v", date, wire, into, err)
+				}
+			}
+			if err := DecodeValue(member, &asText); (err == nil) != ok {
+				t.Errorf("%v as % x into a string: %v", date, wire, err)
+			}
+		}
 	}
 }
 

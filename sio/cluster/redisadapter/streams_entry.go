@@ -66,8 +66,12 @@ func data(m *cluster.Message, onlyPlaintext bool) (string, error) {
 	return base64.StdEncoding.EncodeToString(b), nil
 }
 
-// message decodes the entry. The message does not refer to it.
+// message decodes the entry. The message does not refer to it. It refuses the parts of
+// answers, which go through channels only.
 func (e *entry) message() (*cluster.Message, error) {
+	if e.kind == cluster.AnswerPart || e.kind == cluster.NextPart {
+		return nil, fmt.Errorf("redisadapter: a message of type %d in a stream", e.kind)
+	}
 	m := &cluster.Message{Type: e.kind, UID: e.uid, Namespace: e.namespace}
 	b := []byte(e.data)
 	if len(b) > 0 && b[0] != '{' {

@@ -52,6 +52,12 @@ func TestEntryMessage(t *testing.T) {
 			t.Errorf("took %q as %+v", bad, got)
 		}
 	}
+	for _, e.kind = range []cluster.MessageType{cluster.AnswerPart, cluster.NextPart} {
+		e.data = `{"stream":"s","part":1}`
+		if got, err := e.message(); err == nil {
+			t.Errorf("took a part: %+v", got)
+		}
+	}
 }
 
 func TestParseSession(t *testing.T) {

@@ -1,8 +1,13 @@
 package wire
 
-import "github.com/sioserver/sioserver/sio/cluster"
+import (
+	"unicode/utf8"
 
-// Decode reads a whole message: JSON if it starts with a brace, else MessagePack.
+	"github.com/sioserver/sioserver/sio/cluster"
+)
+
+// Decode reads a whole message: JSON if it starts with a brace, else MessagePack. It
+// refuses a UID that is not Unicode: no answer could name it.
 // Ownership of b passes: the message may refer to it.
 func Decode(b []byte) (*cluster.Message, error) {
 	v, err := Parse(b)
@@ -14,7 +19,9 @@ func Decode(b []byte) (*cluster.Message, error) {
 	err = v.Members(func(key string, v Value) (err error) {
 		switch key {
 		case "uid":
-			m.UID, err = v.Text()
+			if m.UID, err = v.Text(); err == nil && !utf8.ValidString(m.UID) {
+				err = invalid("a UID that is not Unicode")
+			}
 		case "nsp":
 			m.Namespace, err = v.Text()
 		case "type":

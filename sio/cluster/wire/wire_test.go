@@ -272,6 +272,8 @@ func TestInvalid(t *testing.T) {
 		"text for a part":            `{"type":65,"data":{"part":"1"}}`,
 		"text for parts":             `{"type":7,"data":{"parts":"1"}}`,
 		"text for a count":           `{"type":11,"data":{"clientCount":"1"}}`,
+		"a UID that is not UTF-8":    "\x81\xa3uid\xa1\xa4",
+		"a surrogate in a UID":       `{"uid":"\ud800"}`,
 		"an extension for a value":   "\x82\xa4type\x09\xa4data\x81\xa6packet\x92\xa1e\xc7\x01\x05a",
 		"an extension for an answer": "\x82\xa4type\x0a\xa4data\x81\xa6packet\xc7\x01\x05a",
 	} {

@@ -338,8 +338,11 @@ func (p *player) wait(until time.Duration) {
 func (p *player) admit(m *Membership[string, *payload]) {
 	if !p.log.Complete(m) {
 		if m.History == nil {
-			p.log.GiveUp(m)
-			p.note("given up: not all that was missed is kept")
+			if p.log.GiveUp(m) {
+				p.note("given up: not all that was missed is kept")
+			} else {
+				p.note("nothing to give up: the session is not its own")
+			}
 		} else {
 			p.note("not complete: more must be read")
 		}

@@ -165,11 +165,17 @@ func (l *Log[S, P]) Complete(m *Membership[S, P]) bool {
 }
 
 // GiveUp ends the session of a client that is not sent all that it has missed:
-// the limits evicted some of it while middlewares ran.
-func (l *Log[S, P]) GiveUp(m *Membership[S, P]) {
+// the limits evicted some of it while middlewares ran. It does nothing and
+// reports false when the session is not m's any more, because the client was
+// lost meanwhile.
+func (l *Log[S, P]) GiveUp(m *Membership[S, P]) bool {
+	if !m.Holds() || !l.Has(m.Session) {
+		return false
+	}
 	l.stats.Failed++
 	l.stats.Gaps++
 	l.End(m.Session)
+	return true
 }
 
 // Admit makes m part of the namespace, and returns what its client has missed,
