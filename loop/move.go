@@ -27,6 +27,10 @@ type handoff struct {
 // stops, the peer is gone) next is called all the same, unless l has ended, but
 // with a Conn that is closed already; the handler that it returns gets Closed
 // at once, with ErrLostMove or the peer's end, and Stats.LostMoves counts it.
+// A connection that the peer has reset before the move is lost in it on the
+// backend that is built on gnet; one that is driven by goroutines moves, and its
+// handler gets the reset.
+//
 // If l is c's own loop, next takes over c itself at once. When c is closing or
 // leaving otherwise, MoveTo reports false and does nothing.
 func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
