@@ -193,7 +193,7 @@ type broadcastAck struct {
 func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
 	own := preparedFor(o.ns, p)
 	if own == nil {
-		here, err := o.prepareAck(p.Event, p.Args)
+		here, err := o.prepare(p.Event, true, p.Args)
 		if err != nil {
 			return err
 		}

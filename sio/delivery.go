@@ -127,16 +127,8 @@ func (direct) admit(s *Socket) (pid string, missed []message, ok bool) {
 	return "", nil, s.enroll((*adapter.Rooms[*Socket]).Add)
 }
 
-func (direct) prepare(o BroadcastOperator, event string, args []any) (p prepared, err error) {
-	p.ns, p.packet.Event = o.ns, event
-	if p.packet.Args, err = spread(args, takesJSON); err != nil {
-		return p, err
-	}
-	if p.message, err = eventMessage(o.ns, 0, false, event, args); err != nil {
-		return p, err
-	}
-	p.message.mark(o.ns.srv, o.plain, o.volatile)
-	return p, nil
+func (direct) prepare(o BroadcastOperator, event string, args []any) (prepared, error) {
+	return o.prepare(event, false, args)
 }
 
 func (d direct) receive(o BroadcastOperator, p adapter.Packet) error {
@@ -159,15 +151,17 @@ type prepared struct {
 	id      uint64 // of the acknowledgement, if one is wanted
 }
 
-// prepareAck encodes an event that asks for an acknowledgement, and returns the
-// packet for the adapter. release must follow.
-func (o BroadcastOperator) prepareAck(event string, args []any) (p prepared, err error) {
+// prepare encodes an event, and returns the packet for the adapter. release must
+// follow.
+func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p prepared, err error) {
 	p.ns, p.packet.Event = o.ns, event
 	if p.packet.Args, err = spread(args, takesJSON); err != nil {
 		return p, err
 	}
-	p.id = o.ns.ackIDs.Add(1) - 1
-	if p.message, err = eventMessage(o.ns, p.id, true, event, args); err != nil {
+	if wantsAck {
+		p.id = o.ns.ackIDs.Add(1) - 1
+	}
+	if p.message, err = eventMessage(o.ns, p.id, wantsAck, event, args); err != nil {
 		return p, err
 	}
 	p.message.mark(o.ns.srv, o.plain, o.volatile)

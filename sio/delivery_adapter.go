@@ -123,7 +123,7 @@ func (d *throughAdapter) broadcastAck(ctx context.Context, o BroadcastOperator, 
 	if err := d.checkTarget(o); err != nil {
 		return err
 	}
-	p, err := o.prepareAck(event, args)
+	p, err := o.prepare(event, true, args)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // testHost is what an engine serves.
@@ -155,16 +156,6 @@ func (e *testEngine) dial() net.Conn {
 	return c
 }
 
-// eventually waits until cond holds.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("after 10 s: not %s", what)
-		}
-	}
-}
-
 // An idle loop parks, wakes up for whatever comes, and then parks again.
 func TestIdleLoopParks(t *testing.T) {
 	e := startEngine(t, 2)
@@ -185,7 +176,7 @@ func TestIdleLoopParks(t *testing.T) {
 	parked := func() {
 		t.Helper()
 		for _, p := range e.pollers {
-			eventually(t, "parked", func() bool {
+			wait.Until(t, "parked", func() bool {
 				post()
 				runtime.Gosched()
 				p.parker.mu.Lock()
@@ -266,7 +257,7 @@ func TestClosingListenersSparesOtherFiles(t *testing.T) {
 
 	e.runner.halt()
 	for _, ln := range list {
-		eventually(t, "closed by gnet", func() bool {
+		wait.Until(t, "closed by gnet", func() bool {
 			_, err := unix.FcntlInt(uintptr(ln.fd), unix.F_GETFD, 0)
 			return err == unix.EBADF
 		})
@@ -303,7 +294,7 @@ func TestReleaseRefillsTheReserve(t *testing.T) {
 		t.Fatal("the connection is lost")
 	}
 	nc.Close()
-	eventually(t, "full", func() bool { return len(e.reserve) == cap(e.reserve) })
+	wait.Until(t, "full", func() bool { return len(e.reserve) == cap(e.reserve) })
 }
 
 // endingLoop is a loop of gnet that opens a connection and ends.
