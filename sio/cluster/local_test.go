@@ -150,8 +150,8 @@ func (l *local) ServerSideEvent(p adapter.Packet, reply func(adapter.Answer)) {
 	l.event(p, reply)
 }
 
-// collector collects acknowledgements as a namespace does. done is closed when no answer
-// is missing.
+// collector collects acknowledgements as a namespace does. done is closed when
+// no answer is missing.
 type collector struct {
 	done chan struct{}
 

@@ -116,8 +116,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestImmutable derives operators of one from several goroutines; none sees what
-// another has added.
+// TestImmutable derives operators of one from several goroutines; none sees
+// what another has added.
 func TestImmutable(t *testing.T) {
 	out := new(sent)
 	base := New(out).To("a", "b").Except("x")

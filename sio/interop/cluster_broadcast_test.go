@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// rooms are what rooms may be called; side sets apart those of one who acts from
-// those of the other.
+// rooms are what rooms may be called; side sets apart those of one who acts
+// from those of the other.
 type rooms struct{ red, blue, quiz, number, odd, likeID string }
 
 func roomsOf(side string) rooms {

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// table is where the cells of the matrix are played: three servers of one cluster,
-// two of them with the same clients each. "a" acts, what has "b" in its name is
-// elsewhere; then they change places.
+// table is where the cells of the matrix are played: three servers of one
+// cluster, two of them with the same clients each. "a" acts, what has "b" in
+// its name is elsewhere; then they change places.
 type table struct {
 	t       *testing.T
 	a, b, c member // c has no clients
@@ -72,8 +72,8 @@ func (tb *table) doIn(namespace string, m member, method string, to target, args
 	return o.args
 }
 
-// seat gives a client by its place, as seen from who acts: "a1" is the first at the
-// server that acts.
+// seat gives a client by its place, as seen from who acts: "a1" is the first at
+// the server that acts.
 func (tb *table) seat(place string) *seat {
 	tb.t.Helper()
 	at := map[byte]member{'a': tb.a, 'b': tb.b}[place[0]]
@@ -105,8 +105,8 @@ func (tb *table) sit(at member, number string, options map[string]any) *seat {
 	return &seat{client: c, id: c.expect("connect").Text, at: at, deaf: said && answer == nil}
 }
 
-// reach waits until what m emits gets to all of seats: until its first emits came
-// through, servers may not know of each other, or of each other's rooms.
+// reach waits until what m emits gets to all of seats: until its first emits
+// came through, servers may not know of each other, or of each other's rooms.
 func (tb *table) reach(m member, to target, seats ...*seat) {
 	tb.t.Helper()
 	tb.reachIn("/", m, to, seats...)
@@ -140,9 +140,10 @@ type event struct {
 // offset is what servers with recovery put behind an event's arguments.
 var offset = regexp.MustCompile(`^"[0-9]+-[0-9]+"$`)
 
-// quietly plays what leads to events at clients: each of seats must get those of
-// want, by place, in order, and nothing else. To know that nothing else came, the
-// actor emits an event after it, and one before: what it emits arrives in order.
+// quietly plays what leads to events at clients: each of seats must get those
+// of want, by place, in order, and nothing else. To know that nothing else
+// came, the actor emits an event after it, and one before: what it emits
+// arrives in order.
 func (tb *table) quietly(play func(), want map[string][]event) {
 	tb.t.Helper()
 	tb.rounds++

@@ -81,8 +81,8 @@ func (tb *table) acks() {
 	})
 }
 
-// questions is quietly for broadcasts that are acknowledged: these need not take
-// the way of others, so what goes before and after is asked, too.
+// questions is quietly for broadcasts that are acknowledged: these need not
+// take the way of others, so what goes before and after is asked, too.
 func (tb *table) questions(want map[string][]event, play func()) {
 	tb.t.Helper()
 	tb.rounds++
@@ -201,8 +201,8 @@ func (tb *table) describe(d description, place string) {
 	}
 }
 
-// stale reports whether a room is not one of those of who acts: there are those of
-// the other, and those of cells before.
+// stale reports whether a room is not one of those of who acts: there are those
+// of the other, and those of cells before.
 func (tb *table) stale(room string) bool {
 	_, mine := tb.rooms.members()[room]
 	return !mine && !slices.ContainsFunc(tb.seats, func(s *seat) bool { return s.id == room })
@@ -252,8 +252,8 @@ func (tb *table) note(others ...member) {
 	}
 }
 
-// halfAnswered begins a ServerSideEmit that one server answers and one does not:
-// the cell that it returns waits for the outcome.
+// halfAnswered begins a ServerSideEmit that one server answers and one does
+// not: the cell that it returns waits for the outcome.
 func (tb *table) halfAnswered() (cell func()) {
 	actor, answering := tb.a, tb.b
 	wait := actor.start(call{Method: "serverSideEmitAck", Args: []any{"half", 1}})

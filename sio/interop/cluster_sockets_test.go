@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// inside waits until exactly these clients are in a room, each as its server says.
+// inside waits until exactly these clients are in a room, each as its server
+// says.
 func (tb *table) inside(room string, places ...string) {
 	tb.t.Helper()
 	want := tb.ids(places...)

@@ -9,8 +9,8 @@ import (
 )
 
 // TestCluster plays each cell of the matrix: ways to connect servers by Redis,
-// kinds of servers, who acts, and what it does. Servers in Node.js alone show that
-// the cells themselves are right.
+// kinds of servers, who acts, and what it does. Servers in Node.js alone show
+// that the cells themselves are right.
 func TestCluster(t *testing.T) {
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {

@@ -166,8 +166,8 @@ func awaitDisconnects(t *testing.T, nodes [2]*faultNode) {
 	}
 }
 
-// aloneFor checks what a server does while Redis is away: requests to others end,
-// with an error, and its own clients are there.
+// aloneFor checks what a server does while Redis is away: requests to others
+// end, with an error, and its own clients are there.
 func (n *faultNode) aloneFor(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -184,11 +184,12 @@ func (n *faultNode) aloneFor(t *testing.T) {
 //
 // Whatever happens, a server's own clients get everything, in order and once.
 // Clients of the other one get by streams the same, by Pub/Sub a part of it, in
-// order. Every message is counted: as published when Redis has said that it has taken
-// it, as lost otherwise. One that is lost may have arrived, if it was only the answer
-// that got lost; one that is published may not, if the other server was not
-// subscribed then, or Redis died before it had passed it on: nobody can count those.
-// Each outage is one line in the log, and its end another one.
+// order. Every message is counted: as published when Redis has said that it has
+// taken it, as lost otherwise. One that is lost may have arrived, if it was
+// only the answer that got lost; one that is published may not, if the other
+// server was not subscribed then, or Redis died before it had passed it on:
+// nobody can count those. Each outage is one line in the log, and its end
+// another one.
 func TestFaults(t *testing.T) {
 	for variant := range faultVariants {
 		for _, f := range faults {
@@ -206,7 +207,8 @@ func (f fault) play(t *testing.T, variant string) {
 	meet(t, nodes)
 	stop := traffic(t, nodes)
 
-	// What has arrived before, and what is sent after, is none that may be lost.
+	// What has arrived before, and what is sent after, is none that may be
+	// lost.
 	var before, after [2]int
 	for i, n := range nodes {
 		other := nodes[1-i]

@@ -35,8 +35,8 @@ func (b *inbox) add(r report) {
 }
 
 // take waits until a client has reported what match accepts and takes it out;
-// those of the same kind that came before it are given, too. It is not ok when that
-// has not come in time.
+// those of the same kind that came before it are given, too. It is not ok when
+// that has not come in time.
 func (b *inbox) take(client, is string, within time.Duration, match func(r report) bool) (before []report, found report, ok bool) {
 	late := time.After(within)
 	for {

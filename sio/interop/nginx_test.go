@@ -46,8 +46,8 @@ func edited(t *testing.T, config, old, with string) string {
 	return strings.Replace(config, old, with, 1)
 }
 
-// startNginx runs an nginx of the test's own in front of two servers and gives its
-// URL. edit may change the configuration; nil leaves it.
+// startNginx runs an nginx of the test's own in front of two servers and gives
+// its URL. edit may change the configuration; nil leaves it.
 func startNginx(t *testing.T, servers [2]string, edit func(config string) string) string {
 	t.Helper()
 	program, err := exec.LookPath("nginx")

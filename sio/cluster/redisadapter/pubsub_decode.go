@@ -10,7 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// decodeBroadcast reads what has come by a channel of broadcasts. Ownership of b passes.
+// decodeBroadcast reads what has come by a channel of broadcasts. Ownership of
+// b passes.
 func decodeBroadcast(b []byte) (*cluster.Message, error) {
 	v, err := wire.Parse(b)
 	if err != nil {
@@ -89,8 +90,8 @@ func parseFields(b []byte) (f fields, err error) {
 	return f, err
 }
 
-// request is what another server wants: of the namespace, what message says; or else
-// what only older versions of the reference ask for.
+// request is what another server wants: of the namespace, what message says; or
+// else what only older versions of the reference ask for.
 type request struct {
 	kind           int
 	uid, requestID string
@@ -175,8 +176,9 @@ func (r *request) about(f *fields) error {
 	return err
 }
 
-// decodeResponse reads what has come by a channel of responses. It returns nil when
-// that does not answer a request whose id begins with prefix. Ownership of b passes.
+// decodeResponse reads what has come by a channel of responses. It returns nil
+// when that does not answer a request whose id begins with prefix. Ownership of
+// b passes.
 func decodeResponse(b []byte, namespace, prefix string) (*cluster.Message, error) {
 	f, err := parseFields(b)
 	if err != nil || !strings.HasPrefix(f.requestID, prefix) {

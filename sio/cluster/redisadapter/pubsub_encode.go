@@ -12,8 +12,8 @@ import (
 )
 
 // The types of the Pub/Sub adapter's requests and responses. The first two are
-// those of older versions of the reference; responses to them, to fetchRequest and
-// to those about one socket have no type.
+// those of older versions of the reference; responses to them, to fetchRequest
+// and to those about one socket have no type.
 const (
 	socketsRequest = iota
 	allRoomsRequest
@@ -43,8 +43,8 @@ func newPubSubNames(key, namespace string, specific bool) pubsubNames {
 	}
 }
 
-// pattern matches all channels of broadcasts: exactly, though glob characters may be
-// in the name of the namespace.
+// pattern matches all channels of broadcasts: exactly, though glob characters
+// may be in the name of the namespace.
 func (n pubsubNames) pattern() string {
 	var b []byte
 	for i := range len(n.broadcast) {
@@ -95,7 +95,8 @@ func (n pubsubNames) encode(m *cluster.Message) (channel string, payload []byte,
 	return channel, payload, err
 }
 
-// appendBroadcast appends what goes to a channel of broadcasts: cluster.md, section 1.
+// appendBroadcast appends what goes to a channel of broadcasts: cluster.md,
+// section 1.
 func appendBroadcast(b []byte, m *cluster.Message) ([]byte, error) {
 	b = msgpack.AppendArrayHeader(b, 3)
 	b = msgpack.AppendString(b, m.UID)
@@ -106,7 +107,8 @@ func appendBroadcast(b []byte, m *cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(b, m.Options, 0), nil
 }
 
-// appendBroadcastRequest appends the request for a broadcast that is acknowledged.
+// appendBroadcastRequest appends the request for a broadcast that is
+// acknowledged.
 func appendBroadcastRequest(b []byte, m *cluster.Message) ([]byte, error) {
 	members := 5
 	if m.Parts > 0 {
@@ -126,8 +128,9 @@ func appendBroadcastRequest(b []byte, m *cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(msgpack.AppendString(b, "opts"), m.Options, m.Timeout), nil
 }
 
-// appendRequest appends any other request, as JSON. Its members count and parts are our
-// own: a node that knows them answers with the number of sockets, and in parts.
+// appendRequest appends any other request, as JSON. Its members count and parts
+// are our own: a node that knows them answers with the number of sockets, and
+// in parts.
 func appendRequest(b []byte, m *cluster.Message) (_ []byte, err error) {
 	b = append(b, '{')
 	if m.UID != "" {
@@ -177,9 +180,9 @@ func appendRooms(b []byte, rooms []string) []byte {
 	return append(b, ']')
 }
 
-// appendResponse appends a response: MessagePack if it is a client's acknowledgement,
-// else JSON. Its member uid is our own: a node that takes parts has to know whose they
-// are.
+// appendResponse appends a response: MessagePack if it is a client's
+// acknowledgement, else JSON. Its member uid is our own: a node that takes
+// parts has to know whose they are.
 func appendResponse(b []byte, m *cluster.Message) (_ []byte, err error) {
 	if m.Type == cluster.BroadcastAck {
 		if m.Parts > 0 {

@@ -97,8 +97,8 @@ func newPeer(t testing.TB, r *redistest.Server, sharded bool, channels ...string
 	return &peer{t, r, sharded, s.Channel()}
 }
 
-// wants waits for a message, which is MessagePack of the JSON, but for the member that
-// servers of the reference ignore.
+// wants waits for a message, which is MessagePack of the JSON, but for the
+// member that servers of the reference ignore.
 func (p *peer) wants(channel, message string) {
 	p.t.Helper()
 	select {

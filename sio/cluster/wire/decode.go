@@ -6,8 +6,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// Decode reads a whole message: JSON if it starts with a brace, else MessagePack. It
-// refuses a UID that is not Unicode: no answer could name it.
+// Decode reads a whole message: JSON if it starts with a brace, else
+// MessagePack. It refuses a UID that is not Unicode: no answer could name it.
 // Ownership of b passes: the message may refer to it.
 func Decode(b []byte) (*cluster.Message, error) {
 	v, err := Parse(b)
@@ -42,9 +42,10 @@ func Decode(b []byte) (*cluster.Message, error) {
 	return m, nil
 }
 
-// DecodeData fills in what the member data of a message of type m.Type says: JSON
-// if b starts with a brace, else MessagePack; empty when there is none. Ownership
-// of b passes: the message may refer to it. On an error m may be partly filled.
+// DecodeData fills in what the member data of a message of type m.Type says:
+// JSON if b starts with a brace, else MessagePack; empty when there is none.
+// Ownership of b passes: the message may refer to it. On an error m may be
+// partly filled.
 func DecodeData(m *cluster.Message, b []byte) error {
 	if len(b) == 0 {
 		return decodeData(m, Value{})

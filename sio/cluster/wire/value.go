@@ -12,15 +12,15 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
-// ErrInvalid is returned for bytes that are not the message, or the piece of one,
-// that they should be.
+// ErrInvalid is returned for bytes that are not the message, or the piece of
+// one, that they should be.
 var ErrInvalid = errors.New("wire: invalid message")
 
 func invalid(what string) error { return fmt.Errorf("%w: %s", ErrInvalid, what) }
 
-// Value is a JSON or MessagePack value that was not looked into yet. It refers to
-// the bytes that it was made of, and so do the raw JSON arguments that are made of
-// it; these bytes must never change. The zero value is absent, which is
+// Value is a JSON or MessagePack value that was not looked into yet. It refers
+// to the bytes that it was made of, and so do the raw JSON arguments that are
+// made of it; these bytes must never change. The zero value is absent, which is
 // as good as null. Immutable.
 type Value struct {
 	raw []byte
@@ -94,7 +94,8 @@ func (v Value) Members(f func(key string, v Value) error) error {
 	return nil
 }
 
-// next skips white space, and a comma before it, in JSON that is known to be valid.
+// next skips white space, and a comma before it, in JSON that is known to be
+// valid.
 func next(b []byte) []byte {
 	for b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t' || b[0] == ',' {
 		b = b[1:]
@@ -179,8 +180,8 @@ func (v Value) each(f func(item Value) error) error {
 	return nil
 }
 
-// Text returns a string; "" of null. One that is not Unicode, as JavaScript's can be,
-// comes as one that is not UTF-8, so that it is no other's name.
+// Text returns a string; "" of null. One that is not Unicode, as JavaScript's
+// can be, comes as one that is not UTF-8, so that it is no other's name.
 func (v Value) Text() (s string, err error) {
 	switch {
 	case v.IsNull():
