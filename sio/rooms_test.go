@@ -217,8 +217,8 @@ func TestRoomList(t *testing.T) {
 	}
 }
 
-// TestModifierOrder gives options of a socket and addresses in any order: they mean
-// the same.
+// TestModifierOrder gives options of a socket and addresses in any order: they
+// mean the same.
 func TestModifierOrder(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2}, echo)
 	clients, s := crowd(t, f, 4)
