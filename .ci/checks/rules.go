@@ -70,5 +70,5 @@ var quoted = []string{}
 // is taken out once it has none.
 var unchecked = []string{
 	"loop",
-	"sio", "sio/interop",
+	"sio",
 }

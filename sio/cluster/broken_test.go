@@ -307,7 +307,8 @@ func TestConcurrent(t *testing.T) {
 	})
 }
 
-// TestLoss loses every third message: each call ends, and says what is missing.
+// TestLoss loses every third message: each call ends, and reports the missing
+// answers.
 func TestLoss(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w.drop = func(string, *cluster.Message) bool { return rand.N(3) == 0 }

@@ -39,7 +39,7 @@ func (ms *members) fetch(t *testing.T) chan fetched {
 	return c
 }
 
-// TestForgedResponses answers a request twice, with what it did not ask for,
+// TestForgedResponses answers a request twice, with answers of other types,
 // and in the name of others.
 func TestForgedResponses(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {

@@ -139,9 +139,9 @@ func answerSize(a adapter.Answer) int64 {
 	return int64(size)
 }
 
-// responders holds which nodes must answer a request, and which have. With a
-// [Counter] only their number is known; heartbeats tell their UIDs. Guarded by
-// the lock of its request.
+// responders holds the nodes that must answer a request, and those that have.
+// With a [Counter] only their number is known; with heartbeats their UIDs are.
+// Guarded by the lock of its request.
 type responders struct {
 	expected int                 // number of nodes that must answer; -1 while it is not known
 	missing  map[string]struct{} // UIDs of those that have not; nil with a Counter

@@ -178,7 +178,8 @@ func count(t *testing.T, all []*client, messages int) {
 	}
 }
 
-// hearAll has each server tell all clients something, which each gets once.
+// hearAll has each server emit an event to all clients. Each client gets it
+// once.
 func hearAll(t *testing.T, all []*client, nodes [2]*sio.Server) {
 	t.Helper()
 	for _, srv := range nodes {

@@ -44,9 +44,9 @@ func floodHandshakes(ctx context.Context, t *testing.T, from, url string) {
 	}
 }
 
-// TestHandshakesDoNotKeepAnyoneOut opens sessions as fast as four connections
-// can, which join nothing. Stock clients connect beside them, at default
-// settings.
+// TestHandshakesDoNotKeepAnyoneOut opens sessions that join nothing, as fast as
+// four connections can. Stock clients connect at the same time. All settings
+// are defaults.
 func TestHandshakesDoNotKeepAnyoneOut(t *testing.T) {
 	srv, url := serve(t, sio.Config{}, func(srv *sio.Server) {
 		sio.OnAck(srv, "ping", func(_ context.Context, _ *sio.Socket, i int) (int, error) { return i, nil })

@@ -59,7 +59,8 @@ func TestProgramsBehindNginx(t *testing.T) {
 	}
 }
 
-// hail begins what is said before the servers are known to be connected.
+// hail is the prefix of messages that are sent before the servers are known to
+// be connected.
 const hail = "hello? "
 
 // untilConnected waits until what one client says comes to all others: servers

@@ -28,9 +28,9 @@ const (
 )
 
 // channelClient returns a client with the options of a result of ownClient,
-// whose connections are given up when nothing moves for answerTime. Contexts
-// limit how long one is awaited, not what is read or written. A client of a
-// type that is not go-redis's own is not paced, but returned.
+// whose connections are closed when nothing moves for answerTime. Contexts
+// limit the wait for a connection, not reads and writes. A client of a type
+// that is not one of go-redis is returned itself.
 func channelClient(client redis.UniversalClient) redis.UniversalClient {
 	switch c := client.(type) {
 	case failoverClient:
@@ -48,8 +48,8 @@ func channelClient(client redis.UniversalClient) redis.UniversalClient {
 	return client
 }
 
-// isOwn reports whether paced makes a client of another one, which is to be
-// closed for itself.
+// isOwn reports whether channelClient makes a client of its own of client,
+// which must be closed too.
 func isOwn(client redis.UniversalClient) bool {
 	switch client.(type) {
 	case failoverClient, *redis.Client, *redis.ClusterClient:
@@ -111,13 +111,13 @@ type channelConn struct {
 	net.Conn
 	limit         time.Duration
 	came          *atomic.Uint64 // counts reads of bytes
-	reads, writes atomic.Bool    // are limited
+	reads, writes atomic.Bool    // whether they are limited
 	unsentAtRead  int            // bytes that the kernel had not sent at the last check
 	unsentAtWrite int            // guarded by mu
 	mu            sync.Mutex
 	timer         *time.Timer
 	writing       bool
-	last          bool      // the last attempt
+	last          bool      // this is the last attempt
 	due           time.Time // when the timer fires
 }
 

@@ -29,7 +29,7 @@ func init() {
 }
 
 // runPaused sends back what comes by the channel "to", and numbers in between,
-// until it is told to end.
+// until it must end.
 func runPaused(addr string) {
 	client := ownClient(redis.NewClient(&redis.Options{Addr: addr}))
 	c := newChannels(client, channelsConfig{logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})

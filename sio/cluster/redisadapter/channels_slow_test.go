@@ -71,7 +71,7 @@ func TestChannelsSlowLink(t *testing.T) {
 	}
 }
 
-// TestChannelsTooLarge: what is larger than the bound is refused where it is
+// TestChannelsTooLarge: a message above the bound is refused where it is
 // emitted, and nothing is cut off.
 func TestChannelsTooLarge(t *testing.T) {
 	r := redistest.Start(t)

@@ -39,7 +39,7 @@ func (l *logged) count(text string) int {
 
 func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// tested is channels with a log, and with the messages that have come.
+// tested is channels with a log and the received messages.
 type tested struct {
 	*channels
 	receiver
@@ -361,7 +361,7 @@ func TestChannelsSlow(t *testing.T) {
 	}
 }
 
-// TestChannelsClose sends what is queued, and refuses the rest.
+// TestChannelsClose: close sends queued messages and refuses further ones.
 func TestChannelsClose(t *testing.T) {
 	r := redistest.Start(t)
 	a, b := testChannels(t, r.Client, false), testChannels(t, r.Client, false)

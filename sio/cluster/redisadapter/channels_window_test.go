@@ -127,9 +127,9 @@ func TestChannelsWindow(t *testing.T) {
 	}
 }
 
-// TestLinkOrder: Redis is told of patterns, then of what servers need for each
-// other in the order in which it was wanted, then of rooms, and of no more than
-// fits the window.
+// TestLinkOrder: Redis gets patterns first, then the channels that servers need
+// for each other in the order in which it was wanted, then of rooms, and of no
+// more than fits the window.
 func TestLinkOrder(t *testing.T) {
 	c := &channels{topics: make(map[topicName]*topic), links: make(map[*redis.Client]*link), broken: make(map[string]error)}
 	l := &link{c: c, wake: make(chan struct{}, 1), epoch: 1}

@@ -112,9 +112,10 @@ func reason(err error) error {
 	return err
 }
 
-// own is a client whose commands end with their contexts, and are not repeated.
-// It asks for no notices of maintenance: what go-redis has for them can't be
-// shared by two clients with the same options, and makes it log or panic.
+// ownClient returns a client with the options of client whose commands end with
+// their contexts and are not repeated. It asks for no maintenance notices:
+// two clients with the same options can't share what go-redis has for them, and
+// it would log or panic.
 func ownClient(client redis.UniversalClient) redis.UniversalClient {
 	switch c := client.(type) {
 	case *redis.Client:

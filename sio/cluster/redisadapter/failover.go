@@ -14,10 +14,10 @@ import (
 
 // A master that Sentinels watch. If they replace a master that still runs, it
 // stays a master for about ten seconds: its clients reach none of the new
-// master's clients, and what it stores is lost. go-redis closes the connections
-// of the client that asks the Sentinels, but not those of a client with its
-// options, nor subscriptions. So this package makes a connection every second,
-// and closes all others as soon as one leads to another address.
+// master's clients, and its new entries are lost. go-redis closes the
+// connections of the client that asks the Sentinels, but not those of a client
+// with its options, nor subscriptions. So this package makes a connection every
+// second, and closes all others as soon as one leads to another address.
 
 const (
 	failoverAddr = "FailoverClient" // the address of such clients in go-redis
@@ -91,7 +91,7 @@ func (m *master) dial(ctx context.Context, network, addr string) (net.Conn, erro
 		inner.Close()
 		return nil, err
 	}
-	if raw, ok := inner.(syscall.Conn); ok { // go-redis looks whether it is open
+	if raw, ok := inner.(syscall.Conn); ok { // go-redis checks whether it is open
 		return struct {
 			*masterConn
 			syscall.Conn

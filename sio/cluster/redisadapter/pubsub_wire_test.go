@@ -31,7 +31,7 @@ func raw(list ...string) (args []any) {
 	return args
 }
 
-// pubsubSamples are the messages of the Pub/Sub adapter: cluster.md, section 1.
+// pubsubSamples are the messages of the Pub/Sub adapter.
 var pubsubSamples = []struct {
 	name    string
 	m       cluster.Message
@@ -184,7 +184,7 @@ func TestPubSubWire(t *testing.T) {
 				t.Errorf("encoded for %q as %q, %v; want %q for %q", channel, payload, err, want, s.channel)
 			}
 			m := s.m
-			if !s.same { // responses don't tell who has sent them, but for our own
+			if !s.same { // only our own responses name their sender
 				if m.Parts == 0 && m.Part == nil {
 					m.UID = ""
 				}

@@ -13,9 +13,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// shardedBus carries the messages of one namespace of one server: cluster.md,
-// section 4. It implements cluster.Bus and cluster.Counter. Safe for concurrent
-// use.
+// shardedBus carries the messages of one namespace of one server. It implements
+// cluster.Bus and cluster.Counter. Safe for concurrent use.
 type shardedBus struct {
 	mode      SubscriptionMode
 	public    string // the namespace's channel, and what the others begin with

@@ -197,7 +197,7 @@ func wants[T comparable](t testing.TB, c <-chan T, list ...T) {
 }
 
 // TestStreamsWire has a node exchange messages with one that speaks what
-// @socket.io/redis-streams-adapter 0.3 does: cluster.md, sections 3 and 5.
+// @socket.io/redis-streams-adapter 0.3 does.
 func TestStreamsWire(t *testing.T) {
 	for name, cfg := range map[string]redisadapter.StreamsConfig{
 		"default":  {},

@@ -54,7 +54,8 @@ func TestStreamsGaps(t *testing.T) {
 	}
 }
 
-// TestStreamsSilent has a reader that is not even told that there is nothing.
+// TestStreamsSilent has a reader that gets no answer at all, not even an empty
+// one.
 func TestStreamsSilent(t *testing.T) {
 	r := redistest.Start(t)
 	_, streams := keeper(t, r, redisadapter.StreamsConfig{BlockTime: 100 * time.Millisecond})

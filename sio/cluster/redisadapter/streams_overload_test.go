@@ -44,7 +44,7 @@ func emitKept(a adapter.Recoverer, own *hearer, n, size int) error {
 }
 
 // TestStreamsRefuse: what finds a full queue on a loop, or does not get room in
-// time, is refused and reaches no client, and what was taken arrives in order.
+// time, is refused and reaches no client. Accepted events arrive in order.
 func TestStreamsRefuse(t *testing.T) {
 	for name, tc := range map[string]struct {
 		loop    bool

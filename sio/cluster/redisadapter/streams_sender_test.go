@@ -30,7 +30,7 @@ func newStreamsSender(t testing.TB, r *redistest.Server, cfg redisadapter.Stream
 }
 
 // TestStreamsSenderWire compares entries with what
-// @socket.io/redis-streams-emitter adds: cluster.md, section 5.
+// @socket.io/redis-streams-emitter adds.
 func TestStreamsSenderWire(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()

@@ -170,7 +170,7 @@ func TestStreamsSlowReader(t *testing.T) {
 }
 
 // TestStreamsUnsureOfLarge has a transaction's outcome unknown while the
-// stream's end is large: what is asked about it is little.
+// stream's end is large: the requests for its end stay small.
 func TestStreamsUnsureOfLarge(t *testing.T) {
 	r := redistest.Start(t)
 	fill(t, r, 300, 200_000)

@@ -111,7 +111,7 @@ func TestStreamsWriterNames(t *testing.T) {
 	add(t, r, 1, "sw", fmt.Sprint("writer ", writers-4000), "sn", "1")
 	add(t, r, 1, "sw", "the last", "sn", "1")
 	untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Received > writers })
-	// A busy Redis may have been told some twice.
+	// A busy Redis may have got some twice.
 	if st := s.Stats(); st.Received != writers+1 || st.Duplicates < writers/2+1 {
 		t.Errorf("%+v", st)
 	}

@@ -82,9 +82,9 @@ func (cfg *StreamsConfig) add(key string, e *entry) *redis.XAddArgs {
 }
 
 // added returns how many entries of a batch are in the stream already. It looks
-// for the latest entry of this process: in what was read already, and then in
-// the rest, a few at a time. If it finds none in lookedAt bytes the batch is
-// added again; readers detect duplicates.
+// for the latest entry of this process: first among the entries that were read,
+// and then in the rest of the stream, a few at a time. If it finds none in
+// lookedAt bytes the batch is added again; readers detect duplicates.
 func (st *stream) added(batch []entry) (n int, err error) {
 	end, looked := "+", 0
 	for count := 1; looked < lookedAt; {

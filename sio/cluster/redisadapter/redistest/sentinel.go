@@ -80,7 +80,7 @@ func (s *Sentinel) Failover() {
 	}
 }
 
-// AwaitPromotion waits until the Sentinel tells clients that the replica is the
+// AwaitPromotion waits until the Sentinel names the replica to clients as the
 // master.
 func (s *Sentinel) AwaitPromotion() {
 	s.t.Helper()

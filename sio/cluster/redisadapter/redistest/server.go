@@ -102,8 +102,8 @@ func freeAddr(t testing.TB) string {
 // URL is the server's address as the clients of most languages take it.
 func (s *Server) URL() string { return "redis://" + s.Addr }
 
-// Start starts the server again, with what it has kept, and waits until it
-// answers.
+// Start starts the server again, with the data that it has kept, and waits
+// until it answers.
 func (s *Server) Start() {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.Addr)
@@ -160,7 +160,7 @@ func (s *Server) Kill() {
 // Pause stops the server: it answers nothing, but its connections stay.
 func (s *Server) Pause() { s.cmd.Process.Signal(stop) }
 
-// Resume lets it go on: it carries out what it was told meanwhile.
+// Resume lets it go on: it carries out the commands that it got meanwhile.
 func (s *Server) Resume() { s.cmd.Process.Signal(resume) }
 
 // CutClients closes the connections of all clients, also of those that
