@@ -189,8 +189,8 @@ func TestAttach(t *testing.T) {
 }
 
 // TestAttachedEndsBeforeListen ends servers before the port is there: an
-// attached one serves nobody later, and one that others are attached to ends
-// them too.
+// attached one serves no clients later, and one with attached servers ends them
+// too.
 func TestAttachedEndsBeforeListen(t *testing.T) {
 	p := newPair(t)
 	if err := p.servers[0].Attach(p.servers[1]); err != nil {

@@ -215,7 +215,7 @@ func TestCleanup(t *testing.T) {
 }
 
 // TestCleanupRace lets clients join and leave one namespace at once: each finds
-// it or makes it anew.
+// it or creates it again.
 func TestCleanupRace(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {
 		f.OfPattern(regexp.MustCompile(`^/p`)).OnConnection(func(s *sio.Socket) { s.Emit("ready") })

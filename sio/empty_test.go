@@ -30,8 +30,8 @@ func exists(srv *sio.Server, name string) bool {
 	return false
 }
 
-// TestEmptyNamespaces: of the dynamic namespaces that nobody is in those stay
-// that the application has made, or added something to.
+// TestEmptyNamespaces: dynamic namespaces without sockets stay if the
+// application has made them or added something to them.
 func TestEmptyNamespaces(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprint("kept: ", keep), func(t *testing.T) {

@@ -196,8 +196,8 @@ func TestPassOnToServers(t *testing.T) {
 	}
 }
 
-// TestRefusedEverywhere: an emit that fails was sent to nobody, here or
-// elsewhere, and counts for nothing.
+// TestRefusedEverywhere: an emit that fails reaches no client of any server,
+// and is not counted.
 func TestRefusedEverywhere(t *testing.T) {
 	for name, b := range map[string]medium{"least": new(bus), "cluster": &wires{t: t}} {
 		for _, logs := range []bool{false, true} {
@@ -236,7 +236,7 @@ func TestRefusedEverywhere(t *testing.T) {
 	}
 }
 
-// refusingOnce is refused by the first who encodes it, and accepted by others.
+// refusingOnce fails when it is encoded for the first time, and not later.
 type refusingOnce struct{ asked bool }
 
 func (r *refusingOnce) MarshalJSON() ([]byte, error) {

@@ -154,8 +154,8 @@ func TestProtocol4Refusal(t *testing.T) {
 	f.pollingV3(t, "").want(`6:44"no"`)
 }
 
-// TestProtocol4Broadcast is S107: binary for everybody, each in its own
-// framing.
+// TestProtocol4Broadcast is S107: a binary event reaches clients of both
+// protocols, each in its framing.
 func TestProtocol4Broadcast(t *testing.T) {
 	f := serveOld(t, nil)
 	v4, v3 := f.join(t), f.dialEIO(t, 3)

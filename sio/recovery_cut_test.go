@@ -103,7 +103,7 @@ func frames(b []byte) (list [][2][]byte) {
 	return list
 }
 
-// TestRecoveryAtEveryBoundary has a server emit numbered events to everybody,
+// TestRecoveryAtEveryBoundary has a server emit numbered events to all,
 // to rooms that it puts the client into and takes it out of, and to the client
 // alone, and cuts the connection after each number of packets, replayed ones,
 // attachments and the CONNECT packet included. The client must get the numbers
@@ -186,7 +186,7 @@ func cutEverywhere(t *testing.T, middlewares bool) {
 		})
 		return c
 	}
-	// The first life: the client gets to know who it is.
+	// The first life: the client gets its id.
 	c := connect()
 	emit()
 	lt.Run()

@@ -272,7 +272,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
 				t.Error("no error for what is no offset")
 			}
-			// The adapter begins anew.
+			// The adapter begins again.
 			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
 				t.Fatal(err)
 			}

@@ -34,8 +34,8 @@ func TestRecoveryWaitKeepsNamespace(t *testing.T) {
 }
 
 // TestRecoveryWaitsForEach has a client come back twice before the server
-// notices that it was gone: who waits for the first connection must wait for
-// the second, too, which is given the session in between.
+// notices that it was gone. A connection that waits for the first one must wait
+// for the second, too, which gets the session in between.
 func TestRecoveryWaitsForEach(t *testing.T) {
 	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -92,7 +92,7 @@ func TestRecoveryWaitsForTheKernel(t *testing.T) {
 	}
 }
 
-// waiters connects clients of one loop that waits for nobody.
+// waiters connects clients to a server with one loop, which the test runs.
 type waiters struct {
 	lt  *looptest.Loops
 	srv *Server

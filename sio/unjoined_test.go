@@ -86,8 +86,8 @@ func TestTheOldestOfTheLargestCrowdGo(t *testing.T) {
 	n.want(t, "in the end", 8, 6)
 }
 
-// TestJoinedClientsMakeRoom: who joins, or leaves, counts no more, and sorting
-// ends and begins again.
+// TestJoinedClientsMakeRoom: a client that joins or leaves is no longer
+// counted, and sorting ends and begins again.
 func TestJoinedClientsMakeRoom(t *testing.T) {
 	n := newNewcomers(t, 1, Config{MaxUnjoined: 8})
 	for round := range 3 {
