@@ -192,12 +192,14 @@ func (t *seekStep) run(j *joining) {
 		if ns == nil {
 			break
 		}
-		select {
-		case <-ns.opened:
-		case <-j.left:
-			continue
+		if !ns.ready() {
+			select {
+			case <-ns.opened:
+			case <-j.left:
+				continue
+			}
 		}
-		if ns.arrive() {
+		if ns.arrive() { // also for a client that has left, so that it ends
 			t.ns = ns
 			break
 		}
