@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -53,7 +54,7 @@ func TestBroadcastAck(t *testing.T) {
 			w.want(`451-0["q",1,`+p0+`]`, "b:02")
 			w.send(fmt.Sprintf(`430["answer %d","more"]`, i))
 		}
-		take(t, "answers", c).check(t, nil, "answer 0", "answer 1", "answer 2")
+		wait.For(t, "answers", c).check(t, nil, "answer 0", "answer 1", "answer 2")
 	})
 	t.Run("S60", func(t *testing.T) {
 		c := askAll(ctx, f.To("r").Timeout(time.Hour))
@@ -61,7 +62,7 @@ func TestBroadcastAck(t *testing.T) {
 			w.want(`421["q"]`)
 			w.send([]string{`431[]`, `431["x"]`}[i])
 		}
-		take(t, "answers", c).check(t, nil, "", "x")
+		wait.For(t, "answers", c).check(t, nil, "", "x")
 	})
 	t.Run("S61", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -71,7 +72,7 @@ func TestBroadcastAck(t *testing.T) {
 		clients[0].send(`432["x"]`, `432["again"]`)
 		clients[0].alive()
 		cancel()
-		got := take(t, "answers", c)
+		got := wait.For(t, "answers", c)
 		got.check(t, context.Canceled, "x")
 		var partial *sio.AckError
 		if !errors.As(got.err, &partial) || len(partial.Responses) != 1 || partial.Missing != 1 ||
@@ -90,8 +91,8 @@ func TestBroadcastAck(t *testing.T) {
 		clients[1].want(`423["q"]`)
 	})
 	t.Run("S62", func(t *testing.T) {
-		take(t, "answers", askAll(ctx, f.To("nobody"))).check(t, nil)
-		take(t, "answers", askAll(ctx, f.OfPattern(regexp.MustCompile("x")).To())).check(t, nil)
+		wait.For(t, "answers", askAll(ctx, f.To("nobody"))).check(t, nil)
+		wait.For(t, "answers", askAll(ctx, f.OfPattern(regexp.MustCompile("x")).To())).check(t, nil)
 	})
 	t.Run("binary", func(t *testing.T) {
 		c := make(chan [][]byte, 1)
@@ -104,7 +105,7 @@ func TestBroadcastAck(t *testing.T) {
 		}()
 		clients[1].want(`425["q"]`)
 		clients[1].send(`461-5[`+p0+`]`, "b:0a0b")
-		if got := take(t, "answers", c); len(got) != 1 || string(got[0]) != "\x0a\x0b" {
+		if got := wait.For(t, "answers", c); len(got) != 1 || string(got[0]) != "\x0a\x0b" {
 			t.Errorf("the answers are %x", got)
 		}
 	})
@@ -114,7 +115,7 @@ func TestBroadcastAck(t *testing.T) {
 		clients[1].want(`426["q"]`)
 		clients[0].send(`436[{}]`)
 		clients[1].send(`436["x"]`)
-		got := take(t, "answers", c)
+		got := wait.For(t, "answers", c)
 		var wrong *sio.ArgumentError
 		if !slices.Equal(got.answers, []string{"x"}) || !errors.As(got.err, &wrong) {
 			t.Errorf("got %+v", got)
@@ -139,11 +140,11 @@ func TestBroadcastAck(t *testing.T) {
 		a.want(`42/child1,["ready"]`)
 		b.want(`42/child2,["ready"]`)
 		parents := f.OfFunc(func(string, json.RawMessage) bool { return false }) // never asked: the other one matches first
-		take(t, "answers", askAll(ctx, parents.To())).check(t, nil)
+		wait.For(t, "answers", askAll(ctx, parents.To())).check(t, nil)
 		c := askAll(ctx, f.Of("/child1").Local())
 		a.want(`42/child1,0["q"]`)
 		a.send(`43/child1,0["a"]`)
-		take(t, "answers", c).check(t, nil, "a")
+		wait.For(t, "answers", c).check(t, nil, "a")
 	})
 	t.Run("S63", func(t *testing.T) {
 		c := askAll(ctx, f.To("r"))
@@ -151,14 +152,14 @@ func TestBroadcastAck(t *testing.T) {
 		clients[1].recv()
 		clients[0].send("43"+prefix[2:3]+`["x"]`, "41")
 		clients[1].conn.Close()
-		take(t, "answers", c).check(t, sio.ErrDisconnected, "x")
+		wait.For(t, "answers", c).check(t, sio.ErrDisconnected, "x")
 	})
 }
 
 func TestTimeout(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	t.Run("S58", func(t *testing.T) {
 		_, err := s.Timeout(time.Millisecond).EmitAck(t.Context(), "q")
 		if !errors.Is(err, sio.ErrTimeout) || err.Error() != "sio: operation has timed out" {
@@ -176,7 +177,7 @@ func TestTimeout(t *testing.T) {
 		}()
 		w.want(`451-1["q",`+p0+`]`, "b:01")
 		w.send(`431["in time"]`)
-		if got := take(t, "answer", c); got != (answer{"in time", nil}) {
+		if got := wait.For(t, "answer", c); got != (answer{"in time", nil}) {
 			t.Errorf("the answer is %+v", got)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -19,7 +20,7 @@ func greet(f *fixture, namespace string) {
 	f.watch(namespace)
 	f.Of(namespace).OnConnection(func(s *sio.Socket) {
 		if err := s.Emit("auth", s.Handshake().Auth); err != nil {
-			f.errors <- err
+			record(f, f.errors, err)
 		}
 	})
 }
@@ -129,7 +130,7 @@ func TestConnectTimeout(t *testing.T) {
 	}, echo)
 	wantForced := func(t *testing.T) {
 		t.Helper()
-		if reason := take(t, "end", closed); reason != sio.ForcedClose {
+		if reason := wait.For(t, "end", closed); reason != sio.ForcedClose {
 			t.Errorf("closed with %q", reason)
 		}
 	}
@@ -163,7 +164,7 @@ func TestMiddleware(t *testing.T) {
 		f.watch("/chatty")
 		f.Of("/chatty").Use(func(s *sio.Socket) error {
 			if s.Connected() {
-				f.errors <- errors.New("connected in a middleware")
+				record(f, f.errors, errors.New("connected in a middleware"))
 			}
 			s.Join("room")
 			s.Namespace().Emit("broadcasts don't reach it")
@@ -192,7 +193,7 @@ func TestMiddleware(t *testing.T) {
 		w.send("40/chatty")
 		w.want(`42/chatty,["welcome",1]`)
 		connectReply(t, "/chatty", w.recv())
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		if rooms := s.Rooms(); len(rooms) != 2 || rooms[0] != s.ID() || rooms[1] != "room" {
 			t.Errorf("the socket is in %q", rooms)
 		}
@@ -214,7 +215,7 @@ func TestMiddleware(t *testing.T) {
 			}
 		}
 		w.connect("/strict")
-		if s := take(t, "socket", f.connected); s.Data() != "passed" {
+		if s := wait.For(t, "socket", f.connected); s.Data() != "passed" {
 			t.Error("the second middleware did not run")
 		}
 		st := f.Stats()
@@ -238,13 +239,13 @@ func TestMiddlewareOfALeavingClient(t *testing.T) {
 		})
 	})
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	w.send("40/slow")
-	s := take(t, "socket in the middleware", inside) // S16
+	s := wait.For(t, "socket in the middleware", inside) // S16
 	w.conn.Close()
 	wantReason(t, f, "/ transport close")
 	// Its turn comes after that of "/", which has just been reported.
-	for deadline := time.Now().Add(patience); len(s.Rooms()) != 0; runtime.Gosched() {
+	for deadline := time.Now().Add(wait.Patience); len(s.Rooms()) != 0; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatalf("the socket is still in %q", s.Rooms())
 		}
@@ -264,7 +265,7 @@ func TestHandshake(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.dial(t)
 	w.send(`40{"user":"ann"}`)
-	h := take(t, "socket", f.connected).Handshake()
+	h := wait.For(t, "socket", f.connected).Handshake()
 	if h.Headers["x-test"] != "yes" || h.Query["token"] != "abc" || h.Query["EIO"] != "4" ||
 		!strings.HasPrefix(h.URL, "/socket.io/?EIO=4") || h.CrossDomain || h.Issued.IsZero() ||
 		h.Address.String() != w.conn.LocalAddr().String() {

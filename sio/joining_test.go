@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -193,7 +194,7 @@ func TestCleanup(t *testing.T) {
 	b.connect("/p1")
 	made.want(t, "/p1")
 	b.conn.Close()
-	eventually(t, "the namespace is gone", func() bool { return len(f.Namespaces()) == 2 })
+	wait.Until(t, "the namespace is gone", func() bool { return len(f.Namespaces()) == 2 })
 	t.Run("refused", func(t *testing.T) {
 		a.send(`40/p2,{"refuse":true}`)
 		a.want(`44/p2,{"message":"no"}`)
@@ -243,7 +244,7 @@ func TestCleanupRace(t *testing.T) {
 	clients.Wait()
 	// The last socket may end on a worker whose connection handler has just
 	// returned.
-	eventually(t, "the end of the namespace", func() bool { return len(f.Namespaces()) == 1 })
+	wait.Until(t, "the end of the namespace", func() bool { return len(f.Namespaces()) == 1 })
 }
 
 // TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before
@@ -279,7 +280,7 @@ func TestPanicOfNamespaceFunction(t *testing.T) {
 	w := f.join(t)
 	w.send("40/x,")
 	w.want(`44/x,{"message":"Invalid namespace"}`)
-	if err := take(t, "OnPanic", used); err != nil {
+	if err := wait.For(t, "OnPanic", used); err != nil {
 		t.Error(err)
 	}
 }
@@ -297,15 +298,15 @@ func TestClientLeavesBeforeDecision(t *testing.T) {
 	})
 	first, second := f.dial(t), f.dial(t)
 	first.send("40/first,")
-	take(t, "the decision about the first", begun)
+	wait.For(t, "the decision about the first", begun)
 	second.send("40/second,")
-	eventually(t, "both wait", func() bool { return f.Stats().Pending == 2 && f.Stats().HandlersWaiting == 1 })
+	wait.Until(t, "both wait", func() bool { return f.Stats().Pending == 2 && f.Stats().HandlersWaiting == 1 })
 	second.conn.Close()
-	eventually(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 0 })
+	wait.Until(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 0 })
 	first.conn.Close()
-	eventually(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 1 })
+	wait.Until(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 1 })
 	close(decide)
-	eventually(t, "the end", func() bool {
+	wait.Until(t, "the end", func() bool {
 		st := f.Stats()
 		return st.PendingStranded == 0 && st.HandlersRunning == 0 && st.DynamicNamespaces == 0
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -23,7 +24,7 @@ func (c steps) handler(name string) sio.HandlerFunc {
 func (c steps) want(t *testing.T, want ...string) {
 	t.Helper()
 	for _, w := range want {
-		if got := take(t, "step", c); got != w {
+		if got := wait.For(t, "step", c); got != w {
 			t.Fatalf("got %q, want %q", got, w)
 		}
 	}
@@ -61,7 +62,7 @@ func TestListenerOrder(t *testing.T) {
 		ran.want(t, "first any  0", "any  0", "socket first any  0", "socket any  0", "use  0", "socket use  0")
 	})
 	t.Run("off", func(t *testing.T) {
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		f.OffAny()
 		s.OffAny()
 		w.send(`42["e"]`)
@@ -104,7 +105,7 @@ func TestInlineListeners(t *testing.T) {
 	ran.want(t, "any refused 0", "error not now")
 	w.send(`42["?"]`)
 	ran.want(t, "any ? 0")
-	if err := take(t, "error", f.errors); !errors.Is(err, refuse) {
+	if err := wait.For(t, "error", f.errors); !errors.Is(err, refuse) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -180,7 +181,7 @@ func TestRejection(t *testing.T) {
 		w.wantClosed()
 		wantReason(t, f, "/ forced close")
 		var invalid *sio.PacketError
-		if err := take(t, "error", f.errors); !errors.As(err, &invalid) {
+		if err := wait.For(t, "error", f.errors); !errors.As(err, &invalid) {
 			t.Errorf("the error is %v", err)
 		}
 		ran.want(t, "namespace: "+invalid.Error(), "socket: "+invalid.Error())
@@ -235,7 +236,7 @@ func TestListenerCounts(t *testing.T) {
 	handle := func(context.Context, *sio.Event) error { return nil }
 	f := serve(t, sio.Config{}, echo)
 	f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	for name, r := range map[string]interface {
 		sio.Registrar
 		Listeners(event string) int

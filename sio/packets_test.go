@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -125,8 +126,8 @@ func TestClientLeaves(t *testing.T) {
 		w.connect("/")
 		w.alive()
 		w.conn.Close()
-		take(t, "disconnection", f.disconnected)
-		take(t, "disconnection", f.disconnected)
+		wait.For(t, "disconnection", f.disconnected)
+		wait.For(t, "disconnection", f.disconnected)
 	})
 	t.Run("S28", func(t *testing.T) {
 		w := f.join(t, "/", "/custom")
@@ -143,7 +144,7 @@ func TestInvalidPackets(t *testing.T) {
 		f.watch("/custom")
 		for _, event := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
 			f.On(event, func(_ context.Context, e *sio.Event) error {
-				f.errors <- errors.New("the reserved event " + e.Name() + " was delivered")
+				record(f, f.errors, errors.New("the reserved event "+e.Name()+" was delivered"))
 				return nil
 			})
 		}
@@ -205,14 +206,14 @@ func TestInvalidPackets(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			before := f.Stats()
 			w := f.join(t)
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			w.send(tc.send...)
 			w.wantClosed()
 			wantReason(t, f, "/ forced close")
 			after := f.Stats()
 			if tc.kind == decode {
 				var packet *sio.PacketError
-				if err := take(t, "error", f.errors); !errors.As(err, &packet) {
+				if err := wait.For(t, "error", f.errors); !errors.As(err, &packet) {
 					t.Errorf("the error is %v", err)
 				}
 				if after.InvalidPackets != before.InvalidPackets+1 {

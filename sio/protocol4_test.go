@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -40,7 +41,7 @@ func TestProtocol4Connect(t *testing.T) {
 	f := serveOld(t, nil)
 	w := f.dialEIO(t, 3)
 	w.want("40")
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	if auth := string(s.Handshake().Auth); s.ID() != w.sid || auth != "{}" {
 		t.Errorf("connected as %s with %s, want %s with {}", s.ID(), auth, w.sid)
 	}
@@ -80,7 +81,7 @@ func TestProtocol4Namespaces(t *testing.T) {
 	})
 	w := f.dialEIO(t, 3)
 	w.want("40")
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	w.send("40/nope?a=b")
 	w.want(`44/nope,{"message":"Invalid namespace"}`)
 	for _, tc := range []struct{ connect, auth string }{
@@ -92,7 +93,7 @@ func TestProtocol4Namespaces(t *testing.T) {
 	} {
 		w.send(tc.connect)
 		w.want("40/custom,")
-		s := take(t, "connection", f.connected)
+		s := wait.For(t, "connection", f.connected)
 		if auth := string(s.Handshake().Auth); auth != tc.auth {
 			t.Errorf("%s: auth %s, want %s", tc.connect, auth, tc.auth)
 		}

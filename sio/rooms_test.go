@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -19,7 +20,7 @@ func crowd(t *testing.T, f *fixture, n int) ([]*ws, []*sio.Socket) {
 	clients, sockets := make([]*ws, n), make([]*sio.Socket, n)
 	for i := range clients {
 		clients[i] = f.join(t)
-		sockets[i] = take(t, "socket", f.connected)
+		sockets[i] = wait.For(t, "socket", f.connected)
 	}
 	return clients, sockets
 }
@@ -135,15 +136,15 @@ func TestBroadcastIsForTheMembersAtEmit(t *testing.T) {
 		}, sio.Inline())
 	})
 	w := f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	w.send(`42["play"]`)
 	w.want(`42["member"]`, `42["last"]`, `41`)
-	if err := take(t, "error", f.errors); !errors.Is(err, sio.ErrDisconnected) {
+	if err := wait.For(t, "error", f.errors); !errors.Is(err, sio.ErrDisconnected) {
 		t.Errorf("the error is %v", err)
 	}
 	w.connect("/")
 	w.alive()
-	eventually(t, "its disconnect handlers have returned", func() bool { return len(s.Rooms()) == 0 })
+	wait.Until(t, "its disconnect handlers have returned", func() bool { return len(s.Rooms()) == 0 })
 	s.Join("r") // S77
 	if rooms := s.Rooms(); len(rooms) != 0 {
 		t.Errorf("it is in %q after its end", rooms)
@@ -154,7 +155,7 @@ func TestVolatile(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	p := f.polling(t)
 	p.connect()
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	t.Run("S64", func(t *testing.T) {
 		s.Volatile().Emit("lost", 1)
 		f.Volatile().Emit("lost", 2)
@@ -167,7 +168,7 @@ func TestVolatile(t *testing.T) {
 	})
 	t.Run("S66", func(t *testing.T) {
 		w := f.join(t)
-		take(t, "socket", f.connected).Volatile().Emit("bin", []byte{1}, []byte{2})
+		wait.For(t, "socket", f.connected).Volatile().Emit("bin", []byte{1}, []byte{2})
 		w.want(`452-["bin",`+p0+`,`+p1+`]`, "b:01", "b:02")
 	})
 }
@@ -180,7 +181,7 @@ func TestRoomList(t *testing.T) {
 		parent = f.OfPattern(regexp.MustCompile(`^/p`))
 		parent.OnConnection(func(s *sio.Socket) {
 			s.Join("both", s.Namespace().Name())
-			f.connected <- s
+			record(f, f.connected, s)
 		})
 	})
 	_, s := crowd(t, f, 3)
@@ -200,7 +201,7 @@ func TestRoomList(t *testing.T) {
 	f.join(t, "/p1", "/p2")
 	f.join(t, "/p2")
 	for range 3 {
-		take(t, "socket", f.connected)
+		wait.For(t, "socket", f.connected)
 	}
 	want("child", f.Of("/p2").Rooms(), "/p2:2 both:2")
 	want("main", f.Rooms(), "b:1")
@@ -255,10 +256,10 @@ func TestModifierOrder(t *testing.T) {
 	}
 	stalled := f.polling(t)
 	stalled.connect() // no GET waits: a volatile event does not arrive
-	take(t, "socket", f.connected).Join("stalled")
+	wait.For(t, "socket", f.connected).Join("stalled")
 	dropped := f.Stats().VolatileDropped
 	if err := s[0].Timeout(time.Minute).Volatile().To("stalled").Emit("x"); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "the event is dropped", func() bool { return f.Stats().VolatileDropped == dropped+1 })
+	wait.Until(t, "the event is dropped", func() bool { return f.Stats().VolatileDropped == dropped+1 })
 }
