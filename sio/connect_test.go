@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -245,11 +244,7 @@ func TestMiddlewareOfALeavingClient(t *testing.T) {
 	w.conn.Close()
 	wantReason(t, f, "/ transport close")
 	// Its turn comes after that of "/", which has just been reported.
-	for deadline := time.Now().Add(wait.Patience); len(s.Rooms()) != 0; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("the socket is still in %q", s.Rooms())
-		}
-	}
+	wait.Until(t, "the socket is in no rooms", func() bool { return len(s.Rooms()) == 0 })
 	close(hold)
 	if err := f.Close(); err != nil && !strings.Contains(err.Error(), "context") {
 		t.Error(err)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
@@ -95,9 +94,11 @@ func TestCustomData(t *testing.T) {
 	}
 	for id, i := range sockets {
 		got, ok := reported.Load(id)
-		for deadline := time.Now().Add(wait.Patience); list[i].err != "" && !ok && time.Now().Before(deadline); {
-			runtime.Gosched() // it is reported beside the answer
-			got, ok = reported.Load(id)
+		if list[i].err != "" {
+			wait.Until(t, "the error is reported", func() bool { // on another goroutine than the answer
+				got, ok = reported.Load(id)
+				return ok
+			})
 		}
 		text, _ := got.(string)
 		if want := list[i].err; (want == "") != (text == "") || !strings.Contains(text, want) {

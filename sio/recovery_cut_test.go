@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop/looptest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // recoverer is a client that keeps losing its connection. It knows a packet
@@ -333,7 +334,7 @@ func cutAnywhere(t *testing.T, servers []*Server, cuts int, got *atomic.Int64, d
 		var b []byte
 		buf := make([]byte, 4096)
 		for first := true; last || r.offset == "" || patience > 0; {
-			conn.SetReadDeadline(time.Now().Add(time.Minute))
+			conn.SetReadDeadline(time.Now().Add(wait.Patience))
 			n, err := conn.Read(buf)
 			if err != nil {
 				t.Errorf("life %d: %v", life, err)

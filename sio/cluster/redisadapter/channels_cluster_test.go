@@ -107,12 +107,8 @@ func TestChannelsCluster(t *testing.T) {
 					want[name+" x"] = true
 				}
 				for len(want) > 0 {
-					select {
-					case got := <-a.came:
-						delete(want, got)
-					case <-time.After(redistest.Timeout):
-						t.Fatalf("%d have not come", len(want))
-					}
+					got := wait.For(t, "a message", a.came)
+					delete(want, got)
 				}
 			}
 			all()
