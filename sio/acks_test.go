@@ -35,7 +35,7 @@ func TestEmitAck(t *testing.T) {
 	b := f.join(t)
 	sb := wait.For(t, "socket", f.connected)
 
-	t.Run("S55 S56 S59", func(t *testing.T) {
+	t.Run("ids are of the namespace, and the first answer counts", func(t *testing.T) {
 		first := ask(ctx, sa, 1)
 		a.want(`420["q",1]`)
 		second := ask(ctx, sb)
@@ -51,7 +51,7 @@ func TestEmitAck(t *testing.T) {
 		a.alive()
 		b.alive()
 	})
-	t.Run("S58", func(t *testing.T) {
+	t.Run("the context ends", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
 		c := ask(ctx, sa)
 		a.want(`422["q"]`)
@@ -94,7 +94,7 @@ func TestEmitAck(t *testing.T) {
 			t.Errorf("the answer is %+v", got)
 		}
 	})
-	t.Run("S63", func(t *testing.T) {
+	t.Run("the client disconnects", func(t *testing.T) {
 		c := ask(ctx, sa)
 		a.want(`426["q"]`)
 		a.send("41")
@@ -131,7 +131,7 @@ func TestAck(t *testing.T) {
 		sio.OnAck(f, "fails", func(context.Context, *sio.Socket, sio.None) (int, error) { return 0, errors.New("no") })
 	})
 	w := f.join(t)
-	t.Run("S57", func(t *testing.T) {
+	t.Run("a second Ack fails", func(t *testing.T) {
 		w.send(`421["twice"]`, `42["twice"]`)
 		w.want(`431[1]`)
 		if err := <-twice; err != nil {

@@ -48,7 +48,7 @@ func TestBroadcastAck(t *testing.T) {
 	clients, s := crowd(t, f, 3)
 	s[0].Join("r")
 	s[1].Join("r")
-	t.Run("S55", func(t *testing.T) {
+	t.Run("ids go on", func(t *testing.T) {
 		c := askAll(ctx, f.To("r", s[2].ID()), 1, []byte{2})
 		for i, w := range clients {
 			w.want(`451-0["q",1,`+p0+`]`, "b:02")
@@ -56,7 +56,7 @@ func TestBroadcastAck(t *testing.T) {
 		}
 		wait.For(t, "answers", c).check(t, nil, "answer 0", "answer 1", "answer 2")
 	})
-	t.Run("S60", func(t *testing.T) {
+	t.Run("all answer", func(t *testing.T) {
 		c := askAll(ctx, f.To("r").Timeout(time.Hour))
 		for i, w := range clients[:2] {
 			w.want(`421["q"]`)
@@ -64,7 +64,7 @@ func TestBroadcastAck(t *testing.T) {
 		}
 		wait.For(t, "answers", c).check(t, nil, "", "x")
 	})
-	t.Run("S61", func(t *testing.T) {
+	t.Run("one of two has left", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
 		c := askAll(ctx, f.To("r"))
 		clients[0].want(`422["q"]`)
@@ -82,7 +82,7 @@ func TestBroadcastAck(t *testing.T) {
 		clients[1].send(`432["late"]`)
 		clients[1].alive()
 	})
-	t.Run("S61 timeout", func(t *testing.T) {
+	t.Run("one of two does not answer in time", func(t *testing.T) {
 		_, err := f.To("r").Timeout(time.Millisecond).EmitAck(ctx, "q")
 		if !errors.Is(err, sio.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the error is %v", err)
@@ -90,7 +90,7 @@ func TestBroadcastAck(t *testing.T) {
 		clients[0].want(`423["q"]`)
 		clients[1].want(`423["q"]`)
 	})
-	t.Run("S62", func(t *testing.T) {
+	t.Run("no recipient", func(t *testing.T) {
 		wait.For(t, "answers", askAll(ctx, f.To("nobody"))).check(t, nil)
 		wait.For(t, "answers", askAll(ctx, f.OfPattern(regexp.MustCompile("x")).To())).check(t, nil)
 	})
@@ -146,7 +146,7 @@ func TestBroadcastAck(t *testing.T) {
 		a.send(`43/child1,0["a"]`)
 		wait.For(t, "answers", c).check(t, nil, "a")
 	})
-	t.Run("S63", func(t *testing.T) {
+	t.Run("all disconnect", func(t *testing.T) {
 		c := askAll(ctx, f.To("r"))
 		prefix := clients[0].recv()[:4]
 		clients[1].recv()
@@ -160,7 +160,7 @@ func TestTimeout(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)
 	s := wait.For(t, "socket", f.connected)
-	t.Run("S58", func(t *testing.T) {
+	t.Run("no answer in time", func(t *testing.T) {
 		_, err := s.Timeout(time.Millisecond).EmitAck(t.Context(), "q")
 		if !errors.Is(err, sio.ErrTimeout) || err.Error() != "sio: operation has timed out" {
 			t.Errorf("the error is %v", err)
@@ -169,7 +169,7 @@ func TestTimeout(t *testing.T) {
 		w.send(`430["late"]`)
 		w.alive()
 	})
-	t.Run("S59", func(t *testing.T) {
+	t.Run("all answer in time", func(t *testing.T) {
 		c := make(chan answer, 1)
 		go func() {
 			v, err := sio.EmitAck[string](t.Context(), s.Timeout(time.Hour).Compress(false), "q", []byte{1})
@@ -190,22 +190,23 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// TestVolatileInOneBurst is S65 and S67: the emits wait on the loop until the
+// TestVolatileInOneBurst: a volatile packet is dropped if another packet leaves
+// in the same burst. The emits wait on the loop until the
 // inline handler returns, so they are carried out in one burst.
 func TestVolatileInOneBurst(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		echo(f)
-		f.On("S65", func(_ context.Context, e *sio.Event) error {
+		f.On("two volatile", func(_ context.Context, e *sio.Event) error {
 			e.Socket().Volatile().Emit("first")
 			return e.Socket().Volatile().Emit("second")
 		}, sio.Inline())
-		f.On("S67", func(_ context.Context, e *sio.Event) error {
+		f.On("volatile behind", func(_ context.Context, e *sio.Event) error {
 			e.Socket().Emit("first")
 			return e.Socket().Volatile().Emit("second")
 		}, sio.Inline())
 	})
 	w := f.join(t)
-	for _, event := range []string{"S65", "S67"} {
+	for _, event := range []string{"two volatile", "volatile behind"} {
 		w.send(`42["` + event + `"]`)
 		w.want(`42["first"]`)
 		w.alive()

@@ -30,31 +30,31 @@ func TestConnect(t *testing.T) {
 		greet(f, "/custom")
 		echo(f)
 	})
-	t.Run("S1 S18", func(t *testing.T) {
+	t.Run("a socket has an id of its own", func(t *testing.T) {
 		w := f.dial(t)
 		if id := w.connect("/"); id == w.sid {
 			t.Error("the socket has the id of the session")
 		}
 		w.want(`42["auth",{}]`)
 	})
-	t.Run("S2", func(t *testing.T) {
+	t.Run("auth", func(t *testing.T) {
 		w := f.dial(t)
 		w.send(`40{"token":"123"}`)
 		connectReply(t, "/", w.recv())
 		w.want(`42["auth",{"token":"123"}]`)
 	})
-	t.Run("S3", func(t *testing.T) {
+	t.Run("a namespace", func(t *testing.T) {
 		w := f.dial(t)
 		w.connect("/custom")
 		w.want(`42/custom,["auth",{}]`)
 	})
-	t.Run("S4", func(t *testing.T) {
+	t.Run("auth for a namespace", func(t *testing.T) {
 		w := f.dial(t)
 		w.send(`40/custom,{"token":"abc"}`)
 		connectReply(t, "/custom", w.recv())
 		w.want(`42/custom,["auth",{"token":"abc"}]`)
 	})
-	t.Run("S5 S12", func(t *testing.T) {
+	t.Run("an unknown namespace is refused", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/random", "40/a?b=c")
 		w.want(`44/random,{"message":"Invalid namespace"}`, `44/a?b=c,{"message":"Invalid namespace"}`)
@@ -62,7 +62,7 @@ func TestConnect(t *testing.T) {
 		w.want(`42["auth",{}]`)
 		w.alive()
 	})
-	t.Run("S19", func(t *testing.T) {
+	t.Run("two namespaces have sockets of their own", func(t *testing.T) {
 		w := f.dial(t)
 		a := w.connect("/")
 		w.want(`42["auth",{}]`)
@@ -73,7 +73,7 @@ func TestConnect(t *testing.T) {
 		}
 	})
 	for _, first := range []string{`42["x"]`, `41`, `4abc`, `4`, `40/custom,"x"`} {
-		t.Run("S6 S9 "+first, func(t *testing.T) {
+		t.Run("first "+first, func(t *testing.T) {
 			w := f.dial(t)
 			w.send(first)
 			w.wantClosed()
@@ -88,24 +88,24 @@ func TestOutOfOrder(t *testing.T) {
 		f.Of("/slow").Use(func(*sio.Socket) error { <-hold; return nil })
 	})
 	defer close(hold)
-	t.Run("S10", func(t *testing.T) {
+	t.Run("a second CONNECT closes", func(t *testing.T) {
 		w := f.join(t)
 		w.send("40")
 		w.wantClosed()
 		wantReason(t, f, "/ forced close")
 	})
-	t.Run("S11 WebSocket", func(t *testing.T) {
+	t.Run("an event before the answer closes a WebSocket", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40", `42["x"]`)
 		w.wantClosed()
 	})
-	t.Run("S11 polling", func(t *testing.T) {
+	t.Run("an event before the answer closes a polling session", func(t *testing.T) {
 		p := f.polling(t)
 		p.post("40\x1e" + `42["x"]`)
 		p.want("6\x1e1")
 		p.wantGone()
 	})
-	t.Run("S11 middleware", func(t *testing.T) {
+	t.Run("an event during a middleware closes", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/slow,")
 		w.send(`42/slow,["x"]`)
@@ -133,7 +133,7 @@ func TestConnectTimeout(t *testing.T) {
 			t.Errorf("closed with %q", reason)
 		}
 	}
-	t.Run("S7", func(t *testing.T) {
+	t.Run("silence closes", func(t *testing.T) {
 		f.dial(t).wantClosed()
 		wantForced(t)
 	})
@@ -141,7 +141,7 @@ func TestConnectTimeout(t *testing.T) {
 		f.polling(t).want("1")
 		wantForced(t)
 	})
-	t.Run("S8", func(t *testing.T) {
+	t.Run("only refusals close", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/nope")
 		w.want(`44/nope,{"message":"Invalid namespace"}`)
@@ -187,7 +187,7 @@ func TestMiddleware(t *testing.T) {
 		})
 		f.Of("/strict").Use(func(s *sio.Socket) error { s.SetData("passed"); return nil })
 	})
-	t.Run("S15", func(t *testing.T) {
+	t.Run("a middleware emits first", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/chatty")
 		w.want(`42/chatty,["welcome",1]`)
@@ -199,7 +199,7 @@ func TestMiddleware(t *testing.T) {
 		f.Of("/chatty").To("room").Emit("now")
 		w.want(`42/chatty,["now"]`)
 	})
-	t.Run("S13 S14 S17", func(t *testing.T) {
+	t.Run("a middleware refuses, then accepts", func(t *testing.T) {
 		w := f.dial(t)
 		for _, want := range []string{
 			`44/strict,{"message":"bad"}`,
@@ -240,7 +240,7 @@ func TestMiddlewareOfALeavingClient(t *testing.T) {
 	w := f.join(t)
 	wait.For(t, "connection", f.connected)
 	w.send("40/slow")
-	s := wait.For(t, "socket in the middleware", inside) // S16
+	s := wait.For(t, "socket in the middleware", inside)
 	w.conn.Close()
 	wantReason(t, f, "/ transport close")
 	// Its turn comes after that of "/", which has just been reported.

@@ -18,7 +18,7 @@ func TestDisconnect(t *testing.T) {
 		echo(f)
 		f.watch("/custom")
 	})
-	t.Run("S78", func(t *testing.T) {
+	t.Run("from one namespace", func(t *testing.T) {
 		w := f.join(t)
 		s := wait.For(t, "socket", f.connected)
 		s.Join("r")
@@ -41,7 +41,7 @@ func TestDisconnect(t *testing.T) {
 		wantReason(t, f, "/ transport close")
 		wait.For(t, "socket", f.connected)
 	})
-	t.Run("S79", func(t *testing.T) {
+	t.Run("with the connection", func(t *testing.T) {
 		w := f.join(t, "/", "/custom")
 		s := wait.For(t, "socket", f.connected)
 		s.Disconnect(true)
@@ -58,7 +58,7 @@ func TestDisconnect(t *testing.T) {
 		}
 		wait.For(t, "socket", f.connected)
 	})
-	t.Run("S80", func(t *testing.T) {
+	t.Run("with the connection, by polling", func(t *testing.T) {
 		p := f.polling(t)
 		p.connect()
 		s := wait.For(t, "socket", f.connected)
@@ -73,19 +73,19 @@ func TestDisconnect(t *testing.T) {
 		wantReason(t, f, "/ server namespace disconnect")
 		p.wantGone()
 	})
-	t.Run("S81", func(t *testing.T) {
+	t.Run("by the client", func(t *testing.T) {
 		w := f.join(t)
 		w.send("41")
 		wantReason(t, f, "/ client namespace disconnect")
 		wait.For(t, "socket", f.connected)
 	})
-	t.Run("S83 WebSocket", func(t *testing.T) {
+	t.Run("an invalid packet by WebSocket", func(t *testing.T) {
 		w := f.join(t)
 		w.send("44")
 		wantReason(t, f, "/ forced close")
 		w.wantClosed()
 	})
-	t.Run("S83 polling", func(t *testing.T) {
+	t.Run("an invalid packet by polling", func(t *testing.T) {
 		p := f.polling(t)
 		p.connect()
 		p.post("44")
@@ -109,7 +109,8 @@ func TestPingTimeout(t *testing.T) {
 	w.wantClosed()
 }
 
-// TestDisconnectHandlers is S76 and S77.
+// TestDisconnectHandlers: disconnecting handlers see the rooms, disconnect
+// handlers none, and a join then does nothing.
 func TestDisconnectHandlers(t *testing.T) {
 	type step struct {
 		handler   string
@@ -179,7 +180,7 @@ func TestShutdown(t *testing.T) {
 	w.want(`42["started"]`)
 	done := make(chan error, 2)
 	go func() { done <- f.Shutdown(t.Context()) }()
-	wantReason(t, f, "/custom server shutting down") // S82
+	wantReason(t, f, "/custom server shutting down")
 	w.wantClosed()
 	empty(t, "results of Shutdown", done) // it waits for the handler
 	close(release)

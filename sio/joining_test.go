@@ -29,7 +29,7 @@ func TestPatternNamespaces(t *testing.T) {
 		sio.On(dyn, "ping", func(_ context.Context, s *sio.Socket, _ sio.None) error { return s.Emit("pong") })
 	})
 	w := f.join(t)
-	t.Run("S84", func(t *testing.T) {
+	t.Run("a pattern makes namespaces", func(t *testing.T) {
 		w.connect("/dyn-1")
 		w.want(`42/dyn-1,["hello","/dyn-1"]`)
 		made.want(t, "/dyn-1")
@@ -43,7 +43,7 @@ func TestPatternNamespaces(t *testing.T) {
 		}
 		empty(t, "namespaces", made)
 	})
-	t.Run("S89", func(t *testing.T) {
+	t.Run("Of makes a child", func(t *testing.T) {
 		ns := f.Of("dyn-9")
 		made.want(t, "/dyn-9")
 		w.connect("/dyn-9")
@@ -90,7 +90,7 @@ func TestFunctionNamespaces(t *testing.T) {
 		}).OnConnection(func(s *sio.Socket) { s.Emit("auth", s.Handshake().Auth) })
 	})
 	w := f.join(t)
-	t.Run("S85 S86", func(t *testing.T) {
+	t.Run("functions are asked in turn", func(t *testing.T) {
 		w.connect("/first")
 		asked.want(t, "first /first {}")
 		w.send(`40/second,{"token":"secret"}`)
@@ -109,14 +109,14 @@ func TestFunctionNamespaces(t *testing.T) {
 		asked.want(t, "first /bug {}")
 		w.alive()
 	})
-	t.Run("S11", func(t *testing.T) {
+	t.Run("an event before the answer closes", func(t *testing.T) {
 		other := f.dial(t)
 		other.send("40/slow,")
 		asked.want(t, "first /slow {}")
 		other.send(`42/slow,["x"]`)
 		other.wantClosed()
 	})
-	t.Run("S16", func(t *testing.T) {
+	t.Run("the client closes during the middleware", func(t *testing.T) {
 		other := f.dial(t)
 		other.send("40/slow,")
 		asked.want(t, "first /slow {}")
@@ -125,7 +125,7 @@ func TestFunctionNamespaces(t *testing.T) {
 	close(hold)
 }
 
-// TestParent is S87.
+// TestParent: an emit of a parent reaches all its children.
 func TestParent(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		parent := f.OfPattern(regexp.MustCompile(`^/p`))
@@ -154,7 +154,7 @@ func TestParent(t *testing.T) {
 	main.want(`431[2]`)
 }
 
-// TestCleanup is S88.
+// TestCleanup: a child without sockets is removed, and can be created again.
 func TestCleanup(t *testing.T) {
 	made := make(steps, 100)
 	hold := make(chan struct{})

@@ -31,7 +31,8 @@ func (c steps) want(t *testing.T, want ...string) {
 	empty(t, "steps", c)
 }
 
-// TestListenerOrder is S69, on both levels.
+// TestListenerOrder: catch-all handlers run first, then middlewares, then
+// handlers, those of the namespace before those of the socket.
 func TestListenerOrder(t *testing.T) {
 	ran := make(steps, 100)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -57,7 +58,7 @@ func TestListenerOrder(t *testing.T) {
 	w.send(`42["unknown"]`)
 	ran.want(t, "first any unknown 0", "any unknown 0", "socket first any unknown 0", "socket any unknown 0",
 		"use unknown 0", "socket use unknown 0")
-	t.Run("S32", func(t *testing.T) {
+	t.Run("a packet without an event", func(t *testing.T) {
 		w.send(`42`)
 		ran.want(t, "first any  0", "any  0", "socket first any  0", "socket any  0", "use  0", "socket use  0")
 	})
@@ -139,7 +140,8 @@ func TestOnceAndOff(t *testing.T) {
 	}
 }
 
-// TestRejection is S70, and S53 beside it.
+// TestRejection: an event that a middleware rejects reaches OnError and no
+// handler. The connection stays.
 func TestRejection(t *testing.T) {
 	ran := make(steps, 100)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -168,12 +170,12 @@ func TestRejection(t *testing.T) {
 	w.send(`42["bug"]`)
 	ran.want(t, "namespace: internal server error", "socket: internal server error")
 	w.alive()
-	t.Run("S53", func(t *testing.T) {
+	t.Run("an event named error", func(t *testing.T) {
 		w.send(`42["error","x"]`)
 		ran.want(t, "event error 1")
 		w.alive()
 	})
-	t.Run("S29 S33", func(t *testing.T) {
+	t.Run("invalid arguments", func(t *testing.T) {
 		for len(f.errors) > 0 {
 			<-f.errors
 		}
@@ -188,7 +190,8 @@ func TestRejection(t *testing.T) {
 	})
 }
 
-// TestOutgoing is S71.
+// TestOutgoing: hooks for outgoing events run for each recipient, and not for
+// acknowledgements.
 func TestOutgoing(t *testing.T) {
 	seen := make(steps, 100)
 	note := func(who string) func(string, sio.RawArgs) {

@@ -36,7 +36,7 @@ func (f *fixture) pollingV3(t *testing.T, query string) *polling {
 	return p
 }
 
-// TestProtocol4Connect is S101 and S106.
+// TestProtocol4Connect: a client of protocol 4 joins "/" when it connects.
 func TestProtocol4Connect(t *testing.T) {
 	f := serveOld(t, nil)
 	w := f.dialEIO(t, 3)
@@ -73,8 +73,8 @@ func TestProtocol4Off(t *testing.T) {
 	}
 }
 
-// TestProtocol4Namespaces is S102, S103 and S105; every packet may carry a
-// query.
+// TestProtocol4Namespaces: clients of protocol 4 join and leave namespaces.
+// Every packet may carry a query.
 func TestProtocol4Namespaces(t *testing.T) {
 	f := serveOld(t, func(f *fixture) {
 		sio.On(f.Of("/custom"), "echo", func(_ context.Context, s *sio.Socket, n int) error { return s.Emit("echo", n) })
@@ -125,7 +125,7 @@ func TestProtocol4Namespaces(t *testing.T) {
 	w.alive()
 }
 
-// TestProtocol4Refusal is S104.
+// TestProtocol4Refusal: a refusal has the form of protocol 4.
 func TestProtocol4Refusal(t *testing.T) {
 	f := serveOld(t, func(f *fixture) {
 		f.Of("/custom").Use(func(s *sio.Socket) error {
@@ -155,7 +155,7 @@ func TestProtocol4Refusal(t *testing.T) {
 	f.pollingV3(t, "").want(`6:44"no"`)
 }
 
-// TestProtocol4Broadcast is S107: a binary event reaches clients of both
+// TestProtocol4Broadcast: a binary event reaches clients of both
 // protocols, each in its framing.
 func TestProtocol4Broadcast(t *testing.T) {
 	f := serveOld(t, nil)

@@ -67,7 +67,7 @@ func (st *stream) connect(pace time.Duration) func(adapter.Local) adapter.Adapte
 }
 
 func (r *reader) read() {
-	st := r.stream
+	st, rnd := r.stream, rand.New(rand.NewPCG(1, 0))
 	for i := 0; ; i++ {
 		st.mu.Lock()
 		for i == len(st.entries) && !st.closed {
@@ -79,8 +79,8 @@ func (r *reader) read() {
 		}
 		e := st.entries[i]
 		st.mu.Unlock()
-		if r.pace > 0 && rand.IntN(20) == 0 {
-			time.Sleep(rand.N(r.pace))
+		if r.pace > 0 && rnd.IntN(20) == 0 {
+			time.Sleep(time.Duration(rnd.Int64N(int64(r.pace))))
 		}
 		if e.by == r {
 			e.own(e.kept.Packet.Offset)

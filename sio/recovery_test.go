@@ -81,7 +81,7 @@ func (w *ws) drop(f *fixture) {
 	wantReason(w.t, f, "/ transport close")
 }
 
-// TestRecoveryIDs is S91.
+// TestRecoveryIDs: with recovery a client gets a private id.
 func TestRecoveryIDs(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	_, one := begin(t, f)
@@ -97,7 +97,8 @@ func TestRecoveryIDs(t *testing.T) {
 	off.join(t).alive() // without a pid and an offset
 }
 
-// TestRecoveryOffsets is S92 and S93.
+// TestRecoveryOffsets: events end with an offset, but not volatile ones and
+// those that ask for acknowledgements.
 func TestRecoveryOffsets(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
@@ -151,7 +152,8 @@ func TestRecoveryOffsets(t *testing.T) {
 	}
 }
 
-// TestRecovery is S94, several times in one session's life.
+// TestRecovery: a client that comes back gets its id, rooms, data and the
+// packets that it has missed, several times in one session's life.
 func TestRecovery(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
@@ -229,7 +231,8 @@ func TestRecoveryRooms(t *testing.T) {
 	connected(t, w.recv())
 }
 
-// TestRecoveryRefused is S95 and S100.
+// TestRecoveryRefused: a client with a wrong or used private id or offset gets
+// a new session.
 func TestRecoveryRefused(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
@@ -265,7 +268,8 @@ func TestRecoveryRefused(t *testing.T) {
 	w.wantOffset(`42["echo",1]`)
 }
 
-// TestRecoveryReasons is S97 and S98. (After io.close nothing is left here.)
+// TestRecoveryReasons: the reason of the disconnect decides whether a client
+// can come back.
 func TestRecoveryReasons(t *testing.T) {
 	for _, tc := range []struct {
 		reason string
@@ -296,10 +300,11 @@ func TestRecoveryReasons(t *testing.T) {
 	}
 }
 
-// TestRecoveryMiddlewares is S99.
+// TestRecoveryMiddlewares: middlewares run for a recovered client only if
+// Recovery says so.
 func TestRecoveryMiddlewares(t *testing.T) {
 	for _, run := range []bool{false, true} {
-		t.Run(fmt.Sprint(run), func(t *testing.T) {
+		t.Run(fmt.Sprint("middlewares run: ", run), func(t *testing.T) {
 			seen := make(chan bool, 10)
 			f := recovering(t, sio.Recovery{RunMiddlewares: run}, func(f *fixture) {
 				f.Use(func(s *sio.Socket) error {
@@ -366,7 +371,8 @@ func TestRecoveryRefusedByMiddleware(t *testing.T) {
 	}
 }
 
-// TestRecoveryExpires is S96.
+// TestRecoveryExpires: after MaxDisconnectionDuration a client begins as a new
+// one.
 func TestRecoveryExpires(t *testing.T) {
 	expired := make(chan sio.ExpiredSession, 1)
 	f := recovering(t, sio.Recovery{

@@ -14,7 +14,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestSocketOperations is S90.
+// TestSocketOperations: FetchSockets, SocketsJoin, SocketsLeave and
+// DisconnectSockets act on the members of a room.
 func TestSocketOperations(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2}, echo)
 	clients, s := crowd(t, f, 4)
@@ -122,7 +123,7 @@ func TestServerSideEmitAlone(t *testing.T) {
 	}
 }
 
-// TestRoomEvents is S75.
+// TestRoomEvents: joins and leaves report rooms that are created and deleted.
 func TestRoomEvents(t *testing.T) {
 	events := make(steps, 100)
 	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {

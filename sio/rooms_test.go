@@ -56,17 +56,17 @@ func TestBroadcast(t *testing.T) {
 	}{
 		{"everybody", f.To(), []int{0, 1, 2, 3, 4, 5}},
 		{"room", f.To("r1"), []int{0, 1}},
-		{"S72 union", f.To("r1").In("r2"), []int{0, 1, 2}},
-		{"S72 union at once", f.In("r1", "r2"), []int{0, 1, 2}},
+		{"union", f.To("r1").In("r2"), []int{0, 1, 2}},
+		{"union at once", f.In("r1", "r2"), []int{0, 1, 2}},
 		{"unknown room", f.To("nobody"), nil},
-		{"S73 id", f.To(s[4].ID()), []int{4}},
-		{"S73 id and a room of its name", f.To(s[0].ID()), []int{0, 3}},
-		{"S73 own id", s[4].To(s[4].ID()), nil},
+		{"id", f.To(s[4].ID()), []int{4}},
+		{"id and a room of its name", f.To(s[0].ID()), []int{0, 3}},
+		{"own id", s[4].To(s[4].ID()), nil},
 		{"id of another namespace", f.Of("/custom").To(s[4].ID()), nil},
 		{"id and room", f.To("r1", s[0].ID(), s[5].ID()), []int{0, 1, 3, 5}},
-		{"S74 except", f.Except("r1"), []int{2, 3, 4, 5}},
-		{"S74 to and except", f.To("r1").Except("r2"), []int{1}},
-		{"S74 except an id", f.To("r1").Except(s[1].ID()), []int{0}},
+		{"except", f.Except("r1"), []int{2, 3, 4, 5}},
+		{"to and except", f.To("r1").Except("r2"), []int{1}},
+		{"except an id", f.To("r1").Except(s[1].ID()), []int{0}},
 		{"broadcast", s[2].Broadcast(), []int{0, 1, 3, 4, 5}},
 		{"socket to", s[0].To("r1"), []int{1}},
 		{"socket in", s[5].In("r3"), []int{3}},
@@ -87,7 +87,7 @@ func TestBroadcast(t *testing.T) {
 			w.want(`451-["bin",`+p0+`]`, "b:0102")
 		}
 	})
-	t.Run("S68", func(t *testing.T) {
+	t.Run("reserved names", func(t *testing.T) {
 		for name, err := range map[string]error{
 			"namespace": f.Emit("connect"),
 			"operator":  f.To("r1").Emit("disconnecting"),
@@ -145,7 +145,7 @@ func TestBroadcastIsForTheMembersAtEmit(t *testing.T) {
 	w.connect("/")
 	w.alive()
 	wait.Until(t, "its disconnect handlers have returned", func() bool { return len(s.Rooms()) == 0 })
-	s.Join("r") // S77
+	s.Join("r") // does nothing any more
 	if rooms := s.Rooms(); len(rooms) != 0 {
 		t.Errorf("it is in %q after its end", rooms)
 	}
@@ -156,7 +156,7 @@ func TestVolatile(t *testing.T) {
 	p := f.polling(t)
 	p.connect()
 	s := wait.For(t, "socket", f.connected)
-	t.Run("S64", func(t *testing.T) {
+	t.Run("volatile without a poll", func(t *testing.T) {
 		s.Volatile().Emit("lost", 1)
 		f.Volatile().Emit("lost", 2)
 		p.post("3") // its answer comes after the emits were carried out
@@ -166,7 +166,7 @@ func TestVolatile(t *testing.T) {
 			t.Errorf("%d were dropped, want 2", n)
 		}
 	})
-	t.Run("S66", func(t *testing.T) {
+	t.Run("volatile with attachments", func(t *testing.T) {
 		w := f.join(t)
 		wait.For(t, "socket", f.connected).Volatile().Emit("bin", []byte{1}, []byte{2})
 		w.want(`452-["bin",`+p0+`,`+p1+`]`, "b:01", "b:02")

@@ -2,6 +2,7 @@ package sio_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -48,6 +49,9 @@ func serve(t testing.TB, cfg sio.Config, setup func(f *fixture)) *fixture {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	// On a busy machine a test may take longer than the default interval. Its
+	// clients don't expect pings.
+	cfg.PingInterval = cmp.Or(cfg.PingInterval, time.Hour)
 	server, err := sio.New(cfg)
 	if err != nil {
 		t.Fatal(err)
