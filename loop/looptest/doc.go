@@ -8,4 +8,7 @@
 // PeerClose and Connect run one burst each; what a burst leaves to the loop's
 // turn, as writes to other connections than the one that the burst was about,
 // happens in Run.
+//
+// [Loops] are loops without an engine. A [Network] is for whole servers: it is
+// what their engines run on, and a random generator decides in what order.
 package looptest
