@@ -83,7 +83,10 @@ func (c *client) logOutOfOrder(h socketio.Header, s *Socket) {
 		return
 	}
 	state := "not joined"
-	if s != nil {
+	switch {
+	case c.isJoining(h.Namespace):
+		state = "connecting"
+	case s != nil:
 		state = [...]string{"unused", "connecting", "connected", "disconnected", "disconnected"}[s.state.Load()]
 	}
 	c.srv.debug("sio: packet out of order",

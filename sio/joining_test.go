@@ -282,3 +282,33 @@ func TestPanicOfNamespaceFunction(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestClientLeavesBeforeDecision: what waits for a parent's decision is counted
+// for a client that has left only while the parent's function runs.
+func TestClientLeavesBeforeDecision(t *testing.T) {
+	begun, decide := make(chan string, 2), make(chan struct{})
+	f := serve(t, sio.Config{MaxHandlers: 1}, func(f *fixture) {
+		f.OfFunc(func(name string, _ json.RawMessage) bool {
+			begun <- name
+			<-decide
+			return true
+		})
+	})
+	first, second := f.dial(t), f.dial(t)
+	first.send("40/first,")
+	take(t, "the decision about the first", begun)
+	second.send("40/second,")
+	eventually(t, "both wait", func() bool { return f.Stats().Pending == 2 && f.Stats().HandlersWaiting == 1 })
+	second.conn.Close()
+	eventually(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 0 })
+	first.conn.Close()
+	eventually(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 1 })
+	close(decide)
+	eventually(t, "the end", func() bool {
+		st := f.Stats()
+		return st.PendingStranded == 0 && st.HandlersRunning == 0 && st.DynamicNamespaces == 0
+	})
+	if len(begun) > 0 {
+		t.Error("the function was called for a client that had left")
+	}
+}
