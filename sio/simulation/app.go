@@ -85,9 +85,9 @@ func (n *node) register(srv *sio.Server) {
 	}
 }
 
-// who finds the client of a socket by what it has sent.
-func (n *node) who(s *sio.Socket) (c *client, serial string) {
-	serial = s.Handshake().Query["who"]
+// clientOf finds the client of a socket by what it has sent.
+func (n *node) clientOf(s *sio.Socket) (c *client, serial string) {
+	serial = s.Handshake().Query["from"]
 	var id, life int
 	if _, err := fmt.Sscanf(serial, "c%d.%d", &id, &life); err != nil || id >= len(n.w.clients) {
 		n.w.failf("a socket of %q", serial)
@@ -98,13 +98,13 @@ func (n *node) who(s *sio.Socket) (c *client, serial string) {
 
 func (n *node) middleware(s *sio.Socket) error {
 	w := n.w
-	c, serial := n.who(s)
+	c, serial := n.clientOf(s)
 	w.gate("middleware " + serial + s.Namespace().Name())
 	var auth struct {
-		Who  string
+		From string
 		Deny bool
 	}
-	if err := s.Handshake().BindAuth(&auth); err != nil || c.version == 4 && auth.Who != serial {
+	if err := s.Handshake().BindAuth(&auth); err != nil || c.version == 4 && auth.From != serial {
 		w.failf("%s has auth %s: %v", serial, s.Handshake().Auth, err)
 	}
 	if auth.Deny {
@@ -133,7 +133,7 @@ func (n *node) memberOf(s *sio.Socket) *member { return n.w.members[s.ID()+s.Nam
 
 func (n *node) connection(s *sio.Socket) {
 	w := n.w
-	c, serial := n.who(s)
+	c, serial := n.clientOf(s)
 	w.gate("connection " + serial + s.Namespace().Name())
 	w.mu.Lock()
 	mb := n.memberOf(s)
@@ -229,7 +229,7 @@ func (n *node) event(ctx context.Context, e *sio.Event) error {
 	if o == nil {
 		return nil
 	}
-	key := h.Who + s.Namespace().Name()
+	key := h.From + s.Namespace().Name()
 	w.gate(fmt.Sprintf("event %s %d", key, h.N))
 	text := fill(fmt.Sprintf("%sack%d", key, h.N), o.size)
 	ack := func(give func(args ...any) error, wants bool) {
@@ -273,7 +273,7 @@ func (n *node) inline(ctx context.Context, e *sio.Event) error {
 	if o == nil {
 		return nil
 	}
-	key := h.Who + s.Namespace().Name()
+	key := h.From + s.Namespace().Name()
 	if o.kind == panics {
 		panic("planned")
 	}
@@ -304,18 +304,18 @@ func (n *node) arrived(e *sio.Event, name string) (*op, head) {
 		return nil, h
 	}
 	o := w.ops[h.Op]
-	key := fmt.Sprintf("%s%s%s%d", h.Who, mb.nsp, name, h.N)
+	key := fmt.Sprintf("%s%s%s%d", h.From, mb.nsp, name, h.N)
 	if text != fill(key, o.size) || o.binary != (blob != nil) || o.binary && string(blob) != fill(key+"b", o.size/2) {
 		w.fail(fmt.Sprintf("%v: event %.80v is not as it was sent", mb, e.RawArgs))
 	}
-	if _, serial := n.who(s); serial != h.Who {
+	if _, serial := n.clientOf(s); serial != h.From {
 		w.fail(fmt.Sprintf("%v: event %v is of another session, not %s", mb, h, serial))
 	}
-	last := mb.handled[h.Who+name]
+	last := mb.handled[h.From+name]
 	if h.N != last+1 && !mb.parting {
 		w.fail(fmt.Sprintf("%v: event %v follows event %d", mb, h, last))
 	}
-	mb.handled[h.Who+name] = h.N
+	mb.handled[h.From+name] = h.N
 	w.handled++
 	return o, h
 }

@@ -119,7 +119,7 @@ func (c *client) connect(n *node, version int, t transport, nsps []string, deny 
 }
 
 func (c *client) target(name string) string {
-	t := fmt.Sprintf("/socket.io/?EIO=%d&transport=%s&who=%s", c.version, name, c.serial)
+	t := fmt.Sprintf("/socket.io/?EIO=%d&transport=%s&from=%s", c.version, name, c.serial)
 	if c.version == 3 && c.transport != webSocket {
 		t += "&b64=1" // also for the WebSocket of an upgrade
 	}

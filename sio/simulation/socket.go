@@ -43,9 +43,9 @@ type sentEvent struct {
 
 // head is the first argument of each event of a client.
 type head struct {
-	N   int    `json:"n"`
-	Op  int    `json:"o"`
-	Who string `json:"w"`
+	N    int    `json:"n"`
+	Op   int    `json:"o"`
+	From string `json:"w"`
 }
 
 // reply is a client's acknowledgement. It is one argument, as servers tell each
@@ -68,7 +68,7 @@ func (c *client) join(nsp string) {
 	}
 	p := packet{kind: '0', nsp: nsp, id: -1}
 	if c.version == 4 {
-		auth := map[string]any{"who": c.serial}
+		auth := map[string]any{"from": c.serial}
 		if c.deny {
 			auth["deny"] = true
 		}
