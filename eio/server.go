@@ -39,6 +39,7 @@ type Server struct {
 	middleware http.Handler        // nil without middleware
 	compressor *deflate.Compressor // of polling responses
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
+	origins    *origins            // nil when all origins are allowed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
 	hooks      hooks
 	callbacks  callbackQueue
@@ -69,6 +70,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
+	if srv.origins, err = newOrigins(cfg.Origins); err != nil {
+		return nil, err
+	}
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err
 	}

@@ -10,8 +10,7 @@ import (
 // InterposeFaults has the backends of later engines fail by plan, until the
 // function that it returns is called.
 func InterposeFaults(plan interpose.Plan) (restore func()) {
-	newEngine = func(cfg backend.Config) (backend.Engine, error) { return interpose.New(cfg, newBackend, plan) }
-	return func() { newEngine = newBackend }
+	return Simulate(func(cfg backend.Config) (backend.Engine, error) { return interpose.New(cfg, newBackend, plan) })
 }
 
 // Polled reports whether the backend's poller holds the connections.
@@ -29,10 +28,10 @@ func Residue(l *Loop) (left string) {
 	}{
 		{"connections", int(l.counters.connections.Load())},
 		{"dirty", len(l.dirty)},
-		{"parting", len(l.parting)},
+		{"departing", len(l.departures)},
 		{"blocked", len(l.blocked)},
-		{"streams", len(l.streamed)},
-		{"bytes waiting", l.waiting.bytes},
+		{"streams", len(l.streamSockets)},
+		{"bytes waiting", l.queuedTotal.bytes},
 	} {
 		if r.n != 0 {
 			left += fmt.Sprintf("%d %s; ", r.n, r.what)

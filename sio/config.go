@@ -181,6 +181,14 @@ type Config struct {
 	// AllowEIO3 serves the clients of Socket.IO 2 too (protocol 4 over
 	// Engine.IO 3).
 	AllowEIO3 bool
+	// Origins are the only origins whose pages may use the server, over any
+	// transport; nil allows all. An origin is what browsers send, such as
+	// "https://example.com"; "https://*.example.com" stands for all its
+	// subdomains, "null" for pages without an origin. The server's own must be
+	// listed too if it has pages that connect. Programs send none and are
+	// served. A page of another origin also needs CORS for polling. See
+	// [eio.Config] for the rest.
+	Origins []string
 	// CORS, when set, lets pages of other origins use polling and the client's
 	// files.
 	CORS *eio.CORS
@@ -411,6 +419,7 @@ func (cfg *Config) engine() eio.Config {
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,
 		AllowEIO3:         cfg.AllowEIO3,
+		Origins:           cfg.Origins,
 		CORS:              cfg.CORS,
 		Cookie:            cfg.Cookie,
 		AllowRequest:      cfg.AllowRequest,

@@ -14,7 +14,7 @@ import (
 // answer is sent by a later task: any other packet that the client sends to the
 // namespace before that is out of order.
 func (c *client) join(h socketio.Header) {
-	if c.extra != nil && len(c.extra.sockets) >= c.srv.cfg.MaxNamespaces {
+	if c.extra != nil && len(c.extra.sockets)+len(c.extra.joins) >= c.srv.cfg.MaxNamespaces {
 		c.refuse(string(h.Namespace), tooManyNamespaces)
 		return
 	}
@@ -28,7 +28,7 @@ func (c *client) join(h socketio.Header) {
 	case ns != nil && ns.ready():
 		c.enter(ns, h.Data, joinState{})
 	case ns != nil || len(*c.srv.parents.Load()) > 0:
-		c.ask(string(h.Namespace), h.Data)
+		c.seek(string(h.Namespace), h.Data)
 	default:
 		c.refuse(string(h.Namespace), invalidNamespace)
 	}
@@ -63,7 +63,7 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		if state.back != nil { // before the client asks again
 			ns.delivery.giveBack(state.back)
 		}
-		c.ask(ns.name, auth)
+		c.seek(ns.name, auth)
 		return
 	}
 	s := &c.main

@@ -33,7 +33,7 @@ type delivery interface {
 
 	// recall looks for the session that the client of s asks for in auth, which
 	// is borrowed. s is not in the namespace yet, but counted. When waits is
-	// true the client is in limbo, and enters again later, with the joinState.
+	// true the client waits (joining), and enters again with the joinState.
 	// back is nil when there is no such session; else begin or giveBack must
 	// follow. It is called on the loop.
 	recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool)

@@ -54,6 +54,7 @@ func (t *expelTask) Run(*loop.Loop) {
 		s.close(stateDisconnected, ServerNamespaceDisconnect, nil)
 		s.sayGoodbye()
 	}
+	c.abandonJoins()
 	c.Session.Close(false)
 }
 
@@ -109,20 +110,15 @@ func (s *Socket) release(state uint32) (busy bool) {
 	busy = s.queue != nil || !s.begun
 	var waiting contextState
 	var acks []pendingAck
-	var awaits *returnTask
 	if c := s.extra; c != nil {
 		busy = busy || len(c.disconnecting)+len(c.disconnect) > 0
 		waiting, acks = c.context, c.acks
 		s.ns.listeners.Add(-int32(len(c.outgoing)))
 		c.outgoing = nil
 		c.context, c.acks = contextState{}, nil
-		awaits, c.awaits = c.awaits, nil
 	}
 	s.mu.Unlock()
 	s.dropJobs(lapsed)
-	if awaits != nil {
-		awaits.drop()
-	}
 	waiting.end()
 	s.ns.srv.endAcks(acks)
 	return busy

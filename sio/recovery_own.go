@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
-	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
@@ -241,59 +240,34 @@ const (
 
 // await lets a client that asks for the session of a socket wait until the loop
 // of that socket must have noticed that its connection was lost. Meanwhile the
-// client is in limbo, and counts as a socket that has arrived in the namespace,
-// unless it leaves.
+// client counts as a socket that has arrived in the namespace, unless it
+// leaves.
 func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
-	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
-	t.s.mu.Lock()
-	t.s.extraLocked().awaits = t
-	t.s.mu.Unlock()
-	c.hold(t.load())
-	c.throttle()
-	holder.client.Loop().PostFunc(func() { t.wait(noticeTimes) })
+	j := c.wait(ns.name, auth, &awaitStep{ns, holder})
+	holder.client.Loop().PostFunc(func() { holder.notice(noticeTimes, j) })
 }
 
-// returnTask is a client that has waited.
-type returnTask struct {
-	s      *Socket
-	ns     *Namespace
-	auth   []byte
-	holder *Socket
-}
-
-// wait lets the client go on, unless the end of the holder's connection is
-// still to be noticed. It is called on the holder's loop.
-func (t *returnTask) wait(times int) {
-	holder := t.holder.client
-	holder.Loop().AfterFunc(noticeTime, func() {
-		if times > 1 && holder.HungUp() {
-			t.wait(times - 1)
+// notice posts j, unless the end of the socket's connection is still to be
+// noticed. It is called on the socket's loop.
+func (s *Socket) notice(times int, j *joining) {
+	s.client.Loop().AfterFunc(noticeTime, func() {
+		if times > 1 && s.client.HungUp() {
+			s.notice(times-1, j)
 			return
 		}
-		t.s.client.Loop().Post(t)
+		j.client.Loop().Post(j)
 	})
 }
 
-// load is what the client holds while it waits.
-func (t *returnTask) load() load { return loadOf(1, len(t.auth)) }
-
-// drop takes back what the client has held, and its arrival in the namespace.
-func (t *returnTask) drop() {
-	t.s.client.unhold(t.load())
-	t.ns.depart()
+// awaitStep waits for the end of the connection of a session's holder.
+type awaitStep struct {
+	ns     *Namespace
+	holder *Socket
 }
 
-func (t *returnTask) Run(*loop.Loop) {
-	t.s.mu.Lock()
-	awaits := t.s.extra.awaits != nil
-	t.s.extra.awaits = nil
-	t.s.mu.Unlock()
-	if !awaits {
-		return // the client has left
-	}
-	t.s.client.unhold(t.load())
+func (t *awaitStep) decide(j *joining) {
 	defer t.ns.depart() // when it has arrived a second time
-	if t.s.leaveLimbo() {
-		t.s.client.enter(t.ns, t.auth, joinState{outwaited: t.holder})
-	}
+	j.client.enter(t.ns, j.auth, joinState{outwaited: t.holder})
 }
+
+func (t *awaitStep) drop(*joining) { t.ns.depart() }

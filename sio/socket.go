@@ -54,7 +54,6 @@ type socketExtra struct {
 	acks          []pendingAck
 	context       contextState
 	membership    *membership // with recovery
-	awaits        *returnTask // while it stands for a client that waits: see await
 }
 
 // extraLocked returns s.extra, made if need be. s.mu must be held.

@@ -24,14 +24,14 @@ type poller struct {
 	index     int
 	loop      backend.Loop
 	el        atomic.Pointer[eventLoop] // gnet's loop; nil until bound
-	unbound   error                     // gnet's epoll instance was not found; read by bind
+	unbound   error                     // gnet's epoll instance was not found
 	goroutine string                    // on which gnet runs the loop
 	current   gnet.Conn                 // whose event gnet is handling
 	closing   bool                      // current is to be closed
 	timer     *time.Timer
 	iovecs    []unix.Iovec
 	parker    parker
-	turns     atomic.Int32 // in a row that may have kept gnet from its events; only the loop changes it
+	turns     atomic.Int32 // see maxTurns; only the loop changes it
 
 	// Guarded by parker.mu.
 	turning bool // gnet is running a turn
@@ -274,7 +274,7 @@ func (p *poller) Attach(stream, handoff any, failed func(error)) {
 	}
 	go func() {
 		defer p.e.cfg.Host.EndAttach()
-		p.e.moves <- struct{}{} // a move needs descriptors of its own: few at a time
+		p.e.moves <- struct{}{} // descriptors for few moves at a time
 		defer func() { <-p.e.moves }()
 		if err := p.enter(stream.(int), handoff); err != nil {
 			failed(err)

@@ -215,7 +215,7 @@ func TestCleanup(t *testing.T) {
 }
 
 // TestCleanupRace lets clients join and leave one namespace at once: each finds
-// it or makes it anew.
+// it or creates it again.
 func TestCleanupRace(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {
 		f.OfPattern(regexp.MustCompile(`^/p`)).OnConnection(func(s *sio.Socket) { s.Emit("ready") })
@@ -241,12 +241,13 @@ func TestCleanupRace(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	// The last socket may end on a worker whose connection handler has just returned.
+	// The last socket may end on a worker whose connection handler has just
+	// returned.
 	eventually(t, "the end of the namespace", func() bool { return len(f.Namespaces()) == 1 })
 }
 
-// TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before it
-// added the middleware that guards it, does not open.
+// TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before
+// it added the middleware that guards it, does not open.
 func TestNamespaceHookPanics(t *testing.T) {
 	var calls atomic.Int32
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -265,8 +266,8 @@ func TestNamespaceHookPanics(t *testing.T) {
 	w.want(`44/p,{"message":"guarded"}`)
 }
 
-// TestPanicOfNamespaceFunction: OnPanic is given a socket for a client that waits
-// for its namespace. Its methods work.
+// TestPanicOfNamespaceFunction: OnPanic is given a socket for a client that
+// waits for its namespace. Its methods work.
 func TestPanicOfNamespaceFunction(t *testing.T) {
 	used := make(chan error, 1)
 	f := serve(t, sio.Config{OnPanic: func(s *sio.Socket, event string, _ any, _ []byte) {
@@ -280,5 +281,35 @@ func TestPanicOfNamespaceFunction(t *testing.T) {
 	w.want(`44/x,{"message":"Invalid namespace"}`)
 	if err := take(t, "OnPanic", used); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestClientLeavesBeforeDecision: what waits for a parent's decision is counted
+// for a client that has left only while the parent's function runs.
+func TestClientLeavesBeforeDecision(t *testing.T) {
+	begun, decide := make(chan string, 2), make(chan struct{})
+	f := serve(t, sio.Config{MaxHandlers: 1}, func(f *fixture) {
+		f.OfFunc(func(name string, _ json.RawMessage) bool {
+			begun <- name
+			<-decide
+			return true
+		})
+	})
+	first, second := f.dial(t), f.dial(t)
+	first.send("40/first,")
+	take(t, "the decision about the first", begun)
+	second.send("40/second,")
+	eventually(t, "both wait", func() bool { return f.Stats().Pending == 2 && f.Stats().HandlersWaiting == 1 })
+	second.conn.Close()
+	eventually(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 0 })
+	first.conn.Close()
+	eventually(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 1 })
+	close(decide)
+	eventually(t, "the end", func() bool {
+		st := f.Stats()
+		return st.PendingStranded == 0 && st.HandlersRunning == 0 && st.DynamicNamespaces == 0
+	})
+	if len(begun) > 0 {
+		t.Error("the function was called for a client that had left")
 	}
 }
