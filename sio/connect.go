@@ -39,6 +39,7 @@ const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
 	tooManyDynamic    = "Too many dynamic namespaces"
+	tooManySockets    = "Too many sockets in the namespace" // ids can't tell more apart
 	overloaded        = "Server overloaded"
 	tooMuchAuth       = "Too much authentication data"
 )
@@ -84,7 +85,7 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		if back != nil {
 			ns.delivery.giveBack(back)
 		}
-		message := ErrFull.Error()
+		message := tooManySockets
 		if ns.dead() {
 			message = invalidNamespace
 		}
