@@ -260,9 +260,12 @@ func (ns *Namespace) inherit() {
 }
 
 // ready reports whether the hooks of OnNamespace have returned.
-func (ns *Namespace) ready() bool {
+func (ns *Namespace) ready() bool { return isClosed(ns.opened) }
+
+// isClosed reports whether c, which is never sent to, is closed.
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-ns.opened:
+	case <-c:
 		return true
 	default:
 		return false

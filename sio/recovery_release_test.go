@@ -64,7 +64,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
 			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
 			lg := sharedLogOf(srv)
-			m := lg.restore(nil, restoreRequest{"p", "1000-0"})
+			m := lg.restore(nil, restoreRequest{"p", "1000-0"}, nil)
 			if m == nil || len(offsets(m.History)) != 2 {
 				t.Fatalf("restored %+v", m)
 			}

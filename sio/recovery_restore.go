@@ -38,14 +38,14 @@ type restoreStep struct {
 func (t *restoreStep) run(j *joining) {
 	lg, s, finished := t.log, j.socket(t.log.ns), false
 	defer func() {
-		if t.back == nil {
+		if t.back == nil && !isClosed(j.left) {
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
 			lg.log.Fail()
 		}
 	}()
 	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
-	t.back = lg.restore(s, t.request)
+	t.back = lg.restore(s, t.request, j.left)
 	finished = true
 }
 
@@ -66,10 +66,12 @@ func (t *restoreStep) drop(*joining) {
 const takeTimes = 3
 
 // restore asks the adapter for a session, and for what its client has missed. s
-// stands for the client if the adapter panics. It returns nil when these are not to be had. The session is taken last: until
-// then the client loses nothing if it leaves, or if some of what it missed is
-// not kept.
-func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
+// stands for the client if the adapter panics, and left is closed when the
+// client has left. restore returns nil when these are not to be had. The session
+// is taken last: until then the client loses nothing if it leaves, or if some of
+// what it missed is not kept. A client that has left takes nothing: its next
+// connection may ask for the session already.
+func (lg *sharedLog) restore(s *Socket, r restoreRequest, left <-chan struct{}) *membership {
 	o, ok := recovery.ParseEntryID(r.Offset)
 	if !ok {
 		return nil
@@ -79,7 +81,7 @@ func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
 		if ses == nil {
 			return nil
 		}
-		switch lg.obtain(ses, h) {
+		switch lg.obtain(ses, h, left) {
 		case obtained:
 			return recovery.Return(ses, h)
 		case notToBeHad:
@@ -122,8 +124,9 @@ const (
 	obtained
 )
 
-// obtain reads what was missed, and takes the session.
-func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
+// obtain reads what was missed, and takes the session unless the client has
+// left.
+func (lg *sharedLog) obtain(ses *session, h *history, left <-chan struct{}) (outcome int) {
 	defer func() {
 		if outcome != obtained { // or the adapter has not returned
 			lg.mu.Lock()
@@ -133,7 +136,7 @@ func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
 	}()
 	ctx, cancel := lg.patience()
 	defer cancel()
-	if !lg.catchUp(ctx, ses, h) {
+	if !lg.catchUp(ctx, ses, h) || isClosed(left) {
 		return notToBeHad
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)

@@ -95,7 +95,7 @@ func TestRecoveryReadsOnce(t *testing.T) {
 		st.sessions[fmt.Sprint(i)] = adapter.Session{ID: id, PID: fmt.Sprint(i), Rooms: []string{id}, Data: json.RawMessage("{}")}
 		wg.Go(func() {
 			<-begun
-			members[i] = lg.restore(nil, restoreRequest{fmt.Sprint(i), entryOffset(i * entries / clients)})
+			members[i] = lg.restore(nil, restoreRequest{fmt.Sprint(i), entryOffset(i * entries / clients)}, nil)
 		})
 	}
 	close(begun)
@@ -169,7 +169,7 @@ func TestRecoveryHeldBytes(t *testing.T) {
 		id := fmt.Sprintf("%020d", i)
 		(&reader{stream: st}).Persist(adapter.Session{ID: id, PID: id, Rooms: []string{id, fmt.Sprint(i)}, Data: json.RawMessage("{}")})
 		wg.Go(func() {
-			m := lg.restore(nil, restoreRequest{id, entryOffset(0)})
+			m := lg.restore(nil, restoreRequest{id, entryOffset(0)}, nil)
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
 			if m == nil {
