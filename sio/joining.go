@@ -53,7 +53,7 @@ func (c *client) wait(name string, auth []byte, step joinStep) *joining {
 	}
 	x := c.needExtra()
 	x.joins = append(x.joins, j)
-	c.hold(j.load())
+	c.charge(j.load())
 	c.throttle()
 	return j
 }
@@ -88,7 +88,7 @@ func (j *joining) post() {
 func (j *joining) Run(*loop.Loop) {
 	switch {
 	case j.client.stopWaiting(j):
-		j.client.unhold(j.load())
+		j.client.discharge(j.load())
 		j.step.decide(j)
 	case j.state.Load() == joinRuns:
 		j.drop()
@@ -106,7 +106,7 @@ func (j *joining) abandon() {
 }
 
 func (j *joining) drop() {
-	j.client.unhold(j.load())
+	j.client.discharge(j.load())
 	j.step.drop(j)
 }
 

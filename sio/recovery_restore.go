@@ -14,8 +14,8 @@ import (
 
 // A client comes back with a session that an adapter keeps: the session, and
 // the packets older than the log, are read on a worker while the client waits
-// (joining). What was read must reach up to the log: if the log has evicted more
-// meanwhile, more is read. The rest is as with an ownLog.
+// (joining). What was read must reach up to the log: if the log has evicted
+// more meanwhile, more is read. The rest is as with an ownLog.
 
 // restore lets a client wait until the adapter has answered whether it can have
 // the session that it asks for. Meanwhile it counts as a socket that has
@@ -41,7 +41,7 @@ func (t *restoreStep) run(j *joining) {
 		if t.back == nil && !isClosed(j.left) {
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
-			lg.log.Fail()
+			lg.log.CountFailed()
 		}
 	}()
 	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
@@ -67,10 +67,10 @@ const takeTimes = 3
 
 // restore asks the adapter for a session, and for what its client has missed. s
 // stands for the client if the adapter panics, and left is closed when the
-// client has left. restore returns nil when these are not to be had. The session
-// is taken last: until then the client loses nothing if it leaves, or if some of
-// what it missed is not kept. A client that has left takes nothing: its next
-// connection may ask for the session already.
+// client has left. restore returns nil when these are not to be had. The
+// session is taken last: until then the client loses nothing if it leaves, or
+// if some of what it missed is not kept. A client that has left takes nothing:
+// its next connection may ask for the session already.
 func (lg *sharedLog) restore(s *Socket, r restoreRequest, left <-chan struct{}) *membership {
 	o, ok := recovery.ParseEntryID(r.Offset)
 	if !ok {
@@ -114,7 +114,7 @@ func (lg *sharedLog) find(s *Socket, r restoreRequest, o recovery.Offset) (*sess
 	}
 	h := lg.log.NewHistory(s, o, r.Offset)
 	h.Record = kept
-	return recovery.Restored[*Socket, message](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
+	return recovery.Restored[*Socket, encodedPacket](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
 }
 
 // What obtain comes to.
@@ -372,7 +372,7 @@ func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Of
 	lg.mu.Lock()
 	round := lg.log.Readers(oldest.UpTo())
 	lg.mu.Unlock()
-	var packets []*recovery.Fetched[message]
+	var packets []*recovery.Fetched[encodedPacket]
 	if upTo.Compare(oldest.UpTo()) > 0 {
 		for _, k := range list {
 			if f := lg.fetched(round, k); f != nil {
@@ -386,15 +386,15 @@ func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Of
 }
 
 // fetched encodes a packet of a page, if it is for any client of a round.
-func (lg *sharedLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[message] {
+func (lg *sharedLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[encodedPacket] {
 	o, ok := recovery.ParseEntryID(k.Packet.Offset)
 	if !ok {
 		return nil
 	}
-	return recovery.Select(round, o, k.Options.Rooms, k.Options.Except, func() (message, int, error) {
+	return recovery.Select(round, o, k.Options.Rooms, k.Options.Except, func() (encodedPacket, int, error) {
 		d, err := eventDraft(lg.ns, k.Packet.Event, k.Packet.Args, k.Options.NoCompress)
 		if err != nil {
-			return message{}, 0, err
+			return encodedPacket{}, 0, err
 		}
 		m := d.finish(k.Packet.Offset)
 		return m, m.size(), nil

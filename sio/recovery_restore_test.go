@@ -17,7 +17,7 @@ func sharedLogOf(srv *Server) *sharedLog { return srv.Namespace.delivery.(*recov
 
 // sharedLocalOf returns what the adapter of the server sees.
 func sharedLocalOf(srv *Server) adapter.Local {
-	return srv.Namespace.delivery.(*recoveringAdapter).local
+	return srv.Namespace.delivery.(*recoveringAdapter).namespace
 }
 
 // offsets returns those of the packets in a history.
