@@ -13,8 +13,9 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// TestAdaptersAreClosedOnce shuts servers down while dynamic namespaces become empty
-// and others are made, before the end and after it: each adapter is closed, and once.
+// TestAdaptersAreClosedOnce shuts servers down while dynamic namespaces become
+// empty and others are made, before the end and after it: each adapter is
+// closed, and once.
 func TestAdaptersAreClosedOnce(t *testing.T) {
 	const rounds, children = 10, 90
 	type made struct {

@@ -49,7 +49,8 @@ func newPair(t *testing.T) *pair {
 }
 
 // TestAttach has two servers on one port, attached before and after it listens,
-// and in net/http: over polling, WebSocket and upgrade, on one connection in turn.
+// and in net/http: over polling, WebSocket and upgrade, on one connection in
+// turn.
 func TestAttach(t *testing.T) {
 	listen := func(t *testing.T, p *pair) string {
 		if err := p.servers[0].Listen("127.0.0.1:0"); err != nil {
@@ -187,8 +188,9 @@ func TestAttach(t *testing.T) {
 	})
 }
 
-// TestAttachedEndsBeforeListen ends servers before the port is there: an attached
-// one serves nobody later, and one that others are attached to ends them too.
+// TestAttachedEndsBeforeListen ends servers before the port is there: an
+// attached one serves no clients later, and one with attached servers ends them
+// too.
 func TestAttachedEndsBeforeListen(t *testing.T) {
 	p := newPair(t)
 	if err := p.servers[0].Attach(p.servers[1]); err != nil {
@@ -300,8 +302,8 @@ func TestAttachAgain(t *testing.T) {
 	}
 }
 
-// TestAttachedShutdownCounts: what is left of an attached server counts although another
-// Shutdown is ending it.
+// TestAttachedShutdownCounts: what is left of an attached server counts
+// although another Shutdown is ending it.
 func TestAttachedShutdownCounts(t *testing.T) {
 	begun, release := make(chan bool, 1), make(chan bool)
 	host := serve(t, sio.Config{}, nil)

@@ -54,8 +54,8 @@ func (c *counter) register(r sio.Registrar) {
 	})
 }
 
-// TestBackPressure: a client that sends more than may wait is not read until its
-// handlers have caught up. It loses nothing, is not closed, and is sent to.
+// TestBackPressure: a client that sends more than may wait is not read until
+// its handlers have caught up. It loses nothing, is not closed, and is sent to.
 func TestBackPressure(t *testing.T) {
 	const events, padding = 3000, 500
 	for name, cfg := range map[string]sio.Config{
@@ -100,7 +100,8 @@ func TestBackPressure(t *testing.T) {
 		w.want(large, large)
 	})
 	t.Run("the event that is handled", func(t *testing.T) {
-		// Its arguments are held until the handler returns, which may end its goroutine.
+		// Its arguments are held until the handler returns, which may end its
+		// goroutine.
 		c := newCounter(t)
 		f := serve(t, sio.Config{MaxPendingBytes: 100_000}, func(f *fixture) {
 			c.register(f)
@@ -221,8 +222,8 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
-// TestFairBackPressure: connections for which much waits take the whole total, and
-// one for which nothing waits is served all the same.
+// TestFairBackPressure: connections for which much waits take the whole total,
+// and one for which nothing waits is served all the same.
 func TestFairBackPressure(t *testing.T) {
 	c := newCounter(t)
 	f := serve(t, sio.Config{MaxPendingTotal: 100, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })
@@ -249,8 +250,8 @@ func TestFairBackPressure(t *testing.T) {
 	}
 }
 
-// TestTheGoneDontCount: what waits for clients that have left keeps no others out,
-// and is handled.
+// TestTheGoneDontCount: what waits for clients that have left keeps no others
+// out, and is handled.
 func TestTheGoneDontCount(t *testing.T) {
 	c := newCounter(t)
 	f := serve(t, sio.Config{MaxPendingTotal: 100, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })
@@ -274,8 +275,9 @@ func TestTheGoneDontCount(t *testing.T) {
 	}
 }
 
-// TestRefusesWhenHandlersNeverEnd: when as many handlers as may wait in all wait
-// for clients that have left, further clients are refused instead of piling up.
+// TestRefusesWhenHandlersNeverEnd: when as many handlers as may wait in all
+// wait for clients that have left, further clients are refused instead of
+// piling up.
 func TestRefusesWhenHandlersNeverEnd(t *testing.T) {
 	c := newCounter(t)
 	f := serve(t, sio.Config{MaxPendingTotal: 3, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })

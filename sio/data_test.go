@@ -21,8 +21,8 @@ type custom struct{ marshal func() ([]byte, error) }
 
 func (c custom) MarshalJSON() ([]byte, error) { return c.marshal() }
 
-// TestCustomData: whatever the encoding of one socket's data does, its server answers,
-// with the data of all others, and says what was wrong.
+// TestCustomData: whatever the encoding of one socket's data does, its server
+// answers, with the data of all others, and says what was wrong.
 func TestCustomData(t *testing.T) {
 	release := make(chan struct{})
 	var reported sync.Map
@@ -125,8 +125,8 @@ func TestCustomData(t *testing.T) {
 	fetch()
 }
 
-// TestCustomRefusal: whatever the error of a middleware does when it is read, the client
-// is refused, and its loop goes on.
+// TestCustomRefusal: whatever the error of a middleware does when it is read,
+// the client is refused, and its loop goes on.
 func TestCustomRefusal(t *testing.T) {
 	refusals := make(chan error, 1)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -164,8 +164,8 @@ type badError struct{ text func() string }
 
 func (e badError) Error() string { return e.text() }
 
-// TestCustomArguments: a panic while arguments are encoded is an error of the emit,
-// with the panic's stack.
+// TestCustomArguments: a panic while arguments are encoded is an error of the
+// emit, with the panic's stack.
 func TestCustomArguments(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)

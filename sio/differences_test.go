@@ -80,8 +80,8 @@ func TestRecoveredConnection(t *testing.T) {
 	}
 }
 
-// TestForeignUpgradeIsKept: a negative DestroyUpgradeTimeout gives upgrades outside
-// Path to Handler.
+// TestForeignUpgradeIsKept: a negative DestroyUpgradeTimeout gives upgrades
+// outside Path to Handler.
 func TestForeignUpgradeIsKept(t *testing.T) {
 	f := serve(t, sio.Config{
 		DestroyUpgradeTimeout: -1,

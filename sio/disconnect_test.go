@@ -220,8 +220,9 @@ func TestShutdownGivesUp(t *testing.T) {
 	}
 }
 
-// TestDisconnectionFollowsConnection disconnects sockets while they connect: the
-// connection handlers are called first, and once, the disconnect handlers too.
+// TestDisconnectionFollowsConnection disconnects sockets while they connect:
+// the connection handlers are called first, and once, the disconnect handlers
+// too.
 func TestDisconnectionFollowsConnection(t *testing.T) {
 	const clients, joins = 4, 500
 	var connected sync.Map

@@ -61,15 +61,18 @@
 //
 // # The log
 //
-// [Config.Logger] gets panics at error level and, at debug level, what becomes
-// of each client, with the attributes client (the id of its connection),
-// socket, namespace and remote (the peer's address) where they apply:
+// No line of the log has what gives access: ids of connections, queries,
+// headers, authentication data and arguments. The errors and panics of the
+// application and of its types are logged as they are. [Config.Logger] gets panics at error
+// level and, at debug level, what becomes of each client, with the attributes
+// client (a digest of its connection's id, see [eio.Session.LogID]), socket,
+// namespace and remote (the peer's address) where they apply:
 //
 //	eio: connection opened        transport, protocol
 //	eio: connection upgraded      from polling to WebSocket
 //	eio: upgrade given up         the connection stays on polling
 //	eio: connection closed        reason, and error: what was wrong
-//	eio: request refused          code, reason, method, target
+//	eio: request refused          code, reason, method, path, transport, protocol
 //	eio: invalid request          error: not HTTP, or no WebSocket handshake
 //	sio: socket connected         recovered
 //	sio: socket disconnected      reason, and error: what was wrong

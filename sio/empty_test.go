@@ -30,8 +30,8 @@ func exists(srv *sio.Server, name string) bool {
 	return false
 }
 
-// TestEmptyNamespaces: of the dynamic namespaces that nobody is in those stay that
-// the application has made, or added something to.
+// TestEmptyNamespaces: dynamic namespaces without sockets stay if the
+// application has made them or added something to them.
 func TestEmptyNamespaces(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprint("kept: ", keep), func(t *testing.T) {
@@ -89,8 +89,8 @@ func (f *fixture) enter(t *testing.T, id *identity) (w *ws, sid string) {
 	return w, answer.SID
 }
 
-// TestEmptyNamespaceIsRecovered: a namespace stays for the clients that may come
-// back.
+// TestEmptyNamespaceIsRecovered: a namespace stays for the clients that may
+// come back.
 func TestEmptyNamespaceIsRecovered(t *testing.T) {
 	f := recoveringParent(t, sio.Recovery{MaxDisconnectionDuration: time.Hour})
 	var id identity

@@ -36,7 +36,8 @@ func (tr *trap) spring() {
 
 func (tr *trap) handle(context.Context, *sio.Event) error { tr.spring(); return nil }
 
-// trappedError springs when it is asked for its text, trappedValue when it is encoded.
+// trappedError springs when it is asked for its text, trappedValue when it is
+// encoded.
 type (
 	trappedError struct{ *trap }
 	trappedValue struct{ *trap }
@@ -75,7 +76,8 @@ type place struct {
 	inline bool // Goexit costs the connection that sends the event "go"
 	cfg    func(tr *trap, cfg *sio.Config)
 	setup  func(tr *trap, f *fixture)
-	// run makes the trap spring by w, which is in "/", and checks what becomes of w.
+	// run makes the trap spring by w, which is in "/", and checks what becomes
+	// of w.
 	run func(t *testing.T, f *fixture, w *ws)
 }
 
@@ -346,9 +348,9 @@ var places = map[string]place{
 	},
 }
 
-// TestUserCodeEndsInAnyWay lets each piece of user code panic and end its goroutine: what
-// it belongs to suffers as documented, all others are served, and nothing is left behind,
-// which TestMain checks.
+// TestUserCodeEndsInAnyWay lets each piece of user code panic and end its
+// goroutine: what it belongs to suffers as documented, all others are served,
+// and nothing is left behind, which TestMain checks.
 func TestUserCodeEndsInAnyWay(t *testing.T) {
 	for where, p := range places {
 		t.Run(where+", panic", func(t *testing.T) { testEnd(t, p, func() { panic("a bug") }) })
@@ -446,8 +448,8 @@ func (p splitParser) SplitEvent(b []byte) ([]byte, [][]byte, error) {
 	return p.Parser.SplitEvent(b)
 }
 
-// TestEventsAreSplitOnce: events that wait keep what was split of them when they came,
-// whatever the connection receives meanwhile.
+// TestEventsAreSplitOnce: events that wait keep what was split of them when
+// they came, whatever the connection receives meanwhile.
 func TestEventsAreSplitOnce(t *testing.T) {
 	const events = 5
 	var splits atomic.Int32
@@ -503,8 +505,8 @@ func (p connectPanics) AppendConnect(dst []byte, namespace, sid, pid string) []b
 	return p.Parser.AppendConnect(dst, namespace, sid, pid)
 }
 
-// TestWelcomePanics: a socket whose parser fails to tell the client that it has connected
-// ends without handlers, and with it a namespace that is empty.
+// TestWelcomePanics: a socket whose parser fails to tell the client that it has
+// connected ends without handlers, and with it a namespace that is empty.
 func TestWelcomePanics(t *testing.T) {
 	f := serve(t, sio.Config{Parser: connectPanics{sio.MessagePack()}}, func(f *fixture) {
 		p := f.OfPattern(regexp.MustCompile("^/p"))

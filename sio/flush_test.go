@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestFlushWaits: Flush returns when what was emitted has left, with the error of
-// its context, or when the socket or the connection ends.
+// TestFlushWaits: Flush returns when what was emitted has left, with the error
+// of its context, or when the socket or the connection ends.
 func TestFlushWaits(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.join(t)
@@ -59,7 +59,8 @@ func TestFlushWaits(t *testing.T) {
 	}
 }
 
-// TestFlushPolling: over polling it waits for a GET, and goes on over WebSocket.
+// TestFlushPolling: over polling it waits for a GET, and goes on over
+// WebSocket.
 func TestFlushPolling(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	p := f.polling(t)

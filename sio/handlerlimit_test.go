@@ -9,8 +9,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestMaxHandlers: what has no handler free waits, in the order in which it came,
-// and needs none to be answered by its client.
+// TestMaxHandlers: what has no handler free waits, in the order in which it
+// came, and needs none to be answered by its client.
 func TestMaxHandlers(t *testing.T) {
 	entered, release := make(chan string, 10), make(chan struct{})
 	f := serve(t, sio.Config{MaxHandlers: 2}, func(f *fixture) {
@@ -77,8 +77,8 @@ func TestMaxHandlers(t *testing.T) {
 	}
 }
 
-// TestMaxHandlersTakesTurns: a socket that always has something to run leaves the
-// only worker to others.
+// TestMaxHandlersTakesTurns: a socket that always has something to run leaves
+// the only worker to others.
 func TestMaxHandlersTakesTurns(t *testing.T) {
 	entered, release := make(chan string, 10), make(chan struct{})
 	f := serve(t, sio.Config{MaxHandlers: 1}, func(f *fixture) {
@@ -111,8 +111,8 @@ func TestMaxHandlersTakesTurns(t *testing.T) {
 	}
 }
 
-// TestMaxHandlersHolds counts handlers under load: never too many run, and none is
-// forgotten.
+// TestMaxHandlersHolds counts handlers under load: never too many run, and none
+// is forgotten.
 func TestMaxHandlersHolds(t *testing.T) {
 	const limit, clients, events = 3, 20, 100
 	var running, most, ran atomic.Int64

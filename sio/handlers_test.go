@@ -271,8 +271,8 @@ type bomb struct{}
 
 func (bomb) MarshalJSON() ([]byte, error) { panic("bomb") }
 
-// TestEmitAckPanics: an argument that panics while it is encoded is an error of its
-// caller.
+// TestEmitAckPanics: an argument that panics while it is encoded is an error of
+// its caller.
 func TestEmitAckPanics(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.join(t)

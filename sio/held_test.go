@@ -23,9 +23,9 @@ func numbered(t *testing.T, packet string) (event string, n int) {
 	return event, n
 }
 
-// TestStateThenUpdates has a connection handler join a room and send a state while
-// updates are broadcast to the room all the time: the state always comes first, and
-// the updates that follow it come in order, none missing.
+// TestStateThenUpdates has a connection handler join a room and send a state
+// while updates are broadcast to the room all the time: the state always comes
+// first, and the updates that follow it come in order, none missing.
 func TestStateThenUpdates(t *testing.T) {
 	const clients = 200
 	var updates atomic.Int64
@@ -76,9 +76,10 @@ func TestStateThenUpdates(t *testing.T) {
 	wg.Wait()
 }
 
-// TestBroadcastsWaitForConnectionHandlers: what is emitted to a socket goes out at
-// once while its connection handlers run, whoever emits it, and so do questions.
-// Broadcasts come afterwards, in order, and volatile ones are dropped.
+// TestBroadcastsWaitForConnectionHandlers: what is emitted to a socket goes out
+// at once while its connection handlers run, whoever emits it, and so do
+// questions. Broadcasts come afterwards, in order, and volatile ones are
+// dropped.
 func TestBroadcastsWaitForConnectionHandlers(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		f.HoldFor(time.Hour)
@@ -126,8 +127,8 @@ func TestBroadcastsWaitForConnectionHandlers(t *testing.T) {
 	}
 }
 
-// TestHoldingIsBounded: when too much is held, or for too long, it is sent, though
-// the connection handler has not returned, and nothing more is held.
+// TestHoldingIsBounded: when too much is held, or for too long, it is sent,
+// though the connection handler has not returned, and nothing more is held.
 func TestHoldingIsBounded(t *testing.T) {
 	for name, c := range map[string]struct{ events, bytes int }{
 		"packets": {256, 1},
@@ -163,8 +164,9 @@ func TestHoldingIsBounded(t *testing.T) {
 	}
 }
 
-// TestHoldingEnds: it ends also when a handler panics or ends its goroutine, and
-// what is held is sent before a client is disconnected, or its connection closed.
+// TestHoldingEnds: it ends also when a handler panics or ends its goroutine,
+// and what is held is sent before a client is disconnected, or its connection
+// closed.
 func TestHoldingEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler func(s *sio.Socket)

@@ -215,7 +215,7 @@ func TestCleanup(t *testing.T) {
 }
 
 // TestCleanupRace lets clients join and leave one namespace at once: each finds
-// it or makes it anew.
+// it or creates it again.
 func TestCleanupRace(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {
 		f.OfPattern(regexp.MustCompile(`^/p`)).OnConnection(func(s *sio.Socket) { s.Emit("ready") })
@@ -241,12 +241,13 @@ func TestCleanupRace(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	// The last socket may end on a worker whose connection handler has just returned.
+	// The last socket may end on a worker whose connection handler has just
+	// returned.
 	eventually(t, "the end of the namespace", func() bool { return len(f.Namespaces()) == 1 })
 }
 
-// TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before it
-// added the middleware that guards it, does not open.
+// TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before
+// it added the middleware that guards it, does not open.
 func TestNamespaceHookPanics(t *testing.T) {
 	var calls atomic.Int32
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -265,8 +266,8 @@ func TestNamespaceHookPanics(t *testing.T) {
 	w.want(`44/p,{"message":"guarded"}`)
 }
 
-// TestPanicOfNamespaceFunction: OnPanic is given a socket for a client that waits
-// for its namespace. Its methods work.
+// TestPanicOfNamespaceFunction: OnPanic is given a socket for a client that
+// waits for its namespace. Its methods work.
 func TestPanicOfNamespaceFunction(t *testing.T) {
 	used := make(chan error, 1)
 	f := serve(t, sio.Config{OnPanic: func(s *sio.Socket, event string, _ any, _ []byte) {

@@ -14,8 +14,8 @@ import (
 
 func authOf(size int) string { return `40{"token":"` + strings.Repeat("x", size) + `"}` }
 
-// TestAuthHasATotal has clients bring much until they are refused: those that bring
-// little are not, and what has left makes room.
+// TestAuthHasATotal has clients bring much until they are refused: those that
+// bring little are not, and what has left makes room.
 func TestAuthHasATotal(t *testing.T) {
 	const limit, large = 1 << 20, 200 << 10
 	f := serve(t, sio.Config{MaxHandshakeBytes: limit}, echo)
@@ -99,8 +99,8 @@ func TestDataHasATotal(t *testing.T) {
 	}
 }
 
-// TestLostDataHasATotal: the data of sockets that may come back counts until they
-// come or expire, and what is too much is not kept.
+// TestLostDataHasATotal: the data of sockets that may come back counts until
+// they come or expire, and what is too much is not kept.
 func TestLostDataHasATotal(t *testing.T) {
 	const limit, large = 1 << 20, 200 << 10
 	expired := make(chan any, 10)
@@ -182,8 +182,9 @@ func TestKeptIsExact(t *testing.T) {
 	}
 }
 
-// TestLateDataIsLetGo: what handlers store for a client that has left the namespace, and
-// not the connection, does not count for as long as the connection lasts.
+// TestLateDataIsLetGo: what handlers store for a client that has left the
+// namespace, and not the connection, does not count for as long as the
+// connection lasts.
 func TestLateDataIsLetGo(t *testing.T) {
 	release := make(chan bool)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -205,9 +206,10 @@ func TestLateDataIsLetGo(t *testing.T) {
 	}
 }
 
-// TestKeptUntilTheHandlersReturn: what a socket keeps counts as what waits when the client
-// has left the namespace and handlers still have the socket. So a client that comes
-// and leaves again is paused, and clients that are gone keep others out.
+// TestKeptUntilTheHandlersReturn: what a socket keeps counts as what waits when
+// the client has left the namespace and handlers still have the socket. So a
+// client that comes and leaves again is paused, and clients that are gone keep
+// others out.
 func TestKeptUntilTheHandlersReturn(t *testing.T) {
 	const size, most = 100_000, 5
 	for where, setup := range map[string]func(ns *sio.Namespace, wait func()){
@@ -270,8 +272,8 @@ func TestKeptUntilTheHandlersReturn(t *testing.T) {
 	}
 }
 
-// TestKeptInMiddlewares: clients that are gone keep others out when middlewares still
-// have as much of theirs as may be.
+// TestKeptInMiddlewares: clients that are gone keep others out when middlewares
+// still have as much of theirs as may be.
 func TestKeptInMiddlewares(t *testing.T) {
 	const size, most = 100_000, 5
 	begun, release := make(chan bool, most+2), make(chan bool)

@@ -85,9 +85,9 @@ var leavings = map[string]leaving{
 	"Namespace.Close":        {end: func(l *leaver) { l.Of("/n").Close() }},
 }
 
-// TestWhatWasSentIsHandled: what waits when a client has left is handled, in order,
-// before the disconnect handlers, with a context that is not done. What waits when
-// the application ends a socket is counted.
+// TestWhatWasSentIsHandled: what waits when a client has left is handled, in
+// order, before the disconnect handlers, with a context that is not done. What
+// waits when the application ends a socket is counted.
 func TestWhatWasSentIsHandled(t *testing.T) {
 	for name, way := range leavings {
 		for _, transport := range []string{"websocket", "polling"} {
@@ -248,8 +248,8 @@ func TestLateAck(t *testing.T) {
 	}
 }
 
-// TestLateTimeout: each handler that starts when its client has left has its own
-// time, and those behind one that has let its context end have none.
+// TestLateTimeout: each handler that starts when its client has left has its
+// own time, and those behind one that has let its context end have none.
 func TestLateTimeout(t *testing.T) {
 	const events = 20
 	type start struct {
@@ -301,8 +301,8 @@ func TestLateTimeout(t *testing.T) {
 	}
 }
 
-// TestLateHandlersEndInAnyWay: late handlers that panic or end their goroutine do not
-// keep the others from running, nor the disconnect handlers.
+// TestLateHandlersEndInAnyWay: late handlers that panic or end their goroutine
+// do not keep the others from running, nor the disconnect handlers.
 func TestLateHandlersEndInAnyWay(t *testing.T) {
 	for how, end := range map[string]func(){"panic": func() { panic("a bug") }, "Goexit": runtime.Goexit} {
 		t.Run(how, func(t *testing.T) {
@@ -351,9 +351,9 @@ func TestLateHandlersEndInAnyWay(t *testing.T) {
 	}
 }
 
-// TestLateEventsAreBounded: when more events of clients that have left wait than all
-// may have, those of the clients that left first are dropped and counted, and no
-// client is refused because of them.
+// TestLateEventsAreBounded: when more events of clients that have left wait
+// than all may have, those of the clients that left first are dropped and
+// counted, and no client is refused because of them.
 func TestLateEventsAreBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg     sio.Config
@@ -398,8 +398,8 @@ func TestLateEventsAreBounded(t *testing.T) {
 	}
 }
 
-// TestLeavesBehindItself: a client that leaves a namespace again and again with events
-// that wait is slowed down like any other, and they are handled.
+// TestLeavesBehindItself: a client that leaves a namespace again and again with
+// events that wait is slowed down like any other, and they are handled.
 func TestLeavesBehindItself(t *testing.T) {
 	const rounds, each = 100, 5
 	c := newCounter(t)
@@ -536,9 +536,9 @@ func TestCloseDropsWhatWaits(t *testing.T) {
 	}
 }
 
-// TestLateWithRecovery: a client comes back while what it had sent is still handled.
-// That goes on, before the disconnect handlers of the socket that has left, and what
-// it emits to the client reaches it at its new connection.
+// TestLateWithRecovery: a client comes back while what it had sent is still
+// handled. That goes on, before the disconnect handlers of the socket that has
+// left, and what it emits to the client reaches it at its new connection.
 func TestLateWithRecovery(t *testing.T) {
 	steps, release := make(chan string, 20), make(chan struct{})
 	f := recovering(t, sio.Recovery{}, func(f *fixture) {
@@ -581,8 +581,9 @@ func TestLateWithRecovery(t *testing.T) {
 	}
 }
 
-// TestGoneSocketIsCollected: the connection of a client that has left a namespace while
-// its events waited does not hold on to the socket when they are handled.
+// TestGoneSocketIsCollected: the connection of a client that has left a
+// namespace while its events waited does not hold on to the socket when they
+// are handled.
 func TestGoneSocketIsCollected(t *testing.T) {
 	release, collected := make(chan bool), make(chan bool)
 	f := serve(t, sio.Config{}, func(f *fixture) {

@@ -8,8 +8,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestLateHandlersGiveWay: handlers that wait for clients that have left give their
-// places to what waits for one, before Config.LeaveTimeout has passed.
+// TestLateHandlersGiveWay: handlers that wait for clients that have left give
+// their places to what waits for one, before Config.LeaveTimeout has passed.
 func TestLateHandlersGiveWay(t *testing.T) {
 	const places = 3
 	begun, over := make(chan context.Context, places), make(chan context.Context, places)

@@ -13,7 +13,8 @@ import (
 // The names of these rooms would be the same to other servers.
 const odd, other, replacement = "\xff\x01", "\xfe\x01", "\ufffd\x01"
 
-// TestOddNamesAlone: without other servers any bytes are a room, and no other's.
+// TestOddNamesAlone: without other servers any bytes are a room, and no
+// other's.
 func TestOddNamesAlone(t *testing.T) {
 	for name, cfg := range map[string]sio.Config{"plain": {}, "recovery": {ConnectionStateRecovery: new(sio.Recovery)}} {
 		t.Run(name, func(t *testing.T) {
@@ -62,8 +63,8 @@ func TestOddNamesAlone(t *testing.T) {
 	}
 }
 
-// TestOddNamesRefused: with other servers such names are refused wherever they are
-// given, and nothing is done.
+// TestOddNamesRefused: with other servers such names are refused wherever they
+// are given, and nothing is done.
 func TestOddNamesRefused(t *testing.T) {
 	for name, b := range map[string]medium{"least": new(bus), "cluster": &wires{t: t}} {
 		t.Run(name, func(t *testing.T) {
@@ -134,8 +135,8 @@ func TestOddNamesRefused(t *testing.T) {
 	}
 }
 
-// TestOddEvents: events that are not UTF-8 are refused without other servers, too,
-// since clients could not be told their names.
+// TestOddEvents: events that are not UTF-8 are refused without other servers,
+// too, since clients could not be told their names.
 func TestOddEvents(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)
@@ -148,8 +149,9 @@ func TestOddEvents(t *testing.T) {
 	w.alive()
 }
 
-// TestNamesOfJavaScript: names that are no text, as JavaScript's can be, are those of no
-// room here, and not those with U+FFFD, to which they would be changed.
+// TestNamesOfJavaScript: names that are no text, as JavaScript's can be, are
+// those of no room here, and not those with U+FFFD, to which they would be
+// changed.
 func TestNamesOfJavaScript(t *testing.T) {
 	b := &wires{t: t}
 	f := serve(t, sio.Config{Adapter: b.connect}, echo)

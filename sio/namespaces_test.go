@@ -57,8 +57,8 @@ func TestDynamicBound(t *testing.T) {
 	}
 }
 
-// TestDynamicRace has clients make the same few namespaces at once, at the bound,
-// while they end: the count must be exact.
+// TestDynamicRace has clients make the same few namespaces at once, at the
+// bound, while they end: the count must be exact.
 func TestDynamicRace(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2, MaxDynamicNamespaces: 4}, func(f *fixture) {
 		f.OfPattern(regexp.MustCompile(`^/d`))
@@ -346,8 +346,8 @@ func TestCloseRace(t *testing.T) {
 	clients.Wait()
 }
 
-// TestShutdownWithBlockedAdapters: adapters that don't close do not keep Shutdown,
-// and are closed at the same time.
+// TestShutdownWithBlockedAdapters: adapters that don't close do not keep
+// Shutdown, and are closed at the same time.
 func TestShutdownWithBlockedAdapters(t *testing.T) {
 	release := make(chan struct{})
 	var closing atomic.Int64

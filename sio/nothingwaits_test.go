@@ -19,7 +19,8 @@ func nothingWaits(t *testing.T, f *fixture) {
 	}
 }
 
-// TestShutdownWhileAsked: the loops end while a parent is asked whether a namespace may be.
+// TestShutdownWhileAsked: the loops end while a parent is asked whether a
+// namespace may be.
 func TestShutdownWhileAsked(t *testing.T) {
 	asked, release := make(chan bool, 1), make(chan bool)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -41,8 +42,8 @@ func TestShutdownWhileAsked(t *testing.T) {
 	nothingWaits(t, f)
 }
 
-// TestShutdownWhileAwaited: the loops end while a client that comes back waits for the
-// end of its old connection.
+// TestShutdownWhileAwaited: the loops end while a client that comes back waits
+// for the end of its old connection.
 func TestShutdownWhileAwaited(t *testing.T) {
 	f := recoveringParent(t, sio.Recovery{MaxDisconnectionDuration: time.Hour})
 	var id identity

@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestPartialResults: when some servers are silent, a request returns what the others
-// have answered, this one included, and an error that counts.
+// TestPartialResults: when some servers are silent, a request returns what the
+// others have answered, this one included, and an error that counts.
 func TestPartialResults(t *testing.T) {
 	w := &wires{t: t}
 	one := serve(t, sio.Config{Adapter: w.connect}, echo)

@@ -147,8 +147,8 @@ func TestPassOnMessagePack(t *testing.T) {
 	}
 }
 
-// TestPassOnToServers passes on what has come to the clients of other servers, which
-// may use another parser.
+// TestPassOnToServers passes on what has come to the clients of other servers,
+// which may use another parser.
 func TestPassOnToServers(t *testing.T) {
 	for name, b := range map[string]medium{"least": new(bus), "cluster": &wires{t: t}} {
 		t.Run(name, func(t *testing.T) {
@@ -196,8 +196,8 @@ func TestPassOnToServers(t *testing.T) {
 	}
 }
 
-// TestRefusedEverywhere: an emit that fails was sent to nobody, here or elsewhere, and
-// counts for nothing.
+// TestRefusedEverywhere: an emit that fails reaches no client of any server,
+// and is not counted.
 func TestRefusedEverywhere(t *testing.T) {
 	for name, b := range map[string]medium{"least": new(bus), "cluster": &wires{t: t}} {
 		for _, logs := range []bool{false, true} {
@@ -223,7 +223,8 @@ func TestRefusedEverywhere(t *testing.T) {
 						t.Errorf("%d: %v from EmitAck", i, err)
 					}
 				}
-				// MessagePack can't say it, so the clients of packed can't be sent it.
+				// MessagePack can't say it, so the clients of packed can't be
+				// sent it.
 				if err := packed.Emit("e", json.RawMessage("1e400")); err == nil {
 					t.Error("a number beyond float64 was sent")
 				}
@@ -235,7 +236,7 @@ func TestRefusedEverywhere(t *testing.T) {
 	}
 }
 
-// refusingOnce is refused by the first who encodes it, and accepted by others.
+// refusingOnce fails when it is encoded for the first time, and not later.
 type refusingOnce struct{ asked bool }
 
 func (r *refusingOnce) MarshalJSON() ([]byte, error) {

@@ -22,8 +22,8 @@ func (a repeating) Broadcast(p adapter.Packet, o adapter.Options) error {
 	return a.local.Broadcast(p, o)
 }
 
-// TestAdapterRepeats: what is prepared for this server's clients serves an adapter
-// that hands it on more than once, too.
+// TestAdapterRepeats: what is prepared for this server's clients serves an
+// adapter that hands it on more than once, too.
 func TestAdapterRepeats(t *testing.T) {
 	for name, recovery := range map[string]*sio.Recovery{"": nil, "with recovery": {}} {
 		t.Run(name, func(t *testing.T) {

@@ -72,7 +72,8 @@ func TestProtocol4Off(t *testing.T) {
 	}
 }
 
-// TestProtocol4Namespaces is S102, S103 and S105; every packet may carry a query.
+// TestProtocol4Namespaces is S102, S103 and S105; every packet may carry a
+// query.
 func TestProtocol4Namespaces(t *testing.T) {
 	f := serveOld(t, func(f *fixture) {
 		sio.On(f.Of("/custom"), "echo", func(_ context.Context, s *sio.Socket, n int) error { return s.Emit("echo", n) })
@@ -153,7 +154,8 @@ func TestProtocol4Refusal(t *testing.T) {
 	f.pollingV3(t, "").want(`6:44"no"`)
 }
 
-// TestProtocol4Broadcast is S107: binary for everybody, each in its own framing.
+// TestProtocol4Broadcast is S107: a binary event reaches clients of both
+// protocols, each in its framing.
 func TestProtocol4Broadcast(t *testing.T) {
 	f := serveOld(t, nil)
 	v4, v3 := f.join(t), f.dialEIO(t, 3)
@@ -172,7 +174,8 @@ func TestProtocol4Broadcast(t *testing.T) {
 	v3.want(head, "b:040102ff")
 	p4.want(head + "\x1eb" + base64.StdEncoding.EncodeToString([]byte{1, 2, 0xff}))
 	b64.want(fmt.Sprintf("%d:%s6:b4AQL/", length, head))
-	// The binary payload: <0 text | 1 binary><length's digits as bytes><255><packet>.
+	// The binary payload: <0 text | 1 binary><length's digits as
+	// bytes><255><packet>.
 	p3.want("\x00\x04\x00\xff" + head + "\x01\x04\xff\x04\x01\x02\xff")
 
 	v3.send(`451-["echo",{"_placeholder":true,"num":0}]`, "b:04"+hex.EncodeToString([]byte{7, 8}))

@@ -21,9 +21,9 @@ var unfinished = func() []byte {
 }()
 
 // TestUnfinishedMessagesAreBounded has connections hold as much as they can of
-// messages that never end. In all that stays within Config.MaxReceiving, one message
-// and a read of each connection, and a client with large messages beside them is
-// served.
+// messages that never end. In all that stays within Config.MaxReceiving, one
+// message and a read of each connection, and a client with large messages
+// beside them is served.
 func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	const limit, attackers, message, read = 4 << 20, 24, 1_000_000, 64 << 10
 	for _, tc := range []struct {
@@ -119,8 +119,8 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	}
 }
 
-// TestAttachmentsForNoNamespace: a packet that announces attachments for a namespace
-// that the client is not in is refused at once.
+// TestAttachmentsForNoNamespace: a packet that announces attachments for a
+// namespace that the client is not in is refused at once.
 func TestAttachmentsForNoNamespace(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.dial(t)

@@ -57,9 +57,9 @@ func (r *trappedReader) Persist(s adapter.Session) {
 	r.reader.Persist(s)
 }
 
-// TestRecovererEndsInAnyWay has the methods of a Recoverer that a client causes to
-// be called end in other ways than by returning: a client whose session can't be
-// had gets a new one, and nothing else suffers.
+// TestRecovererEndsInAnyWay has the methods of a Recoverer that a client causes
+// to be called end in other ways than by returning: a client whose session
+// can't be had gets a new one, and nothing else suffers.
 func TestRecovererEndsInAnyWay(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	for _, method := range []string{"Restore", "Take", "History", "Persist"} {

@@ -9,7 +9,8 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// lastReader is a Recoverer that reports what comes first, a session or its end.
+// lastReader is a Recoverer that reports what comes first, a session or its
+// end.
 type lastReader struct {
 	reader
 	persisted chan string
@@ -30,8 +31,8 @@ func (r *lastReader) Close() error {
 	return nil
 }
 
-// waiting is data whose encoding takes as long as the adapter needs to be closed,
-// if that is not waited for.
+// waiting is data whose encoding takes as long as the adapter needs to be
+// closed, if that is not waited for.
 type waiting struct{ closed chan struct{} }
 
 func (w waiting) MarshalJSON() ([]byte, error) {
@@ -42,8 +43,8 @@ func (w waiting) MarshalJSON() ([]byte, error) {
 	return []byte("1"), nil
 }
 
-// TestLastSessionIsPersisted: a namespace that ends with its last socket closes its
-// adapter behind the socket's session.
+// TestLastSessionIsPersisted: a namespace that ends with its last socket closes
+// its adapter behind the socket's session.
 func TestLastSessionIsPersisted(t *testing.T) {
 	r := &lastReader{persisted: make(chan string, 1), closed: make(chan struct{})}
 	srv, err := New(Config{

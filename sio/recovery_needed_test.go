@@ -9,8 +9,8 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// passing is a server whose log is passed by, while a history is read, by more than
-// MaxPackets.
+// passing is a server whose log is passed by, while a history is read, by more
+// than MaxPackets.
 type passing struct {
 	reader
 	more int
@@ -35,8 +35,9 @@ func (p *passing) History(ctx context.Context, after string) (list []adapter.Kep
 	return list, upTo, err
 }
 
-// TestRecoveryNotPassed has more come during each page, and until the client is welcome,
-// than the log keeps: one page is enough, and nothing is kept for longer.
+// TestRecoveryNotPassed has more come during each page, and until the client is
+// welcome, than the log keeps: one page is enough, and nothing is kept for
+// longer.
 func TestRecoveryNotPassed(t *testing.T) {
 	st := newStream()
 	for range 10 {

@@ -10,14 +10,16 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// released reports whether somebody has given the last reference to a packet up.
+// released reports whether somebody has given the last reference to a packet
+// up.
 func released(p *eio.EncodedPacket) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	p.Len() // of a buffer that is not there any more
 	return false
 }
 
-// remembering is a server whose adapter has two packets that its log does not have.
+// remembering is a server whose adapter has two packets that its log does not
+// have.
 func remembering(t *testing.T, cfg Config) (*Server, *stream) {
 	st := newStream()
 	for range 2 {
@@ -44,8 +46,8 @@ type behind struct {
 
 func (b *behind) Since() (string, <-chan struct{}) { return b.since.Load().(string), nil }
 
-// TestRecoveryReleasesHistory gives up what was fetched for a client that does not
-// come back after all.
+// TestRecoveryReleasesHistory gives up what was fetched for a client that does
+// not come back after all.
 func TestRecoveryReleasesHistory(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	for name, end := range map[string]func(lg *sharedLog, s *Socket, m *membership, b *behind){
@@ -85,8 +87,8 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 	}
 }
 
-// TestRecoveryReleasesBare gives up the packet without an offset when its turn has
-// come, in time or not.
+// TestRecoveryReleasesBare gives up the packet without an offset when its turn
+// has come, in time or not.
 func TestRecoveryReleasesBare(t *testing.T) {
 	for name, turns := range map[string][]string{"in time": {"7-1"}, "late": {"", "7-1"}} {
 		t.Run(name, func(t *testing.T) {

@@ -113,7 +113,8 @@ func (st *stream) addLocked(e entry) {
 	st.grown.Broadcast()
 }
 
-// setLate makes the turns of packets wait, or gives their turns to those that do.
+// setLate makes the turns of packets wait, or gives their turns to those that
+// do.
 func (st *stream) setLate(on bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -271,7 +272,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
 				t.Error("no error for what is no offset")
 			}
-			// The adapter begins anew.
+			// The adapter begins again.
 			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +283,8 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 	}
 }
 
-// returning is a client that asks for a session in a namespace, whose answer it returns.
+// returning is a client that asks for a session in a namespace, whose answer it
+// returns.
 func returning(t *testing.T, srv *Server, nsp, pid string) (answer string, conn *eiotest.Conn) {
 	t.Helper()
 	conn = eiotest.Dial(t, srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
@@ -325,8 +327,8 @@ func TestRecoveryOpensNamespace(t *testing.T) {
 	}
 }
 
-// TestRecoveryWhilePaused: a client that has reached MaxPending, and so is not read,
-// gets the session all the same that it has asked for before.
+// TestRecoveryWhilePaused: a client that has reached MaxPending, and so is not
+// read, gets the session all the same that it has asked for before.
 func TestRecoveryWhilePaused(t *testing.T) {
 	st := newStream()
 	srv, err := New(Config{
@@ -478,8 +480,8 @@ func TestRecoveryBetween(t *testing.T) {
 	}
 }
 
-// TestRecoveryFarIDs has an entry's id be as great as can be: those that follow are
-// delivered and kept, and dropped in time.
+// TestRecoveryFarIDs has an entry's id be as great as can be: those that follow
+// are delivered and kept, and dropped in time.
 func TestRecoveryFarIDs(t *testing.T) {
 	st := newStream()
 	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{MaxDisconnectionDuration: 50 * time.Millisecond}, Adapter: st.connect(0)})
@@ -513,9 +515,9 @@ func (r *takingReader) Take(ctx context.Context, s adapter.Session) bool {
 	return ok
 }
 
-// TestRecoveryIntoNextNamespace: a namespace is closed while a session is taken for
-// a client that comes back to it. The session is given back, so the client gets it
-// in the namespace that is made in the place of the closed one.
+// TestRecoveryIntoNextNamespace: a namespace is closed while a session is taken
+// for a client that comes back to it. The session is given back, so the client
+// gets it in the namespace that is made in the place of the closed one.
 func TestRecoveryIntoNextNamespace(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	st := newStream()

@@ -439,8 +439,8 @@ func TestRecoveryLimits(t *testing.T) {
 	}
 }
 
-// TestRecoveryRoomHooks emits from the hooks of rooms, which are called where the
-// log's lock would be in the way.
+// TestRecoveryRoomHooks emits from the hooks of rooms, which are called where
+// the log's lock would be in the way.
 func TestRecoveryRoomHooks(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, func(f *fixture) {
 		f.OnRoom(func(e sio.RoomEvent) {
@@ -463,9 +463,9 @@ func TestRecoveryRoomHooks(t *testing.T) {
 	w.drop(f)
 }
 
-// TestRecoveryLostInMiddleware: a client is lost again while the middlewares of its
-// return run, and the limits evict what it has missed. Its session waits on, and
-// ends once.
+// TestRecoveryLostInMiddleware: a client is lost again while the middlewares of
+// its return run, and the limits evict what it has missed. Its session waits
+// on, and ends once.
 func TestRecoveryLostInMiddleware(t *testing.T) {
 	inside, release := make(chan bool, 1), make(chan struct{})
 	f := serve(t, sio.Config{

@@ -21,8 +21,8 @@ func (*refusing) Close() error { return nil }
 // ServerCount implements cluster.Counter, so there are no heartbeats.
 func (*refusing) ServerCount(context.Context) (int, error) { return 1, nil }
 
-// TestEmitRefused: what an adapter has no room for, or finds too large, is sent to
-// nobody, and Emit says so.
+// TestEmitRefused: an event that an adapter has no room for, or that is too
+// large, reaches no client, and Emit returns the error.
 func TestEmitRefused(t *testing.T) {
 	r := new(refusing)
 	f := serve(t, sio.Config{Adapter: func(local adapter.Local) adapter.Adapter {

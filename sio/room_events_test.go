@@ -33,7 +33,8 @@ func TestRoomHookBlocks(t *testing.T) {
 		s.Leave("r")
 	}
 	w.alive()
-	// The first of the two events of the socket's own room does not wait any more.
+	// The first of the two events of the socket's own room does not wait any
+	// more.
 	if dropped := f.Stats().RoomEventsDropped; dropped != more+1 {
 		t.Errorf("%d events were dropped, want %d", dropped, more+1)
 	}

@@ -116,8 +116,8 @@ func TestBroadcast(t *testing.T) {
 	})
 }
 
-// TestBroadcastIsForTheMembersAtEmit shows that what follows an emit does not
-// change whom it reaches.
+// TestBroadcastIsForTheMembersAtEmit: joins and leaves after an emit don't
+// change its recipients.
 func TestBroadcastIsForTheMembersAtEmit(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 1}, func(f *fixture) {
 		echo(f)
@@ -217,8 +217,8 @@ func TestRoomList(t *testing.T) {
 	}
 }
 
-// TestModifierOrder gives options of a socket and addresses in any order: they mean
-// the same.
+// TestModifierOrder gives options of a socket and addresses in any order: they
+// mean the same.
 func TestModifierOrder(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2}, echo)
 	clients, s := crowd(t, f, 4)

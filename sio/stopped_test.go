@@ -112,8 +112,8 @@ func (p *polling) wantEcho(post, echo string) {
 }
 
 // TestStoppedProcess stops the server's process for longer than a client may be
-// silent. What the clients send meanwhile waits in the kernel, so none is dropped
-// when the process goes on.
+// silent. What the clients send meanwhile waits in the kernel, so none is
+// dropped when the process goes on.
 func TestStoppedProcess(t *testing.T) {
 	if os.Getenv(stoppable) != "" {
 		stoppableServer(t)

@@ -13,9 +13,9 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestAnswerBeforeViolation: what an inline handler has sent is not lost because
-// of what follows its event in the same segment, or in the same body. What
-// follows the violation is not handled.
+// TestAnswerBeforeViolation: what an inline handler has sent is not lost
+// because of what follows its event in the same segment, or in the same body.
+// What follows the violation is not handled.
 func TestAnswerBeforeViolation(t *testing.T) {
 	const event, due = `421["sum",1,2]`, `42["told"]` + "\x1e" + `431[3]`
 	after := 0

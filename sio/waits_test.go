@@ -25,7 +25,8 @@ var misdeeds = map[string]func(release <-chan struct{}){
 // a second later.
 const waitsFor = 200 * time.Millisecond
 
-// ends checks that a call ends with its context, with a time-out if that was why.
+// ends checks that a call ends with its context, with a time-out if that was
+// why.
 func ends(t *testing.T, name, misdeed string, call func(ctx context.Context) error) {
 	t.Helper()
 	c := make(chan error, 1)
@@ -103,7 +104,8 @@ func TestWaitsForEncoders(t *testing.T) {
 	}
 }
 
-// TestWaitsForParsers has the parser not return that splits the acknowledgement.
+// TestWaitsForParsers has the parser not return that splits the
+// acknowledgement.
 func TestWaitsForParsers(t *testing.T) {
 	for name, misdeed := range misdeeds {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +186,8 @@ func TestWaitsForAdapters(t *testing.T) {
 	}
 }
 
-// stuck is a bus that does not return. count is whether it counts servers first.
+// stuck is a bus that does not return. count is whether it counts servers
+// first.
 type stuck struct {
 	misdeed func()
 	count   bool
@@ -204,8 +207,8 @@ func (s stuck) ServerCount(context.Context) (int, error) {
 
 func (stuck) Close() error { return nil }
 
-// TestWaitsForBuses has a bus not return from Publish, or from ServerCount. Without a
-// context that ends, the limits of the cluster do.
+// TestWaitsForBuses has a bus not return from Publish, or from ServerCount.
+// Without a context that ends, the limits of the cluster do.
 func TestWaitsForBuses(t *testing.T) {
 	for name, misdeed := range misdeeds {
 		for _, count := range []bool{true, false} {

@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// ours returns the stacks of the goroutines that run code of this package, but TestMain's.
+// ours returns the stacks of the goroutines that run code of this package, but
+// TestMain's.
 func ours() (stacks []string) {
 	buf := make([]byte, 1<<20)
 	for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {

@@ -8,9 +8,9 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestClusterRecovery has a client lose its connection to one server and come back
-// to another one, of the same kind and of the other, and again the other way: it is
-// who it was, and gets what it has missed.
+// TestClusterRecovery has a client lose its connection to one server and come
+// back to another one, of the same kind or the other, in both directions. It
+// keeps its id, rooms and data, and gets the events that it has missed.
 func TestClusterRecovery(t *testing.T) {
 	nodes, clients := newCluster(t), newDriver(t)
 	for _, kinds := range [][2]string{{"go", "node"}, {"go", "go"}, {"node", "node"}} {

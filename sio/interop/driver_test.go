@@ -28,7 +28,7 @@ type driver struct {
 	asked   int
 }
 
-// command is what a driver is told to do.
+// command is a request to a driver.
 type command struct {
 	Do      string         `json:"do"`
 	Client  string         `json:"client"`
@@ -39,8 +39,8 @@ type command struct {
 	ID      string         `json:"id,omitempty"`
 }
 
-// need skips the test when a program or a file that it needs is not there; in
-// CI it fails.
+// need skips the test if a program or file that it needs is missing; in CI it
+// fails.
 func need(t *testing.T, programs []string, files ...string) {
 	t.Helper()
 	missing := ""
@@ -161,7 +161,7 @@ func (c *client) expect(is string) report {
 	return r
 }
 
-// await is expect for a report that may not come in time.
+// await is expect for a report that may be missing.
 func (c *client) await(is string, within time.Duration) (r report, ok bool) {
 	_, r, ok = c.take(c.name, is, within, func(report) bool { return true })
 	return r, ok
@@ -208,14 +208,14 @@ func (c *client) disconnect() {
 	c.tell(command{Do: "disconnect", Client: c.name})
 }
 
-// move has the client connect to another server from the next time on.
+// move has the client use another server from its next connection on.
 func (c *client) move(url string) {
 	c.t.Helper()
 	c.tell(command{Do: "move", Client: c.name, URL: url})
 	c.expect("moved")
 }
 
-// bytes is how binary data travels to and from a driver.
+// bytes returns binary data in the form in which drivers send and take it.
 func bytes(b ...byte) map[string]any {
 	return map[string]any{"$bytes": base64.StdEncoding.EncodeToString(b)}
 }

@@ -22,12 +22,12 @@ var transports = []struct {
 	{"upgraded", nil, true},
 }
 
-// packages are the releases of the JavaScript client; that of Socket.IO 2 speaks
-// protocol 4.
+// packages are the releases of the JavaScript client; that of Socket.IO 2
+// speaks protocol 4.
 var packages = []string{"socket.io-client", "socket.io-client-40", "socket.io-client-3", "socket.io-client-2"}
 
-// echoServer serves all that askServer and askClient need, and gives the sockets
-// of its clients.
+// echoServer serves all that askServer and askClient need, and gives the
+// sockets of its clients.
 func echoServer(t *testing.T, cfg sio.Config) (url string, sockets <-chan *sio.Socket) {
 	t.Helper()
 	connected := make(chan *sio.Socket, 1)
@@ -77,8 +77,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestPython is TestEvents for python3-socketio, which ends its upgrade before it
-// connects.
+// TestPython is TestEvents for python3-socketio, which ends its upgrade before
+// it connects.
 func TestPython(t *testing.T) {
 	url, sockets := echoServer(t, sio.Config{AllowEIO3: true})
 	d := newPythonDriver(t)

@@ -17,9 +17,10 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestServerKilled kills a server of a cluster, the program or one in Node.js, while
-// another one waits for its answers: these requests end with what has come, the
-// clients go on at the other server, and nobody waits for the dead one any more.
+// TestServerKilled kills a server of a cluster, the program or one in Node.js,
+// while another one waits for its answers. These requests return the answers
+// that have arrived, the clients reconnect to the other server, and later calls
+// don't wait for the dead one.
 func TestServerKilled(t *testing.T) {
 	need(t, []string{"node"}, "node_modules/@socket.io/redis-streams-adapter")
 	program := build(t)
@@ -77,7 +78,7 @@ func serverKilled(t *testing.T, survivor *goMember, requests func() int, url str
 	}
 	togetherAgain()
 
-	// A stopped process answers nothing, but nobody can tell it from a slow one.
+	// A stopped process can't be told from a slow one.
 	if err := process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

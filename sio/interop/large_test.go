@@ -40,8 +40,9 @@ func serveTLS(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server)) (*sio
 	return srv, front.URL
 }
 
-// eachWay runs a test over each transport, over TCP and TLS, with a server whose
-// sockets are given, and a client that reports the lengths of what it gets.
+// eachWay runs a test over each transport, over TCP and TLS, with a server
+// whose sockets are given, and a client that reports the lengths of what it
+// gets.
 func eachWay(t *testing.T, cfg sio.Config, run func(t *testing.T, srv *sio.Server, s *sio.Socket, c *client)) {
 	for front, start := range map[string]func(*testing.T, sio.Config, func(*sio.Server)) (*sio.Server, string){
 		"tcp": func(t *testing.T, cfg sio.Config, prepare func(*sio.Server)) (*sio.Server, string) {
@@ -65,8 +66,8 @@ func eachWay(t *testing.T, cfg sio.Config, run func(t *testing.T, srv *sio.Serve
 	}
 }
 
-// TestLargeEvents emits much at once to a client that reads as fast as it can, at
-// default settings: all arrives.
+// TestLargeEvents emits much at once to a client that reads as fast as it can,
+// at default settings: all arrives.
 func TestLargeEvents(t *testing.T) {
 	for name, sizes := range map[string]struct{ events, bytes int }{
 		"10 of 2 MB": {10, 2 << 20},
@@ -92,8 +93,8 @@ func TestLargeEvents(t *testing.T) {
 	}
 }
 
-// TestFlush sends a file much larger than may wait, piece by piece: the sender keeps
-// to the client's pace.
+// TestFlush sends a file much larger than may wait, piece by piece: the sender
+// keeps to the client's pace.
 func TestFlush(t *testing.T) {
 	const pieces, size, most = 100, 1 << 20, 3 << 20
 	eachWay(t, sio.Config{MaxQueued: most}, func(t *testing.T, srv *sio.Server, s *sio.Socket, c *client) {
@@ -119,8 +120,8 @@ func TestFlush(t *testing.T) {
 	})
 }
 
-// TestStalledClient stops a client's process while it is sent much: it is found to
-// be slow, and its sender is told.
+// TestStalledClient stops a client's process while it is sent much: it is found
+// to be slow, and its sender is told.
 func TestStalledClient(t *testing.T) {
 	told := make(chan sio.SlowEvent, 10)
 	cfg := sio.Config{

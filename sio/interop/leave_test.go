@@ -9,8 +9,9 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestLeave: stock clients emit much at once and leave, by disconnect or with their
-// process. All is handled, in order, and the disconnect handler is called behind it.
+// TestLeave: stock clients emit many events at once and leave, by disconnect or
+// with their process. All events are handled, in order, before the disconnect
+// handler is called.
 func TestLeave(t *testing.T) {
 	const events = 1000
 	for _, c := range transports {

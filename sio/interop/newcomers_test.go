@@ -15,8 +15,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// floodHandshakes opens polling sessions over one connection from an address, as
-// fast as it can until ctx is done, and joins nothing.
+// floodHandshakes opens polling sessions over one connection from an address,
+// as fast as it can until ctx is done, and joins nothing.
 func floodHandshakes(ctx context.Context, t *testing.T, from, url string) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	c, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(url, "http://"))
@@ -44,8 +44,9 @@ func floodHandshakes(ctx context.Context, t *testing.T, from, url string) {
 	}
 }
 
-// TestHandshakesDoNotKeepAnyoneOut opens sessions as fast as four connections can,
-// which join nothing. Stock clients connect beside them, at default settings.
+// TestHandshakesDoNotKeepAnyoneOut opens sessions that join nothing, as fast as
+// four connections can. Stock clients connect at the same time. All settings
+// are defaults.
 func TestHandshakesDoNotKeepAnyoneOut(t *testing.T) {
 	srv, url := serve(t, sio.Config{}, func(srv *sio.Server) {
 		sio.OnAck(srv, "ping", func(_ context.Context, _ *sio.Socket, i int) (int, error) { return i, nil })

@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestProgramsBehindNginx runs sioserver twice, as the docs do, kills one of the two,
-// and wants all clients to go on with the other.
+// TestProgramsBehindNginx runs sioserver twice, as the docs do, kills one of
+// the two, and wants all clients to go on with the other.
 func TestProgramsBehindNginx(t *testing.T) {
 	program := build(t)
 	for _, kind := range []string{"pubsub", "sharded", "streams"} {
@@ -59,11 +59,12 @@ func TestProgramsBehindNginx(t *testing.T) {
 	}
 }
 
-// hail begins what is said before the servers are known to be connected.
+// hail is the prefix of messages that are sent before the servers are known to
+// be connected.
 const hail = "hello? "
 
-// untilConnected waits until what one client says comes to all others: servers join
-// their cluster in the background.
+// untilConnected waits until what one client says comes to all others: servers
+// join their cluster in the background.
 func untilConnected(t *testing.T, all []*client) {
 	t.Helper()
 	for _, c := range all {
@@ -87,7 +88,8 @@ func untilConnected(t *testing.T, all []*client) {
 	t.Fatal("the servers do not connect")
 }
 
-// chat has all clients enter a room, and each say something that all others hear.
+// chat has all clients enter a room, and each say something that all others
+// hear.
 func chat(t *testing.T, all []*client, text string) {
 	t.Helper()
 	for _, c := range all {
@@ -106,8 +108,8 @@ func chat(t *testing.T, all []*client, text string) {
 	}
 }
 
-// insist asks until there is an answer without a complaint: what is sent to a server
-// that is killed gets none.
+// insist asks until there is an answer without a complaint: what is sent to a
+// server that is killed gets none.
 func (c *client) insist(event string, args ...any) {
 	c.t.Helper()
 	for late := time.Now().Add(2 * patience); time.Now().Before(late); {
@@ -121,7 +123,8 @@ func (c *client) insist(event string, args ...any) {
 	c.t.Fatalf("client %s: no answer to %s", c.name, event)
 }
 
-// expectMessage passes over the client's events until one is a message with the text.
+// expectMessage passes over the client's events until one is a message with the
+// text.
 func (c *client) expectMessage(text string) {
 	c.t.Helper()
 	for {

@@ -7,7 +7,7 @@ import (
 )
 
 // TestRecovery gives a client that loses its connection its socket back, again
-// and again, with what it has missed.
+// and again, with the events that it has missed.
 func TestRecovery(t *testing.T) {
 	sockets, lost := make(chan *sio.Socket, 1), make(chan bool, 1)
 	srv, url := serve(t, sio.Config{ConnectionStateRecovery: &sio.Recovery{}}, func(srv *sio.Server) {

@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// serve starts a server on a free port, or on addr when given, and gives it
-// with its URL; it ends with the test.
+// serve starts a server on a free port and returns it with its URL. It ends
+// with the test.
 func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...string) (*sio.Server, string) {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -40,7 +40,7 @@ func shutdown(t *testing.T, srv *sio.Server) {
 	}
 }
 
-// receive waits for what a handler has sent on a channel.
+// receive waits for a value that a handler sends.
 func receive[T any](t *testing.T, from <-chan T) T {
 	t.Helper()
 	select {
@@ -52,7 +52,7 @@ func receive[T any](t *testing.T, from <-chan T) T {
 	}
 }
 
-// arguments decodes all arguments of an event, whatever they are.
+// arguments decodes all arguments of an event.
 func arguments(e *sio.Event) ([]any, error) {
 	args := make([]any, e.Len())
 	to := make([]any, len(args))

@@ -41,8 +41,8 @@ func (want published) check(t *testing.T, c <-chan *redis.Message) {
 	}
 }
 
-// TestPubSubSenderWire compares what is published with what @socket.io/redis-emitter
-// publishes: cluster.md, section 2.
+// TestPubSubSenderWire compares what is published with what
+// @socket.io/redis-emitter publishes.
 func TestPubSubSenderWire(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()
@@ -98,8 +98,8 @@ func TestPubSubSenderWire(t *testing.T) {
 	}
 }
 
-// TestShardedSenderWire looks at what is published by SPUBLISH: cluster.md, sections 3
-// and 4.
+// TestShardedSenderWire compares what is published by SPUBLISH with the
+// reference's messages.
 func TestShardedSenderWire(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()

@@ -77,8 +77,8 @@ func TestSlot(t *testing.T) {
 	}
 }
 
-// TestChannelsCluster uses channels of both nodes of a Redis Cluster, of which one is
-// killed and started again.
+// TestChannelsCluster uses channels of both nodes of a Redis Cluster, of which
+// one is killed and started again.
 func TestChannelsCluster(t *testing.T) {
 	for _, sharded := range []bool{false, true} {
 		t.Run(fmt.Sprint("sharded ", sharded), func(t *testing.T) {
@@ -137,8 +137,8 @@ func TestChannelsCluster(t *testing.T) {
 					t.Errorf("logged: lost %d times, back %d times", lost, back)
 				}
 			}
-			// On a busy machine a connection may break once more, which loses messages. So
-			// rounds are sent until all messages of one arrive.
+			// On a busy machine a connection may break once more, which loses
+			// messages. So rounds are sent until all messages of one arrive.
 			wait.Until(t, "all messages of a round arrive", func() bool {
 				for len(a.came) > 0 {
 					<-a.came
@@ -187,7 +187,8 @@ func TestChannelsMoved(t *testing.T) {
 	}
 }
 
-// TestChannelsHomeless makes and drops rooms while there is no cluster: they are not kept.
+// TestChannelsHomeless makes and drops rooms while there is no cluster: they
+// are not kept.
 func TestChannelsHomeless(t *testing.T) {
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}})
 	defer client.Close()
@@ -205,9 +206,9 @@ func TestChannelsHomeless(t *testing.T) {
 	})
 }
 
-// TestChannelsUnwanted drops all channels of a node before its link has begun, at the
-// latest moment and at random ones: what is still wanted is subscribed to, and that is
-// the state.
+// TestChannelsUnwanted drops all channels of a node before its link has begun,
+// at the latest moment and at random ones: what is still wanted is subscribed
+// to, and that is the state.
 func TestChannelsUnwanted(t *testing.T) {
 	rc := startCluster(t)
 	client := rc.client(t)

@@ -28,8 +28,8 @@ func init() {
 	}
 }
 
-// runPaused sends back what comes by the channel "to", and numbers in between, until it
-// is told to end.
+// runPaused sends back what comes by the channel "to", and numbers in between,
+// until it must end.
 func runPaused(addr string) {
 	client := ownClient(redis.NewClient(&redis.Options{Addr: addr}))
 	c := newChannels(client, channelsConfig{logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
@@ -60,8 +60,9 @@ func runPaused(addr string) {
 	}
 }
 
-// TestChannelsPaused stops a process, for longer than silence may be, while messages
-// come for it and while it waits for answers: it has lost none when it goes on.
+// TestChannelsPaused stops a process, for longer than silence may be, while
+// messages come for it and while it waits for answers: it has lost none when it
+// goes on.
 func TestChannelsPaused(t *testing.T) {
 	const pauses, messages = 2, 2000
 	pause := 5 * time.Second

@@ -39,7 +39,7 @@ func (l *logged) count(text string) int {
 
 func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// tested is channels with a log, and with the messages that have come.
+// tested is channels with a log and the received messages.
 type tested struct {
 	*channels
 	receiver
@@ -174,8 +174,8 @@ func TestChannelsPatterns(t *testing.T) {
 	a.wants(t, "x 4")
 }
 
-// TestChannelsMany subscribes to as many channels as there may be rooms, and again
-// after the connection was cut.
+// TestChannelsMany subscribes to as many channels as there may be rooms, and
+// again after the connection was cut.
 func TestChannelsMany(t *testing.T) {
 	r := redistest.Start(t)
 	a := testChannels(t, r.Client, true)
@@ -204,8 +204,8 @@ func TestChannelsMany(t *testing.T) {
 	}
 }
 
-// TestChannelsAway breaks Redis in each way. What is published meanwhile is lost
-// without waiting, and counted; then all goes on.
+// TestChannelsAway breaks Redis in each way. What is published meanwhile is
+// lost without waiting, and counted; then all goes on.
 func TestChannelsAway(t *testing.T) {
 	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},
@@ -267,7 +267,8 @@ func TestChannelsAway(t *testing.T) {
 	}
 }
 
-// TestChannelsQueue fills the queue while Redis takes nothing, by number and by bytes.
+// TestChannelsQueue fills the queue while Redis takes nothing, by number and by
+// bytes.
 func TestChannelsQueue(t *testing.T) {
 	for _, size := range []int{1, 10_000, 2 << 20} {
 		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
@@ -295,8 +296,8 @@ func TestChannelsQueue(t *testing.T) {
 	}
 }
 
-// TestChannelsRefused publishes what the user may not: that is no reason to give the
-// connection up.
+// TestChannelsRefused publishes what the user may not: that is no reason to
+// give the connection up.
 func TestChannelsRefused(t *testing.T) {
 	r := redistest.Start(t)
 	if err := r.Client.Do(t.Context(), "ACL", "SETUSER", "u", "on", ">p", "+@all", "resetchannels", "&x").Err(); err != nil {
@@ -319,8 +320,8 @@ func TestChannelsRefused(t *testing.T) {
 	}
 }
 
-// TestChannelsLockedOut has a user that Redis does not know. Nothing is published, and not
-// every message causes a new attempt.
+// TestChannelsLockedOut has a user that Redis does not know. Nothing is
+// published, and not every message causes a new attempt.
 func TestChannelsLockedOut(t *testing.T) {
 	r := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: r.Addr, Username: "u", Password: "p"})
@@ -360,7 +361,7 @@ func TestChannelsSlow(t *testing.T) {
 	}
 }
 
-// TestChannelsClose sends what is queued, and refuses the rest.
+// TestChannelsClose: close sends queued messages and refuses further ones.
 func TestChannelsClose(t *testing.T) {
 	r := redistest.Start(t)
 	a, b := testChannels(t, r.Client, false), testChannels(t, r.Client, false)

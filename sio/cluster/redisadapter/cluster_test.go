@@ -74,7 +74,8 @@ func newHost(t testing.TB, client redis.UniversalClient, connect func(client red
 	return h
 }
 
-// meet waits until the hosts know of each other, and channels of rooms are subscribed to.
+// meet waits until the hosts know of each other, and channels of rooms are
+// subscribed to.
 func meet(t testing.TB, hosts ...*host) {
 	t.Helper()
 	for _, h := range hosts {
@@ -257,8 +258,8 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// TestClusterRooms looks at which channels there are, and for which rooms a node
-// of each mode decodes broadcasts.
+// TestClusterRooms looks at which channels there are, and for which rooms a
+// node of each mode decodes broadcasts.
 func TestClusterRooms(t *testing.T) {
 	for name, want := range map[string]int{ // the channels of a server with a client in 3 rooms
 		"pubsub": 4, "sharded, static": 2, "sharded, dynamic": 5, "sharded, dynamic-private": 6,
@@ -291,8 +292,8 @@ func TestClusterRooms(t *testing.T) {
 	}
 }
 
-// TestClusterAway breaks Redis under traffic. Own clients get everything at once, and
-// whatever Redis has not taken was counted.
+// TestClusterAway breaks Redis under traffic. Own clients get everything at
+// once, and whatever Redis has not taken was counted.
 func TestClusterAway(t *testing.T) {
 	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},

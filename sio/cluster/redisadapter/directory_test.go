@@ -82,7 +82,8 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfMadeUpNumbers has many lookups of unknown nodes, and wants few requests.
+// TestDirectoryOfMadeUpNumbers has many lookups of unknown nodes, and wants few
+// requests.
 func TestDirectoryOfMadeUpNumbers(t *testing.T) {
 	r := redistest.Start(t)
 	d := directory(t, r, "a:1", time.Hour, 1)
@@ -156,7 +157,8 @@ func TestDirectoryNumbersDiffer(t *testing.T) {
 }
 
 // TestDirectoryOfNonsense has entries of others in the hash.
-// TestDirectoryTellsOfATwin has two nodes say that they are at the same address.
+// TestDirectoryTellsOfATwin has two nodes say that they are at the same
+// address.
 func TestDirectoryTellsOfATwin(t *testing.T) {
 	r := redistest.Start(t)
 	log := new(logged)
@@ -237,8 +239,9 @@ func TestDirectoryRefusesConfig(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfAnySize has entries in the list that no node has written, one of 50 MB,
-// and many of nodes that are gone: the nodes find each other, and what is none is removed.
+// TestDirectoryOfAnySize has entries in the list that no node has written, one
+// of 50 MB, and many of nodes that are gone: the nodes find each other, and
+// what is none is removed.
 func TestDirectoryOfAnySize(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()
@@ -274,8 +277,8 @@ func TestDirectoryOfAnySize(t *testing.T) {
 	if err := r.Client.HSet(ctx, key, fields...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	// The first may take more than the second that is waited for; then the rest is taken
-	// at the next time.
+	// The first may take more than the second that is waited for; then the rest
+	// is taken at the next time.
 	a := directory(t, r, "a:1", 900*time.Millisecond, 1)
 	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Nodes == others && s.Connected })
 	if s := a.Stats(); s.Failures == 0 && s.Skipped != uint64(len(odd)/2)-1 { // its own number was one of them
@@ -312,8 +315,8 @@ func TestDirectoryRemembersSoMany(t *testing.T) {
 	}
 }
 
-// TestDirectoryKeepsTheList: a node with a short life leaves, and those with a longer one
-// stay listed.
+// TestDirectoryKeepsTheList: a node with a short life leaves, and those with a
+// longer one stay listed.
 func TestDirectoryKeepsTheList(t *testing.T) {
 	r := redistest.Start(t)
 	a := directory(t, r, "a:1", time.Hour)

@@ -12,7 +12,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// streamsConnector has the figures of the channels, but is connected when all is.
+// streamsConnector has the figures of the channels, but is connected when all
+// is.
 type streamsConnector struct{ *Streams }
 
 func (s streamsConnector) Stats() Stats {
@@ -21,8 +22,8 @@ func (s streamsConnector) Stats() Stats {
 	return all.Channels
 }
 
-// pair is two servers of an adapter, with a client each. What a emits, x gets at once
-// and y if nothing is lost.
+// pair is two servers of an adapter, with a client each. What a emits, x gets
+// at once and y if nothing is lost.
 type pair struct {
 	a, b    *host
 	x, y    *person
@@ -69,8 +70,9 @@ func (p *pair) drain(t testing.TB) {
 	}
 }
 
-// TestFailover has a Sentinel replace the master under traffic: one that was killed,
-// and one that goes on, as if nothing had happened, for another ten seconds.
+// TestFailover has a Sentinel replace the master under traffic: one that was
+// killed, and one that goes on, as if nothing had happened, for another ten
+// seconds.
 func TestFailover(t *testing.T) {
 	for name, fail := range map[string]func(s *redistest.Sentinel){
 		"killed":  func(s *redistest.Sentinel) { s.Master.Kill() },
@@ -139,7 +141,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// check is called when all connections are there again: everything arrives from now on.
+// check is called when all connections are there again: everything arrives from
+// now on.
 func (p *pair) check(t *testing.T, name string) {
 	t.Helper()
 	settled := p.emitted

@@ -11,7 +11,7 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// listener gets what is published to any channel.
+// listener gets the messages of all channels.
 type listener <-chan *redis.Message
 
 func newListener(t testing.TB, r *redistest.Server) listener {
@@ -47,8 +47,8 @@ func (l listener) wants(t testing.TB, channel, want string) {
 	}
 }
 
-// TestPubSubForeigners has emitters and older versions of the reference speak to a
-// server: cluster.md, sections 1 and 2.
+// TestPubSubForeigners has emitters and older versions of the reference speak
+// to a server.
 func TestPubSubForeigners(t *testing.T) {
 	for name, own := range map[string]string{"pubsub": "socket.io-response#/#", "pubsub, specific responses": "k*-response#/#old#"} {
 		t.Run(name, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestShardedTwins: of two servers with one UID the later one says so, in two processes
-// or in one. Servers with UIDs of their own say nothing.
+// TestShardedTwins: of two servers with one UID the later one says so, in two
+// processes or in one. Servers with UIDs of their own say nothing.
 func TestShardedTwins(t *testing.T) {
 	for name, tc := range map[string]struct {
 		uids  []string

@@ -97,8 +97,8 @@ func newPeer(t testing.TB, r *redistest.Server, sharded bool, channels ...string
 	return &peer{t, r, sharded, s.Channel()}
 }
 
-// wants waits for a message, which is MessagePack of the JSON, but for the member that
-// servers of the reference ignore.
+// wants waits for a message, which is MessagePack of the JSON, but for the
+// member that servers of the reference ignore.
 func (p *peer) wants(channel, message string) {
 	p.t.Helper()
 	select {
@@ -197,7 +197,7 @@ func wants[T comparable](t testing.TB, c <-chan T, list ...T) {
 }
 
 // TestStreamsWire has a node exchange messages with one that speaks what
-// @socket.io/redis-streams-adapter 0.3 does: cluster.md, sections 3 and 5.
+// @socket.io/redis-streams-adapter 0.3 does.
 func TestStreamsWire(t *testing.T) {
 	for name, cfg := range map[string]redisadapter.StreamsConfig{
 		"default":  {},

@@ -41,7 +41,8 @@ func (c *client) serve() (done <-chan struct{}) {
 	return end
 }
 
-// TestStreamsCalls makes each call that concerns other servers between two of them.
+// TestStreamsCalls makes each call that concerns other servers between two of
+// them.
 func TestStreamsCalls(t *testing.T) {
 	for name, cfg := range map[string]redisadapter.StreamsConfig{"channels": {}, "sharded channels": {UseShardedPubSub: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -138,8 +139,8 @@ func TestStreamsCalls(t *testing.T) {
 	}
 }
 
-// TestStreamsRequestsWithoutRedis makes requests while Redis is away: they fail, in
-// time, broadcasts don't, and everything works again when it is back.
+// TestStreamsRequestsWithoutRedis makes requests while Redis is away: they
+// fail, in time, broadcasts don't, and everything works again when it is back.
 func TestStreamsRequestsWithoutRedis(t *testing.T) {
 	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},
