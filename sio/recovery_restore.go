@@ -63,7 +63,7 @@ func (t *restoreStep) drop(*joining) {
 
 // takeTimes is how often a session is looked for that changes before it is
 // taken.
-const takeTimes = 3
+const takeTimes = 8
 
 // restore asks the adapter for a session, and for what its client has missed. s
 // stands for the client if the adapter panics, and left is closed when the
