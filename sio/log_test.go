@@ -31,7 +31,7 @@ func (r *record) Write(b []byte) (int, error) {
 func (r *record) lines() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text := regexp.MustCompile(`(socket|client)=[\w-]{20}`).ReplaceAllString(r.buf.String(), "$1=ID")
+	text := regexp.MustCompile(`(socket|client)=([\w-]{20}|[0-9a-f]{12}\b)`).ReplaceAllString(r.buf.String(), "$1=ID")
 	text = regexp.MustCompile(`remote=[\d.]+:\d+`).ReplaceAllString(text, "remote=ADDR")
 	r.buf.Reset()
 	return text
