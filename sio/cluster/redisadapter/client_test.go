@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// client is one that keeps losing its connection, and comes back. It acknowledges by
-// its id.
+// client is one that keeps losing its connection, and comes back. It
+// acknowledges by its id.
 type client struct {
 	t                testing.TB
 	conn             net.Conn
