@@ -42,7 +42,8 @@ func (l *Loop) setInBurst(on bool) {
 const ownSample = 64
 
 // checkOwner compares goroutines. An engine's loops run on their coroutines. A
-// loop of package looptest also runs on the test's goroutine, which has made it.
+// loop of package looptest also runs on the test's goroutine, which has made
+// it.
 func (l *Loop) checkOwner(method string) {
 	if l.owned.inBurst.Load() && l.owned.calls.Add(1)%ownSample != 0 {
 		return
