@@ -109,5 +109,5 @@
 //	block.go overflow.go                peers that do not take it
 //	timer.go wheel.go lag.go            timers, also of a late loop
 //	shrink.go collect.go                memory when many have left
-//	driver.go looptest                  loops in memory, for tests
+//	driver.go simulate.go looptest      loops and engines in memory, for tests
 package loop

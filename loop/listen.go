@@ -46,7 +46,7 @@ func Start(cfg Config) (*Engine, error) {
 // start returns an engine whose loops run.
 func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error) {
 	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{})}
-	be, err := newBackend(backend.Config{
+	be, err := openBackend(backend.Config{
 		Host: (*host)(e), Listen: listen, Addr: cfg.Addr, Loops: cfg.Loops, Logger: cfg.Logger,
 		SocketRecvBuffer: cfg.SocketRecvBuffer, SocketSendBuffer: cfg.SocketSendBuffer,
 	})

@@ -35,11 +35,12 @@ var rules = importRules{
 		"sio/cluster":               {"codec", "loop/safelog", "sio/internal", "sio/adapter"},
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
 		"sio/interop":               {"loop", "eio", "sio"},
+		"sio/simulation":            {"loop", "eio", "sio", "sio/adapter", "sio/cluster"},
 		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster"},
 		"bench":                     {"eio", "sio", "sio/adapter", "sio/cluster"},
 		"docs":                      {},
 	},
-	tops: []string{"cmd", "bench", "sio/interop"},
+	tops: []string{"cmd", "bench", "sio/interop", "sio/simulation"},
 	importers: map[string][]string{
 		"github.com/panjf2000/gnet/v2":      {"loop/internal/gnetpoll"},
 		"github.com/valyala/bytebufferpool": {"loop"},
