@@ -56,7 +56,7 @@ var rules = importRules{
 		"golang.org/x/image":                      {"bench/chart"},
 	},
 	standard: map[string][]string{
-		"math/rand": {"sio/cluster/redisadapter/redistest", "bench/run"}, // it can be predicted: ids are made with crypto/rand
+		"math/rand": {"loop/looptest", "sio/simulation", "sio/cluster/redisadapter/redistest", "bench"}, // it can be predicted: ids are made with crypto/rand
 		"unsafe":    {"codec/jsonenc", "loop/internal/gnetpoll", "sio/cluster", "bench"},
 	},
 	without: map[string][]string{
