@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -114,7 +115,7 @@ func (c *cutting) dial() (*bufferedConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(wait.Patience))
 	c.conns = append(c.conns, conn)
 	var counted net.Conn = countedConn{conn, c}
 	if c.tls {
@@ -294,33 +295,34 @@ var cutDialogues = map[string]func(c *cutting) error{
 
 // serveCut starts a server whose connection handler joins rooms, and waits for an
 // acknowledgement, on a goroutine that is counted.
-func serveCut(t *testing.T, waiting *atomic.Int64) *fixture {
-	var f *fixture
-	f = serve(t, sio.Config{
+func serveCut(t *testing.T, waiting *atomic.Int64) *sio.Server {
+	srv, err := sio.New(sio.Config{
 		Loops: 2, PingInterval: 4 * time.Second, PingTimeout: 4 * time.Second,
+		Logger:  slog.New(slog.DiscardHandler),
 		OnError: func(*sio.Socket, string, error) {},
-	}, func(f *fixture) {
-		f.Of("/").OnConnection(func(s *sio.Socket) {
-			s.Join("room", "of "+string(s.ID()))
-			s.Emit("image", []byte{1, 2, 3})
-			waiting.Add(1)
-			go func() {
-				defer waiting.Add(-1)
-				_, _ = sio.EmitAck[string](context.Background(), s, "hello") // the socket may go
-			}()
-		})
-		sio.OnAck(f.Server, "echo", func(_ context.Context, _ *sio.Socket, x string) (string, error) { return x, nil })
-		go func() { // nothing looks at them
-			for range f.connected {
-			}
-		}()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.OnConnection(func(s *sio.Socket) {
+		s.Join("room", "of "+string(s.ID()))
+		s.Emit("image", []byte{1, 2, 3})
+		waiting.Add(1)
 		go func() {
-			for range f.disconnected {
-			}
+			defer waiting.Add(-1)
+			_, _ = sio.EmitAck[string](context.Background(), s, "hello") // the socket may go
 		}()
 	})
-	t.Cleanup(func() { close(f.connected); close(f.disconnected) })
-	return f
+	sio.OnAck(srv, "echo", func(_ context.Context, _ *sio.Socket, x string) (string, error) { return x, nil })
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return srv
 }
 
 // TestCutAtEveryByte cuts the connections of a client, by RST and by FIN, after each
@@ -328,8 +330,8 @@ func serveCut(t *testing.T, waiting *atomic.Int64) *fixture {
 // as a session without a connection has expired, and others are served.
 func TestCutAtEveryByte(t *testing.T) {
 	var waiting atomic.Int64
-	f := serveCut(t, &waiting)
-	h, err := f.Handler()
+	srv := serveCut(t, &waiting)
+	h, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +344,7 @@ func TestCutAtEveryByte(t *testing.T) {
 		stride = map[bool]int{false: 7, true: 101}
 	}
 	var early atomic.Int64
-	addrs := map[bool]string{false: f.addr, true: secure.Listener.Addr().String()}
+	addrs := map[bool]string{false: srv.Addr().String(), true: secure.Listener.Addr().String()}
 	cuts := make(chan func())
 	var workers sync.WaitGroup
 	for range 8 {
@@ -385,20 +387,20 @@ func TestCutAtEveryByte(t *testing.T) {
 	if n := int(early.Load()); n > done/10 {
 		t.Errorf("%d of %d dialogues have ended before the cut", n, done)
 	}
-	nothingLeft(t, f)
-	eventually(t, "no handler waits for an acknowledgement", func() bool { return waiting.Load() == 0 })
+	nothingLeft(t, srv)
+	wait.Until(t, "no handler waits for an acknowledgement", func() bool { return waiting.Load() == 0 })
 	for name, dialogue := range cutDialogues {
-		c := &cutting{addr: f.addr, left: -1}
+		c := &cutting{addr: srv.Addr().String(), left: -1}
 		if err := dialogue(c); err != nil {
 			t.Errorf("%s afterwards: %v", name, err)
 		}
 		c.cut()
 	}
-	nothingLeft(t, f)
+	nothingLeft(t, srv)
 }
 
 // nothingLeft waits until the server has nothing of any client.
-func nothingLeft(t *testing.T, f *fixture) {
+func nothingLeft(t *testing.T, srv *sio.Server) {
 	t.Helper()
 	var left string
 	defer func() {
@@ -406,15 +408,15 @@ func nothingLeft(t *testing.T, f *fixture) {
 			t.Log("left: ", left)
 		}
 	}()
-	eventually(t, "nothing is left of the clients", func() bool {
-		st := f.Stats()
+	wait.Until(t, "nothing is left of the clients", func() bool {
+		st := srv.Stats()
 		var b bytes.Buffer
 		for _, figure := range []struct {
 			name string
 			n    int
 		}{
 			{"clients", st.Clients}, {"unjoined", st.Unjoined}, {"sockets", st.Sockets}, {"connections", int(st.Loop.Connections)},
-			{"rooms", len(f.Of("/").Rooms())}, {"pending", st.Pending + st.PendingBytes + st.PendingStranded + st.PendingLate + st.PendingLateBytes},
+			{"rooms", len(srv.Of("/").Rooms())}, {"pending", st.Pending + st.PendingBytes + st.PendingStranded + st.PendingLate + st.PendingLateBytes},
 			{"handlers", st.HandlersRunning + st.HandlersWaiting}, {"held", st.Held},
 			{"receiving", int(st.Receiving.Bytes) + int(st.Receiving.Connections) + int(st.Receiving.Waiting)},
 			{"handshakes", int(st.Handshakes.Bytes)},
@@ -427,7 +429,7 @@ func nothingLeft(t *testing.T, f *fixture) {
 		runtime.Gosched()
 		return left == ""
 	})
-	if st := f.Stats(); st.HandlerPanics > 0 || st.Loop.Panics > 0 {
+	if st := srv.Stats(); st.HandlerPanics > 0 || st.Loop.Panics > 0 {
 		t.Errorf("%d and %d panics", st.HandlerPanics, st.Loop.Panics)
 	}
 }
