@@ -21,7 +21,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test client lint vet-systems fmt fuzz bench bench-quick attack links bench-peers help
+.PHONY: run test client lint vet-systems fmt fuzz simulate bench bench-quick attack links bench-peers help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -62,6 +62,9 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	@git grep -Eo --untracked 'func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | while IFS=: read -r file name; do \
 		$(GO) test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME); \
 	done
+
+simulate: ## Run servers against models of clients on a virtual clock (ARGS="-seed 7 -for 10m")
+	@$(GO) test -count=1 -timeout 0 -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args $(ARGS)
 
 bench: ## Measure this server beside its peers: about an hour on a quiet machine (ARGS=-h explains)
 	@.ci/install redis-server || true

@@ -7,12 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -66,13 +66,8 @@ func expel(s *sio.Socket, why string) {
 
 func onlyFrom(origins ...string) sio.Config {
 	return sio.Config{
-		AllowRequest: func(r *http.Request) error {
-			// Only browsers send Origin, and pages can't forge it.
-			if o := r.Header.Get("Origin"); o != "" && !slices.Contains(origins, o) {
-				return errors.New("origin not allowed")
-			}
-			return nil
-		},
+		Origins: origins, // such as "https://example.com" or "https://*.example.com"
+		CORS:    &eio.CORS{Credentials: true},
 	}
 }
 

@@ -141,6 +141,20 @@ type Config struct {
 	// be read. The cost is a goroutine and an http.Request for each request;
 	// messages over WebSocket cost nothing.
 	Middleware []func(http.Handler) http.Handler
+	// Origins are the only origins whose pages may use the engine, over any
+	// transport; nil allows all. Each is what browsers send, such as
+	// "https://example.com": in lower case, without a path, and without the
+	// scheme's own port. "https://*.example.com" stands for all subdomains, of
+	// any depth, but not for example.com itself. "null" stands for pages
+	// without an origin, such as files and sandboxed frames. The server's own
+	// origin must be listed too if it has pages that use the engine. Pages of
+	// other origins are refused with code 4, status 403 (400 for an upgrade).
+	//
+	// Requests without an Origin field are served: programs send none, and
+	// neither do pages for GETs of their own origin. JSONP is refused if the
+	// request has none. A page of another origin also needs CORS for polling.
+	// Static and Fallback are for all origins.
+	Origins []string
 	// CORS, when set, lets pages of other origins use polling and Static.
 	CORS *CORS
 	// Cookie, when set, is sent with the answer to each polling handshake.

@@ -132,7 +132,7 @@ func (cfg *Config) withDefaults() error {
 	if c := cfg.CORS; c != nil {
 		own := *c
 		cfg.CORS = &own
-		if err := cfg.CORS.withDefaults(); err != nil {
+		if err := cfg.CORS.withDefaults(cfg.Origins); err != nil {
 			return err
 		}
 	}

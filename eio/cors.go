@@ -15,14 +15,15 @@ import (
 
 // CORS says which pages of other origins may use the server from a browser. It
 // governs polling and Static. It does not govern WebSockets, which browsers
-// open to any origin: use [Config.AllowRequest] for those. A request from an
-// origin that is not allowed is served all the same; the browser keeps the
-// answer from the page.
+// open to any origin: use [Config.Origins] for those. A request from an origin
+// that is not allowed is served all the same; the browser keeps the answer from
+// the page.
 type CORS struct {
 	// Origins are the allowed origins as browsers write them, such as
-	// "https://example.com": in lower case and without a path. "*", the default
-	// when nil, allows all. Otherwise the answer names the request's origin if
-	// it is among them, or if AllowOrigin allows it, and has no
+	// "https://example.com": in lower case and without a path. "*" allows all.
+	// The default when nil are those of Config.Origins, or "*" without that.
+	// Unless all are allowed the answer names the request's origin if it is
+	// among them, or if AllowOrigin allows it, and has no
 	// Access-Control-Allow-Origin for others.
 	Origins []string
 	// AllowOrigin, when set, decides instead of Origins. It runs on the loop
@@ -49,21 +50,17 @@ type CORS struct {
 }
 
 // withDefaults refuses origins that no browser sends, and fills in what is not
-// set.
-func (c *CORS) withDefaults() error {
+// set. Without Origins those of Config.Origins apply, which are origins.
+func (c *CORS) withDefaults(origins []string) error {
 	if c.Origins != nil && len(c.Origins) == 0 {
 		return errors.New(`eio: CORS.Origins is empty; leave it nil, or "*", for all origins`)
 	}
 	for _, o := range c.Origins {
-		if o == "*" || o == "null" {
-			continue
-		}
-		scheme, host, ok := strings.Cut(o, "://")
-		if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "/?#@*, ") || o != strings.ToLower(o) {
+		if o != "*" && o != "null" && !isOrigin(o) {
 			return fmt.Errorf(`eio: CORS.Origins has %q; it must be "*", "null" or a scheme, a host and perhaps a port in lower case, such as "https://example.com"`, o)
 		}
 	}
-	if len(c.Origins) == 0 {
+	if c.Origins == nil && origins == nil {
 		c.Origins = []string{"*"}
 	}
 	if c.Methods == nil {
@@ -78,7 +75,7 @@ func (c *CORS) withDefaults() error {
 func (h *httpConn) cors(req *http1.Request) bool {
 	c := h.home.srv.cfg.CORS
 	preflight := string(req.Method) == http.MethodOptions
-	fields, err := c.origin(string(req.Header("Origin")), &h.home.srv.hooks)
+	fields, err := c.origin(string(req.Header("Origin")), h.home.srv.origins, &h.home.srv.hooks)
 	if err != nil {
 		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "MIDDLEWARE_FAILURE", Err: err})
 		return true
@@ -102,7 +99,8 @@ func (h *httpConn) cors(req *http1.Request) bool {
 }
 
 // origin returns the fields of the answer that depend on the request's origin.
-func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
+// of are those of Config.Origins.
+func (c *CORS) origin(origin string, of *origins, hooks *hooks) ([]http1.Field, error) {
 	const allow = "Access-Control-Allow-Origin"
 	vary := http1.Field{Name: "Vary", Value: "Origin"}
 	allowed := false
@@ -115,6 +113,8 @@ func (c *CORS) origin(origin string, hooks *hooks) ([]http1.Field, error) {
 		if err != nil {
 			return nil, err
 		}
+	case c.Origins == nil:
+		allowed = of.allows(origin)
 	case slices.Contains(c.Origins, "*"):
 		return []http1.Field{{Name: allow, Value: "*"}}, nil
 	default:

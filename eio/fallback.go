@@ -86,7 +86,7 @@ func (call *fallbackCall) complete(_ *httpConn, body []byte) {
 	call.answer.header = make(http.Header)
 	srv := call.h.home.srv
 	srv.callbacks.start(&call.slot, func() {
-		srv.hooks.run("an HTTP handler", call.run, call.ran, "target", call.request.RequestURI)
+		srv.hooks.run("an HTTP handler", call.run, call.ran, "path", call.request.URL.Path)
 	})
 }
 

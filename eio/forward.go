@@ -194,7 +194,8 @@ func (call *forwardCall) refuse() {
 func (srv *Server) openTunnel(r *http.Request) (tunnel *forward.Tunnel, refused bool) {
 	sid, _ := http1.QueryValue([]byte(r.URL.RawQuery), "sid")
 	node, ok := srv.elsewhere(string(sid))
-	if _, passedOn := r.Header[forwardedField]; passedOn || !ok || !srv.cfg.enabled(webSocket) {
+	_, passedOn := r.Header[forwardedField]
+	if passedOn || !ok || !srv.cfg.enabled(webSocket) || !srv.origins.admitsUpgrade(r.Header["Origin"]) {
 		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), srv.cfg.RequestTimeout)

@@ -2,13 +2,16 @@ package eio
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
 
 // The life of connections is logged at debug level. The functions of this file
-// build nothing unless the logger takes that level.
+// build nothing unless the logger takes that level. No level has what gives
+// access: sids, queries, headers, and what messages contain.
 
 // debugs reports whether the logger takes messages of debug level.
 func (srv *Server) debugs() bool {
@@ -19,10 +22,20 @@ func (srv *Server) debug(message string, attrs ...slog.Attr) {
 	srv.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, message, attrs...)
 }
 
+// LogID returns what the log calls the session: a digest of the sid, which it
+// does not reveal. The sid itself would let readers of the log act as the peer.
+// Safe for concurrent use.
+func (s *Session) LogID() string { return logID(s.ID()) }
+
+func logID(sid string) string {
+	sum := sha256.Sum256([]byte(sid))
+	return hex.EncodeToString(sum[:6])
+}
+
 func (s *Session) logOpened() {
 	if srv := s.home.srv; srv.debugs() {
 		srv.debug("eio: connection opened",
-			slog.String("client", s.ID()),
+			slog.String("client", s.LogID()),
 			slog.String("transport", s.Transport()),
 			slog.Int("protocol", s.Protocol()),
 			slog.String("remote", s.RemoteAddr().String()))
@@ -31,13 +44,13 @@ func (s *Session) logOpened() {
 
 func (s *Session) logUpgraded() {
 	if srv := s.home.srv; srv.debugs() {
-		srv.debug("eio: connection upgraded", slog.String("client", s.ID()), slog.String("transport", s.Transport()))
+		srv.debug("eio: connection upgraded", slog.String("client", s.LogID()), slog.String("transport", s.Transport()))
 	}
 }
 
 func (s *Session) logProbeClosed() {
 	if srv := s.home.srv; srv.debugs() {
-		srv.debug("eio: upgrade given up", slog.String("client", s.ID()))
+		srv.debug("eio: upgrade given up", slog.String("client", s.LogID()))
 	}
 }
 
@@ -48,7 +61,7 @@ func (s *Session) logClosed(reason Reason, err error) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("client", s.ID()),
+		slog.String("client", s.LogID()),
 		slog.String("transport", s.Transport()),
 		slog.String("remote", s.RemoteAddr().String()),
 		slog.String("reason", string(reason)),
@@ -66,12 +79,19 @@ func (h *httpConn) logRefused(req *http1.Request, r refusal, context ErrorContex
 		return
 	}
 	e := ConnectionError{Code: r.code, Message: r.message, Context: context}
-	srv.debug("eio: request refused",
+	q := parseQuery(req)
+	attrs := []slog.Attr{
 		slog.Int("code", r.code),
 		slog.String("reason", e.reason()),
 		slog.String("method", string(req.Method)),
-		slog.String("target", string(req.Target)),
-		slog.String("remote", h.c.RemoteAddr().String()))
+		slog.String("path", string(req.Path)),
+		slog.String("transport", q.transport),
+		slog.Int("protocol", q.wireFormat().protocol()),
+	}
+	if q.sid != "" {
+		attrs = append(attrs, slog.String("client", logID(q.sid)))
+	}
+	srv.debug("eio: request refused", append(attrs, slog.String("remote", h.c.RemoteAddr().String()))...)
 }
 
 // logInvalid logs a request that the rules of HTTP or of the WebSocket

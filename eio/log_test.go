@@ -51,7 +51,7 @@ func (r *record) want(t *testing.T, lines ...string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	got := regexp.MustCompile(`client=[\w-]{20}`).ReplaceAllString(r.buf.String(), "client=ID")
+	got := regexp.MustCompile(`client=[0-9a-f]{12}\b`).ReplaceAllString(r.buf.String(), "client=ID")
 	got = regexp.MustCompile(`remote=[\d.]+:\d+`).ReplaceAllString(got, "remote=ADDR")
 	r.buf.Reset()
 	if want := strings.Join(lines, "\n") + "\n"; got != want {
@@ -74,11 +74,11 @@ func TestLog(t *testing.T) {
 	const opened = `msg="eio: connection opened" client=ID transport=polling protocol=4 remote=ADDR`
 	t.Run("refused", func(t *testing.T) {
 		eiotest.Get(t, s.url+"?EIO=4&transport=polling&refuse")
-		r.want(t, `msg="eio: request refused" code=4 reason="not you" method=GET target="/engine.io/?EIO=4&transport=polling&refuse" remote=ADDR`)
+		r.want(t, `msg="eio: request refused" code=4 reason="not you" method=GET path=/engine.io/ transport=polling protocol=4 remote=ADDR`)
 		eiotest.Get(t, s.url+"?EIO=3&transport=polling")
-		r.want(t, `msg="eio: request refused" code=5 reason="Unsupported protocol version" method=GET target="/engine.io/?EIO=3&transport=polling" remote=ADDR`)
+		r.want(t, `msg="eio: request refused" code=5 reason="Unsupported protocol version" method=GET path=/engine.io/ transport=polling protocol=3 remote=ADDR`)
 		eiotest.Get(t, s.url+"?EIO=4&transport=polling&sid=x")
-		r.want(t, `msg="eio: request refused" code=1 reason="Session ID unknown" method=GET target="/engine.io/?EIO=4&transport=polling&sid=x" remote=ADDR`)
+		r.want(t, `msg="eio: request refused" code=1 reason="Session ID unknown" method=GET path=/engine.io/ transport=polling protocol=4 client=ID remote=ADDR`)
 	})
 	t.Run("invalid", func(t *testing.T) {
 		c := eiotest.DialTCP(t, s.addr)

@@ -19,6 +19,10 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		h.callFallback(srv.cfg.Fallback, req)
 		return
 	}
+	if !srv.origins.admits(req) && string(req.Method) != http.MethodOptions && srv.static(req.Path) == nil {
+		h.refuseAny(req, refuseForbidden, ErrorContext{Name: "ORIGIN_NOT_ALLOWED"})
+		return
+	}
 	q := parseQuery(req)
 	if node, ok := srv.elsewhere(q.sid); ok && forwardable(req) {
 		h.forward(req, node)

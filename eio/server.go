@@ -39,12 +39,13 @@ type Server struct {
 	middleware http.Handler        // nil without middleware
 	compressor *deflate.Compressor // of polling responses
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
+	origins    *origins            // nil when all origins are allowed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
 	hooks      hooks
 	callbacks  callbackQueue
 	retention  retention
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
-	named      sync.Map // sid to *Session, when GenerateID makes the sids
+	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
 	violations atomic.Uint64
 	root       *Server                   // the server on which this one is mounted; nil for none
@@ -69,6 +70,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
+	if srv.origins, err = newOrigins(cfg.Origins); err != nil {
+		return nil, err
+	}
 	if srv.compressor, err = deflate.New(deflate.Config{}); err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (h *httpConn) suspend(req *http1.Request, name string, ask func(*suspendedR
 	sr.answer.header = make(http.Header)
 	srv := h.home.srv
 	srv.callbacks.start(&sr.slot, func() {
-		srv.hooks.run(name, func() { sr.ask(sr) }, sr.asked, "target", sr.request.RequestURI)
+		srv.hooks.run(name, func() { sr.ask(sr) }, sr.asked, "path", sr.request.URL.Path)
 	})
 }
 

@@ -26,9 +26,10 @@ const hogEnv = "LOOP_TEST_HOG_SERVER"
 
 func init() { servers[hogEnv] = hogServer }
 
-// hogServer is an echo server in a process that has few descriptors, of which another
-// part takes all: "grab" keeps them, "fight" opens and closes as fast as it can, "free"
-// ends both, "report" reports how the server fares. Each command is answered by a line.
+// hogServer is an echo server in a process that has few descriptors, of which
+// another part takes all: "grab" keeps them, "fight" opens and closes as fast
+// as it can, "free" ends both, "report" reports how the server fares. Each
+// command is answered by a line.
 func hogServer() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 300, Max: 300}); err != nil {
 		panic(err)
@@ -86,7 +87,8 @@ func hogServer() {
 	fmt.Println("shutdown:", e.Shutdown(ctx))
 }
 
-// mover echoes; at 'm' the connection moves to the other loop, and echoes an 'x' there.
+// mover echoes; at 'm' the connection moves to the other loop, and echoes an
+// 'x' there.
 type mover struct{ engine *atomic.Pointer[loop.Engine] }
 
 func (h *mover) Data(c *loop.Conn, b []byte) {
@@ -114,8 +116,8 @@ func (l lockedWriter) Write(b []byte) (int, error) {
 
 func hogOpen() (int, error) { return syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0) }
 
-// hogFight takes every descriptor that becomes free, and gives some back at times, for
-// others to race for them.
+// hogFight takes every descriptor that becomes free, and gives some back at
+// times, for others to race for them.
 func hogFight(free <-chan struct{}) {
 	var held []int
 	for round := 0; ; round++ {
@@ -207,7 +209,8 @@ func (h *hog) echoes(c net.Conn) bool {
 	return err == nil
 }
 
-// report returns how often accept has failed, and whether the log has the cause, once.
+// report returns how often accept has failed, and whether the log has the
+// cause, once.
 func (h *hog) report() (failures int, logged bool) {
 	h.t.Helper()
 	var warnings int
@@ -228,7 +231,8 @@ func (h *hog) mustEcho(conns []net.Conn, when string) {
 	}
 }
 
-// What cannot be accepted waits until it can be, and those who are there are served.
+// What cannot be accepted waits until it can be, and those who are there are
+// served.
 func TestAcceptWithoutDescriptors(t *testing.T) {
 	h := startHog(t)
 	old := []net.Conn{h.dial(), h.dial(), h.dial(), h.dial(), h.dial(), h.dial(), h.dial(), h.dial()}

@@ -74,8 +74,8 @@ func BenchmarkIdleConnection(b *testing.B) {
 	b.ReportMetric(float64(heap()-before)/n, "heap-B/conn")
 }
 
-// BenchmarkEcho is one client with ten messages outstanding, whose replies share
-// a write.
+// BenchmarkEcho is one client with ten messages outstanding, whose replies
+// share a write.
 func BenchmarkEcho(b *testing.B) {
 	e := start(b, loop.Config{Loops: 1}, acceptEcho)
 	fd := rawDials(b, e, 1)[0]
@@ -138,8 +138,8 @@ func BenchmarkBroadcast(b *testing.B) {
 	b.ReportMetric(float64(after.BytesOut-before.BytesOut)/size/float64(after.Sends-before.Sends), "frames/send")
 }
 
-// BenchmarkPause pauses a connection and resumes it, which leaves and enters gnet's
-// epoll instance.
+// BenchmarkPause pauses a connection and resumes it, which leaves and enters
+// gnet's epoll instance.
 func BenchmarkPause(b *testing.B) {
 	conns := make(chan *loop.Conn, 1)
 	e := start(b, loop.Config{Loops: 1}, func(c *loop.Conn) loop.Handler { conns <- c; return echo{} })

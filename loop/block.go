@@ -1,9 +1,9 @@
 package loop
 
 // block makes c wait for a notice that the kernel takes bytes again. Every
-// notice has an id of its own, so that one which is on its way when its
-// connection closes cannot be mistaken for that of a later connection with the
-// same descriptor.
+// notice has an id of its own: a notice may be on its way when its connection
+// closes, and must not be taken for that of a later connection with the same
+// descriptor.
 func (c *Conn) block() {
 	l := c.loop
 	l.notice = l.nextNotice()
@@ -20,8 +20,8 @@ func (c *Conn) block() {
 	c.account()
 }
 
-// nextNotice is the id that follows the last one. When all have been used they are
-// used again, but for 0, which means none, and those that are waited for.
+// nextNotice returns the id after the last one. Ids are used again after all of
+// them have been, except 0, which means none, and those that are pending.
 func (l *Loop) nextNotice() uint32 {
 	for id := l.notice + 1; ; id++ {
 		if _, waits := l.blocked[id]; !waits && id != 0 {
@@ -30,7 +30,7 @@ func (l *Loop) nextNotice() uint32 {
 	}
 }
 
-// unblock forgets the notice that c waits for.
+// unblock ends c's wait for a notice.
 func (c *Conn) unblock() {
 	if c.flags&isBlocked != 0 {
 		delete(c.loop.blocked, c.out.notice)
@@ -40,7 +40,7 @@ func (c *Conn) unblock() {
 	}
 }
 
-// writable is the task of a notice having come.
+// writable is the task that is posted when a notice has come.
 type writable uint32
 
 func (id writable) Run(l *Loop) {

@@ -12,8 +12,8 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// TestNoticesWrap has a loop run out of ids for its notices while a relay waits for
-// each of the last and the first ones.
+// TestNoticesWrap has a loop run out of ids for its notices while a relay waits
+// for each of the last and the first ones.
 func TestNoticesWrap(t *testing.T) {
 	e := start(t, loop.Config{Loops: 1}, acceptEcho)
 	for before := range uint32(4) {
@@ -33,7 +33,8 @@ func TestNoticesWrap(t *testing.T) {
 	}
 }
 
-// TestNoticesAreNotShared has the ids come round to one that is still waited for.
+// TestNoticesAreNotShared has the ids come round to one that is still waited
+// for.
 func TestNoticesAreNotShared(t *testing.T) {
 	lt := looptest.New(t)
 	var all [3]recorder

@@ -11,7 +11,7 @@ type upcalls Loop
 
 var _ backend.Loop = (*upcalls)(nil)
 
-// polled is a Conn as the backend knows it.
+// polled is a Conn as its backend holds it.
 type polled Conn
 
 // Backend implements backend.Conn.
@@ -22,20 +22,20 @@ func (u *upcalls) Open(s backend.Socket, remote net.Addr, attached any) backend.
 	l := (*Loop)(u)
 	t, ok := attached.(*handoff)
 	if !ok {
-		t = l.engine.door
+		t = l.engine.accepted
 	}
 	if l.engine.refuses(s, t) {
 		l.counters.rejected.Add(1)
 		return nil
 	}
 	c := l.newConn(s, addrPortOf(remote), t)
-	l.do(burst{kind: anOpening, c: c, handoff: t})
+	l.do(burst{kind: openBurst, c: c, handoff: t})
 	return (*polled)(c)
 }
 
 // Receive runs the burst of bytes that have arrived.
 func (u *upcalls) Receive(c backend.Conn, b []byte) {
-	(*Loop)(u).do(burst{kind: anArrival, c: (*Conn)(c.(*polled)), data: b})
+	(*Loop)(u).do(burst{kind: receiveBurst, c: (*Conn)(c.(*polled)), data: b})
 }
 
 // Lose runs the burst of a connection that is lost.
@@ -43,11 +43,11 @@ func (u *upcalls) Lose(c backend.Conn, err error) {
 	if err == nil {
 		err = ErrShutdown
 	}
-	(*Loop)(u).do(burst{kind: aLoss, c: (*Conn)(c.(*polled)), err: err})
+	(*Loop)(u).do(burst{kind: loseBurst, c: (*Conn)(c.(*polled)), err: err})
 }
 
 // Turn runs a turn.
-func (u *upcalls) Turn() { (*Loop)(u).do(burst{kind: aTurn}) }
+func (u *upcalls) Turn() { (*Loop)(u).do(burst{kind: turnBurst}) }
 
 // Continue is called within the burst.
 func (u *upcalls) Continue(c backend.Conn) {
@@ -64,9 +64,8 @@ func (u *upcalls) Tick() { (*Loop)(u).Post(tick{}) }
 // Writable is safe for concurrent use.
 func (u *upcalls) Writable(notice uint32) { (*Loop)(u).Post(writable(notice)) }
 
-// burst is what the backend calls for, as a task of the loop's coroutine:
-// callbacks may end the goroutine that they run on, and the backend's must not
-// end.
+// burst is one call of the backend, as a task of the loop's coroutine: a
+// callback may end its goroutine, and the backend's goroutine must not end.
 type burst struct {
 	kind    burstKind
 	c       *Conn
@@ -78,52 +77,52 @@ type burst struct {
 type burstKind uint8
 
 const (
-	aTurn burstKind = iota
-	anOpening
-	anArrival // of bytes
-	aLoss
-	mailEnds
-	streamsEnd
-	theRest // of a burst whose goroutine has ended
+	turnBurst burstKind = iota
+	openBurst
+	receiveBurst
+	loseBurst
+	closeMailboxBurst
+	closeStreamsBurst
+	restBurst // the rest of a burst whose goroutine has ended
 )
 
 // Run implements Task.
 func (b *burst) Run(l *Loop) {
 	switch b.kind {
-	case aTurn:
+	case turnBurst:
 		l.turn()
 		l.be.Idle(nil)
-	case anOpening:
+	case openBurst:
 		l.opened(b.c, b.handoff)
-	case anArrival:
+	case receiveBurst:
 		l.received(b.c, b.data)
 		l.be.Idle((*polled)(b.c))
-	case aLoss:
+	case loseBurst:
 		l.lost(b.c, b.err)
-	case mailEnds:
-		l.shut()
-	case streamsEnd:
+	case closeMailboxBurst:
+		l.closeMailbox()
+	case closeStreamsBurst:
 		l.closeStreams()
-	case theRest:
+	case restBurst:
 		l.end(b.c)
 	}
 }
 
-// do runs b. When a callback ends the goroutine before b has finished, do runs
-// the rest of it on another one.
+// do runs b. If a callback ends the goroutine, do runs the rest of b on another
+// one.
 func (l *Loop) do(b burst) {
-	if l.runner == nil {
-		l.runner = newCoroutine(l)
+	if l.coroutine == nil {
+		l.coroutine = newCoroutine(l)
 	}
 	l.burst = b
-	for !l.runner.do(&l.burst) {
-		l.runner = newCoroutine(l)
+	for !l.coroutine.do(&l.burst) {
+		l.coroutine = newCoroutine(l)
 		switch l.burst.kind {
-		case aTurn, mailEnds, streamsEnd: // once more
-		case aLoss:
-			l.burst = burst{kind: theRest}
+		case turnBurst, closeMailboxBurst, closeStreamsBurst: // once more
+		case loseBurst:
+			l.burst = burst{kind: restBurst}
 		default:
-			l.burst.kind = theRest
+			l.burst.kind = restBurst
 		}
 	}
 	l.burst = burst{}

@@ -5,10 +5,10 @@ import (
 	"runtime/debug"
 )
 
-// recoverCall is deferred around every call out of the loop: a panic there costs the
-// connection c (if there is one), not the process. So does runtime.Goexit, of
-// which finished being false tells: then the burst goes on elsewhere (type
-// burst).
+// recoverCall is deferred around every call of foreign code. If the call has
+// panicked, or has called runtime.Goexit, *finished is false; then recoverCall
+// closes c, unless it is nil. After Goexit the rest of the burst runs on
+// another goroutine: see Loop.do.
 func (l *Loop) recoverCall(c *Conn, where string, finished *bool) {
 	runtime.UnlockOSThread() // see type coroutine
 	if *finished {
@@ -21,8 +21,8 @@ func (l *Loop) recoverCall(c *Conn, where string, finished *bool) {
 	l.report(where, p)
 }
 
-// report accounts for a call that has not returned. p is what recover has
-// returned. It is safe for concurrent use.
+// report counts and logs a call that has not returned. p is recover's result.
+// It is safe for concurrent use.
 func (l *Loop) report(where string, p any) {
 	if p == nil {
 		p = "runtime.Goexit"
@@ -31,8 +31,8 @@ func (l *Loop) report(where string, p any) {
 	l.log.Error("loop: callback panicked", "in", where, "panic", p, "stack", string(debug.Stack()))
 }
 
-// runTasks runs what has not been run of the batch, up to its end or the first
-// task that panics.
+// runTasks runs the tasks of the batch that were not run yet, up to the end or
+// the first one that panics.
 func (l *Loop) runTasks() {
 	finished := false
 	defer l.recoverCall(nil, "Task.Run", &finished)
@@ -80,7 +80,7 @@ func (l *Loop) callFlushed(c *Conn) {
 
 func (l *Loop) callBlocked(c *Conn) {
 	h, ok := c.handler.(BlockedHandler)
-	if !ok || c.flags&parts != 0 {
+	if !ok || c.flags&isLeaving != 0 {
 		return
 	}
 	finished := false

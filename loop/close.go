@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// parting is a connection on its way out of its loop: to be closed with err
-// or, when it has a handoff, to be moved to another loop.
-type parting struct {
+// departure is a connection that leaves its loop when the burst ends. It is
+// closed with err or, if it has a handoff, moved or detached.
+type departure struct {
 	c       *Conn
 	err     error
-	rest    bool // what is queued is still to be written
+	flush   bool // what is queued is still to be written
 	to      *Loop
 	handoff *handoff
 }
 
 // maxIgnored is how many bytes of a peer are read and ignored after
-// CloseAfterFlush: more than an honest one has on its way when it learns of the
-// end.
+// CloseAfterFlush: more than an honest peer has on its way when it learns of
+// the end.
 const maxIgnored = 16 << 20
 
-// lingerLife is how long what is queued is written after the end to a peer that
-// takes it.
+// lingerLife is for how long after CloseAfterFlush what is queued is written to
+// a peer that takes it.
 const lingerLife = 30 * time.Second
 
 // linger is the deadline of CloseAfterFlush.
@@ -36,16 +36,16 @@ type linger struct {
 	ignored int   // bytes read since CloseAfterFlush
 }
 
-// ignore takes n bytes that the peer has sent too late. A peer that floods is no
-// longer read.
+// ignore counts n bytes that the peer has sent after CloseAfterFlush. After
+// maxIgnored of them the peer is not read any more.
 func (g *linger) ignore(n int) {
 	if g.ignored += n; g.ignored > maxIgnored {
 		g.c.Pause(nil)
 	}
 }
 
-// Expired closes the connection although the peer has not, unless the peer is
-// still taking what is queued.
+// Expired closes the connection, unless the peer is still taking what is
+// queued.
 func (g *linger) Expired(*Timer) {
 	left := time.Duration(g.until - g.c.loop.Now())
 	if n := g.c.Queued(); 0 < n && n < g.queued && left > 0 {
@@ -62,51 +62,53 @@ func (c *Conn) Close() { c.closeWith(nil) }
 
 // CloseAfterFlush writes what is queued, then ends the sending half of the
 // connection, so that the peer sees the end, and closes c when the peer has
-// closed its half too, or d from now; d starts again when it ends while the peer
-// is still taking what is queued, but not for longer than half a minute in all, or
-// d if that is longer. Until then what the peer sends is read and
-// ignored: to close over unread bytes would reset the connection, and the peer
-// could lose what it was sent last. After 16 MiB it is not read any more, as by
-// Pause. Later calls of Send are discarded, no Data
-// or Flushed follows, and Closed is called with a nil error however the
-// connection ends.
+// closed its half too, or d from now. If the peer is still taking what is
+// queued when d ends, d starts again, but not for longer than half a minute in
+// all, or d if that is longer.
+//
+// Until then what the peer sends is read and ignored: closing a connection that
+// has unread bytes would reset it, and the peer could lose what it was sent
+// last. After 16 MiB the peer is not read any more, as by Pause. What Send gets
+// from now on is discarded, no Data or Flushed follows, and Closed is called
+// with a nil error however the connection ends.
 func (c *Conn) CloseAfterFlush(d time.Duration) {
-	if c.flags&(parts|lingers) != 0 {
+	if c.flags&(isLeaving|isLingering) != 0 {
 		return
 	}
-	c.flags |= lingers
+	c.flags |= isLingering
 	c.linger = &linger{c: c, d: d, queued: c.Queued(), until: c.loop.Now() + int64(max(d, lingerLife))}
 	c.linger.Init(c.linger)
 	c.loop.Arm(&c.linger.Timer, d)
-	c.dropHeld()
+	c.dropUnread()
 	c.Resume() // to see the peer's end
 	if c.Queued() == 0 {
-		c.shut()
+		c.closeWrite()
 	}
 }
 
-// shut ends the sending half. It fails when the peer has reset the connection.
-func (c *Conn) shut() {
+// closeWrite ends the sending half, or closes c if the peer has reset it.
+func (c *Conn) closeWrite() {
 	if err := c.wire().CloseWrite(int(c.fd)); err != nil {
 		c.closeWith(nil)
 	}
 }
 
-// closeWith puts c on the parting list. The first reason counts.
+// closeWith puts c on the list of departures, unless it is there. So the first
+// reason counts.
 func (c *Conn) closeWith(err error) {
-	if c.flags&parts != 0 {
+	if c.flags&isLeaving != 0 {
 		return
 	}
 	c.discard()
-	c.leave(parting{c: c, err: err})
+	c.leave(departure{c: c, err: err})
 }
 
-func (c *Conn) leave(p parting) {
-	c.flags |= parts
-	c.loop.parting = append(c.loop.parting, p)
+func (c *Conn) leave(d departure) {
+	c.flags |= isLeaving
+	c.loop.departures = append(c.loop.departures, d)
 }
 
-// discard releases what is queued.
+// discard releases what is queued and counts it.
 func (c *Conn) discard() {
 	c.unblock()
 	if c.frame != nil {
@@ -121,78 +123,78 @@ func (c *Conn) discard() {
 	}
 }
 
-// part carries out what is on the parting list: all of it, or only what
-// concerns one connection. What is carried out leaves an empty place until the end,
-// which may not come if a callback ends the goroutine.
-func (l *Loop) part(only *Conn) {
-	for i := 0; i < len(l.parting); i++ { // Closed may add to the list
-		p := l.parting[i]
-		if p.c == nil || only != nil && p.c != only {
+// carryOut carries out the departures: all of them, or only that of one
+// connection. One that is carried out leaves an empty entry; entries are
+// removed at the end, which is not reached if a callback ends the goroutine.
+func (l *Loop) carryOut(only *Conn) {
+	for i := 0; i < len(l.departures); i++ { // Closed may add to the list
+		d := l.departures[i]
+		if d.c == nil || only != nil && d.c != only {
 			continue
 		}
-		l.parting[i] = parting{}
+		l.departures[i] = departure{}
 		switch {
-		case p.handoff != nil:
-			l.depart(p)
-		case p.rest:
-			l.leaveRest(p.c, p.err)
+		case d.handoff != nil:
+			l.moveOut(d)
+		case d.flush:
+			l.leaveFlushing(d.c, d.err)
 		default:
-			l.forget(p.c)
-			p.c.wire().Close(p.c.sock)
-			l.gone(p.c, p.err)
+			l.handBack(d.c)
+			d.c.wire().Close(d.c.sock)
+			l.remove(d.c, d.err)
 		}
 	}
-	l.parting = slices.DeleteFunc(l.parting, func(p parting) bool { return p.c == nil })
+	l.departures = slices.DeleteFunc(l.departures, func(d departure) bool { return d.c == nil })
 }
 
-// forget puts the socket into the state in which the backend gives it away: not
-// watched, and not paused.
-func (l *Loop) forget(c *Conn) {
+// handBack puts the socket into the state that the backend wants for Close and
+// Detach: not watched, and not paused.
+func (l *Loop) handBack(c *Conn) {
 	if c.flags&isWatched != 0 {
 		c.flags &^= isWatched
 		c.wire().Unwatch(int(c.fd))
 	}
 	if c.flags&isUnpolled != 0 {
 		c.flags &^= isUnpolled
-		_ = c.wire().Resume(c.sock) // it is given away all the same
+		_ = c.wire().Resume(c.sock) // it leaves the loop in either case
 	}
 }
 
-// lost is the burst of a connection that ended from outside: the peer closed
-// it, it failed, or the engine stops. Its socket must not be used afterwards,
-// but still can be now.
+// lost runs the burst in which a connection has ended: the peer has closed it,
+// it has failed, or the engine stops. Its socket may be used until lost
+// returns.
 func (l *Loop) lost(c *Conn, err error) {
 	err = plainEOF(err)
 	l.begin()
-	if c.flags&parts == 0 {
-		c.lastPush()
-		c.flags |= parts
-		c.discard()
+	if c.flags&isLeaving == 0 {
+		c.pushOnce()
+		c.flags |= isLeaving
 	} else {
-		err = l.overtaken(c, err)
-		c.discard()
+		err = l.withdraw(c, err)
 	}
-	l.forget(c)
-	l.gone(c, err)
+	c.discard()
+	l.handBack(c)
+	l.remove(c, err)
 	l.end(nil)
 }
 
-// ended closes c because its peer has ended it.
+// ended closes c because its peer has closed it or it has failed.
 func (c *Conn) ended(err error) {
-	if c.flags&parts == 0 {
-		c.lastPush()
+	if c.flags&isLeaving == 0 {
+		c.pushOnce()
 		c.closeWith(plainEOF(err))
 	}
 }
 
-// lastPush writes what it can, because the peer may have shut down its sending
+// pushOnce writes what the kernel takes: the peer may have ended its sending
 // half only.
-func (c *Conn) lastPush() {
+func (c *Conn) pushOnce() {
 	if c.Queued() > 0 && c.flags&isBlocked == 0 {
 		_, _ = c.push()
 	}
 }
 
+// plainEOF returns io.EOF for an error that wraps it.
 func plainEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.EOF
@@ -200,44 +202,44 @@ func plainEOF(err error) error {
 	return err
 }
 
-// overtaken takes c off the parting list, because it was lost through err before
-// its parting was carried out, and returns the reason that was to be given. A
-// move is completed in so far as the new handler learns of the end.
-func (l *Loop) overtaken(c *Conn, err error) error {
-	for i, p := range l.parting {
-		if p.c != c {
+// withdraw removes c's departure from the list, because c was lost by err
+// before that. It returns the departure's own reason, which goes to Closed. If
+// c was to move, the handler on the other loop gets err.
+func (l *Loop) withdraw(c *Conn, err error) error {
+	for i, d := range l.departures {
+		if d.c != c {
 			continue
 		}
-		last := len(l.parting) - 1
-		l.parting[i] = l.parting[last]
-		l.parting[last] = parting{}
-		l.parting = l.parting[:last]
+		last := len(l.departures) - 1
+		l.departures[i] = l.departures[last]
+		l.departures[last] = departure{}
+		l.departures = l.departures[:last]
 		switch {
-		case p.handoff == nil:
-		case p.handoff.next != nil:
-			l.loseDetached(p.handoff, err)
+		case d.handoff == nil:
+		case d.handoff.next != nil:
+			l.loseDetached(d.handoff, err)
 		default:
-			p.to.loseMove(p.handoff, err)
+			d.to.loseMove(d.handoff, err)
 		}
-		return p.err
+		return d.err
 	}
 	return nil
 }
 
-// gone ends c's life on this loop.
-func (l *Loop) gone(c *Conn, err error) {
-	if c.flags&lingers != 0 {
+// remove makes c gone from this loop and calls Closed.
+func (l *Loop) remove(c *Conn, err error) {
+	if c.flags&isLingering != 0 {
 		err = nil
 	}
 	if c.linger != nil {
 		l.Cancel(&c.linger.Timer)
 		c.linger = nil
 	}
-	c.dropHeld()
+	c.dropUnread()
 	c.flags |= isGone
 	c.sock = nil
 	l.shrink.fell(l.counters.connections.Add(-1))
 	h := c.handler
-	c.handler = quiet{}
+	c.handler = noHandler{}
 	l.callClosed(h, c, err)
 }

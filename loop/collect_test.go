@@ -37,8 +37,8 @@ func TestReclaimIsSharedAndRare(t *testing.T) {
 	})
 }
 
-// TestReclaimLeavesItToTheRuntime: what the runtime has collected since it was last
-// asked for is not collected again.
+// TestReclaimLeavesItToTheRuntime: what the runtime has collected since it was
+// last asked for is not collected again.
 func TestReclaimLeavesItToTheRuntime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const delay = 10 * time.Second

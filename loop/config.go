@@ -16,8 +16,8 @@ const (
 	maxLoops              = 1024
 )
 
-// Config is what Listen and Start need. With its zero value Listen listens on a
-// free port of all addresses, with one loop per processor.
+// Config configures Listen and Start. With its zero value Listen listens on a
+// free port of all addresses, with one loop for each processor.
 type Config struct {
 	// Addr is "host:port". Without a host the port is open for IPv4 and IPv6;
 	// port 0, like an empty Addr, picks a free one (see Engine.Addr).
@@ -25,18 +25,18 @@ type Config struct {
 	// Loops is the number of event loops; 0 means GOMAXPROCS.
 	Loops int
 	// MaxConnections is the number of connections above which new ones are
-	// closed at once and counted as rejected; 0 leaves only the limit that
-	// RLIMIT_NOFILE sets, which always holds.
+	// closed at once and counted as rejected; 0 means no limit but that of
+	// RLIMIT_NOFILE, which always holds.
 	MaxConnections int
-	// MaxQueued is the number of bytes that may wait in one connection's
-	// outbox before Conn.Send reports it; 0 means 16 MiB. When HardBound times as
-	// many are behind the first frame, which may have any size, the connection is
-	// closed with ErrOverflow.
+	// MaxQueued is the number of bytes that may be queued for one connection
+	// before Conn.Send returns true; 0 means 16 MiB. If HardBound times as many
+	// would be behind the first frame, which may have any size, the connection
+	// is closed with ErrOverflow.
 	MaxQueued int
-	// MaxQueuedTotal is the number of bytes that may wait for all peers that
-	// don't take them, before the functions of Loop.OnFull are called; 0 means
-	// 1 GiB. Each loop has its equal share. A frame counts for each
-	// connection that it waits in.
+	// MaxQueuedTotal is the number of bytes that may be queued for all blocked
+	// connections before the functions of Loop.OnFull are called; 0 means
+	// 1 GiB. Each loop has an equal share. A frame counts once for each
+	// connection that it is queued for.
 	MaxQueuedTotal int
 	// Logger receives panics at error level and the transport's diagnostics at
 	// debug level; nil means slog.Default().

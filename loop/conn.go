@@ -7,16 +7,16 @@ import (
 	"github.com/sioserver/sioserver/loop/invariants"
 )
 
-// Handler is what a connection calls, on its loop's goroutine. Callbacks may
-// use every method of the connection; what they send or close takes effect
-// when they have returned. A callback that panics or ends its goroutine by
-// runtime.Goexit closes the connection with ErrPanic. It must unlock what it locks by
-// runtime.LockOSThread.
+// Handler has the callbacks of a connection. They run on its loop's goroutine
+// and may call every method of the connection; what they send or close takes
+// effect when they have returned. A callback that panics or ends its goroutine
+// by runtime.Goexit closes the connection with ErrPanic. A callback must unlock
+// what it locks by runtime.LockOSThread.
 type Handler interface {
-	// Data delivers bytes in the order of the stream, all that one read
-	// gave, at most 64 KiB. b is borrowed until return and may be written to.
+	// Data delivers what one read returned, at most 64 KiB, in the order of
+	// the stream. b is borrowed until return and may be written to.
 	Data(c *Conn, b []byte)
-	// Flushed reports that the outbox has become empty: the kernel took
+	// Flushed reports that the outbox has become empty: the kernel has taken
 	// everything that was sent.
 	Flushed(c *Conn)
 	// Closed ends the handler's life, exactly once and never from within
@@ -25,9 +25,10 @@ type Handler interface {
 	Closed(c *Conn, err error)
 }
 
-// BlockedHandler is a Handler that wants to know what the kernel refuses.
+// BlockedHandler is a Handler that is also called when the kernel's buffer is
+// full.
 type BlockedHandler interface {
-	// Blocked reports that the kernel did not take everything that was sent:
+	// Blocked reports that the kernel has not taken everything that was sent:
 	// Queued bytes are left.
 	Blocked(c *Conn)
 }
@@ -35,15 +36,15 @@ type BlockedHandler interface {
 type connFlags uint16
 
 const (
-	isDirty    connFlags = 1 << iota // on the loop's dirty list
-	isBlocked                        // on the loop's blocked list
-	isWatched                        // known to the backend's watcher
-	lingers                          // CloseAfterFlush was called
-	moves                            // MoveTo was called
-	parts                            // on the loop's parting list, or gone
-	isGone                           // closed or moved away
-	isPaused                         // Pause was called
-	isUnpolled                       // the backend does not read from it
+	isDirty     connFlags = 1 << iota // on the loop's dirty list
+	isBlocked                         // on the loop's blocked list
+	isWatched                         // known to the backend's watcher
+	isLingering                       // CloseAfterFlush was called
+	isMoving                          // MoveTo or Detach was called
+	isLeaving                         // a departure of the loop, or gone
+	isGone                            // removed from the loop
+	isPaused                          // Pause was called
+	isUnpolled                        // the backend does not read from it
 )
 
 // Conn is one TCP connection of a Loop. It is loop-owned, as are all its
@@ -55,7 +56,7 @@ type Conn struct {
 	frame   *Frame  // the only queued frame, when out is nil
 	out     *outbox // nil unless more is queued, or part of a frame was sent
 	linger  *linger // nil unless lingering
-	held    *Frame  // what is delivered first by Resume; nil when there is nothing
+	unread  *Frame  // Resume delivers it first; nil when there is nothing
 	ip      [16]byte
 	fd      int32
 	port    uint16
@@ -65,7 +66,7 @@ type Conn struct {
 // Loop returns the loop that owns c.
 func (c *Conn) Loop() *Loop { return c.loop }
 
-// RemoteAddr is the peer's address, without a zone; IPv4 peers have IPv4
+// RemoteAddr returns the peer's address, without a zone. IPv4 peers have IPv4
 // addresses. It stays valid after close.
 func (c *Conn) RemoteAddr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(c.ip).Unmap(), c.port)
@@ -74,7 +75,7 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 // SetHandler replaces the handler.
 func (c *Conn) SetHandler(h Handler) { c.handler = h }
 
-// wire is what c is written to and closed by.
+// wire returns the backend's side that writes to c and closes it.
 func (c *Conn) wire() backend.Wire {
 	if c.fd < 0 {
 		return c.sock.(backend.Wire)
@@ -82,31 +83,32 @@ func (c *Conn) wire() backend.Wire {
 	return c.loop.sockets
 }
 
-// HungUp asks the kernel whether the peer has closed or reset the connection, which the
-// loop may not have noticed yet. It is false for a connection that is driven by
-// goroutines, and costs a system call otherwise.
-func (c *Conn) HungUp() bool { return c.flags&parts == 0 && c.wire().HungUp(int(c.fd)) }
+// HungUp asks the kernel whether the peer has closed or reset the connection,
+// which the loop may not have noticed yet. It costs a system call. Of a
+// connection that is more than a descriptor, such as TLS, the kernel knows
+// nothing, and HungUp is false.
+func (c *Conn) HungUp() bool { return c.flags&isLeaving == 0 && c.wire().HungUp(int(c.fd)) }
 
-// opened is the burst of a connection having come.
+// opened runs the burst in which a connection has come.
 func (l *Loop) opened(c *Conn, t *handoff) {
 	l.begin()
-	l.admit(c, t)
+	l.startConn(c, t)
 	l.end(c)
 }
 
-// newConn makes s a connection, to be admitted.
+// newConn makes s a connection, for startConn.
 func (l *Loop) newConn(s backend.Socket, remote netip.AddrPort, t *handoff) *Conn {
 	if t.remote.IsValid() {
 		remote = t.remote
 	}
-	c := &Conn{loop: l, handler: quiet{}, sock: s, fd: int32(s.Fd()), ip: remote.Addr().As16(), port: remote.Port()}
+	c := &Conn{loop: l, handler: noHandler{}, sock: s, fd: int32(s.Fd()), ip: remote.Addr().As16(), port: remote.Port()}
 	l.shrink.rose(l.counters.connections.Add(1))
 	l.counters.accepted.Add(1)
 	return c
 }
 
-// admit begins c's life on l and delivers what its handoff carries.
-func (l *Loop) admit(c *Conn, t *handoff) {
+// startConn calls accept for c and delivers what its handoff carries.
+func (l *Loop) startConn(c *Conn, t *handoff) {
 	if t.out != nil {
 		c.out = t.out
 		c.setDirty()
@@ -117,7 +119,7 @@ func (l *Loop) admit(c *Conn, t *handoff) {
 	}
 }
 
-// received is the burst of bytes having arrived for c.
+// received runs the burst in which bytes have arrived for c.
 func (l *Loop) received(c *Conn, b []byte) {
 	l.counters.bytesIn.Add(int64(len(b)))
 	l.begin()
@@ -128,24 +130,25 @@ func (l *Loop) received(c *Conn, b []byte) {
 	}
 }
 
+// data passes bytes that were read to the handler, or to what takes its place.
 func (c *Conn) data(b []byte) {
 	switch {
-	case c.flags&moves != 0:
-		c.loop.follow(c, b)
-	case c.flags&lingers != 0:
-		if c.flags&parts == 0 {
+	case c.flags&isMoving != 0:
+		c.loop.addUnread(c, b)
+	case c.flags&isLingering != 0:
+		if c.flags&isLeaving == 0 {
 			c.linger.ignore(len(b))
 		}
-	case c.flags&isPaused != 0: // read together with what made the handler pause
-		c.hold(b)
-	case c.flags&parts == 0:
+	case c.flags&isPaused != 0: // read before the backend stopped reading
+		c.keep(b)
+	case c.flags&isLeaving == 0:
 		c.loop.callData(c, b)
 	}
 }
 
-// quiet is the handler of a connection that has none yet.
-type quiet struct{}
+// noHandler is the handler of a connection that has none yet, or no longer.
+type noHandler struct{}
 
-func (quiet) Data(*Conn, []byte)  {}
-func (quiet) Flushed(*Conn)       {}
-func (quiet) Closed(*Conn, error) {}
+func (noHandler) Data(*Conn, []byte)  {}
+func (noHandler) Flushed(*Conn)       {}
+func (noHandler) Closed(*Conn, error) {}

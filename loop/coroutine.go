@@ -9,50 +9,51 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/goid"
 )
 
-// coroutine is a goroutine on which code runs that may end its goroutine by
-// runtime.Goexit, which cannot be prevented, in place of one that must not end.
-// It is a coroutine: the caller waits for the task, and switching there and
-// back costs 60 ns, a quarter of what channels cost. One goroutine at a time
-// may use it.
+// coroutine runs tasks that may call runtime.Goexit, for a goroutine that must
+// not end. It is a goroutine of its own, of package iter: the caller waits for
+// the task. Switching to it and back costs 60 ns, a quarter of what channels
+// cost. One goroutine at a time may use it.
 //
-// The runtime ends the process when a coroutine that is tied to a thread of the
-// operating system gives way. Therefore what a callback has locked by
-// runtime.LockOSThread is unlocked after it, once; when the goroutine ends, up
-// to mostLocks times.
+// The runtime ends the process if a coroutine yields while it is locked to a
+// thread. So what a callback has locked by runtime.LockOSThread is unlocked
+// after it: once, and up to mostLocks times when the goroutine ends.
 type coroutine struct {
 	loop *Loop
 	task Task
 	next func() (finished, alive bool)
 	stop func()
-	bug  string // a panic of the task that was not recovered
+	bug  string // a panic of the task that it has not recovered
 }
 
+// mostLocks is how many nested runtime.LockOSThread are undone when a goroutine
+// ends.
 const mostLocks = 1000
 
 func newCoroutine(l *Loop) *coroutine {
-	s := &coroutine{loop: l}
-	s.next, s.stop = iter.Pull(s.live)
-	return s
+	co := &coroutine{loop: l}
+	co.next, co.stop = iter.Pull(co.run)
+	return co
 }
 
-// do runs t. It reports false when t has ended the goroutine: then s is of no
-// more use.
-func (s *coroutine) do(t Task) (finished bool) {
-	s.task = t
-	if finished, _ = s.next(); finished {
+// do runs t. It returns false if t has ended the goroutine: then co must not be
+// used any more.
+func (co *coroutine) do(t Task) (finished bool) {
+	co.task = t
+	if finished, _ = co.next(); finished {
 		return true
 	}
-	s.task = nil
-	go s.stop() // the end of the coroutine ends this goroutine too
-	if s.bug != "" {
-		panic(s.bug)
+	co.task = nil
+	go co.stop() // Goexit also ends the goroutine that calls stop
+	if co.bug != "" {
+		panic(co.bug)
 	}
 	return false
 }
 
-// live is the coroutine. Its end is put off in the deferred function until
-// stop, so that next returns.
-func (s *coroutine) live(yield func(finished bool) bool) {
+// run is the coroutine. If the task ends its goroutine, the deferred function
+// yields once more, so that next returns to do; the goroutine then waits there
+// for stop.
+func (co *coroutine) run(yield func(finished bool) bool) {
 	over := false
 	id := goid.Current()
 	coroutines.Store(id, struct{}{})
@@ -62,7 +63,7 @@ func (s *coroutine) live(yield func(finished bool) bool) {
 			return
 		}
 		if p := recover(); p != nil {
-			s.bug = fmt.Sprintf("%v\n\n%s", p, debug.Stack())
+			co.bug = fmt.Sprintf("%v\n\n%s", p, debug.Stack())
 		}
 		for range mostLocks {
 			runtime.UnlockOSThread()
@@ -70,45 +71,44 @@ func (s *coroutine) live(yield func(finished bool) bool) {
 		yield(false)
 	}()
 	for !over {
-		s.task.Run(s.loop)
-		s.task = nil
+		co.task.Run(co.loop)
+		co.task = nil
 		over = !yield(true)
 	}
 }
 
-// Contain runs t, which may end its goroutine by runtime.Goexit, and reports
-// whether t has returned. The caller's goroutine goes on in either case. A
-// panic of t is passed on to the caller: t should recover it. t must unlock
-// what it locks by runtime.LockOSThread, or the runtime ends the process.
-// Contain costs 60 ns, and calls may be nested. It is for code that calls
-// unknown functions in the middle of its work; callbacks themselves may end as
-// they like. Loop-owned.
+// Contain runs t, which may call runtime.Goexit, and reports whether t has
+// returned. The caller's goroutine does not end. A panic of t is passed on to
+// the caller: t should recover it. t must unlock what it locks by
+// runtime.LockOSThread, or the runtime ends the process. Contain costs 60 ns,
+// and calls may be nested. It is for code that calls foreign functions in the
+// middle of its work; a callback itself may end in any way. Loop-owned.
 func (l *Loop) Contain(t Task) (returned bool) {
-	s := l.takeCoroutine()
-	if returned = s.do(t); returned {
-		l.contained = append(l.contained, s)
+	co := l.takeCoroutine()
+	if returned = co.do(t); returned {
+		l.spareCoroutines = append(l.spareCoroutines, co)
 	}
 	return returned
 }
 
 func (l *Loop) takeCoroutine() *coroutine {
-	last := len(l.contained) - 1
+	last := len(l.spareCoroutines) - 1
 	if last < 0 {
 		return newCoroutine(l)
 	}
-	s := l.contained[last]
-	l.contained[last] = nil
-	l.contained = l.contained[:last]
-	return s
+	co := l.spareCoroutines[last]
+	l.spareCoroutines[last] = nil
+	l.spareCoroutines = l.spareCoroutines[:last]
+	return co
 }
 
 func (l *Loop) stopCoroutines() {
-	for _, s := range l.contained {
-		s.stop()
+	for _, co := range l.spareCoroutines {
+		co.stop()
 	}
-	l.contained = nil
-	if l.runner != nil {
-		l.runner.stop()
-		l.runner = nil
+	l.spareCoroutines = nil
+	if l.coroutine != nil {
+		l.coroutine.stop()
+		l.coroutine = nil
 	}
 }

@@ -7,44 +7,44 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
-// Detached is a connection that has left the engine, or the reason why it could
-// not.
+// Detached is a connection that has left the engine, or the reason why it was
+// lost.
 type Detached struct {
-	// Conn is the connection, the receiver's to close; nil when it was lost, which
-	// Err explains.
+	// Conn is the connection. The receiver closes it. It is nil when the
+	// connection was lost; then Err is the reason.
 	Conn net.Conn
 	Err  error
-	// Unread is what has arrived but was not dealt with, beginning with what Detach
-	// was given.
+	// Unread begins with what Detach was given. What was read after that
+	// follows.
 	Unread []byte
-	// Unsent was queued when the connection left: it goes before anything else.
+	// Unsent was queued when the connection left. The receiver must write it
+	// before anything else.
 	Unsent []byte
 }
 
-// Detach takes c out of its loop, to be driven by goroutines from now on. The
-// handler gets no further calls, not even Closed, and c must not be used any
-// more. next is called once, on a goroutine of its own; unread is copied for it.
-// The connection no longer counts among those of the engine, which does not close
-// it at its end.
+// Detach takes c out of its loop and makes a net.Conn of it. The handler gets
+// no further calls, not even Closed, and c must not be used any more. next is
+// called once, on a goroutine of its own; unread is copied for it. The engine
+// does not count the connection any more, nor close it at its end.
 //
-// It fails, and the connection is closed, when the peer is gone, no descriptor is
-// left, the engine stops, or, with [errors.ErrUnsupported], when c is driven by
-// goroutines and not a plain one (see Engine.AdoptWith). When c is closing or leaving
-// otherwise, Detach reports false and does nothing.
+// The connection is closed, and next gets an error, if the peer is gone, no
+// descriptor is left or the engine stops. The error is [errors.ErrUnsupported]
+// for a connection that is more than a descriptor, such as TLS. If c is closing
+// or leaving otherwise, Detach returns false and does nothing.
 func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
-	if c.flags&(parts|lingers) != 0 {
+	if c.flags&(isLeaving|isLingering) != 0 {
 		return false
 	}
-	c.departWith(nil, &handoff{next: next, unread: append([]byte(nil), unread...)})
+	c.leaveWith(nil, &handoff{next: next, unread: append([]byte(nil), unread...)})
 	return true
 }
 
-// release carries out a Detach.
-func (l *Loop) release(p parting) {
-	l.forget(p.c)
-	t := p.handoff
-	sock := p.c.sock
-	l.gone(p.c, nil)
+// detach carries out a Detach.
+func (l *Loop) detach(d departure) {
+	l.handBack(d.c)
+	t := d.handoff
+	sock := d.c.sock
+	l.remove(d.c, nil)
 	r, streams := sock.(*streamSocket)
 	if streams && !r.Plain() {
 		held := r.Held
@@ -56,40 +56,40 @@ func (l *Loop) release(p parting) {
 		l.loseDetached(t, errors.ErrUnsupported)
 		return
 	}
-	d := Detached{Unread: t.unread}
+	left := Detached{Unread: t.unread}
 	if t.out != nil {
 		for i, f := range t.out.frames[t.out.head:] {
 			b := f.payload()
 			if i == 0 {
 				b = b[t.out.sent:]
 			}
-			d.Unsent = append(d.Unsent, b...)
+			left.Unsent = append(left.Unsent, b...)
 		}
 		l.putOutbox(t.out)
 		t.out = nil
 	}
 	if streams {
 		r.leaveHome()
-		r.Release(func(left goroutine.Released) {
-			t.next(d.after(left))
+		r.Release(func(s goroutine.Released) {
+			t.next(left.of(s))
 		})
 		return
 	}
 	l.sockets.Release(sock, func(nc net.Conn, err error) {
-		d.Conn, d.Err = nc, err
-		t.next(d)
+		left.Conn, left.Err = nc, err
+		t.next(left)
 	})
 }
 
-// after adds what a stream has read after d.Unread, and what it has not written
-// before d.Unsent.
-func (d Detached) after(left goroutine.Released) Detached {
-	if left.Err != nil {
-		return Detached{Err: left.Err}
+// of completes d with the released stream: what the stream has read comes after
+// d.Unread, and what it has not written before d.Unsent.
+func (d Detached) of(s goroutine.Released) Detached {
+	if s.Err != nil {
+		return Detached{Err: s.Err}
 	}
-	d.Conn = left.Conn
-	d.Unread = append(d.Unread, left.Unread...)
-	d.Unsent = append(left.Unsent, d.Unsent...)
+	d.Conn = s.Conn
+	d.Unread = append(d.Unread, s.Unread...)
+	d.Unsent = append(s.Unsent, d.Unsent...)
 	return d
 }
 

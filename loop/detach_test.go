@@ -123,8 +123,8 @@ func pattern(n int) []byte {
 	return b
 }
 
-// TestDetachOfALostConnection has the peer go before, or the loop have no stream to
-// give.
+// TestDetachOfALostConnection has the peer go before, or the loop have no
+// stream to give.
 func TestDetachOfALostConnection(t *testing.T) {
 	t.Run("peer", func(t *testing.T) {
 		lt := looptest.New(t)

@@ -7,10 +7,9 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
-// Driver drives a Loop that has no sockets. It exists for package looptest: a
-// Backend can only be written inside this package's tree. All methods belong
-// to the goroutine that plays the loop, except Mail, Tick, Writable and Attach's
-// callback.
+// Driver runs a Loop in a test. It exists for package looptest. All methods
+// belong to the goroutine that acts as the loop, except Mail, Tick and
+// Writable, which are safe for concurrent use.
 type Driver struct{ l *Loop }
 
 // NewDriver returns a loop over be, which holds sockets.
@@ -21,8 +20,8 @@ func NewDriver(index int, be backend.Backend, sockets backend.Sockets, log *slog
 // Loop returns the driven loop.
 func (d Driver) Loop() *Loop { return d.l }
 
-// Open makes s a connection: of accept, or, when handoff is not nil, the one
-// that Backend.Attach announced.
+// Open makes s a connection, with accept or, if attached is not nil, with what
+// Sockets.Attach was given.
 func (d Driver) Open(s backend.Socket, remote netip.AddrPort, accept func(*Conn) Handler, attached any) *Conn {
 	t, ok := attached.(*handoff)
 	if !ok {
@@ -50,8 +49,8 @@ func (d Driver) Lose(c *Conn, err error) {
 // Turn runs one turn of the loop.
 func (d Driver) Turn() { d.l.turn() }
 
-// Mail reports whether something was posted that no turn has run yet. Its poster
-// may be about to wake the loop. Safe for concurrent use.
+// Mail reports whether the mailbox has tasks. The goroutine that has posted one
+// may not have woken the loop yet.
 func (d Driver) Mail() bool {
 	d.l.mu.Lock()
 	defer d.l.mu.Unlock()
@@ -64,9 +63,9 @@ func (d Driver) Tick() { d.l.Post(tick{}) }
 // Writable reports that the descriptor of the given notice takes bytes again.
 func (d Driver) Writable(notice uint32) { d.l.Post(writable(notice)) }
 
-// Shut ends the loop's mailbox after running what is in it.
+// Shut closes the loop's mailbox and runs the tasks that are left.
 func (d Driver) Shut() {
-	d.l.shut()
+	d.l.closeMailbox()
 	d.l.stopCoroutines()
 }
 

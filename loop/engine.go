@@ -12,12 +12,12 @@ import (
 // Engine is a set of loops, which share a listening address or have none. It is
 // safe for concurrent use.
 type Engine struct {
-	cfg   Config
-	be    backend.Engine
-	door  *handoff // of every accepted connection
-	loops []*Loop
+	cfg      Config
+	be       backend.Engine
+	accepted *handoff // of every accepted connection
+	loops    []*Loop
 
-	done chan struct{} // everything has ended; err is set
+	done chan struct{} // closed when all has ended and err is set
 	err  error
 
 	refusing atomic.Bool // StopAccepting was called
@@ -30,19 +30,19 @@ type Engine struct {
 	streaming sync.WaitGroup // the goroutines of streams
 }
 
-// Addr is the address that the engine listens on, with the port that was
-// picked if none was given; nil after Start.
+// Addr is the address that the engine listens on. If no port was configured, it
+// has the one that the system picked. It is nil after Start.
 func (e *Engine) Addr() net.Addr { return e.be.Addr() }
 
 // Loops returns the engine's loops. The slice must not be changed.
 func (e *Engine) Loops() []*Loop { return e.loops }
 
-// Done is closed when the engine has ended: after Shutdown, or by itself when the
-// system does not let it wait for events.
+// Done is closed when the engine has ended: after Shutdown, or because waiting
+// for events has failed.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
-// Err is nil until Done is closed, and after a Shutdown; otherwise it tells why
-// the engine ended.
+// Err is nil until Done is closed, and after a Shutdown. Otherwise it is the
+// reason why the engine has ended.
 func (e *Engine) Err() error {
 	select {
 	case <-e.done:
@@ -52,8 +52,7 @@ func (e *Engine) Err() error {
 	}
 }
 
-// Stats sums up the loops' counters. Those of one connection's traffic may be
-// seen at different moments.
+// Stats sums up the loops' counters, which are not read at the same moment.
 func (e *Engine) Stats() Stats {
 	var s Stats
 	for _, l := range e.loops {
@@ -70,8 +69,8 @@ func (e *Engine) connections() (n int64) {
 	return n
 }
 
-// refuses reports whether a new connection is to be closed. One that moves
-// between loops was admitted before.
+// refuses reports whether a new connection must be closed. One that moves
+// between loops was accepted before.
 func (e *Engine) refuses(s backend.Socket, t *handoff) bool {
 	if t.moved {
 		return false
@@ -80,7 +79,7 @@ func (e *Engine) refuses(s backend.Socket, t *handoff) bool {
 		e.cfg.MaxConnections > 0 && e.connections() >= int64(e.cfg.MaxConnections)
 }
 
-// addrPortOf is a's address without a zone, and [::]:0 when it has none.
+// addrPortOf returns a's address without a zone, or [::]:0 if it has none.
 func addrPortOf(a net.Addr) netip.AddrPort {
 	var ap netip.AddrPort
 	switch a := a.(type) {

@@ -163,8 +163,9 @@ func TestRealTimers(t *testing.T) {
 			began := time.Now()
 			l.AfterFunc(d, func() { took <- time.Since(began) })
 		})
-		// Late by how much depends on the machine; early would be our fault. The
-		// loop's clock is read when the burst first asks for it, after began.
+		// Late by how much depends on the machine; early would be our fault.
+		// The loop's clock is read when the burst first asks for it, after
+		// began.
 		if got := <-took; got < d {
 			t.Errorf("timer of %v fired after %v", d, got)
 		}

@@ -55,7 +55,7 @@ func (f *fanOut) Run(*Loop) {
 
 // TestFanOutAllocatesNothing pins the way from a posted task to the sends.
 func openSink(l *Loop, i int) *Conn {
-	t := &handoff{accept: func(*Conn) Handler { return quiet{} }}
+	t := &handoff{accept: func(*Conn) Handler { return noHandler{} }}
 	c := l.newConn(sinkSocket(i), netip.AddrPort{}, t)
 	l.opened(c, t)
 	return c

@@ -9,22 +9,24 @@ import (
 	"github.com/sioserver/sioserver/loop/invariants"
 )
 
-// Frame is a reference-counted pooled buffer of outbound bytes, shared by all
-// connections it is sent to. Retain and Release are safe for concurrent use.
+// Frame is a reference-counted pooled buffer of bytes to send, shared by all
+// connections that it is sent to. Retain and Release are safe for concurrent
+// use.
 // B and Start may be written only until the frame is first sent or retained;
 // from then on they are immutable.
 type Frame struct {
 	// B holds the bytes; append to it freely before the frame is shared.
 	B []byte
-	// Start is where Send begins in B: what precedes it is headroom, in which
-	// a transport can put a header in front of a payload written earlier.
+	// Start is where Send begins in B. Before it is room for the header that a
+	// transport puts in front of a payload written earlier.
 	Start int
 	// Group, unless 0, is the number of frames, this one first, that make one
-	// message which may be dropped while it waits: see [Conn.MakeRoom].
+	// message, and the message may be dropped while it is queued: see
+	// [Conn.MakeRoom].
 	Group uint8
 
 	refs atomic.Int32
-	buf  *bytebufferpool.ByteBuffer // whose B this frame's is, unless it is small
+	buf  *bytebufferpool.ByteBuffer // has the same B; nil in a pooled frame
 	pool *framePool
 
 	_ [8]byte // fills a cache line: frames of different loops do not share one
@@ -35,16 +37,16 @@ type Frame struct {
 // on several cores would contend for with every small message.
 const keptSize = 1 << 10
 
-// framePool lends frames and their buffers.
+// framePool has frames and their buffers.
 type framePool struct {
 	frames  sync.Pool // of *Frame
 	buffers bytebufferpool.Pool
 }
 
-// Received bytes have a pool of their own. Peers choose their sizes, and a pool
-// lends what it gets back and makes new buffers as large as most of those. In a
-// shared pool a short packet that waits for a slow peer would take a buffer of
-// that size, which no bound counts.
+// Received bytes have a pool of their own. A pool makes new buffers as large as
+// most of those that it got back, and peers choose the sizes of what they send.
+// In a shared pool a short packet that waits for a slow peer could take a
+// buffer of such a size, which no bound counts.
 var sentFrames, receivedFrames framePool
 
 // NewFrame returns an empty frame with one reference, the caller's.
@@ -100,7 +102,7 @@ func (f *Frame) Release() {
 	}
 	if invariants.Enabled {
 		invariants.Mangle(f.B)
-		return // it is not used again, so that late uses of it are found
+		return // not to the pool, so that uses after the release are found
 	}
 	if cap(f.B) <= keptSize {
 		f.B = f.B[:0]

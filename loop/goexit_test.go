@@ -26,8 +26,8 @@ var ends = map[string]func(){
 	"Goexit after a recover": func() { defer func() { recover(); runtime.Goexit() }(); panic("a bug") },
 }
 
-// troubled echoes, until a byte other than 'x' comes: then the callback that the byte
-// names ends as the test wants.
+// troubled echoes, until a byte other than 'x' comes: then the callback that
+// the byte names ends as the test wants.
 type troubled struct {
 	end   func()
 	after chan string // what ran after the trouble on the same loop
@@ -233,8 +233,8 @@ func TestGoexitLeavesTheBurstToOthers(t *testing.T) {
 	}
 }
 
-// faulty is an adopted connection of which one method ends in another way than by
-// returning.
+// faulty is an adopted connection of which one method ends in another way than
+// by returning.
 type faulty struct {
 	net.Conn
 	where string

@@ -6,7 +6,7 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
-// host is an Engine as its backend calls it.
+// host has the methods of Engine that its backend calls.
 type host Engine
 
 var _ backend.Host = (*host)(nil)
@@ -14,10 +14,10 @@ var _ backend.Host = (*host)(nil)
 // Ended implements backend.Host, as the following methods do.
 func (h *host) Ended(err error) { (*Engine)(h).finish(err) }
 
-// Accepted makes nc a connection of the loop, by goroutines.
+// Accepted makes nc a connection of the loop that is driven by goroutines.
 func (h *host) Accepted(loop int, nc net.Conn) {
 	e := (*Engine)(h)
-	_ = e.stream(nc, e.loops[loop], e.door) // the loop has counted a rejected one
+	_ = e.stream(nc, e.loops[loop], e.accepted) // the loop counts rejected ones
 }
 
 // BeginAttach is false when the engine stops.
@@ -31,7 +31,7 @@ func (h *host) BeginAttach() bool {
 	return true
 }
 
-// EndAttach is for a BeginAttach that was true.
+// EndAttach follows a BeginAttach that was true.
 func (h *host) EndAttach() { h.attaching.Done() }
 
 // Stopping is safe for concurrent use.

@@ -3,39 +3,38 @@ package loop
 import "time"
 
 const (
-	// lateTicks is how late a timer may fire, 21 ms, before the loop reads first.
+	// lateTicks is how late a timer may be, 21 ms, before the loop reads first.
 	lateTicks = 10
-	// stopTicks is how late it is, a second, when the process was stopped.
+	// stopTicks is how late a timer is, a second, if the process was stopped.
 	stopTicks = 512
-	// lagGrace is how long what was read elsewhere has to come: by the goroutines
-	// of streams, or by other loops on connections that move here.
+	// lagGrace is how long timers wait for what is read elsewhere: by the
+	// goroutines of streams, or by other loops on connections that move here.
 	lagGrace = 250 * time.Millisecond
-	// lagPatience bounds how long peers that never stop sending hold up the
+	// lagPatience bounds how long peers that never stop sending delay the
 	// timers.
 	lagPatience = 5 * time.Second
 )
 
-// lag is a loop that has found out how late it is: a timer is overdue, because
-// the process was stopped, or starved, or a callback has blocked the loop. Most
-// timers judge how long a peer has been silent, and what the peers have sent
-// meanwhile waits in the kernel. So no timer fires until that has been read.
+// lag is set while a loop is late: a timer is overdue because the process was
+// stopped, got no processor, or a callback has blocked the loop. Most timers
+// check for how long a peer was silent, and what peers have sent meanwhile
+// waits in the kernel. So no timer expires until that was read.
 //
-// A loop that is on time pays nothing: the lag is looked for when a timer is
-// due.
+// A loop that is on time pays nothing: it checks for a lag when a timer is due.
 type lag struct {
-	since int64 // when it was noticed; 0 for none
+	since int64 // when the lag was noticed; 0 for none
 	grace time.Duration
 }
 
-// lags reports whether the timers have to wait, the first of which is due at
-// tick. now is the present tick.
+// lags reports whether the timers must wait. The first of them is due at tick;
+// now is the present tick.
 func (l *Loop) lags(tick, now int64) bool {
 	if l.lag.since == 0 {
 		if now-tick <= lateTicks {
 			return false
 		}
 		l.lag = lag{since: l.Now()}
-		if now-tick >= stopTicks || len(l.streamed) > 0 {
+		if now-tick >= stopTicks || len(l.streamSockets) > 0 {
 			l.lag.grace = lagGrace
 		}
 	}
@@ -47,9 +46,9 @@ func (l *Loop) lags(tick, now int64) bool {
 	return false
 }
 
-// Late reports whether a timer that was due at the given time would have fired
-// long ago if the loop were on time: then the peers' silence must not be judged
-// now. The loop does it when it has read what they have sent.
+// Late reports whether a timer that was due at the given time is overdue
+// because the loop is late. Then the caller must not take a peer as silent now:
+// its timer expires when the loop has read what the peers have sent.
 func (l *Loop) Late(due time.Duration) bool {
 	return l.Now()>>tickShift-int64(due)>>tickShift > lateTicks
 }

@@ -82,13 +82,14 @@ func TestLingeringEndsAtItsDeadline(t *testing.T) {
 			if errors.Is(err, net.ErrClosed) {
 				t.Fatal(err)
 			}
-			return // the peer is told that nobody reads
+			return // the kernel resets the connection
 		}
 	}
 }
 
-// TestFloodAfterTheEndIsNotRead: a peer that goes on sending is read for a while,
-// then not any more, and the connection ends at its deadline all the same.
+// TestFloodAfterTheEndIsNotRead: a peer that goes on sending is read for a
+// while, then not any more, and the connection ends at its deadline all the
+// same.
 func TestFloodAfterTheEndIsNotRead(t *testing.T) {
 	loops := looptest.New(t)
 	var closed error = errors.New("not closed")
@@ -119,8 +120,8 @@ func TestFloodAfterTheEndIsNotRead(t *testing.T) {
 	}
 }
 
-// TestLingeringEndsThoughThePeerTakesALittle has a peer that takes a byte every four
-// seconds of what was queued before CloseAfterFlush.
+// TestLingeringEndsThoughThePeerTakesALittle has a peer that takes a byte every
+// four seconds of what was queued before CloseAfterFlush.
 func TestLingeringEndsThoughThePeerTakesALittle(t *testing.T) {
 	lt := looptest.New(t)
 	r := &recorder{}

@@ -7,10 +7,10 @@ import (
 )
 
 // Listen binds cfg.Addr, starts the loops and returns when connections are
-// accepted. Every new connection is announced by accept, on its loop, which
-// returns the connection's handler; nil closes it. On Linux a port in use is
-// reported by an error that matches syscall.EADDRINUSE, a forbidden one by
-// syscall.EACCES.
+// accepted. It calls accept for every new connection, on the connection's loop.
+// accept returns the connection's handler, or nil to close it. On Linux the
+// error matches syscall.EADDRINUSE for a port in use, and syscall.EACCES for a
+// forbidden one.
 func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 	if cfg.Addr == "" {
 		cfg.Addr = ":0"
@@ -27,7 +27,7 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 }
 
 // Start starts the loops without a listener: Engine.Addr is nil, and all
-// connections come by Engine.Adopt. cfg.Addr must be empty.
+// connections come from Engine.Adopt. cfg.Addr must be empty.
 func Start(cfg Config) (*Engine, error) {
 	if cfg.Addr != "" {
 		return nil, fmt.Errorf("loop: Config.Addr is %q, must be empty for Start", cfg.Addr)
@@ -45,8 +45,8 @@ func Start(cfg Config) (*Engine, error) {
 
 // start returns an engine whose loops run.
 func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error) {
-	e := &Engine{cfg: cfg, door: &handoff{accept: accept}, done: make(chan struct{})}
-	be, err := newBackend(backend.Config{
+	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{})}
+	be, err := openBackend(backend.Config{
 		Host: (*host)(e), Listen: listen, Addr: cfg.Addr, Loops: cfg.Loops, Logger: cfg.Logger,
 		SocketRecvBuffer: cfg.SocketRecvBuffer, SocketSendBuffer: cfg.SocketSendBuffer,
 	})

@@ -13,7 +13,7 @@ import (
 // everything else is loop-owned.
 type Loop struct {
 	index     int
-	engine    *Engine // nil for a loop of package looptest
+	engine    *Engine // nil in package looptest
 	be        backend.Backend
 	sockets   backend.Sockets // nil when all connections are streams
 	log       *slog.Logger
@@ -22,38 +22,39 @@ type Loop struct {
 
 	mu     sync.Mutex // guards what follows up to the blank line
 	inbox  []Task
-	awake  bool // a burst is on or a wake-up is outstanding: Post need not wake
+	awake  bool // in a burst, or a wake-up is on its way: Post need not wake
 	closed bool
 
-	batch     []Task // the inbox's twin, being run
-	ran       int    // how many of batch have been
-	armed     bool   // a wake-up is outstanding
-	now       int64  // 0 until Now is asked for in this burst
-	alarm     int64  // when the backend's timer goes off; 0 when it is not set
-	wheel     wheel
-	lag       lag
-	shrink    shrinkDetector   // of connections
-	bytes     shrinkDetector   // of what Hold tells
-	dirty     []*Conn          // have frames to write
-	parting   []parting        // connections to be closed or moved
-	blocked   map[uint32]*Conn // wait for a writability notice, by its id
-	notice    uint32           // the last notice's id
-	spare     []*outbox
-	scratch   []byte   // where small frames are joined
-	iov       [][]byte // one send's pieces
-	waiting   waiting  // for peers that don't take it
-	idle      chan<- struct{}
-	streamed  map[*streamSocket]struct{} // the connections that are not the backend's
-	runner    *coroutine                 // runs burst; nil until there is one to run
-	burst     burst
-	contained []*coroutine // for Contain; as many as calls were nested
+	batch       []Task // tasks taken from inbox, which are being run
+	ran         int    // how many of batch were run
+	armed       bool   // a wake-up is on its way
+	now         int64  // 0 until Now is called in this burst
+	alarm       int64  // when the backend's timer expires; 0 when not set
+	wheel       wheel
+	lag         lag
+	shrink      shrinkDetector   // of the number of connections
+	bytes       shrinkDetector   // of the bytes that Hold is called with
+	dirty       []*Conn          // have frames to write
+	departures  []departure      // connections to be closed, moved or detached
+	blocked     map[uint32]*Conn // wait for a writability notice, by its id
+	notice      uint32           // the last notice's id
+	spare       []*outbox
+	scratch     []byte   // small frames are joined in it
+	iov         [][]byte // one send's pieces
+	queuedTotal queuedTotal
+	drained     chan<- struct{} // closed when nothing is queued; see drainTask
 
-	streams  goroutine.Group // their goroutines
-	draining atomic.Bool     // the ends of writing goroutines matter
+	streamSockets   map[*streamSocket]struct{} // not in the backend's poller
+	coroutine       *coroutine                 // runs bursts; nil at first
+	burst           burst
+	spareCoroutines []*coroutine // for Contain; one for each nested call
+
+	streams  goroutine.Group // the goroutines of streamSockets
+	draining atomic.Bool     // written must post
 }
 
 func newLoop(index int, be backend.Backend, sockets backend.Sockets, log *slog.Logger, maxQueued, share int) *Loop {
-	l := &Loop{index: index, be: be, sockets: sockets, log: log, maxQueued: maxQueued, waiting: waiting{share: share}}
+	l := &Loop{index: index, be: be, sockets: sockets, log: log, maxQueued: maxQueued, queuedTotal: queuedTotal{share: share}}
 	l.shrink.init(l, shrinkPeak)
 	l.bytes.init(l, shrinkBytes)
 	l.streams.Written = l.written
@@ -63,9 +64,9 @@ func newLoop(index int, be backend.Backend, sockets backend.Sockets, log *slog.L
 // Index is the loop's place in Engine.Loops.
 func (l *Loop) Index() int { return l.index }
 
-// Now is a monotonic clock in nanoseconds, read once a burst: what a callback
-// sees lies as far in the past as the burst has been running. Its zero is
-// arbitrary, but the same for all loops of an Engine. Loop-owned.
+// Now is a monotonic clock in nanoseconds. It is read once a burst, and does
+// not advance within it. Its zero is arbitrary, but the same for all loops of
+// an Engine. Loop-owned.
 func (l *Loop) Now() int64 {
 	if l.now == 0 {
 		l.now = l.be.Now()
@@ -73,7 +74,7 @@ func (l *Loop) Now() int64 {
 	return l.now
 }
 
-// begin opens a burst: Post needs no wake-up until end.
+// begin begins a burst: Post needs no wake-up until end.
 func (l *Loop) begin() {
 	l.now = 0
 	l.mu.Lock()
@@ -82,24 +83,25 @@ func (l *Loop) begin() {
 	l.mu.Unlock()
 }
 
-// end closes the burst of c's event (c is nil when there is no such
-// connection any more). It settles c; if other connections have something to
-// settle too, all writes are left to the turn, so that the events which the
-// poller has reported together share them. Closing others waits as well: an
-// event of theirs may be among those.
+// end ends the burst of c's event; c is nil if the connection is gone. If only
+// c is dirty, end writes what c has queued. Otherwise all writes are left to
+// the turn, so that the events that the poller has reported together share
+// them. Only c's own departure is carried out: an event of another connection
+// may be among those events.
 func (l *Loop) end(c *Conn) {
 	l.expire()
 	l.runMail()
 	if len(l.dirty) == 1 && l.dirty[0] == c {
 		l.flush()
 	}
-	if c != nil && c.flags&parts != 0 {
-		l.part(c)
+	if c != nil && c.flags&isLeaving != 0 {
+		l.carryOut(c)
 	}
-	l.leave()
+	l.closeBurst()
 }
 
-// prolong goes on with the burst of c's event, which had ended, because of a wake-up.
+// prolong continues the burst of c's event, which had ended, because of a
+// wake-up.
 func (l *Loop) prolong(c *Conn) {
 	l.now = 0
 	l.armed = false
@@ -114,24 +116,24 @@ func (l *Loop) turn() {
 	l.expire()
 	l.runMail()
 	l.flush()
-	l.part(nil)
-	l.leave()
+	l.carryOut(nil)
+	l.closeBurst()
 }
 
-// leave ends the burst and arranges a turn for what is left to do.
-func (l *Loop) leave() {
+// closeBurst asks for a turn if something is left to do.
+func (l *Loop) closeBurst() {
 	l.setTimer()
-	rest := len(l.dirty) > 0 || len(l.parting) > 0 || l.lag.since != 0 && l.be.Unread()
-	if l.idle != nil && !rest && len(l.blocked) == 0 && !l.streams.Writing() {
-		close(l.idle)
-		l.idle = nil
+	unfinished := len(l.dirty) > 0 || len(l.departures) > 0 || l.lag.since != 0 && l.be.Unread()
+	if l.drained != nil && !unfinished && len(l.blocked) == 0 && !l.streams.Writing() {
+		close(l.drained)
+		l.drained = nil
 	}
 	l.mu.Lock()
-	rest = (rest || len(l.inbox) > 0) && !l.armed
-	l.armed = l.armed || rest
+	wake := (unfinished || len(l.inbox) > 0) && !l.armed
+	l.armed = l.armed || wake
 	l.awake = l.armed
 	l.mu.Unlock()
-	if rest {
+	if wake {
 		l.be.Wake()
 	}
 }

@@ -1,10 +1,10 @@
 package loop
 
 const (
-	// mailPasses bounds how often a burst takes the mailbox, so that tasks
-	// that post tasks cannot keep the loop from its connections.
+	// mailPasses bounds how often a burst takes the mailbox's tasks, so that
+	// tasks that post tasks cannot keep the loop from its connections.
 	mailPasses = 8
-	// mailKeep is the largest mailbox that is kept for reuse.
+	// mailKeep is the largest list of tasks that is kept for reuse.
 	mailKeep = 4096
 )
 
@@ -20,10 +20,10 @@ type TaskFunc func()
 // Run implements Task.
 func (f TaskFunc) Run(*Loop) { f() }
 
-// Post hands t to the loop. Tasks run in the order in which they were posted.
-// It reports false, and will not run t, when the loop has ended. It is safe
-// for concurrent use, never blocks on the loop, and while the loop is in a
-// burst costs no system call: the loop runs t before it leaves the burst.
+// Post has the loop run t. Tasks run in the order in which they were posted. It
+// returns false, and t is not run, if the loop has ended. It is safe for
+// concurrent use and never blocks on the loop. While the loop is in a burst it
+// costs no system call: the loop runs t before the burst ends.
 func (l *Loop) Post(t Task) bool {
 	l.mu.Lock()
 	if l.closed {
@@ -43,7 +43,7 @@ func (l *Loop) Post(t Task) bool {
 // PostFunc is Post for a function.
 func (l *Loop) PostFunc(f func()) bool { return l.Post(TaskFunc(f)) }
 
-// runMail runs what is in the mailbox and what that posts.
+// runMail runs the tasks in the mailbox and those that they post.
 func (l *Loop) runMail() {
 	for range mailPasses {
 		if len(l.batch) == 0 {
@@ -65,9 +65,9 @@ func (l *Loop) runMail() {
 	}
 }
 
-// shut closes the mailbox and runs what is left in it. The loop's goroutine
-// must have ended, or be the caller.
-func (l *Loop) shut() {
+// closeMailbox has Post fail and runs the tasks that are left. The loop's
+// goroutine must have ended, or be the caller's.
+func (l *Loop) closeMailbox() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()

@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// descriptors is how many the process has; 0 where the system does not list them.
+// descriptors is how many the process has; 0 where the system does not list
+// them.
 func descriptors() int {
 	d, _ := os.ReadDir("/proc/self/fd")
 	return len(d)

@@ -6,50 +6,51 @@ import (
 	"slices"
 )
 
-// handoff is what accompanies a stream into a loop.
+// handoff is what a loop gets together with a stream.
 type handoff struct {
 	accept func(*Conn) Handler
 	unread []byte
 	out    *outbox        // what was queued when the connection left its loop
 	moved  bool           // from another loop of the engine
 	next   func(Detached) // takes the stream out of the engine; nil for a move
-	remote netip.AddrPort // the peer's address, when the stream does not tell it
+	remote netip.AddrPort // replaces the stream's address of the peer, if valid
 }
 
-// MoveTo hands c's descriptor to loop l. The handler gets no further calls,
-// not even Closed, and c must not be used any more. On l, next is called with
-// the Conn that takes over, then unread, which is copied, is delivered to the
+// MoveTo moves c's stream to loop l. c's handler gets no further calls, not
+// even Closed, and c must not be used any more. On l, next is called with the
+// Conn that replaces c, then unread, which is copied, is delivered to the
 // handler that next returns; then what was still queued is written. Bytes that
 // arrive in between wait in the kernel.
 //
-// Where descriptors are lacking the move waits for them, up to 30 s, for up to
-// 16 connections of the engine. If it fails (no descriptor left, the engine
-// stops, the peer is gone) next is called all the same, unless l has ended, but
-// with a Conn that is closed already; the handler that it returns gets Closed
+// A move that lacks descriptors waits for them, up to 30 s, for up to 16
+// connections of the engine. If the move fails (no descriptor left, the engine
+// stops, the peer is gone), next is called nevertheless, unless l has ended,
+// with a Conn that is closed already. The handler that it returns gets Closed
 // at once, with ErrLostMove or the peer's end, and Stats.LostMoves counts it.
-// A connection that the peer has reset before the move is lost in it on the
-// backend that is built on gnet; one that is driven by goroutines moves, and its
-// handler gets the reset.
+// If the peer has reset the connection before the move, the move fails on the
+// backend that uses gnet. A connection that is driven by goroutines moves, and
+// its handler gets the reset.
 //
-// If l is c's own loop, next takes over c itself at once. When c is closing or
-// leaving otherwise, MoveTo reports false and does nothing.
+// If l is c's own loop, next is called at once, with c itself. If c is closing
+// or leaving otherwise, MoveTo returns false and does nothing.
 func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
-	if c.flags&(parts|lingers) != 0 {
+	if c.flags&(isLeaving|isLingering) != 0 {
 		return false
 	}
 	if l == c.loop {
-		c.succeed(unread, next)
+		c.replaceHandler(unread, next)
 		return true
 	}
-	c.departWith(l, &handoff{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
+	c.leaveWith(l, &handoff{moved: true, accept: next, unread: append([]byte(nil), unread...), remote: c.RemoteAddr()})
 	return true
 }
 
-// succeed is a move to c's own loop. A pause ends, as it does on another loop.
-func (c *Conn) succeed(unread []byte, next func(c *Conn) Handler) {
-	if c.held != nil {
-		unread = append(slices.Clip(unread), c.held.payload()...)
-		c.dropHeld()
+// replaceHandler is a move to c's own loop. It ends a pause, as a move to
+// another loop does.
+func (c *Conn) replaceHandler(unread []byte, next func(c *Conn) Handler) {
+	if c.unread != nil {
+		unread = append(slices.Clip(unread), c.unread.payload()...)
+		c.dropUnread()
 	}
 	c.flags &^= isPaused
 	c.loop.callAccept(c, next)
@@ -59,58 +60,59 @@ func (c *Conn) succeed(unread []byte, next func(c *Conn) Handler) {
 	c.poll()
 }
 
-// departWith puts c on the parting list, to leave for loop to, or for t.next.
-func (c *Conn) departWith(to *Loop, t *handoff) {
+// leaveWith puts c on the list of departures, to move to loop to, or to t.next.
+func (c *Conn) leaveWith(to *Loop, t *handoff) {
 	c.unblock()
 	if c.frame != nil {
 		c.makeOutbox()
 	}
 	t.out, c.out = c.out, nil
-	if c.held != nil {
-		t.unread = append(t.unread, c.held.payload()...)
+	if c.unread != nil {
+		t.unread = append(t.unread, c.unread.payload()...)
 	}
-	c.leave(parting{c: c, to: to, handoff: t})
-	c.flags |= moves
-	c.handler = quiet{}
+	c.leave(departure{c: c, to: to, handoff: t})
+	c.flags |= isMoving
+	c.handler = noHandler{}
 }
 
-// follow sends b, which arrived after MoveTo was called, after c.
-func (l *Loop) follow(c *Conn, b []byte) {
-	for _, p := range l.parting {
-		if p.c == c {
-			p.handoff.unread = append(p.handoff.unread, b...)
+// addUnread adds b, which arrived after MoveTo was called, to what c takes
+// along.
+func (l *Loop) addUnread(c *Conn, b []byte) {
+	for _, d := range l.departures {
+		if d.c == c {
+			d.handoff.unread = append(d.handoff.unread, b...)
 		}
 	}
 }
 
-// depart carries out a move: the stream leaves this loop before it enters the
-// other, so that no byte is read in between. A Detach is one to nowhere.
-func (l *Loop) depart(p parting) {
-	if p.handoff.next != nil {
-		l.release(p)
+// moveOut carries out a move or a Detach. The stream leaves this loop before it
+// enters the other, so that no byte is read in between.
+func (l *Loop) moveOut(d departure) {
+	if d.handoff.next != nil {
+		l.detach(d)
 		return
 	}
-	l.forget(p.c)
-	if r, ok := p.c.sock.(*streamSocket); ok {
-		l.gone(p.c, nil)
-		if !r.moveTo(p.to, p.handoff) {
-			p.to.loseMove(p.handoff, ErrShutdown)
+	l.handBack(d.c)
+	if r, ok := d.c.sock.(*streamSocket); ok {
+		l.remove(d.c, nil)
+		if !r.moveTo(d.to, d.handoff) {
+			d.to.loseMove(d.handoff, ErrShutdown)
 		}
 		return
 	}
-	stream, err := l.sockets.Detach(p.c.sock)
-	l.gone(p.c, nil)
+	stream, err := l.sockets.Detach(d.c.sock)
+	l.remove(d.c, nil)
 	if err != nil {
-		p.to.loseMove(p.handoff, fmt.Errorf("%w: %w", ErrLostMove, err))
+		d.to.loseMove(d.handoff, fmt.Errorf("%w: %w", ErrLostMove, err))
 		return
 	}
-	p.to.sockets.Attach(stream, p.handoff, func(err error) {
-		p.to.loseMove(p.handoff, fmt.Errorf("%w: %w", ErrLostMove, err))
+	d.to.sockets.Attach(stream, d.handoff, func(err error) {
+		d.to.loseMove(d.handoff, fmt.Errorf("%w: %w", ErrLostMove, err))
 	})
 }
 
-// loseMove accounts for a stream that was lost on its way to l. It is safe for
-// concurrent use: the outbox belongs to no loop at that time.
+// loseMove ends the move of a stream that was lost on its way to l. It is safe
+// for concurrent use: the outbox belongs to no loop at that time.
 func (l *Loop) loseMove(t *handoff, err error) {
 	l.counters.lostMoves.Add(1)
 	if t.out != nil {
@@ -120,18 +122,18 @@ func (l *Loop) loseMove(t *handoff, err error) {
 	l.Post(&lostMove{t, err})
 }
 
-// lostMove is the task of telling the new handler that its connection is lost.
+// lostMove is the task that calls a new handler whose connection is lost.
 type lostMove struct {
 	t   *handoff
 	err error
 }
 
-// Run stages the life of a connection that ends as it begins.
+// Run calls accept and Closed with a connection that is closed already.
 func (m *lostMove) Run(l *Loop) {
 	remote := m.t.remote
-	c := &Conn{loop: l, handler: quiet{}, ip: remote.Addr().As16(), port: remote.Port(), flags: parts | isGone}
+	c := &Conn{loop: l, handler: noHandler{}, ip: remote.Addr().As16(), port: remote.Port(), flags: isLeaving | isGone}
 	l.callAccept(c, m.t.accept)
 	h := c.handler
-	c.handler = quiet{}
+	c.handler = noHandler{}
 	l.callClosed(h, c, m.err)
 }

@@ -6,12 +6,12 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/goid"
 )
 
-// coroutines has the goroutines of all contained.
+// coroutines has the goroutine id of each coroutine.
 var coroutines sync.Map
 
-// OnLoop reports whether the caller's goroutine is a loop's, as it is in callbacks:
-// code that may wait must not do so there. It costs a microsecond, so it is for those
-// that are about to wait. Loops of package looptest are not known.
+// OnLoop reports whether it is called on a loop's goroutine, as in callbacks.
+// Code must not wait there. OnLoop costs a microsecond: call it before waiting.
+// It is false on the loops of package looptest.
 func OnLoop() bool {
 	_, on := coroutines.Load(goid.Current())
 	return on

@@ -19,8 +19,8 @@ func (h teller) Flushed(*loop.Conn) {}
 
 func (h teller) Closed(*loop.Conn, error) { h.told <- loop.OnLoop() }
 
-// TestOnLoop asks in callbacks of each kind, also those after one that has ended its
-// goroutine, and elsewhere.
+// TestOnLoop asks in callbacks of each kind, also those after one that has
+// ended its goroutine, and elsewhere.
 func TestOnLoop(t *testing.T) {
 	told := make(chan bool, 10)
 	e := start(t, loop.Config{Loops: 2, Logger: slog.New(slog.DiscardHandler)}, func(*loop.Conn) loop.Handler {

@@ -1,27 +1,27 @@
 package loop
 
 const (
-	// spareOutboxes bounds the outboxes a loop keeps for reuse, about 100 B
-	// each.
+	// spareOutboxes bounds the outboxes that a loop keeps for reuse, about
+	// 100 B each.
 	spareOutboxes = 4096
-	// outboxKeep is the largest frame list that is kept with a spare outbox.
+	// outboxKeep is the largest frame list that a spare outbox keeps.
 	outboxKeep = 64
 )
 
-// outbox holds the frames that a connection could not send at once: more than
-// one in a burst, or what the kernel refused. A connection borrows it from its
-// loop and gives it back when it is empty. Loop-owned.
+// outbox holds queued frames when there are several, or when the kernel has
+// taken a part of the only one. A connection takes an outbox from its loop and
+// puts it back when it is empty. Loop-owned.
 type outbox struct {
 	frames []*Frame // frames[head:] are queued
 	head   int
-	sent   int    // bytes of frames[head] that the kernel has
-	queued int    // bytes in all frames that the kernel has not
-	groups int    // messages in frames that may be dropped, a half sent one included
+	sent   int    // bytes of frames[head] that the kernel has taken
+	queued int    // bytes of all frames that the kernel has not taken
+	groups int    // messages that may be dropped, or partly sent ones of them
 	notice uint32 // the pending writability notice, when blocked
 
-	refused bool  // the kernel was offered what is queued and took not all
-	taken   int   // bytes that the kernel took since the outbox is borrowed
-	took    int64 // when it last took some, or the outbox was borrowed
+	refused bool  // the kernel has not taken all that it was offered
+	taken   int   // bytes that the kernel has taken since takeOutbox
+	took    int64 // when it last took some, or when takeOutbox was called
 	counted int   // what the loop counts of it: see Conn.account
 
 	first [4]*Frame
@@ -52,7 +52,8 @@ func (o *outbox) canShed() bool {
 }
 
 // shed drops messages that may be dropped, the oldest first, until their weight
-// is at least want, and returns how many. What the kernel has a part of stays.
+// is at least want, and returns their number. A message stays if the kernel has
+// taken a part of it.
 func (o *outbox) shed(want int) (dropped int) {
 	kept, rest := o.frames[:o.head], o.frames[o.head:]
 	if o.sent > 0 {
@@ -79,7 +80,8 @@ func (o *outbox) shed(want int) (dropped int) {
 	return dropped
 }
 
-// advance forgets n bytes that the kernel took and releases finished frames.
+// advance removes n bytes that the kernel has taken and releases the frames of
+// which nothing is left.
 func (o *outbox) advance(n int) {
 	o.queued -= n
 	o.taken += n
@@ -122,7 +124,7 @@ func (l *Loop) takeOutbox() *outbox {
 	return o
 }
 
-// putOutbox takes back an outbox, releasing what is still in it.
+// putOutbox releases what is still in the outbox and keeps it for reuse.
 func (l *Loop) putOutbox(o *outbox) {
 	o.clear()
 	if len(l.spare) >= spareOutboxes {

@@ -19,8 +19,8 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// TestPauseKeepsWhatCame: what a handler has not used, what was read together with
-// it and what came later are delivered in this order, and then the end.
+// TestPauseKeepsWhatCame: what a handler has not used, what was read together
+// with it and what came later are delivered in this order, and then the end.
 func TestPauseKeepsWhatCame(t *testing.T) {
 	lt := looptest.New(t)
 	r := new(recorder)
@@ -66,8 +66,8 @@ func TestPauseAgain(t *testing.T) {
 	}
 }
 
-// TestPausedEnds: a paused connection can be closed, with and without a flush, and
-// moved with what it holds.
+// TestPausedEnds: a paused connection can be closed, with and without a flush,
+// and moved with what it holds.
 func TestPausedEnds(t *testing.T) {
 	paused := func(t *testing.T, loops int) (*looptest.Loops, *looptest.Conn, *recorder) {
 		lt := looptest.New(t, looptest.WithLoops(loops))
@@ -167,8 +167,9 @@ func onLoop[T any](c *loop.Conn, f func() T) T {
 	return <-result
 }
 
-// TestPauseSlowsTheSenderDown: over real sockets and over a relay the sender blocks
-// while the receiver is paused, and not a byte is lost, also when the sender leaves.
+// TestPauseSlowsTheSenderDown: over real sockets and over a relay the sender
+// blocks while the receiver is paused, and not a byte is lost, also when the
+// sender leaves.
 func TestPauseSlowsTheSenderDown(t *testing.T) {
 	const size = 32 << 20
 	want := make([]byte, size)
@@ -228,8 +229,8 @@ func TestPauseSlowsTheSenderDown(t *testing.T) {
 	}
 }
 
-// TestPausedPeerLeaves: what a peer has sent before it left, by a close or a reset,
-// is read all the same, and that it has left can be asked for.
+// TestPausedPeerLeaves: what a peer has sent before it left, by a close or a
+// reset, is read all the same, and that it has left can be asked for.
 func TestPausedPeerLeaves(t *testing.T) {
 	for _, reset := range []bool{false, true} {
 		name := "close"
@@ -276,7 +277,8 @@ func TestPausedPeerLeaves(t *testing.T) {
 	}
 }
 
-// TestShutdownWhilePaused: a paused connection does not keep an engine from ending.
+// TestShutdownWhilePaused: a paused connection does not keep an engine from
+// ending.
 func TestShutdownWhilePaused(t *testing.T) {
 	s := newSink()
 	e := start(t, loop.Config{Loops: 1}, s.accept)
@@ -297,9 +299,9 @@ func TestShutdownWhilePaused(t *testing.T) {
 	}
 }
 
-// TestUnreachableHost: a peer whose host acknowledges nothing any more is found,
-// though nothing says that it is gone. The cable is that of a network namespace of
-// the test's own, which needs privileges.
+// TestUnreachableHost: a peer whose host acknowledges nothing any more is
+// found, though nothing says that it is gone. The cable is that of a network
+// namespace of the test's own, which needs privileges.
 func TestUnreachableHost(t *testing.T) {
 	s := newSink()
 	e := start(t, loop.Config{Loops: 1}, s.accept)
@@ -332,8 +334,8 @@ func TestUnreachableHost(t *testing.T) {
 	}
 }
 
-// pairOnOwnCable returns the ends of a TCP connection over the loopback device of a
-// new network namespace, and a function that takes that device down.
+// pairOnOwnCable returns the ends of a TCP connection over the loopback device
+// of a new network namespace, and a function that takes that device down.
 func pairOnOwnCable(t *testing.T) (cut func(), near, far net.Conn) {
 	t.Helper()
 	type result struct {
@@ -384,8 +386,8 @@ func pairOnOwnCable(t *testing.T) (cut func(), near, far net.Conn) {
 	}, r.near, r.far
 }
 
-// tcpPair is called on the thread whose namespace the sockets are to be in, so it
-// makes no other goroutine do it.
+// tcpPair is called on the thread whose namespace the sockets are to be in, so
+// it makes no other goroutine do it.
 func tcpPair() (near, far net.Conn, err error) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

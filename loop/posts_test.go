@@ -10,7 +10,8 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// TestPostsLeaveRoomForConnections: whoever posts without end, connections are served.
+// TestPostsLeaveRoomForConnections: whoever posts without end, connections are
+// served.
 func TestPostsLeaveRoomForConnections(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // a loop gets the processor with posts waiting
 	for _, tc := range []struct {

@@ -2,35 +2,39 @@ package loop
 
 const (
 	scratchSize = 64 << 10
-	// frameCost is what a queued frame weighs beside its bytes.
+	// frameCost is what a queued frame counts for beside its bytes.
 	frameCost = 128
-	// joinLimit is the largest frame that is copied in order to share a send;
-	// larger ones are sent from where they are.
+	// joinLimit is the size up to which frames are copied into one buffer, to
+	// share a send. Larger ones are sent from where they are.
 	joinLimit = 8 << 10
 	// maxPieces bounds the buffers of one send.
 	maxPieces = 64
-	// flushBudget bounds what one connection may write in one go. The rest
+	// flushBudget bounds what one connection writes at a time. What is left
 	// waits for the next writability notice, like bytes that the kernel
 	// refused.
 	flushBudget = 512 << 10
-	// shedPart is the part of Config.MaxQueued that is made free at once, so that
-	// the queue is not searched for every message.
-	shedPart = 8
+	// shedFraction is the fraction of Config.MaxQueued that MakeRoom frees at
+	// once, so that the queue is not searched for every message.
+	shedFraction = 8
 	// HardBound is how many times Config.MaxQueued may wait for a peer that is
 	// still reading.
 	HardBound = 4
 )
 
 // Send queues f, whose reference passes to c, and writes it when the burst
-// ends, together with what else is sent to c by then. Before the bytes that are
-// queued already and f pass Config.MaxQueued, the kernel is offered what is
-// queued. Send reports true if they pass it all the same: then the caller
-// decides how long the peer may take nothing. If what is behind the first frame
-// passes HardBound times as much, c is closed: see Overflow. After Close,
-// CloseAfterFlush or MoveTo frames are released and counted as discarded.
+// ends, together with what else is sent to c by then.
+//
+// If what is queued would exceed Config.MaxQueued with f, the kernel is first
+// offered what is queued. If it is still too much, Send queues f and returns
+// true: the caller decides how long the peer may take nothing. If what is
+// behind the first frame would exceed HardBound times Config.MaxQueued, c is
+// closed: see Overflow.
+//
+// After Close, CloseAfterFlush or MoveTo, frames are released and counted as
+// discarded.
 func (c *Conn) Send(f *Frame) (crowded bool) {
 	size := len(f.payload())
-	if c.flags&(parts|lingers) != 0 || size == 0 {
+	if c.flags&(isLeaving|isLingering) != 0 || size == 0 {
 		if size > 0 {
 			c.loop.counters.discarded.Add(1)
 		}
@@ -38,7 +42,7 @@ func (c *Conn) Send(f *Frame) (crowded bool) {
 		return false
 	}
 	if (c.out != nil || c.frame != nil) && c.weight()+size > c.loop.maxQueued {
-		if crowded = !c.fits(size, size); crowded && c.overflows(size, size) {
+		if crowded = !c.fits(size, size); crowded && c.exceedsHardBound(size, size) {
 			c.loop.counters.discarded.Add(1)
 			f.Release()
 			c.Overflow()
@@ -59,7 +63,7 @@ func (c *Conn) Send(f *Frame) (crowded bool) {
 	return crowded
 }
 
-// makeOutbox puts the only queued frame into an outbox.
+// makeOutbox moves the only queued frame to an outbox.
 func (c *Conn) makeOutbox() {
 	c.out = c.loop.takeOutbox()
 	c.out.took = c.loop.Now()
@@ -67,7 +71,7 @@ func (c *Conn) makeOutbox() {
 	c.frame = nil
 }
 
-// weight is what is queued as it counts against Config.MaxQueued.
+// weight is what the queued frames count against Config.MaxQueued.
 func (c *Conn) weight() int {
 	switch {
 	case c.out != nil:
@@ -79,9 +83,9 @@ func (c *Conn) weight() int {
 }
 
 // MakeRoom reports whether size more bytes in n frames can be sent without
-// passing Config.MaxQueued. If they can't, waiting messages that may be dropped
-// ([Frame.Group]) are, the oldest first, and as many at once as make a fair part of
-// the queue free; dropped is their number.
+// exceeding Config.MaxQueued. If they can't, it drops queued messages that may
+// be dropped ([Frame.Group]), the oldest first, until an eighth of
+// Config.MaxQueued is free beside the new bytes. dropped is their number.
 func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
 	excess := c.weight() + size + n*frameCost - c.loop.maxQueued
 	if excess > 0 && c.weight() > 0 && c.offer() {
@@ -97,13 +101,13 @@ func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
 		return 0, false
 	}
 	before := c.out.weight()
-	dropped = c.out.shed(excess + c.loop.maxQueued/shedPart)
+	dropped = c.out.shed(excess + c.loop.maxQueued/shedFraction)
 	c.account()
 	return dropped, before-c.out.weight() >= excess
 }
 
-// Queued is the number of bytes that were sent but not yet accepted by the
-// kernel.
+// Queued is the number of bytes that were sent and that the kernel has not
+// taken yet.
 func (c *Conn) Queued() int {
 	switch {
 	case c.out != nil:
@@ -114,10 +118,12 @@ func (c *Conn) Queued() int {
 	return 0
 }
 
-// Blocked reports whether bytes of an earlier burst are still queued, because the
-// peer reads too slowly.
+// Blocked reports whether bytes of an earlier burst are still queued, because
+// the peer reads too slowly.
 func (c *Conn) Blocked() bool { return c.flags&isBlocked != 0 }
 
+// setDirty has what is queued written when the burst ends, unless c waits for a
+// writability notice.
 func (c *Conn) setDirty() {
 	if c.flags&(isDirty|isBlocked) == 0 {
 		c.flags |= isDirty
@@ -126,8 +132,8 @@ func (c *Conn) setDirty() {
 }
 
 // flush writes the connections that are dirty now; those that become dirty
-// meanwhile wait for the turn. The list may have some twice if a callback has ended the
-// goroutine of the last flush.
+// meanwhile wait for the turn. The list may have some of them twice if a
+// callback has ended the goroutine of the last flush.
 func (l *Loop) flush() {
 	n := len(l.dirty)
 	for i := range n {
@@ -136,15 +142,16 @@ func (l *Loop) flush() {
 			continue
 		}
 		c.flags &^= isDirty
-		if c.flags&parts == 0 {
+		if c.flags&isLeaving == 0 {
 			c.write()
 		}
 	}
-	rest := copy(l.dirty, l.dirty[n:])
-	clear(l.dirty[rest:])
-	l.dirty = l.dirty[:rest]
+	left := copy(l.dirty, l.dirty[n:])
+	clear(l.dirty[left:])
+	l.dirty = l.dirty[:left]
 }
 
+// write writes what is queued and calls the handler with the result.
 func (c *Conn) write() {
 	switch empty, err := c.push(); {
 	case err != nil:
@@ -152,15 +159,15 @@ func (c *Conn) write() {
 	case !empty:
 		c.block()
 		c.loop.callBlocked(c)
-	case c.flags&lingers != 0:
-		c.shut()
+	case c.flags&isLingering != 0:
+		c.closeWrite()
 	default:
 		c.loop.callFlushed(c)
 	}
 }
 
-// push hands queued bytes to the kernel until there are none left (empty), the
-// kernel takes no more, or the budget is spent.
+// push passes queued bytes to the kernel until none are left (empty), the
+// kernel takes no more, or the budget is used up.
 func (c *Conn) push() (empty bool, err error) {
 	l := c.loop
 	if f := c.frame; f != nil {
@@ -182,6 +189,7 @@ func (c *Conn) push() (empty bool, err error) {
 		n, err := 0, error(nil)
 		if len(pieces) == 1 {
 			n, err = l.send(c, pieces[0])
+			pieces[0] = nil // as sendv does: it may be large
 		} else {
 			n, err = l.sendv(c, pieces)
 		}
@@ -201,8 +209,8 @@ func (c *Conn) push() (empty bool, err error) {
 	return c.out == nil, nil
 }
 
-// gather collects the next send's pieces: runs of small frames are joined in
-// the loop's scratch buffer, large ones are referred to.
+// gather collects the pieces of the next send. Runs of small frames are joined
+// in the loop's scratch buffer; a large frame is a piece of its own.
 func (l *Loop) gather(o *outbox) (pieces [][]byte, size int) {
 	pieces = l.iov[:0]
 	if len(o.frames)-o.head == 1 {
@@ -213,7 +221,7 @@ func (l *Loop) gather(o *outbox) (pieces [][]byte, size int) {
 	if l.scratch == nil {
 		l.scratch = make([]byte, 0, scratchSize)
 	}
-	scratch, run := l.scratch, 0 // scratch[run:] is a run not yet among the pieces
+	scratch, run := l.scratch, 0 // scratch[run:] is not in pieces yet
 	skip := o.sent
 	for _, f := range o.frames[o.head:] {
 		b := f.payload()[skip:]

@@ -3,35 +3,34 @@ package loop
 import "time"
 
 const (
-	// shrinkPeak is the least number of connections whose leaving matters: with
-	// what a connection costs, about a megabyte.
+	// shrinkPeak is the least peak of connections that matters. They take about
+	// a megabyte.
 	shrinkPeak = 1024
-	// shrinkBytes is the least number of bytes whose release matters. Fewer are
-	// soon used again.
+	// shrinkBytes is the least peak of bytes that matters. Fewer are soon used
+	// again.
 	shrinkBytes = 16 << 20
 )
 
-// shrinkInterval is between two looks at the connections: as long as they are fewer
-// each time, more of them are about to leave.
+// shrinkInterval is between two checks of the number. If it is less than at the
+// last check, it may fall further.
 var shrinkInterval = 5 * time.Second
 
-// shrinkDetector notices that most of what a loop had has gone for good, of its
-// connections or of the bytes that are held for their peers, and then gives up
-// what was kept for so many: the loop's spare outboxes, and through collectSoon the
-// memory of the process. It costs nothing while less than half has gone.
-// Loop-owned.
+// shrinkDetector watches a number of connections, or of bytes that are held for
+// peers. When it has fallen below half of its peak and no longer falls, the
+// detector drops the loop's spare outboxes and calls collectSoon. It costs
+// nothing while the number is above that half. Loop-owned.
 //
 //	peak           ┌───────┐
 //	               │       └──┐
 //	half of it  ───┼──────────┼──────── below: the timer is armed
 //	         ──────┘          └──┐
-//	                             └───── at rest: collectSoon, and this is the new peak
+//	                             └───── at rest: collectSoon; a new peak begins
 type shrinkDetector struct {
 	loop        *Loop
-	least       int64 // the peak that matters
-	n           int64 // how many there are
-	peak        int64 // most at a time since the last collection
-	lowest      int64 // how many there were when the timer was armed
+	least       int64 // the least peak that matters
+	n           int64 // the number
+	peak        int64 // the highest n since the last collection
+	lowest      int64 // n when the timer was armed
 	timer       Timer
 	collectSoon func()
 }
@@ -41,13 +40,13 @@ func (e *shrinkDetector) init(l *Loop, least int64) {
 	e.timer.Init(e)
 }
 
-// rose is called when there are n, more than before.
+// rose sets the number to n, which is more than before.
 func (e *shrinkDetector) rose(n int64) {
 	e.n = n
 	e.peak = max(e.peak, n)
 }
 
-// fell is called when there are n, fewer than before.
+// fell sets the number to n, which is less than before.
 func (e *shrinkDetector) fell(n int64) {
 	e.n = n
 	if e.peak < e.least || n >= e.peak/2 || e.timer.Armed() {
@@ -57,10 +56,10 @@ func (e *shrinkDetector) fell(n int64) {
 	e.loop.Arm(&e.timer, shrinkInterval)
 }
 
-// Expired looks whether the number has come to rest.
+// Expired checks whether the number still falls.
 func (e *shrinkDetector) Expired(*Timer) {
 	switch {
-	case e.n >= e.peak/2: // they are back
+	case e.n >= e.peak/2: // it has risen again
 		return
 	case e.n < e.lowest:
 		e.lowest = e.n
@@ -72,10 +71,10 @@ func (e *shrinkDetector) Expired(*Timer) {
 	e.collectSoon()
 }
 
-// Hold tells the loop that n more bytes are held for peers, fewer when n is
-// negative: what they have sent and is not dealt with, say, or what their
-// sessions take. When most of many have been let go of, the memory is collected
-// soon, instead of when the process allocates as much again. Loop-owned.
+// Hold counts n more bytes that are held for peers, or fewer if n is negative:
+// what they have sent and is not handled yet, or what their sessions take. When
+// most of many bytes are released, garbage is collected soon, instead of when
+// the process has allocated as much again. Loop-owned.
 func (l *Loop) Hold(n int) {
 	if held := l.bytes.n + int64(n); n > 0 {
 		l.bytes.rose(held)

@@ -141,7 +141,8 @@ func TestNoEbb(t *testing.T) {
 	td.want(t, 1, "they left again")
 }
 
-// TestEbbDropsSpares pins that a loop does not keep outboxes for a crowd that has left.
+// TestEbbDropsSpares pins that a loop does not keep outboxes for a crowd that
+// has left.
 func TestEbbDropsSpares(t *testing.T) {
 	td := newTide()
 	td.to(2 * shrinkPeak)
@@ -192,8 +193,8 @@ func TestEbbOfBytesReclaims(t *testing.T) {
 	td.want(t, 3, "few bytes")
 }
 
-// TestUnreadOutboxesAreHeld: what waits for peers that don't read counts, until they
-// read it or are gone.
+// TestUnreadOutboxesAreHeld: what waits for peers that don't read counts, until
+// they read it or are gone.
 func TestUnreadOutboxesAreHeld(t *testing.T) {
 	td := newTide()
 	td.to(1)

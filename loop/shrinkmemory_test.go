@@ -24,16 +24,17 @@ func (mute) Opened(*eio.Session)                    {}
 func (mute) Message(*eio.Session, []byte, bool)     {}
 func (mute) Closed(*eio.Session, eio.Reason, error) {}
 
-// heapObjects is the memory of objects, those included that are not collected yet.
+// heapObjects is the memory of objects, those included that are not collected
+// yet.
 func heapObjects() int64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
 	return int64(sample[0].Value.Uint64())
 }
 
-// TestMemoryGoesBackAfterAnAttack holds memory by messages without their end, over
-// few connections, and leaves: what they held is collected though nothing else
-// happens.
+// TestMemoryGoesBackAfterAnAttack holds memory by messages without their end,
+// over few connections, and leaves: what they held is collected though nothing
+// else happens.
 func TestMemoryGoesBackAfterAnAttack(t *testing.T) {
 	const conns, size = 100, 1_000_000
 	defer loop.HastenShrink(20 * time.Millisecond)()

@@ -8,8 +8,8 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
-// StopAccepting closes the listening sockets; connections stay. What was
-// accepted but not yet announced is closed and counted as rejected, and Adopt
+// StopAccepting closes the listening sockets. Connections stay. Those that were
+// accepted but have no handler yet are closed and counted as rejected. Adopt
 // fails from now on.
 func (e *Engine) StopAccepting() {
 	e.mu.Lock()
@@ -24,11 +24,11 @@ func (e *Engine) StopAccepting() {
 
 // Shutdown stops accepting, waits until all queued bytes are written or ctx
 // ends, closes all connections (Handler.Closed gets ErrShutdown) and ends the
-// loops. Tasks posted until then are run. It returns ctx's error when bytes
-// were discarded because of it, and is nil for an engine that has ended.
-// Goroutines and descriptors are gone when it returns, unless a callback blocks
-// a loop, or an adopted connection's methods a goroutine, for longer than a
-// second beyond ctx.
+// loops. Tasks posted until then are run. It returns ctx's error if bytes were
+// discarded because of it, and nil for an engine that has ended. Goroutines and
+// descriptors are gone when it returns, unless a callback blocks a loop, or a
+// method of an adopted connection blocks a goroutine, for a second after ctx
+// has ended. Then the error is ErrNotEnded, too.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	e.StopAccepting()
 	err := e.drain(ctx)
@@ -44,19 +44,19 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	case <-e.done:
 		return err
 	case <-grace.C:
-		return errors.Join(err, errors.New("loop: a callback keeps a loop from ending, or a connection a goroutine"))
+		return errors.Join(err, errors.New("loop: a callback blocks a loop, or a connection's method blocks a goroutine"))
 	}
 }
 
 // drain waits until no loop has anything to write.
 func (e *Engine) drain(ctx context.Context) error {
 	for _, l := range e.loops {
-		idle := make(chan struct{})
-		if !l.Post(awaitIdle(idle)) {
+		drained := make(chan struct{})
+		if !l.Post(drainTask(drained)) {
 			continue
 		}
 		select {
-		case <-idle:
+		case <-drained:
 		case <-e.done:
 			return nil
 		case <-ctx.Done():
@@ -66,16 +66,16 @@ func (e *Engine) drain(ctx context.Context) error {
 	return nil
 }
 
-// awaitIdle is closed at the end of the first burst that leaves nothing to
-// write or close.
-type awaitIdle chan<- struct{}
+// drainTask has the loop close the channel at the end of the first burst that
+// leaves nothing to write or close.
+type drainTask chan<- struct{}
 
 // Run registers the channel.
-func (a awaitIdle) Run(l *Loop) {
-	if l.idle != nil {
-		close(l.idle) // an earlier Shutdown's, which has given up
+func (a drainTask) Run(l *Loop) {
+	if l.drained != nil {
+		close(l.drained) // of an earlier Shutdown, whose context has ended
 	}
-	l.idle = a
+	l.drained = a
 	l.draining.Store(true)
 }
 
@@ -84,12 +84,12 @@ func (e *Engine) stop() {
 	e.mu.Lock()
 	e.stopping = true
 	e.mu.Unlock()
-	e.attaching.Wait() // a connection on its way needs a loop that runs
+	e.attaching.Wait() // a connection on its way needs a running loop
 	e.be.Halt()
 }
 
-// finish ends what the backend's end leaves. The backend's loops have ended, so
-// this goroutine may act in their place.
+// finish ends what is left when the backend's loops have ended. This goroutine
+// may act for them.
 func (e *Engine) finish(err error) {
 	e.mu.Lock()
 	if err == nil && !e.stopping {
@@ -99,13 +99,13 @@ func (e *Engine) finish(err error) {
 	e.mu.Unlock()
 	e.refusing.Store(true)
 	for _, l := range e.loops {
-		l.do(burst{kind: streamsEnd})
+		l.do(burst{kind: closeStreamsBurst})
 	}
 	for _, l := range e.loops {
-		l.do(burst{kind: mailEnds})
+		l.do(burst{kind: closeMailboxBurst})
 	}
 	for _, l := range e.loops {
-		l.do(burst{kind: streamsEnd}) // those that the mailboxes brought
+		l.do(burst{kind: closeStreamsBurst}) // those that the mailboxes brought
 		l.stopCoroutines()
 	}
 	e.streaming.Wait()

@@ -5,18 +5,20 @@ import "sync/atomic"
 // Stats is a snapshot of an engine's counters, summed over its loops.
 type Stats struct {
 	Connections int64 // open now
-	Accepted    int64 // ever opened, adopted and moved ones included
+	Accepted    int64 // opened so far, adopted and moved ones included
 	Rejected    int64 // closed on arrival: over a limit, or stopping
-	Overflows   int64 // given up because their peers were too slow: see Conn.Overflow
+	Overflows   int64 // closed because of slow peers: see Conn.Overflow
 	Panics      int64 // callbacks and tasks that ended by a panic or Goexit
-	Discarded   int64 // frames and packets sent to closed connections, or queued when one closed
-	LostMoves   int64 // connections lost on the way to another loop
-	Sends       int64 // send system calls
-	BytesIn     int64
-	BytesOut    int64
+	// Discarded are frames and packets that were sent to closed connections, or
+	// queued when a connection was closed.
+	Discarded int64
+	LostMoves int64 // connections lost on the way to another loop
+	Sends     int64 // send system calls
+	BytesIn   int64
+	BytesOut  int64
 
-	// AcceptFailures is how often accept failed, mostly for lack of descriptors:
-	// then connections wait in the kernel's queue.
+	// AcceptFailures is how often accept has failed, mostly for lack of
+	// descriptors. Then connections wait in the kernel's queue.
 	AcceptFailures int64
 }
 

@@ -8,14 +8,14 @@ import (
 )
 
 // streamSocket is the socket and wire of a connection that is driven by
-// goroutines. It posts what happens to its stream to its home loop.
+// goroutines. It posts a task to its home loop for each event of the stream.
 //
-// It posts all tasks to its home loop under the stream's lock, which is how they
-// keep their order when the home changes: a task that was posted before a
-// move is forwarded by the old home and runs after the arrival.
+// It posts under the stream's lock, so the tasks keep their order when the home
+// changes: the old home forwards a task that was posted before a move, and the
+// new home runs it after the arrival.
 type streamSocket struct {
 	goroutine.Stream
-	conn *Conn // nil before its arrival and when it has gone; of the home loop
+	conn *Conn // nil before the arrival and after the end; owned by home
 	home *Loop // guarded by the stream's lock
 }
 
@@ -24,7 +24,8 @@ var (
 	_ goroutine.Owner = (*streamSocket)(nil)
 )
 
-// stream makes nc, which is consumed, a connection of l and waits for it.
+// stream makes nc, which is consumed, a connection of l that is driven by
+// goroutines, and waits until l has opened or refused it.
 func (e *Engine) stream(nc net.Conn, l *Loop, t *handoff) error {
 	r := &streamSocket{home: l}
 	r.Init(nc, r)
@@ -60,15 +61,15 @@ func (a *arrival) Run(l *Loop) {
 		return
 	}
 	a.opened = true
-	if l.streamed == nil {
-		l.streamed = make(map[*streamSocket]struct{})
+	if l.streamSockets == nil {
+		l.streamSockets = make(map[*streamSocket]struct{})
 	}
-	l.streamed[r] = struct{}{}
+	l.streamSockets[r] = struct{}{}
 	r.conn = l.newConn(r, addrPortOf(r.RemoteAddr()), a.t)
 	if !a.t.moved {
 		r.Start() // what it posts comes after this task
 	}
-	l.admit(r.conn, a.t)
+	l.startConn(r.conn, a.t)
 	r.Lock()
 	err := r.Err()
 	r.Unlock()
@@ -80,13 +81,13 @@ func (a *arrival) Run(l *Loop) {
 // Readable implements goroutine.Owner, as the following methods do.
 func (r *streamSocket) Readable() bool { return r.home.Post((*inbound)(r)) }
 
-// Writable posts the notice.
+// Writable posts the notice to home.
 func (r *streamSocket) Writable(notice uint32) { r.home.Post(writable(notice)) }
 
-// Failed posts the failure.
+// Failed posts the failure to home.
 func (r *streamSocket) Failed() { r.home.Post((*failure)(r)) }
 
-// Group is the home's.
+// Group returns the home's.
 func (r *streamSocket) Group() *goroutine.Group { return &r.home.streams }
 
 // Panicked is called without the lock.
@@ -97,22 +98,22 @@ func (r *streamSocket) Panicked(method string, p any) {
 	l.report("net.Conn."+method, p)
 }
 
-// written is called when the last writing goroutine has ended, for which an idle
-// loop may be waiting.
+// written is called when the last writing goroutine has ended. A drainTask may
+// be waiting for that: the burst of the posted function checks.
 func (l *Loop) written() {
 	if l.draining.Load() {
 		l.PostFunc(func() {})
 	}
 }
 
-// inbound is the task after a chunk, or the end, was read.
+// inbound is the task that is posted when a chunk, or the end, was read.
 type inbound streamSocket
 
 // Run delivers the chunk.
 func (in *inbound) Run(l *Loop) {
 	r := (*streamSocket)(in)
-	if forwarded, lost := r.forward(l, in); forwarded {
-		if lost {
+	if forwarded, ok := r.forward(l, in); forwarded {
+		if !ok {
 			r.Drop()
 		}
 		return
@@ -122,8 +123,8 @@ func (in *inbound) Run(l *Loop) {
 	case c == nil:
 		r.Drop()
 		return
-	case c.flags&(moves|isPaused) != 0:
-		r.Held = true // moveTo takes it along, Resume delivers it
+	case c.flags&(isMoving|isPaused) != 0:
+		r.Held = true // moveTo or Resume posts it again
 		return
 	}
 	defer r.Taken()
@@ -136,21 +137,21 @@ func (in *inbound) Run(l *Loop) {
 	c.data(b)
 }
 
-// failure is the task after writing has failed.
+// failure is the task that is posted when writing has failed.
 type failure streamSocket
 
-// Run closes the connection. One that moves finds the error on its arrival.
+// Run closes the connection. If it is moving, the arrival finds the error.
 func (f *failure) Run(l *Loop) {
 	r := (*streamSocket)(f)
 	r.Lock()
 	home, err := r.home, r.Err()
 	r.Unlock()
-	if home == l && r.conn != nil && r.conn.flags&moves == 0 {
+	if home == l && r.conn != nil && r.conn.flags&isMoving == 0 {
 		r.conn.closeWith(err)
 	}
 }
 
-// Resume delivers the chunk that has waited.
+// Resume posts the chunk that was held.
 func (r *streamSocket) Resume(backend.Socket) error {
 	if !r.Held {
 		return nil
@@ -165,7 +166,7 @@ func (r *streamSocket) Resume(backend.Socket) error {
 	return nil
 }
 
-// Close closes the connection when it is written what it was given.
+// Close closes the connection when what it was given is written.
 func (r *streamSocket) Close(s backend.Socket) {
 	r.leaveHome()
 	r.Stream.Close(s)
@@ -173,23 +174,24 @@ func (r *streamSocket) Close(s backend.Socket) {
 
 // leaveHome removes the socket from its home loop.
 func (r *streamSocket) leaveHome() {
-	delete(r.home.streamed, r)
+	delete(r.home.streamSockets, r)
 	r.conn = nil
 }
 
-// forward posts a task that was to run on l to the home, when that is another
-// loop. lost reports that the other loop has ended.
-func (r *streamSocket) forward(l *Loop, t Task) (forwarded, lost bool) {
+// forward posts t, a task that runs on l, to the home if that is another loop.
+// ok is false if that loop has ended.
+func (r *streamSocket) forward(l *Loop, t Task) (forwarded, ok bool) {
 	r.Lock()
 	defer r.Unlock()
 	if r.home == l {
-		return false, false
+		return false, true
 	}
-	return true, !r.home.Post(t)
+	return true, r.home.Post(t)
 }
 
-// moveTo makes l the home. It is called by the present home's loop, where the
-// connection is gone. When it fails, the stream is closed.
+// moveTo makes l the home. It is called on the present home, where the
+// connection is gone. If l has ended, moveTo closes the stream and returns
+// false.
 func (r *streamSocket) moveTo(l *Loop, t *handoff) bool {
 	r.leaveHome()
 	held := r.Held
@@ -209,11 +211,11 @@ func (r *streamSocket) moveTo(l *Loop, t *handoff) bool {
 	return moved
 }
 
-// closeStreams closes the connections that are not the backend's. The loop's
+// closeStreams closes the connections that are driven by goroutines. The loop's
 // goroutine must have ended.
 func (l *Loop) closeStreams() {
-	for r := range l.streamed {
+	for r := range l.streamSockets {
 		r.conn.closeWith(ErrShutdown)
 	}
-	l.part(nil)
+	l.carryOut(nil)
 }

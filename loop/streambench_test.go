@@ -24,12 +24,12 @@ func (s *silent) Close() error                { s.once.Do(func() { close(s.close
 func (s *silent) SetDeadline(time.Time) error { return nil }
 func (s *silent) RemoteAddr() net.Addr        { return nil }
 
-// BenchmarkIdleRelay tells what an idle connection that is not a descriptor
-// costs, heap and stacks: the relay and its Conn alone, and with all that
+// BenchmarkIdleStream reports what an idle connection that is not a descriptor
+// costs, heap and stacks: the stream and its Conn alone, and with all that
 // crypto/tls and package net keep for a TLS connection (and package net's half
 // a kilobyte for the client's descriptor).
-func BenchmarkIdleRelay(b *testing.B) {
-	b.Run("relay", func(b *testing.B) {
+func BenchmarkIdleStream(b *testing.B) {
+	b.Run("stream", func(b *testing.B) {
 		benchmarkIdle(b, func() (server, client net.Conn) {
 			s := &silent{closed: make(chan struct{})}
 			return s, s

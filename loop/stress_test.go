@@ -46,9 +46,9 @@ func (h answering) Data(c *loop.Conn, b []byte) {
 	}
 }
 
-// TestLoopsAreNeverStuck has posts, connections that come, move, are adopted and go,
-// and timers against each other, on loops that are idle now and then: each thing that
-// is asked for happens.
+// TestLoopsAreNeverStuck has posts, connections that come, move, are adopted
+// and go, and timers against each other, on loops that are idle now and then:
+// each thing that is asked for happens.
 func TestLoopsAreNeverStuck(t *testing.T) {
 	var e *loop.Engine
 	ready := make(chan struct{})

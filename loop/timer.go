@@ -2,16 +2,16 @@ package loop
 
 import "time"
 
-// TimerHandler is what a Timer calls on its loop.
+// TimerHandler has the callback of a Timer, which runs on the timer's loop.
 type TimerHandler interface {
 	// Expired is called on the loop at which t was armed. t is no longer armed
 	// and may be armed again.
 	Expired(t *Timer)
 }
 
-// Timer is a timer of a Loop, meant to be embedded in what it times: arming
-// and cancelling allocate nothing and cost a few list operations. Its zero
-// value needs Init. Loop-owned: it belongs to the loop it is armed on, and may
+// Timer is a timer of a Loop, to be embedded in what it times: arming and
+// cancelling allocate nothing and cost a few list operations. Its zero value
+// needs Init. Loop-owned: it belongs to the loop that it is armed on, and may
 // change loops only while it is not armed.
 type Timer struct {
 	handler    TimerHandler
@@ -22,15 +22,16 @@ type Timer struct {
 // Init sets what t calls. It is called once, before t is first armed.
 func (t *Timer) Init(h TimerHandler) { t.handler = h }
 
-// Armed tells whether t is going to expire. Loop-owned.
+// Armed reports whether t is armed. Loop-owned.
 func (t *Timer) Armed() bool { return t.due != 0 }
 
 type timerFunc func()
 
 func (f timerFunc) Expired(*Timer) { f() }
 
-// Arm makes t expire d after Now, replacing a time set before. It never expires
-// early and is late by up to 2.1 ms plus what the loop is busy with. Loop-owned.
+// Arm makes t expire d after Now, replacing a time set before. t never expires
+// early. It is late by up to 2.1 ms, plus the time for which the loop is busy.
+// Loop-owned.
 func (l *Loop) Arm(t *Timer, d time.Duration) {
 	if t.due != 0 {
 		l.wheel.remove(t)
@@ -55,7 +56,7 @@ func (l *Loop) AfterFunc(d time.Duration, f func()) *Timer {
 	return t
 }
 
-// expire fires what is due.
+// expire calls the timers that are due.
 func (l *Loop) expire() {
 	if l.wheel.count == 0 {
 		return
@@ -73,9 +74,9 @@ func (l *Loop) expire() {
 	}
 }
 
-// setTimer makes sure that the loop wakes for its next timer. A wake-up that
-// is too early is left alone: when it comes the right one is set, which is
-// cheaper than following every cancelled or re-armed timer.
+// setTimer makes sure that the loop wakes for its next timer. A wake-up that is
+// too early is not replaced: when it comes, the right one is set. That costs
+// less than a call for every timer that is cancelled or armed again.
 func (l *Loop) setTimer() {
 	if l.wheel.count == 0 {
 		return
@@ -90,8 +91,8 @@ func (l *Loop) setTimer() {
 	}
 }
 
-// tick is the task of the backend's timer having gone off. The turn that runs
-// it fires what is due.
+// tick is the task that is posted when the backend's timer has expired. The
+// turn that runs it also calls the timers that are due.
 type tick struct{}
 
 func (tick) Run(l *Loop) { l.alarm = 0 }

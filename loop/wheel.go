@@ -10,19 +10,22 @@ const (
 	slotBits    = 6
 	wheelSlots  = 1 << slotBits
 	wheelLevels = 7
-	lastTick    = 1<<(slotBits*wheelLevels) - 1 // the levels span all of int64 nanoseconds
+	// lastTick is beyond all times in int64 nanoseconds.
+	lastTick = 1<<(slotBits*wheelLevels) - 1
 )
 
-// wheel keeps a loop's armed timers in a hierarchy of slots. A timer lies on
-// the level of the highest slot digit in which its due tick differs from
-// elapsed, in the slot of that digit. Therefore all timers of a level are due
-// before those of the level above, the earliest occupied slot of the lowest
-// occupied level is the next event, and a timer's place follows from its due
-// tick and elapsed alone, provided that elapsed never enters an occupied
-// slot's range without that slot's timers being moved down (cascaded) first.
-// Nothing moves while there is nothing to do: the wheel needs no regular tick.
+// wheel keeps a loop's armed timers in a hierarchy of slots. Ticks are written
+// in base 64, one digit a level. A timer lies on the level of the highest digit
+// in which its due tick differs from elapsed, in the slot of that digit. So
+//
+//   - all timers of a level are due before those of the level above,
+//   - the next event is the first occupied slot of the lowest occupied level,
+//   - a timer's place follows from its due tick and elapsed.
+//
+// Before elapsed enters the range of an occupied slot, the slot's timers are
+// moved down (cascaded). The wheel needs no regular tick.
 type wheel struct {
-	elapsed  int64 // ticks up to which everything has fired
+	elapsed  int64 // all timers up to this tick have expired
 	count    int
 	occupied [wheelLevels]uint64
 	slots    [wheelLevels][wheelSlots]*Timer
@@ -77,8 +80,8 @@ func (w *wheel) remove(t *Timer) {
 	w.count--
 }
 
-// next is the tick of the next event, a timer's or a cascade's. The wheel must
-// not be empty.
+// next returns the tick of the next event, a timer's or a cascade's. The wheel
+// must not be empty.
 func (w *wheel) next() int64 {
 	tick, _, _ := w.earliest()
 	return tick
@@ -95,7 +98,7 @@ func (w *wheel) earliest() (tick int64, level, slot int) {
 	panic("loop: timer wheel is empty")
 }
 
-// pop disarms and returns a timer that is due at tick now, or nil.
+// pop disarms and returns a timer that is due at tick now, or returns nil.
 func (w *wheel) pop(now int64) *Timer {
 	for w.count > 0 {
 		tick, level, slot := w.earliest()

@@ -140,8 +140,8 @@ func TestOutboxKeepsTheStream(t *testing.T) {
 	}
 }
 
-// TestMakeRoomDropsWithinBurst pins that also what waits for the end of its burst
-// may be dropped, be it one frame alone, when the peer does not take it.
+// TestMakeRoomDropsWithinBurst pins that also what waits for the end of its
+// burst may be dropped, be it one frame alone, when the peer does not take it.
 func TestMakeRoomDropsWithinBurst(t *testing.T) {
 	for _, frames := range []int{1, 2} {
 		lt := looptest.New(t, looptest.WithMaxQueued(4096))
@@ -166,7 +166,8 @@ func TestMakeRoomDropsWithinBurst(t *testing.T) {
 	}
 }
 
-// TestMakeRoomOffersFirst: nothing is dropped for want of room when the peer reads.
+// TestMakeRoomOffersFirst: nothing is dropped for want of room when the peer
+// reads.
 func TestMakeRoomOffersFirst(t *testing.T) {
 	lt := looptest.New(t, looptest.WithMaxQueued(4096))
 	peer := lt.Connect((&recorder{data: func(c *loop.Conn, b []byte) {
@@ -237,7 +238,8 @@ func TestOverflowClosesOnlyTheSlowReader(t *testing.T) {
 }
 
 // TestSendOffersFirst has more sent in one burst than may wait to a peer that
-// reads: the kernel is asked before the bound is judged, and all arrives in order.
+// reads: the kernel is asked before the bound is judged, and all arrives in
+// order.
 func TestSendOffersFirst(t *testing.T) {
 	lt := looptest.New(t, looptest.WithMaxQueued(1000))
 	r := &recorder{}
@@ -258,8 +260,8 @@ func TestSendOffersFirst(t *testing.T) {
 	}
 }
 
-// TestOverflowDeliversWhatWasQueued: a connection that is given up while its peer
-// reads slowly still writes what it had queued, and nothing else.
+// TestOverflowDeliversWhatWasQueued: a connection that is given up while its
+// peer reads slowly still writes what it had queued, and nothing else.
 func TestOverflowDeliversWhatWasQueued(t *testing.T) {
 	lt := looptest.New(t, looptest.WithMaxQueued(1000))
 	r := &recorder{}
@@ -310,7 +312,8 @@ func TestOverflowEndsInTime(t *testing.T) {
 	}
 }
 
-// TestTotalOfWhatWaits counts what blocked connections have queued, and only that.
+// TestTotalOfWhatWaits counts what blocked connections have queued, and only
+// that.
 func TestTotalOfWhatWaits(t *testing.T) {
 	lt := looptest.New(t, looptest.WithMaxQueuedTotal(10_000))
 	l := lt.Loop()

@@ -9,12 +9,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// TestAdaptersAreClosedOnce shuts servers down while dynamic namespaces become empty
-// and others are made, before the end and after it: each adapter is closed, and once.
+// TestAdaptersAreClosedOnce shuts servers down while dynamic namespaces become
+// empty and others are made, before the end and after it: each adapter is
+// closed, and once.
 func TestAdaptersAreClosedOnce(t *testing.T) {
 	const rounds, children = 10, 90
 	type made struct {
@@ -71,7 +73,7 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 		close(stop)
 		others.Wait()
 		f.Of("/after")
-		eventually(t, "all are closed", func() bool {
+		wait.Until(t, "all are closed", func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, m := range all {

@@ -127,9 +127,9 @@ func TestEmitAllocs(t *testing.T) {
 	}
 }
 
-// leastAllocs is testing.AllocsPerRun without what other goroutines allocate
-// meanwhile, and without what is made anew after a collection has emptied the
-// pools: both only ever add.
+// leastAllocs is testing.AllocsPerRun without the allocations of other
+// goroutines and those that refill pools after a collection. Both only add, so
+// the least of several runs has none.
 func leastAllocs(runs int, f func()) float64 {
 	least := testing.AllocsPerRun(runs, f)
 	for range 4 {

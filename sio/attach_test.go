@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -49,7 +50,8 @@ func newPair(t *testing.T) *pair {
 }
 
 // TestAttach has two servers on one port, attached before and after it listens,
-// and in net/http: over polling, WebSocket and upgrade, on one connection in turn.
+// and in net/http: over polling, WebSocket and upgrade, on one connection in
+// turn.
 func TestAttach(t *testing.T) {
 	listen := func(t *testing.T, p *pair) string {
 		if err := p.servers[0].Listen("127.0.0.1:0"); err != nil {
@@ -144,7 +146,7 @@ func TestAttach(t *testing.T) {
 				t.Error(err)
 			}
 			for range 8 {
-				if reason := take(t, "end", p.disconnected[1]); reason != sio.ServerShuttingDown {
+				if reason := wait.For(t, "end", p.disconnected[1]); reason != sio.ServerShuttingDown {
 					t.Errorf("ended with %q", reason)
 				}
 			}
@@ -177,7 +179,7 @@ func TestAttach(t *testing.T) {
 			t.Error(err)
 		}
 		for i := range p.servers {
-			if reason := take(t, "end", p.disconnected[i]); reason != sio.ServerShuttingDown {
+			if reason := wait.For(t, "end", p.disconnected[i]); reason != sio.ServerShuttingDown {
 				t.Errorf("server %d ended with %q", i, reason)
 			}
 			if err := p.servers[i].Serve(); err != sio.ErrServerClosed {
@@ -187,8 +189,9 @@ func TestAttach(t *testing.T) {
 	})
 }
 
-// TestAttachedEndsBeforeListen ends servers before the port is there: an attached
-// one serves nobody later, and one that others are attached to ends them too.
+// TestAttachedEndsBeforeListen ends servers before the port is there: an
+// attached one serves no clients later, and one with attached servers ends them
+// too.
 func TestAttachedEndsBeforeListen(t *testing.T) {
 	p := newPair(t)
 	if err := p.servers[0].Attach(p.servers[1]); err != nil {
@@ -300,8 +303,8 @@ func TestAttachAgain(t *testing.T) {
 	}
 }
 
-// TestAttachedShutdownCounts: what is left of an attached server counts although another
-// Shutdown is ending it.
+// TestAttachedShutdownCounts: what is left of an attached server counts
+// although another Shutdown is ending it.
 func TestAttachedShutdownCounts(t *testing.T) {
 	begun, release := make(chan bool, 1), make(chan bool)
 	host := serve(t, sio.Config{}, nil)
@@ -317,7 +320,7 @@ func TestAttachedShutdownCounts(t *testing.T) {
 	if err := host.Attach(other); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.DialTimeout("tcp", host.addr, patience)
+	conn, err := net.DialTimeout("tcp", host.addr, wait.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,10 +328,10 @@ func TestAttachedShutdownCounts(t *testing.T) {
 	w.recv()
 	w.connect("/")
 	w.send(`42["x",0]`)
-	take(t, "handler", begun)
+	wait.For(t, "handler", begun)
 	ended := make(chan error, 1)
 	go func() { ended <- other.Shutdown(context.Background()) }()
-	eventually(t, "the other ends", func() bool { return other.Stats().Clients == 0 })
+	wait.Until(t, "the other ends", func() bool { return other.Stats().Clients == 0 })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	err = host.Shutdown(ctx)
@@ -340,7 +343,7 @@ func TestAttachedShutdownCounts(t *testing.T) {
 		t.Errorf("another call: %v", err)
 	}
 	close(release)
-	if err := take(t, "end", ended); err != nil {
+	if err := wait.For(t, "end", ended); err != nil {
 		t.Error(err)
 	}
 }

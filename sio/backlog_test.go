@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// TestTheLoopKnowsWhatWaits: the loop is told of events that wait, also when their
-// client has left, and of their end.
+// TestTheLoopKnowsWhatWaits: the loop is told of events that wait, also when
+// their client has left, and of their end.
 func TestTheLoopKnowsWhatWaits(t *testing.T) {
 	for _, tc := range []struct {
 		name         string

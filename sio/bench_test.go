@@ -41,7 +41,8 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode reads a packet's header, its event's name and its first argument.
+// BenchmarkDecode reads a packet's header, its event's name and its first
+// argument.
 func BenchmarkDecode(b *testing.B) {
 	for _, p := range usual {
 		b.Run(p.name, func(b *testing.B) {
@@ -76,8 +77,8 @@ func BenchmarkDispatch(b *testing.B) {
 	}
 }
 
-// BenchmarkQueued takes bursts of events from the session to a typed handler, on the
-// queue of their socket.
+// BenchmarkQueued takes bursts of events from the session to a typed handler,
+// on the queue of their socket.
 func BenchmarkQueued(b *testing.B) {
 	for _, burst := range []int{1, 32} {
 		b.Run(strconv.Itoa(burst), func(b *testing.B) {
@@ -105,7 +106,8 @@ func BenchmarkQueued(b *testing.B) {
 	}
 }
 
-// dispatcher returns a client whose namespace has an inline handler for the message.
+// dispatcher returns a client whose namespace has an inline handler for the
+// message.
 func dispatcher(t testing.TB) (c *client, wire []byte) {
 	m := inMemory(t, func(srv *Server) {
 		srv.On("move", func(context.Context, *Event) error { return nil }, Inline())

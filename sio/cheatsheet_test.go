@@ -11,7 +11,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// The entries of the documentation's emit cheat sheet, and what belongs to them.
+// The entries of the documentation's emit cheat sheet, and what belongs to
+// them.
 
 // invite connects n clients to "/".
 func invite(server *sio.Server, n int) []*ws {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -42,7 +43,8 @@ type churn struct {
 	over     atomic.Int64
 }
 
-// life is what a socket has gone through. All its callbacks run one after the other.
+// life is what a socket has gone through. All its callbacks run one after the
+// other.
 type life struct {
 	mu     sync.Mutex
 	stage  int // how many of connection, disconnecting and disconnect were called
@@ -139,10 +141,10 @@ func (c *churn) config() sio.Config {
 // churnNames are the namespaces that clients join. The last ones are dynamic.
 var churnNames = []string{"/", "/a", "/b", "/d1", "/d2", "/d3"}
 
-// TestChurn has sockets come and go in all ways at once: clients leave, are lost,
-// refused and recovered, sockets are disconnected by several goroutines, namespaces
-// are closed. Each callback is called once, in order, and each event that has come
-// is handled or counted.
+// TestChurn has sockets come and go in all ways at once: clients leave, are
+// lost, refused and recovered, sockets are disconnected by several goroutines,
+// namespaces are closed. Each callback is called once, in order, and each event
+// that has come is handled or counted.
 func TestChurn(t *testing.T) {
 	c := &churn{t: t}
 	for i := range c.servers {
@@ -220,7 +222,8 @@ func (c *churn) disturb(stop <-chan struct{}, r *rand.Rand) {
 	}
 }
 
-// visits has clients connect, one after the other, until there were enough sockets.
+// visits has clients connect, one after the other, until there were enough
+// sockets.
 func (c *churn) visits(r *rand.Rand) {
 	for c.sockets.Load() < int64(*churned) && !c.t.Failed() {
 		c.visit(r)
@@ -236,7 +239,8 @@ type visitor struct {
 	wish string            // what it comes back with, in "/"
 }
 
-// visit is one connection. A client whose connection the server has closed just goes.
+// visit is one connection. A client whose connection the server has closed just
+// goes.
 func (c *churn) visit(r *rand.Rand) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -277,7 +281,7 @@ func (c *churn) visit(r *rand.Rand) {
 }
 
 func (c *churn) open(path string) *visitor {
-	conn, err := net.DialTimeout("tcp", c.addr, patience)
+	conn, err := net.DialTimeout("tcp", c.addr, wait.Patience)
 	if err != nil {
 		panic(err)
 	}

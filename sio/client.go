@@ -28,6 +28,7 @@ type client struct {
 // clientExtra is what the simplest client never needs.
 type clientExtra struct {
 	sockets []*Socket          // all but main
+	joins   []*joining         // the namespaces that the client waits to enter
 	late    map[*late]struct{} // sockets that have left while events waited; nil at first
 	binary  socketio.Reconstructor
 }
@@ -96,6 +97,7 @@ func (c *client) closeAll(reason Reason, cause error) {
 		s.close(state, reason, cause)
 		c.forget(s)
 	}
+	c.abandonJoins()
 }
 
 // outOfOrder closes the connection because of a packet that the client may not
@@ -125,6 +127,7 @@ func (c *client) closeSoon(cause error, close func()) {
 			c.forget(s)
 		}
 	}
+	c.abandonJoins()
 	c.Loop().PostFunc(close)
 }
 
@@ -156,7 +159,7 @@ func (c *client) invalid(err error) {
 	for _, s := range c.sockets() {
 		if s.Connected() {
 			c.Loop().Contain(loop.TaskFunc(func() { c.srv.notifyError(s, "", problem) }))
-			s.fail(problem, true)
+			s.queueError(problem, true)
 		}
 	}
 	c.closeSoon(problem, func() { c.end(problem, false) })

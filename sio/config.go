@@ -181,6 +181,14 @@ type Config struct {
 	// AllowEIO3 serves the clients of Socket.IO 2 too (protocol 4 over
 	// Engine.IO 3).
 	AllowEIO3 bool
+	// Origins are the only origins whose pages may use the server, over any
+	// transport; nil allows all. An origin is what browsers send, such as
+	// "https://example.com"; "https://*.example.com" stands for all its
+	// subdomains, "null" for pages without an origin. The server's own must be
+	// listed too if it has pages that connect. Programs send none and are
+	// served. A page of another origin also needs CORS for polling. See
+	// [eio.Config] for the rest.
+	Origins []string
 	// CORS, when set, lets pages of other origins use polling and the client's
 	// files.
 	CORS *eio.CORS
@@ -277,13 +285,13 @@ type Config struct {
 	// counted. event is its event, or "connection", "middleware", "error",
 	// "disconnecting" or "disconnect", "namespace" for a function of
 	// [Server.OfFunc] or a hook of [Server.OnNamespace], "restore" for a
-	// Recoverer, "outgoing" for a listener to all outgoing events, or "" for the
-	// encoding of the socket's data. s keeps its connection, except that it is
-	// refused when a middleware, and disconnected when a connection handler has
-	// panicked. It is called on the goroutine of the handler. Panics of hooks
-	// that belong to no socket (OnOpen, OnUpgrade, OnClose, OnSlowConsumer,
-	// OnError, and those of OnRoom, OnServerEvent and Recovery.OnExpire) are
-	// logged and counted only.
+	// Recoverer, "outgoing" for a listener to all outgoing events, or "" for
+	// the encoding of the socket's data. s keeps its connection, except that it
+	// is refused when a middleware, and disconnected when a connection handler
+	// has panicked. It is called on the goroutine of the handler. Panics of
+	// hooks that belong to no socket (OnOpen, OnUpgrade, OnClose,
+	// OnSlowConsumer, OnError, and those of OnRoom, OnServerEvent and
+	// Recovery.OnExpire) are logged and counted only.
 	OnPanic func(s *Socket, event string, v any, stack []byte)
 	// OnError, when set, is called with what a handler of an event returned,
 	// with an [*ArgumentError] when the event's arguments did not fit the
@@ -411,6 +419,7 @@ func (cfg *Config) engine() eio.Config {
 		Transports:        cfg.Transports,
 		NoUpgrades:        cfg.NoUpgrades,
 		AllowEIO3:         cfg.AllowEIO3,
+		Origins:           cfg.Origins,
 		CORS:              cfg.CORS,
 		Cookie:            cfg.Cookie,
 		AllowRequest:      cfg.AllowRequest,

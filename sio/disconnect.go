@@ -32,8 +32,8 @@ func (s *Socket) sayGoodbye() {
 	if s.gone {
 		return
 	}
-	s.unhold()
-	m := s.ns.srv.disconnectMessage(s.ns.name)
+	s.releaseHeld()
+	m := s.ns.srv.encodeDisconnect(s.ns.name)
 	m.send(s.client)
 	m.release()
 	s.client.forget(s)
@@ -54,6 +54,7 @@ func (t *expelTask) Run(*loop.Loop) {
 		s.close(stateDisconnected, ServerNamespaceDisconnect, nil)
 		s.sayGoodbye()
 	}
+	c.abandonJoins()
 	c.Session.Close(false)
 }
 
@@ -71,7 +72,7 @@ func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 		return false
 	}
 	rooms := s.ns.remove(s)
-	s.ns.delivery.part(s, reason)
+	s.ns.delivery.closed(s, reason)
 	busy := s.release(state)
 	if !connected {
 		s.ns.depart()
@@ -109,20 +110,15 @@ func (s *Socket) release(state uint32) (busy bool) {
 	busy = s.queue != nil || !s.begun
 	var waiting contextState
 	var acks []pendingAck
-	var awaits *returnTask
 	if c := s.extra; c != nil {
 		busy = busy || len(c.disconnecting)+len(c.disconnect) > 0
 		waiting, acks = c.context, c.acks
 		s.ns.listeners.Add(-int32(len(c.outgoing)))
 		c.outgoing = nil
 		c.context, c.acks = contextState{}, nil
-		awaits, c.awaits = c.awaits, nil
 	}
 	s.mu.Unlock()
 	s.dropJobs(lapsed)
-	if awaits != nil {
-		awaits.drop()
-	}
 	waiting.end()
 	s.ns.srv.endAcks(acks)
 	return busy
@@ -146,22 +142,22 @@ func (j *disconnectJob) run(s *Socket) {
 	disconnecting, disconnect := s.extra.disconnecting, s.extra.disconnect
 	s.mu.Unlock()
 	inTurn([]func(){
-		func() { s.parting("disconnecting", k.disconnecting, j.reason) },
-		func() { s.partingOwn("disconnecting", disconnecting, j.reason) },
+		func() { s.runDisconnect("disconnecting", k.disconnecting, j.reason) },
+		func() { s.runOwnDisconnect("disconnecting", disconnecting, j.reason) },
 		func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.extra.rooms = nil
 		},
-		func() { s.parting("disconnect", k.disconnect, j.reason) },
-		func() { s.partingOwn("disconnect", disconnect, j.reason) },
+		func() { s.runDisconnect("disconnect", k.disconnect, j.reason) },
+		func() { s.runOwnDisconnect("disconnect", disconnect, j.reason) },
 	}, func(step func()) { step() })
 }
 
-func (s *Socket) parting(event string, list []func(*Socket, Reason), reason Reason) {
+func (s *Socket) runDisconnect(event string, list []func(*Socket, Reason), reason Reason) {
 	inTurn(list, func(h func(*Socket, Reason)) { s.ns.srv.runHook(s, event, func() { h(s, reason) }) })
 }
 
-func (s *Socket) partingOwn(event string, list []func(Reason), reason Reason) {
+func (s *Socket) runOwnDisconnect(event string, list []func(Reason), reason Reason) {
 	inTurn(list, func(h func(Reason)) { s.ns.srv.runHook(s, event, func() { h(reason) }) })
 }

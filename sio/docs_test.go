@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// api is the exported names of packages: those of a package by its name, and the
-// members of a type by "package.Type".
+// api is the exported names of packages: those of a package by its name, and
+// the members of a type by "package.Type".
 type api map[string]map[string]bool
 
 // readAPI parses the packages in the folders.
@@ -206,8 +206,8 @@ func TestDocumentNames(t *testing.T) {
 	}
 }
 
-// TestDocumentsAreWhole: every option, and every method of what a program uses, is
-// in one of the two documents.
+// TestDocumentsAreWhole: every option, and every method of what a program uses,
+// is in one of the two documents.
 func TestDocumentsAreWhole(t *testing.T) {
 	a := readAPI(t, ".")
 	told := make(map[string]bool)
@@ -234,8 +234,8 @@ func TestDocumentsAreWhole(t *testing.T) {
 	}
 }
 
-// claims are the sentences of the documents that say more than a name, each with
-// what shows it: tests, or the reason why there is none.
+// claims are the sentences of the documents that say more than a name, each
+// with what shows it: tests, or the reason why there is none.
 func claims(t *testing.T) map[string]string {
 	t.Helper()
 	b, err := os.ReadFile("testdata/claims.txt")
@@ -258,8 +258,8 @@ var (
 	word = regexp.MustCompile(`\pL[\pL']+`)
 )
 
-// sentences are the items and cells of a document that say more than names, and are
-// no reason why there is none.
+// sentences are the items and cells of a document that say more than names, and
+// are no reason why there is none.
 func sentences(lines []string) (list []string) {
 	for _, line := range lines {
 		text, isItem := strings.CutPrefix(line, "- ")
@@ -279,8 +279,8 @@ func sentences(lines []string) (list []string) {
 	return list
 }
 
-// TestDocumentClaims: everything that the two documents claim is shown by a test
-// that exists, or has a reason, in testdata/claims.txt.
+// TestDocumentClaims: everything that the two documents claim is shown by a
+// test that exists, or has a reason, in testdata/claims.txt.
 func TestDocumentClaims(t *testing.T) {
 	tests := testNames(t)
 	known := claims(t)

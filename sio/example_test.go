@@ -212,9 +212,9 @@ func ExampleInline() {
 	// Output: 430[2]
 }
 
-// A handler sends a file in pieces, as fast as the client reads it. Without Flush a
-// large one would wait in memory, and beyond Config.MaxQueued the client would be
-// taken for one that reads too slowly.
+// A handler sends a file in pieces, as fast as the client reads it. Without
+// Flush a large one would wait in memory, and beyond Config.MaxQueued the
+// client would be taken for one that reads too slowly.
 func ExampleSocket_Flush() {
 	server := serveExample(func(server *sio.Server) {
 		sio.On(server, "download", func(ctx context.Context, s *sio.Socket, name string) error {
@@ -259,7 +259,8 @@ func ExampleSocket_Disconnect() {
 	// server namespace disconnect
 }
 
-// The browser client is served from any file system, for example an embedded one.
+// The browser client is served from any file system, for example an embedded
+// one.
 func ExampleConfig_client() {
 	_, err := sio.New(sio.Config{Client: fstest.MapFS{"socket.io.js": {Data: []byte("/* … */")}}})
 	fmt.Println(err)

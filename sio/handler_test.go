@@ -11,7 +11,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestHandlerInNetHTTP mounts a server that listens nowhere beside another route.
+// TestHandlerInNetHTTP mounts a server that listens nowhere beside another
+// route.
 func TestHandlerInNetHTTP(t *testing.T) {
 	srv, err := sio.New(sio.Config{NoClient: true})
 	if err != nil {

@@ -6,11 +6,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestMaxHandlers: what has no handler free waits, in the order in which it came,
-// and needs none to be answered by its client.
+// TestMaxHandlers: what has no handler free waits, in the order in which it
+// came, and needs none to be answered by its client.
 func TestMaxHandlers(t *testing.T) {
 	entered, release := make(chan string, 10), make(chan struct{})
 	f := serve(t, sio.Config{MaxHandlers: 2}, func(f *fixture) {
@@ -29,7 +30,7 @@ func TestMaxHandlers(t *testing.T) {
 	})
 	state := func(running, waiting int) {
 		t.Helper()
-		eventually(t, fmt.Sprintf("%d running and %d waiting", running, waiting), func() bool {
+		wait.Until(t, fmt.Sprintf("%d running and %d waiting", running, waiting), func() bool {
 			st := f.Stats()
 			return st.HandlersRunning == running && st.HandlersWaiting == waiting
 		})
@@ -37,14 +38,14 @@ func TestMaxHandlers(t *testing.T) {
 	var clients [5]*ws
 	for i := range clients {
 		clients[i] = f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 	}
 	state(0, 0)
 	clients[0].send(`42["block","first"]`)
-	take(t, "the first", entered)
+	wait.For(t, "the first", entered)
 	clients[1].send(`42["ask","second"]`)
 	clients[1].want(`420["question"]`)
-	take(t, "the second", entered)
+	wait.For(t, "the second", entered)
 	for i, w := range clients[2:] {
 		w.send(fmt.Sprintf(`42["block","%d"]`, i))
 		state(2, i+1)
@@ -54,16 +55,16 @@ func TestMaxHandlers(t *testing.T) {
 	empty(t, "handlers", entered)
 	clients[1].send(`430[]`)
 	for _, want := range []string{"second answered", "0"} {
-		if got := take(t, want, entered); got != want {
+		if got := wait.For(t, want, entered); got != want {
 			t.Errorf("%q runs, want %q", got, want)
 		}
 	}
 	state(2, 2)
 	clients[4].conn.Close() // its event is handled when its turn comes
-	eventually(t, "the end of a client", func() bool { return f.Stats().Clients == 4 })
+	wait.Until(t, "the end of a client", func() bool { return f.Stats().Clients == 4 })
 	release <- struct{}{} // one place: both at once would be taken in any order
 	for _, want := range []string{"1", "2"} {
-		if got := take(t, want, entered); got != want {
+		if got := wait.For(t, want, entered); got != want {
 			t.Errorf("%q runs, want the one that came next, %q", got, want)
 		}
 		if want == "1" {
@@ -77,8 +78,8 @@ func TestMaxHandlers(t *testing.T) {
 	}
 }
 
-// TestMaxHandlersTakesTurns: a socket that always has something to run leaves the
-// only worker to others.
+// TestMaxHandlersTakesTurns: a socket that always has something to run leaves
+// the only worker to others.
 func TestMaxHandlersTakesTurns(t *testing.T) {
 	entered, release := make(chan string, 10), make(chan struct{})
 	f := serve(t, sio.Config{MaxHandlers: 1}, func(f *fixture) {
@@ -89,30 +90,30 @@ func TestMaxHandlersTakesTurns(t *testing.T) {
 		})
 	})
 	busy, other := f.join(t), f.join(t)
-	take(t, "connection", f.connected)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	events := uint64(0)
 	send := func(w *ws, name string) {
 		w.send(`42["block","` + name + `"]`)
 		events++
-		eventually(t, "the event", func() bool { return f.Stats().EventsIn == events })
+		wait.Until(t, "the event", func() bool { return f.Stats().EventsIn == events })
 	}
 	send(busy, "1")
-	take(t, "1", entered)
+	wait.For(t, "1", entered)
 	send(other, "other")
-	eventually(t, "the other to wait", func() bool { return f.Stats().HandlersWaiting == 1 })
+	wait.Until(t, "the other to wait", func() bool { return f.Stats().HandlersWaiting == 1 })
 	send(busy, "2")
 	release <- struct{}{}
 	for _, want := range []string{"other", "2"} {
-		if got := take(t, want, entered); got != want {
+		if got := wait.For(t, want, entered); got != want {
 			t.Errorf("%q runs, want %q", got, want)
 		}
 		release <- struct{}{}
 	}
 }
 
-// TestMaxHandlersHolds counts handlers under load: never too many run, and none is
-// forgotten.
+// TestMaxHandlersHolds counts handlers under load: never too many run, and none
+// is forgotten.
 func TestMaxHandlersHolds(t *testing.T) {
 	const limit, clients, events = 3, 20, 100
 	var running, most, ran atomic.Int64
@@ -135,8 +136,8 @@ func TestMaxHandlersHolds(t *testing.T) {
 			w.send(`42["e"]`)
 		}
 	}
-	eventually(t, "all events", func() bool { return ran.Load() == clients*events })
-	eventually(t, "the workers to end", func() bool {
+	wait.Until(t, "all events", func() bool { return ran.Load() == clients*events })
+	wait.Until(t, "the workers to end", func() bool {
 		st := f.Stats()
 		return st.HandlersRunning == 0 && st.HandlersWaiting == 0
 	})

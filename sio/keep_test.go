@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
 func authOf(size int) string { return `40{"token":"` + strings.Repeat("x", size) + `"}` }
 
-// TestAuthHasATotal has clients bring much until they are refused: those that bring
-// little are not, and what has left makes room.
+// TestAuthHasATotal has clients bring much until they are refused: those that
+// bring little are not, and what has left makes room.
 func TestAuthHasATotal(t *testing.T) {
 	const limit, large = 1 << 20, 200 << 10
 	f := serve(t, sio.Config{MaxHandshakeBytes: limit}, echo)
@@ -43,14 +44,14 @@ func TestAuthHasATotal(t *testing.T) {
 		f.join(t).alive()
 	}
 	in[0].send("41") // its connection stays
-	eventually(t, "there is room again", func() bool { return f.Stats().Handshakes.Bytes < int64(len(in)*large) })
+	wait.Until(t, "there is room again", func() bool { return f.Stats().Handshakes.Bytes < int64(len(in)*large) })
 	w := f.dial(t)
 	w.send(authOf(large))
 	connectReply(t, "/", w.recv())
 	for _, w := range append(in, w) {
 		w.conn.Close()
 	}
-	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
 }
 
 // TestDataHasATotal has sockets store what clients send.
@@ -63,7 +64,7 @@ func TestDataHasATotal(t *testing.T) {
 	}
 	f := serve(t, sio.Config{MaxHandshakeBytes: limit}, echo)
 	w := f.join(t)
-	s := take(t, "the socket", f.connected)
+	s := wait.For(t, "the socket", f.connected)
 	kept := func(want int64) {
 		t.Helper()
 		if got := f.Stats().Handshakes.Bytes; got < want || got > want+1000 { // and the request
@@ -99,8 +100,8 @@ func TestDataHasATotal(t *testing.T) {
 	}
 }
 
-// TestLostDataHasATotal: the data of sockets that may come back counts until they
-// come or expire, and what is too much is not kept.
+// TestLostDataHasATotal: the data of sockets that may come back counts until
+// they come or expire, and what is too much is not kept.
 func TestLostDataHasATotal(t *testing.T) {
 	const limit, large = 1 << 20, 200 << 10
 	expired := make(chan any, 10)
@@ -113,7 +114,7 @@ func TestLostDataHasATotal(t *testing.T) {
 			t.Fatal("all are kept")
 		}
 		w, id := begin(t, f)
-		s := take(t, "the socket", f.connected)
+		s := wait.For(t, "the socket", f.connected)
 		if err := s.SetData(strings.Repeat("x", large)); err != nil {
 			break
 		}
@@ -128,14 +129,14 @@ func TestLostDataHasATotal(t *testing.T) {
 	if id := connected(t, w.recv()); id.SID != ids[0].SID {
 		t.Error("the first is not recovered")
 	}
-	s := take(t, "the socket", f.connected)
+	s := wait.For(t, "the socket", f.connected)
 	if data, _ := s.Data().(string); len(data) != large {
 		t.Errorf("the data is %T", s.Data())
 	}
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
 }
 
 // TestKeptIsExact has sockets come, go, be disconnected and get data at once.
@@ -174,16 +175,17 @@ func TestKeptIsExact(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	eventually(t, "all have left", func() bool { return f.Stats().Clients == 0 && f.Stats().HandlersRunning == 0 })
-	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+	wait.Until(t, "all have left", func() bool { return f.Stats().Clients == 0 && f.Stats().HandlersRunning == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
 	time.Sleep(10 * time.Millisecond) // what still sets data does not change that
 	if n := f.Stats().Handshakes.Bytes; n != 0 {
 		t.Errorf("%d bytes are kept", n)
 	}
 }
 
-// TestLateDataIsLetGo: what handlers store for a client that has left the namespace, and
-// not the connection, does not count for as long as the connection lasts.
+// TestLateDataIsLetGo: what handlers store for a client that has left the
+// namespace, and not the connection, does not count for as long as the
+// connection lasts.
 func TestLateDataIsLetGo(t *testing.T) {
 	release := make(chan bool)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -195,9 +197,9 @@ func TestLateDataIsLetGo(t *testing.T) {
 	})
 	f.watch("/n")
 	w := f.join(t, "/n")
-	take(t, "socket", f.connected)
+	wait.For(t, "socket", f.connected)
 	w.send(`42/n,["x",0]`, `42/n,["x",100000]`, "41/n,")
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
 	close(release)
 	wantReason(t, f, "/n client namespace disconnect")
 	if n := f.Stats().Handshakes.Bytes; n != 0 {
@@ -205,9 +207,10 @@ func TestLateDataIsLetGo(t *testing.T) {
 	}
 }
 
-// TestKeptUntilTheHandlersReturn: what a socket keeps counts as what waits when the client
-// has left the namespace and handlers still have the socket. So a client that comes
-// and leaves again is paused, and clients that are gone keep others out.
+// TestKeptUntilTheHandlersReturn: what a socket keeps counts as what waits when
+// the client has left the namespace and handlers still have the socket. So a
+// client that comes and leaves again is paused, and clients that are gone keep
+// others out.
 func TestKeptUntilTheHandlersReturn(t *testing.T) {
 	const size, most = 100_000, 5
 	for where, setup := range map[string]func(ns *sio.Namespace, wait func()){
@@ -235,7 +238,7 @@ func TestKeptUntilTheHandlersReturn(t *testing.T) {
 				}
 				in := f.Stats().EventsIn
 				w.send(`42/n,["x",0]`, "41/n,")
-				eventually(t, "the socket's end", func() bool {
+				wait.Until(t, "the socket's end", func() bool {
 					st := f.Stats()
 					return st.EventsIn > in && st.Handshakes.Bytes == 0
 				})
@@ -261,17 +264,17 @@ func TestKeptUntilTheHandlersReturn(t *testing.T) {
 					break
 				}
 				w.conn.Close()
-				eventually(t, "the client has left", func() bool { return f.Stats().Clients == 1 })
+				wait.Until(t, "the client has left", func() bool { return f.Stats().Clients == 1 })
 			}
 			close(release)
-			eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+			wait.Until(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
 			f.join(t, "/n")
 		})
 	}
 }
 
-// TestKeptInMiddlewares: clients that are gone keep others out when middlewares still
-// have as much of theirs as may be.
+// TestKeptInMiddlewares: clients that are gone keep others out when middlewares
+// still have as much of theirs as may be.
 func TestKeptInMiddlewares(t *testing.T) {
 	const size, most = 100_000, 5
 	begun, release := make(chan bool, most+2), make(chan bool)
@@ -288,14 +291,14 @@ func TestKeptInMiddlewares(t *testing.T) {
 		}
 		w := f.dial(t)
 		w.send(`40/n,{"token":"` + strings.Repeat("x", size) + `"}`)
-		eventually(t, "the client's turn", func() bool { return len(begun) > n || f.Stats().Refused > 0 })
+		wait.Until(t, "the client's turn", func() bool { return len(begun) > n || f.Stats().Refused > 0 })
 		w.conn.Close()
 		if f.Stats().Refused > 0 {
 			break
 		}
-		eventually(t, "the client has left", func() bool { return f.Stats().Clients == 0 })
+		wait.Until(t, "the client has left", func() bool { return f.Stats().Clients == 0 })
 	}
 	close(release)
-	eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
 	f.join(t, "/n")
 }

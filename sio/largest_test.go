@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestLargestNumbers has each number of Config and Recovery as large as it can be: it
-// is refused by its name, or means what it says.
+// TestLargestNumbers has each number of Config and Recovery as large as it can
+// be: it is refused by its name, or means what it says.
 func TestLargestNumbers(t *testing.T) {
 	fields := 0
 	for _, typ := range []reflect.Type{reflect.TypeFor[sio.Config](), reflect.TypeFor[sio.Recovery]()} {

@@ -3,6 +3,7 @@ package sio
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/sioserver/sioserver/codec/socketio"
 )
@@ -24,7 +25,7 @@ func (s *Socket) logConnected() {
 		srv.debug("sio: socket connected",
 			slog.String("namespace", s.ns.name),
 			slog.String("socket", s.ID()),
-			slog.String("client", s.ClientID()),
+			slog.String("client", s.client.Session.LogID()),
 			slog.Bool("recovered", s.Recovered()))
 	}
 }
@@ -38,7 +39,7 @@ func (s *Socket) logDisconnected(reason Reason, cause error) {
 	attrs := []slog.Attr{
 		slog.String("namespace", s.ns.name),
 		slog.String("socket", s.ID()),
-		slog.String("client", s.ClientID()),
+		slog.String("client", s.client.Session.LogID()),
 		slog.String("reason", string(reason)),
 	}
 	if cause != nil {
@@ -57,15 +58,22 @@ func (c *client) logRefused(namespace, message string) {
 		text = "sio: unknown namespace"
 	}
 	c.srv.debug(text,
-		slog.String("namespace", namespace),
-		slog.String("client", c.Session.ID()),
+		slog.String("namespace", withoutQuery(namespace)),
+		slog.String("client", c.Session.LogID()),
 		slog.String("reason", message))
+}
+
+// withoutQuery leaves out of a namespace's name what a client has put behind
+// it: with protocol 4 that is where tokens are.
+func withoutQuery(namespace string) string {
+	name, _, _ := strings.Cut(namespace, "?")
+	return name
 }
 
 // logInvalid logs a packet that can't be decoded.
 func (c *client) logInvalid(err error) {
 	if c.srv.debugs() {
-		c.srv.debug("sio: invalid packet", slog.String("client", c.Session.ID()), slog.Any("error", err))
+		c.srv.debug("sio: invalid packet", slog.String("client", c.Session.LogID()), slog.Any("error", err))
 	}
 }
 
@@ -75,12 +83,15 @@ func (c *client) logOutOfOrder(h socketio.Header, s *Socket) {
 		return
 	}
 	state := "not joined"
-	if s != nil {
+	switch {
+	case c.isJoining(h.Namespace):
+		state = "connecting"
+	case s != nil:
 		state = [...]string{"unused", "connecting", "connected", "disconnected", "disconnected"}[s.state.Load()]
 	}
 	c.srv.debug("sio: packet out of order",
-		slog.String("client", c.Session.ID()),
-		slog.String("namespace", string(h.Namespace)),
+		slog.String("client", c.Session.LogID()),
+		slog.String("namespace", withoutQuery(string(h.Namespace))),
 		slog.String("packet", h.Type.String()),
 		slog.String("state", state))
 }
@@ -88,7 +99,7 @@ func (c *client) logOutOfOrder(h socketio.Header, s *Socket) {
 // logEnded logs why the server closes a client's connection.
 func (c *client) logEnded(cause error) {
 	if c.srv.debugs() {
-		c.srv.debug("sio: closing a connection", slog.String("client", c.Session.ID()), slog.Any("error", cause))
+		c.srv.debug("sio: closing a connection", slog.String("client", c.Session.LogID()), slog.Any("error", cause))
 	}
 }
 

@@ -31,7 +31,7 @@ func (r *record) Write(b []byte) (int, error) {
 func (r *record) lines() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text := regexp.MustCompile(`(socket|client)=[\w-]{20}`).ReplaceAllString(r.buf.String(), "$1=ID")
+	text := regexp.MustCompile(`(socket|client)=([\w-]{20}|[0-9a-f]{12}\b)`).ReplaceAllString(r.buf.String(), "$1=ID")
 	text = regexp.MustCompile(`remote=[\d.]+:\d+`).ReplaceAllString(text, "remote=ADDR")
 	r.buf.Reset()
 	return text
@@ -67,8 +67,8 @@ func logged(t *testing.T, cfg Config, level slog.Level, setup func(srv *Server))
 	return &memory{srv, looptest.New(t)}, r
 }
 
-// talk is everything that a client may do and have done to it, with the lines that
-// it must give.
+// talk is everything that a client may do and have done to it, with the lines
+// that it must give.
 var talk = []struct {
 	name string
 	send string // after the client has connected to "/"; "" for nothing
@@ -122,7 +122,8 @@ const opening = `msg="eio: connection opened" client=ID transport=websocket prot
 msg="sio: socket connected" namespace=/ socket=ID client=ID recovered=false
 `
 
-// TestLog checks each line of what becomes of a client, and that there is no other.
+// TestLog checks each line of what becomes of a client, and that there is no
+// other.
 func TestLog(t *testing.T) {
 	for _, tc := range talk {
 		t.Run(tc.name, func(t *testing.T) {
@@ -164,8 +165,8 @@ msg="eio: connection closed" client=ID transport=websocket remote=ADDR reason="f
 	}
 }
 
-// TestLogDefaultLevel: at the default level nothing of that is logged, and asking
-// allocates nothing.
+// TestLogDefaultLevel: at the default level nothing of that is logged, and
+// asking allocates nothing.
 func TestLogDefaultLevel(t *testing.T) {
 	m, r := logged(t, Config{}, slog.LevelInfo, talkative)
 	for _, tc := range talk {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/wire"
@@ -13,7 +14,8 @@ import (
 // The names of these rooms would be the same to other servers.
 const odd, other, replacement = "\xff\x01", "\xfe\x01", "\ufffd\x01"
 
-// TestOddNamesAlone: without other servers any bytes are a room, and no other's.
+// TestOddNamesAlone: without other servers any bytes are a room, and no
+// other's.
 func TestOddNamesAlone(t *testing.T) {
 	for name, cfg := range map[string]sio.Config{"plain": {}, "recovery": {ConnectionStateRecovery: new(sio.Recovery)}} {
 		t.Run(name, func(t *testing.T) {
@@ -23,7 +25,7 @@ func TestOddNamesAlone(t *testing.T) {
 				clients[i] = f.dial(t)
 				clients[i].send("40")
 				clients[i].recv()
-				s := take(t, "socket", f.connected)
+				s := wait.For(t, "socket", f.connected)
 				if err := s.Join(room); err != nil {
 					t.Fatal(err)
 				}
@@ -62,14 +64,14 @@ func TestOddNamesAlone(t *testing.T) {
 	}
 }
 
-// TestOddNamesRefused: with other servers such names are refused wherever they are
-// given, and nothing is done.
+// TestOddNamesRefused: with other servers such names are refused wherever they
+// are given, and nothing is done.
 func TestOddNamesRefused(t *testing.T) {
 	for name, b := range map[string]medium{"least": new(bus), "cluster": &wires{t: t}} {
 		t.Run(name, func(t *testing.T) {
 			one, two := serve(t, sio.Config{Adapter: b.connect}, echo), serve(t, sio.Config{Adapter: b.connect}, echo)
 			clients := []*ws{one.join(t), two.join(t)}
-			s, elsewhere := take(t, "socket", one.connected), take(t, "socket", two.connected)
+			s, elsewhere := wait.For(t, "socket", one.connected), wait.For(t, "socket", two.connected)
 			if err := errors.Join(s.Join(replacement, "r"), elsewhere.Join(replacement, "r")); err != nil {
 				t.Fatal(err)
 			}
@@ -134,12 +136,12 @@ func TestOddNamesRefused(t *testing.T) {
 	}
 }
 
-// TestOddEvents: events that are not UTF-8 are refused without other servers, too,
-// since clients could not be told their names.
+// TestOddEvents: events that are not UTF-8 are refused without other servers,
+// too, since clients could not be told their names.
 func TestOddEvents(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	for i, err := range []error{s.Emit("\xff"), f.Emit("e\xed\xa0\x80"), f.To("r").Volatile().Emit("\xff")} {
 		if !errors.Is(err, adapter.ErrName) {
 			t.Errorf("%d: %v", i, err)
@@ -148,13 +150,14 @@ func TestOddEvents(t *testing.T) {
 	w.alive()
 }
 
-// TestNamesOfJavaScript: names that are no text, as JavaScript's can be, are those of no
-// room here, and not those with U+FFFD, to which they would be changed.
+// TestNamesOfJavaScript: names that are no text, as JavaScript's can be, are
+// those of no room here, and not those with U+FFFD, to which they would be
+// changed.
 func TestNamesOfJavaScript(t *testing.T) {
 	b := &wires{t: t}
 	f := serve(t, sio.Config{Adapter: b.connect}, echo)
 	clients := []*ws{f.join(t), f.join(t)}
-	inRoom, outside := take(t, "socket", f.connected), take(t, "socket", f.connected)
+	inRoom, outside := wait.For(t, "socket", f.connected), wait.For(t, "socket", f.connected)
 	if err := inRoom.Join("\ufffd"); err != nil {
 		t.Fatal(err)
 	}

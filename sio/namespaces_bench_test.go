@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkNamespaces is the making of one more namespace when there are n, and its
-// end: the same for all n.
+// BenchmarkNamespaces is the making of one more namespace when there are n, and
+// its end: the same for all n.
 func BenchmarkNamespaces(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 50_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -29,7 +29,8 @@ func BenchmarkNamespaces(b *testing.B) {
 	}
 }
 
-// BenchmarkJoinNamespace is a CONNECT to a namespace that is there, and the leave.
+// BenchmarkJoinNamespace is a CONNECT to a namespace that is there, and the
+// leave.
 func BenchmarkJoinNamespace(b *testing.B) {
 	m := inMemory(b, func(srv *Server) { srv.Of("/room") })
 	c := m.join(b)

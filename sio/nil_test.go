@@ -19,8 +19,8 @@ func panicOf(f func()) (p any) {
 	return nil
 }
 
-// TestNilHandlers: a handler that is nil is refused where it is registered, by each
-// method that takes one.
+// TestNilHandlers: a handler that is nil is refused where it is registered, by
+// each method that takes one.
 func TestNilHandlers(t *testing.T) {
 	srv, err := sio.New(sio.Config{})
 	if err != nil {

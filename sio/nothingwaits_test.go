@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -19,7 +20,8 @@ func nothingWaits(t *testing.T, f *fixture) {
 	}
 }
 
-// TestShutdownWhileAsked: the loops end while a parent is asked whether a namespace may be.
+// TestShutdownWhileAsked: the loops end while a parent is asked whether a
+// namespace may be.
 func TestShutdownWhileAsked(t *testing.T) {
 	asked, release := make(chan bool, 1), make(chan bool)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -30,19 +32,19 @@ func TestShutdownWhileAsked(t *testing.T) {
 		})
 	})
 	f.dial(t).send("40/x,")
-	take(t, "question", asked)
+	wait.For(t, "question", asked)
 	ended := make(chan error, 1)
 	go func() { ended <- f.Shutdown(context.Background()) }()
-	take(t, "end of the loops", f.LoopsEnded())
+	wait.For(t, "end of the loops", f.LoopsEnded())
 	close(release)
-	if err := take(t, "end of Shutdown", ended); err != nil {
+	if err := wait.For(t, "end of Shutdown", ended); err != nil {
 		t.Error(err)
 	}
 	nothingWaits(t, f)
 }
 
-// TestShutdownWhileAwaited: the loops end while a client that comes back waits for the
-// end of its old connection.
+// TestShutdownWhileAwaited: the loops end while a client that comes back waits
+// for the end of its old connection.
 func TestShutdownWhileAwaited(t *testing.T) {
 	f := recoveringParent(t, sio.Recovery{MaxDisconnectionDuration: time.Hour})
 	var id identity
@@ -51,7 +53,7 @@ func TestShutdownWhileAwaited(t *testing.T) {
 	id.Offset = w.wantOffset(`42/p,["echo","x"]`)
 	again := f.dial(t)
 	again.send(strings.Replace(id.connect(), "40", "40/p,", 1))
-	eventually(t, "it waits", func() bool { return f.Stats().Pending > 0 })
+	wait.Until(t, "it waits", func() bool { return f.Stats().Pending > 0 })
 	if err := f.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -22,8 +23,8 @@ func (a repeating) Broadcast(p adapter.Packet, o adapter.Options) error {
 	return a.local.Broadcast(p, o)
 }
 
-// TestAdapterRepeats: what is prepared for this server's clients serves an adapter
-// that hands it on more than once, too.
+// TestAdapterRepeats: what is prepared for this server's clients serves an
+// adapter that hands it on more than once, too.
 func TestAdapterRepeats(t *testing.T) {
 	for name, recovery := range map[string]*sio.Recovery{"": nil, "with recovery": {}} {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +34,7 @@ func TestAdapterRepeats(t *testing.T) {
 			w := f.dial(t)
 			w.send("40")
 			w.recv()
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			for i := range 3 {
 				if err := f.Emit("e", i); err != nil {
 					t.Fatal(err)

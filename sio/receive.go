@@ -20,7 +20,7 @@ func (c *client) expects(h socketio.Header) bool {
 func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	h = c.protocol().normal(h)
 	s := c.find(h.Namespace)
-	if h.Type == socketio.Connect && s == nil {
+	if h.Type == socketio.Connect && s == nil && !c.isJoining(h.Namespace) {
 		c.join(h)
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"net"
 	"runtime"
 	"slices"
@@ -17,10 +16,12 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop/looptest"
+	"github.com/sioserver/sioserver/loop/looptest/dice"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// recoverer is a client that keeps losing its connection. It knows a packet only
-// once it is complete.
+// recoverer is a client that keeps losing its connection. It knows a packet
+// only once it is complete.
 type recoverer struct {
 	t                testing.TB
 	sid, pid, offset string
@@ -103,8 +104,8 @@ func frames(b []byte) (list [][2][]byte) {
 	return list
 }
 
-// TestRecoveryAtEveryBoundary has a server emit numbered events to everybody, to
-// rooms that it puts the client into and takes it out of, and to the client
+// TestRecoveryAtEveryBoundary has a server emit numbered events to all,
+// to rooms that it puts the client into and takes it out of, and to the client
 // alone, and cuts the connection after each number of packets, replayed ones,
 // attachments and the CONNECT packet included. The client must get the numbers
 // that were for it, each once and in order.
@@ -186,7 +187,7 @@ func cutEverywhere(t *testing.T, middlewares bool) {
 		})
 		return c
 	}
-	// The first life: the client gets to know who it is.
+	// The first life: the client gets its id.
 	c := connect()
 	emit()
 	lt.Run()
@@ -239,8 +240,8 @@ func cutEverywhere(t *testing.T, middlewares bool) {
 	t.Logf("%d cuts, %d events, %d replayed", cuts, len(want), srv.Stats().Recovery.Replayed)
 }
 
-// TestRecoveryUnderLoad does it over real connections, with several emitters and
-// clients at once and cuts anywhere.
+// TestRecoveryUnderLoad does it over real connections, with several emitters
+// and clients at once and cuts anywhere.
 func TestRecoveryUnderLoad(t *testing.T) {
 	const clients, emitters, cutsEach = 6, 3, 100
 	srv, err := New(Config{Loops: 2, ConnectionStateRecovery: &Recovery{MaxBytes: 256 << 20, MaxPackets: 1 << 20}, Logger: slog.New(slog.DiscardHandler)})
@@ -257,8 +258,8 @@ func TestRecoveryUnderLoad(t *testing.T) {
 
 // cutUnderLoad has emitters on the servers send numbered events, one each pace,
 // until all clients have lost their connections often enough, and checks what
-// these got. An emitter waits for clients that are far behind, so that what they
-// must catch up with does not grow on a busy machine.
+// these got. An emitter waits for clients that are far behind, so that what
+// they must catch up with does not grow on a busy machine.
 func cutUnderLoad(t *testing.T, servers []*Server, clients, emitters, cutsEach int, pace time.Duration) {
 	const ahead = 1000 // events, of all emitters together
 	stop := make(chan struct{})
@@ -313,13 +314,13 @@ func cutUnderLoad(t *testing.T, servers []*Server, clients, emitters, cutsEach i
 	receiving.Wait()
 }
 
-// cutAnywhere loses its connection many times, comes back to any of the servers,
-// and waits for the last events in the end. It stores the highest number that it
-// has read in got.
+// cutAnywhere loses its connection many times, comes back to any of the
+// servers, and waits for the last events in the end. It stores the highest
+// number that it has read in got.
 func cutAnywhere(t *testing.T, servers []*Server, cuts int, got *atomic.Int64, done func(), emitters int) {
-	r := &recoverer{t: t}
+	r, d := &recoverer{t: t}, dice.New(t)
 	for life := range cuts + 1 {
-		conn, err := net.Dial("tcp", servers[rand.IntN(len(servers))].Addr().String())
+		conn, err := net.Dial("tcp", servers[d.Int(len(servers))].Addr().String())
 		if err != nil {
 			t.Error(err)
 			return
@@ -329,11 +330,11 @@ func cutAnywhere(t *testing.T, servers []*Server, cuts int, got *atomic.Int64, d
 		if last {
 			done()
 		}
-		patience := rand.IntN(4000)
+		patience := d.Int(4000)
 		var b []byte
 		buf := make([]byte, 4096)
 		for first := true; last || r.offset == "" || patience > 0; {
-			conn.SetReadDeadline(time.Now().Add(time.Minute))
+			conn.SetReadDeadline(time.Now().Add(wait.Patience))
 			n, err := conn.Read(buf)
 			if err != nil {
 				t.Errorf("life %d: %v", life, err)

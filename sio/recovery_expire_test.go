@@ -10,8 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
-// TestRecoveryToldOfNothingAfterwards ends sessions while and after their log is
-// stopped: the first call of OnExpire stops it.
+// TestRecoveryToldOfNothingAfterwards ends sessions while and after their log
+// is stopped: the first call of OnExpire stops it.
 func TestRecoveryToldOfNothingAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lg *recoveryLog
@@ -49,9 +49,9 @@ func TestRecoveryToldOfNothingAfterwards(t *testing.T) {
 	})
 }
 
-// TestRecoveryExpireInTurn has the timer go off while sessions end for want of room,
-// and sessions end at any time while the hook runs: its calls do not overlap, each
-// session is told once, and no timer is left.
+// TestRecoveryExpireInTurn has the timer go off while sessions end for want of
+// room, and sessions end at any time while the hook runs: its calls do not
+// overlap, each session is told once, and no timer is left.
 func TestRecoveryExpireInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const life, rounds = time.Second, 20
@@ -90,8 +90,9 @@ func TestRecoveryExpireInTurn(t *testing.T) {
 	})
 }
 
-// TestRecoveryExpireOnTime: sessions end in time though the newest packet's offset is far
-// ahead, as after the clock was set back, and though the hook takes long.
+// TestRecoveryExpireOnTime: sessions end in time though the newest packet's
+// offset is far ahead, as after the clock was set back, and though the hook
+// takes long.
 func TestRecoveryExpireOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const life, slow = time.Second, 450 * time.Millisecond
@@ -107,7 +108,7 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 		p := eio.NewEncodedPacket(false)
 		p.End(p.Begin())
 		lg.mu.Lock()
-		lg.log.Keep(lg.now(), recovery.Offset{}.Next(uint64(time.Now().Add(time.Hour).UnixMilli())), keptPacket(message{head: p}, nil, nil))
+		lg.log.Keep(lg.now(), recovery.Offset{}.Next(uint64(time.Now().Add(time.Hour).UnixMilli())), keptPacket(encodedPacket{head: p}, nil, nil))
 		lg.wake()
 		lg.mu.Unlock()
 		for range 2 {

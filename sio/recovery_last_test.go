@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// lastReader is a Recoverer that reports what comes first, a session or its end.
+// lastReader is a Recoverer that reports what comes first, a session or its
+// end.
 type lastReader struct {
 	reader
 	persisted chan string
@@ -30,8 +32,8 @@ func (r *lastReader) Close() error {
 	return nil
 }
 
-// waiting is data whose encoding takes as long as the adapter needs to be closed,
-// if that is not waited for.
+// waiting is data whose encoding takes as long as the adapter needs to be
+// closed, if that is not waited for.
 type waiting struct{ closed chan struct{} }
 
 func (w waiting) MarshalJSON() ([]byte, error) {
@@ -42,8 +44,8 @@ func (w waiting) MarshalJSON() ([]byte, error) {
 	return []byte("1"), nil
 }
 
-// TestLastSessionIsPersisted: a namespace that ends with its last socket closes its
-// adapter behind the socket's session.
+// TestLastSessionIsPersisted: a namespace that ends with its last socket closes
+// its adapter behind the socket's session.
 func TestLastSessionIsPersisted(t *testing.T) {
 	r := &lastReader{persisted: make(chan string, 1), closed: make(chan struct{})}
 	srv, err := New(Config{
@@ -70,13 +72,9 @@ func TestLastSessionIsPersisted(t *testing.T) {
 	}
 	_, conn := returning(t, srv, "/p,", "")
 	conn.Close()
-	select {
-	case when := <-r.persisted:
-		if when != "before Close" {
-			t.Errorf("the session was persisted %s", when)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the session was not persisted")
+	when := wait.For(t, "the session's end", r.persisted)
+	if when != "before Close" {
+		t.Errorf("the session was persisted %s", when)
 	}
 	<-r.closed
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// passing is a server whose log is passed by, while a history is read, by more than
-// MaxPackets.
+// passing is a server whose log is passed by, while a history is read, by more
+// than MaxPackets.
 type passing struct {
 	reader
 	more int
@@ -35,8 +35,9 @@ func (p *passing) History(ctx context.Context, after string) (list []adapter.Kep
 	return list, upTo, err
 }
 
-// TestRecoveryNotPassed has more come during each page, and until the client is welcome,
-// than the log keeps: one page is enough, and nothing is kept for longer.
+// TestRecoveryNotPassed has more come during each page, and until the client is
+// welcome, than the log keeps: one page is enough, and nothing is kept for
+// longer.
 func TestRecoveryNotPassed(t *testing.T) {
 	st := newStream()
 	for range 10 {
@@ -54,7 +55,7 @@ func TestRecoveryNotPassed(t *testing.T) {
 	id := fmt.Sprintf("%020d", 1)
 	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
 	lg := sharedLogOf(srv)
-	m := lg.restore(nil, restoreRequest{"p", entryOffset(0)})
+	m := lg.restore(nil, restoreRequest{"p", entryOffset(0)}, nil)
 	if m == nil {
 		t.Fatal("not recovered")
 	}

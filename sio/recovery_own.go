@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
-	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
@@ -67,13 +66,13 @@ func (lg ownLog) broadcastDraft(o BroadcastOperator, d draft) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	m := lg.keep(d, o.rooms, except)
-	o.cast(m, nil)
+	o.post(m, nil)
 	m.release()
 }
 
-// keep gives a packet its place in the log. The message has a reference for the
+// keep gives a packet its place in the log. The packet has a reference for the
 // caller.
-func (lg ownLog) keep(d draft, rooms, except []string) message {
+func (lg ownLog) keep(d draft, rooms, except []string) encodedPacket {
 	var text [24]byte
 	o := lg.log.Last().Next(uint64(max(time.Now().UnixMilli(), 0)))
 	m := d.finish(string(o.AppendTo(text[:0])))
@@ -108,7 +107,7 @@ func (lg ownLog) receive(o BroadcastOperator, p adapter.Packet) error {
 	case own == nil:
 		return lg.broadcast(o, p.Event, p.Args)
 	case own.draft == nil:
-		o.cast(own.message, nil)
+		o.post(own.encoded, nil)
 	default:
 		d := *own.draft
 		own.draft = nil
@@ -133,7 +132,7 @@ func requestOf(auth []byte) (r restoreRequest) {
 func (lg ownLog) recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool) {
 	back, holder := lg.claim(s, auth, state.outwaited)
 	if holder != nil {
-		s.client.await(holder, lg.ns, auth)
+		s.client.awaitLoss(holder, lg.ns, auth)
 	}
 	return back, holder != nil
 }
@@ -152,7 +151,7 @@ func (lg ownLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	if !valid {
-		lg.log.Fail()
+		lg.log.CountFailed()
 		return nil, nil
 	}
 	m, other := lg.log.Claim(lg.now(), asks.PID, o, s)
@@ -164,7 +163,7 @@ func (lg ownLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership
 	case other == nil:
 		return nil, nil
 	case other.Socket == outwaited:
-		lg.log.Fail()
+		lg.log.CountFailed()
 		return nil, nil
 	}
 	return nil, other.Socket
@@ -179,7 +178,7 @@ func (lg ownLog) giveBack(back *membership) {
 // admit makes a socket a member of its namespace. The connection ends if not
 // all that the client has missed is kept any more: while the middlewares ran,
 // the limits evicted some of it.
-func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
+func (lg ownLog) admit(s *Socket) (pid string, missed []encodedPacket, ok bool) {
 	m := s.membership()
 	lg.mu.Lock()
 	if m != nil && !lg.log.Complete(m) {
@@ -201,9 +200,9 @@ func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	return pid, missed, ok
 }
 
-// part ends a socket's part in its session, which is kept if the client may
+// closed ends a socket's part in its session, which is kept if the client may
 // come back.
-func (lg ownLog) part(s *Socket, reason Reason) {
+func (lg ownLog) closed(s *Socket, reason Reason) {
 	m := s.membership()
 	if m == nil {
 		return
@@ -239,61 +238,36 @@ const (
 	noticeTimes = 50
 )
 
-// await lets a client that asks for the session of a socket wait until the loop
-// of that socket must have noticed that its connection was lost. Meanwhile the
-// client is in limbo, and counts as a socket that has arrived in the namespace,
-// unless it leaves.
-func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
-	t := &returnTask{s: c.limbo(ns.name), ns: ns, auth: slices.Clone(auth), holder: holder}
-	t.s.mu.Lock()
-	t.s.extraLocked().awaits = t
-	t.s.mu.Unlock()
-	c.hold(t.load())
-	c.throttle()
-	holder.client.Loop().PostFunc(func() { t.wait(noticeTimes) })
+// awaitLoss lets a client that asks for the session of a socket wait until the
+// loop of that socket must have noticed that its connection was lost. Meanwhile
+// the client counts as a socket that has arrived in the namespace, unless it
+// leaves.
+func (c *client) awaitLoss(holder *Socket, ns *Namespace, auth []byte) {
+	j := c.wait(ns.name, auth, &awaitStep{ns, holder})
+	holder.client.Loop().PostFunc(func() { holder.notice(noticeTimes, j) })
 }
 
-// returnTask is a client that has waited.
-type returnTask struct {
-	s      *Socket
-	ns     *Namespace
-	auth   []byte
-	holder *Socket
-}
-
-// wait lets the client go on, unless the end of the holder's connection is
-// still to be noticed. It is called on the holder's loop.
-func (t *returnTask) wait(times int) {
-	holder := t.holder.client
-	holder.Loop().AfterFunc(noticeTime, func() {
-		if times > 1 && holder.HungUp() {
-			t.wait(times - 1)
+// notice posts j, unless the end of the socket's connection is still to be
+// noticed. It is called on the socket's loop.
+func (s *Socket) notice(times int, j *joining) {
+	s.client.Loop().AfterFunc(noticeTime, func() {
+		if times > 1 && s.client.HungUp() {
+			s.notice(times-1, j)
 			return
 		}
-		t.s.client.Loop().Post(t)
+		j.client.Loop().Post(j)
 	})
 }
 
-// load is what the client holds while it waits.
-func (t *returnTask) load() load { return loadOf(1, len(t.auth)) }
-
-// drop takes back what the client has held, and its arrival in the namespace.
-func (t *returnTask) drop() {
-	t.s.client.unhold(t.load())
-	t.ns.depart()
+// awaitStep waits for the end of the connection of a session's holder.
+type awaitStep struct {
+	ns     *Namespace
+	holder *Socket
 }
 
-func (t *returnTask) Run(*loop.Loop) {
-	t.s.mu.Lock()
-	awaits := t.s.extra.awaits != nil
-	t.s.extra.awaits = nil
-	t.s.mu.Unlock()
-	if !awaits {
-		return // the client has left
-	}
-	t.s.client.unhold(t.load())
+func (t *awaitStep) decide(j *joining) {
 	defer t.ns.depart() // when it has arrived a second time
-	if t.s.leaveLimbo() {
-		t.s.client.enter(t.ns, t.auth, joinState{outwaited: t.holder})
-	}
+	j.client.enter(t.ns, j.auth, joinState{outwaited: t.holder})
 }
+
+func (t *awaitStep) drop(*joining) { t.ns.depart() }

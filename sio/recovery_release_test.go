@@ -10,14 +10,16 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// released reports whether somebody has given the last reference to a packet up.
+// released reports whether somebody has given the last reference to a packet
+// up.
 func released(p *eio.EncodedPacket) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	p.Len() // of a buffer that is not there any more
 	return false
 }
 
-// remembering is a server whose adapter has two packets that its log does not have.
+// remembering is a server whose adapter has two packets that its log does not
+// have.
 func remembering(t *testing.T, cfg Config) (*Server, *stream) {
 	st := newStream()
 	for range 2 {
@@ -44,14 +46,14 @@ type behind struct {
 
 func (b *behind) Since() (string, <-chan struct{}) { return b.since.Load().(string), nil }
 
-// TestRecoveryReleasesHistory gives up what was fetched for a client that does not
-// come back after all.
+// TestRecoveryReleasesHistory gives up what was fetched for a client that does
+// not come back after all.
 func TestRecoveryReleasesHistory(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	for name, end := range map[string]func(lg *sharedLog, s *Socket, m *membership, b *behind){
 		"unclaimed":    func(lg *sharedLog, _ *Socket, m *membership, _ *behind) { lg.giveBack(m) },
 		"refused":      func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.refuse(s) },
-		"disconnected": func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.part(s, ClientNamespaceDisconnect) },
+		"disconnected": func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.closed(s, ClientNamespaceDisconnect) },
 		"no more to be had": func(lg *sharedLog, _ *Socket, m *membership, b *behind) {
 			b.since.Store("1000-3")
 			lg.look()
@@ -64,7 +66,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
 			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
 			lg := sharedLogOf(srv)
-			m := lg.restore(nil, restoreRequest{"p", "1000-0"})
+			m := lg.restore(nil, restoreRequest{"p", "1000-0"}, nil)
 			if m == nil || len(offsets(m.History)) != 2 {
 				t.Fatalf("restored %+v", m)
 			}
@@ -85,8 +87,8 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 	}
 }
 
-// TestRecoveryReleasesBare gives up the packet without an offset when its turn has
-// come, in time or not.
+// TestRecoveryReleasesBare gives up the packet without an offset when its turn
+// has come, in time or not.
 func TestRecoveryReleasesBare(t *testing.T) {
 	for name, turns := range map[string][]string{"in time": {"7-1"}, "late": {"", "7-1"}} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +97,7 @@ func TestRecoveryReleasesBare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			bare, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x"})
+			bare, err := encodeEvent(srv.Namespace, 0, false, "e", []any{"x"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,85 +8,70 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
-	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
 // A client comes back with a session that an adapter keeps: the session, and
-// the packets older than the log, are read on a worker while the client is in
-// limbo. What was read must reach up to the log: if the log has evicted more
-// meanwhile, more is read. The rest is as with an ownLog.
+// the packets older than the log, are read on a worker while the client waits
+// (joining). What was read must reach up to the log: if the log has evicted
+// more meanwhile, more is read. The rest is as with an ownLog.
 
 // restore lets a client wait until the adapter has answered whether it can have
-// the session that it asks for. Meanwhile it is in limbo, and counts as a
-// socket that has arrived in the namespace.
+// the session that it asks for. Meanwhile it counts as a socket that has
+// arrived in the namespace.
 func (c *client) restore(lg *sharedLog, auth []byte, r restoreRequest) {
-	c.limbo(lg.ns.name).enqueue(&restoreJob{lg, slices.Clone(auth), r}, true)
+	step := &restoreStep{log: lg, request: r}
+	j := c.wait(lg.ns.name, auth, step)
+	j.runOnWorker(func() { step.run(j) })
 }
 
-type restoreJob struct {
+// restoreStep asks an adapter for a session.
+type restoreStep struct {
 	log     *sharedLog
-	auth    []byte
 	request restoreRequest
+	back    *membership // nil: the client can't come back
 }
 
-func (j *restoreJob) size() int          { return len(j.auth) }
-func (j *restoreJob) lapses(uint32) bool { return true }
-func (j *restoreJob) drop(*Socket)       { j.log.ns.depart() }
-
-func (j *restoreJob) run(s *Socket) {
-	t := &restoredTask{s: s, job: j}
-	defer t.post() // also when the adapter ends the goroutine
-	t.restore()
-}
-
-// restoredTask is a client whose request was answered.
-type restoredTask struct {
-	s    *Socket
-	job  *restoreJob
-	back *membership // nil: it can't come back
-}
-
-// restore asks the adapter. If the adapter panics or ends the goroutine, the
-// client can't come back.
-func (t *restoredTask) restore() {
-	lg, finished := t.job.log, false
-	defer lg.ns.srv.rescue(t.s, "restore", &finished, nil)
-	t.back = lg.restore(t.s, t.job.request)
+// run asks the adapter. If the adapter panics or ends the goroutine, the client
+// can't come back.
+func (t *restoreStep) run(j *joining) {
+	lg, s, finished := t.log, j.socket(t.log.ns), false
+	defer func() {
+		if t.back == nil && !isClosed(j.left) {
+			lg.mu.Lock()
+			defer lg.mu.Unlock()
+			lg.log.CountFailed()
+		}
+	}()
+	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
+	t.back = lg.restore(s, t.request, j.left)
 	finished = true
 }
 
-func (t *restoredTask) post() {
-	lg := t.job.log
-	if t.back == nil {
-		lg.mu.Lock()
-		lg.log.Fail()
-		lg.mu.Unlock()
-	}
-	if !t.s.client.Loop().Post(t) && t.back != nil {
-		lg.giveBack(t.back)
-	}
+func (t *restoreStep) decide(j *joining) {
+	defer t.log.ns.depart() // when it has arrived a second time
+	j.client.enter(t.log.ns, j.auth, joinState{restored: true, back: t.back})
 }
 
-func (t *restoredTask) Run(*loop.Loop) {
-	defer t.job.log.ns.depart()
-	if t.s.leaveLimbo() {
-		t.s.client.enter(t.job.log.ns, t.job.auth, joinState{restored: true, back: t.back})
-	} else if t.back != nil {
-		t.job.log.giveBack(t.back) // lost again
+func (t *restoreStep) drop(*joining) {
+	if t.back != nil {
+		t.log.giveBack(t.back) // lost again
 	}
+	t.log.ns.depart()
 }
 
 // takeTimes is how often a session is looked for that changes before it is
 // taken.
-const takeTimes = 3
+const takeTimes = 8
 
-// restore asks the adapter for a session, and for what its client has missed.
-// It returns nil when these are not to be had. The session is taken last: until
-// then the client loses nothing if it leaves, or if some of what it missed is
-// not kept.
-func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
+// restore asks the adapter for a session, and for what its client has missed. s
+// stands for the client if the adapter panics, and left is closed when the
+// client has left. restore returns nil when these are not to be had. The
+// session is taken last: until then the client loses nothing if it leaves, or
+// if some of what it missed is not kept. A client that has left takes nothing:
+// its next connection may ask for the session already.
+func (lg *sharedLog) restore(s *Socket, r restoreRequest, left <-chan struct{}) *membership {
 	o, ok := recovery.ParseEntryID(r.Offset)
 	if !ok {
 		return nil
@@ -96,7 +81,7 @@ func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
 		if ses == nil {
 			return nil
 		}
-		switch lg.obtain(ses, h) {
+		switch lg.obtain(ses, h, left) {
 		case obtained:
 			return recovery.Return(ses, h)
 		case notToBeHad:
@@ -118,7 +103,7 @@ func (lg *sharedLog) find(s *Socket, r restoreRequest, o recovery.Offset) (*sess
 	seen := lg.log.Knows(o)
 	lg.mu.Unlock()
 	kept, ok := (*lg.keeper.Load()).Restore(ctx, r.PID, r.Offset, seen)
-	if !ok || len(kept.ID) != len(socketID{}) {
+	if !ok || len(kept.ID) != len(socketID{}) || kept.Namespace != "" && kept.Namespace != lg.ns.name {
 		return nil, nil
 	}
 	var data any
@@ -129,7 +114,7 @@ func (lg *sharedLog) find(s *Socket, r restoreRequest, o recovery.Offset) (*sess
 	}
 	h := lg.log.NewHistory(s, o, r.Offset)
 	h.Record = kept
-	return recovery.Restored[*Socket, message](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
+	return recovery.Restored[*Socket, encodedPacket](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
 }
 
 // What obtain comes to.
@@ -139,8 +124,9 @@ const (
 	obtained
 )
 
-// obtain reads what was missed, and takes the session.
-func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
+// obtain reads what was missed, and takes the session unless the client has
+// left.
+func (lg *sharedLog) obtain(ses *session, h *history, left <-chan struct{}) (outcome int) {
 	defer func() {
 		if outcome != obtained { // or the adapter has not returned
 			lg.mu.Lock()
@@ -150,7 +136,7 @@ func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
 	}()
 	ctx, cancel := lg.patience()
 	defer cancel()
-	if !lg.catchUp(ctx, ses, h) {
+	if !lg.catchUp(ctx, ses, h) || isClosed(left) {
 		return notToBeHad
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
@@ -386,7 +372,7 @@ func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Of
 	lg.mu.Lock()
 	round := lg.log.Readers(oldest.UpTo())
 	lg.mu.Unlock()
-	var packets []*recovery.Fetched[message]
+	var packets []*recovery.Fetched[encodedPacket]
 	if upTo.Compare(oldest.UpTo()) > 0 {
 		for _, k := range list {
 			if f := lg.fetched(round, k); f != nil {
@@ -400,15 +386,15 @@ func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Of
 }
 
 // fetched encodes a packet of a page, if it is for any client of a round.
-func (lg *sharedLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[message] {
+func (lg *sharedLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[encodedPacket] {
 	o, ok := recovery.ParseEntryID(k.Packet.Offset)
 	if !ok {
 		return nil
 	}
-	return recovery.Select(round, o, k.Options.Rooms, k.Options.Except, func() (message, int, error) {
+	return recovery.Select(round, o, k.Options.Rooms, k.Options.Except, func() (encodedPacket, int, error) {
 		d, err := eventDraft(lg.ns, k.Packet.Event, k.Packet.Args, k.Options.NoCompress)
 		if err != nil {
-			return message{}, 0, err
+			return encodedPacket{}, 0, err
 		}
 		m := d.finish(k.Packet.Offset)
 		return m, m.size(), nil

@@ -17,7 +17,7 @@ func sharedLogOf(srv *Server) *sharedLog { return srv.Namespace.delivery.(*recov
 
 // sharedLocalOf returns what the adapter of the server sees.
 func sharedLocalOf(srv *Server) adapter.Local {
-	return srv.Namespace.delivery.(*recoveringAdapter).local
+	return srv.Namespace.delivery.(*recoveringAdapter).namespace
 }
 
 // offsets returns those of the packets in a history.
@@ -37,8 +37,8 @@ func mustEntryID(t testing.TB, text string) recovery.Offset {
 	return o
 }
 
-// slowBehind is a server far behind the end of a stream whose histories have few entries
-// each and take a while.
+// slowBehind is a server far behind the end of a stream whose histories have
+// few entries each and take a while.
 type slowBehind struct {
 	reader
 	since string
@@ -69,10 +69,11 @@ func (b *slowBehind) Take(ctx context.Context, s adapter.Session) bool {
 	return b.takes && b.reader.Take(ctx, s)
 }
 
-// TestRecoveryReadsOnce has many clients come back at once, with offsets from the oldest
-// to the newest: the stream is read twice at most for all of them, each packet is held
-// once for each time, and each client gets what it has missed. Those for which something is not kept any
-// more keep their sessions, and are counted.
+// TestRecoveryReadsOnce has many clients come back at once, with offsets from
+// the oldest to the newest: the stream is read twice at most for all of them,
+// each packet is held once for each time, and each client gets what it has
+// missed. Those for which something is not kept any more keep their sessions,
+// and are counted.
 func TestRecoveryReadsOnce(t *testing.T) {
 	const clients, entries, page, gap = 200, 1000, 10, 100
 	st := newStream()
@@ -95,7 +96,7 @@ func TestRecoveryReadsOnce(t *testing.T) {
 		st.sessions[fmt.Sprint(i)] = adapter.Session{ID: id, PID: fmt.Sprint(i), Rooms: []string{id}, Data: json.RawMessage("{}")}
 		wg.Go(func() {
 			<-begun
-			members[i] = lg.restore(nil, restoreRequest{fmt.Sprint(i), entryOffset(i * entries / clients)})
+			members[i] = lg.restore(nil, restoreRequest{fmt.Sprint(i), entryOffset(i * entries / clients)}, nil)
 		})
 	}
 	close(begun)
@@ -145,8 +146,8 @@ func TestRecoveryReadsOnce(t *testing.T) {
 	}
 }
 
-// TestRecoveryHeldBytes has clients miss more than may be held at once: all come back,
-// one after the other.
+// TestRecoveryHeldBytes has clients miss more than may be held at once: all
+// come back, one after the other.
 func TestRecoveryHeldBytes(t *testing.T) {
 	const clients, entries, size = 12, 100, 1000
 	st := newStream()
@@ -169,7 +170,7 @@ func TestRecoveryHeldBytes(t *testing.T) {
 		id := fmt.Sprintf("%020d", i)
 		(&reader{stream: st}).Persist(adapter.Session{ID: id, PID: id, Rooms: []string{id, fmt.Sprint(i)}, Data: json.RawMessage("{}")})
 		wg.Go(func() {
-			m := lg.restore(nil, restoreRequest{id, entryOffset(0)})
+			m := lg.restore(nil, restoreRequest{id, entryOffset(0)}, nil)
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
 			if m == nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -66,7 +67,7 @@ func (st *stream) connect(pace time.Duration) func(adapter.Local) adapter.Adapte
 }
 
 func (r *reader) read() {
-	st := r.stream
+	st, rnd := r.stream, rand.New(rand.NewPCG(1, 0))
 	for i := 0; ; i++ {
 		st.mu.Lock()
 		for i == len(st.entries) && !st.closed {
@@ -78,8 +79,8 @@ func (r *reader) read() {
 		}
 		e := st.entries[i]
 		st.mu.Unlock()
-		if r.pace > 0 && rand.IntN(20) == 0 {
-			time.Sleep(rand.N(r.pace))
+		if r.pace > 0 && rnd.IntN(20) == 0 {
+			time.Sleep(time.Duration(rnd.Int64N(int64(r.pace))))
 		}
 		if e.by == r {
 			e.own(e.kept.Packet.Offset)
@@ -113,7 +114,8 @@ func (st *stream) addLocked(e entry) {
 	st.grown.Broadcast()
 }
 
-// setLate makes the turns of packets wait, or gives their turns to those that do.
+// setLate makes the turns of packets wait, or gives their turns to those that
+// do.
 func (st *stream) setLate(on bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -248,7 +250,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x", []byte{1}})
+			want, err := encodeEvent(srv.Namespace, 0, false, "e", []any{"x", []byte{1}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -271,7 +273,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "8"}, adapter.Options{}); err == nil {
 				t.Error("no error for what is no offset")
 			}
-			// The adapter begins anew.
+			// The adapter begins again.
 			if err := sharedLocalOf(srv).Broadcast(adapter.Packet{Event: "e", Offset: "5-0"}, adapter.Options{}); err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +284,8 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 	}
 }
 
-// returning is a client that asks for a session in a namespace, whose answer it returns.
+// returning is a client that asks for a session in a namespace, whose answer it
+// returns.
 func returning(t *testing.T, srv *Server, nsp, pid string) (answer string, conn *eiotest.Conn) {
 	t.Helper()
 	conn = eiotest.Dial(t, srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
@@ -325,8 +328,8 @@ func TestRecoveryOpensNamespace(t *testing.T) {
 	}
 }
 
-// TestRecoveryWhilePaused: a client that has reached MaxPending, and so is not read,
-// gets the session all the same that it has asked for before.
+// TestRecoveryWhilePaused: a client that has reached MaxPending, and so is not
+// read, gets the session all the same that it has asked for before.
 func TestRecoveryWhilePaused(t *testing.T) {
 	st := newStream()
 	srv, err := New(Config{
@@ -355,17 +358,9 @@ func TestRecoveryWhilePaused(t *testing.T) {
 	<-started
 	asked := st.asked.Load()
 	conn.Text(`40/p,{"pid":"p","offset":"1000-0"}`)
-	for deadline := time.Now().Add(10 * time.Second); st.asked.Load() == asked; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the session is not asked for")
-		}
-	}
+	wait.Until(t, "the session is requested", func() bool { return st.asked.Load() > asked })
 	conn.Text(`42["wait",2]`)
-	for deadline := time.Now().Add(10 * time.Second); srv.Stats().Pauses == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the client is read on")
-		}
-	}
+	wait.Until(t, "the client is not read", func() bool { return srv.Stats().Pauses > 0 })
 	const id = "abcdefghijklmnopqrst"
 	st.mu.Lock()
 	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: []byte("{}")}
@@ -391,7 +386,7 @@ func TestRecoveryLateTurn(t *testing.T) {
 	defer srv.Close()
 	large := make([]byte, 64<<10)
 	for range 100 {
-		m, err := eventMessage(srv.Namespace, 0, false, "e", []any{large})
+		m, err := encodeEvent(srv.Namespace, 0, false, "e", []any{large})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -400,7 +395,7 @@ func TestRecoveryLateTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bare := d.withoutOffset(message{})
+		bare := d.withoutOffset(encodedPacket{})
 		shared := bare.attachments[0].Size()
 		m = d.finish("7-1")
 		if now := m.attachments[0].Size(); now != shared {
@@ -455,7 +450,7 @@ func TestRecoveryBetween(t *testing.T) {
 		if conn, err = net.Dial("tcp", srv.Addr().String()); err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.SetDeadline(time.Now().Add(wait.Patience))
 		conn.Write(append([]byte(upgradeRequest), r.hello()...))
 		until(func() bool { return r.welcome })
 	}
@@ -478,8 +473,8 @@ func TestRecoveryBetween(t *testing.T) {
 	}
 }
 
-// TestRecoveryFarIDs has an entry's id be as great as can be: those that follow are
-// delivered and kept, and dropped in time.
+// TestRecoveryFarIDs has an entry's id be as great as can be: those that follow
+// are delivered and kept, and dropped in time.
 func TestRecoveryFarIDs(t *testing.T) {
 	st := newStream()
 	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{MaxDisconnectionDuration: 50 * time.Millisecond}, Adapter: st.connect(0)})
@@ -493,11 +488,7 @@ func TestRecoveryFarIDs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); srv.Stats().Recovery.Packets > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%+v", srv.Stats().Recovery)
-		}
-	}
+	wait.Until(t, "no packet is kept", func() bool { return srv.Stats().Recovery.Packets == 0 })
 }
 
 // takingReader calls taken once, when it has given away a session.
@@ -513,9 +504,9 @@ func (r *takingReader) Take(ctx context.Context, s adapter.Session) bool {
 	return ok
 }
 
-// TestRecoveryIntoNextNamespace: a namespace is closed while a session is taken for
-// a client that comes back to it. The session is given back, so the client gets it
-// in the namespace that is made in the place of the closed one.
+// TestRecoveryIntoNextNamespace: a namespace is closed while a session is taken
+// for a client that comes back to it. The session is given back, so the client
+// gets it in the namespace that is made in the place of the closed one.
 func TestRecoveryIntoNextNamespace(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	st := newStream()

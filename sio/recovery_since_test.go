@@ -9,8 +9,9 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// TestSinceEndsInAnyWay has a Recoverer's Since end in other ways than by returning while
-// a client comes back: the client can't, and the namespace goes on.
+// TestSinceEndsInAnyWay has a Recoverer's Since end in other ways than by
+// returning while a client comes back: the client can't, and the namespace goes
+// on.
 func TestSinceEndsInAnyWay(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	for how, end := range map[string]func(){"panic": func() { panic("a bug") }, "Goexit": runtime.Goexit} {

@@ -10,9 +10,9 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// TestRecoveryWaitKeepsNamespace has a client come back before the server notices
-// that it was gone, to a namespace that exists only while somebody is there: to
-// wait is to be there.
+// TestRecoveryWaitKeepsNamespace has a client come back before the server
+// notices that it was gone, to a namespace that exists only while somebody is
+// there: to wait is to be there.
 func TestRecoveryWaitKeepsNamespace(t *testing.T) {
 	srv, err := New(Config{
 		Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler),
@@ -33,9 +33,9 @@ func TestRecoveryWaitKeepsNamespace(t *testing.T) {
 	}
 }
 
-// TestRecoveryWaitsForEach has a client come back twice before the server notices
-// that it was gone: who waits for the first connection must wait for the second,
-// too, which is given the session in between.
+// TestRecoveryWaitsForEach has a client come back twice before the server
+// notices that it was gone. A connection that waits for the first one must wait
+// for the second, too, which gets the session in between.
 func TestRecoveryWaitsForEach(t *testing.T) {
 	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -64,8 +64,8 @@ func TestRecoveryWaitsForEach(t *testing.T) {
 	}
 }
 
-// TestRecoveryWaitsForTheKernel has a loop notice the end of a connection late: as long
-// as the kernel knows of it the client waits.
+// TestRecoveryWaitsForTheKernel has a loop notice the end of a connection late:
+// as long as the kernel knows of it the client waits.
 func TestRecoveryWaitsForTheKernel(t *testing.T) {
 	srv, err := New(Config{Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -92,7 +92,7 @@ func TestRecoveryWaitsForTheKernel(t *testing.T) {
 	}
 }
 
-// waiters connects clients of one loop that waits for nobody.
+// waiters connects clients to a server with one loop, which the test runs.
 type waiters struct {
 	lt  *looptest.Loops
 	srv *Server

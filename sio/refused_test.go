@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
@@ -21,8 +22,8 @@ func (*refusing) Close() error { return nil }
 // ServerCount implements cluster.Counter, so there are no heartbeats.
 func (*refusing) ServerCount(context.Context) (int, error) { return 1, nil }
 
-// TestEmitRefused: what an adapter has no room for, or finds too large, is sent to
-// nobody, and Emit says so.
+// TestEmitRefused: an event that an adapter has no room for, or that is too
+// large, reaches no client, and Emit returns the error.
 func TestEmitRefused(t *testing.T) {
 	r := new(refusing)
 	f := serve(t, sio.Config{Adapter: func(local adapter.Local) adapter.Adapter {
@@ -33,7 +34,7 @@ func TestEmitRefused(t *testing.T) {
 		return n
 	}}, nil)
 	c := f.join(t)
-	take(t, "socket", f.connected)
+	wait.For(t, "socket", f.connected)
 	for err, want := range map[error]error{
 		fmt.Errorf("%w: 10,000 messages", cluster.ErrOverloaded):          sio.ErrOverloaded,
 		fmt.Errorf("%w: %w", cluster.ErrUnencodable, cluster.ErrTooLarge): sio.ErrTooLarge,

@@ -133,7 +133,8 @@ func (f *slowClient) read() (messages []string) {
 	return messages
 }
 
-// numbers are the numbers of the events among messages; a binary event must be whole.
+// numbers are the numbers of the events among messages; a binary event must be
+// whole.
 func (f *slowClient) numbers(messages []string) (list []int) {
 	for i := 0; i < len(messages); i++ {
 		m := messages[i]
@@ -212,8 +213,8 @@ func TestSlowDisconnect(t *testing.T) {
 	})
 }
 
-// TestSlowBinaryIsWhole: where a binary event does not fit, nothing of it is sent,
-// and all of it is counted, as is what is never read.
+// TestSlowBinaryIsWhole: where a binary event does not fit, nothing of it is
+// sent, and all of it is counted, as is what is never read.
 func TestSlowBinaryIsWhole(t *testing.T) {
 	eachTransport(t, func(t *testing.T, polling bool) {
 		f := newSlowClient(t, SlowDisconnect, polling)
@@ -238,8 +239,8 @@ func TestSlowBinaryIsWhole(t *testing.T) {
 	})
 }
 
-// TestSlowStalled: a client that takes nothing while more than MaxQueued waits is
-// disconnected when SlowTimeout is over, and one that does is not.
+// TestSlowStalled: a client that takes nothing while more than MaxQueued waits
+// is disconnected when SlowTimeout is over, and one that does is not.
 func TestSlowStalled(t *testing.T) {
 	eachTransport(t, func(t *testing.T, polling bool) {
 		for _, reads := range []bool{false, true} {
@@ -273,8 +274,8 @@ func TestSlowStalled(t *testing.T) {
 	})
 }
 
-// TestSlowBurst: what is emitted in one burst to a client that reads may be more
-// than MaxQueued, and arrives by any policy.
+// TestSlowBurst: what is emitted in one burst to a client that reads may be
+// more than MaxQueued, and arrives by any policy.
 func TestSlowBurst(t *testing.T) {
 	eachTransport(t, func(t *testing.T, polling bool) {
 		for policy := SlowDisconnect; policy <= SlowDropOldest; policy++ {
@@ -305,8 +306,8 @@ func TestSlowBurst(t *testing.T) {
 	})
 }
 
-// TestSlowTotal: when too much waits for all, the clients with the largest backlogs
-// that read nothing are disconnected, until an eighth is free.
+// TestSlowTotal: when too much waits for all, the clients with the largest
+// backlogs that read nothing are disconnected, until an eighth is free.
 func TestSlowTotal(t *testing.T) {
 	eachTransport(t, func(t *testing.T, polling bool) {
 		f := newSlowClient(t, SlowDisconnect, polling)
@@ -432,7 +433,7 @@ func TestSlowDropOldestGivesUp(t *testing.T) {
 				t.Fatal("there is always room")
 			}
 			f.emit(n, false)
-			_, room = f.socket.client.MakeRoom(1000+slowQueue/headroomPart, 1)
+			_, room = f.socket.client.MakeRoom(1000+slowQueue/headroomFraction, 1)
 		}
 		for range 5 {
 			f.emit(n, true)
@@ -454,8 +455,8 @@ func TestSlowDropOldestGivesUp(t *testing.T) {
 	})
 }
 
-// TestSlowLarge: an event that is larger than MaxQueued reaches a client for which
-// nothing waits, by any policy.
+// TestSlowLarge: an event that is larger than MaxQueued reaches a client for
+// which nothing waits, by any policy.
 func TestSlowLarge(t *testing.T) {
 	eachTransport(t, func(t *testing.T, polling bool) {
 		for policy := SlowDisconnect; policy <= SlowDropOldest; policy++ {
@@ -471,8 +472,8 @@ func TestSlowLarge(t *testing.T) {
 	})
 }
 
-// TestSlowDropOldestInVain: a volatile event for which there can't be room costs
-// none that wait.
+// TestSlowDropOldestInVain: a volatile event for which there can't be room
+// costs none that wait.
 func TestSlowDropOldestInVain(t *testing.T) {
 	eachTransport(t, func(t *testing.T, polling bool) {
 		f := newSlowClient(t, SlowDropOldest, polling)

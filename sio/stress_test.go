@@ -78,7 +78,8 @@ func TestEverythingAtOnce(t *testing.T) {
 						break
 					}
 					if n > 0 || len(payload) > 1 && payload[1] == '0' {
-						// The socket may be gone by now: then the server closes the connection.
+						// The socket may be gone by now: then the server closes
+						// the connection.
 						_, _ = w.conn.Write(appendFrame(appendFrame(nil, opText, `42/stress,1["double",`+strconv.Itoa(n)+`]`), opText, `42/stress,["cast",1]`))
 					}
 				}

@@ -73,7 +73,8 @@ func TestTheOldestOfTheLargestCrowdGo(t *testing.T) {
 			t.Errorf("number %d of the others is closed", i)
 		}
 	}
-	// Of crowds of two the one with the oldest client is thinned out, then of all the oldest.
+	// Of crowds of two the one with the oldest client is thinned out, then of
+	// all the oldest.
 	n.open(0, "192.0.2.20")
 	if lives(crowd[4]) || !lives(others[0]) {
 		t.Error("not the larger crowd was thinned out")
@@ -85,8 +86,8 @@ func TestTheOldestOfTheLargestCrowdGo(t *testing.T) {
 	n.want(t, "in the end", 8, 6)
 }
 
-// TestJoinedClientsMakeRoom: who joins, or leaves, counts no more, and sorting ends
-// and begins again.
+// TestJoinedClientsMakeRoom: a client that joins or leaves is no longer
+// counted, and sorting ends and begins again.
 func TestJoinedClientsMakeRoom(t *testing.T) {
 	n := newNewcomers(t, 1, Config{MaxUnjoined: 8})
 	for round := range 3 {
@@ -120,7 +121,8 @@ func TestJoinedClientsMakeRoom(t *testing.T) {
 	}
 }
 
-// TestTheFullestLoopMakesRoom: a crowd on one loop does not cost the clients of another.
+// TestTheFullestLoopMakesRoom: a crowd on one loop does not cost the clients of
+// another.
 func TestTheFullestLoopMakesRoom(t *testing.T) {
 	n := newNewcomers(t, 2, Config{MaxUnjoined: 12})
 	var crowd, others []*looptest.Conn
@@ -147,8 +149,8 @@ func TestTheFullestLoopMakesRoom(t *testing.T) {
 	}
 }
 
-// TestNoneGoesTooMany: a client that has gone by itself makes the room that another
-// loop is asked for.
+// TestNoneGoesTooMany: a client that has gone by itself makes the room that
+// another loop is asked for.
 func TestNoneGoesTooMany(t *testing.T) {
 	n := newNewcomers(t, 3, Config{MaxUnjoined: 12})
 	var crowd []*looptest.Conn
@@ -168,8 +170,8 @@ func TestNoneGoesTooMany(t *testing.T) {
 	n.want(t, "beyond", 12, 1)
 }
 
-// TestConnectTimeoutEndsPolling: a session over polling that joins nothing is gone
-// when its time is over, a GET being parked or not.
+// TestConnectTimeoutEndsPolling: a session over polling that joins nothing is
+// gone when its time is over, a GET being parked or not.
 func TestConnectTimeoutEndsPolling(t *testing.T) {
 	n := newNewcomers(t, 1, Config{ConnectTimeout: time.Second})
 	open := []byte("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n")

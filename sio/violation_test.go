@@ -10,12 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestAnswerBeforeViolation: what an inline handler has sent is not lost because
-// of what follows its event in the same segment, or in the same body. What
-// follows the violation is not handled.
+// TestAnswerBeforeViolation: what an inline handler has sent is not lost
+// because of what follows its event in the same segment, or in the same body.
+// What follows the violation is not handled.
 func TestAnswerBeforeViolation(t *testing.T) {
 	const event, due = `421["sum",1,2]`, `42["told"]` + "\x1e" + `431[3]`
 	after := 0
@@ -56,7 +57,7 @@ func TestAnswerBeforeViolation(t *testing.T) {
 			if op, _, err := w.frame(); err != nil || op != opClose {
 				t.Errorf("got opcode %d, %v, want a close frame", op, err)
 			}
-			take(t, "disconnection", f.disconnected)
+			wait.For(t, "disconnection", f.disconnected)
 		})
 		if violation == "" {
 			continue
@@ -86,7 +87,7 @@ func TestAnswerBeforeViolation(t *testing.T) {
 				}
 			}
 			p.do(http.MethodGet, "") // a graceful close waits for it
-			take(t, "disconnection", f.disconnected)
+			wait.For(t, "disconnection", f.disconnected)
 		})
 	}
 	if after != 0 {

@@ -9,17 +9,24 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/fifo"
 )
 
-// workers are the goroutines that run handlers. A socket with something to run
-// gets one, parked or new, until its queue is empty; a bounded number stays
-// parked for the next. While limit of them run, other sockets wait. Safe for
-// concurrent use.
+// runnable is what a worker runs: a socket that has a queue, or a joining.
+type runnable interface {
+	// drain runs what waits. It reports false when it has stopped for others
+	// that wait for a worker, with more to run. If user code ends the
+	// goroutine, another drain goes on.
+	drain() (done bool)
+}
+
+// workers are the goroutines that run handlers. What is to be run gets one,
+// parked or new, until nothing of it waits; a bounded number stays parked for
+// the next. While limit of them run, others wait. Safe for concurrent use.
 type workers struct {
-	hand    chan *Socket // to a parked worker
+	hand    chan runnable // to a parked worker
 	quit    chan struct{}
 	parked  atomic.Int32
 	spare   int32        // how many may be parked
 	limit   int64        // how many may run
-	active  atomic.Int64 // sockets that have one, or wait for it
+	active  atomic.Int64 // what has one, or waits for it
 	waiting waitQueue
 	stopped atomic.Bool
 	drained chan struct{} // signalled when the last active one ends after stop
@@ -27,36 +34,35 @@ type workers struct {
 
 func (w *workers) init(limit int) {
 	w.limit = int64(limit)
-	w.hand = make(chan *Socket)
+	w.hand = make(chan runnable)
 	w.quit = make(chan struct{})
 	w.drained = make(chan struct{}, 1)
 	w.spare = int32(128 * runtime.GOMAXPROCS(0))
 }
 
-// start gives s a worker as soon as there is one. s must have a queue and no
-// worker.
-func (w *workers) start(s *Socket) {
-	if w.active.Add(1) > w.limit && w.waiting.add(s) {
+// start gives r a worker as soon as there is one. r must have none.
+func (w *workers) start(r runnable) {
+	if w.active.Add(1) > w.limit && w.waiting.add(r) {
 		return
 	}
 	select {
-	case w.hand <- s:
+	case w.hand <- r:
 	default:
-		go w.work(s)
+		go w.work(r)
 	}
 }
 
-func (w *workers) work(s *Socket) {
+func (w *workers) work(r runnable) {
 	for {
-		for s != nil {
-			s = w.serve(s)
+		for r != nil {
+			r = w.serve(r)
 		}
 		if w.parked.Add(1) > w.spare {
 			w.parked.Add(-1)
 			return
 		}
 		select {
-		case s = <-w.hand:
+		case r = <-w.hand:
 			w.parked.Add(-1)
 		case <-w.quit:
 			return
@@ -64,21 +70,21 @@ func (w *workers) work(s *Socket) {
 	}
 }
 
-// serve runs what is in the queue of s, or some of it while others wait, and
-// returns the socket that takes the place of s; nil for none. A handler that
-// ends its goroutine (runtime.Goexit, for example by testing.T.FailNow) ends
-// this worker too, so another one goes on.
-func (w *workers) serve(s *Socket) (next *Socket) {
+// serve drains r, or runs some of it while others wait, and returns what takes
+// the place of r; nil for nothing. A handler that ends its goroutine
+// (runtime.Goexit, for example by testing.T.FailNow) ends this worker too, so
+// another one goes on.
+func (w *workers) serve(r runnable) (next runnable) {
 	finished := false
 	defer func() {
 		if !finished {
-			go w.work(s)
+			go w.work(r)
 		}
 	}()
-	done := s.drain()
+	done := r.drain()
 	finished = true
 	if !done {
-		return w.waiting.swap(s)
+		return w.waiting.swap(r)
 	}
 	switch left := w.active.Add(-1); {
 	case left >= w.limit:
@@ -116,51 +122,51 @@ func (w *workers) stop(ctx context.Context) error {
 	return nil
 }
 
-// waitQueue has the sockets that wait for a worker because [Config.MaxHandlers]
-// of them run. A socket is in it once at most: while it has a queue and until a
-// worker drains it. Safe for concurrent use.
+// waitQueue is what waits for a worker because [Config.MaxHandlers] of them
+// run. A socket is in it once at most: while it has a queue and until a worker
+// drains it. Safe for concurrent use.
 //
-// A finishing worker may check the queue before a newly counted socket is
+// A finishing worker may check the queue before what was counted last is
 // appended, because both count before they take the lock. The slot is then
 // recorded in free.
 type waitQueue struct {
-	mu      sync.Mutex
-	sockets fifo.Queue[*Socket] // the first waits longest
-	free    int                 // slots given up while the queue was empty
+	mu    sync.Mutex
+	queue fifo.Queue[runnable] // the first waits longest
+	free  int                  // slots given up while the queue was empty
 }
 
-// add has s wait for a slot. It reports false if s gets one at once.
-func (q *waitQueue) add(s *Socket) (waits bool) {
+// add has r wait for a slot. It reports false if r gets one at once.
+func (q *waitQueue) add(r runnable) (waits bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.free > 0 {
 		q.free--
 		return false
 	}
-	q.sockets.Push(s)
+	q.queue.Push(r)
 	return true
 }
 
-// next returns the socket that has waited longest, for a slot that was given
-// up. If none waits it records the slot as free and returns nil.
-func (q *waitQueue) next() *Socket {
+// next returns what has waited longest, for a slot that was given up. If
+// nothing waits it records the slot as free and returns nil.
+func (q *waitQueue) next() runnable {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.sockets.Len() == 0 {
+	if q.queue.Len() == 0 {
 		q.free++
 		return nil
 	}
-	return q.sockets.Pop()
+	return q.queue.Pop()
 }
 
-// swap gives the slot of s to the socket that has waited longest, which it
-// returns; s waits as the last one. It returns s itself if none waits.
-func (q *waitQueue) swap(s *Socket) *Socket {
+// swap gives the slot of r to what has waited longest, which it returns; r
+// waits as the last one. It returns r itself if nothing waits.
+func (q *waitQueue) swap(r runnable) runnable {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.sockets.Len() == 0 {
-		return s
+	if q.queue.Len() == 0 {
+		return r
 	}
-	q.sockets.Push(s)
-	return q.sockets.Pop()
+	q.queue.Push(r)
+	return q.queue.Pop()
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sioserver/sioserver/eio"
 )
 
 // options are what the command line says.
@@ -18,6 +20,7 @@ type options struct {
 	path              string
 	loops             int
 	transports        []string
+	origins           []string
 	pingInterval      time.Duration
 	pingTimeout       time.Duration
 	connectTimeout    time.Duration
@@ -51,7 +54,7 @@ func (l *level) Set(s string) error {
 // flag.ErrHelp for -h; usage then writes the help.
 func parse(args []string) (options, *flag.FlagSet, error) {
 	var o options
-	var transports string
+	var transports, origins string
 	fs := flag.NewFlagSet("sioserver", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
@@ -59,6 +62,7 @@ func parse(args []string) (options, *flag.FlagSet, error) {
 	fs.StringVar(&o.path, "path", "/socket.io/", "serve Socket.IO below this `path`")
 	fs.IntVar(&o.loops, "loops", 0, "`number` of event loops, at most 256; 0 means one for each processor")
 	fs.StringVar(&transports, "transports", "polling,websocket", "comma-separated `list` of the transports that clients may use")
+	fs.StringVar(&origins, "origins", "", "comma-separated `list` of the only origins whose pages may connect, such as https://example.com,https://*.example.com, the demo's own included; empty for all")
 	fs.DurationVar(&o.pingInterval, "ping-interval", 25*time.Second, "`time` between two heartbeats")
 	fs.DurationVar(&o.pingTimeout, "ping-timeout", 20*time.Second, "`time` that a client has to answer a heartbeat")
 	fs.DurationVar(&o.connectTimeout, "connect-timeout", 45*time.Second, "`time` that a client has to join a namespace")
@@ -82,6 +86,11 @@ func parse(args []string) (options, *flag.FlagSet, error) {
 	}
 	for t := range strings.SplitSeq(transports, ",") {
 		o.transports = append(o.transports, strings.TrimSpace(t))
+	}
+	if origins != "" {
+		for origin := range strings.SplitSeq(origins, ",") {
+			o.origins = append(o.origins, strings.TrimSpace(origin))
+		}
 	}
 	if err := o.check(); err != nil {
 		return o, fs, err
@@ -123,6 +132,11 @@ func (o *options) check() error {
 	for _, t := range o.transports {
 		if t != "polling" && t != "websocket" {
 			return fmt.Errorf("invalid value %q for flag -transports: it must be polling, websocket or both, with a comma between them", t)
+		}
+	}
+	for _, origin := range o.origins {
+		if !eio.ValidOrigin(origin) {
+			return fmt.Errorf("invalid value %q for flag -origins: it must be an origin as browsers send it, such as https://example.com, or https://*.example.com, or null", origin)
 		}
 	}
 	return nil

@@ -85,6 +85,7 @@ func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
 		Path:              o.path,
 		Loops:             o.loops,
 		Transports:        o.transports,
+		Origins:           o.origins,
 		PingInterval:      o.pingInterval,
 		PingTimeout:       o.pingTimeout,
 		ConnectTimeout:    o.connectTimeout,

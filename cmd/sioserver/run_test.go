@@ -123,6 +123,28 @@ func TestOldClients(t *testing.T) {
 	}
 }
 
+// TestOriginsFlag: only pages of the listed origins get a session.
+func TestOriginsFlag(t *testing.T) {
+	for origin, want := range map[string]int{"https://x.example": 200, "https://evil.example": 403} {
+		url, signals, ended := start(t, io.Discard, "-no-demo", "-no-client", "-origins", "https://a.example, https://x.example")
+		r, err := http.NewRequest(http.MethodGet, url+"?EIO=4&transport=polling", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Origin", origin)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("from %s: %s", origin, answer.Status)
+		}
+		signals <- os.Interrupt
+		end(t, ended)
+	}
+}
+
 // TestDemoWithoutClient warns of a demo that can't work.
 func TestDemoWithoutClient(t *testing.T) {
 	for _, c := range []struct {
@@ -199,6 +221,8 @@ func TestRefusals(t *testing.T) {
 		{"negative shutdown", []string{"-shutdown-timeout", "-1s"}, `invalid value "-1s" for flag -shutdown-timeout: it must not be negative`},
 		{"bad size", []string{"-max-http-buffer-size", "0"}, `invalid value "0" for flag -max-http-buffer-size: it must be positive`},
 		{"bad transport", []string{"-transports", "polling, pigeon"}, `invalid value "pigeon" for flag -transports: it must be polling, websocket or both`},
+		{"bad origin", []string{"-origins", "https://a.example, https://b.example/"}, `invalid value "https://b.example/" for flag -origins: it must be an origin as browsers send it`},
+		{"all origins", []string{"-origins", "*"}, `invalid value "*" for flag -origins`},
 		{"no transport", []string{"-transports", ""}, `invalid value "" for flag -transports`},
 		{"bad redis", []string{"-redis", "http://:secret@x"}, `sioserver: invalid value for flag -redis: the address is http://:xxxxx@x; it must be like redis://host:port: invalid URL scheme: http`},
 		{"no redis", []string{"-redis", "redis://:secret@[x"}, `sioserver: invalid value for flag -redis: the address must be like redis://host:port: missing ']' in host`},

@@ -204,7 +204,10 @@ func decodeScalar(h head, content []byte, v reflect.Value, as form) error {
 		v.Set(reflect.ValueOf(t))
 		return err
 	case as == formTime && h.kind == kindString:
-		return v.Addr().Interface().(*time.Time).UnmarshalText(content)
+		if v.Addr().Interface().(*time.Time).UnmarshalText(content) != nil { // its error has the whole string
+			return fmt.Errorf("%w: string into %s", ErrMismatch, v.Type())
+		}
+		return nil
 	case as == formText && h.kind == kindString:
 		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(validText(content)))
 	case as == formText && h.kind == kindTime:
@@ -216,7 +219,7 @@ func decodeScalar(h head, content []byte, v reflect.Value, as form) error {
 	case as == formNumber && h.isNumber():
 		return decodeNumber(h, v)
 	case as == formNumber && h.kind == kindString && !isNumberLiteral(string(content)):
-		return fmt.Errorf("%w: number literal %q", ErrMismatch, content)
+		return fmt.Errorf("%w: string into %s", ErrMismatch, v.Type())
 	case as == formBinary && h.kind == kindBinary:
 		v.SetBytes(append([]byte{}, content...))
 		return nil

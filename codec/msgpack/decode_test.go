@@ -241,6 +241,25 @@ func TestDecodeValueErrors(t *testing.T) {
 	}
 }
 
+// TestErrorsQuoteNothing: errors, which are logged, have nothing of what a peer
+// has sent.
+func TestErrorsQuoteNothing(t *testing.T) {
+	const text = "\xa6SECRET"
+	for name, decode := range map[string]func(raw string) (any, error){
+		"number":  into[json.Number],
+		"time":    into[time.Time],
+		"integer": into[int],
+		"bytes":   into[[]byte],
+	} {
+		if _, err := decode(text); !errors.Is(err, ErrMismatch) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := into[map[int]int]("\x81" + text + "\x01"); !errors.Is(err, ErrMismatch) || strings.Contains(err.Error(), "SECRET") {
+		t.Errorf("key: %v", err)
+	}
+}
+
 // TestHostileLengths decodes values that nest announcements of items that would
 // need gigabytes.
 func TestHostileLengths(t *testing.T) {

@@ -115,7 +115,7 @@ func setKey(k reflect.Value, text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: map key %q into %s", ErrMismatch, text, k.Type())
+	return fmt.Errorf("%w: map key into %s", ErrMismatch, k.Type())
 }
 
 // drop returns what follows the value at the head of b.

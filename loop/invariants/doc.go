@@ -3,11 +3,11 @@
 // compiler drops what depends on it.
 //
 //	if invariants.Enabled {
-//		invariants.Check(f.refs.Load() > 0, "loop: frame used after its release")
+//		invariants.Check(f.refs.Load() > 0, "loop: released frame is used")
 //	}
 //
-// A broken invariant is a bug of this module, so it panics. CI runs the tests of
-// eio, loop and sio once with the tag.
+// A broken invariant is a bug of this module, so Check panics. CI runs the
+// tests of eio, loop and sio once with the tag.
 //
 // All of it is safe for concurrent use.
 package invariants
@@ -19,18 +19,19 @@ func Check(ok bool, what string) {
 	}
 }
 
-// garbage is what Mangle writes: neither text nor a plausible length.
-const garbage = 0xDB
+// Garbage is the byte that Mangle writes: neither text nor a plausible length.
+const Garbage = 0xDB
 
-// Mangle fills b, up to its capacity, with garbage, so that a slice of it that was
-// kept too long shows.
+// Mangle fills b, up to its capacity, with Garbage, so that the use of a slice
+// that was kept too long shows.
 func Mangle(b []byte) {
 	b = b[:cap(b)]
 	if len(b) == 0 {
 		return
 	}
-	b[0] = garbage
+	b[0] = Garbage
+	// Copies, because the race detector makes a write of each byte slow.
 	for n := 1; n < len(b); n *= 2 {
-		copy(b[n:], b[:n]) // the race detector makes a loop over the bytes too slow for a loop
+		copy(b[n:], b[:n])
 	}
 }

@@ -23,18 +23,20 @@ type Conn struct {
 	room    int // bytes taken before the sends block; negative without limit
 	failure error
 	notice  uint32
-	watched bool   // by the loop's watcher
-	waiting bool   // for a notice
-	ended   bool   // the server has closed its sending half
-	hungUp  bool   // the peer's end waits for PeerClose
-	paused  bool   // the loop does not read
-	unread  []byte // fed while paused, until Run
-	unended error  // the peer's end while paused
+	watched bool // by the loop's watcher
+	waiting bool // for a notice
+	ended   bool // the server has closed its sending half
+	hungUp  bool // HangUp was called
+	paused  bool // the loop does not read
 	closed  bool
-	early   []byte // fed while on the way between loops
-	end     error  // the peer's end while on the way between loops
-	attach  func() // completes a move
-	astray  error  // fails the next move
+	unread  []byte // fed while paused, until Run
+	peerEnd error  // of PeerFail while paused, until Run
+	attach  func() // completes a move; nil when there is none
+	moveErr error  // fails the next move
+
+	// During a move between loops:
+	early    []byte // was fed
+	earlyEnd error  // of PeerFail
 }
 
 // RemoteAddr is the address of in-memory peers, unless they are given another.
@@ -65,8 +67,8 @@ func (c *Conn) Fd() int { return c.fd }
 // Conn returns the server's end: after a move, the new one.
 func (c *Conn) Conn() *loop.Conn { return c.conn }
 
-// Feed delivers b as one read. The handler gets a copy. Nothing is delivered
-// after the connection was closed.
+// Feed delivers b as one read. The handler gets a copy. Nothing is delivered if
+// the connection is closed.
 func (c *Conn) Feed(b []byte) {
 	if c.attach != nil {
 		c.early = append(c.early, b...)
@@ -79,7 +81,7 @@ func (c *Conn) Feed(b []byte) {
 	c.m.driver.Receive(c.conn, append([]byte(nil), b...))
 }
 
-// Sent takes what was written to the peer since it was last called.
+// Sent returns what was written to the peer since it was last called.
 func (c *Conn) Sent() []byte {
 	b := c.sent
 	c.sent = nil
@@ -89,8 +91,8 @@ func (c *Conn) Sent() []byte {
 // Forget makes the peer keep nothing of what is written to it from now on.
 func (c *Conn) Forget() { c.forgets, c.sent = true, nil }
 
-// Sends takes the number of send system calls that there would have been since
-// it was last called, those of blocked connections included.
+// Sends returns the number of calls of the backend's Send and Sendv since it
+// was last called, those that have sent nothing included.
 func (c *Conn) Sends() int {
 	n := c.sends
 	c.sends = 0
@@ -112,8 +114,8 @@ func (c *Conn) Unblock() {
 	}
 }
 
-// Break makes every later write fail with err, as of a peer that has gone;
-// syscall.EPIPE when err is nil.
+// Break makes every later write fail with err, or with syscall.EPIPE if err is
+// nil, as if the peer were gone.
 func (c *Conn) Break(err error) {
 	if err == nil {
 		err = syscall.EPIPE
@@ -123,7 +125,7 @@ func (c *Conn) Break(err error) {
 
 // FailMove makes the next move of the connection to another loop fail with err:
 // see loop.Conn.MoveTo.
-func (c *Conn) FailMove(err error) { c.astray = err }
+func (c *Conn) FailMove(err error) { c.moveErr = err }
 
 // PeerClose ends the connection as the peer's close does.
 func (c *Conn) PeerClose() { c.PeerFail(io.EOF) }
@@ -133,18 +135,18 @@ func (c *Conn) PeerFail(err error) {
 	switch {
 	case c.closed:
 	case c.attach != nil:
-		c.end = err
+		c.earlyEnd = err
 	case c.paused || len(c.unread) > 0:
-		c.unended = err
+		c.peerEnd = err
 	default:
 		c.m.driver.Lose(c.conn, err)
 		c.drop()
 	}
 }
 
-// SentEOF reports whether the server has ended the stream to the peer, having closed
-// the connection or waiting for the peer to close it: see
-// loop.Conn.CloseAfterFlush.
+// SentEOF reports whether the server has ended the stream to the peer: it has
+// closed the connection, or waits for the peer to close it (see
+// loop.Conn.CloseAfterFlush).
 func (c *Conn) SentEOF() bool { return c.ended || c.closed }
 
 // Closed reports whether the server or the peer has closed the connection.
@@ -192,17 +194,17 @@ func (m *member) CloseWrite(fd int) error {
 	return c.failure
 }
 
-// HangUp makes the peer's end come to the kernel, where Conn.HungUp sees it; the loop
-// is told by PeerClose.
+// HangUp has the peer's end reach the kernel, so that loop.Conn.HungUp is true.
+// The loop reads the end by PeerClose.
 func (c *Conn) HangUp() { c.hungUp = true }
 
 // HungUp implements the backend.
 func (m *member) HungUp(fd int) bool {
 	c := m.conns[fd]
-	return c.hungUp || c.unended != nil
+	return c.hungUp || c.peerEnd != nil
 }
 
-// Unacknowledged implements the backend: a peer in memory acknowledges at once.
+// Unacknowledged implements the backend. A peer in memory acknowledges at once.
 func (m *member) Unacknowledged(int) time.Duration { return 0 }
 
 // Pause implements the backend.
@@ -215,7 +217,7 @@ func (m *member) Pause(s backend.Socket) error {
 	return nil
 }
 
-// Resume implements the backend: what has come meanwhile is read by Run.
+// Resume implements the backend. Run reads what has come meanwhile.
 func (m *member) Resume(s backend.Socket) error {
 	c := s.(*Conn)
 	if !c.paused {
@@ -232,8 +234,8 @@ func (c *Conn) read() {
 		c.unread = nil
 		c.Feed(b)
 	}
-	if err := c.unended; err != nil && !c.paused {
-		c.unended = nil
+	if err := c.peerEnd; err != nil && !c.paused {
+		c.peerEnd = nil
 		c.PeerFail(err)
 	}
 }
@@ -241,6 +243,7 @@ func (c *Conn) read() {
 // Unread is how many bytes wait in the kernel because the connection is paused.
 func (c *Conn) Unread() int { return len(c.unread) }
 
+// take receives b, or as much of it as there is room for.
 func (c *Conn) take(b []byte) int {
 	if c.ended {
 		c.m.tb.Errorf("looptest: %d bytes are sent after the end", len(b))
@@ -299,23 +302,22 @@ func (m *member) Enroll(net.Conn, any) error { return errors.ErrUnsupported }
 // Detach implements the backend.
 func (m *member) Detach(s backend.Socket) (any, error) {
 	c := s.(*Conn)
-	if c.astray != nil {
+	if c.moveErr != nil {
 		c.drop()
-		return nil, c.astray
+		return nil, c.moveErr
 	}
 	c.attach = func() {}
 	return c, nil
 }
 
-// Release implements the backend: a connection in memory is lost, as there is no
-// stream to give away.
+// Release implements the backend. A connection in memory is lost: it has no
+// stream.
 func (m *member) Release(s backend.Socket, taken func(net.Conn, error)) {
 	s.(*Conn).drop()
 	go taken(nil, errors.ErrUnsupported)
 }
 
-// Attach implements the backend: the connection opens when the test runs the
-// loops next.
+// Attach implements the backend. The next Run opens the connection.
 func (m *member) Attach(stream, handoff any, _ func(error)) {
 	c := stream.(*Conn)
 	c.attach = func() {
@@ -326,8 +328,8 @@ func (m *member) Attach(stream, handoff any, _ func(error)) {
 			c.early = nil
 			c.Feed(early)
 		}
-		if c.end != nil {
-			c.PeerFail(c.end)
+		if c.earlyEnd != nil {
+			c.PeerFail(c.earlyEnd)
 		}
 	}
 	m.arrivals = append(m.arrivals, c)

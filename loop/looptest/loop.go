@@ -8,13 +8,11 @@ import (
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // start is the clock's first value.
 const start = int64(time.Second)
-
-// patience is how long RunUntil waits, in real time, for other goroutines.
-const patience = 30 * time.Second
 
 // Loops is a set of in-memory loops with one clock. It belongs to the test's
 // goroutine.
@@ -97,11 +95,11 @@ func (ls *Loops) Loops() []*loop.Loop {
 	return all
 }
 
-// Stop moves the clock as if the process were stopped meanwhile: no loop runs.
+// Stop moves the clock by d without running a loop, as if the process were
+// stopped meanwhile.
 func (ls *Loops) Stop(d time.Duration) { ls.now += int64(d) }
 
-// SetUnread says whether the first loop's kernel has events that the loop was
-// not told of.
+// SetUnread sets whether the kernel has events that the first loop has not got.
 func (ls *Loops) SetUnread(on bool) { ls.members[0].unread = on }
 
 // Stats sums up the loops' counters.
@@ -148,11 +146,11 @@ func (ls *Loops) Run() {
 }
 
 // RunUntil runs turns, waiting for other goroutines to post, until cond holds.
-// cond is called on the test's goroutine, after each run. It fails the test
-// when that takes half a minute of real time.
+// cond is called on the test's goroutine, after each run. RunUntil ends the
+// test if cond does not hold within wait.Patience.
 func (ls *Loops) RunUntil(cond func() bool) {
 	ls.tb.Helper()
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(wait.Patience)
 	defer deadline.Stop()
 	for {
 		ls.Run()
@@ -162,13 +160,13 @@ func (ls *Loops) RunUntil(cond func() bool) {
 		select {
 		case <-ls.woken:
 		case <-deadline.C:
-			ls.tb.Fatal("looptest: RunUntil: the condition does not come to hold")
+			ls.tb.Fatalf("looptest: RunUntil: the condition does not hold within %v", wait.Patience)
 		}
 	}
 }
 
-// Advance runs what is ready, then moves the clock by d, stopping at every
-// time at which a loop asked to be woken.
+// Advance runs what is ready, then moves the clock by d. It runs loops at every
+// time for which one has set its timer.
 func (ls *Loops) Advance(d time.Duration) {
 	ls.Run()
 	for end := ls.now + int64(d); ; {
@@ -192,8 +190,8 @@ func (ls *Loops) Advance(d time.Duration) {
 	}
 }
 
-// Alarms is the number of loops that asked to be woken at some time: 0 when no
-// timer is armed.
+// Alarms is the number of loops that have set their timer: 0 when no loop has
+// an armed timer.
 func (ls *Loops) Alarms() (n int) {
 	for _, m := range ls.members {
 		if m.alarm != 0 {
@@ -203,8 +201,9 @@ func (ls *Loops) Alarms() (n int) {
 	return n
 }
 
-// takeWake reports whether the loop has a turn to run. One that was posted to has,
-// also before its poster, preempted between the two, has woken it.
+// takeWake reports whether the loop has a turn to run. It has one if its
+// mailbox has tasks: the goroutine that has posted one may not have called Wake
+// yet.
 func (m *member) takeWake() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -227,7 +226,7 @@ func (m *member) Wake() {
 func (m *member) Now() int64        { return m.now }
 func (m *member) SetTimer(at int64) { m.alarm = at }
 
-// Idle implements the backend: Run waits.
+// Idle implements the backend. RunUntil waits.
 func (m *member) Idle(backend.Conn) {}
 
 var (

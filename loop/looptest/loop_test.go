@@ -72,8 +72,8 @@ func TestRunUntilWaitsForOtherGoroutines(t *testing.T) {
 	lt.RunUntil(func() bool { return ran == 100 })
 }
 
-// TestRunTakesWhatWasPosted: a task has run after Run also when the loop was about
-// to be woken by somebody else who was preempted before.
+// TestRunTakesWhatWasPosted: a task has run after Run also when the loop was
+// about to be woken by another goroutine, which was preempted before that.
 func TestRunTakesWhatWasPosted(t *testing.T) {
 	lt := looptest.New(t)
 	stop, stopped := make(chan struct{}), make(chan struct{})

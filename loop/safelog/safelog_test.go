@@ -70,8 +70,8 @@ func (l locker) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// TestThreadsStayLocked: a goroutine that has locked its thread has so after a record,
-// and one that has not has not.
+// TestThreadsStayLocked: a goroutine that has locked its thread has so after a
+// record, and one that has not has not.
 func TestThreadsStayLocked(t *testing.T) {
 	plain := slog.NewTextHandler(io.Discard, nil)
 	for _, h := range []slog.Handler{plain, locker{plain}} {

@@ -77,9 +77,9 @@ func onLoop[M any](dst, members []*Member[M], loop int) []*Member[M] {
 }
 
 // Next appends to batch, up to its capacity, owners that the broadcast reaches
-// and that no earlier call returned. It returns batch unchanged if none is left.
-// It must be called on the cast's loop, which walks one cast at a time. The lock
-// is free between two calls, so the caller may remove the owners.
+// and that no earlier call returned. It returns batch unchanged if none is
+// left. It must be called on the cast's loop, which walks one cast at a time.
+// The lock is free between two calls, so the caller may remove the owners.
 func (c *Cast[M]) Next(batch []M) []M {
 	s := c.loop
 	s.mu.Lock()

@@ -8,16 +8,16 @@ import (
 )
 
 var (
-	// ErrOverloaded is returned for a message that can't be sent to other servers now,
-	// because too much waits to be sent to them. Nothing was done. The caller may try
-	// again later.
+	// ErrOverloaded is returned for a message that can't be sent to other
+	// servers now, because too much waits to be sent to them. Nothing was done.
+	// The caller may try again later.
 	ErrOverloaded = errors.New("sio: too much waits to be sent to other servers")
-	// ErrTooLarge is returned for a message that is larger than the connection of the
-	// servers carries.
+	// ErrTooLarge is returned for a message that is larger than the connection
+	// of the servers carries.
 	ErrTooLarge = errors.New("sio: too large to be sent to other servers")
-	// ErrName is returned for names of rooms, events and namespaces that are not UTF-8
-	// and would be sent to other servers or clients: JSON, MessagePack and JavaScript
-	// have no such strings.
+	// ErrName is returned for names of rooms, events and namespaces that are
+	// not UTF-8 and would be sent to other servers or clients: JSON,
+	// MessagePack and JavaScript have no such strings.
 	ErrName = errors.New("sio: name is not UTF-8")
 	// ErrTimeout is returned when a time limit has passed. It is also
 	// context.DeadlineExceeded. All packages use this one value.
@@ -46,7 +46,8 @@ func EndOf(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// TimedOut returns err, wrapped with ErrTimeout if err is context.DeadlineExceeded.
+// TimedOut returns err, wrapped with ErrTimeout if err is
+// context.DeadlineExceeded.
 func TimedOut(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)

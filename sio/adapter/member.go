@@ -66,7 +66,8 @@ func (m *Member[M]) memberships() []membership[M] {
 	return *m.rooms
 }
 
-// find returns the index of m's membership in r, or -1. It searches the shorter side.
+// find returns the index of m's membership in r, or -1. It searches the shorter
+// side.
 func (m *Member[M]) find(r *room[M]) int {
 	list := m.memberships()
 	if len(list) <= len(r.entries) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// model is Rooms the obvious way: maps of sets, and a broadcast copies whom it
-// reaches when it is emitted.
+// model is Rooms the obvious way: maps of sets, and a broadcast copies the
+// sockets that it reaches when it is emitted.
 type model struct {
 	present map[*peer]bool
 	rooms   map[string]map[*peer]bool

@@ -26,8 +26,8 @@ func (k RoomEventKind) String() string {
 }
 
 // observer counts the members of each room over all loops, because a room is
-// created and deleted as a whole, and calls the hook. Its lock may be taken while
-// a loop's is held, never the other way round.
+// created and deleted as a whole, and calls the hook. Its lock may be taken
+// while a loop's is held, never the other way round.
 type observer[M any] struct {
 	id   func(owner M) string
 	call func(e RoomEvent)
@@ -39,11 +39,11 @@ type observer[M any] struct {
 }
 
 // Observe has call called for each change of a room from now on, one after the
-// other in the order of the changes, with no lock held. The goroutine that makes
-// a change calls it before its method returns, unless another goroutine is
-// calling already and continues with the change. call must not panic. id returns
-// the id of a member; members that are present already are in the rooms of their
-// ids. Observe may be called once.
+// other in the order of the changes, with no lock held. The goroutine that
+// makes a change calls it before its method returns, unless another goroutine
+// is calling already and continues with the change. call must not panic. id
+// returns the id of a member; members that are present already are in the rooms
+// of their ids. Observe may be called once.
 func (r *Rooms[M]) Observe(id func(owner M) string, call func(e RoomEvent)) {
 	o := &observer[M]{id: id, call: call, counts: make(map[string]int)}
 	for i := range r.loops {
@@ -73,7 +73,8 @@ func (s *perLoop[M]) unlock() {
 	}
 }
 
-// joined notes that a member has joined a room. The lock of the member's loop is held.
+// joined notes that a member has joined a room. The lock of the member's loop
+// is held.
 func (o *observer[M]) joined(room string, owner M) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -83,7 +84,8 @@ func (o *observer[M]) joined(room string, owner M) {
 	o.queue = append(o.queue, RoomEvent{RoomJoined, room, o.id(owner)})
 }
 
-// left notes that a member has left a room. The lock of the member's loop is held.
+// left notes that a member has left a room. The lock of the member's loop is
+// held.
 func (o *observer[M]) left(room string, owner M) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -105,8 +107,8 @@ func (o *observer[M]) flush() {
 	}
 }
 
-// deliver calls for the events of batch and then for those of the queue. If a call
-// ends the goroutine, another goroutine continues.
+// deliver calls for the events of batch and then for those of the queue. If a
+// call ends the goroutine, another goroutine continues.
 func (o *observer[M]) deliver(batch []RoomEvent) {
 	finished := false
 	defer func() {

@@ -152,8 +152,8 @@ func (s *perLoop[M]) complete(n uint64) {
 	}
 }
 
-// serials is a queue whose items can be changed in place. push returns the serial
-// of the new item, by which at finds the item until it is popped.
+// serials is a queue whose items can be changed in place. push returns the
+// serial of the new item, by which at finds the item until it is popped.
 type serials[T any] struct {
 	fifo.Queue[T]
 	first uint32 // the serial of the oldest item

@@ -8,8 +8,8 @@ const MaxSlots = 1 << 24
 // Rooms holds the members and rooms of one namespace, in memory. It is safe for
 // concurrent use.
 //
-// It does not hold the rooms named by the members' ids: the caller looks such an
-// id up and puts the member itself into [Target.Members].
+// It does not hold the rooms named by the members' ids: the caller looks such
+// an id up and puts the member itself into [Target.Members].
 type Rooms[M any] struct {
 	loops []perLoop[M]
 }
@@ -61,15 +61,15 @@ func (r *Rooms[M]) Reserve(m *Member[M], loop int, placed func()) bool {
 }
 
 // Add makes a reserved member present: broadcasts emitted from now on reach it,
-// also through the rooms that it has joined. It reports false, and does nothing,
-// if m is not reserved.
+// also through the rooms that it has joined. It reports false, and does
+// nothing, if m is not reserved.
 func (r *Rooms[M]) Add(m *Member[M]) bool {
 	defer r.FlushEvents(m)
 	return r.AddDeferred(m)
 }
 
-// AddDeferred is Add, but its room events wait for FlushEvents. It is for callers
-// that hold a lock.
+// AddDeferred is Add, but its room events wait for FlushEvents. It is for
+// callers that hold a lock.
 func (r *Rooms[M]) AddDeferred(m *Member[M]) bool {
 	s := r.lock(m)
 	defer s.mu.Unlock()
@@ -104,7 +104,8 @@ func (r *Rooms[M]) Remove(m *Member[M]) []string {
 	return names
 }
 
-// Find returns the owner of the member in a slot of a loop, reserved or present.
+// Find returns the owner of the member in a slot of a loop, reserved or
+// present.
 func (r *Rooms[M]) Find(loop int, slot uint32) (owner M, ok bool) {
 	if loop < 0 || loop >= len(r.loops) {
 		return owner, false
@@ -166,8 +167,8 @@ func (r *Rooms[M]) RoomsOf(m *Member[M]) []string {
 	return m.names()
 }
 
-// Close makes every later Reserve fail. It returns the owners of the members that
-// are reserved or present, in no order.
+// Close makes every later Reserve fail. It returns the owners of the members
+// that are reserved or present, in no order.
 func (r *Rooms[M]) Close() (owners []M) {
 	for i := range r.loops {
 		s := &r.loops[i]
@@ -203,7 +204,8 @@ func (m *Member[M]) names() []string {
 	return names
 }
 
-// Members returns the owners of the room's members that are present, in no order.
+// Members returns the owners of the room's members that are present, in no
+// order.
 func (r *Rooms[M]) Members(name string) (owners []M) {
 	for i := range r.loops {
 		s := &r.loops[i]
@@ -250,13 +252,14 @@ func (r *Rooms[M]) Count(name string) (n int) {
 	return n
 }
 
-// listBatch is how many rooms Sizes reads before it releases its lock for a moment.
+// listBatch is how many rooms Sizes reads before it releases its lock for a
+// moment.
 const listBatch = 1024
 
-// Sizes adds the numbers of members of all rooms, reserved ones included, to sizes.
-// It holds a loop's lock for up to 1,024 rooms at a time. On each loop a room is
-// counted at some moment of the call. A room that is created or deleted during
-// the call may be missing.
+// Sizes adds the numbers of members of all rooms, reserved ones included, to
+// sizes. It holds a loop's lock for up to 1,024 rooms at a time. On each loop a
+// room is counted at some moment of the call. A room that is created or deleted
+// during the call may be missing.
 func (r *Rooms[M]) Sizes(sizes map[string]int) {
 	for i := range r.loops {
 		for name, members := range r.loops[i].sizes() {

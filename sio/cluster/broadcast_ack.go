@@ -10,10 +10,10 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// collection is a broadcast of this node that waits for the acknowledgements of other
-// nodes' clients. Each node first sends the number of its clients, and may then send as
-// many answers. The locks of the requests, of the liveness and behind acks are taken
-// inside that of a collection.
+// collection is a broadcast of this node that waits for the acknowledgements of
+// other nodes' clients. Each node first sends the number of its clients, and
+// may then send as many answers. The locks of the requests, of the liveness and
+// behind acks are taken inside that of a collection.
 type collection struct {
 	node *Node
 	id   string
@@ -40,8 +40,9 @@ type nodeAcks struct {
 	flow    *incomingAnswer // its answers in parts; nil before the first one
 }
 
-// BroadcastAck implements [adapter.Adapter]. A server that can't be asked, or does not
-// send the number of its clients in time, counts as one client that does not answer.
+// BroadcastAck implements [adapter.Adapter]. A server that can't be asked, or
+// does not send the number of its clients in time, counts as one client that
+// does not answer.
 func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
 	timeout := n.cfg.AckTimeout
 	end, limited := ctx.Deadline()
@@ -79,9 +80,10 @@ func (n *Node) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Opt
 	return nil
 }
 
-// register adds the collection to the requests before it reads which nodes are alive,
-// so that nodeGone is called for each node that dies later. While the number of nodes
-// is not known, acks waits for one server that stands for all of them.
+// register adds the collection to the requests before it reads which nodes are
+// alive, so that nodeGone is called for each node that dies later. While the
+// number of nodes is not known, acks waits for one server that stands for all
+// of them.
 func (c *collection) register(ctx context.Context, timeout time.Duration, limited bool) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,8 +191,8 @@ func (c *collection) hold(size int64) bool {
 	return true
 }
 
-// part implements pending. The last part of a node means that its other clients are
-// gone.
+// part implements pending. The last part of a node means that its other clients
+// are gone.
 func (c *collection) part(m *Message) (v verdict, reply Part) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -285,8 +287,8 @@ func (c *collection) giveUp(why error) {
 	c.acks.Gone(missing+c.awaited, why)
 }
 
-// expire ends the collection when its context ends. While the nodes are being counted,
-// BroadcastAck ends it instead, with the error of that.
+// expire ends the collection when its context ends. While the nodes are being
+// counted, BroadcastAck ends it instead, with the error of that.
 func (c *collection) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -313,8 +315,8 @@ func (c *collection) cancel() {
 	}
 }
 
-// check ends the collection when it is complete. acks is called after check, so that a
-// caller that acks wakes finds the collection ended.
+// check ends the collection when it is complete. acks is called after check, so
+// that a caller that acks wakes finds the collection ended.
 func (c *collection) check() {
 	if c.responders.complete() && c.awaited == 0 {
 		c.finish()

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -65,7 +65,8 @@ func TestBrokenBus(t *testing.T) {
 	})
 }
 
-// TestUnencodable gives all calls what has no form on the wire: nothing is done.
+// TestUnencodable gives all calls what has no form on the wire: nothing is
+// done.
 func TestUnencodable(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		ms := w.join(t, 2, cluster.Config{})
@@ -87,8 +88,8 @@ func TestUnencodable(t *testing.T) {
 	})
 }
 
-// TestRefused has a bus whose queue is full, and one for smaller messages. No client
-// gets the broadcast, and the caller gets the error.
+// TestRefused has a bus whose queue is full, and one for smaller messages. No
+// client gets the broadcast, and the caller gets the error.
 func TestRefused(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		ms := w.join(t, 2, cluster.Config{})
@@ -150,7 +151,8 @@ func TestCountFails(t *testing.T) {
 				}
 				c.start()
 				answers, missing, complete := c.result(ctx)
-				// When it takes long to fail the others have answered before; else perhaps.
+				// When it takes long to fail the others have answered before;
+				// else perhaps.
 				want := map[bool]int{true: 4, false: 2}[tc.took > 0]
 				if len(answers) < want || missing < 1 || tc.took > 0 && missing != 1 || !complete || !errors.Is(c.why, tc.want) {
 					t.Errorf("answers %q, %d missing: %v", answers, missing, c.why)
@@ -264,12 +266,13 @@ func TestCloseInTraffic(t *testing.T) {
 	})
 }
 
-// TestConcurrent makes all kinds of requests at once, over a network that delays and
-// repeats: each gets its own answers, each once.
+// TestConcurrent makes all kinds of requests at once, over a network that
+// delays and repeats: each gets its own answers, each once.
 func TestConcurrent(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
+		d := dice.New(t)
 		w.copies = 2
-		w.delay = func(_, _ string) time.Duration { return rand.N(20 * time.Millisecond) }
+		w.delay = func(_, _ string) time.Duration { return d.Duration(20 * time.Millisecond) }
 		ms := w.join(t, 3, cluster.Config{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -305,10 +308,12 @@ func TestConcurrent(t *testing.T) {
 	})
 }
 
-// TestLoss loses every third message: each call ends, and says what is missing.
+// TestLoss loses every third message: each call ends, and reports the missing
+// answers.
 func TestLoss(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
-		w.drop = func(string, *cluster.Message) bool { return rand.N(3) == 0 }
+		d := dice.New(t)
+		w.drop = func(string, *cluster.Message) bool { return d.Int(3) == 0 }
 		ms := w.join(t, 3, cluster.Config{})
 		var users sync.WaitGroup
 		for i := range 30 {

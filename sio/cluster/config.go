@@ -10,40 +10,43 @@ import (
 	"github.com/sioserver/sioserver/loop/safelog"
 )
 
-// Config configures a [Node]. The zero value is the documented defaults. It must not be
-// changed after New.
+// Config configures a [Node]. The zero value is the documented defaults. It
+// must not be changed after New.
 type Config struct {
-	// RequestTimeout is how long a request waits for the answers of other nodes if its
-	// context has no deadline; 5 s when 0. Each part of an answer begins the time again,
-	// for 20 times as long in all.
+	// RequestTimeout is how long a request waits for the answers of other nodes
+	// if its context has no deadline; 5 s when 0. Each part of an answer begins
+	// the time again, for 20 times as long in all.
 	RequestTimeout time.Duration
-	// AckTimeout is how long a broadcast waits for the acknowledgements of other nodes'
-	// clients if its context has no deadline, and the longest time for which this node
-	// collects acknowledgements for another one; 1 minute when 0.
+	// AckTimeout is how long a broadcast waits for the acknowledgements of
+	// other nodes' clients if its context has no deadline, and the longest time
+	// for which this node collects acknowledgements for another one; 1 minute
+	// when 0.
 	AckTimeout time.Duration
-	// HeartbeatInterval is after how long without a message a node sends a heartbeat; 5 s
-	// when 0. HeartbeatTimeout is after how long without a message it is taken for dead;
-	// 10 s when 0. Both are unused if the bus is a [Counter].
+	// HeartbeatInterval is after how long without a message a node sends a
+	// heartbeat; 5 s when 0. HeartbeatTimeout is after how long without a
+	// message it is taken for dead; 10 s when 0. Both are unused if the bus is
+	// a [Counter].
 	HeartbeatInterval, HeartbeatTimeout time.Duration
-	// UID returns the node's name and the ids of its requests. Each result must be unique
-	// in the cluster. When nil they are 16 random hexadecimal digits.
+	// UID returns the node's name and the ids of its requests. Each result must
+	// be unique in the cluster. When nil they are 16 random hexadecimal digits.
 	UID func() string
 	// Handlers is how many handlers of ServerSideEmit run at once; 64 when 0.
 	Handlers int
-	// MaxQueued bounds the events of other nodes that wait for a handler, and their
-	// requests for sockets that wait; 1,024 when 0. Further ones are dropped.
+	// MaxQueued bounds the events of other nodes that wait for a handler, and
+	// their requests for sockets that wait; 1,024 when 0. Further ones are
+	// dropped.
 	MaxQueued int
-	// MaxRequests bounds the requests of this node that wait for answers, and the
-	// broadcasts of other nodes that wait for acknowledgements; 10,000 when 0. Further
-	// requests fail, further broadcasts are dropped.
+	// MaxRequests bounds the requests of this node that wait for answers, and
+	// the broadcasts of other nodes that wait for acknowledgements; 10,000 when
+	// 0. Further requests fail, further broadcasts are dropped.
 	MaxRequests int
-	// MaxAnswerBytes bounds, approximately, the bytes of answers that all requests
-	// together hold, and the bytes of this node's answers that wait for other nodes;
-	// 256 MiB when 0. A request beyond it fails with [ErrAnswersTooLarge], further answers
-	// are dropped.
+	// MaxAnswerBytes bounds, approximately, the bytes of answers that all
+	// requests together hold, and the bytes of this node's answers that wait
+	// for other nodes; 256 MiB when 0. A request beyond it fails with
+	// [ErrAnswersTooLarge], further answers are dropped.
 	MaxAnswerBytes int
-	// Logger gets records about lost and restored connections, and new and lost nodes;
-	// slog.Default() when nil.
+	// Logger gets records about lost and restored connections, and new and lost
+	// nodes; slog.Default() when nil.
 	Logger *slog.Logger
 }
 

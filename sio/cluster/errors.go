@@ -8,23 +8,28 @@ import (
 )
 
 var (
-	// ErrTimeout is returned when a deadline, [Config].RequestTimeout or AckTimeout has
-	// passed. It is also context.DeadlineExceeded and sio.ErrTimeout.
+	// ErrTimeout is returned when a deadline, [Config].RequestTimeout or
+	// AckTimeout has passed. It is also context.DeadlineExceeded and
+	// sio.ErrTimeout.
 	ErrTimeout = adapter.ErrTimeout
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("cluster: node closed")
-	// ErrTooManyRequests is returned if [Config].MaxRequests requests wait for answers.
+	// ErrTooManyRequests is returned if [Config].MaxRequests requests wait for
+	// answers.
 	ErrTooManyRequests = errors.New("cluster: too many requests are pending")
-	// ErrAnswersTooLarge is returned if the answers need more than [Config].MaxAnswerBytes.
+	// ErrAnswersTooLarge is returned if the answers need more than
+	// [Config].MaxAnswerBytes.
 	ErrAnswersTooLarge = errors.New("cluster: the answers are larger than MaxAnswerBytes")
-	// ErrUnencodable is returned for a message that can't be encoded because of its
-	// arguments. A [Bus] wraps it with the reason, as the functions of package wire do.
+	// ErrUnencodable is returned for a message that can't be encoded because of
+	// its arguments. A [Bus] wraps it with the reason, as the functions of
+	// package wire do.
 	ErrUnencodable = errors.New("cluster: message can't be encoded")
-	// ErrOverloaded is returned if too much waits to be sent. The caller may try again
-	// later. A [Bus] wraps it.
+	// ErrOverloaded is returned if too much waits to be sent. The caller may
+	// try again later. A [Bus] wraps it.
 	ErrOverloaded = adapter.ErrOverloaded
-	// ErrTooLarge is returned for a message that is larger than the bus carries, see
-	// [Sizer]. A [Bus] that returns it wraps [ErrUnencodable], too.
+	// ErrTooLarge is returned for a message that is larger than the bus
+	// carries, see [Sizer]. A [Bus] that returns it wraps [ErrUnencodable],
+	// too.
 	ErrTooLarge = adapter.ErrTooLarge
 )
 
@@ -32,7 +37,8 @@ var (
 type ResponseError struct {
 	Received, Expected int
 	// Err is [ErrTimeout], the error or cause of the context, [ErrClosed],
-	// [ErrAnswersTooLarge], or the error of the bus; and the error of a [Watcher].
+	// [ErrAnswersTooLarge], or the error of the bus; and the error of a
+	// [Watcher].
 	Err error
 }
 

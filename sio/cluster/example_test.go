@@ -12,8 +12,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// broker stands for a message broker: each payload goes to all its connections, in
-// order.
+// broker stands for a message broker: each payload goes to all its connections,
+// in order.
 type broker struct {
 	mu    sync.Mutex
 	buses map[*brokerBus]bool
@@ -25,7 +25,8 @@ type brokerBus struct {
 	payloads chan []byte // closed by Close
 }
 
-// open connects a node. The receive function gets the messages of the other nodes.
+// open connects a node. The receive function gets the messages of the other
+// nodes.
 func (b *broker) open(uid string, receive func(m *cluster.Message)) (cluster.Bus, error) {
 	bus := &brokerBus{b, make(chan []byte, 1024)}
 	go func() {
@@ -43,7 +44,8 @@ func (b *broker) open(uid string, receive func(m *cluster.Message)) (cluster.Bus
 	return bus, nil
 }
 
-// Publish implements cluster.Bus. It encodes m before it returns and does not wait.
+// Publish implements cluster.Bus. It encodes m before it returns and does not
+// wait.
 func (bus *brokerBus) Publish(m *cluster.Message) error {
 	payload, err := wire.Append(nil, m)
 	if err != nil {

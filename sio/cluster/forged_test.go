@@ -11,7 +11,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// alone returns a node whose requests are lost and which takes others for alive.
+// alone returns a node whose requests are lost and which takes others for
+// alive.
 func alone(t *testing.T, counting bool, others ...string) (w *network, ms *members) {
 	w = &network{counting: counting, drop: func(string, *cluster.Message) bool { return true }}
 	w.count = func(context.Context) (int, error) { return 1 + len(others), nil }
@@ -38,8 +39,8 @@ func (ms *members) fetch(t *testing.T) chan fetched {
 	return c
 }
 
-// TestForgedResponses answers a request twice, with what it did not ask for, and in
-// the name of others.
+// TestForgedResponses answers a request twice, with answers of other types,
+// and in the name of others.
 func TestForgedResponses(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w, ms := alone(t, w.counting, "n1", "n2")
@@ -158,8 +159,8 @@ func TestForgedAcks(t *testing.T) {
 	})
 }
 
-// TestHugeCount has a node announce more clients than there can be and leave: what
-// it costs must not depend on the number.
+// TestHugeCount has a node announce more clients than there can be and leave:
+// what it costs must not depend on the number.
 func TestHugeCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ms := alone(t, false, "n1")

@@ -28,8 +28,8 @@ func record(fields ...string) []byte {
 	return field(nil, string(body))
 }
 
-// TestForgedParts answers with parts that are no parts, twice, in the wrong order, and in
-// the name of others.
+// TestForgedParts answers with parts that are no parts, twice, in the wrong
+// order, and in the name of others.
 func TestForgedParts(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w, ms := alone(t, w.counting, "n1", "n2")
@@ -96,8 +96,8 @@ func TestForgedParts(t *testing.T) {
 	})
 }
 
-// TestForgedAckParts has nodes answer in parts for more clients than they have announced,
-// and say that others are gone.
+// TestForgedAckParts has nodes answer in parts for more clients than they have
+// announced, and say that others are gone.
 func TestForgedAckParts(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w, ms := alone(t, w.counting, "n1", "n2")
@@ -133,7 +133,8 @@ func TestForgedAckParts(t *testing.T) {
 	})
 }
 
-// TestPartsBeyondLimits has a node send without being asked, until the request ends.
+// TestPartsBeyondLimits has a node send without being asked, until the request
+// ends.
 func TestPartsBeyondLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &network{drop: func(string, *cluster.Message) bool { return true }}
@@ -159,8 +160,9 @@ func TestPartsBeyondLimits(t *testing.T) {
 	})
 }
 
-// TestForgedFields answers with a record of very many fields without bytes. What they
-// would become counts against MaxAnswerBytes, and no memory is taken for it.
+// TestForgedFields answers with a record of very many fields without bytes.
+// What they would become counts against MaxAnswerBytes, and no memory is taken
+// for it.
 func TestForgedFields(t *testing.T) {
 	const limit = 1 << 20
 	empty := string(make([]byte, limit/2))
@@ -193,7 +195,8 @@ func TestForgedFields(t *testing.T) {
 				go func() { ended <- ask(t.Context(), ms.nodes[0]) }()
 				synctest.Wait()
 				w.inject("n0", cluster.Message{Type: cluster.BroadcastClientCount, UID: "n1", RequestID: "n0-1", ClientCount: 1})
-				// A socket, and an answer, too: both begin with a field of one byte.
+				// A socket, and an answer, too: both begin with a field of one
+				// byte.
 				forged := append(field(nil, "\x01"), field(field(nil, "{}"), "1")...)
 				forged = field(nil, string(forged)+empty)
 				part := cluster.Message{Type: cluster.AnswerPart, UID: "n1", RequestID: "n0-1", Part: &cluster.Part{Stream: "s", Bytes: forged}}

@@ -23,7 +23,8 @@ func (s *script) next() int {
 	return int(b)
 }
 
-// message is one that is likely to have to do with the node's requests, "id-1" to "id-4".
+// message is one that is likely to have to do with the node's requests, "id-1"
+// to "id-4".
 func (s *script) message() *cluster.Message {
 	kinds := s.next()
 	kind := cluster.MessageType(kinds % 16)
@@ -71,8 +72,8 @@ func (*sink) BroadcastAck(_ context.Context, _ adapter.Packet, _ adapter.Options
 	return nil
 }
 
-// FuzzReceive has a node with requests of all kinds receive what others make up: it
-// must not panic, hold more than its limits, or wait for ever.
+// FuzzReceive has a node with requests of all kinds receive what others make
+// up: it must not panic, hold more than its limits, or wait for ever.
 func FuzzReceive(f *testing.F) {
 	answers := []byte{}
 	for id := range byte(4) {
@@ -92,7 +93,8 @@ func FuzzReceive(f *testing.F) {
 	parts := []byte{}
 	for number := range byte(3) {
 		for id := range byte(4) {
-			// kind, uid, namespace, id, count, sockets, flags, number, length, and a record
+			// kind, uid, namespace, id, count, sockets, flags, number, length,
+			// and a record
 			parts = append(parts, 14, id%2, 0, 1+id, 1, 0, number/2<<7, number, 8, 7, 1, 'i', 2, '{', '}', 1, '1')
 			parts = append(parts, byte(cluster.BroadcastClientCount), id%2, 0, 1+id, 1, 0)
 		}

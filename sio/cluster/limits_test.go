@@ -43,7 +43,8 @@ func TestTooManyRequests(t *testing.T) {
 	})
 }
 
-// TestTooManyAsked has other nodes ask for more acknowledgements than are collected.
+// TestTooManyAsked has other nodes ask for more acknowledgements than are
+// collected.
 func TestTooManyAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &network{counting: true}
@@ -119,7 +120,8 @@ func TestHugeAnswers(t *testing.T) {
 		if s := ms.nodes[0].Stats(); s.Dropped != 10 {
 			t.Errorf("%+v", s)
 		}
-		// Two servers' answers are too much, and so are three of one for itself.
+		// Two servers' answers are too much, and so are three of one for
+		// itself.
 		long := strings.Repeat("x", 4000)
 		ms.locals[0].clients = nil
 		for i := range 10 {
@@ -138,7 +140,8 @@ func TestHugeAnswers(t *testing.T) {
 			if len(answers) != 2 || missing == 0 || !complete || !errors.Is(c.why, want) {
 				t.Errorf("%d answers, %d missing: %v", len(answers), missing, c.why)
 			}
-			// A server gives back what it holds when it is told that the request has ended.
+			// A server gives back what it holds when it is told that the
+			// request has ended.
 			synctest.Wait()
 		}
 		ms.close(t)

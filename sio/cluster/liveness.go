@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// maxNodes bounds the nodes that are known, maxID the bytes of a UID and of the id of a
-// request.
+// maxNodes bounds the nodes that are known, maxID the bytes of a UID and of the
+// id of a request.
 const (
 	maxNodes = 4096
 	maxID    = 128
 )
 
-// liveness holds which other nodes are alive, if the nodes send heartbeats. No lock is
-// taken inside its lock.
+// liveness holds which other nodes are alive, if the nodes send heartbeats. No
+// lock is taken inside its lock.
 type liveness struct {
 	start    time.Time
 	lastSent atomic.Int64 // when a message was published for all nodes, since start
@@ -40,7 +40,8 @@ func (n *Node) startHeartbeats() {
 // sent notes that a message was published for all nodes.
 func (l *liveness) sent() { l.lastSent.Store(int64(time.Since(l.start))) }
 
-// heartbeat publishes a heartbeat unless another message for all nodes was published.
+// heartbeat publishes a heartbeat unless another message for all nodes was
+// published.
 func (n *Node) heartbeat() {
 	l := &n.live
 	idle := time.Since(l.start) - time.Duration(l.lastSent.Load())
@@ -90,8 +91,9 @@ func (n *Node) left(uid string) {
 	}
 }
 
-// sweep removes the nodes that have been silent for HeartbeatTimeout. If the timer fires
-// late, the process did not run; then the messages of that time are read first.
+// sweep removes the nodes that have been silent for HeartbeatTimeout. If the
+// timer fires late, the process did not run; then the messages of that time are
+// read first.
 func (n *Node) sweep() {
 	l := &n.live
 	var silent []string

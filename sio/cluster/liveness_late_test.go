@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestSweepAfterStop: a process that was stopped for longer than nodes may be silent
-// does not take them for dead before it has read what they have sent.
+// TestSweepAfterStop: a process that was stopped for longer than nodes may be
+// silent does not count them as dead before it has read their messages.
 func TestSweepAfterStop(t *testing.T) {
 	cfg, err := Config{Logger: slog.New(slog.DiscardHandler)}.withDefaults()
 	if err != nil {

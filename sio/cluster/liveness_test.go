@@ -55,8 +55,8 @@ func TestHeartbeats(t *testing.T) {
 	})
 }
 
-// TestAnswersAreNoHeartbeats has two nodes answer a third one every second: they hear
-// nothing of each other's answers, and know that both are alive.
+// TestAnswersAreNoHeartbeats has two nodes answer a third one every second:
+// they hear nothing of each other's answers, and know that both are alive.
 func TestAnswersAreNoHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ms := new(network).join(t, 3, cluster.Config{})

@@ -12,7 +12,7 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// local is a namespace of a server that notes what is done to it.
+// local is a namespace of a server that records calls.
 type local struct {
 	adapter.Local // nil: what is not overridden is not called
 	name          string
@@ -52,7 +52,7 @@ func (l *local) note(format string, args ...any) {
 	l.done = append(l.done, fmt.Sprintf(format, args...))
 }
 
-// take returns what was done since it was last called.
+// take returns the calls since it was last called.
 func (l *local) take() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,8 +150,8 @@ func (l *local) ServerSideEvent(p adapter.Packet, reply func(adapter.Answer)) {
 	l.event(p, reply)
 }
 
-// collector collects acknowledgements as a namespace does. done is closed when no answer
-// is missing.
+// collector collects acknowledgements as a namespace does. done is closed when
+// no answer is missing.
 type collector struct {
 	done chan struct{}
 

@@ -13,8 +13,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// network carries messages between the nodes of a test, in order for each pair of
-// them. What it may be made to do must be set before it is used.
+// network carries messages between the nodes of a test, in order for each pair
+// of them. What it may be made to do must be set before it is used.
 type network struct {
 	counting bool                                         // its buses are Counters
 	unnamed  bool                                         // of the reference's kind: responses have no UID and no parts
@@ -50,8 +50,8 @@ type sizedEnd struct{ countingEnd }
 
 func (e sizedEnd) MaxMessage() int { return e.network.most }
 
-// link is the way from one node to another: its goroutine lives while something is
-// on its way.
+// link is the way from one node to another: its goroutine lives while something
+// is on its way.
 type link struct {
 	queue   []parcel
 	running bool
@@ -207,8 +207,8 @@ func (w *network) slow(d time.Duration) {
 	w.delay = func(string, string) time.Duration { return d }
 }
 
-// onTheWay is how many bytes of parts were on the way to a node at most, and in one
-// message.
+// onTheWay is how many bytes of parts were on the way to a node at most, and in
+// one message.
 func (w *network) onTheWay(uid string) (most, largest int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -247,8 +247,8 @@ type members struct {
 	locals []*local
 }
 
-// join makes a cluster whose nodes, n0, n1 and so on, know each other. The requests
-// of n0 are n0-1, n0-2 and so on.
+// join makes a cluster whose nodes, n0, n1 and so on, know each other. The
+// requests of n0 are n0-1, n0-2 and so on.
 func (w *network) join(t *testing.T, count int, cfg cluster.Config) *members {
 	t.Helper()
 	ms := new(members)

@@ -42,9 +42,9 @@ type Node struct {
 // maxDescribers is how many requests for sockets are answered at once.
 const maxDescribers = 2
 
-// New makes a namespace a node of the cluster. open returns the bus of the node. Its
-// arguments are the node's UID and the function that takes the messages of other
-// nodes. open must not call receive and wait for it.
+// New makes a namespace a node of the cluster. open returns the bus of the
+// node. Its arguments are the node's UID and the function that takes the
+// messages of other nodes. open must not call receive and wait for it.
 func New(local adapter.Local, cfg Config, open func(uid string, receive func(m *Message)) (Bus, error)) (*Node, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -119,8 +119,9 @@ func nearEnd(ctx context.Context) bool {
 	return limited && time.Until(end) < 20*time.Millisecond
 }
 
-// Close implements [adapter.Adapter]. Requests that wait fail with [ErrClosed], and
-// events that wait for a handler are dropped. It does not wait for handlers.
+// Close implements [adapter.Adapter]. Requests that wait fail with [ErrClosed],
+// and events that wait for a handler are dropped. It does not wait for
+// handlers.
 func (n *Node) Close() error {
 	if n.closed.Swap(true) {
 		return nil

@@ -1,18 +1,21 @@
 package cluster
 
-// The receiving side of answers in parts. The node that asks requests each part and
-// bounds its size, so that little is on its way to the node at a time: a bus may close
-// the connections of slow readers, as Redis does.
+// The receiving side of answers in parts. The node that asks requests each part
+// and bounds its size, so that little is on its way to the node at a time: a
+// bus may close the connections of slow readers, as Redis does.
 const (
-	// window bounds, approximately, the bytes of all parts on their way to a node.
+	// window bounds, approximately, the bytes of all parts on their way to a
+	// node.
 	window = 2 << 20
-	// maxPart and minPart bound the bytes of one part, except for the first one.
+	// maxPart and minPart bound the bytes of one part, except for the first
+	// one.
 	maxPart, minPart = 256 << 10, 4 << 10
 	// maxFirst and minFirst bound a first part, which all nodes send at once.
 	maxFirst, minFirst = 16 << 10, 512
 )
 
-// firstLimit returns how many bytes the first part of each of the servers may have.
+// firstLimit returns how many bytes the first part of each of the servers may
+// have.
 func (n *Node) firstLimit(servers int) int {
 	return min(max(window/(max(servers, 1)*(n.requests.len()+1)), minFirst), maxFirst)
 }
@@ -27,7 +30,8 @@ func (n *Node) partLimit() int {
 	return min(max(window/max(int(n.incoming.Load()), 1), minPart), maxPart)
 }
 
-// partCost bounds the bytes of a part's message besides the part and the namespace.
+// partCost bounds the bytes of a part's message besides the part and the
+// namespace.
 const partCost = 1 << 10
 
 // fits returns limit, or less if the bus does not carry such a part.
@@ -39,8 +43,8 @@ func (n *Node) fits(limit int) int {
 	return limit
 }
 
-// incomingAnswer is one node's answer that arrives in parts. Guarded by the lock of its
-// request.
+// incomingAnswer is one node's answer that arrives in parts. Guarded by the
+// lock of its request.
 type incomingAnswer struct {
 	stream string
 	next   int    // number of the next part
@@ -73,8 +77,8 @@ const (
 	partBroken          // the answer is malformed, or too large
 )
 
-// judge reports whether p is the next part of f, which is nil before the first one.
-// Otherwise v and reply say what to do with p.
+// judge reports whether p is the next part of f, which is nil before the first
+// one. Otherwise v and reply say what to do with p.
 func (n *Node) judge(f *incomingAnswer, p *Part) (v verdict, reply Part, ok bool) {
 	switch {
 	case f == nil && p.Number == 0, f != nil && f.stream == p.Stream && p.Number == f.next:
@@ -85,8 +89,9 @@ func (n *Node) judge(f *incomingAnswer, p *Part) (v verdict, reply Part, ok bool
 	return partUnknown, Part{Stop: true}, false
 }
 
-// add takes the bytes of the next part and calls take with each complete record. It
-// reports false, and the answer ends, if the bytes are malformed or take reports false.
+// add takes the bytes of the next part and calls take with each complete
+// record. It reports false, and the answer ends, if the bytes are malformed or
+// take reports false.
 func (f *incomingAnswer) add(p *Part, take func(record []byte) bool) bool {
 	f.next++
 	f.whole = p.Last

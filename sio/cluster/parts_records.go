@@ -9,9 +9,9 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// An answer in parts is a sequence of records, which may be cut anywhere. A record is its
-// length and as many bytes of fields. A field is its length and its bytes. Lengths are
-// unsigned varints.
+// An answer in parts is a sequence of records, which may be cut anywhere. A
+// record is its length and as many bytes of fields. A field is its length and
+// its bytes. Lengths are unsigned varints.
 //
 //	a socket:  id, handshake, data, and each room
 //	an answer: data with a byte 1 before it, or an empty field if there is none, and
@@ -60,8 +60,8 @@ func appendAnswer(b []byte, a adapter.Answer) []byte {
 	})
 }
 
-// cutField returns the field, or the record, at the beginning of b, and the rest. It
-// reports false if b is too short.
+// cutField returns the field, or the record, at the beginning of b, and the
+// rest. It reports false if b is too short.
 func cutField(b []byte) (field, rest []byte, ok bool) {
 	length, n := binary.Uvarint(b)
 	if n <= 0 || length > uint64(len(b)-n) {
@@ -74,7 +74,8 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 // fieldCost is about how many bytes a field takes besides its contents.
 const fieldCost = 24
 
-// fieldsCost returns what the fields of a record cost, before memory is allocated.
+// fieldsCost returns what the fields of a record cost, before memory is
+// allocated.
 func fieldsCost(record []byte) (size int64) {
 	for {
 		_, rest, ok := cutField(record)
@@ -91,8 +92,8 @@ func badLength(b []byte) bool {
 	return n < 0 || n == 0 && len(b) >= binary.MaxVarintLen64
 }
 
-// parseSocket reads the record of a socket. The result refers to b. A field that is not
-// valid JSON is nil.
+// parseSocket reads the record of a socket. The result refers to b. A field
+// that is not valid JSON is nil.
 func parseSocket(b []byte) (d adapter.Details, ok bool) {
 	var fields [3][]byte
 	for i := range fields {
@@ -122,8 +123,8 @@ func validJSON(b []byte) []byte {
 	return b
 }
 
-// parseAnswer reads the record of an answer. The result refers to b. The data is not
-// checked.
+// parseAnswer reads the record of an answer. The result refers to b. The data
+// is not checked.
 func parseAnswer(b []byte) (a adapter.Answer, ok bool) {
 	data, b, ok := cutField(b)
 	if !ok || len(data) > 0 && data[0] != 1 {

@@ -8,24 +8,25 @@ import (
 	"time"
 )
 
-// The sending side of answers in parts: see parts_receive.go. A part is sent when the
-// one before was confirmed, and again if it is not confirmed itself.
+// The sending side of answers in parts: see parts_receive.go. A part is sent
+// when the one before was confirmed, and again if it is not confirmed itself.
 const (
-	// resendTime is the time until a part is sent again, doubled each time up to
-	// maxResendTime. It is refusedTime if the bus has not taken the part.
+	// resendTime is the time until a part is sent again, doubled each time up
+	// to maxResendTime. It is refusedTime if the bus has not taken the part.
 	resendTime    = 2 * time.Second
 	maxResendTime = 8 * time.Second
 	refusedTime   = 100 * time.Millisecond
-	// abandonTime is how long the receiver may be silent before the rest of an answer is
-	// dropped. It is less if other requests wait: see dropSilent.
+	// abandonTime is how long the receiver may be silent before the rest of an
+	// answer is dropped. It is less if other requests wait: see dropSilent.
 	abandonTime = time.Minute
-	// maxDescriptions is how many descriptions of sockets are under way at once.
+	// maxDescriptions is how many descriptions of sockets are under way at
+	// once.
 	maxDescriptions = 32
 )
 
-// outgoingAnswer is an answer that is sent to one node in parts. The locks of outgoing
-// and of the describers are taken inside its lock, which is taken inside that of an
-// ackRelay.
+// outgoingAnswer is an answer that is sent to one node in parts. The locks of
+// outgoing and of the describers are taken inside its lock, which is taken
+// inside that of an ackRelay.
 type outgoingAnswer struct {
 	node        *Node
 	id          string // Part.Stream
@@ -58,8 +59,8 @@ type outgoingAnswers struct {
 	closed       bool
 }
 
-// outgoingAnswer begins an answer to the sender of m. It returns nil if there are too
-// many, or after close. The first put or run sends.
+// outgoingAnswer begins an answer to the sender of m. It returns nil if there
+// are too many, or after close. The first put or run sends.
 func (n *Node) outgoingAnswer(m *Message) *outgoingAnswer {
 	f := &outgoingAnswer{node: n, to: m.UID, request: m.RequestID, limit: n.fits(max(m.Parts, minFirst)), heard: time.Now(), again: resendTime}
 	o := &n.outgoing
@@ -76,8 +77,8 @@ func (n *Node) outgoingAnswer(m *Message) *outgoingAnswer {
 	return f
 }
 
-// reserveOutgoing reserves memory for answers that wait for other nodes. It reports
-// false, and counts, if none is left.
+// reserveOutgoing reserves memory for answers that wait for other nodes. It
+// reports false, and counts, if none is left.
 func (n *Node) reserveOutgoing(size int) bool {
 	o := &n.outgoing
 	o.mu.Lock()
@@ -97,10 +98,10 @@ func (n *Node) releaseOutgoing(size int) {
 	o.held -= size
 }
 
-// describeInParts begins an answer of records and what pages describes. If too many
-// descriptions are under way, m waits instead. *counted reports whether
-// startDescription has counted m; it is cleared once the answer is responsible for
-// descriptionEnded.
+// describeInParts begins an answer of records and what pages describes. If too
+// many descriptions are under way, m waits instead. *counted reports whether
+// startDescription has counted m; it is cleared once the answer is responsible
+// for descriptionEnded.
 func (n *Node) describeInParts(m *Message, records []byte, pages func() (records []byte, more bool), counted *bool) {
 	if !*counted && !n.startDescription(m) {
 		n.dropSilent()
@@ -124,8 +125,8 @@ func (n *Node) describeInParts(m *Message, records []byte, pages func() (records
 	f.run()
 }
 
-// startDescription reports whether a description of sockets may begin, and counts it.
-// Otherwise m waits.
+// startDescription reports whether a description of sockets may begin, and
+// counts it. Otherwise m waits.
 func (n *Node) startDescription(m *Message) bool {
 	o := &n.outgoing
 	o.mu.Lock()
@@ -143,8 +144,9 @@ func (n *Node) startDescription(m *Message) bool {
 	return false
 }
 
-// dropSilent ends descriptions for nodes that have been silent for longer than a request
-// of this node would wait: the nodes may be dead, and other requests wait.
+// dropSilent ends descriptions for nodes that have been silent for longer than
+// a request of this node would wait: the nodes may be dead, and other requests
+// wait.
 func (n *Node) dropSilent() {
 	o := &n.outgoing
 	o.mu.Lock()
@@ -160,8 +162,8 @@ func (n *Node) dropSilent() {
 	}
 }
 
-// descriptionEnded notes that a description of sockets for a node has ended, and begins
-// the next one.
+// descriptionEnded notes that a description of sockets for a node has ended,
+// and begins the next one.
 func (n *Node) descriptionEnded(uid string) {
 	o := &n.outgoing
 	o.mu.Lock()
@@ -173,9 +175,9 @@ func (n *Node) descriptionEnded(uid string) {
 	n.startWaitingLocked()
 }
 
-// startWaiting begins a waiting description, if one may begin: that of the node with the
-// fewest under way. Each describer calls it at its end, because all describers may have
-// been busy before.
+// startWaiting begins a waiting description, if one may begin: that of the node
+// with the fewest under way. Each describer calls it at its end, because all
+// describers may have been busy before.
 func (n *Node) startWaiting() {
 	n.outgoing.mu.Lock()
 	defer n.outgoing.mu.Unlock()
@@ -204,8 +206,8 @@ func (n *Node) startWaitingLocked() {
 	}
 }
 
-// put adds records for which reserveOutgoing has reserved memory. It returns the part to
-// send, or nil. If last is set, no records follow.
+// put adds records for which reserveOutgoing has reserved memory. It returns
+// the part to send, or nil. If last is set, no records follow.
 func (f *outgoingAnswer) put(records []byte, last bool) *Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -218,8 +220,8 @@ func (f *outgoingAnswer) put(records []byte, last bool) *Message {
 	return f.cutLocked()
 }
 
-// run describes as many sockets as the next part needs and sends it. It is called on a
-// describer.
+// run describes as many sockets as the next part needs and sends it. It is
+// called on a describer.
 func (f *outgoingAnswer) run() {
 	done := false
 	defer func() {
@@ -262,7 +264,8 @@ func (f *outgoingAnswer) describeMoreLocked() {
 	}
 }
 
-// cutLocked returns the next part, or nil if none was requested or there is none.
+// cutLocked returns the next part, or nil if none was requested or there is
+// none.
 func (f *outgoingAnswer) cutLocked() *Message {
 	if f.over || f.limit == 0 || len(f.buf) == 0 && !f.ended {
 		return nil
@@ -288,8 +291,8 @@ func (f *outgoingAnswer) tickLocked(d time.Duration) {
 	}
 }
 
-// send publishes m unless it is nil. A part that the bus does not take is soon sent
-// again.
+// send publishes m unless it is nil. A part that the bus does not take is soon
+// sent again.
 func (f *outgoingAnswer) send(m *Message) {
 	if m == nil {
 		return
@@ -345,8 +348,8 @@ func (o *outgoingAnswers) next(n *Node, m *Message) {
 	}
 }
 
-// confirmed notes that a part has arrived and sends the next one. It reports false if
-// p confirms nothing.
+// confirmed notes that a part has arrived and sends the next one. It reports
+// false if p confirms nothing.
 func (f *outgoingAnswer) confirmed(p *Part) bool {
 	f.mu.Lock()
 	switch {
@@ -423,7 +426,8 @@ func (o *outgoingAnswers) queued() int {
 	return len(o.waiting)
 }
 
-// close ends all answers and drops the requests that wait. It returns their number.
+// close ends all answers and drops the requests that wait. It returns their
+// number.
 func (o *outgoingAnswers) close() (dropped int) {
 	o.mu.Lock()
 	o.closed = true

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -27,8 +27,8 @@ func (l *local) crowd(sockets, size int) {
 	}
 }
 
-// whole checks that each socket of the servers but the first is there, once, with all
-// that it has.
+// whole checks that each socket of the servers but the first is there, once,
+// with all that it has.
 func (ms *members) whole(t *testing.T, list []adapter.Details) {
 	t.Helper()
 	got := make(map[string]adapter.Details)
@@ -50,8 +50,8 @@ func (ms *members) whole(t *testing.T, list []adapter.Details) {
 	}
 }
 
-// TestLargeFetch has many sockets with much data described: everything comes, and what
-// is on its way at a time is bounded.
+// TestLargeFetch has many sockets with much data described: everything comes,
+// and what is on its way at a time is bounded.
 func TestLargeFetch(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		ms := w.join(t, 3, cluster.Config{})
@@ -77,8 +77,8 @@ func TestLargeFetch(t *testing.T) {
 	})
 }
 
-// TestManyFetches makes many requests at once to several servers: what is on its way to
-// the one that asks stays bounded.
+// TestManyFetches makes many requests at once to several servers: what is on
+// its way to the one that asks stays bounded.
 func TestManyFetches(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w.delay = func(string, string) time.Duration { return 5 * time.Millisecond }
@@ -121,19 +121,21 @@ func TestLargeDescriptions(t *testing.T) {
 	})
 }
 
-// TestPartsLost loses and repeats parts, and the news of them: all come all the same.
+// TestPartsLost loses and repeats parts, and the news of them: all come all the
+// same.
 func TestPartsLost(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
+		d := dice.New(t)
 		w.copies = 2
 		w.drop = func(_ string, m *cluster.Message) bool {
-			return (m.Type == cluster.AnswerPart || m.Type == cluster.NextPart) && rand.N(10) == 0
+			return (m.Type == cluster.AnswerPart || m.Type == cluster.NextPart) && d.Int(10) == 0
 		}
 		ms := w.join(t, 3, cluster.Config{RequestTimeout: time.Minute, AckTimeout: time.Hour})
 		for _, l := range ms.locals[1:] {
 			l.crowd(300, 4500)
 			l.clients = nil
 			for i := range 300 {
-				l.clients = append(l.clients, client{answer: fmt.Sprint(l.name, strings.Repeat("x", 5000), i), after: rand.N(time.Second)})
+				l.clients = append(l.clients, client{answer: fmt.Sprint(l.name, strings.Repeat("x", 5000), i), after: d.Duration(time.Second)})
 			}
 		}
 		got := <-ms.fetch(t)
@@ -157,8 +159,8 @@ func TestPartsLost(t *testing.T) {
 	})
 }
 
-// TestSlowParts has a node take its time: a request lives as long as parts come, but not
-// for ever.
+// TestSlowParts has a node take its time: a request lives as long as parts
+// come, but not for ever.
 func TestSlowParts(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		ms := w.join(t, 2, cluster.Config{})
@@ -191,7 +193,8 @@ func TestSlowParts(t *testing.T) {
 	})
 }
 
-// TestDeathInParts has the answering node die between two parts, and the one that asks.
+// TestDeathInParts has the answering node die between two parts, and the one
+// that asks.
 func TestDeathInParts(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		ms := w.join(t, 3, cluster.Config{RequestTimeout: time.Minute})
@@ -228,8 +231,8 @@ func TestDeathInParts(t *testing.T) {
 	})
 }
 
-// TestAbandonedParts ends the context of a request whose answer is coming: the answering
-// node is told.
+// TestAbandonedParts ends the context of a request whose answer is coming: the
+// answering node is told.
 func TestAbandonedParts(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w.delay = func(string, string) time.Duration { return 100 * time.Millisecond }
@@ -286,8 +289,8 @@ func TestWholeAnswers(t *testing.T) {
 	})
 }
 
-// TestLargeReplies has handlers of ServerSideEmit, and clients, answer with more than a
-// part.
+// TestLargeReplies has handlers of ServerSideEmit, and clients, answer with
+// more than a part.
 func TestLargeReplies(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		ms := w.join(t, 3, cluster.Config{})
@@ -322,16 +325,17 @@ func TestLargeReplies(t *testing.T) {
 	})
 }
 
-// TestBatchedAcks counts the messages that many acknowledgements take, and the clients
-// that are gone.
+// TestBatchedAcks counts the messages that many acknowledgements take, and the
+// clients that are gone.
 func TestBatchedAcks(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w.delay = func(string, string) time.Duration { return time.Millisecond }
 		ms := w.join(t, 2, cluster.Config{})
 		l := ms.locals[1]
 		l.clients = nil
+		d := dice.New(t)
 		for i := range 4000 {
-			l.clients = append(l.clients, client{answer: fmt.Sprint(i), after: rand.N(50 * time.Millisecond), gone: i%10 == 9})
+			l.clients = append(l.clients, client{answer: fmt.Sprint(i), after: d.Duration(50 * time.Millisecond), gone: i%10 == 9})
 		}
 		before, start := ms.nodes[1].Stats().Published, time.Now()
 		c := newCollector()
@@ -378,8 +382,9 @@ func TestPartsOfSmallBus(t *testing.T) {
 	})
 }
 
-// TestWaitingDescriptions has more requests for many sockets wait than are dealt with at
-// once, and the sockets go meanwhile: the requests are answered all the same.
+// TestWaitingDescriptions has more requests for many sockets wait than are
+// dealt with at once, and the sockets go meanwhile: the requests are answered
+// all the same.
 func TestWaitingDescriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const requests = 500
@@ -406,7 +411,8 @@ func TestWaitingDescriptions(t *testing.T) {
 	})
 }
 
-// TestCloseWhileWaiting closes a node for which requests wait: they are counted.
+// TestCloseWhileWaiting closes a node for which requests wait: they are
+// counted.
 func TestCloseWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &network{counting: true}
@@ -424,8 +430,8 @@ func TestCloseWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestSilentRequesters has a node ask for many sockets as often as answers go out at
-// once, and die: another one gets its answer all the same.
+// TestSilentRequesters has a node ask for many sockets as often as answers go
+// out at once, and die: another one gets its answer all the same.
 func TestSilentRequesters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &network{counting: true}

@@ -33,9 +33,9 @@ func (n *Node) toBus(m *Message) error {
 }
 
 // Broadcast implements [adapter.Adapter]. If the error is [ErrUnencodable] or
-// [ErrOverloaded], no socket gets the packet and the caller may emit it again. After
-// any other error of the bus the packet is delivered to this server's sockets, and
-// counted as lost.
+// [ErrOverloaded], no socket gets the packet and the caller may emit it again.
+// After any other error of the bus the packet is delivered to this server's
+// sockets, and counted as lost.
 func (n *Node) Broadcast(p adapter.Packet, o adapter.Options) error {
 	m := messages.Get().(*Message)
 	m.Type, m.Packet, m.Options = Broadcast, p, o
@@ -48,24 +48,24 @@ func (n *Node) Broadcast(p adapter.Packet, o adapter.Options) error {
 	return n.local.Broadcast(p, o)
 }
 
-// AddSockets implements [adapter.Adapter]. It acts on this server's sockets even
-// if it returns an error.
+// AddSockets implements [adapter.Adapter]. It acts on this server's sockets
+// even if it returns an error.
 func (n *Node) AddSockets(o adapter.Options, rooms []string) error {
 	err := n.publish(&Message{Type: SocketsJoin, Options: o, Rooms: rooms})
 	n.local.AddSockets(o, rooms)
 	return err
 }
 
-// DelSockets implements [adapter.Adapter]. It acts on this server's sockets even
-// if it returns an error.
+// DelSockets implements [adapter.Adapter]. It acts on this server's sockets
+// even if it returns an error.
 func (n *Node) DelSockets(o adapter.Options, rooms []string) error {
 	err := n.publish(&Message{Type: SocketsLeave, Options: o, Rooms: rooms})
 	n.local.DelSockets(o, rooms)
 	return err
 }
 
-// DisconnectSockets implements [adapter.Adapter]. It acts on this server's sockets
-// even if it returns an error.
+// DisconnectSockets implements [adapter.Adapter]. It acts on this server's
+// sockets even if it returns an error.
 func (n *Node) DisconnectSockets(o adapter.Options, closeConnections bool) error {
 	err := n.publish(&Message{Type: DisconnectSockets, Options: o, Close: closeConnections})
 	n.local.DisconnectSockets(o, closeConnections)
@@ -82,11 +82,12 @@ func (n *Node) ServerSideEmit(p adapter.Packet) error {
 
 var errUnreturned = errors.New("cluster: the bus has panicked, or ended its goroutine")
 
-// graceTime is how long a bus may take to return its own error after its context
-// has ended.
+// graceTime is how long a bus may take to return its own error after its
+// context has ended.
 const graceTime = 500 * time.Millisecond
 
-// within calls f, and waits for it until ctx ends, and for graceTime after that.
+// within calls f, and waits for it until ctx ends, and for graceTime after
+// that.
 func within[T any](ctx context.Context, n *Node, f func() (T, error)) (T, error) {
 	v, err, returned := await.Within(ctx, graceTime, errUnreturned, func() (v T, err error) {
 		err = errUnreturned
@@ -99,8 +100,9 @@ func within[T any](ctx context.Context, n *Node, f func() (T, error)) (T, error)
 	return v, err
 }
 
-// publishWithin is publish, but waits for the bus no longer than until ctx ends, or
-// for Config.RequestTimeout. A bus that has not returned by then may still use m.
+// publishWithin is publish, but waits for the bus no longer than until ctx
+// ends, or for Config.RequestTimeout. A bus that has not returned by then may
+// still use m.
 func (n *Node) publishWithin(ctx context.Context, m *Message) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.RequestTimeout, ErrTimeout)
 	defer cancel()
@@ -118,8 +120,8 @@ func (n *Node) count(ctx context.Context) (int, error) {
 	return count, nil
 }
 
-// endOf returns why ctx has ended, and why the other nodes can't be reached if the bus
-// knows it.
+// endOf returns why ctx has ended, and why the other nodes can't be reached if
+// the bus knows it.
 func (n *Node) endOf(ctx context.Context) error {
 	err := adapter.EndOf(ctx)
 	if errors.Is(err, ErrTimeout) {
@@ -138,8 +140,9 @@ func (n *Node) away(err error) error {
 	return err
 }
 
-// closeGuard lets calls run until it is shut, and then waits for them. It is not an
-// RWMutex because a call may be made inside another one. Safe for concurrent use.
+// closeGuard lets calls run until it is shut, and then waits for them. It is
+// not an RWMutex because a call may be made inside another one. Safe for
+// concurrent use.
 type closeGuard struct {
 	calls atomic.Int64 // that run; closedMark is added when it is shut
 	once  sync.Once
@@ -163,8 +166,8 @@ func (g *closeGuard) leave() {
 	}
 }
 
-// shut refuses further calls and waits for those that run, for limit at most. It
-// must be called once.
+// shut refuses further calls and waits for those that run, for limit at most.
+// It must be called once.
 func (g *closeGuard) shut(limit time.Duration) {
 	g.calls.Add(closedMark + 1)
 	g.leave()

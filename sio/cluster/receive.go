@@ -93,14 +93,15 @@ func (n *Node) start(w *workers, task func()) {
 	}
 }
 
-// duplicateLogTime is the least time between two log records about a duplicate UID.
+// duplicateLogTime is the least time between two log records about a duplicate
+// UID.
 const duplicateLogTime = time.Minute
 
 // processStart is the origin of times that are stored as numbers.
 var processStart = time.Now()
 
-// duplicateUID counts and logs a message of another node that has this node's UID.
-// Each of the two takes the other's messages for its own and drops them.
+// duplicateUID counts and logs a message of another node that has this node's
+// UID. Each of the two takes the other's messages for its own and drops them.
 func (n *Node) duplicateUID(m *Message) {
 	n.counts.duplicateUIDs.Add(1)
 	now, last := int64(time.Since(processStart)), n.duplicateLog.Load()

@@ -28,11 +28,12 @@ func (n *Node) collectFor(m *Message) {
 	}
 }
 
-// ackRelay collects the acknowledgements of this server's clients for a broadcast of
-// another node. It implements [adapter.Acks]. Safe for concurrent use.
+// ackRelay collects the acknowledgements of this server's clients for a
+// broadcast of another node. It implements [adapter.Acks]. Safe for concurrent
+// use.
 //
-// If the other node takes parts, the answers that arrive while a part is under way make
-// up the next one.
+// If the other node takes parts, the answers that arrive while a part is under
+// way make up the next one.
 type ackRelay struct {
 	node    *Node
 	message *Message // its UID, RequestID and Parts say where the answers go
@@ -52,8 +53,8 @@ type ackRelay struct {
 // Servers implements adapter.Acks: this is the only one.
 func (a *ackRelay) Servers(int) {}
 
-// Clients implements adapter.Acks. The other node drops answers that arrive before the
-// number of clients.
+// Clients implements adapter.Acks. The other node drops answers that arrive
+// before the number of clients.
 func (a *ackRelay) Clients(clients int) {
 	a.node.respond(a.message, Message{Type: BroadcastClientCount, ClientCount: clients})
 	a.mu.Lock()
@@ -107,8 +108,8 @@ type passed struct {
 	done  bool // all clients have answered
 }
 
-// passLocked returns what to send for answers, once the number of clients was sent.
-// The last part means that no answers follow.
+// passLocked returns what to send for answers, once the number of clients was
+// sent. The last part means that no answers follow.
 func (a *ackRelay) passLocked(answers []adapter.Answer) (out passed) {
 	whole := a.message.Parts == 0 || a.alone && len(answers) == 1 && answerSize(answers[0]) <= int64(a.node.wholeLimit(a.message))
 	switch {

@@ -13,8 +13,8 @@ import (
 // Config.RequestTimeout, while parts of answers arrive.
 const maxTimeouts = 20
 
-// query is a request that every other node answers once. The locks of the requests and
-// of the liveness are taken inside that of a query.
+// query is a request that every other node answers once. The locks of the
+// requests and of the liveness are taken inside that of a query.
 type query struct {
 	node *Node
 	want MessageType   // of its answers
@@ -57,8 +57,9 @@ func (n *Node) CountSockets(ctx context.Context, o adapter.Options) (int, error)
 	return q.count, err
 }
 
-// ServerSideEmitAck implements [adapter.Adapter]. If not all nodes answer in time
-// it returns a [*ResponseError]. It sends nothing if there are no other nodes.
+// ServerSideEmitAck implements [adapter.Adapter]. If not all nodes answer in
+// time it returns a [*ResponseError]. It sends nothing if there are no other
+// nodes.
 func (n *Node) ServerSideEmitAck(ctx context.Context, p adapter.Packet) ([]adapter.Answer, error) {
 	q := &query{want: ServerSideEmitResponse}
 	err := n.ask(ctx, q, &Message{Type: ServerSideEmit, Packet: p})
@@ -109,8 +110,8 @@ func (n *Node) ask(ctx context.Context, q *query, m *Message) (err error) {
 	return nil
 }
 
-// wait returns when the request has ended. ctx ends it, and, unless silence is 0, that
-// no part arrives for as long.
+// wait returns when the request has ended. ctx ends it, and, unless silence is
+// 0, that no part arrives for as long.
 func (q *query) wait(ctx context.Context, silence time.Duration) {
 	var silent <-chan time.Time // blocks if silence is 0
 	for start := time.Now(); ; {
@@ -143,8 +144,8 @@ func (q *query) sinceHeard(start time.Time) time.Duration {
 	return time.Since(start)
 }
 
-// register adds the query to the requests before it reads which nodes are alive, so
-// that nodeGone is called for each node that dies later.
+// register adds the query to the requests before it reads which nodes are
+// alive, so that nodeGone is called for each node that dies later.
 func (q *query) register() (id string, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -11,10 +11,11 @@ import (
 // pending is a request of this node that waits for answers. Safe for concurrent
 // use. Its methods take its lock, and are called with no lock held.
 type pending interface {
-	// answer takes a response. It reports false if the request does not wait for it.
+	// answer takes a response. It reports false if the request does not wait
+	// for it.
 	answer(m *Message) bool
-	// part takes a part of an answer. It returns the reply to its sender, without
-	// Stream.
+	// part takes a part of an answer. It returns the reply to its sender,
+	// without Stream.
 	part(m *Message) (v verdict, reply Part)
 	// nodeGone notes that a node has left or is dead.
 	nodeGone(uid string)
@@ -100,7 +101,8 @@ func (r *requests) close() {
 // answerCost is about how many bytes an answer takes besides its contents.
 const answerCost = 128
 
-// hold reserves memory for answers. It reports false, and counts, if none is left.
+// hold reserves memory for answers. It reports false, and counts, if none is
+// left.
 func (n *Node) hold(size int64) bool {
 	if n.requests.held.Add(size) <= int64(n.cfg.MaxAnswerBytes) {
 		return true
@@ -137,9 +139,9 @@ func answerSize(a adapter.Answer) int64 {
 	return int64(size)
 }
 
-// responders holds which nodes must answer a request, and which have. With a
-// [Counter] only their number is known; heartbeats tell their UIDs. Guarded by the
-// lock of its request.
+// responders holds the nodes that must answer a request, and those that have.
+// With a [Counter] only their number is known; with heartbeats their UIDs are.
+// Guarded by the lock of its request.
 type responders struct {
 	expected int                 // number of nodes that must answer; -1 while it is not known
 	missing  map[string]struct{} // UIDs of those that have not; nil with a Counter
@@ -153,8 +155,8 @@ func expectAnswers(uids map[string]struct{}) responders {
 	return responders{expected: len(uids), missing: uids}
 }
 
-// wants reports whether an answer of uid counts: the node has not answered yet. A node
-// that was not known may answer too, but does not replace another one.
+// wants reports whether an answer of uid counts: the node has not answered yet.
+// A node that was not known may answer too, but does not replace another one.
 func (r *responders) wants(uid string) bool {
 	if _, again := r.heard[uid]; again {
 		return false
@@ -181,7 +183,8 @@ func (r *responders) begin(uid string) {
 
 func (r *responders) quit(uid string) { delete(r.begun, uid) }
 
-// add notes an answer that wants has accepted. It reports whether it was expected.
+// add notes an answer that wants has accepted. It reports whether it was
+// expected.
 func (r *responders) add(uid string) (expected bool) {
 	if uid == "" {
 		r.unnamed++
@@ -202,7 +205,8 @@ func (r *responders) add(uid string) (expected bool) {
 	return expected
 }
 
-// remove notes that a node will not answer. It reports whether it was expected to.
+// remove notes that a node will not answer. It reports whether it was expected
+// to.
 func (r *responders) remove(uid string) bool {
 	if _, expected := r.missing[uid]; !expected {
 		return false

@@ -6,11 +6,11 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// MaxWhole bounds, approximately, the bytes of an answer to a node of the reference,
-// which takes no parts; the bound is half of what the bus carries if that is less. A
-// larger answer is not sent and counts in Stats.TooLarge, so the request of that node
-// ends at its own timeout. Answers to nodes of this package travel in parts and have
-// any size.
+// MaxWhole bounds, approximately, the bytes of an answer to a node of the
+// reference, which takes no parts; the bound is half of what the bus carries if
+// that is less. A larger answer is not sent and counts in Stats.TooLarge, so
+// the request of that node ends at its own timeout. Answers to nodes of this
+// package travel in parts and have any size.
 const MaxWhole = 8 << 20
 
 // describe has a worker answer with the selected sockets, or their number.
@@ -22,7 +22,8 @@ func (n *Node) describe(m *Message) {
 	n.start(&n.describers, func() { n.describeOne(m, false) })
 }
 
-// describeOne answers one request on a describer. counted is as in describeInParts.
+// describeOne answers one request on a describer. counted is as in
+// describeInParts.
 func (n *Node) describeOne(m *Message, counted bool) {
 	defer func() {
 		if counted { // but describeInParts was not needed
@@ -50,8 +51,8 @@ func (n *Node) wholeLimit(m *Message) int {
 	return limit
 }
 
-// describeSockets describes sockets page by page, so that an answer in parts is never
-// in memory as a whole.
+// describeSockets describes sockets page by page, so that an answer in parts is
+// never in memory as a whole.
 func (n *Node) describeSockets(m *Message, counted *bool) {
 	limit := n.wholeLimit(m)
 	pages := n.local.Describe(m.Options)
@@ -88,8 +89,8 @@ func appendSockets(b []byte, list []adapter.Details) []byte {
 	return b
 }
 
-// wholeSize returns about how many bytes a description has in an answer that travels
-// whole.
+// wholeSize returns about how many bytes a description has in an answer that
+// travels whole.
 func wholeSize(d *adapter.Details) int {
 	const around = len(`{"id":"","handshake":,"rooms":[],"data":},`)
 	size := around + len(d.ID) + len(d.Handshake) + len(d.Data)
@@ -114,8 +115,8 @@ func (n *Node) respond(m *Message, answer Message) {
 	}
 }
 
-// respondAnswer sends an answer of any size: in parts if it is large and the node takes
-// parts.
+// respondAnswer sends an answer of any size: in parts if it is large and the
+// node takes parts.
 func (n *Node) respondAnswer(m *Message, kind MessageType, a adapter.Answer) {
 	size, limit := int(answerSize(a)), n.wholeLimit(m)
 	switch {

@@ -111,8 +111,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestAckTimeout has one node of three not tell its clients, and a client of another
-// one not answer.
+// TestAckTimeout has one node of three not tell its clients, and a client of
+// another one not answer.
 func TestAckTimeout(t *testing.T) {
 	for _, deadline := range []bool{false, true} {
 		kinds(t, func(t *testing.T, w *network) {
@@ -133,7 +133,8 @@ func TestAckTimeout(t *testing.T) {
 			c.start()
 			answers, missing, complete := c.result(ctx)
 			took := time.Since(start)
-			// Without a deadline the node gives up: its own client, and one for n2.
+			// Without a deadline the node gives up: its own client, and one for
+			// n2.
 			wantMissing := map[bool]int{false: 2, true: 1}[deadline]
 			if len(answers) != 4 || missing != wantMissing || complete == deadline || took != want {
 				t.Errorf("after %v: answers %q, %d missing, %v", took, answers, missing, complete)

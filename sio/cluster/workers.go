@@ -6,8 +6,8 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/fifo"
 )
 
-// workers runs tasks on a bounded number of goroutines, each of which ends when no
-// task is left. Safe for concurrent use.
+// workers runs tasks on a bounded number of goroutines, each of which ends when
+// no task is left. Safe for concurrent use.
 type workers struct {
 	limit, maxQueued int
 	protect          func(task func()) // calls task and recovers its panic
@@ -18,8 +18,8 @@ type workers struct {
 	closed  bool
 }
 
-// do runs task on a goroutine, perhaps later. It reports false if too many tasks wait,
-// or after close.
+// do runs task on a goroutine, perhaps later. It reports false if too many
+// tasks wait, or after close.
 func (w *workers) do(task func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,7 +65,8 @@ func (w *workers) next() (task func()) {
 	return w.queue.Pop()
 }
 
-// close drops the tasks that wait and returns their number. Running tasks go on.
+// close drops the tasks that wait and returns their number. Running tasks go
+// on.
 func (w *workers) close() (dropped int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,17 +10,18 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// BroadcastOperator selects the sockets of a call, and how events are sent to them. It
-// is an immutable value: its methods return changed copies, which may be kept and used
-// again.
+// BroadcastOperator selects the sockets of a call, and how events are sent to
+// them. It is an immutable value: its methods return changed copies, which may
+// be kept and used again.
 type BroadcastOperator struct {
 	out       Sender
 	namespace string
 	options   adapter.Options
 }
 
-// To adds rooms: it selects the sockets that are in at least one of the added rooms, each
-// once. Without rooms all sockets are selected. A socket's id is a room.
+// To adds rooms: it selects the sockets that are in at least one of the added
+// rooms, each once. Without rooms all sockets are selected. A socket's id is a
+// room.
 func (o BroadcastOperator) To(rooms ...string) BroadcastOperator {
 	o.options.Rooms = slices.Concat(o.options.Rooms, rooms)
 	return o
@@ -35,24 +36,24 @@ func (o BroadcastOperator) Except(rooms ...string) BroadcastOperator {
 	return o
 }
 
-// Volatile allows packets to be lost: a socket that can't be written to at once does not
-// get them.
+// Volatile allows packets to be lost: a socket that can't be written to at once
+// does not get them.
 func (o BroadcastOperator) Volatile() BroadcastOperator {
 	o.options.Volatile = true
 	return o
 }
 
-// Compress sets whether polling responses with these packets may be compressed. The
-// default is true.
+// Compress sets whether polling responses with these packets may be compressed.
+// The default is true.
 func (o BroadcastOperator) Compress(on bool) BroadcastOperator {
 	o.options.NoCompress = !on
 	return o
 }
 
-// Emit sends an event. args are values that can be encoded as JSON, and []byte at any
-// depth, which arrive as binary. It returns [ErrReservedEvent], [ErrName],
-// [cluster.ErrUnencodable], or another error of the [Sender]; see the package's
-// documentation.
+// Emit sends an event. args are values that can be encoded as JSON, and []byte
+// at any depth, which arrive as binary. It returns [ErrReservedEvent],
+// [ErrName], [cluster.ErrUnencodable], or another error of the [Sender]; see
+// the package's documentation.
 func (o BroadcastOperator) Emit(ctx context.Context, event string, args ...any) error {
 	if socketio.Reserved(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)

@@ -95,7 +95,7 @@ func TestReserved(t *testing.T) {
 	}
 }
 
-// TestNames: nothing is sent about names that servers could not be told.
+// TestNames: names that can't be sent to servers are refused.
 func TestNames(t *testing.T) {
 	out := new(sent)
 	e, ctx := New(out), t.Context()
@@ -116,8 +116,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestImmutable derives operators of one from several goroutines; none sees what
-// another has added.
+// TestImmutable derives operators of one from several goroutines; none sees
+// what another has added.
 func TestImmutable(t *testing.T) {
 	out := new(sent)
 	base := New(out).To("a", "b").Except("x")

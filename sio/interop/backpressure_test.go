@@ -10,8 +10,9 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestBackPressure: stock clients emit much more at once than may wait for handlers,
-// as after a time offline. At default settings all of it is handled, in order.
+// TestBackPressure: stock clients emit much more at once than may wait for
+// handlers, as after a time offline. At default settings all of it is handled,
+// in order.
 func TestBackPressure(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestDemoInBrowser builds sioserver as a person would, starts it and lets
+// TestDemoInBrowser builds and starts sioserver, and lets
 // Chromium use the demo page. The screenshots stay where the log says.
 func TestDemoInBrowser(t *testing.T) {
 	need(t, []string{"node", "chromium"}, "node_modules/playwright-core", "../../cmd/sioserver/client/socket.io.js")

@@ -3,21 +3,23 @@ package interop
 import (
 	"strings"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// rooms are what rooms may be called; side sets apart those of one who acts from
-// those of the other.
+// rooms are names of rooms. Each server that acts has its own: they end with
+// its side.
 type rooms struct{ red, blue, quiz, number, odd, likeID string }
 
 func roomsOf(side string) rooms {
 	return rooms{
 		red: "red" + side, blue: "blue" + side, quiz: "quiz" + side, number: "4" + side,
-		odd:    "ключ #1#*[?]\\ \"🗝\"" + side, // means something to Redis, JSON and people
+		odd:    "ключ #1#*[?]\\ \"🗝\"" + side, // with characters that Redis and JSON treat specially
 		likeID: "nineteen characters" + side,  // as long as a socket's id
 	}
 }
 
-// members are the clients in the rooms.
+// members returns the places of the clients in each room.
 func (r rooms) members() map[string][]string {
 	return map[string][]string{
 		r.red: {"a1", "b1"}, r.blue: {"a2", "b1"}, r.number: {"a2", "b2"}, r.odd: {"b2"}, r.likeID: {"b1", "b2"},
@@ -25,10 +27,10 @@ func (r rooms) members() map[string][]string {
 	}
 }
 
-// everybody is the places of all clients.
-var everybody = []string{"a1", "a2", "a3", "b1", "b2", "b3"}
+// allPlaces are the places of all clients.
+var allPlaces = []string{"a1", "a2", "a3", "b1", "b2", "b3"}
 
-// fill puts the clients of the table, as seen from who acts, into rooms.
+// fill puts the clients of the table into rooms.
 func (tb *table) fill(r rooms) {
 	tb.t.Helper()
 	tb.rooms = r
@@ -53,10 +55,10 @@ func (tb *table) broadcasts() {
 		to      func() target
 		reached []string
 	}{
-		{"to all", func() target { return target{} }, everybody},
+		{"to all", func() target { return target{} }, allPlaces},
 		{"to a room", func() target { return target{Rooms: []string{r.red}} }, []string{"a1", "b1"}},
 		{"to rooms that overlap", func() target { return target{Rooms: []string{r.red, r.blue}} }, []string{"a1", "a2", "b1"}},
-		{"to a room nobody is in", func() target { return target{Rooms: []string{"nobody"}} }, nil},
+		{"to an empty room", func() target { return target{Rooms: []string{"empty"}} }, nil},
 		{"to a number", func() target { return target{Rooms: []string{r.number}} }, []string{"a2", "b2"}},
 		{"to an odd room", func() target { return target{Rooms: []string{r.odd}} }, []string{"b2"}},
 		{"to a room like an id", func() target { return target{Rooms: []string{r.likeID}} }, []string{"b1", "b2"}},
@@ -69,7 +71,7 @@ func (tb *table) broadcasts() {
 		{"locally", func() target { return target{Local: true} }, []string{"a1", "a2", "a3"}},
 		{"locally to a room", func() target { return target{Local: true, Rooms: []string{r.blue}} }, []string{"a2"}},
 		{"uncompressed", func() target { return target{Compress: &no, Rooms: []string{r.red}} }, []string{"a1", "b1"}},
-		{"compressed", func() target { return target{Compress: &yes} }, everybody},
+		{"compressed", func() target { return target{Compress: &yes} }, allPlaces},
 	} {
 		if tb.outside() && c.to().Local {
 			continue
@@ -88,11 +90,11 @@ func (tb *table) broadcasts() {
 	tb.run("in a namespace", tb.namespaces)
 }
 
-// namespaces checks that nothing gets from one namespace to another.
+// namespaces checks that each namespace gets only its own events.
 func (tb *table) namespaces() {
 	tb.quietly(func() {
 		tb.doIn("/chat", tb.actor, "emit", target{}, "chat", bytes(1))
-		tb.doIn("/chat", tb.actor, "emit", target{Rooms: []string{tb.rooms.red}}, "nobody")
+		tb.doIn("/chat", tb.actor, "emit", target{Rooms: []string{tb.rooms.red}}, "empty")
 	}, nil)
 	tb.do(tb.actor, "emit", target{}, "main")
 	tb.doIn("/chat", tb.actor, "emit", target{Rooms: []string{tb.chats[0].id, tb.chats[1].id}}, "chat ends")
@@ -102,12 +104,10 @@ func (tb *table) namespaces() {
 	}
 }
 
-// volatile sends packets that may be lost until each client has got one.
+// volatile repeats a volatile packet until each client has got one.
 func (tb *table) volatile() {
-	for deadline, missing := time.Now().Add(patience), tb.seats; len(missing) > 0; {
-		if time.Now().After(deadline) {
-			tb.t.Fatalf("volatile packets don't reach %d clients", len(missing))
-		}
+	missing := tb.seats
+	wait.Until(tb.t, "each client gets a volatile packet", func() bool {
 		tb.do(tb.actor, "emit", target{Volatile: true}, "volatile", bytes(7))
 		var still []*seat
 		for _, s := range missing {
@@ -119,10 +119,11 @@ func (tb *table) volatile() {
 			}
 		}
 		missing = still
-	}
+		return len(missing) == 0
+	})
 }
 
-// arguments sends what is hard to carry.
+// arguments sends values that encodings may change.
 func (tb *table) arguments() {
 	lists := [][]any{
 		{},
@@ -138,7 +139,7 @@ func (tb *table) arguments() {
 	}
 	for _, args := range lists {
 		want := map[string][]event{}
-		for _, p := range everybody {
+		for _, p := range allPlaces {
 			want[p] = []event{{"arguments", args}}
 		}
 		tb.quietly(func() { tb.do(tb.actor, "emit", target{}, append([]any{"arguments"}, args...)...) }, want)
@@ -147,14 +148,14 @@ func (tb *table) arguments() {
 	tb.quietly(func() {
 		tb.do(tb.actor, "emit", target{Rooms: tb.ids("b1")}, append([]any{"big"}, big...)...)
 	}, map[string][]event{"b1": {{"big", big}}})
-	// A date is text when it gets to a client, and keeps its milliseconds.
+	// A date arrives as text with milliseconds.
 	want := map[string][]event{"b1": {{"dates", []any{"2026-11-27T12:34:56.789Z", []any{"1969-12-31T23:59:59.999Z"}}}}}
 	tb.quietly(func() {
 		tb.do(tb.actor, "emit", target{Rooms: tb.ids("b1")}, "dates", date(1795782896789), []any{date(-1)})
 	}, want)
 }
 
-// order sends many events by all ways: they arrive in order.
+// order sends many events to different targets. They arrive in order.
 func (tb *table) order() {
 	r := tb.rooms
 	want := map[string][]event{}
@@ -166,7 +167,7 @@ func (tb *table) order() {
 				args = append(args, bytes(byte(i)))
 			}
 			tb.do(tb.actor, "emit", to, append([]any{"order"}, args...)...)
-			reached := [][]string{everybody, {"a1", "b1"}, {"b1"}, {"a1", "a2", "b1"}}[i%4]
+			reached := [][]string{allPlaces, {"a1", "b1"}, {"b1"}, {"a1", "a2", "b1"}}[i%4]
 			for _, p := range reached {
 				want[p] = append(want[p], event{"order", args})
 			}

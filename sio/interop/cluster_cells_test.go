@@ -10,22 +10,24 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// table is where the cells of the matrix are played: three servers of one cluster,
-// two of them with the same clients each. "a" acts, what has "b" in its name is
-// elsewhere; then they change places.
+// table has the three servers of one cluster on which the cells of the matrix
+// are played. Two of them have the same clients. Server a acts; names with "b"
+// mean clients of b. Later the two change places.
 type table struct {
 	t       *testing.T
 	a, b, c member // c has no clients
-	actor   member // a, or an emitter, which is no server
+	actor   member // a, or an emitter
 	nodes   *driver
 	clients *driver
 	seats   []*seat
 	chats   []*seat // clients of /chat, one at a and one at b
 	adapter string
 
-	rooms  rooms // of who acts
+	rooms  rooms // of the actor
 	rounds int
 }
 
@@ -53,7 +55,7 @@ func (tb *table) run(name string, cell func()) {
 	})
 }
 
-// in makes t the test that failures are those of.
+// in has failures reported to t.
 func (tb *table) in(t *testing.T) { tb.t, tb.nodes.t, tb.clients.t = t, t, t }
 
 // do makes a member carry out a call that must not fail.
@@ -72,8 +74,8 @@ func (tb *table) doIn(namespace string, m member, method string, to target, args
 	return o.args
 }
 
-// seat gives a client by its place, as seen from who acts: "a1" is the first at the
-// server that acts.
+// seat returns a client by its place: "a1" is the first client of the server
+// that acts.
 func (tb *table) seat(place string) *seat {
 	tb.t.Helper()
 	at := map[byte]member{'a': tb.a, 'b': tb.b}[place[0]]
@@ -105,8 +107,8 @@ func (tb *table) sit(at member, number string, options map[string]any) *seat {
 	return &seat{client: c, id: c.expect("connect").Text, at: at, deaf: said && answer == nil}
 }
 
-// reach waits until what m emits gets to all of seats: until its first emits came
-// through, servers may not know of each other, or of each other's rooms.
+// reach waits until all of seats get what m emits. At first servers may not
+// know of each other, or of each other's rooms.
 func (tb *table) reach(m member, to target, seats ...*seat) {
 	tb.t.Helper()
 	tb.reachIn("/", m, to, seats...)
@@ -114,21 +116,15 @@ func (tb *table) reach(m member, to target, seats ...*seat) {
 
 func (tb *table) reachIn(namespace string, m member, to target, seats ...*seat) {
 	tb.t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	wait.Until(tb.t, fmt.Sprintf("clients get what %s emits to %v", m.name(), to), func() bool {
 		tb.rounds++
 		probe := "probe " + strconv.Itoa(tb.rounds)
 		tb.doIn(namespace, m, "emit", to, probe)
-		arrived := !slices.ContainsFunc(seats, func(s *seat) bool {
+		return !slices.ContainsFunc(seats, func(s *seat) bool {
 			_, _, ok := s.take(s.name, "event", 30*time.Millisecond, named(probe))
 			return !ok
 		})
-		switch {
-		case arrived: // and what was emitted before has come, or is lost
-			return
-		case time.Now().After(deadline):
-			tb.t.Fatalf("what %s emits to %v does not arrive", m.name(), to)
-		}
-	}
+	}) // earlier events have arrived or are lost
 }
 
 // event is one that a client should get.
@@ -137,26 +133,27 @@ type event struct {
 	args []any
 }
 
-// offset is what servers with recovery put behind an event's arguments.
+// offset matches the argument that servers with recovery append to an event.
 var offset = regexp.MustCompile(`^"[0-9]+-[0-9]+"$`)
 
-// quietly plays what leads to events at clients: each of seats must get those of
-// want, by place, in order, and nothing else. To know that nothing else came, the
-// actor emits an event after it, and one before: what it emits arrives in order.
+// quietly calls play, after which each client must get the events of want,
+// which has them by place, in order, and no others. The actor emits an event
+// before and one after them, and its events arrive in order, so any other event
+// is noticed.
 func (tb *table) quietly(play func(), want map[string][]event) {
 	tb.t.Helper()
 	tb.rounds++
 	begin, end := fmt.Sprint("begin ", tb.rounds), fmt.Sprint("end ", tb.rounds)
 	tb.do(tb.actor, "emit", target{}, begin)
 	for _, s := range tb.seats {
-		if _, _, ok := s.take(s.name, "event", patience, named(begin)); !ok {
+		if _, _, ok := s.take(s.name, "event", wait.Patience, named(begin)); !ok {
 			tb.t.Fatalf("client %s: no %q; it reported %v", s.name, begin, s.reported(s.name))
 		}
 	}
 	play()
 	tb.do(tb.actor, "emit", target{}, end)
 	for _, s := range tb.seats {
-		got, _, ok := s.take(s.name, "event", patience, named(end))
+		got, _, ok := s.take(s.name, "event", wait.Patience, named(end))
 		if !ok {
 			tb.t.Fatalf("client %s: no %q; it reported %v", s.name, end, s.reported(s.name))
 		}
@@ -166,7 +163,7 @@ func (tb *table) quietly(play func(), want map[string][]event) {
 	}
 }
 
-// place is what seat was asked.
+// place returns the place of a client: see seat.
 func (tb *table) place(s *seat) string {
 	side := "a"
 	if s.at == tb.b {
@@ -179,7 +176,7 @@ func named(name string) func(r report) bool {
 	return func(r report) bool { return r.Text == name }
 }
 
-// equal compares what a client got with what it should have got.
+// equal reports whether a client's reports are the events of want.
 func equal(got []report, want []event) bool {
 	return slices.EqualFunc(got, want, func(r report, e event) bool {
 		if n := len(r.Args); n > len(e.args) && offset.Match(r.Args[n-1]) {
@@ -194,7 +191,7 @@ func alike(got []json.RawMessage, want []any) bool {
 	return len(got) == len(want) && (len(got) == 0 || reflect.DeepEqual(plain(got), plain(want)))
 }
 
-// plain is v as encoding/json has it.
+// plain returns v as encoding/json decodes it.
 func plain(v any) (out any) {
 	b, err := json.Marshal(v)
 	if err == nil {
@@ -206,7 +203,7 @@ func plain(v any) (out any) {
 	return out
 }
 
-// written is a list of reports for people.
+// written formats reports for messages.
 func written(list []report) string {
 	var b strings.Builder
 	for _, r := range list {
@@ -215,27 +212,17 @@ func written(list []report) string {
 	return b.String()
 }
 
-// room gives a room that nobody has used.
+// room returns the name of a room that was not used before.
 func (tb *table) room() string {
 	tb.rounds++
 	return fmt.Sprint("room ", tb.rounds)
 }
 
-// ids gives the clients' ids.
+// ids returns the ids of the clients at places.
 func (tb *table) ids(places ...string) (list []string) {
 	tb.t.Helper()
 	for _, p := range places {
 		list = append(list, tb.seat(p).id)
 	}
 	return list
-}
-
-// until waits for a condition that is about to come true.
-func (tb *table) until(what string, ok func() bool) {
-	tb.t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.t.Fatalf("it does not come true: %s", what)
-		}
-	}
 }

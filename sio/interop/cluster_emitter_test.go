@@ -9,7 +9,8 @@ import (
 	"github.com/sioserver/sioserver/sio/emitter"
 )
 
-// goEmitter is an emitter in this process that does what those in cluster.mjs do.
+// goEmitter is an emitter in this process that does what those in cluster.mjs
+// do.
 type goEmitter struct {
 	title string
 	main  *emitter.Emitter

@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// goMember is a server in this process that does what those in cluster.mjs do.
+// goMember is a server in this process with the calls of those in cluster.mjs.
 type goMember struct {
 	title string
 	srv   *sio.Server
@@ -48,7 +49,7 @@ func serveMember(t *testing.T, name string, mute bool, cfg sio.Config, connect f
 	return m
 }
 
-// hear tells of an event from another server.
+// hear reports an event of another server.
 func (m *goMember) hear(t *testing.T, ns *sio.Namespace, e *sio.ServerEvent) {
 	args, err := values(e.RawArgs)
 	if err != nil {
@@ -68,7 +69,7 @@ func (m *goMember) start(c call) func() outcome {
 	return begin(func() ([]json.RawMessage, error) { return m.call(c) })
 }
 
-// begin carries out a call beside the rest.
+// begin carries out a call on its own goroutine.
 func begin(call func() ([]json.RawMessage, error)) func() outcome {
 	done := make(chan outcome, 1)
 	go func() {
@@ -83,13 +84,13 @@ func begin(call func() ([]json.RawMessage, error)) func() outcome {
 		select {
 		case o := <-done:
 			return o
-		case <-time.After(patience):
+		case <-time.After(wait.Patience):
 			return outcome{err: "the call does not return"}
 		}
 	}
 }
 
-// call does what c says.
+// call carries out c.
 func (m *goMember) call(c call) ([]json.RawMessage, error) {
 	ns := m.srv.Of(cmp.Or(c.Namespace, "/"))
 	ctx := context.Background()
@@ -143,7 +144,7 @@ func aim(ns *sio.Namespace, t target) sio.BroadcastOperator {
 	return to.Timeout(time.Duration(t.Timeout) * time.Millisecond)
 }
 
-// firsts gives the first argument of each answer.
+// firsts returns the first argument of each answer.
 func firsts(answers []sio.RawArgs) []json.RawMessage {
 	list := []json.RawMessage{}
 	for _, a := range answers {

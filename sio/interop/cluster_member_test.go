@@ -16,7 +16,7 @@ type target struct {
 	Timeout  int      `json:"timeout,omitempty"` // ms
 }
 
-// call is what a member is told to do: the methods are those of cluster.mjs.
+// call is a request to a member, with a method of cluster.mjs.
 type call struct {
 	Do        string `json:"do"`
 	Client    string `json:"client"`

@@ -3,14 +3,15 @@ package interop
 import (
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestClusterRecovery has a client lose its connection to one server and come back
-// to another one, of the same kind and of the other, and again the other way: it is
-// who it was, and gets what it has missed.
+// TestClusterRecovery has a client lose its connection to one server and come
+// back to another one, of the same kind or the other, in both directions. It
+// keeps its id, rooms and data, and gets the events that it has missed.
 func TestClusterRecovery(t *testing.T) {
 	nodes, clients := newCluster(t), newDriver(t)
 	for _, kinds := range [][2]string{{"go", "node"}, {"go", "go"}, {"node", "node"}} {
@@ -48,7 +49,7 @@ func (tb *table) comeBack(r *redistest.Server, s *seat) {
 	s.move(tb.b.url())
 	tb.clients.tell(command{Do: "drop", Client: s.name})
 	s.expect("disconnect")
-	tb.until("the session is kept", func() bool { return len(r.Client.Keys(tb.t.Context(), "sio:session:*").Val()) == 1 })
+	wait.Until(tb.t, "the session is kept", func() bool { return len(r.Client.Keys(tb.t.Context(), "sio:session:*").Val()) == 1 })
 
 	var want []event
 	for _, m := range []member{tb.b, tb.a, tb.b} {
@@ -69,7 +70,7 @@ func (tb *table) comeBack(r *redistest.Server, s *seat) {
 			}
 			tb.do(m, "emit", e.to, append([]any{"missed"}, args...)...)
 		}
-		tb.until("all is in the stream", func() bool { return r.Client.XLen(tb.t.Context(), "socket.io").Val() == length+5 })
+		wait.Until(tb.t, "all is in the stream", func() bool { return r.Client.XLen(tb.t.Context(), "socket.io").Val() == length+5 })
 	}
 
 	tb.clients.tell(command{Do: "connect", Client: s.name})
@@ -80,7 +81,7 @@ func (tb *table) comeBack(r *redistest.Server, s *seat) {
 	for _, m := range []member{tb.a, tb.b} {
 		want = append(want, event{"now", []any{m.name()}})
 		tb.do(m, "emit", target{Rooms: []string{"room"}}, "now", m.name())
-		got, last, ok := s.take(s.name, "event", patience, named("now"))
+		got, last, ok := s.take(s.name, "event", wait.Patience, named("now"))
 		if got = append(got, last); !ok || !equal(got, want) {
 			tb.t.Fatalf("the client got %s, want %v", written(got), want)
 		}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// answersOf are the acknowledgements of clients, in no order.
+// answersOf returns the acknowledgements of clients, in no order.
 func (tb *table) answersOf(places ...string) (want []any) {
 	for _, p := range places {
 		want = append(want, map[string]any{"from": tb.seat(p).name, "binary": []any{bytes(1, 2, 255)}})
@@ -15,7 +17,7 @@ func (tb *table) answersOf(places ...string) (want []any) {
 	return want
 }
 
-// unordered compares two lists but for their order.
+// unordered compares two lists and ignores their order.
 func (tb *table) unordered(what string, got []json.RawMessage, want []any) {
 	tb.t.Helper()
 	sorted := func(v any) (texts []string) {
@@ -44,7 +46,7 @@ func (tb *table) acks() {
 		{"acks of rooms", target{Rooms: []string{r.red, r.blue}, Except: tb.ids("b1")}, []string{"a1", "a2"}},
 		{"acks from elsewhere", target{Rooms: []string{r.likeID}}, []string{"b1", "b2"}},
 		{"acks of an id", target{Rooms: tb.ids("b2")}, []string{"b2"}},
-		{"acks of nobody", target{Rooms: []string{"nobody"}}, nil},
+		{"acks of an empty room", target{Rooms: []string{"empty"}}, nil},
 	} {
 		tb.run(c.name, func() {
 			c.to.Timeout = 10_000
@@ -71,7 +73,7 @@ func (tb *table) acks() {
 		})
 	})
 	if _, node := tb.a.(*nodeMember); node {
-		return // the reference waits for other servers locally, too, in vain
+		return // the reference waits for other servers here, too, until its timeout
 	}
 	tb.run("acks locally", func() {
 		to := target{Rooms: []string{r.red}, Local: true, Timeout: 10_000}
@@ -81,8 +83,8 @@ func (tb *table) acks() {
 	})
 }
 
-// questions is quietly for broadcasts that are acknowledged: these need not take
-// the way of others, so what goes before and after is asked, too.
+// questions is quietly for broadcasts that are acknowledged. Their order is
+// kept only among themselves, so the last event asks for acknowledgements, too.
 func (tb *table) questions(want map[string][]event, play func()) {
 	tb.t.Helper()
 	tb.rounds++
@@ -96,13 +98,13 @@ func (tb *table) questions(want map[string][]event, play func()) {
 	play()
 	tb.do(tb.a, "emitAck", target{Rooms: answering, Timeout: 10_000}, end)
 	for _, s := range tb.seats {
-		if s.deaf { // what it is not asked can't be told from what is on its way
+		if s.deaf { // a missing event can't be told from a late one
 			if n := len(want[tb.place(s)]); n > 0 {
-				s.take(s.name, "event", patience, named("question"))
+				s.take(s.name, "event", wait.Patience, named("question"))
 			}
 			continue
 		}
-		got, _, ok := s.take(s.name, "event", patience, named(end))
+		got, _, ok := s.take(s.name, "event", wait.Patience, named(end))
 		got = slices.DeleteFunc(got, func(r report) bool { return r.Text != "question" })
 		if !ok || !equal(got, want[tb.place(s)]) {
 			tb.t.Errorf("client %s got %s, want %v", s.name, written(got), want[tb.place(s)])
@@ -110,7 +112,7 @@ func (tb *table) questions(want map[string][]event, play func()) {
 	}
 }
 
-// description is what FetchSockets tells about a socket.
+// description is a socket in a result of FetchSockets.
 type description struct {
 	ID        string   `json:"id"`
 	Rooms     []string `json:"rooms"`
@@ -128,7 +130,7 @@ type description struct {
 	} `json:"handshake"`
 }
 
-// fetch gives the descriptions by the sockets' ids.
+// fetch returns the descriptions by the sockets' ids.
 func (tb *table) fetch(m member, to target) map[string]description {
 	tb.t.Helper()
 	found := map[string]description{}
@@ -153,13 +155,13 @@ func (tb *table) fetches() {
 		to    target
 		there []string
 	}{
-		{"fetch all", target{}, everybody},
+		{"fetch all", target{}, allPlaces},
 		{"fetch a room", target{Rooms: []string{r.red}}, []string{"a1", "b1"}},
 		{"fetch an odd room", target{Rooms: []string{r.odd, r.number}}, []string{"a2", "b2"}},
 		{"fetch with except", target{Rooms: []string{r.red, r.blue}, Except: []string{r.red}}, []string{"a2"}},
 		{"fetch an id", target{Rooms: tb.ids("b3")}, []string{"b3"}},
 		{"fetch locally", target{Local: true}, []string{"a1", "a2", "a3"}},
-		{"fetch nobody", target{Rooms: []string{"nobody"}}, nil},
+		{"fetch an empty room", target{Rooms: []string{"empty"}}, nil},
 	} {
 		tb.run(c.name, func() {
 			found := tb.fetch(tb.a, c.to)
@@ -197,12 +199,11 @@ func (tb *table) describe(d description, place string) {
 	}
 	if h.Address != "127.0.0.1" || !strings.HasPrefix(h.URL, "/socket.io/?") || h.Issued < 1e12 || h.Time == "" ||
 		h.Secure == nil || *h.Secure || h.XDomain == nil || *h.XDomain {
-		tb.t.Errorf("%s has shaken hands as %+v", place, h)
+		tb.t.Errorf("%s has the handshake %+v", place, h)
 	}
 }
 
-// stale reports whether a room is not one of those of who acts: there are those of
-// the other, and those of cells before.
+// stale reports whether a room is of the other side or of an earlier cell.
 func (tb *table) stale(room string) bool {
 	_, mine := tb.rooms.members()[room]
 	return !mine && !slices.ContainsFunc(tb.seats, func(s *seat) bool { return s.id == room })
@@ -214,7 +215,7 @@ func (tb *table) serverSides() {
 	tb.run("to servers", func() {
 		tb.note(others...)
 		tb.do(tb.b, "serverSideEmit", target{}, "note", "back")
-		tb.hears(tb.a, "note", "/", "back") // and not what it has emitted itself, before
+		tb.hears(tb.a, "note", "/", "back") // and not its own earlier event
 		tb.hears(tb.c, "note", "/", "back")
 	})
 	tb.run("to servers that answer", func() {
@@ -239,7 +240,7 @@ func (tb *table) serverSides() {
 	})
 }
 
-// note emits an event to servers, which must hear it.
+// note emits an event that the servers others must get.
 func (tb *table) note(others ...member) {
 	tb.t.Helper()
 	args := []any{"ключ", int64(4294967296), map[string]any{"x": []any{-0.5}}, nil}
@@ -252,8 +253,8 @@ func (tb *table) note(others ...member) {
 	}
 }
 
-// halfAnswered begins a ServerSideEmit that one server answers and one does not:
-// the cell that it returns waits for the outcome.
+// halfAnswered begins a ServerSideEmit that one of two servers answers. The
+// cell that it returns waits for the outcome.
 func (tb *table) halfAnswered() (cell func()) {
 	actor, answering := tb.a, tb.b
 	wait := actor.start(call{Method: "serverSideEmitAck", Args: []any{"half", 1}})
@@ -266,10 +267,10 @@ func (tb *table) halfAnswered() (cell func()) {
 	}
 }
 
-// hears checks the next event that a server has from others.
+// hears checks the next event that a server gets from others.
 func (tb *table) hears(m member, name, namespace string, args ...any) {
 	tb.t.Helper()
-	_, r, ok := m.events().take(m.name(), "server event", patience, func(r report) bool { return r.Text != "half" })
+	_, r, ok := m.events().take(m.name(), "server event", wait.Patience, func(r report) bool { return r.Text != "half" })
 	if !ok || r.Text != name || !alike(r.Args, append([]any{namespace}, args...)) {
 		tb.t.Fatalf("server %s hears %s%s, want %s%v", m.name(), r.Text, r.Args, name, args)
 	}

@@ -3,14 +3,17 @@ package interop
 import (
 	"fmt"
 	"slices"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// inside waits until exactly these clients are in a room, each as its server says.
+// inside waits until exactly these clients are in a room, as their servers
+// report.
 func (tb *table) inside(room string, places ...string) {
 	tb.t.Helper()
 	want := tb.ids(places...)
 	slices.Sort(want)
-	tb.until(fmt.Sprintf("%v are in %q", places, room), func() bool {
+	wait.Until(tb.t, fmt.Sprintf("%v are in %q", places, room), func() bool {
 		var got []string
 		for _, m := range []member{tb.a, tb.b} {
 			for id := range tb.fetch(m, target{Rooms: []string{room}, Local: true}) {
@@ -48,7 +51,7 @@ func (tb *table) moves() {
 		tb.do(tb.actor, "leave", target{}, room)
 		tb.inside(room)
 	})
-	tb.run("emit to who has just joined", func() {
+	tb.run("emit to a client that has just joined", func() {
 		room := tb.room()
 		tb.do(tb.actor, "join", target{Rooms: tb.ids("a3", "b2")}, room)
 		tb.inside(room, "a3", "b2")
@@ -67,7 +70,7 @@ func (tb *table) moves() {
 func (tb *table) joinLocally() {
 	room := tb.room()
 	tb.do(tb.actor, "join", target{Local: true}, room)
-	tb.do(tb.actor, "join", target{Rooms: tb.ids("b1")}, room) // comes later on the same way
+	tb.do(tb.actor, "join", target{Rooms: tb.ids("b1")}, room) // arrives later by the same path
 	tb.inside(room, "a1", "a2", "a3", "b1")
 	tb.do(tb.actor, "leave", target{Local: true, Rooms: []string{room}}, room)
 	tb.inside(room, "b1")
@@ -96,7 +99,7 @@ func (tb *table) disconnects() {
 					others[i].disconnect()
 				}
 			}
-			tb.until("the guests are gone", func() bool { return len(tb.fetch(tb.a, target{})) == len(tb.seats) })
+			wait.Until(tb.t, "the guests are gone", func() bool { return len(tb.fetch(tb.a, target{})) == len(tb.seats) })
 		})
 	}
 	if !tb.outside() {
@@ -113,7 +116,7 @@ func (tb *table) disconnectLocally() {
 	there.expectText("disconnect", "io server disconnect")
 }
 
-// stays checks that a client of /chat gets what is emitted there.
+// stays checks that a client of /chat gets an event of its namespace.
 func (tb *table) stays(s *seat) {
 	tb.t.Helper()
 	tb.doIn("/chat", s.at, "emit", target{Rooms: []string{s.id}, Local: true}, "stays")

@@ -8,9 +8,9 @@ import (
 	"github.com/sioserver/sioserver/sio/emitter"
 )
 
-// TestCluster plays each cell of the matrix: ways to connect servers by Redis,
-// kinds of servers, who acts, and what it does. Servers in Node.js alone show that
-// the cells themselves are right.
+// TestCluster plays each cell of the matrix: the adapter, the kinds of servers,
+// the member that acts, and its call. Servers in Node.js alone show that the
+// cells themselves are right.
 func TestCluster(t *testing.T) {
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
@@ -54,7 +54,7 @@ func playAll(t *testing.T, v variant, kinds [2]string, nodes, clients *driver) {
 		}
 		tb.reachIn("/chat", m, target{}, tb.chats...)
 	}
-	// What times out goes on beside the rest.
+	// The calls that time out run beside the other cells.
 	tb.actor = tb.a
 	there := tb.halfAnswered()
 	tb.swap()
@@ -80,7 +80,7 @@ func playAll(t *testing.T, v variant, kinds [2]string, nodes, clients *driver) {
 	tb.run("and back", back)
 }
 
-// play plays all cells of who acts.
+// play plays all cells of a server that acts.
 func (tb *table) play() {
 	for _, cells := range []func(){tb.broadcasts, tb.acks, tb.fetches, tb.moves, tb.disconnects, tb.serverSides} {
 		cells()

@@ -8,7 +8,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// unpack is unpack of lines.mjs: values of a call as a Go program would have them.
+// unpack is unpack of lines.mjs: values of a call as a Go program would have
+// them.
 func unpack(v any) any {
 	switch v := v.(type) {
 	case []any:

@@ -24,7 +24,7 @@ func TestDemoLimits(t *testing.T) {
 	chat := server.url + "chat"
 	as := func(name any) map[string]any { return map[string]any{"auth": map[string]any{"name": name}} }
 
-	d.open("nobody", chat, nil).expectText("connect_error", "A name has 1 to 24 characters.")
+	d.open("nameless", chat, nil).expectText("connect_error", "A name has 1 to 24 characters.")
 	d.open("long", chat, as(strings.Repeat("x", 25))).expectText("connect_error", "A name has 1 to 24 characters.")
 	d.open("number", chat, as(5)).expectText("connect_error", "A name has 1 to 24 characters.")
 

@@ -15,9 +15,6 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// patience is how long a test waits for what must come; only failures take it.
-const patience = wait.Patience
-
 // driver is a process of Node.js or Python with real clients in it.
 type driver struct {
 	*inbox
@@ -28,7 +25,7 @@ type driver struct {
 	asked   int
 }
 
-// command is what a driver is told to do.
+// command is a request to a driver.
 type command struct {
 	Do      string         `json:"do"`
 	Client  string         `json:"client"`
@@ -39,8 +36,8 @@ type command struct {
 	ID      string         `json:"id,omitempty"`
 }
 
-// need skips the test when a program or a file that it needs is not there; in
-// CI it fails.
+// need skips the test if a program or file that it needs is missing; in CI it
+// fails.
 func need(t *testing.T, programs []string, files ...string) {
 	t.Helper()
 	missing := ""
@@ -154,14 +151,14 @@ func (d *driver) join(name, url string, options map[string]any) *client {
 // expect waits for the client's next report of a kind and takes it out.
 func (c *client) expect(is string) report {
 	c.t.Helper()
-	r, ok := c.await(is, patience)
+	r, ok := c.await(is, wait.Patience)
 	if !ok {
 		c.t.Fatalf("client %s: no %q; it reported %v", c.name, is, c.reported(c.name))
 	}
 	return r
 }
 
-// await is expect for a report that may not come in time.
+// await is expect for a report that may be missing.
 func (c *client) await(is string, within time.Duration) (r report, ok bool) {
 	_, r, ok = c.take(c.name, is, within, func(report) bool { return true })
 	return r, ok
@@ -208,14 +205,14 @@ func (c *client) disconnect() {
 	c.tell(command{Do: "disconnect", Client: c.name})
 }
 
-// move has the client connect to another server from the next time on.
+// move has the client use another server from its next connection on.
 func (c *client) move(url string) {
 	c.t.Helper()
 	c.tell(command{Do: "move", Client: c.name, URL: url})
 	c.expect("moved")
 }
 
-// bytes is how binary data travels to and from a driver.
+// bytes returns binary data in the form in which drivers send and take it.
 func bytes(b ...byte) map[string]any {
 	return map[string]any{"$bytes": base64.StdEncoding.EncodeToString(b)}
 }

@@ -29,7 +29,7 @@ func (j *journal) Write(b []byte) (int, error) {
 	return j.text.Write(b)
 }
 
-// lines gives the lines with a word.
+// lines returns the lines with a word.
 func (j *journal) lines(word string) (list []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -41,8 +41,7 @@ func (j *journal) lines(word string) (list []string) {
 	return list
 }
 
-// figures are the counters of a connection to Redis that tell what became of
-// broadcasts.
+// figures are the counters of a connection to Redis about broadcasts.
 type figures struct {
 	published, lost, disconnects uint64
 	queued                       int
@@ -59,7 +58,8 @@ type faultNode struct {
 	sent    atomic.Int64
 }
 
-// faultVariants connect servers, log to a journal and tell their figures.
+// faultVariants connect a server and return its counters, by the adapter's
+// name.
 var faultVariants = map[string]func(r *redistest.Server, log *slog.Logger) (connection, func() figures, error){
 	"pubsub": func(r *redistest.Server, log *slog.Logger) (connection, func() figures, error) {
 		p, err := redisadapter.NewPubSub(r.Client, redisadapter.PubSubConfig{Logger: log})
@@ -106,25 +106,20 @@ func (n *faultNode) emit(t *testing.T) {
 	if i%2 == 1 {
 		to = n.srv.To("room")
 	}
-	// An error tells that other servers don't get it, and the figures count it.
+	// An error means that other servers don't get it; the counters count it.
 	_ = to.Emit("n", n.number, i)
 	n.sent.Add(1)
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	wait.Until(t, what, ok)
-}
-
-// fault is what happens to Redis, and what may be lost by it.
+// fault is an outage of Redis and its effects.
 type fault struct {
 	name  string
 	does  func(t *testing.T, r *redistest.Server, nodes [2]*faultNode)
-	lossy bool // Pub/Sub loses what is published meanwhile; streams never do
-	// uncounted: what is lost is lost behind Redis's back, it has taken all.
+	lossy bool // Pub/Sub loses messages; streams never do
+	// uncounted: Redis takes all messages, so Lost does not count what it
+	// drops.
 	uncounted bool
-	// noticed: the servers tell that the connection was lost.
+	// noticed: the servers count the outage.
 	noticed bool
 }
 
@@ -162,12 +157,12 @@ var faults = []fault{
 func awaitDisconnects(t *testing.T, nodes [2]*faultNode) {
 	t.Helper()
 	for _, n := range nodes {
-		eventually(t, "the loss is noticed", func() bool { return n.figures().disconnects > 0 })
+		wait.Until(t, "the loss is noticed", func() bool { return n.figures().disconnects > 0 })
 	}
 }
 
-// aloneFor checks what a server does while Redis is away: requests to others end,
-// with an error, and its own clients are there.
+// aloneFor checks a server while Redis is away: requests to others fail, and
+// its own clients are there.
 func (n *faultNode) aloneFor(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -182,13 +177,14 @@ func (n *faultNode) aloneFor(t *testing.T) {
 
 // TestFaults breaks Redis under traffic from two servers.
 //
-// Whatever happens, a server's own clients get everything, in order and once.
-// Clients of the other one get by streams the same, by Pub/Sub a part of it, in
-// order. Every message is counted: as published when Redis has said that it has taken
-// it, as lost otherwise. One that is lost may have arrived, if it was only the answer
-// that got lost; one that is published may not, if the other server was not
-// subscribed then, or Redis died before it had passed it on: nobody can count those.
-// Each outage is one line in the log, and its end another one.
+// After each fault a server's own clients have all events, in order and once.
+// Clients of the other server have all of them by streams, and some of them by
+// Pub/Sub, in order. Every message is counted: as published if Redis has
+// confirmed it, else as lost. A lost message may have arrived, if only the
+// answer of Redis was lost. A published one may not have arrived, if the other
+// server was not subscribed, or Redis ended before it passed the message on; no
+// counter has those. Each outage is one line in the log, and its end another
+// one.
 func TestFaults(t *testing.T) {
 	for variant := range faultVariants {
 		for _, f := range faults {
@@ -206,11 +202,12 @@ func (f fault) play(t *testing.T, variant string) {
 	meet(t, nodes)
 	stop := traffic(t, nodes)
 
-	// What has arrived before, and what is sent after, is none that may be lost.
+	// Events that arrive before the fault, and those that are sent after it,
+	// must not be lost.
 	var before, after [2]int
 	for i, n := range nodes {
 		other := nodes[1-i]
-		eventually(t, "traffic", func() bool { return other.client.last(i) > int(n.sent.Load())/2 && n.sent.Load() > 50 })
+		wait.Until(t, "traffic", func() bool { return other.client.last(i) > int(n.sent.Load())/2 && n.sent.Load() > 50 })
 		before[i] = other.client.last(i)
 	}
 	t.Cleanup(func() {
@@ -220,18 +217,18 @@ func (f fault) play(t *testing.T, variant string) {
 	})
 	f.does(t, r, nodes)
 	for _, n := range nodes {
-		eventually(t, "connected again", func() bool { return n.figures().connected })
+		wait.Until(t, "connected again", func() bool { return n.figures().connected })
 	}
 	for i, n := range nodes {
-		// That a connection was cut may not be known before it is used.
+		// A server may notice a cut connection only when it uses it.
 		first := int(n.sent.Load()) + 1
-		eventually(t, "traffic again", func() bool { return nodes[1-i].client.last(i) >= first && n.figures().connected })
+		wait.Until(t, "traffic again", func() bool { return nodes[1-i].client.last(i) >= first && n.figures().connected })
 		after[i] = int(n.sent.Load()) + 1
 	}
 	stop()
 	for i, n := range nodes {
 		last := int(n.sent.Load()) - 1
-		eventually(t, "the last event", func() bool {
+		wait.Until(t, "the last event", func() bool {
 			st := n.figures()
 			return n.client.last(i) == last && nodes[1-i].client.last(i) == last && st.queued == 0 && st.connected
 		})
@@ -240,11 +237,11 @@ func (f fault) play(t *testing.T, variant string) {
 	meet(t, nodes)
 }
 
-// meet waits until the servers know of each other.
+// meet waits until each server's events reach the other one.
 func meet(t *testing.T, nodes [2]*faultNode) {
 	t.Helper()
 	for _, n := range nodes {
-		eventually(t, "the servers know of each other", func() bool {
+		wait.Until(t, "the servers know of each other", func() bool {
 			list, err := n.srv.Timeout(500 * time.Millisecond).FetchSockets(t.Context())
 			return err == nil && len(list) == 2 && n.figures().connected
 		})
@@ -275,7 +272,7 @@ func traffic(t *testing.T, nodes [2]*faultNode) (stop func()) {
 	}
 }
 
-// check checks what of a server's events came to the other's client.
+// check checks which of a server's events the other server's client has got.
 func (f fault) check(t *testing.T, variant string, n *faultNode, got []int, before, after int) {
 	t.Helper()
 	sent, st := int(n.sent.Load()), n.figures()
@@ -316,7 +313,7 @@ func (f fault) check(t *testing.T, variant string, n *faultNode, got []int, befo
 	}
 }
 
-// gaps describes what is missing of 0 to n-1.
+// gaps describes the numbers of 0 to n-1 that are missing.
 func gaps(got []int, n int) string {
 	var list []string
 	next := 0

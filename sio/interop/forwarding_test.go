@@ -18,8 +18,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// startForwarding starts two servers that know each other through Redis, and gives
-// them with their addresses.
+// startForwarding starts two servers that know each other through Redis, and
+// gives them with their addresses.
 func startForwarding(t *testing.T, prepare func(srv *sio.Server)) (nodes [2]*sio.Server, addrs [2]string) {
 	t.Helper()
 	r := redistest.Start(t)
@@ -81,8 +81,9 @@ var kinds = map[string]map[string]any{
 	"websocket": {"transports": []string{"websocket"}},
 }
 
-// TestWithoutStickySessions puts the nginx of the docs in front of two servers, in
-// turn for each request, and has stock clients of each kind exchange messages.
+// TestWithoutStickySessions puts the nginx of the docs in front of two servers,
+// in turn for each request, and has stock clients of each kind exchange
+// messages.
 func TestWithoutStickySessions(t *testing.T) {
 	for name, edit := range map[string]func(string) string{
 		"connections kept":     nil,
@@ -128,8 +129,8 @@ func TestWithoutStickySessions(t *testing.T) {
 	}
 }
 
-// landElsewhere opens clients that upgrade until, in both directions, requests and
-// upgrades have come to the other server.
+// landElsewhere opens clients that upgrade until, in both directions, requests
+// and upgrades have come to the other server.
 func landElsewhere(t *testing.T, d *driver, url string, nodes [2]*sio.Server) (all []*client) {
 	t.Helper()
 	for i := range 200 {
@@ -145,9 +146,10 @@ func landElsewhere(t *testing.T, d *driver, url string, nodes [2]*sio.Server) (a
 	return nil
 }
 
-// count has each client send numbers and get them back, each once and in order, a
-// few at a time: Python's client takes 16 packets at once. It also gives each event
-// to a thread of its own, so that there the order within a few is left to chance.
+// count has each client send numbers and get them back, each once and in order,
+// a few at a time: Python's client takes 16 packets at once. It also gives each
+// event to a thread of its own, so that there the order within a few is left to
+// chance.
 func count(t *testing.T, all []*client, messages int) {
 	t.Helper()
 	const batch = 5
@@ -176,7 +178,8 @@ func count(t *testing.T, all []*client, messages int) {
 	}
 }
 
-// hearAll has each server tell all clients something, which each gets once.
+// hearAll has each server emit an event to all clients. Each client gets it
+// once.
 func hearAll(t *testing.T, all []*client, nodes [2]*sio.Server) {
 	t.Helper()
 	for _, srv := range nodes {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// report is what a driver tells about one of its clients or servers.
+// report is a driver's report about one of its clients or servers.
 type report struct {
 	Client string            `json:"client"`
 	Is     string            `json:"is"`   // open, upgrade, connect, event, …
@@ -15,7 +15,7 @@ type report struct {
 	Args   []json.RawMessage `json:"args"`
 }
 
-// inbox keeps reports until they are taken out. Safe for concurrent use.
+// inbox keeps reports until they are taken. Safe for concurrent use.
 type inbox struct {
 	mu      sync.Mutex
 	reports map[string][]report // by client, in order
@@ -34,9 +34,9 @@ func (b *inbox) add(r report) {
 	b.news = make(chan struct{})
 }
 
-// take waits until a client has reported what match accepts and takes it out;
-// those of the same kind that came before it are given, too. It is not ok when that
-// has not come in time.
+// take waits for a client's report of a kind that match accepts, removes it,
+// and returns it with those of the same kind before it. ok is false if there
+// was none in time.
 func (b *inbox) take(client, is string, within time.Duration, match func(r report) bool) (before []report, found report, ok bool) {
 	late := time.After(within)
 	for {
@@ -66,7 +66,7 @@ func (b *inbox) take(client, is string, within time.Duration, match func(r repor
 	}
 }
 
-// reported gives what a client has reported that was not taken out.
+// reported returns a client's reports that were not taken.
 func (b *inbox) reported(client string) []report {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -40,8 +41,9 @@ func serveTLS(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server)) (*sio
 	return srv, front.URL
 }
 
-// eachWay runs a test over each transport, over TCP and TLS, with a server whose
-// sockets are given, and a client that reports the lengths of what it gets.
+// eachWay runs a test over each transport, over TCP and TLS, with a server
+// whose sockets are given, and a client that reports the lengths of what it
+// gets.
 func eachWay(t *testing.T, cfg sio.Config, run func(t *testing.T, srv *sio.Server, s *sio.Socket, c *client)) {
 	for front, start := range map[string]func(*testing.T, sio.Config, func(*sio.Server)) (*sio.Server, string){
 		"tcp": func(t *testing.T, cfg sio.Config, prepare func(*sio.Server)) (*sio.Server, string) {
@@ -59,14 +61,14 @@ func eachWay(t *testing.T, cfg sio.Config, run func(t *testing.T, srv *sio.Serve
 				options := map[string]any{"brief": true, "reconnection": false, "rejectUnauthorized": false}
 				maps.Copy(options, tr.options)
 				c := d.join("client", url, options)
-				run(t, srv, receive(t, sockets), c)
+				run(t, srv, wait.For(t, "the socket", sockets), c)
 			})
 		}
 	}
 }
 
-// TestLargeEvents emits much at once to a client that reads as fast as it can, at
-// default settings: all arrives.
+// TestLargeEvents emits much at once to a client that reads as fast as it can,
+// at default settings: all arrives.
 func TestLargeEvents(t *testing.T) {
 	for name, sizes := range map[string]struct{ events, bytes int }{
 		"10 of 2 MB": {10, 2 << 20},
@@ -92,12 +94,12 @@ func TestLargeEvents(t *testing.T) {
 	}
 }
 
-// TestFlush sends a file much larger than may wait, piece by piece: the sender keeps
-// to the client's pace.
+// TestFlush sends a file much larger than may wait, piece by piece: the sender
+// keeps to the client's pace.
 func TestFlush(t *testing.T) {
 	const pieces, size, most = 100, 1 << 20, 3 << 20
 	eachWay(t, sio.Config{MaxQueued: most}, func(t *testing.T, srv *sio.Server, s *sio.Socket, c *client) {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*wait.Patience)
 		defer cancel()
 		piece := make([]byte, size)
 		highest := 0
@@ -119,8 +121,8 @@ func TestFlush(t *testing.T) {
 	})
 }
 
-// TestStalledClient stops a client's process while it is sent much: it is found to
-// be slow, and its sender is told.
+// TestStalledClient stops a client's process while it is sent much: it is found
+// to be slow, and its sender is told.
 func TestStalledClient(t *testing.T) {
 	told := make(chan sio.SlowEvent, 10)
 	cfg := sio.Config{
@@ -144,13 +146,13 @@ func TestStalledClient(t *testing.T) {
 		}
 		flushed := make(chan error, 1)
 		go func() { flushed <- s.Flush(context.Background()) }()
-		if r := receive(t, gone); r != sio.SlowConsumer {
+		if r := wait.For(t, "the disconnection", gone); r != sio.SlowConsumer {
 			t.Errorf("the reason is %q", r)
 		}
-		if err := receive(t, flushed); err != sio.ErrDisconnected {
+		if err := wait.For(t, "the end of the flush", flushed); err != sio.ErrDisconnected {
 			t.Errorf("Flush: %v", err)
 		}
-		receive(t, told)
+		wait.For(t, "the disconnect handler", told)
 		if st := srv.Stats(); st.SlowDisconnects != 1 || len(told) != 0 {
 			t.Errorf("%d were disconnected, told %d times more", st.SlowDisconnects, len(told))
 		}

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestLeave: stock clients emit much at once and leave, by disconnect or with their
-// process. All is handled, in order, and the disconnect handler is called behind it.
+// TestLeave: stock clients emit many events at once and leave, by disconnect or
+// with their process. All events are handled, in order, before the disconnect
+// handler is called.
 func TestLeave(t *testing.T) {
 	const events = 1000
 	for _, c := range transports {
@@ -34,7 +36,7 @@ func TestLeave(t *testing.T) {
 					a.expectText("upgrade", "websocket")
 				}
 				d.tell(command{Do: "leave", Client: "a", Args: []any{events, exits}})
-				if n := receive(t, ended); n != events || srv.Stats().Unhandled != 0 {
+				if n := wait.For(t, "the end", ended); n != events || srv.Stats().Unhandled != 0 {
 					t.Errorf("%d events were handled, %d dropped", n, srv.Stats().Unhandled)
 				}
 			})

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -47,14 +48,14 @@ func TestMiddleware(t *testing.T) {
 			case "old":
 				return &sio.ConnectError{Message: "expired", Data: map[string]any{"days": 3}}
 			}
-			return errors.New("who are you?")
+			return errors.New("no ticket")
 		})
 		sio.OnAck(srv, "in?", func(context.Context, *sio.Socket, sio.None) (bool, error) { return true, nil })
 	})
 	d := newDriver(t)
 	refused := d.open("refused", url, nil)
 	r := refused.expect("connect_error")
-	if r.Text != "who are you?" {
+	if r.Text != "no ticket" {
 		t.Errorf("refused with %q", r.Text)
 	}
 	same(t, r.Args, []any{nil})
@@ -77,7 +78,7 @@ func TestOldClient(t *testing.T) {
 		srv.Of("/custom").Use(func(s *sio.Socket) error {
 			var auth struct{ Token string }
 			if err := s.Handshake().BindAuth(&auth); err != nil || auth.Token != "é" {
-				return errors.New("who are you?")
+				return errors.New("no ticket")
 			}
 			return nil
 		})
@@ -88,9 +89,9 @@ func TestOldClient(t *testing.T) {
 		options := map[string]any{"package": "socket.io-client-2"}
 		maps.Copy(options, c.options)
 		in := d.join("in "+c.name, url+"/custom?Token=%C3%A9", options)
-		in.expectEvent("hello", "/custom#"+receive(t, joined))
+		in.expectEvent("hello", "/custom#"+wait.For(t, "the connection", joined))
 		refused := d.open("refused "+c.name, url+"/custom", options)
-		same(t, refused.expect("error").Args, []any{"who are you?"})
-		receive(t, joined)
+		same(t, refused.expect("error").Args, []any{"no ticket"})
+		wait.For(t, "the connection", joined)
 	}
 }

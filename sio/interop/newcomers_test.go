@@ -15,8 +15,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// floodHandshakes opens polling sessions over one connection from an address, as
-// fast as it can until ctx is done, and joins nothing.
+// floodHandshakes opens polling sessions over one connection from an address,
+// as fast as it can until ctx is done, and joins nothing.
 func floodHandshakes(ctx context.Context, t *testing.T, from, url string) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	c, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(url, "http://"))
@@ -44,8 +44,9 @@ func floodHandshakes(ctx context.Context, t *testing.T, from, url string) {
 	}
 }
 
-// TestHandshakesDoNotKeepAnyoneOut opens sessions as fast as four connections can,
-// which join nothing. Stock clients connect beside them, at default settings.
+// TestHandshakesDoNotKeepAnyoneOut opens sessions that join nothing, as fast as
+// four connections can. Stock clients connect at the same time. All settings
+// are defaults.
 func TestHandshakesDoNotKeepAnyoneOut(t *testing.T) {
 	srv, url := serve(t, sio.Config{}, func(srv *sio.Server) {
 		sio.OnAck(srv, "ping", func(_ context.Context, _ *sio.Socket, i int) (int, error) { return i, nil })
@@ -60,7 +61,7 @@ func TestHandshakesDoNotKeepAnyoneOut(t *testing.T) {
 	defer flood.Wait()
 	defer cancel()
 	// 33,768 handshakes of 2 ms each, on a machine with a load of 36.
-	wait.UntilWithin(t, 3*patience, "the bound is reached", func() bool { return srv.Stats().UnjoinedEvicted >= 1000 })
+	wait.UntilWithin(t, 3*wait.Patience, "the bound is reached", func() bool { return srv.Stats().UnjoinedEvicted >= 1000 })
 	for i := range 3 {
 		for _, transport := range []string{"polling", "websocket"} {
 			c := d.open(fmt.Sprint(transport, i), url, map[string]any{"transports": []string{transport}, "reconnection": false, "forceNew": true})

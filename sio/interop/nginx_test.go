@@ -12,7 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // nginxConfig is the configuration that docs/cluster.md shows, for two servers.
@@ -37,7 +38,7 @@ func nginxConfig(t *testing.T, servers [2]string, listen string) string {
 	return config
 }
 
-// edited replaces what must be there once.
+// edited replaces a text that must occur once.
 func edited(t *testing.T, config, old, with string) string {
 	t.Helper()
 	if strings.Count(config, old) != 1 {
@@ -46,8 +47,8 @@ func edited(t *testing.T, config, old, with string) string {
 	return strings.Replace(config, old, with, 1)
 }
 
-// startNginx runs an nginx of the test's own in front of two servers and gives its
-// URL. edit may change the configuration; nil leaves it.
+// startNginx runs an nginx in front of two servers until the test ends, and
+// returns its URL. edit may change the configuration; nil leaves it.
 func startNginx(t *testing.T, servers [2]string, edit func(config string) string) string {
 	t.Helper()
 	program, err := exec.LookPath("nginx")
@@ -96,10 +97,10 @@ scgi_temp_path %[1]s/scgi;
 			t.Logf("nginx complained:\n%s", complaints.String())
 		}
 	})
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	wait.Until(t, "nginx listens", func() bool {
 		if conn, err := net.Dial("tcp", listen); err == nil {
 			conn.Close()
-			return "http://" + listen
+			return true
 		}
 		select {
 		case err := <-ended:
@@ -107,14 +108,13 @@ scgi_temp_path %[1]s/scgi;
 			t.Fatalf("nginx: %v\n%s", err, complaints.String())
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("nginx does not listen")
-		}
-	}
+		return false
+	})
+	return "http://" + listen
 }
 
-// freeAddr is one of 127.0.0.1 that nobody listens on, below the ports that
-// outgoing connections are given.
+// freeAddr returns an address of 127.0.0.1 that is not in use, below the ports
+// of outgoing connections.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 100 {

@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestProgramsBehindNginx runs sioserver twice, as the docs do, kills one of the two,
-// and wants all clients to go on with the other.
+// TestProgramsBehindNginx runs sioserver twice, as the docs do, kills one of
+// the two, and wants all clients to go on with the other.
 func TestProgramsBehindNginx(t *testing.T) {
 	program := build(t)
 	for _, kind := range []string{"pubsub", "sharded", "streams"} {
@@ -59,17 +60,18 @@ func TestProgramsBehindNginx(t *testing.T) {
 	}
 }
 
-// hail begins what is said before the servers are known to be connected.
+// hail is the prefix of messages that are sent before the servers are known to
+// be connected.
 const hail = "hello? "
 
-// untilConnected waits until what one client says comes to all others: servers join
-// their cluster in the background.
+// untilConnected waits until what one client says comes to all others: servers
+// join their cluster in the background.
 func untilConnected(t *testing.T, all []*client) {
 	t.Helper()
 	for _, c := range all {
 		c.insist("enter", map[string]any{"room": "lobby"})
 	}
-	for late := time.Now().Add(patience); time.Now().Before(late); {
+	wait.Until(t, "the servers are connected", func() bool {
 		all[0].insist("say", map[string]any{"text": hail})
 		heard := true
 		for _, c := range all[1:] {
@@ -80,14 +82,12 @@ func untilConnected(t *testing.T, all []*client) {
 				}
 			}
 		}
-		if heard {
-			return
-		}
-	}
-	t.Fatal("the servers do not connect")
+		return heard
+	})
 }
 
-// chat has all clients enter a room, and each say something that all others hear.
+// chat has all clients enter a room, and each say something that all others
+// hear.
 func chat(t *testing.T, all []*client, text string) {
 	t.Helper()
 	for _, c := range all {
@@ -106,22 +106,21 @@ func chat(t *testing.T, all []*client, text string) {
 	}
 }
 
-// insist asks until there is an answer without a complaint: what is sent to a server
-// that is killed gets none.
+// insist asks until there is an answer without a complaint: what is sent to a
+// server that is killed gets none.
 func (c *client) insist(event string, args ...any) {
 	c.t.Helper()
-	for late := time.Now().Add(2 * patience); time.Now().Before(late); {
+	wait.UntilWithin(c.t, 2*wait.Patience, "client "+c.name+" gets an answer to "+event, func() bool {
 		c.asked++
 		id := strconv.Itoa(c.asked)
 		c.tell(command{Do: "ask", Client: c.name, Event: event, Args: args, ID: id})
-		if r, ok := c.await("reply "+id, time.Second); ok && refusal(c.t, r.Args) == "" {
-			return
-		}
-	}
-	c.t.Fatalf("client %s: no answer to %s", c.name, event)
+		r, ok := c.await("reply "+id, time.Second)
+		return ok && refusal(c.t, r.Args) == ""
+	})
 }
 
-// expectMessage passes over the client's events until one is a message with the text.
+// expectMessage passes over the client's events until one is a message with the
+// text.
 func (c *client) expectMessage(text string) {
 	c.t.Helper()
 	for {

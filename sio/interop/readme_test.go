@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// programs gives the README's blocks of Go.
+// programs returns the README's blocks of Go.
 func programs(t *testing.T) []string {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
@@ -31,8 +31,7 @@ func programs(t *testing.T) []string {
 	return blocks
 }
 
-// TestReadmeBuilds builds each block of Go in the README as a user would, who
-// copies it into a file.
+// TestReadmeBuilds builds each block of Go in the README, copied into a file.
 func TestReadmeBuilds(t *testing.T) {
 	for i, source := range programs(t) {
 		formatted, err := format.Source([]byte(source))

@@ -7,8 +7,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestRooms broadcasts to every kind of target and checks who is reached: each
-// client gets exactly its own events, then the one that ends the round.
+// TestRooms broadcasts to every kind of target: each client gets exactly its
+// own events, and then the one that ends the round.
 func TestRooms(t *testing.T) {
 	srv, url := serve(t, sio.Config{Loops: 2}, func(srv *sio.Server) {
 		sio.OnAck(srv, "join", func(_ context.Context, s *sio.Socket, rooms []string) (int, error) {

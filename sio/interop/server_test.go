@@ -5,13 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"testing"
-	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
-// serve starts a server on a free port, or on addr when given, and gives it
-// with its URL; it ends with the test.
+// serve starts a server on a free port and returns it with its URL. It ends
+// with the test.
 func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...string) (*sio.Server, string) {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -33,26 +33,14 @@ func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...
 
 func shutdown(t *testing.T, srv *sio.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
 }
 
-// receive waits for what a handler has sent on a channel.
-func receive[T any](t *testing.T, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("no %T came", *new(T))
-		panic("unreachable")
-	}
-}
-
-// arguments decodes all arguments of an event, whatever they are.
+// arguments decodes all arguments of an event.
 func arguments(e *sio.Event) ([]any, error) {
 	args := make([]any, e.Len())
 	to := make([]any, len(args))

@@ -44,7 +44,7 @@ type Host interface {
 	// loops from now on.
 	Ended(err error)
 	// Accepted makes an accepted connection, which is consumed, one of the
-	// loop's. It returns when the loop has opened or refused it.
+	// loop's. It returns when the loop has opened or refused the connection.
 	Accepted(loop int, nc net.Conn)
 	// BeginAttach announces a connection that is on its way to or from a loop:
 	// Halt is not called before EndAttach. It is false once the engine stops.
@@ -88,19 +88,19 @@ type Conn interface {
 // Tick and Writable, which are safe for concurrent use.
 type Loop interface {
 	// Open makes s a connection. handoff is what was given to Enroll or Attach,
-	// or nil for a connection that was accepted. The result is nil when the loop
+	// or nil for a connection that was accepted. The result is nil if the loop
 	// refuses s.
 	Open(s Socket, remote net.Addr, handoff any) Conn
-	// Receive delivers bytes that were read. They are borrowed until it returns.
+	// Receive delivers bytes that were read, borrowed until it returns.
 	Receive(c Conn, b []byte)
-	// Lose reports the end of a connection that the loop has not closed: io.EOF,
-	// the system's error, or nil when the engine ends.
+	// Lose reports the end of a connection that the loop has not closed. err is
+	// io.EOF, the system's error, or nil if the engine ends.
 	Lose(c Conn, err error)
 	// Turn runs what was posted and writes what is queued. It follows Wake.
 	Turn()
-	// Continue is for Backend.Idle: it runs what was posted since. c is the
-	// connection given to Idle if other events, which were read from the poller
-	// together with its own, may be pending; nil if not.
+	// Continue is called by Backend.Idle and runs what was posted since. c is
+	// Idle's connection if more events may be pending of those that the poller
+	// reported together with its own, and nil otherwise.
 	Continue(c Conn)
 	// Tick reports that the time given to SetTimer has come.
 	Tick()
@@ -129,7 +129,8 @@ type Wire interface {
 	// the loop may not have read yet.
 	HungUp(fd int) bool
 	// Unacknowledged is for how long the peer's host has acknowledged nothing
-	// of what is under way to it; 0 when nothing is, or when it is unknown.
+	// of the bytes on their way to it; 0 if there are none, or if that is not
+	// known.
 	Unacknowledged(fd int) time.Duration
 	// Pause stops reading from s. Bytes and the end of the stream wait until
 	// Resume; what was read before may still be reported.
@@ -137,7 +138,7 @@ type Wire interface {
 	// Resume reads from a paused s again. It precedes Close and Detach, too.
 	Resume(s Socket) error
 	// Watch asks for one notice, carrying id, when fd takes bytes again.
-	// again says that fd was watched before and not unwatched since.
+	// again reports that fd was watched before and not unwatched since.
 	Watch(fd int, id uint32, again bool) error
 	// Unwatch forgets fd. It precedes Close and Detach of a watched socket.
 	Unwatch(fd int)
@@ -163,7 +164,7 @@ type Sockets interface {
 	Attach(stream, handoff any, failed func(error))
 	// Release takes the socket out of this loop without closing the stream.
 	// taken is called on a goroutine of its own, with the stream or with the
-	// reason why it is lost.
+	// error by which it was lost.
 	Release(s Socket, taken func(net.Conn, error))
 }
 
@@ -177,11 +178,11 @@ type Backend interface {
 	SetTimer(at int64)
 	// Now is the monotonic clock in nanoseconds.
 	Now() int64
-	// Unread reports whether the kernel may have events that the loop has not
-	// been told of.
+	// Unread reports whether the kernel may have events that the backend has
+	// not passed to the loop.
 	Unread() bool
-	// Idle is called at the end of the burst in which c received bytes, or of a
-	// turn, with a nil c. The backend may wait here for something to do, and
-	// call Loop.Continue.
+	// Idle is called at the end of the burst in which c received bytes, or,
+	// with a nil c, of a turn. The backend may wait here for events and call
+	// Loop.Continue.
 	Idle(c Conn)
 }

@@ -15,8 +15,8 @@ import (
 // ErrAcceptSocket. It does so whenever accept fails, for instance because
 // another part of the process has taken the last descriptor. A spare descriptor
 // cannot prevent that: another thread can take the number before accept does.
-// But gnet compares by errors.Is with an exported variable, so the value of that
-// variable decides what it matches.
+// But gnet compares by errors.Is with an exported variable, so the value of
+// that variable decides what it matches.
 func init() {
 	gneterrors.ErrAcceptSocket = acceptError{error: gneterrors.ErrAcceptSocket, unequal: math.NaN()}
 }

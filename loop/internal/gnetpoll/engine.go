@@ -25,12 +25,12 @@ const (
 // Engine implements backend.Engine.
 type Engine struct {
 	cfg       backend.Config
-	port      *port // the reserved one until gnet has it; nil without a listener
+	port      *port // reserved until gnet has it; nil without a listener
 	addr      net.Addr
 	pollers   []*poller
 	watcher   *watcher
 	maxFD     int           // a connection with a higher descriptor is rejected
-	moves     chan struct{} // has room for the moves that may be under way at once
+	moves     chan struct{} // has room for as many moves as may be under way
 	reserve   reserve       // for as many
 	listeners listeners
 

@@ -241,8 +241,8 @@ func connected(t *testing.T) (near, far net.Conn) {
 	return near, far
 }
 
-// When gnet ends by itself it closes its listening sockets. Their numbers may have
-// other owners by the time that the engine is asked to close them.
+// When gnet ends by itself it closes its listening sockets. Their numbers may
+// have other owners by the time that the engine is asked to close them.
 func TestClosingListenersSparesOtherFiles(t *testing.T) {
 	e := startEngine(t, 2)
 	var other [2]int
@@ -311,8 +311,9 @@ func (l endingLoop) Enroll(ctx context.Context, _ net.Conn) (<-chan gnet.Registe
 	return opened, nil
 }
 
-// A connection that the loop has opened has its handoff, also when the loop ends
-// before Enroll returns: an error would have the handoff's frames released twice.
+// A connection that the loop has opened has its handoff, also when the loop
+// ends before Enroll returns: an error would have the handoff's frames released
+// twice.
 func TestEnrollAtTheEnd(t *testing.T) {
 	nc, peer := net.Pipe()
 	defer nc.Close()

@@ -29,7 +29,7 @@ type listeners struct {
 	log      *slog.Logger
 	failures atomic.Int64
 
-	mu      sync.Mutex // guards what follows, and the descriptors against gnet's end
+	mu      sync.Mutex // guards what follows and the descriptors
 	list    []listener // by loop; empty until found, and once they are closed
 	ended   bool       // gnet closes them, or has
 	cause   error      // of the last failure, if known
@@ -70,7 +70,7 @@ func (ls *listeners) learn(addr netip.AddrPort, pollers []*poller, highest int) 
 
 const (
 	acceptEvents = unix.EPOLLIN | unix.EPOLLPRI // gnet's own choice
-	noEvents     = unix.EPOLLET                 // errors are still reported, but only once
+	noEvents     = unix.EPOLLET                 // errors are reported once
 )
 
 // interest changes the events for which fd is registered with an epoll instance
@@ -134,7 +134,8 @@ func (ls *listeners) close() error {
 	return err
 }
 
-// end is called before gnet closes the sockets: their numbers may be reused then.
+// end is called before gnet closes the sockets: their numbers may be reused
+// then.
 func (ls *listeners) end() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 )
 
 // logger gives gnet's messages to slog at debug level; the important ones are
-// also reported as errors and counters. gnet makes it the default of the process,
-// shared by all engines. The application's handler may end its goroutine, so it
-// runs on another one than gnet's.
+// also reported as errors and counters. gnet makes it the default of the
+// process, shared by all engines. The application's handler may end its
+// goroutine, so it runs on another one than gnet's.
 type logger struct {
 	log    *slog.Logger
 	failed func(error) // gets the system's errors

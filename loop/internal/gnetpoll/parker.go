@@ -53,11 +53,11 @@ type parker struct {
 	slept bool // the last time, there was nothing to do for a moment
 
 	immediate, skip int       // returns at once in a row, and attempts to skip
-	busyUntil       time.Time // no parking before; zero when processors are free
+	busyUntil       time.Time // no parking before; zero if none are busy
 
 	mu         sync.Mutex // guards what follows
 	parking    bool
-	asleep     bool // in the runtime's poller, so it takes a deadline to wake it
+	asleep     bool // in the runtime's poller: a deadline wakes it
 	roused     bool // the parking is to end
 	woken      bool // because of Wake
 	summoned   bool // gnet has a turn to run
@@ -156,9 +156,9 @@ const (
 	atOnce              // a Wake came before gnet was asked
 )
 
-// park waits until gnet has events or the loop is woken, and reports which. First
-// it lets the goroutines run that the burst has started: often they wake the
-// loop.
+// park waits until gnet has events or the loop is woken, and reports which.
+// First it lets the goroutines run that the burst has started: often they wake
+// the loop.
 func (p *parker) park() (e end, woken bool) {
 	begun := time.Now()
 	runtime.Gosched()
@@ -187,13 +187,13 @@ func (p *parker) park() (e end, woken bool) {
 	return e, woken
 }
 
-// await waits in the runtime's poller. slept stays false when there are events at
-// once.
+// await waits in the runtime's poller. slept stays false when there are events
+// at once.
 func (p *parker) await() {
 	p.slept = false
 	err := unix.EpollCtl(p.outer, unix.EPOLL_CTL_MOD, p.inner, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT})
 	if err == nil {
-		_ = p.conn.Read(p.look) // its error is that of the deadline by which the loop is woken
+		_ = p.conn.Read(p.look) // fails by the deadline that wakes it
 	}
 	if p.slept {
 		p.immediate = 0
@@ -221,8 +221,8 @@ func (p *parker) ready() bool {
 	return n > 0 || err != nil
 }
 
-// wake ends the parking so that a turn is run. It reports false when the loop is
-// not parked. mu is held.
+// wake ends the parking so that a turn is run. It reports false when the loop
+// is not parked. mu is held.
 func (p *parker) wake() bool {
 	p.woken = p.rouse()
 	return p.woken

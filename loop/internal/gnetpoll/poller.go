@@ -4,6 +4,7 @@ package gnetpoll
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync/atomic"
@@ -23,14 +24,14 @@ type poller struct {
 	index     int
 	loop      backend.Loop
 	el        atomic.Pointer[eventLoop] // gnet's loop; nil until bound
-	unbound   error                     // gnet's epoll instance was not found; read by bind
+	unbound   error                     // gnet's epoll instance was not found
 	goroutine string                    // on which gnet runs the loop
 	current   gnet.Conn                 // whose event gnet is handling
 	closing   bool                      // current is to be closed
 	timer     *time.Timer
 	iovecs    []unix.Iovec
 	parker    parker
-	turns     atomic.Int32 // in a row that may have kept gnet from its events; only the loop changes it
+	turns     atomic.Int32 // see maxTurns; only the loop changes it
 
 	// Guarded by parker.mu.
 	turning bool // gnet is running a turn
@@ -192,8 +193,14 @@ func (p *poller) Holds(nc net.Conn) bool {
 // arrival accompanies a connection through gnet to the loop.
 type arrival struct {
 	handoff any
-	opened  bool // set on the loop's goroutine
+	came    bool // gnet has registered it; set on the loop's goroutine
+	opened  bool // the loop has not refused it; as came
 }
+
+// errUnwatched is the reason of a connection that gnet could not register with its
+// epoll instance: the kernel is short of memory, or the user of registrations.
+// gnet does not report which.
+var errUnwatched = errors.New("loop: the system does not watch the descriptor")
 
 // Enroll has gnet open nc.
 func (p *poller) Enroll(nc net.Conn, handoff any) error {
@@ -217,10 +224,13 @@ func (p *poller) Enroll(nc net.Conn, handoff any) error {
 	}
 	select {
 	case res := <-opened:
-		if res.Err == nil && !a.opened {
+		switch {
+		case res.Err != nil || a.opened:
+			return res.Err
+		case a.came:
 			return backend.ErrRejected
 		}
-		return res.Err
+		return errUnwatched
 	case <-p.e.ended:
 		if a.opened { // the result has come too, and the loop has the handoff
 			return nil
@@ -264,7 +274,7 @@ func (p *poller) Attach(stream, handoff any, failed func(error)) {
 	}
 	go func() {
 		defer p.e.cfg.Host.EndAttach()
-		p.e.moves <- struct{}{} // a move needs descriptors of its own: few at a time
+		p.e.moves <- struct{}{} // descriptors for few moves at a time
 		defer func() { <-p.e.moves }()
 		if err := p.enter(stream.(int), handoff); err != nil {
 			failed(err)

@@ -13,8 +13,9 @@ import (
 )
 
 // port is a bound socket that holds a port until gnet's sockets are bound to
-// it. gnet shares the port among its loops with SO_REUSEPORT, with which binding
-// succeeds although another server has the port. Binding this one fails then.
+// it. gnet shares the port among its loops with SO_REUSEPORT, with which
+// binding succeeds although another server has the port. Binding this one fails
+// then.
 type port struct {
 	fd     int
 	addr   netip.AddrPort

@@ -25,8 +25,8 @@ func localAddr(fd int) (netip.AddrPort, error) {
 	return netip.AddrPort{}, fmt.Errorf("loop: unexpected socket address %T", sa)
 }
 
-// findListeners returns the n descriptors up to highest that listen on addr. gnet
-// does not report them.
+// findListeners returns the n descriptors up to highest that listen on addr.
+// gnet does not report them.
 func findListeners(addr netip.AddrPort, n, highest int) []int {
 	var found []int
 	for _, fd := range descriptors(highest) {

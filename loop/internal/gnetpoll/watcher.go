@@ -12,8 +12,8 @@ import (
 
 // watcher reports to the loops which of their blocked connections take bytes
 // again. It owns an epoll instance beside gnet's, because gnet has no such
-// notice, and one goroutine, which waits in the runtime's poller and so costs no
-// thread. watch and unwatch are safe for concurrent use.
+// notice, and one goroutine, which waits in the runtime's poller and so costs
+// no thread. watch and unwatch are safe for concurrent use.
 type watcher struct {
 	file  *os.File // the epoll instance
 	epfd  int

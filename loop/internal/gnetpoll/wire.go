@@ -63,8 +63,8 @@ func (p *poller) Unacknowledged(fd int) time.Duration {
 }
 
 // Pause takes the socket out of gnet's epoll instance, which gnet does not
-// notice. Registering it for no events is not enough: the kernel still reports a
-// reset, and gnet then closes without reading what arrived before.
+// notice. Registering it for no events is not enough: the kernel still reports
+// a reset, and gnet then closes without reading what arrived before.
 func (p *poller) Pause(s backend.Socket) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.parker.inner, unix.EPOLL_CTL_DEL, s.Fd(), nil))
 }

@@ -15,7 +15,7 @@ const (
 	acceptQuiet = 5 * time.Second
 )
 
-// accept accepts for one loop, which takes one connection at a time. While
+// accept accepts for one loop, which gets one connection at a time. While
 // accept fails, for lack of descriptors or memory, connections wait in the
 // kernel's queue.
 func (e *Engine) accept(loop int) {

@@ -9,7 +9,7 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
-// exit is how a stream leaves its loop: it is closed or released.
+// exit has the state of a stream that is closed or released.
 type exit struct {
 	timer *time.Timer // bounds the closing
 
@@ -32,27 +32,27 @@ type Released struct {
 // past is a deadline that interrupts reading and writing.
 var past = time.Unix(1, 0)
 
-// Close has the writing goroutine close the connection after what it was given,
-// within farewell.
+// Close has the writing goroutine write what it was given and close the
+// connection, within closeTimeout.
 func (s *Stream) Close(backend.Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.exit = &exit{timer: time.AfterFunc(farewell, s.cut)}
+	s.exit = &exit{timer: time.AfterFunc(closeTimeout, s.cut)}
 	s.startWrite()
 }
 
 // close closes the connection.
 func (s *Stream) close() {
 	finished := false
-	defer s.survive("Close", &finished, func() {})
+	defer s.recoverCall("Close", &finished, func() {})
 	_ = s.nc.Close()
 	finished = true
 }
 
-// cut closes the connection underneath, which does not wait for the peer.
+// cut closes the innermost connection, which does not wait for the peer.
 func (s *Stream) cut() {
 	finished := false
-	defer s.survive("Close", &finished, func() {})
+	defer s.recoverCall("Close", &finished, func() {})
 	nc := s.nc
 	for {
 		over, ok := nc.(interface{ NetConn() net.Conn })
@@ -65,13 +65,13 @@ func (s *Stream) cut() {
 	finished = true
 }
 
-// Release ends the goroutines of a Plain stream without closing it. taken is
-// called once they have ended, on a goroutine of its own.
+// Release ends the goroutines of a Plain stream without closing the net.Conn.
+// taken is called once they have ended, on a goroutine of its own.
 func (s *Stream) Release(taken func(Released)) {
 	s.mu.Lock()
 	s.exit = &exit{taken: taken}
 	_ = s.nc.SetDeadline(past)
-	s.settle()
+	s.tryGive()
 	s.mu.Unlock()
 	if s.Held {
 		s.Held = false
@@ -79,9 +79,9 @@ func (s *Stream) Release(taken func(Released)) {
 	}
 }
 
-// settle gives a released stream away when its goroutines have ended. The
-// caller holds mu and has just ended one of them, or there are none.
-func (s *Stream) settle() {
+// tryGive calls taken if the stream is released and its goroutines have ended.
+// The caller holds mu.
+func (s *Stream) tryGive() {
 	if !s.exit.released() || s.state&(reading|writing) != 0 {
 		return
 	}

@@ -21,7 +21,7 @@ func hungUp(nc net.Conn) (hungUp bool) {
 func unacknowledged(nc net.Conn) (d time.Duration) {
 	control(nc, func(fd int) {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-		if err == nil && info.Unacked > 0 { // a unix socket's peer is on this host
+		if err == nil && info.Unacked > 0 { // err: a unix socket, a local peer
 			d = time.Duration(info.Last_ack_recv) * time.Millisecond
 		}
 	})

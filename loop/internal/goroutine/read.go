@@ -27,7 +27,7 @@ func (s *Stream) read(group *sync.WaitGroup) {
 		}
 	}()
 	finished := false
-	defer s.survive("Read", &finished, func() {
+	defer s.recoverCall("Read", &finished, func() {
 		s.chunk, s.chunkErr = nil, backend.ErrPanic
 		s.announce()
 	})
@@ -65,7 +65,7 @@ func (s *Stream) read(group *sync.WaitGroup) {
 	finished = true
 }
 
-// announce reports to the owner what was read. It is false when the stream is
+// announce has the owner take what was read. It returns false if the stream is
 // closed or released, or the loop has ended.
 func (s *Stream) announce() bool {
 	s.mu.Lock()
@@ -80,7 +80,7 @@ func (s *Stream) leaves() bool {
 	return s.exit != nil
 }
 
-// endRead accounts for the end of the reading goroutine.
+// endRead marks the reading goroutine as ended.
 func (s *Stream) endRead() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,5 +88,5 @@ func (s *Stream) endRead() {
 	if s.exit.released() {
 		s.exit.unread = append(s.exit.unread, s.chunk...)
 	}
-	s.settle()
+	s.tryGive()
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/backend"
 )
 
-// Owner is what a Stream reports to. Its methods are called with the stream's
+// Owner gets the events of a Stream. Its methods are called with the stream's
 // lock held, except Panicked.
 type Owner interface {
-	// Readable announces a chunk, or the end: see Stream.Chunk. It reports
-	// false when the loop has ended.
+	// Readable reports a chunk, or the end: see Stream.Chunk. It returns false
+	// if the loop has ended.
 	Readable() bool
 	// Writable is the notice that Watch asked for.
 	Writable(notice uint32)
-	// Failed announces that writing is not possible any more: see Stream.Err.
+	// Failed reports that writing is not possible any more: see Stream.Err.
 	Failed()
-	// Group is that of the loop that owns the stream.
+	// Group returns that of the loop that owns the stream.
 	Group() *Group
-	// Panicked accounts for a method of the net.Conn that has panicked, with p,
-	// or has ended its goroutine, with nil.
+	// Panicked reports that a method of the net.Conn has panicked, with p, or
+	// has ended its goroutine, with nil.
 	Panicked(method string, p any)
 }
 
@@ -32,7 +32,7 @@ type Owner interface {
 // use.
 type Group struct {
 	All     *sync.WaitGroup // of all loops
-	Written func()          // is called when the last writing goroutine has ended
+	Written func()          // called when the last writing goroutine has ended
 	writers atomic.Int64
 }
 
@@ -54,39 +54,41 @@ func (g *Group) endWrite() {
 // Stream carries the bytes of a net.Conn between goroutines and a loop. It is
 // its own Wire.
 //
-// One goroutine reads. It announces each chunk to the loop and reads the next
-// one when the loop has handled it, so a slow loop slows its peers down. A
-// second goroutine exists while there is something to write or close: the loop
-// appends to a buffer, the goroutine takes that buffer as a whole and writes it
-// while the loop fills the next one. When that is full too, Send returns less
-// than it was given, as for a full send buffer of the kernel, and a notice
-// follows when there is room.
+// One goroutine reads. It reports each chunk to the loop and reads the next one
+// when the loop has handled it, so a slow loop slows its peers down. A second
+// goroutine exists while there is something to write or close: the loop appends
+// to a buffer, the goroutine takes that buffer as a whole and writes it while
+// the loop fills the next one. When that is full too, Send returns less than it
+// was given, as for a full send buffer of the kernel, and a notice follows when
+// there is room.
 //
 // An idle stream costs one goroutine with its stack and a read buffer of 1 KiB,
-// 5.4 KB in all with its Conn; a TLS connection with what crypto/tls and package
-// net keep for it 11 KB, where one in gnet's poller costs 0.5 KB (see
-// BenchmarkIdleRelay and BenchmarkIdleConnection in package loop). A busy one
-// borrows up to 32 KiB for reading and 128 KiB for writing.
+// 5.4 KB in all with its Conn. A TLS connection costs 11 KB, with what
+// crypto/tls and package net keep for it. A connection in gnet's poller costs
+// 0.5 KB. See BenchmarkIdleStream and BenchmarkIdleConnection in package loop.
+// A busy stream uses up to 32 KiB for reading and 128 KiB for writing, from
+// pools.
 //
-// Its methods belong to the owning loop's goroutine, except Lock and Unlock. The
-// lock comes before that of a loop's mailbox.
+// Its methods belong to the owning loop's goroutine, except Lock and Unlock.
+// The lock is taken before that of a loop's mailbox.
 type Stream struct {
 	nc    net.Conn
 	owner Owner
 
-	// Of the reading goroutine, and of the loop from Readable to Taken.
+	// Owned by the reading goroutine, and by the loop from Readable to Taken.
 	chunk    []byte
 	chunkErr error         // the end of the stream; there is no chunk then
 	taken    chan struct{} // the loop does not need the chunk any more
 
 	mu     sync.Mutex                 // guards what follows, except Held
-	out    *bytebufferpool.ByteBuffer // what is written next; nil when empty
+	out    *bytebufferpool.ByteBuffer // is written next; nil when empty
 	err    error                      // writing has failed
-	exit   *exit                      // the stream is closed or released
+	exit   *exit                      // set when closed or released
 	notice uint32                     // the notice to be given; 0 for none
 	state  state
 
-	// Held is the owner's: the chunk waits, and Taken is to follow. Loop-owned.
+	// Held is for the owner: it holds the chunk and will call Taken or Drop.
+	// Loop-owned.
 	Held bool
 }
 
@@ -95,7 +97,7 @@ type state uint8
 const (
 	reading state = 1 << iota // the reading goroutine exists
 	writing                   // the writing goroutine exists
-	ending                    // it is to end the sending half
+	ending                    // the writing goroutine is to call closeWrite
 )
 
 // Init prepares s, which reports to owner. Deadlines that are set on nc are
@@ -115,7 +117,8 @@ func (s *Stream) Start() {
 	go s.read(group)
 }
 
-// Lock guards what the owner's methods use. Safe for concurrent use.
+// Lock locks the stream's lock: the owner's methods are called with it. Safe
+// for concurrent use.
 func (s *Stream) Lock() { s.mu.Lock() }
 
 // Unlock is for Lock.
@@ -128,25 +131,26 @@ func (s *Stream) RemoteAddr() net.Addr { return s.nc.RemoteAddr() }
 // that has ended the stream.
 func (s *Stream) Chunk() ([]byte, error) { return s.chunk, s.chunkErr }
 
-// Taken lets the reading goroutine go on: the chunk was delivered. It may be
-// called once for each Readable.
+// Taken reports that the chunk was delivered, so the reading goroutine reads
+// on. It or Drop is called once for each Readable.
 func (s *Stream) Taken() {
 	s.chunk = nil
 	s.taken <- struct{}{}
 }
 
-// Drop is Taken for a chunk that was not delivered. A stream that is being
-// released keeps it.
+// Drop is Taken for a chunk that was not delivered. If the stream is being
+// released, the chunk is in Released.Unread.
 func (s *Stream) Drop() { s.taken <- struct{}{} }
 
-// Err returns the error that writing has failed with. The caller holds the lock.
+// Err returns the error that writing has failed with. The caller holds the
+// lock.
 func (s *Stream) Err() error { return s.err }
 
 // Fd implements backend.Socket: a stream is its own Wire.
 func (s *Stream) Fd() int { return -1 }
 
-// Pause does nothing: the reading goroutine waits with the next chunk until the
-// loop has taken it. The owner holds that.
+// Pause does nothing: the owner holds the next chunk, and the reading goroutine
+// waits until it is taken.
 func (s *Stream) Pause(backend.Socket) error { return nil }
 
 // Plain reports whether nc is nothing but a descriptor.
@@ -163,17 +167,18 @@ func Plain(nc net.Conn) bool {
 // Plain reports whether the net.Conn is nothing but a descriptor.
 func (s *Stream) Plain() bool { return Plain(s.nc) }
 
-// survive is deferred around calls of the net.Conn's methods, which may be
-// foreign code: the connection ends, however the call has ended. The owner
-// accounts for that first, so that it is counted before the connection is closed
-// and before Shutdown returns. otherwise is deferred because the application's
-// logger may end the goroutine.
-func (s *Stream) survive(method string, finished *bool, otherwise func()) {
+// recoverCall is deferred around calls of the net.Conn's methods, which may be
+// foreign code. If the call has panicked or has ended its goroutine, *finished
+// is false. Then recoverCall reports that to the owner and calls unfinished.
+// The owner comes first, so that it has counted the call before the connection
+// is closed and before Shutdown returns. unfinished is deferred because the
+// application's logger may end the goroutine.
+func (s *Stream) recoverCall(method string, finished *bool, unfinished func()) {
 	if *finished {
 		return
 	}
 	p := recover()
-	defer otherwise()
+	defer unfinished()
 	s.owner.Panicked(method, p)
 }
 

@@ -1,6 +1,7 @@
 package goroutine
 
 import (
+	"io"
 	"net"
 	"time"
 
@@ -11,11 +12,11 @@ import (
 
 const (
 	// writeBuffer is the size at which the buffer that the loop fills is full.
-	// With the one that is being written a stream holds twice this.
+	// The buffer that is being written has the same size.
 	writeBuffer = 64 << 10
-	// farewell bounds how long closing a stream takes: writing what it has, and
-	// what the net.Conn's own Close may want to send.
-	farewell = backend.StopGrace / 2
+	// closeTimeout bounds how long closing a stream takes: the writing of what
+	// it has, and what the net.Conn's own Close sends.
+	closeTimeout = backend.StopGrace / 2
 )
 
 var buffers bytebufferpool.Pool
@@ -77,11 +78,11 @@ func (s *Stream) CloseWrite(int) error {
 	return s.err
 }
 
-// HungUp asks the kernel where it can. Of a connection that is more than a
-// descriptor only the reading goroutine learns the end, and reports it at once.
+// HungUp asks the kernel if the stream is Plain. Otherwise only the reading
+// goroutine notices the end, and reports it at once.
 func (s *Stream) HungUp(int) bool { return s.Plain() && hungUp(s.nc) }
 
-// Unacknowledged asks the kernel where it can.
+// Unacknowledged asks the kernel if the stream is Plain.
 func (s *Stream) Unacknowledged(int) time.Duration {
 	if !s.Plain() {
 		return 0
@@ -109,7 +110,7 @@ func (s *Stream) notify() {
 	}
 }
 
-// Unwatch forgets the notice.
+// Unwatch cancels the notice.
 func (s *Stream) Unwatch(int) {
 	s.mu.Lock()
 	s.notice = 0
@@ -124,9 +125,9 @@ func (s *Stream) write(group *Group) {
 			group.endWrite()
 		}
 	}()
-	defer s.survive("Write", &over, func() {
+	defer s.recoverCall("Write", &over, func() {
 		s.fail(backend.ErrPanic)
-		go s.write(group) // for what else is to be done
+		go s.write(group) // has the stream closed or released
 	})
 	for {
 		s.mu.Lock()
@@ -139,7 +140,7 @@ func (s *Stream) write(group *Group) {
 				buffers.Put(out)
 			}
 			s.state &^= writing
-			s.settle()
+			s.tryGive()
 			s.mu.Unlock()
 			over = true
 			return
@@ -149,7 +150,11 @@ func (s *Stream) write(group *Group) {
 			s.mu.Unlock()
 			if !failed {
 				n, err := s.nc.Write(out.B)
-				s.written(out.B[min(max(n, 0), len(out.B)):], err)
+				rest := out.B[min(max(n, 0), len(out.B)):]
+				if err == nil && len(rest) > 0 {
+					err = io.ErrShortWrite // a foreign net.Conn may break io.Writer's contract
+				}
+				s.written(rest, err)
 			}
 			buffers.Put(out)
 		case exit != nil:
@@ -171,8 +176,9 @@ func (s *Stream) write(group *Group) {
 	}
 }
 
-// written accounts for a Write that has left rest. Releasing the stream
-// interrupts a Write.
+// written handles the result of a Write that has left rest. A release
+// interrupts a Write: then rest is what the receiver of the net.Conn has to
+// write.
 func (s *Stream) written(rest []byte, err error) {
 	s.mu.Lock()
 	if s.exit.released() && isTimeout(err) {
@@ -183,7 +189,7 @@ func (s *Stream) written(rest []byte, err error) {
 	s.fail(err)
 }
 
-// fail reports to the loop that writing is not possible, unless err is nil.
+// fail has the loop close the connection because of err, unless err is nil.
 func (s *Stream) fail(err error) {
 	if err == nil {
 		return
@@ -194,6 +200,7 @@ func (s *Stream) fail(err error) {
 	s.owner.Failed()
 }
 
+// closeWrite ends nc's sending half, or closes nc if that is not possible.
 func closeWrite(nc net.Conn) error {
 	if half, ok := nc.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

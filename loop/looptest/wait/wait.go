@@ -1,5 +1,6 @@
-// Package wait is how the module's tests wait for something: they look for it
-// until it is there, and give up so late that a busy machine makes no test fail.
+// Package wait has the helpers with which the module's tests wait for a
+// condition or a value. Their time limit is so late that no test fails because
+// the machine is busy.
 package wait
 
 import (
@@ -7,13 +8,12 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for what must come. A test that passes never
-// waits so long.
+// Patience is the time limit. A test that passes never waits as long.
 const Patience = time.Minute
 
-// Until looks until cond holds, and ends the test when it does not within
-// Patience. what names the condition. It is called on the test's goroutine, as
-// FailNow demands.
+// Until calls cond until it is true, and ends the test if it is not within
+// Patience. what names the condition. Until belongs to the test's goroutine, as
+// FailNow does.
 func Until(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
 	UntilWithin(tb, Patience, what, cond)
@@ -29,8 +29,8 @@ func UntilWithin(tb testing.TB, patience time.Duration, what string, cond func()
 	}
 }
 
-// For receives from c, and ends the test when nothing comes within Patience. what
-// names the value. A closed channel gives its zero value.
+// For receives from c, and ends the test if nothing comes within Patience. what
+// names the value. If c is closed, For returns the zero value.
 func For[T any](tb testing.TB, what string, c <-chan T) T {
 	tb.Helper()
 	select {

@@ -10,8 +10,9 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// ChannelSender sends the messages of an emitter to servers with [PubSub] or [Sharded],
-// or with the reference's adapters of that kind. Safe for concurrent use.
+// ChannelSender sends the messages of an emitter to servers with [PubSub] or
+// [Sharded], or with the reference's adapters of that kind. Safe for concurrent
+// use.
 type ChannelSender struct {
 	client  redis.UniversalClient // its own
 	traffic redis.UniversalClient // see channels_conn.go
@@ -21,9 +22,9 @@ type ChannelSender struct {
 }
 
 // NewPubSubSender returns a sender to servers with [PubSub]. It publishes what
-// @socket.io/redis-emitter 5.1 does. It checks cfg, which should be that of the servers,
-// and uses Key and MaxMessageBytes. It opens connections of its own with the options of
-// client, unless the type of client is not one of go-redis.
+// @socket.io/redis-emitter 5.1 does. It checks cfg, which should be that of the
+// servers, and uses Key and MaxMessageBytes. It opens connections of its own
+// with the options of client, unless the type of client is not one of go-redis.
 func NewPubSubSender(client redis.UniversalClient, cfg PubSubConfig) (*ChannelSender, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
@@ -42,10 +43,11 @@ func NewPubSubSender(client redis.UniversalClient, cfg PubSubConfig) (*ChannelSe
 	}}, nil
 }
 
-// NewShardedSender returns a sender to servers with [Sharded]. The reference has none. It
-// checks cfg, which should be that of the servers, and uses ChannelPrefix,
-// SubscriptionMode and MaxMessageBytes. It opens connections of its own with the options
-// of client, unless the type of client is not one of go-redis.
+// NewShardedSender returns a sender to servers with [Sharded]. The reference
+// has none. It checks cfg, which should be that of the servers, and uses
+// ChannelPrefix, SubscriptionMode and MaxMessageBytes. It opens connections of
+// its own with the options of client, unless the type of client is not one of
+// go-redis.
 func NewShardedSender(client redis.UniversalClient, cfg ShardedConfig) (*ChannelSender, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
@@ -58,11 +60,11 @@ func NewShardedSender(client redis.UniversalClient, cfg ShardedConfig) (*Channel
 	}}, nil
 }
 
-// Send publishes m. It waits until Redis has answered, ctx ends, or Redis is silent for 2
-// seconds. A slow connection may take longer. The error is [ErrAway] if Redis has not
-// answered, and also adapter.ErrTimeout if a time limit was the reason. After an error
-// other than cluster.ErrTooLarge, m may have been published. Send implements
-// emitter.Sender.
+// Send publishes m. It waits until Redis has answered, ctx ends, or Redis is
+// silent for 2 seconds. A slow connection may take longer. The error is
+// [ErrAway] if Redis has not answered, and also adapter.ErrTimeout if a time
+// limit was the reason. After an error other than cluster.ErrTooLarge, m may
+// have been published. Send implements emitter.Sender.
 func (s *ChannelSender) Send(ctx context.Context, m *cluster.Message) error {
 	channel, payload, err := s.encode(m)
 	if err != nil {

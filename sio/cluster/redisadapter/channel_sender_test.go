@@ -2,9 +2,9 @@ package redisadapter_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -31,18 +31,14 @@ type published struct{ channel, payload string }
 
 func (want published) check(t *testing.T, c <-chan *redis.Message) {
 	t.Helper()
-	select {
-	case m := <-c:
-		if got := (published{m.Channel, m.Payload}); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	case <-time.After(redistest.Timeout):
-		t.Fatalf("nothing comes, want %q", want)
+	m := wait.For(t, fmt.Sprintf("%q", want), c)
+	if got := (published{m.Channel, m.Payload}); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
-// TestPubSubSenderWire compares what is published with what @socket.io/redis-emitter
-// publishes: cluster.md, section 2.
+// TestPubSubSenderWire compares what is published with what
+// @socket.io/redis-emitter publishes.
 func TestPubSubSenderWire(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()
@@ -98,8 +94,8 @@ func TestPubSubSenderWire(t *testing.T) {
 	}
 }
 
-// TestShardedSenderWire looks at what is published by SPUBLISH: cluster.md, sections 3
-// and 4.
+// TestShardedSenderWire compares what is published by SPUBLISH with the
+// reference's messages.
 func TestShardedSenderWire(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()

@@ -11,21 +11,23 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// channels publishes to channels of Redis and receives from them, for one process: by
-// PUBLISH and SUBSCRIBE, or, if it is sharded, by SPUBLISH and SSUBSCRIBE.
+// channels publishes to channels of Redis and receives from them, for one
+// process: by PUBLISH and SUBSCRIBE, or, if it is sharded, by SPUBLISH and
+// SSUBSCRIBE.
 //
-// Publishing uses two bounded queues and one goroutine, which sends many messages at
-// once, each at most once. subscribe and unsubscribe only change the set of topics. For
-// each connection, of which there is one, or one for each node of a sharded cluster, one
-// goroutine sends Redis the changes, and all topics after a reconnect, within a window
-// of Redis's answers. Another goroutine reads.
+// Publishing uses two bounded queues and one goroutine, which sends many
+// messages at once, each at most once. subscribe and unsubscribe only change
+// the set of topics. For each connection, of which there is one, or one for
+// each node of a sharded cluster, one goroutine sends Redis the changes, and
+// all topics after a reconnect, within a window of Redis's answers. Another
+// goroutine reads.
 //
-// go-redis would reconnect without notice, and its channel of messages drops those that
-// are not taken in time. So a connection is used until its first error and read with
-// Receive.
+// go-redis would reconnect without notice, and its channel of messages drops
+// those that are not taken in time. So a connection is used until its first
+// error and read with Receive.
 //
-// Safe for concurrent use. Neither mu nor publisher.mu is held when other code is called,
-// and neither is taken while the other one is held.
+// Safe for concurrent use. Neither mu nor publisher.mu is held when other code
+// is called, and neither is taken while the other one is held.
 type channels struct {
 	client   redis.UniversalClient // for requests, which end with their contexts
 	traffic  redis.UniversalClient // for messages and subscriptions; see channels_conn.go
@@ -83,8 +85,8 @@ func (c *channels) run(f func()) {
 	}
 }
 
-// newChannels starts without topics. client must be a result of ownClient. It is used
-// until close, which does not close it.
+// newChannels starts without topics. client must be a result of ownClient. It
+// is used until close, which does not close it.
 func newChannels(client redis.UniversalClient, cfg channelsConfig) *channels {
 	orDefault(&cfg.maxQueued, 10_000)
 	orDefault(&cfg.maxQueuedBytes, 16<<20)
@@ -117,8 +119,8 @@ func (c *channels) stats() channelsStats {
 	return s
 }
 
-// subscribed reports whether all connections are subscribed to their topics, except for
-// recent changes. c.mu is held.
+// subscribed reports whether all connections are subscribed to their topics,
+// except for recent changes. c.mu is held.
 func (c *channels) subscribed() bool {
 	for _, l := range c.links {
 		if !l.up {
@@ -163,7 +165,8 @@ func (c *channels) restored() {
 	c.log(subscribing, nil, before, after)
 }
 
-// log logs that publishing or subscribing began to fail, or that both work again.
+// log logs that publishing or subscribing began to fail, or that both work
+// again.
 func (c *channels) log(what string, err error, before, after int) {
 	switch {
 	case before == 0 && after > 0:
@@ -173,8 +176,8 @@ func (c *channels) log(what string, err error, before, after int) {
 	}
 }
 
-// each calls f with every topic, with c.mu held. It releases c.mu now and then. Topics
-// that are added or removed then may be left out.
+// each calls f with every topic, with c.mu held. It releases c.mu now and then.
+// Topics that are added or removed then may be left out.
 func (c *channels) each(f func(key topicName, t *topic)) {
 	n := 0
 	c.mu.Lock()
@@ -199,8 +202,9 @@ func (c *channels) announce() {
 	}
 }
 
-// close sends the queued messages, for a second at most, and ends the goroutines. No
-// receiver is called after it returns, so no receiver may call it.
+// close sends the queued messages, for a second at most, and ends the
+// goroutines. No receiver is called after it returns, so no receiver may call
+// it.
 func (c *channels) close() {
 	c.out.flush(time.Second)
 	c.mu.Lock()

@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Channels in a Redis Cluster. A channel of PUBLISH belongs to the whole cluster. One of
-// SPUBLISH belongs to the node that has its slot, and moves with the slot.
+// Channels in a Redis Cluster. A channel of PUBLISH belongs to the whole
+// cluster. One of SPUBLISH belongs to the node that has its slot, and moves
+// with the slot.
 
 // reload has the clients read the state of the cluster again.
 func (c *channels) reload() {
@@ -60,8 +61,9 @@ func (c *channels) route() {
 	}
 }
 
-// place adds topics to the links to their nodes, and returns those that are left. It
-// drops topics without receivers: there may be many before a node is found.
+// place adds topics to the links to their nodes, and returns those that are
+// left. It drops topics without receivers: there may be many before a node is
+// found.
 func (c *channels) place(list []*topic) (rest []*topic, err error) {
 	c.mu.Lock()
 	list = slices.DeleteFunc(list, func(t *topic) bool {
@@ -109,8 +111,9 @@ func (l *link) end() {
 	wake(c.unrouted)
 }
 
-// sendToShards sends each message to the node of its channel. A message that a node
-// refuses because the channel has moved was not published, and is sent once more.
+// sendToShards sends each message to the node of its channel. A message that a
+// node refuses because the channel has moved was not published, and is sent
+// once more.
 func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent int, err error) {
 	cluster := c.traffic.(*redis.ClusterClient)
 	byNode := make(map[*redis.Client][]publication)
@@ -189,8 +192,9 @@ func withSlots[T any](list []T, name func(T) string) []inSlot[T] {
 	return all
 }
 
-// slot returns the slot of a key: the CRC-16 (XMODEM) of the text between the first brace
-// and the next closing one if there is any, else of the key, modulo the number of slots.
+// slot returns the slot of a key: the CRC-16 (XMODEM) of the text between the
+// first brace and the next closing one if there is any, else of the key, modulo
+// the number of slots.
 func slot(key string) uint16 {
 	if _, tag, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(tag, "}"); ok && tag != "" {

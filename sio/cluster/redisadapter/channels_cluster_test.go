@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
@@ -77,8 +78,8 @@ func TestSlot(t *testing.T) {
 	}
 }
 
-// TestChannelsCluster uses channels of both nodes of a Redis Cluster, of which one is
-// killed and started again.
+// TestChannelsCluster uses channels of both nodes of a Redis Cluster, of which
+// one is killed and started again.
 func TestChannelsCluster(t *testing.T) {
 	for _, sharded := range []bool{false, true} {
 		t.Run(fmt.Sprint("sharded ", sharded), func(t *testing.T) {
@@ -107,12 +108,8 @@ func TestChannelsCluster(t *testing.T) {
 					want[name+" x"] = true
 				}
 				for len(want) > 0 {
-					select {
-					case got := <-a.came:
-						delete(want, got)
-					case <-time.After(redistest.Timeout):
-						t.Fatalf("%d have not come", len(want))
-					}
+					got := wait.For(t, "a message", a.came)
+					delete(want, got)
 				}
 			}
 			all()
@@ -137,8 +134,8 @@ func TestChannelsCluster(t *testing.T) {
 					t.Errorf("logged: lost %d times, back %d times", lost, back)
 				}
 			}
-			// On a busy machine a connection may break once more, which loses messages. So
-			// rounds are sent until all messages of one arrive.
+			// On a busy machine a connection may break once more, which loses
+			// messages. So rounds are sent until all messages of one arrive.
 			wait.Until(t, "all messages of a round arrive", func() bool {
 				for len(a.came) > 0 {
 					<-a.came
@@ -187,7 +184,8 @@ func TestChannelsMoved(t *testing.T) {
 	}
 }
 
-// TestChannelsHomeless makes and drops rooms while there is no cluster: they are not kept.
+// TestChannelsHomeless makes and drops rooms while there is no cluster: they
+// are not kept.
 func TestChannelsHomeless(t *testing.T) {
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}})
 	defer client.Close()
@@ -205,9 +203,9 @@ func TestChannelsHomeless(t *testing.T) {
 	})
 }
 
-// TestChannelsUnwanted drops all channels of a node before its link has begun, at the
-// latest moment and at random ones: what is still wanted is subscribed to, and that is
-// the state.
+// TestChannelsUnwanted drops all channels of a node before its link has begun,
+// at the latest moment and at random ones: what is still wanted is subscribed
+// to, and that is the state.
 func TestChannelsUnwanted(t *testing.T) {
 	rc := startCluster(t)
 	client := rc.client(t)
@@ -220,6 +218,7 @@ func TestChannelsUnwanted(t *testing.T) {
 			dropped = name
 		}
 	}
+	d := dice.New(t)
 	for range 40 {
 		a := testChannels(t, client, true)
 		a.listen(t, kept)
@@ -231,9 +230,9 @@ func TestChannelsUnwanted(t *testing.T) {
 		a.linkTo(node)
 		a.mu.Unlock()
 		wait.Until(t, "connected", func() bool { return a.stats().connected })
-		for range rand.IntN(4) {
+		for range d.Int(4) {
 			a.subscribe(&a.receiver, dropped)
-			time.Sleep(rand.N(time.Millisecond))
+			time.Sleep(d.Duration(time.Millisecond))
 			a.unsubscribe(&a.receiver, dropped)
 		}
 		wait.Until(t, "one channel, connected", func() bool {

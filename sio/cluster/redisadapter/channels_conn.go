@@ -11,24 +11,26 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The time limits of channels follow progress: a connection stays open while bytes move,
-// however long that takes. go-redis has one deadline for a whole command or pipeline, and
-// counts the time in which the process did not run. So the connections of channelClient
-// replace each deadline with a limit on silence.
+// The time limits of channels follow progress: a connection stays open while
+// bytes move, however long that takes. go-redis has one deadline for a whole
+// command or pipeline, and counts the time in which the process did not run. So
+// the connections of channelClient replace each deadline with a limit on
+// silence.
 //
-// When a deadline passes, the kernel may have received bytes, because the process or the
-// goroutine did not run. So there is one more attempt to read before a connection is
-// closed, and a wait that lasted much longer than planned does not count.
+// When a deadline passes, the kernel may have received bytes, because the
+// process or the goroutine did not run. So there is one more attempt to read
+// before a connection is closed, and a wait that lasted much longer than
+// planned does not count.
 
 const (
 	pieceSize = 32 << 10 // bytes of one write, which has a limit of its own
 	lastShare = 8        // the last attempt has this fraction of the limit
 )
 
-// channelClient returns a client with the options of a result of ownClient, whose connections are
-// given up when nothing moves for answerTime. Contexts limit how long one is awaited,
-// not what is read or written. A client of a type that is not go-redis's own is not
-// paced, but returned.
+// channelClient returns a client with the options of a result of ownClient,
+// whose connections are closed when nothing moves for answerTime. Contexts
+// limit the wait for a connection, not reads and writes. A client of a type
+// that is not one of go-redis is returned itself.
 func channelClient(client redis.UniversalClient) redis.UniversalClient {
 	switch c := client.(type) {
 	case failoverClient:
@@ -46,8 +48,8 @@ func channelClient(client redis.UniversalClient) redis.UniversalClient {
 	return client
 }
 
-// isOwn reports whether paced makes a client of another one, which is to be closed
-// for itself.
+// isOwn reports whether channelClient makes a client of its own of client,
+// which must be closed too.
 func isOwn(client redis.UniversalClient) bool {
 	switch client.(type) {
 	case failoverClient, *redis.Client, *redis.ClusterClient:
@@ -77,8 +79,8 @@ func dialChannel(dial dialer) dialer {
 	}
 }
 
-// withRaw returns conn with the descriptor of inner, which conn wraps: go-redis checks
-// whether the descriptor is open.
+// withRaw returns conn with the descriptor of inner, which conn wraps: go-redis
+// checks whether the descriptor is open.
 func withRaw(conn, inner net.Conn) net.Conn {
 	if raw, ok := inner.(syscall.Conn); ok {
 		return rawConn{conn, raw}
@@ -95,26 +97,27 @@ type rawConn struct {
 // SyscallConn implements syscall.Conn.
 func (c rawConn) SyscallConn() (syscall.RawConn, error) { return c.raw.SyscallConn() }
 
-// counting returns a context for making a connection that counts its reads in came.
+// counting returns a context for making a connection that counts its reads in
+// came.
 func counting(ctx context.Context, came *atomic.Uint64) context.Context {
 	return context.WithValue(ctx, counted{}, came)
 }
 
 type counted struct{}
 
-// channelConn is a connection whose deadlines are limits on silence. One goroutine may
-// read, one write.
+// channelConn is a connection whose deadlines are limits on silence. One
+// goroutine may read, one write.
 type channelConn struct {
 	net.Conn
 	limit         time.Duration
 	came          *atomic.Uint64 // counts reads of bytes
-	reads, writes atomic.Bool    // are limited
+	reads, writes atomic.Bool    // whether they are limited
 	unsentAtRead  int            // bytes that the kernel had not sent at the last check
 	unsentAtWrite int            // guarded by mu
 	mu            sync.Mutex
 	timer         *time.Timer
 	writing       bool
-	last          bool      // the last attempt
+	last          bool      // this is the last attempt
 	due           time.Time // when the timer fires
 }
 
@@ -125,7 +128,8 @@ func newChannelConn(inner net.Conn, limit time.Duration, came *atomic.Uint64) *c
 	return &channelConn{Conn: inner, limit: limit, came: came}
 }
 
-// SetDeadline implements net.Conn: any time limits silence, the zero time does not.
+// SetDeadline implements net.Conn: any time limits silence, the zero time does
+// not.
 func (c *channelConn) SetDeadline(t time.Time) error {
 	c.writes.Store(!t.IsZero())
 	return c.SetReadDeadline(t)
@@ -186,8 +190,8 @@ func (c *channelConn) share(last bool) time.Duration {
 // late reports whether the process has not run in the meantime.
 func (c *channelConn) late(due time.Time) bool { return time.Since(due) > c.limit/2 }
 
-// drains reports whether the kernel has sent bytes since the last check, at which left
-// bytes were unsent.
+// drains reports whether the kernel has sent bytes since the last check, at
+// which left bytes were unsent.
 func (c *channelConn) drains(left *int) bool {
 	before := *left
 	*left = 0
@@ -213,8 +217,8 @@ func (c *channelConn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// begin starts the limit of a write. It is a timer and not a deadline, because TLS can't
-// continue after a deadline.
+// begin starts the limit of a write. It is a timer and not a deadline, because
+// TLS can't continue after a deadline.
 func (c *channelConn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

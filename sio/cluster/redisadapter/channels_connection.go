@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// connection is one connection for subscriptions, which the first subscription makes.
-// The link's goroutine calls its methods, except for read.
+// connection is one connection for subscriptions, which the first subscription
+// makes. The link's goroutine calls its methods, except for read.
 type connection struct {
 	link    *link
 	conn    *redis.PubSub
@@ -72,13 +72,13 @@ func (c *connection) unsubscribe(ctx context.Context, names ...string) error {
 	return c.conn.Unsubscribe(ctx, names...)
 }
 
-// check sends a PING on a silent connection, and returns an error if nothing arrives. Any
-// bytes count as an answer, because PONG waits behind a large message. next is the time
-// until the next check.
+// check sends a PING on a silent connection, and returns an error if nothing
+// arrives. Any bytes count as an answer, because PONG waits behind a large
+// message. next is the time until the next check.
 //
-// The reader, this goroutine or the process may not have been scheduled. So silence is
-// counted in checks that are in time, and before the last check the reader has a moment
-// to read what the kernel has received.
+// The reader, this goroutine or the process may not have been scheduled. So
+// silence is counted in checks that are in time, and before the last check the
+// reader has a moment to read what the kernel has received.
 func (c *connection) check() (next time.Duration, err error) {
 	ping := c.link.c.cfg.pingTime
 	late := time.Since(c.due) > ping/2 && !c.due.IsZero()
@@ -124,8 +124,8 @@ func (c *connection) read() {
 	}
 }
 
-// receive waits for the next message. go-redis panics on answers that it does not
-// expect.
+// receive waits for the next message. go-redis panics on answers that it does
+// not expect.
 func (c *connection) receive() (m any, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -10,10 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// link is the subscriptions at one node of Redis, through one connection after the other.
+// link is the subscriptions at one node of Redis, through one connection after
+// the other.
 //
-// Redis answers each name, and closes the connection of a client for which too many bytes
-// wait. So names are sent in a window of answers that have not arrived.
+// Redis answers each name, and closes the connection of a client for which too
+// many bytes wait. So names are sent in a window of answers that have not
+// arrived.
 type link struct {
 	c    *channels
 	node *redis.Client // nil if there is one node
@@ -73,7 +75,8 @@ func (l *link) run() {
 }
 
 var (
-	// errUnwanted ends a connection before it is made, because there are no topics.
+	// errUnwanted ends a connection before it is made, because there are no
+	// topics.
 	errUnwanted = errors.New("redisadapter: nothing to subscribe to")
 	// errRemoved ends a link without topics.
 	errRemoved = errors.New("redisadapter: no topics")
@@ -195,8 +198,8 @@ func (l *link) down() {
 	l.up = false
 }
 
-// changes are the names of channels and patterns to subscribe to and to unsubscribe
-// from.
+// changes are the names of channels and patterns to subscribe to and to
+// unsubscribe from.
 type changes struct {
 	subscribe, unsubscribe, psubscribe, punsubscribe []string
 }
@@ -214,8 +217,8 @@ func (list *changes) add(t *topic, want bool) {
 	*names = append(*names, t.name)
 }
 
-// changes returns the changes that fit into the window. more reports whether the caller
-// should call it again.
+// changes returns the changes that fit into the window. more reports whether
+// the caller should call it again.
 func (l *link) changes() (list changes, more bool) {
 	c := l.c
 	c.mu.Lock()
@@ -261,15 +264,16 @@ func (l *link) next() *topic {
 	return t
 }
 
-// forget drops a topic that has no receivers and is not subscribed. c.mu is held.
+// forget drops a topic that has no receivers and is not subscribed. c.mu is
+// held.
 func (c *channels) forget(t *topic) {
 	if !t.requested && t.awaited == 0 && !t.dirty && len(t.receivers) == 0 {
 		delete(c.topics, t.topicName)
 	}
 }
 
-// arrived notes that an initial topic was confirmed, or has no receivers any more. c.mu is
-// held.
+// arrived notes that an initial topic was confirmed, or has no receivers any
+// more. c.mu is held.
 func (l *link) arrived(t *topic) {
 	if t.initial {
 		t.initial = false
@@ -307,8 +311,8 @@ func (l *link) answered(s *redis.Subscription) error {
 	return nil
 }
 
-// sendChanges sends the changes that fit into the window, and starts the reader once
-// there is a connection.
+// sendChanges sends the changes that fit into the window, and starts the reader
+// once there is a connection.
 func (c *connection) sendChanges() error {
 	for more := true; more; {
 		var list changes
@@ -333,7 +337,8 @@ func (c *connection) sendChanges() error {
 	return nil
 }
 
-// chunks divides names into those of one command: of one slot in a sharded cluster.
+// chunks divides names into those of one command: of one slot in a sharded
+// cluster.
 func (c *channels) chunks(names []string) func(yield func([]string) bool) {
 	if c.unrouted != nil {
 		return bySlot(names)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -28,8 +29,8 @@ func init() {
 	}
 }
 
-// runPaused sends back what comes by the channel "to", and numbers in between, until it
-// is told to end.
+// runPaused sends back what comes by the channel "to", and numbers in between,
+// until it must end.
 func runPaused(addr string) {
 	client := ownClient(redis.NewClient(&redis.Options{Addr: addr}))
 	c := newChannels(client, channelsConfig{logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
@@ -60,8 +61,9 @@ func runPaused(addr string) {
 	}
 }
 
-// TestChannelsPaused stops a process, for longer than silence may be, while messages
-// come for it and while it waits for answers: it has lost none when it goes on.
+// TestChannelsPaused stops a process, for longer than silence may be, while
+// messages come for it and while it waits for answers: it has lost none when it
+// goes on.
 func TestChannelsPaused(t *testing.T) {
 	const pauses, messages = 2, 2000
 	pause := 5 * time.Second
@@ -87,11 +89,7 @@ func TestChannelsPaused(t *testing.T) {
 	take := func() (channel, payload string) {
 		t.Helper()
 		var m string
-		select {
-		case m = <-a.came:
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("nothing comes any more after %d numbers and %d messages", numbers, back)
-		}
+		m = wait.For(t, "a message", a.came)
 		if _, err := fmt.Sscan(m, &channel, &payload); channel != "end" && err != nil {
 			t.Fatalf("%q: %v", m, err)
 		}

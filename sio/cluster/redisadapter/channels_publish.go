@@ -43,13 +43,13 @@ const (
 	classes
 )
 
-// publisher is the publishing half of channels. A message whose outcome is not known is
-// not repeated, because some servers may have got it.
+// publisher is the publishing half of channels. A message whose outcome is not
+// known is not repeated, because some servers may have got it.
 //
-// Each class has a queue, so that answers don't displace events. The queues share the
-// connection. Each class is sent in order, and has half of each batch if it has as much
-// to send. Events may overtake answers. An answer never overtakes an earlier event,
-// because it may depend on it.
+// Each class has a queue, so that answers don't displace events. The queues
+// share the connection. Each class is sent in order, and has half of each batch
+// if it has as much to send. Events may overtake answers. An answer never
+// overtakes an earlier event, because it may depend on it.
 type publisher struct {
 	c       *channels
 	wake    chan struct{} // a message was queued, or close was called
@@ -80,9 +80,9 @@ func (c *channels) publish(channel string, payload []byte) error {
 	return c.out.add(events, channel, payload)
 }
 
-// add queues payload, whose ownership transfers, for a channel. It does not wait. The
-// error is ErrAway, ErrQueueFull, ErrClosed or cluster.ErrTooLarge. stats counts these,
-// and messages that are lost later.
+// add queues payload, whose ownership transfers, for a channel. It does not
+// wait. The error is ErrAway, ErrQueueFull, ErrClosed or cluster.ErrTooLarge.
+// stats counts these, and messages that are lost later.
 func (p *publisher) add(class class, channel string, payload []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,8 +93,8 @@ func (p *publisher) add(class class, channel string, payload []byte) error {
 	return err
 }
 
-// try is add, but reports false, and counts nothing, if the message does not fit or
-// others wait. p.mu is held.
+// try is add, but reports false, and counts nothing, if the message does not
+// fit or others wait. p.mu is held.
 func (p *publisher) try(class class, channel string, payload []byte) (decided bool, err error) {
 	switch {
 	case len(payload) > p.c.cfg.maxMessage:
@@ -112,7 +112,8 @@ func (p *publisher) try(class class, channel string, payload []byte) (decided bo
 	return true, nil
 }
 
-// put queues a message. It reports false if the message does not fit. p.mu is held.
+// put queues a message. It reports false if the message does not fit. p.mu is
+// held.
 func (p *publisher) put(class class, channel string, payload []byte) bool {
 	cfg, q := &p.c.cfg, &p.queues[class]
 	waiting := q.sending + len(q.list)
@@ -221,8 +222,8 @@ func (p *publisher) take(batch []publication) []publication {
 	return p.queues[answers].take(batch, count, max(bytes, publishBytes/2), before)
 }
 
-// take moves messages to a batch: at most count of them with at most bytes, but at least
-// one, and only those whose order is less than before.
+// take moves messages to a batch: at most count of them with at most bytes, but
+// at least one, and only those whose order is less than before.
 func (q *queue) take(batch []publication, count, bytes int, before uint64) []publication {
 	n := 0
 	for n < min(len(q.list), count) && q.list[n].order < before {
@@ -264,8 +265,8 @@ func (p *publisher) closeDrained() {
 	}
 }
 
-// send sends a batch and returns how many messages Redis has taken. answerTime limits the
-// time to connect, and the silence on the connection.
+// send sends a batch and returns how many messages Redis has taken. answerTime
+// limits the time to connect, and the silence on the connection.
 func (p *publisher) send(batch []publication) (sent int, err error) {
 	ctx, cancel := context.WithTimeout(p.c.ctx, answerTime)
 	defer cancel()
@@ -301,7 +302,8 @@ func pipeline(ctx context.Context, client redis.UniversalClient, sharded bool, b
 	})
 	failed := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
 	if err != nil && !slices.ContainsFunc(cmds, failed) {
-		// Redis has refused the connection, which go-redis reports nowhere else.
+		// Redis has refused the connection, which go-redis reports nowhere
+		// else.
 		for _, cmd := range cmds {
 			cmd.SetErr(fmt.Errorf("redisadapter: no connection: %v", err)) // not a redis.Error, as no command was answered
 		}
@@ -309,8 +311,8 @@ func pipeline(ctx context.Context, client redis.UniversalClient, sharded bool, b
 	return cmds
 }
 
-// outcome counts the commands that succeeded. Its error is that of the connection, or
-// else the first one that Redis has answered.
+// outcome counts the commands that succeeded. Its error is that of the
+// connection, or else the first one that Redis has answered.
 func outcome(cmds []redis.Cmder) (succeeded int, err error) {
 	for _, cmd := range cmds {
 		e := cmd.Err()
@@ -364,8 +366,8 @@ func (p *publisher) comeBack() bool {
 	return true
 }
 
-// reach sends Redis a PING on a connection for subscriptions: go-redis logs nothing about
-// those, other than about its pool.
+// reach sends Redis a PING on a connection for subscriptions: go-redis logs
+// nothing about those, other than about its pool.
 func (p *publisher) reach() error {
 	ctx, cancel := context.WithTimeout(p.c.ctx, answerTime)
 	defer cancel()
@@ -378,7 +380,8 @@ func (p *publisher) reach() error {
 	return err
 }
 
-// flush waits until everything was sent, for d at most. Further messages are refused.
+// flush waits until everything was sent, for d at most. Further messages are
+// refused.
 func (p *publisher) flush(d time.Duration) {
 	p.mu.Lock()
 	p.ended = true
@@ -397,8 +400,8 @@ func (p *publisher) flush(d time.Duration) {
 }
 
 // send queues the payload of m, whose ownership transfers, for a channel: see
-// publisher.add. If an event does not fit and mayWait reports true, send waits for
-// queueTime at most, or until ended is closed.
+// publisher.add. If an event does not fit and mayWait reports true, send waits
+// for queueTime at most, or until ended is closed.
 func (c *channels) send(m *cluster.Message, channel string, payload []byte, mayWait func() bool, ended <-chan struct{}) error {
 	if m.To != "" {
 		return c.out.add(answers, channel, payload)
@@ -417,7 +420,8 @@ func (c *channels) send(m *cluster.Message, channel string, payload []byte, mayW
 	return err
 }
 
-// waits returns the function that reports whether the calling goroutine may wait.
+// waits returns the function that reports whether the calling goroutine may
+// wait.
 func waits(local adapter.Local) func() bool {
 	if w, ok := local.(adapter.Waiter); ok {
 		return w.MayWait

@@ -16,8 +16,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestChannelsSlowLink passes messages of 10 MB over 5 MB a second: they take as long as
-// silence may, several times over, and no connection is given up.
+// TestChannelsSlowLink passes messages of 10 MB over 5 MB a second: they take
+// as long as silence may, several times over, and no connection is given up.
 func TestChannelsSlowLink(t *testing.T) {
 	r := redistest.Start(t)
 	link, err := redistest.NewLink(r.Addr, 5<<20)
@@ -33,13 +33,9 @@ func TestChannelsSlowLink(t *testing.T) {
 	message := func(mark string) string { return mark + strings.Repeat("x", 10<<20) }
 	wants := func(x *tested, channel, mark string) {
 		t.Helper()
-		select {
-		case m := <-x.came:
-			if !strings.HasPrefix(m, channel+" "+mark) || len(m) < 10<<20 {
-				t.Errorf("%.20q comes, of %d bytes", m, len(m))
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("%s has not come: %+v", mark, x.stats())
+		m := wait.For(t, mark, x.came)
+		if !strings.HasPrefix(m, channel+" "+mark) || len(m) < 10<<20 {
+			t.Errorf("%.20q comes, of %d bytes", m, len(m))
 		}
 	}
 	for i := range 2 {
@@ -71,8 +67,8 @@ func TestChannelsSlowLink(t *testing.T) {
 	}
 }
 
-// TestChannelsTooLarge: what is larger than the bound is refused where it is emitted,
-// and nothing is cut off.
+// TestChannelsTooLarge: a message above the bound is refused where it is
+// emitted, and nothing is cut off.
 func TestChannelsTooLarge(t *testing.T) {
 	r := redistest.Start(t)
 	a := testChannels(t, r.Client, false)
@@ -102,8 +98,8 @@ func TestChannelsTooLarge(t *testing.T) {
 	}
 }
 
-// TestClassesApart fills the queue of answers while Redis takes nothing: events have
-// room, in number and bytes, and the other way round.
+// TestClassesApart fills the queue of answers while Redis takes nothing: events
+// have room, in number and bytes, and the other way round.
 func TestClassesApart(t *testing.T) {
 	for _, size := range []int{1, 10_000} {
 		for full, other := range map[class]class{answers: events, events: answers} {
@@ -132,9 +128,9 @@ func TestClassesApart(t *testing.T) {
 	}
 }
 
-// TestChannelsRoom emits more than fits into the queue while Redis is paused. Goroutines
-// that may wait do, and no message is lost or overtaken. Others, and those that have
-// waited too long, get an error.
+// TestChannelsRoom emits more than fits into the queue while Redis is paused.
+// Goroutines that may wait do, and no message is lost or overtaken. Others, and
+// those that have waited too long, get an error.
 func TestChannelsRoom(t *testing.T) {
 	r := redistest.Start(t)
 	a := testChannels(t, r.Client, false)
@@ -199,8 +195,9 @@ func TestChannelsRoom(t *testing.T) {
 	}
 }
 
-// TestBatches takes batches from queues that are full: each class is in order and gets
-// its share, and no answer comes before an event that was there earlier.
+// TestBatches takes batches from queues that are full: each class is in order
+// and gets its share, and no answer comes before an event that was there
+// earlier.
 func TestBatches(t *testing.T) {
 	for _, size := range []int{1, 3000, 2 * publishBytes} {
 		c := &channels{cfg: channelsConfig{maxQueued: 10_000, maxQueuedBytes: math.MaxInt, maxMessage: 1 << 30}}

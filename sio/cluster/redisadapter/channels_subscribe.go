@@ -9,9 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// receiver is the target of messages. The goroutine that reads the connection calls
-// receive, one message after the other. Ownership of the payload transfers. Redis closes
-// the connection of a reader that is too slow.
+// receiver is the target of messages. The goroutine that reads the connection
+// calls receive, one message after the other. Ownership of the payload
+// transfers. Redis closes the connection of a reader that is too slow.
 type receiver struct {
 	receive func(channel string, payload []byte)
 }
@@ -22,8 +22,8 @@ type topicName struct {
 	pattern bool
 }
 
-// topic is a channel or pattern that is subscribed to, or will be. channels.mu guards its
-// fields. receivers is never changed in place.
+// topic is a channel or pattern that is subscribed to, or will be. channels.mu
+// guards its fields. receivers is never changed in place.
 type topic struct {
 	topicName
 	room      bool        // sent after topics that are not of rooms
@@ -49,15 +49,15 @@ func (c *channels) subscribe(r *receiver, names ...string) {
 	c.change(r, kind{}, true, names)
 }
 
-// subscribeRooms is subscribe for channels of rooms. There may be a million of them, so
-// they are sent after the channels that servers need for each other.
+// subscribeRooms is subscribe for channels of rooms. There may be a million of
+// them, so they are sent after the channels that servers need for each other.
 func (c *channels) subscribeRooms(r *receiver, names ...string) {
 	c.change(r, kind{room: true}, true, names)
 }
 
-// psubscribe adds a pattern of channels to r. It does not wait. A caller that then
-// subscribes to a channel and waits for it has waited for both. A sharded cluster has no
-// patterns.
+// psubscribe adds a pattern of channels to r. It does not wait. A caller that
+// then subscribes to a channel and waits for it has waited for both. A sharded
+// cluster has no patterns.
 func (c *channels) psubscribe(r *receiver, pattern string) {
 	c.change(r, kind{pattern: true}, true, []string{pattern})
 }
@@ -72,7 +72,8 @@ func (c *channels) punsubscribe(r *receiver, pattern string) {
 	c.change(r, kind{pattern: true}, false, []string{pattern})
 }
 
-// unsubscribeAll removes all channels from r. A call of r.receive may be running.
+// unsubscribeAll removes all channels from r. A call of r.receive may be
+// running.
 func (c *channels) unsubscribeAll(r *receiver) {
 	var names []string
 	c.each(func(key topicName, t *topic) {
@@ -172,8 +173,9 @@ func (c *channels) dispatch(m *redis.Message) {
 	}
 }
 
-// awaitSubscribed waits until Redis has confirmed the subscriptions to channels that have
-// receivers. The error is ErrAway if there is no connection, ErrClosed, or that of ctx.
+// awaitSubscribed waits until Redis has confirmed the subscriptions to channels
+// that have receivers. The error is ErrAway if there is no connection,
+// ErrClosed, or that of ctx.
 func (c *channels) awaitSubscribed(ctx context.Context, names ...string) error {
 	for {
 		news, err := c.unsubscribed(names)
@@ -188,8 +190,8 @@ func (c *channels) awaitSubscribed(ctx context.Context, names ...string) error {
 	}
 }
 
-// unsubscribed returns nil if all channels are subscribed, else a channel that is closed
-// with the next news.
+// unsubscribed returns nil if all channels are subscribed, else a channel that
+// is closed with the next news.
 func (c *channels) unsubscribed(names []string) (news chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,8 +215,9 @@ func (c *channels) unsubscribed(names []string) (news chan struct{}, err error) 
 
 var errNoCount = errors.New("redisadapter: the answer to PUBSUB NUMSUB lacks the channel")
 
-// count returns how many connections in the whole cluster are subscribed to a channel by
-// its name. If the channel has receivers here, it waits until this process is subscribed.
+// count returns how many connections in the whole cluster are subscribed to a
+// channel by its name. If the channel has receivers here, it waits until this
+// process is subscribed.
 func (c *channels) count(ctx context.Context, channel string) (int, error) {
 	if err := c.awaitSubscribed(ctx, channel); err != nil {
 		return 0, err

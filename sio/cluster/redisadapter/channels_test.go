@@ -39,7 +39,7 @@ func (l *logged) count(text string) int {
 
 func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// tested is channels with a log, and with the messages that have come.
+// tested is channels with a log and the received messages.
 type tested struct {
 	*channels
 	receiver
@@ -83,13 +83,9 @@ func (x *tested) send(t testing.TB, channel, payload string) {
 func (x *tested) wants(t testing.TB, list ...string) {
 	t.Helper()
 	for _, want := range list {
-		select {
-		case got := <-x.came:
-			if got != want {
-				t.Fatalf("received %q, want %q", got, want)
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("%q has not come", want)
+		got := wait.For(t, want, x.came)
+		if got != want {
+			t.Fatalf("received %q, want %q", got, want)
 		}
 	}
 }
@@ -112,9 +108,7 @@ func TestChannels(t *testing.T) {
 			}
 			var all []string
 			for i := range 2000 { // more than at once
-				for a.stats().queued == a.cfg.maxQueued {
-					time.Sleep(time.Millisecond)
-				}
+				wait.Until(t, "there is room", func() bool { return a.stats().queued < a.cfg.maxQueued })
 				a.send(t, "x", fmt.Sprint(i))
 				all = append(all, fmt.Sprint("x ", i))
 			}
@@ -174,8 +168,8 @@ func TestChannelsPatterns(t *testing.T) {
 	a.wants(t, "x 4")
 }
 
-// TestChannelsMany subscribes to as many channels as there may be rooms, and again
-// after the connection was cut.
+// TestChannelsMany subscribes to as many channels as there may be rooms, and
+// again after the connection was cut.
 func TestChannelsMany(t *testing.T) {
 	r := redistest.Start(t)
 	a := testChannels(t, r.Client, true)
@@ -204,8 +198,8 @@ func TestChannelsMany(t *testing.T) {
 	}
 }
 
-// TestChannelsAway breaks Redis in each way. What is published meanwhile is lost
-// without waiting, and counted; then all goes on.
+// TestChannelsAway breaks Redis in each way. What is published meanwhile is
+// lost without waiting, and counted; then all goes on.
 func TestChannelsAway(t *testing.T) {
 	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},
@@ -220,10 +214,7 @@ func TestChannelsAway(t *testing.T) {
 			tc.away(r)
 			published, refused := 1, 0
 			var err error
-			for deadline := time.Now().Add(redistest.Timeout); !errors.Is(err, ErrAway); {
-				if time.Now().After(deadline) {
-					t.Fatalf("no end: %+v, %v", a.stats(), err)
-				}
+			wait.Until(t, "publish fails", func() bool {
 				begun := time.Now()
 				err = a.publish("x", make([]byte, 1000))
 				if d := time.Since(begun); d > time.Second {
@@ -236,8 +227,8 @@ func TestChannelsAway(t *testing.T) {
 				if q := a.stats().queued; q > a.cfg.maxQueued {
 					t.Fatalf("%d wait for Redis", q)
 				}
-				time.Sleep(100 * time.Microsecond)
-			}
+				return errors.Is(err, ErrAway)
+			})
 			if _, err := a.count(t.Context(), "x"); err == nil {
 				t.Error("counted without Redis")
 			}
@@ -250,11 +241,7 @@ func TestChannelsAway(t *testing.T) {
 			// What was sent to a Redis that was paused may come.
 			a.send(t, "x", "after")
 			for came := ""; came != "x after"; {
-				select {
-				case came = <-a.came:
-				case <-time.After(redistest.Timeout):
-					t.Fatal("nothing comes any more")
-				}
+				came = wait.For(t, "a message", a.came)
 			}
 			wait.Until(t, "counted", func() bool { return a.stats().published == 2 })
 			if s := a.stats(); s.disconnects != 1 {
@@ -267,7 +254,8 @@ func TestChannelsAway(t *testing.T) {
 	}
 }
 
-// TestChannelsQueue fills the queue while Redis takes nothing, by number and by bytes.
+// TestChannelsQueue fills the queue while Redis takes nothing, by number and by
+// bytes.
 func TestChannelsQueue(t *testing.T) {
 	for _, size := range []int{1, 10_000, 2 << 20} {
 		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
@@ -295,8 +283,8 @@ func TestChannelsQueue(t *testing.T) {
 	}
 }
 
-// TestChannelsRefused publishes what the user may not: that is no reason to give the
-// connection up.
+// TestChannelsRefused publishes what the user may not: that is no reason to
+// give the connection up.
 func TestChannelsRefused(t *testing.T) {
 	r := redistest.Start(t)
 	if err := r.Client.Do(t.Context(), "ACL", "SETUSER", "u", "on", ">p", "+@all", "resetchannels", "&x").Err(); err != nil {
@@ -319,8 +307,8 @@ func TestChannelsRefused(t *testing.T) {
 	}
 }
 
-// TestChannelsLockedOut has a user that Redis does not know. Nothing is published, and not
-// every message causes a new attempt.
+// TestChannelsLockedOut has a user that Redis does not know. Nothing is
+// published, and not every message causes a new attempt.
 func TestChannelsLockedOut(t *testing.T) {
 	r := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: r.Addr, Username: "u", Password: "p"})
@@ -360,7 +348,7 @@ func TestChannelsSlow(t *testing.T) {
 	}
 }
 
-// TestChannelsClose sends what is queued, and refuses the rest.
+// TestChannelsClose: close sends queued messages and refuses further ones.
 func TestChannelsClose(t *testing.T) {
 	r := redistest.Start(t)
 	a, b := testChannels(t, r.Client, false), testChannels(t, r.Client, false)
@@ -379,11 +367,7 @@ func TestChannelsClose(t *testing.T) {
 	default:
 	}
 	r.Resume()
-	select {
-	case <-flushed:
-	case <-time.After(redistest.Timeout):
-		t.Fatal("what Redis has taken is still waited for")
-	}
+	wait.For(t, "the end of flush", flushed)
 	a.out.flush(time.Hour)
 	a.close()
 	b.wants(t, "x 1")

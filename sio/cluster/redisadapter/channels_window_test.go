@@ -18,9 +18,10 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestChannelsWindow has so many rooms that Redis's answers to all subscriptions at once
-// pass what it keeps for a client: it would cut the connection. ROOMS in
-// the environment has it measure that many, with the limits that Redis has by default.
+// TestChannelsWindow has so many rooms that Redis's answers to all
+// subscriptions at once pass what it keeps for a client: it would cut the
+// connection. ROOMS in the environment has it measure that many, with the
+// limits that Redis has by default.
 func TestChannelsWindow(t *testing.T) {
 	rooms := 100_000
 	if n, err := strconv.Atoi(os.Getenv("ROOMS")); err == nil {
@@ -74,11 +75,7 @@ func TestChannelsWindow(t *testing.T) {
 	}
 	await := func(what string, cond func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(5 * time.Minute); !cond(); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("never: %s: %+v", what, a.stats())
-			}
-		}
+		wait.UntilWithin(t, 5*time.Minute, what, cond)
 	}
 	settled := func() bool {
 		a.mu.Lock()
@@ -126,8 +123,9 @@ func TestChannelsWindow(t *testing.T) {
 	}
 }
 
-// TestLinkOrder: Redis is told of patterns, then of what servers need for each other in
-// the order in which it was wanted, then of rooms, and of no more than fits the window.
+// TestLinkOrder: Redis gets patterns first, then the channels that servers need
+// for each other in the order in which it was wanted, then of rooms, and of no
+// more than fits the window.
 func TestLinkOrder(t *testing.T) {
 	c := &channels{topics: make(map[topicName]*topic), links: make(map[*redis.Client]*link), broken: make(map[string]error)}
 	l := &link{c: c, wake: make(chan struct{}, 1), epoch: 1}

@@ -13,17 +13,18 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// NewClient returns a client for the constructors of this package, for programs that
-// don't import go-redis. The address is one of
+// NewClient returns a client for the constructors of this package, for programs
+// that don't import go-redis. The address is one of
 //
 //   - redis://user:password@host:port/db, rediss:// for TLS, or unix:///path;
 //   - redis://host:port?addr=host2:port2 with further nodes of a Redis Cluster;
-//   - redis://host:26379?master_name=main&addr=host2:26379 with the name of a master
-//     that Sentinels watch. User and password are those of the Sentinels, the parameters
-//     username and password those of the master.
+//   - redis://host:26379?master_name=main&addr=host2:26379 with the name of a
+//     master that Sentinels watch. User and password are those of the
+//     Sentinels, the parameters username and password those of the master.
 //
-// Other parameters are those of go-redis. NewClient does not connect. The client must
-// stay open while it is in use. Errors name the address without its passwords.
+// Other parameters are those of go-redis. NewClient does not connect. The
+// client must stay open while it is in use. Errors name the address without its
+// passwords.
 func NewClient(address string) (redis.UniversalClient, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -70,7 +71,8 @@ func parseFailover(address string) (*redis.FailoverOptions, error) {
 	return options, nil
 }
 
-// redacted returns the address without the passwords of the user and of the parameter.
+// redacted returns the address without the passwords of the user and of the
+// parameter.
 func redacted(u *url.URL) string {
 	shown := *u
 	if q := u.Query(); q.Has("password") {
@@ -91,9 +93,9 @@ func quiet() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
-// LogTo has go-redis, in the whole process, log to log at debug level; by default it
-// writes to standard error. What matters is returned as errors. Call it before all other
-// functions of this package.
+// LogTo has go-redis, in the whole process, log to log at debug level; by
+// default it writes to standard error. What matters is returned as errors. Call
+// it before all other functions of this package.
 func LogTo(log *slog.Logger) { redis.SetLogger(logger{log}) }
 
 type logger struct{ log *slog.Logger }
@@ -110,9 +112,10 @@ func reason(err error) error {
 	return err
 }
 
-// own is a client whose commands end with their contexts, and are not repeated. It asks
-// for no notices of maintenance: what go-redis has for them can't be shared by two clients
-// with the same options, and makes it log or panic.
+// ownClient returns a client with the options of client whose commands end with
+// their contexts and are not repeated. It asks for no maintenance notices:
+// two clients with the same options can't share what go-redis has for them, and
+// it would log or panic.
 func ownClient(client redis.UniversalClient) redis.UniversalClient {
 	switch c := client.(type) {
 	case *redis.Client:
@@ -137,8 +140,8 @@ func ownClient(client redis.UniversalClient) redis.UniversalClient {
 	return client
 }
 
-// connected returns a context for commands that must not make a connection: go-redis
-// would replace a broken connection before it returns the error.
+// connected returns a context for commands that must not make a connection:
+// go-redis would replace a broken connection before it returns the error.
 func connected(ctx context.Context) context.Context {
 	return context.WithValue(ctx, refuse{}, true)
 }

@@ -21,8 +21,8 @@ type closer interface {
 	Close() error
 }
 
-// TestCloseInAnyOrder closes adapters before the servers that use them, twice, and has
-// such a server make a namespace.
+// TestCloseInAnyOrder closes adapters before the servers that use them, twice,
+// and has such a server make a namespace.
 func TestCloseInAnyOrder(t *testing.T) {
 	r := redistest.Start(t)
 	quiet := slog.New(slog.DiscardHandler)
@@ -87,8 +87,8 @@ func TestSenderAfterClose(t *testing.T) {
 	}
 }
 
-// TestClientWithMaintenance takes a client's options without what only one client can
-// have.
+// TestClientWithMaintenance takes a client's options without what only one
+// client can have.
 func TestClientWithMaintenance(t *testing.T) {
 	r := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{

@@ -9,8 +9,8 @@ import (
 	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
-// person is a client of a server. It acknowledges what it is asked with its name, and
-// notes each event as JSON, the bytes of attachments behind it.
+// person is a client of a server. It acknowledges events with its
+// name, and notes each event as JSON, the bytes of attachments behind it.
 type person struct {
 	name string
 	id   string

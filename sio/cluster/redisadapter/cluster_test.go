@@ -74,7 +74,8 @@ func newHost(t testing.TB, client redis.UniversalClient, connect func(client red
 	return h
 }
 
-// meet waits until the hosts know of each other, and channels of rooms are subscribed to.
+// meet waits until the hosts know of each other, and channels of rooms are
+// subscribed to.
 func meet(t testing.TB, hosts ...*host) {
 	t.Helper()
 	for _, h := range hosts {
@@ -129,13 +130,9 @@ func settle(t testing.TB, h *host) {
 func (p *person) wants(t testing.TB, list ...string) {
 	t.Helper()
 	for _, want := range list {
-		select {
-		case got := <-p.came:
-			if got != want {
-				t.Fatalf("%s received %q, want %q", p.name, got, want)
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("%s has not received %q", p.name, want)
+		got := wait.For(t, fmt.Sprintf("%q at %s", want, p.name), p.came)
+		if got != want {
+			t.Fatalf("%s received %q, want %q", p.name, got, want)
 		}
 	}
 }
@@ -257,8 +254,8 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// TestClusterRooms looks at which channels there are, and for which rooms a node
-// of each mode decodes broadcasts.
+// TestClusterRooms looks at which channels there are, and for which rooms a
+// node of each mode decodes broadcasts.
 func TestClusterRooms(t *testing.T) {
 	for name, want := range map[string]int{ // the channels of a server with a client in 3 rooms
 		"pubsub": 4, "sharded, static": 2, "sharded, dynamic": 5, "sharded, dynamic-private": 6,
@@ -291,8 +288,8 @@ func TestClusterRooms(t *testing.T) {
 	}
 }
 
-// TestClusterAway breaks Redis under traffic. Own clients get everything at once, and
-// whatever Redis has not taken was counted.
+// TestClusterAway breaks Redis under traffic. Own clients get everything at
+// once, and whatever Redis has not taken was counted.
 func TestClusterAway(t *testing.T) {
 	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},
@@ -323,13 +320,10 @@ func TestClusterAway(t *testing.T) {
 				}
 				wait.Until(t, "on the way", func() bool { return a.connector.Stats().Published > 0 })
 				tc.away(r)
-				for deadline := time.Now().Add(redistest.Timeout); a.connector.Stats().Disconnects == 0 || b.connector.Stats().Disconnects == 0; {
-					if time.Now().After(deadline) {
-						t.Fatalf("the loss is not noticed: %+v, %+v", a.connector.Stats(), b.connector.Stats())
-					}
+				wait.Until(t, "both notice the loss", func() bool {
 					emit()
-					time.Sleep(time.Millisecond)
-				}
+					return a.connector.Stats().Disconnects > 0 && b.connector.Stats().Disconnects > 0
+				})
 				tc.back(r)
 				wait.Until(t, "back", func() bool { return a.connector.Stats().Connected && b.connector.Stats().Connected })
 				meet(t, a, b)
@@ -338,11 +332,7 @@ func TestClusterAway(t *testing.T) {
 				got := 0
 				for text := ""; text != fmt.Sprintf(`["e",%d]`, last); got++ {
 					var n int
-					select {
-					case text = <-y.came:
-					case <-time.After(redistest.Timeout):
-						t.Fatalf("y gets nothing any more: %+v", b.connector.Stats())
-					}
+					text = wait.For(t, "an event at y", y.came)
 					if _, err := fmt.Sscanf(text, `["e",%d]`, &n); err != nil || n < got {
 						t.Fatalf("%s comes after %d others", text, got)
 					}

@@ -20,17 +20,17 @@ import (
 
 // DirectoryConfig configures a [Directory].
 type DirectoryConfig struct {
-	// Addr is the "host:port" at which the other nodes reach this one by plain HTTP. It
-	// must be set, and be unique.
+	// Addr is the "host:port" at which the other nodes reach this one by plain
+	// HTTP. It must be set, and be unique.
 	Addr string
-	// Key is the key of the list of nodes; "sioserver:nodes" when empty. All nodes must
-	// have the same.
+	// Key is the key of the list of nodes; "sioserver:nodes" when empty. All
+	// nodes must have the same.
 	Key string
-	// Life is how long a node stays listed after its last announcement; 15 s when 0. A node
-	// announces itself three times in that time.
+	// Life is how long a node stays listed after its last announcement; 15 s
+	// when 0. A node announces itself three times in that time.
 	Life time.Duration
-	// Logger gets records about lost and restored connections, and about another node with
-	// the same Addr; slog.Default() when nil.
+	// Logger gets records about lost and restored connections, and about
+	// another node with the same Addr; slog.Default() when nil.
 	Logger *slog.Logger
 }
 
@@ -64,22 +64,22 @@ const (
 	afterFailure = 500 * time.Millisecond // until the next request after a failure
 )
 
-// Directory is the list of the nodes of a cluster and their addresses: an eio.Directory for
-// sio.Config.Forwarding. Safe for concurrent use.
+// Directory is the list of the nodes of a cluster and their addresses: an
+// eio.Directory for sio.Config.Forwarding. Safe for concurrent use.
 //
-// All nodes are in one hash. Each request to Redis announces this node and returns the
-// other ones, in pages of about 256. Entries that are malformed, longer than 400 bytes or
-// valid for more than a day are removed and counted. 65,536 live entries are remembered,
-// further ones are counted.
+// All nodes are in one hash. Each request to Redis announces this node and
+// returns the other ones, in pages of about 256. Entries that are malformed,
+// longer than 400 bytes or valid for more than a day are removed and counted.
+// 65,536 live entries are remembered, further ones are counted.
 //
-// So an unknown number costs no request of its own: all lookups of unknown nodes share one,
-// there are at most 20 requests a second, and 256 lookups may wait. Further lookups report
-// at once that there is no such node. The rejected alternative, a key for each node, would
-// let a client with invented numbers cause a request for each of them, or delay those for
-// new nodes.
+// So an unknown number costs no request of its own: all lookups of unknown
+// nodes share one, there are at most 20 requests a second, and 256 lookups may
+// wait. Further lookups report at once that there is no such node. The rejected
+// alternative, a key for each node, would let a client with invented numbers
+// cause a request for each of them, or delay those for new nodes.
 //
-// While Redis is away the known addresses stay valid. A node that is no longer in Redis is
-// remembered for Life.
+// While Redis is away the known addresses stay valid. A node that is no longer
+// in Redis is remembered for Life.
 type Directory struct {
 	cfg    DirectoryConfig
 	client redis.UniversalClient // its own; commands end with their contexts
@@ -104,25 +104,28 @@ type seen struct {
 	at   time.Time
 }
 
-// DirectoryStats are the counters of a [Directory] since it was made, and gauges.
+// DirectoryStats are the counters of a [Directory] since it was made, and
+// gauges.
 type DirectoryStats struct {
 	// Nodes is the number of other nodes that are known.
 	Nodes int
-	// Skipped counts invalid entries, which were removed from the list, and live ones beyond
-	// 65,536, which can't be found.
+	// Skipped counts invalid entries, which were removed from the list, and
+	// live ones beyond 65,536, which can't be found.
 	Skipped uint64
 	// Requests counts listings, Failures those that Redis did not answer.
 	Requests, Failures uint64
-	// Taken counts how often another process had this node's number, so that other nodes
-	// forward this node's requests to it. It can only happen if Redis was away at the start.
+	// Taken counts how often another process had this node's number, so that
+	// other nodes forward this node's requests to it. It can only happen if
+	// Redis was away at the start.
 	Taken uint64
 	// Connected reports whether the last request has succeeded.
 	Connected bool
 }
 
-// NewDirectory checks cfg, chooses a number for this node and announces it. It waits a
-// second for Redis at most. If Redis does not answer, the node announces itself later. It
-// opens a connection of its own with the options of client.
+// NewDirectory checks cfg, chooses a number for this node and announces it. It
+// waits a second for Redis at most. If Redis does not answer, the node
+// announces itself later. It opens a connection of its own with the options of
+// client.
 func NewDirectory(client redis.UniversalClient, cfg DirectoryConfig) (*Directory, error) {
 	return newDirectory(client, cfg, randomNode)
 }
@@ -166,8 +169,8 @@ func randomNode() uint32 {
 // Node returns this node's number, which is less than 1<<24.
 func (d *Directory) Node() uint32 { return d.node }
 
-// Lookup returns the address of another node. If the node is not known it waits for the next
-// listing, until ctx is done.
+// Lookup returns the address of another node. If the node is not known it waits
+// for the next listing, until ctx is done.
 func (d *Directory) Lookup(ctx context.Context, node uint32) (addr string, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -201,9 +204,10 @@ func (d *Directory) Stats() DirectoryStats {
 	return s
 }
 
-// Close removes this node from the list, if Redis answers within a second, and closes the
-// connection. Call it after the server that uses it was closed. The error is [ErrAway] if
-// Redis does not answer; then the entry expires after Life.
+// Close removes this node from the list, if Redis answers within a second, and
+// closes the connection. Call it after the server that uses it was closed. The
+// error is [ErrAway] if Redis does not answer; then the entry expires after
+// Life.
 func (d *Directory) Close() error {
 	d.stop()
 	<-d.ended

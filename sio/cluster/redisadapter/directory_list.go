@@ -10,12 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// listScript adds this node to the hash, if it must be announced and no other process has
-// its number, and reads a page of entries at a cursor of HSCAN. It returns 1 if another
-// process has the number, else 0, the next cursor, the number of invalid entries that were
-// removed, and the number and address of each other node that is alive. Fields are node
-// numbers, values "<end of life in ms> <token> <address>". Times are those of Redis's
-// clock.
+// listScript adds this node to the hash, if it must be announced and no other
+// process has its number, and reads a page of entries at a cursor of HSCAN. It
+// returns 1 if another process has the number, else 0, the next cursor, the
+// number of invalid entries that were removed, and the number and address of
+// each other node that is alive. Fields are node numbers, values "<end of life
+// in ms> <token> <address>". Times are those of Redis's clock.
 var listScript = redis.NewScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -60,7 +60,8 @@ end
 return out
 `)
 
-// leaveScript removes a node from the hash if its entry is that of this process.
+// leaveScript removes a node from the hash if its entry is that of this
+// process.
 var leaveScript = redis.NewScript(`
 local value = redis.call('HGET', KEYS[1], ARGV[1])
 if value and #value < 1000 and string.match(value, '^%d+ (%S+) ') == ARGV[2] then
@@ -95,8 +96,8 @@ func (d *Directory) run(ctx context.Context) {
 	}
 }
 
-// list announces this node and reads the list, page by page. It reports whether another
-// process has this node's number.
+// list announces this node and reads the list, page by page. It reports whether
+// another process has this node's number.
 func (d *Directory) list(ctx context.Context) (taken bool) {
 	d.mu.Lock()
 	done := d.next
@@ -182,8 +183,8 @@ func (d *Directory) forget(now time.Time) {
 	}
 }
 
-// learn adds the nodes of a page that was read at a time. It reports whether one of them has
-// this node's address. d.mu is held.
+// learn adds the nodes of a page that was read at a time. It reports whether
+// one of them has this node's address. d.mu is held.
 func (d *Directory) learn(nodes []any, at time.Time) (duplicate bool) {
 	for i := 0; i+1 < len(nodes); i += 2 {
 		field, _ := nodes[i].(string)
@@ -204,8 +205,9 @@ func (d *Directory) learn(nodes []any, at time.Time) (duplicate bool) {
 	return duplicate
 }
 
-// noteDuplicate logs that another process has this node's address. It is not called for a
-// killed predecessor, whose entry expires within Life. d.mu is held.
+// noteDuplicate logs that another process has this node's address. It is not
+// called for a killed predecessor, whose entry expires within Life. d.mu is
+// held.
 func (d *Directory) noteDuplicate(duplicate bool) {
 	if duplicate && !d.duplicate {
 		d.cfg.Logger.Warn("redisadapter: another node has announced the address of this one; "+

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -44,11 +45,7 @@ func lookup(t *testing.T, d *Directory, node uint32) string {
 
 func awaitDirectory(t *testing.T, d *Directory, cond func(DirectoryStats) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(redistest.Timeout); !cond(d.Stats()); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it stays at %+v", d.Stats())
-		}
-	}
+	wait.Until(t, "the directory's counters are right", func() bool { return cond(d.Stats()) })
 }
 
 func TestDirectory(t *testing.T) {
@@ -82,7 +79,8 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfMadeUpNumbers has many lookups of unknown nodes, and wants few requests.
+// TestDirectoryOfMadeUpNumbers has many lookups of unknown nodes, and wants few
+// requests.
 func TestDirectoryOfMadeUpNumbers(t *testing.T) {
 	r := redistest.Start(t)
 	d := directory(t, r, "a:1", time.Hour, 1)
@@ -156,7 +154,8 @@ func TestDirectoryNumbersDiffer(t *testing.T) {
 }
 
 // TestDirectoryOfNonsense has entries of others in the hash.
-// TestDirectoryTellsOfATwin has two nodes say that they are at the same address.
+// TestDirectoryTellsOfATwin has two nodes say that they are at the same
+// address.
 func TestDirectoryTellsOfATwin(t *testing.T) {
 	r := redistest.Start(t)
 	log := new(logged)
@@ -182,11 +181,7 @@ func TestDirectoryTellsOfATwin(t *testing.T) {
 	twin := open("a:1")
 	await := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(redistest.Timeout); told() != n; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("told %d times, want %d", told(), n)
-			}
-		}
+		wait.Until(t, fmt.Sprint(n, " warnings are logged"), func() bool { return told() == n })
 	}
 	await(2) // each of the two
 	before = a.Stats().Requests
@@ -237,8 +232,9 @@ func TestDirectoryRefusesConfig(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfAnySize has entries in the list that no node has written, one of 50 MB,
-// and many of nodes that are gone: the nodes find each other, and what is none is removed.
+// TestDirectoryOfAnySize has entries in the list that no node has written, one
+// of 50 MB, and many of nodes that are gone: the nodes find each other, and
+// what is none is removed.
 func TestDirectoryOfAnySize(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()
@@ -274,8 +270,8 @@ func TestDirectoryOfAnySize(t *testing.T) {
 	if err := r.Client.HSet(ctx, key, fields...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	// The first may take more than the second that is waited for; then the rest is taken
-	// at the next time.
+	// The first may take more than the second that is waited for; then the rest
+	// is taken at the next time.
 	a := directory(t, r, "a:1", 900*time.Millisecond, 1)
 	awaitDirectory(t, a, func(s DirectoryStats) bool { return s.Nodes == others && s.Connected })
 	if s := a.Stats(); s.Failures == 0 && s.Skipped != uint64(len(odd)/2)-1 { // its own number was one of them
@@ -312,8 +308,8 @@ func TestDirectoryRemembersSoMany(t *testing.T) {
 	}
 }
 
-// TestDirectoryKeepsTheList: a node with a short life leaves, and those with a longer one
-// stay listed.
+// TestDirectoryKeepsTheList: a node with a short life leaves, and those with a
+// longer one stay listed.
 func TestDirectoryKeepsTheList(t *testing.T) {
 	r := redistest.Start(t)
 	a := directory(t, r, "a:1", time.Hour)

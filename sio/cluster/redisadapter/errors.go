@@ -12,18 +12,21 @@ import (
 )
 
 var (
-	// ErrAway is returned if there is no connection to Redis, or Redis does not answer.
+	// ErrAway is returned if there is no connection to Redis, or Redis does not
+	// answer.
 	ErrAway = errors.New("redisadapter: not connected")
-	// ErrQueueFull is returned for a message that does not fit into the queue for Redis.
-	// Unless Redis is away the error is also [cluster.ErrOverloaded].
+	// ErrQueueFull is returned for a message that does not fit into the queue
+	// for Redis. Unless Redis is away the error is also
+	// [cluster.ErrOverloaded].
 	ErrQueueFull = errors.New("redisadapter: too much waits for Redis")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("redisadapter: closed")
 )
 
-// unreached wraps the error of a command with ErrAway if Redis has not answered, and also
-// with adapter.ErrTimeout if a time limit was the reason. It returns errors that Redis has
-// answered, and that of a cancelled context, unchanged.
+// unreached wraps the error of a command with ErrAway if Redis has not
+// answered, and also with adapter.ErrTimeout if a time limit was the reason. It
+// returns errors that Redis has answered, and that of a cancelled context,
+// unchanged.
 func unreached(err error) error {
 	var reply redis.Error
 	switch {
@@ -39,8 +42,8 @@ func unreached(err error) error {
 	return fmt.Errorf("%w: %w", ErrAway, err)
 }
 
-// countServers returns how many servers subscribe to a channel. It waits until this
-// server is subscribed to the channels of answers.
+// countServers returns how many servers subscribe to a channel. It waits until
+// this server is subscribed to the channels of answers.
 func (c *channels) countServers(ctx context.Context, channel string, answers ...string) (int, error) {
 	if err := c.awaitSubscribed(ctx, answers...); err != nil {
 		return 0, unreached(err)
@@ -49,7 +52,8 @@ func (c *channels) countServers(ctx context.Context, channel string, answers ...
 	return n, unreached(err)
 }
 
-// away returns ErrAway with the reason while publishing or subscribing fails, else nil.
+// away returns ErrAway with the reason while publishing or subscribing fails,
+// else nil.
 func (c *channels) away() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

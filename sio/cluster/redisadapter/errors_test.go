@@ -65,8 +65,8 @@ func far(t testing.TB, r *redistest.Server) (*redistest.Link, *redis.Client) {
 	return link, client
 }
 
-// timedOut checks what every time-out is, and that Redis is named if it is why. When it
-// is known to be away a call may fail at once.
+// timedOut checks what every time-out is, and that Redis is named if it is why.
+// When it is known to be away a call may fail at once.
 func timedOut(t *testing.T, call string, err error, away bool, took time.Duration) {
 	t.Helper()
 	if away && took < limit/2 && errors.Is(err, redisadapter.ErrAway) {
@@ -80,8 +80,8 @@ func timedOut(t *testing.T, call string, err error, away bool, took time.Duratio
 	}
 }
 
-// TestErrors makes every call that waits, by every adapter and with every kind of time
-// limit, while Redis does not answer or another server does not.
+// TestErrors makes every call that waits, by every adapter and with every kind
+// of time limit, while Redis does not answer or another server does not.
 func TestErrors(t *testing.T) {
 	for name := range ways {
 		for _, away := range []bool{false, true} {

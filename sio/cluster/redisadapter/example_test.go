@@ -15,8 +15,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 )
 
-// One server of a cluster whose clients may come back to any other, and whose load
-// balancer need not keep clients at one.
+// One server of a cluster whose clients may come back to any other, and whose
+// load balancer need not keep clients at one.
 func ExampleNewStreams() {
 	redisadapter.LogTo(slog.Default())
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})

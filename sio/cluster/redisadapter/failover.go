@@ -12,11 +12,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A master that Sentinels watch. If they replace a master that still runs, it stays a master
-// for about ten seconds: its clients reach none of the new master's clients, and what it
-// stores is lost. go-redis closes the connections of the client that asks the Sentinels,
-// but not those of a client with its options, nor subscriptions. So this package makes a
-// connection every second, and closes all others as soon as one leads to another address.
+// A master that Sentinels watch. If they replace a master that still runs, it
+// stays a master for about ten seconds: its clients reach none of the new
+// master's clients, and its new entries are lost. go-redis closes the
+// connections of the client that asks the Sentinels, but not those of a client
+// with its options, nor subscriptions. So this package makes a connection every
+// second, and closes all others as soon as one leads to another address.
 
 const (
 	failoverAddr = "FailoverClient" // the address of such clients in go-redis
@@ -31,7 +32,8 @@ type failoverClient struct {
 	stop context.CancelFunc
 }
 
-// newFailoverClient makes one of the options of a client that asks Sentinels. They are its own.
+// newFailoverClient makes one of the options of a client that asks Sentinels.
+// They are its own.
 func newFailoverClient(o *redis.Options) failoverClient {
 	m := &master{dialer: o.Dialer, conns: make(map[*masterConn]struct{})}
 	o.Dialer = refusable(m.dial)
@@ -46,8 +48,8 @@ func (c failoverClient) Close() error {
 	return c.Client.Close()
 }
 
-// master makes the connections of one client, and ends those to a former master. Safe
-// for concurrent use.
+// master makes the connections of one client, and ends those to a former
+// master. Safe for concurrent use.
 type master struct {
 	dialer dialer
 
@@ -89,7 +91,7 @@ func (m *master) dial(ctx context.Context, network, addr string) (net.Conn, erro
 		inner.Close()
 		return nil, err
 	}
-	if raw, ok := inner.(syscall.Conn); ok { // go-redis looks whether it is open
+	if raw, ok := inner.(syscall.Conn); ok { // go-redis checks whether it is open
 		return struct {
 			*masterConn
 			syscall.Conn
@@ -98,8 +100,9 @@ func (m *master) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return conn, nil
 }
 
-// admit adds a new connection and returns those to close. It returns errMoved for a
-// connection to the former master that was begun before the master changed.
+// admit adds a new connection and returns those to close. It returns errMoved
+// for a connection to the former master that was begun before the master
+// changed.
 func (m *master) admit(conn *masterConn, number uint64) (former map[*masterConn]struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -114,7 +117,8 @@ func (m *master) admit(conn *masterConn, number uint64) (former map[*masterConn]
 	return former, nil
 }
 
-// masterConn is a connection whose errors are errMoved after the master has changed.
+// masterConn is a connection whose errors are errMoved after the master has
+// changed.
 type masterConn struct {
 	net.Conn
 	of    *master

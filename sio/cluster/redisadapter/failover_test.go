@@ -12,7 +12,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// streamsConnector has the figures of the channels, but is connected when all is.
+// streamsConnector has the figures of the channels, but is connected when all
+// is.
 type streamsConnector struct{ *Streams }
 
 func (s streamsConnector) Stats() Stats {
@@ -21,8 +22,8 @@ func (s streamsConnector) Stats() Stats {
 	return all.Channels
 }
 
-// pair is two servers of an adapter, with a client each. What a emits, x gets at once
-// and y if nothing is lost.
+// pair is two servers of an adapter, with a client each. What a emits, x gets
+// at once and y if nothing is lost.
 type pair struct {
 	a, b    *host
 	x, y    *person
@@ -56,21 +57,18 @@ func (p *pair) emit(t testing.TB) {
 func (p *pair) drain(t testing.TB) {
 	t.Helper()
 	for len(p.got) == 0 || p.got[len(p.got)-1] != p.emitted-1 {
-		select {
-		case text := <-p.y.came:
-			var n int
-			if _, err := fmt.Sscanf(text, `["e",%d]`, &n); err != nil {
-				t.Fatalf("y received %s", text)
-			}
-			p.got = append(p.got, n)
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("y gets nothing any more: %+v", p.b.connector.Stats())
+		text := wait.For(t, "an event at y", p.y.came)
+		var n int
+		if _, err := fmt.Sscanf(text, `["e",%d]`, &n); err != nil {
+			t.Fatalf("y received %s", text)
 		}
+		p.got = append(p.got, n)
 	}
 }
 
-// TestFailover has a Sentinel replace the master under traffic: one that was killed,
-// and one that goes on, as if nothing had happened, for another ten seconds.
+// TestFailover has a Sentinel replace the master under traffic: one that was
+// killed, and one that goes on, as if nothing had happened, for another ten
+// seconds.
 func TestFailover(t *testing.T) {
 	for name, fail := range map[string]func(s *redistest.Sentinel){
 		"killed":  func(s *redistest.Sentinel) { s.Master.Kill() },
@@ -139,7 +137,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// check is called when all connections are there again: everything arrives from now on.
+// check is called when all connections are there again: everything arrives from
+// now on.
 func (p *pair) check(t *testing.T, name string) {
 	t.Helper()
 	settled := p.emitted

@@ -151,9 +151,9 @@ func heapPeak() (stop func() (mb uint64)) {
 	}
 }
 
-// TestLargeAnswers has a server with 8,000 sockets of 4.5 KB, 36 MB in all, describe them
-// to one behind a line of 5 MB/s: all arrive, the line is not cut, and events to a
-// third server are not lost.
+// TestLargeAnswers has a server with 8,000 sockets of 4.5 KB, 36 MB in all,
+// describe them to one behind a line of 5 MB/s: all arrive, the line is not
+// cut, and events to a third server are not lost.
 func TestLargeAnswers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it moves 36 MB slowly")
@@ -212,8 +212,8 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-// TestManyAcks has 4,000 clients acknowledge ten broadcasts at once, while their server
-// emits 500 events: nothing is lost.
+// TestManyAcks has 4,000 clients acknowledge ten broadcasts at once, while
+// their server emits 500 events: nothing is lost.
 func TestManyAcks(t *testing.T) {
 	for name := range ways {
 		t.Run(name, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// members holds the nodes of one process, one for each namespace, and the channels that
-// they share. Safe for concurrent use.
+// members holds the nodes of one process, one for each namespace, and the
+// channels that they share. Safe for concurrent use.
 type members struct {
 	client   redis.UniversalClient // its own
 	channels *channels
@@ -31,8 +31,8 @@ func newMembers(client redis.UniversalClient, cfg channelsConfig) *members {
 	return &members{client: client, channels: newChannels(client, cfg), nodes: make(map[*cluster.Node]struct{})}
 }
 
-// add makes a node for a namespace. cfg was validated. The bus of open stops waiting for
-// a full queue when ended is closed.
+// add makes a node for a namespace. cfg was validated. The bus of open stops
+// waiting for a full queue when ended is closed.
 func (ms *members) add(local adapter.Local, cfg cluster.Config, open func(uid string, receive func(m *cluster.Message), ended <-chan struct{}) cluster.Bus) adapter.Adapter {
 	ended := make(chan struct{})
 	n, err := cluster.New(local, cfg, func(uid string, receive func(m *cluster.Message)) (cluster.Bus, error) {
@@ -54,7 +54,8 @@ type member struct {
 	end func() // closes ended
 }
 
-// Close implements adapter.Adapter. It ends the calls that wait for a full queue.
+// Close implements adapter.Adapter. It ends the calls that wait for a full
+// queue.
 func (m *member) Close() error {
 	m.end()
 	err := m.Node.Close()
@@ -117,33 +118,35 @@ func validate(name string, node cluster.Config, maxQueued, maxQueuedBytes, maxMe
 	return nil
 }
 
-// Stats are the counters of a [PubSub] or [Sharded] since it was made, and gauges.
+// Stats are the counters of a [PubSub] or [Sharded] since it was made, and
+// gauges.
 type Stats struct {
 	// Published counts messages that Redis has taken.
 	Published uint64
-	// Lost counts messages that Redis has not taken, or not confirmed in time: Redis was
-	// away or refused them, or the queue was full.
+	// Lost counts messages that Redis has not taken, or not confirmed in time:
+	// Redis was away or refused them, or the queue was full.
 	Lost uint64
-	// TooLarge counts messages larger than MaxMessageBytes: the emit has failed, or the
-	// answer was not sent.
+	// TooLarge counts messages larger than MaxMessageBytes: the emit has
+	// failed, or the answer was not sent.
 	TooLarge uint64
 	// Received counts messages of other servers, Invalid malformed ones.
 	Received, Invalid uint64
-	// Dropped counts requests, events and answers of other servers beyond the bounds of
-	// cluster.Config.
+	// Dropped counts requests, events and answers of other servers beyond the
+	// bounds of cluster.Config.
 	Dropped uint64
-	// Disconnects counts outages: how often publishing or subscribing began to fail, also
-	// if there was no connection before.
+	// Disconnects counts outages: how often publishing or subscribing began to
+	// fail, also if there was no connection before.
 	Disconnects uint64
 
 	// Queued is the number of messages that wait for Redis.
 	Queued int
-	// Channels is the number of channels and patterns that are subscribed to or will be.
+	// Channels is the number of channels and patterns that are subscribed to or
+	// will be.
 	Channels int
-	// Connected reports whether the last attempt to publish has succeeded and all
-	// channels are subscribed to.
+	// Connected reports whether the last attempt to publish has succeeded and
+	// all channels are subscribed to.
 	Connected bool
-	// Nodes has the sums over all namespaces. Its Published counts messages that were
-	// queued, its Lost those that were not.
+	// Nodes has the sums over all namespaces. Its Published counts messages
+	// that were queued, its Lost those that were not.
 	Nodes cluster.Stats
 }

@@ -62,7 +62,8 @@ func (b *pubsubBus) Publish(m *cluster.Message) error {
 // MaxMessage implements cluster.Sizer.
 func (b *pubsubBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
-// ServerCount implements cluster.Counter. It waits until this server gets answers.
+// ServerCount implements cluster.Counter. It waits until this server gets
+// answers.
 func (b *pubsubBus) ServerCount(ctx context.Context) (int, error) {
 	return b.members.channels.countServers(ctx, b.names.request, b.names.response, b.names.of(b.uid))
 }
@@ -76,7 +77,8 @@ func (b *pubsubBus) Close() error {
 	return nil
 }
 
-// onBroadcast takes a broadcast. It does not decode one to a room without members here.
+// onBroadcast takes a broadcast. It does not decode one to a room without
+// members here.
 func (b *pubsubBus) onBroadcast(channel string, payload []byte) {
 	room, ok := strings.CutPrefix(channel, b.names.broadcast)
 	if !ok || bytes.HasPrefix(payload, b.echoes[0]) {

@@ -10,7 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// decodeBroadcast reads what has come by a channel of broadcasts. Ownership of b passes.
+// decodeBroadcast parses a message of a channel of broadcasts. Ownership of b
+// transfers.
 func decodeBroadcast(b []byte) (*cluster.Message, error) {
 	v, err := wire.Parse(b)
 	if err != nil {
@@ -89,20 +90,20 @@ func parseFields(b []byte) (f fields, err error) {
 	return f, err
 }
 
-// request is what another server wants: of the namespace, what message says; or else
-// what only older versions of the reference ask for.
+// request is a request of another server. message is nil for the requests that
+// only older versions of the reference send.
 type request struct {
 	kind           int
 	uid, requestID string
 	message        *cluster.Message
-	sid            string   // the only socket that the message is about; it is done when that was answered
+	sid            string   // the socket of a request about one socket, which is confirmed
 	rooms          []string // of a socketsRequest
 }
 
 var errRequest = errors.New("redisadapter: an unknown request")
 
-// decodeRequest reads what has come by the channel of requests to a namespace.
-// Ownership of b passes.
+// decodeRequest parses a message of the channel of requests to a namespace.
+// Ownership of b transfers.
 func decodeRequest(b []byte, namespace string) (r request, err error) {
 	f, err := parseFields(b)
 	if err != nil {
@@ -175,8 +176,8 @@ func (r *request) about(f *fields) error {
 	return err
 }
 
-// decodeResponse reads what has come by a channel of responses. It returns nil when
-// that does not answer a request whose id begins with prefix. Ownership of b passes.
+// decodeResponse parses a message of a channel of responses. It returns nil
+// unless the id of the request begins with prefix. Ownership of b transfers.
 func decodeResponse(b []byte, namespace, prefix string) (*cluster.Message, error) {
 	f, err := parseFields(b)
 	if err != nil || !strings.HasPrefix(f.requestID, prefix) {

@@ -11,9 +11,9 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// The types of the Pub/Sub adapter's requests and responses. The first two are
-// those of older versions of the reference; responses to them, to fetchRequest and
-// to those about one socket have no type.
+// The types of the Pub/Sub adapter's requests and responses. Only older
+// versions of the reference send the first two. Responses to these, to
+// fetchRequest and to requests about one socket have no type.
 const (
 	socketsRequest = iota
 	allRoomsRequest
@@ -43,8 +43,8 @@ func newPubSubNames(key, namespace string, specific bool) pubsubNames {
 	}
 }
 
-// pattern matches all channels of broadcasts: exactly, though glob characters may be
-// in the name of the namespace.
+// pattern returns the pattern that matches all channels of broadcasts and no
+// others. The name of the namespace may have glob characters.
 func (n pubsubNames) pattern() string {
 	var b []byte
 	for i := range len(n.broadcast) {
@@ -58,7 +58,7 @@ func (n pubsubNames) pattern() string {
 	return string(append(b, '*'))
 }
 
-// of is the channel of responses to one node.
+// of returns the channel of responses to one node.
 func (n pubsubNames) of(uid string) string { return n.response + uid + "#" }
 
 // encode returns the channel and the payload of a message.
@@ -82,7 +82,7 @@ func (n pubsubNames) encode(m *cluster.Message) (channel string, payload []byte,
 		}
 		payload, err = appendResponse(b, m)
 	case cluster.AnswerPart, cluster.NextPart:
-		// They are for a node of our own kind, which listens there.
+		// Only nodes of this kind get parts, and they listen there.
 		payload, err = wire.AppendPart(b, m)
 		return n.of(m.To), payload, err
 	default:
@@ -95,7 +95,7 @@ func (n pubsubNames) encode(m *cluster.Message) (channel string, payload []byte,
 	return channel, payload, err
 }
 
-// appendBroadcast appends what goes to a channel of broadcasts: cluster.md, section 1.
+// appendBroadcast appends a message for a channel of broadcasts.
 func appendBroadcast(b []byte, m *cluster.Message) ([]byte, error) {
 	b = msgpack.AppendArrayHeader(b, 3)
 	b = msgpack.AppendString(b, m.UID)
@@ -106,7 +106,8 @@ func appendBroadcast(b []byte, m *cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(b, m.Options, 0), nil
 }
 
-// appendBroadcastRequest appends the request for a broadcast that is acknowledged.
+// appendBroadcastRequest appends the request for a broadcast that is
+// acknowledged.
 func appendBroadcastRequest(b []byte, m *cluster.Message) ([]byte, error) {
 	members := 5
 	if m.Parts > 0 {
@@ -126,8 +127,9 @@ func appendBroadcastRequest(b []byte, m *cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(msgpack.AppendString(b, "opts"), m.Options, m.Timeout), nil
 }
 
-// appendRequest appends any other request, as JSON. Its members count and parts are our
-// own: a node that knows them answers with the number of sockets, and in parts.
+// appendRequest appends any other request, as JSON. The reference does not know
+// its members count and parts: a node of this kind answers with the number of
+// sockets, and in parts.
 func appendRequest(b []byte, m *cluster.Message) (_ []byte, err error) {
 	b = append(b, '{')
 	if m.UID != "" {
@@ -177,9 +179,9 @@ func appendRooms(b []byte, rooms []string) []byte {
 	return append(b, ']')
 }
 
-// appendResponse appends a response: MessagePack if it is a client's acknowledgement,
-// else JSON. Its member uid is our own: a node that takes parts has to know whose they
-// are.
+// appendResponse appends a response: MessagePack if it is a client's
+// acknowledgement, else JSON. The reference does not know its member uid: a
+// node that takes parts needs the sender.
 func appendResponse(b []byte, m *cluster.Message) (_ []byte, err error) {
 	if m.Type == cluster.BroadcastAck {
 		if m.Parts > 0 {

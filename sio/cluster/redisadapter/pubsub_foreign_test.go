@@ -2,16 +2,17 @@ package redisadapter
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// listener gets what is published to any channel.
+// listener gets the messages of all channels.
 type listener <-chan *redis.Message
 
 func newListener(t testing.TB, r *redistest.Server) listener {
@@ -32,23 +33,19 @@ func (l listener) wants(t testing.TB, channel, want string) {
 		t.Fatal(err)
 	}
 	for {
-		select {
-		case m := <-l:
-			if m.Channel != channel {
-				continue
-			}
-			if err := json.Unmarshal([]byte(m.Payload), &got); err != nil || !reflect.DeepEqual(got, expected) {
-				t.Fatalf("%s on %s, want %s", m.Payload, channel, want)
-			}
-			return
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("nothing on %s, want %s", channel, want)
+		m := wait.For(t, fmt.Sprintf("%s on %s", want, channel), l)
+		if m.Channel != channel {
+			continue
 		}
+		if err := json.Unmarshal([]byte(m.Payload), &got); err != nil || !reflect.DeepEqual(got, expected) {
+			t.Fatalf("%s on %s, want %s", m.Payload, channel, want)
+		}
+		return
 	}
 }
 
-// TestPubSubForeigners has emitters and older versions of the reference speak to a
-// server: cluster.md, sections 1 and 2.
+// TestPubSubForeigners has emitters and older versions of the reference speak
+// to a server.
 func TestPubSubForeigners(t *testing.T) {
 	for name, own := range map[string]string{"pubsub": "socket.io-response#/#", "pubsub, specific responses": "k*-response#/#old#"} {
 		t.Run(name, func(t *testing.T) {

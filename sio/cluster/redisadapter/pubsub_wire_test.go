@@ -31,7 +31,7 @@ func raw(list ...string) (args []any) {
 	return args
 }
 
-// pubsubSamples are the messages of the Pub/Sub adapter: cluster.md, section 1.
+// pubsubSamples are the messages of the Pub/Sub adapter.
 var pubsubSamples = []struct {
 	name    string
 	m       cluster.Message
@@ -184,7 +184,7 @@ func TestPubSubWire(t *testing.T) {
 				t.Errorf("encoded for %q as %q, %v; want %q for %q", channel, payload, err, want, s.channel)
 			}
 			m := s.m
-			if !s.same { // responses don't tell who has sent them, but for our own
+			if !s.same { // only our own responses name their sender
 				if m.Parts == 0 && m.Part == nil {
 					m.UID = ""
 				}
@@ -249,7 +249,8 @@ func TestPubSubBinary(t *testing.T) {
 	}
 }
 
-// TestPubSubForeign reads what our servers don't write: emitters and older versions.
+// TestPubSubForeign reads what our servers don't write: emitters and older
+// versions.
 func TestPubSubForeign(t *testing.T) {
 	for _, s := range []struct{ name, payload, want string }{
 		{"emitter's join", `{"type":2,"opts":{"rooms":["a"],"except":[]},"rooms":["b"]}`, `{"Type":4,"Rooms":["b"],"Options":{"Rooms":["a"]}}`},
@@ -357,8 +358,8 @@ func TestPubSubIDs(t *testing.T) {
 	}
 }
 
-// FuzzPubSub reads anything from each channel; what is understood is the same when it
-// was written and read again.
+// FuzzPubSub reads anything from each channel; what is understood is the same
+// when it was written and read again.
 func FuzzPubSub(f *testing.F) {
 	for _, s := range pubsubSamples {
 		payload := s.payload
@@ -376,7 +377,8 @@ func FuzzPubSub(f *testing.F) {
 			if err != nil || m == nil {
 				continue
 			}
-			// What is binary in a server-side event, or too large for JSON, is not the same.
+			// What is binary in a server-side event, or too large for JSON, is
+			// not the same.
 			for range 2 {
 				_, payload, err := newPubSubNames("socket.io", "/", false).encode(m)
 				if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// shardedBus carries the messages of one namespace of one server: cluster.md, section
-// 4. It implements cluster.Bus and cluster.Counter. Safe for concurrent use.
+// shardedBus carries the messages of one namespace of one server. It implements
+// cluster.Bus and cluster.Counter. Safe for concurrent use.
 type shardedBus struct {
 	mode      SubscriptionMode
 	public    string // the namespace's channel, and what the others begin with
@@ -126,7 +126,8 @@ func (b *shardedBus) onRoom(e adapter.RoomEvent) {
 // MaxMessage implements cluster.Sizer.
 func (b *shardedBus) MaxMessage() int { return b.members.channels.cfg.maxMessage }
 
-// ServerCount implements cluster.Counter. It waits until this server gets answers.
+// ServerCount implements cluster.Counter. It waits until this server gets
+// answers.
 func (b *shardedBus) ServerCount(ctx context.Context) (int, error) {
 	return b.members.channels.countServers(ctx, b.public, b.of(b.uid))
 }
@@ -146,10 +147,11 @@ var (
 	_ cluster.Sizer   = (*shardedBus)(nil)
 )
 
-// findDuplicate looks for another server with the same UID: each would take the other's
-// messages for its own, and both would get the answers to both. The later server finds a
-// second subscriber of its own channel. It looks again after a second, because Redis may
-// not have noticed yet that a former connection has ended.
+// findDuplicate looks for another server with the same UID: each would take the
+// other's messages for its own, and both would get the answers to both. The
+// later server finds a second subscriber of its own channel. It looks again
+// after a second, because Redis may not have noticed yet that a former
+// connection has ended.
 func (b *shardedBus) findDuplicate() {
 	c, found := b.members.channels, false
 	for {

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// stream is one stream of Redis. Safe for concurrent use. The lock delivering is taken
-// before mu. mu is never held while a namespace is called.
+// stream is one stream of Redis. Safe for concurrent use. The lock delivering
+// is taken before mu. mu is never held while a namespace is called.
 type stream struct {
 	owner   *Streams
 	cfg     *StreamsConfig
@@ -119,8 +119,8 @@ const (
 	writing
 )
 
-// note notes the outcome of a read or a write, and logs changes. Redis is lost while either
-// half fails.
+// note notes the outcome of a read or a write, and logs changes. Redis is lost
+// while either half fails.
 func (st *stream) note(h half, err error) {
 	st.mu.Lock()
 	st.failed[h] = err != nil
@@ -144,8 +144,8 @@ func (st *stream) note(h half, err error) {
 	}
 }
 
-// finish ends the goroutines. Unless Redis is lost, the queue is sent before, until ctx
-// ends.
+// finish ends the goroutines. Unless Redis is lost, the queue is sent before,
+// until ctx ends.
 func (st *stream) finish(ctx context.Context) {
 	st.mu.Lock()
 	st.ended = true
@@ -162,8 +162,8 @@ func (st *stream) finish(ctx context.Context) {
 	st.cancel()
 }
 
-// leave ends the stream after its client was closed. It waits for the goroutines, and counts
-// the entries that were not sent.
+// leave ends the stream after its client was closed. It waits for the
+// goroutines, and counts the entries that were not sent.
 func (st *stream) leave() {
 	st.running.Wait()
 	st.mu.Lock()

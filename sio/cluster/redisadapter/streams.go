@@ -19,58 +19,63 @@ import (
 type StreamsConfig struct {
 	// StreamName is the key of the stream; "socket.io" when empty.
 	StreamName string
-	// StreamCount is the number of streams over which the namespaces are spread, with -0,
-	// -1 … appended to the name; 1 when 0. All servers must have the same.
+	// StreamCount is the number of streams over which the namespaces are
+	// spread, with -0, -1 … appended to the name; 1 when 0. All servers must
+	// have the same.
 	StreamCount int
-	// MaxLen is about how many entries a stream keeps; 10,000 when 0. Servers and clients
-	// that are further behind lose entries.
+	// MaxLen is about how many entries a stream keeps; 10,000 when 0. Servers
+	// and clients that are further behind lose entries.
 	MaxLen int64
-	// ReadCount bounds the entries of one read; 100 when 0. A read asks for fewer after few
-	// or large entries, so that it returns about 4 MiB.
+	// ReadCount bounds the entries of one read; 100 when 0. A read asks for
+	// fewer after few or large entries, so that it returns about 4 MiB.
 	ReadCount int64
 	// BlockTime is how long a read waits for entries; 5 seconds when 0.
 	BlockTime time.Duration
-	// ChannelPrefix is the prefix of the channels for requests and answers; "socket.io" when
-	// empty. All servers must have the same.
+	// ChannelPrefix is the prefix of the channels for requests and answers;
+	// "socket.io" when empty. All servers must have the same.
 	ChannelPrefix string
-	// UseShardedPubSub publishes them by SPUBLISH, so that a channel of a Redis Cluster
-	// costs one node and not all. It needs Redis 7. All servers must have the same.
+	// UseShardedPubSub publishes them by SPUBLISH, so that a channel of a Redis
+	// Cluster costs one node and not all. It needs Redis 7. All servers must
+	// have the same.
 	UseShardedPubSub bool
-	// SessionPrefix is the prefix of the keys of sessions; "sio:session:" when empty.
+	// SessionPrefix is the prefix of the keys of sessions; "sio:session:" when
+	// empty.
 	SessionPrefix string
-	// OnlyPlaintext writes bytes as JSON, in base64, too. Readers get strings and not
-	// bytes.
+	// OnlyPlaintext writes bytes as JSON, in base64, too. Readers get strings
+	// and not bytes.
 	OnlyPlaintext bool
 
-	// SessionLife is how long the session of a disconnected client is kept; 2 minutes when
-	// 0. It should be sio.Recovery's MaxDisconnectionDuration.
+	// SessionLife is how long the session of a disconnected client is kept; 2
+	// minutes when 0. It should be sio.Recovery's MaxDisconnectionDuration.
 	SessionLife time.Duration
-	// SessionGrace is how long a client that comes back waits for its session, which the
-	// former server may not have written yet; 250 ms when 0.
+	// SessionGrace is how long a client that comes back waits for its session,
+	// which the former server may not have written yet; 250 ms when 0.
 	SessionGrace time.Duration
-	// OrderTimeout is how long a packet of this server waits for its place in the stream
-	// before it is delivered here without one; 250 ms when 0.
+	// OrderTimeout is how long a packet of this server waits for its place in
+	// the stream before it is delivered here without one; 250 ms when 0.
 	OrderTimeout time.Duration
-	// MaxQueued and MaxQueuedBytes bound the messages that wait for Redis, for each stream
-	// and for the channels; 10,000 and 16 MiB when 0. An emit that does not fit into the
-	// queue of a stream waits for up to QueueTimeout, but not on an event loop, as in an
-	// inline handler, and not while Redis is away: see StreamsStats.Dropped. For the
-	// channels see [ErrQueueFull].
+	// MaxQueued and MaxQueuedBytes bound the messages that wait for Redis, for
+	// each stream and for the channels; 10,000 and 16 MiB when 0. An emit that
+	// does not fit into the queue of a stream waits for up to QueueTimeout, but
+	// not on an event loop, as in an inline handler, and not while Redis is
+	// away: see StreamsStats.Dropped. For the channels see [ErrQueueFull].
 	MaxQueued, MaxQueuedBytes int
-	// MaxMessageBytes bounds one message, as it is written to Redis; 16 MiB when 0, 512 MiB
-	// at most. An emit of a larger one fails with sio.ErrTooLarge and reaches no client. It
-	// must not exceed Redis's proto-max-bulk-len, 512 MiB by default: Redis would never take
-	// a larger entry, which would block the stream.
+	// MaxMessageBytes bounds one message, as it is written to Redis; 16 MiB
+	// when 0, 512 MiB at most. An emit of a larger one fails with
+	// sio.ErrTooLarge and reaches no client. It must not exceed Redis's
+	// proto-max-bulk-len, 512 MiB by default: Redis would never take a larger
+	// entry, which would block the stream.
 	MaxMessageBytes int
-	// QueueTimeout is how long an emit waits while the queue of a stream is full; 5 seconds
-	// when 0. Then it fails with an error that is [ErrQueueFull] and sio.ErrOverloaded, and
-	// reaches no client. On an event loop it fails at once.
+	// QueueTimeout is how long an emit waits while the queue of a stream is
+	// full; 5 seconds when 0. Then it fails with an error that is
+	// [ErrQueueFull] and sio.ErrOverloaded, and reaches no client. On an event
+	// loop it fails at once.
 	QueueTimeout time.Duration
 
 	// Node configures requests between servers.
 	Node cluster.Config
-	// Logger gets records about lost and restored connections, and is the default of
-	// Node.Logger; slog.Default() when nil.
+	// Logger gets records about lost and restored connections, and is the
+	// default of Node.Logger; slog.Default() when nil.
 	Logger *slog.Logger
 }
 
@@ -120,33 +125,35 @@ func orDefault[T comparable](v *T, unset T) {
 type StreamsStats struct {
 	// Published and Received count entries of this and of other servers.
 	Published, Received uint64
-	// Dropped counts entries that other servers don't get because the queue was full while
-	// Redis was away, or because of Close. SessionsDropped counts sessions that were not
-	// written.
+	// Dropped counts entries that other servers don't get because the queue was
+	// full while Redis was away, or because of Close. SessionsDropped counts
+	// sessions that were not written.
 	Dropped, SessionsDropped uint64
-	// Waited counts emits that have waited for a full queue, Refused those that have failed
-	// because it stayed full. These have reached no client.
+	// Waited counts emits that have waited for a full queue, Refused those that
+	// have failed because it stayed full. These have reached no client.
 	Waited, Refused uint64
-	// TooLarge counts emits that have failed because of MaxMessageBytes. Channels has its
-	// own counter.
+	// TooLarge counts emits that have failed because of MaxMessageBytes.
+	// Channels has its own counter.
 	TooLarge uint64
-	// Gaps counts places of the streams where this server has lost entries: they were
-	// trimmed before they were read, the stream was created again, or a new master has not
-	// received them. No client is recovered across a gap. Missed counts the lost entries of
-	// servers of this kind, which number them. Other entries can't be counted.
+	// Gaps counts places of the streams where this server has lost entries:
+	// they were trimmed before they were read, the stream was created again, or
+	// a new master has not received them. No client is recovered across a gap.
+	// Missed counts the lost entries of servers of this kind, which number
+	// them. Other entries can't be counted.
 	Gaps, Missed uint64
-	// Invalid counts malformed entries, Duplicates entries that were added twice because the
-	// outcome was not known the first time.
+	// Invalid counts malformed entries, Duplicates entries that were added
+	// twice because the outcome was not known the first time.
 	Invalid, Duplicates uint64
 	// Lost counts outages of Redis, for each stream.
 	Lost uint64
 	// Queued is the number of entries that wait for the streams.
 	Queued int
-	// Connected reports whether the last command for each stream, and for the channels, has
-	// succeeded.
+	// Connected reports whether the last command for each stream, and for the
+	// channels, has succeeded.
 	Connected bool
-	// Channels has the counters of the channels, which carry requests and answers, and of
-	// the nodes. Its Received also counts entries of the streams.
+	// Channels has the counters of the channels, which carry requests and
+	// answers, and of the nodes. Its Received also counts entries of the
+	// streams.
 	Channels Stats
 }
 
@@ -165,11 +172,12 @@ type Streams struct {
 	closed  bool
 }
 
-// NewStreams checks cfg. It opens connections of its own with the options of client:
-// three for each stream, two for the channels, and further ones for sessions and
-// requests. The connections for streams have their own time limits: Redis may be silent
-// for 2 seconds, and after 10 seconds at least 16 KiB a second must move on average.
-// NewStreams uses client itself only if its type is not one of go-redis.
+// NewStreams checks cfg. It opens connections of its own with the options of
+// client: three for each stream, two for the channels, and further ones for
+// sessions and requests. The connections for streams have their own time
+// limits: Redis may be silent for 2 seconds, and after 10 seconds at least 16
+// KiB a second must move on average. NewStreams uses client itself only if its
+// type is not one of go-redis.
 func NewStreams(client redis.UniversalClient, cfg StreamsConfig) (*Streams, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
@@ -185,8 +193,8 @@ func NewStreams(client redis.UniversalClient, cfg StreamsConfig) (*Streams, erro
 	return s, nil
 }
 
-// Adapter connects a namespace and starts to read its stream. It is the value of
-// sio.Config.Adapter.
+// Adapter connects a namespace and starts to read its stream. It is the value
+// of sio.Config.Adapter.
 func (s *Streams) Adapter(local adapter.Local) adapter.Adapter {
 	st := s.stream(streamKey(s.cfg.StreamName, s.cfg.StreamCount, local.Namespace()))
 	n := &streamNode{stream: st, local: local}
@@ -225,9 +233,9 @@ func (s *Streams) Stats() StreamsStats {
 	return all
 }
 
-// Close sends the messages that wait for Redis, for two seconds at most, and closes the
-// connections. Call it after the servers that use it were closed. Only the first call has
-// an effect.
+// Close sends the messages that wait for Redis, for two seconds at most, and
+// closes the connections. Call it after the servers that use it were closed.
+// Only the first call has an effect.
 func (s *Streams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

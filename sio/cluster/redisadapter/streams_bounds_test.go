@@ -18,7 +18,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// keeper is the adapter of a server's main namespace, which is read from now on.
+// keeper is the adapter of a server's main namespace, which is read from now
+// on.
 func keeper(t testing.TB, r *redistest.Server, cfg redisadapter.StreamsConfig) (adapter.Recoverer, *redisadapter.Streams) {
 	t.Helper()
 	streams, err := redisadapter.NewStreams(r.Client, cfg)
@@ -55,8 +56,8 @@ func add(t testing.TB, r *redistest.Server, n int, values ...any) {
 	}
 }
 
-// TestStreamsForgedNumber has an entry with this server's name and a number that it has
-// not used yet. The server ignores it.
+// TestStreamsForgedNumber has an entry with this server's name and a number
+// that it has not used yet. The server ignores it.
 func TestStreamsForgedNumber(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{})
@@ -94,8 +95,8 @@ func TestStreamsForgedNumber(t *testing.T) {
 	}
 }
 
-// TestStreamsLongHistory reads a stream in several histories. Each one ends with the
-// last packet that it covers.
+// TestStreamsLongHistory reads a stream in several histories. Each one ends
+// with the last packet that it covers.
 func TestStreamsLongHistory(t *testing.T) {
 	const entries, batch = 10_500, 500
 	r := redistest.Start(t)
@@ -125,8 +126,8 @@ func TestStreamsLongHistory(t *testing.T) {
 	}
 }
 
-// TestStreamsMissingSessions: clients whose sessions are not there, and are waited
-// for, do not keep others from theirs.
+// TestStreamsMissingSessions: clients whose sessions are not there, and are
+// waited for, do not keep others from theirs.
 func TestStreamsMissingSessions(t *testing.T) {
 	r := redistest.Start(t)
 	k, _ := keeper(t, r, redisadapter.StreamsConfig{SessionGrace: time.Minute})
@@ -154,8 +155,8 @@ func TestStreamsMissingSessions(t *testing.T) {
 	}
 }
 
-// TestStreamsRestoreWaits: a session that is asked for while Redis is away is there
-// once Redis is.
+// TestStreamsRestoreWaits: a session that is asked for while Redis is away is
+// there once Redis is.
 func TestStreamsRestoreWaits(t *testing.T) {
 	r := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	k, _ := keeper(t, r, redisadapter.StreamsConfig{})
@@ -189,7 +190,8 @@ func gets(r *redistest.Server) (n int) {
 	return n
 }
 
-// TestStreamsLateSession counts a session whose time is over before Redis has it.
+// TestStreamsLateSession counts a session whose time is over before Redis has
+// it.
 func TestStreamsLateSession(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{SessionLife: time.Millisecond})
@@ -197,7 +199,8 @@ func TestStreamsLateSession(t *testing.T) {
 	wait.Until(t, "it is counted", func() bool { return streams.Stats().SessionsDropped == 1 })
 }
 
-// TestStreamsMovedOn checks that changed is closed when reading continues elsewhere.
+// TestStreamsMovedOn checks that changed is closed when reading continues
+// elsewhere.
 func TestStreamsMovedOn(t *testing.T) {
 	r := redistest.Start(t)
 	k, streams := keeper(t, r, redisadapter.StreamsConfig{BlockTime: 10 * time.Millisecond})
@@ -206,11 +209,7 @@ func TestStreamsMovedOn(t *testing.T) {
 	before, changed := k.Since()
 	r.Client.Del(t.Context(), "socket.io")
 	r.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "socket.io", ID: "1-1", Values: []string{"uid", "other"}})
-	select {
-	case <-changed:
-	case <-time.After(redistest.Timeout):
-		t.Fatal("it is not told")
-	}
+	wait.For(t, "the change", changed)
 	if now, _ := k.Since(); now == before {
 		t.Errorf("it is %s still", now)
 	}

@@ -9,10 +9,11 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// streamBus carries the messages of one namespace of one server. Messages that must not be
-// lost go through the stream. Requests and answers go through channels: requests through
-// that of the namespace, answers through that of the node that asks. It implements
-// cluster.Bus and cluster.Counter. Safe for concurrent use.
+// streamBus carries the messages of one namespace of one server. Messages that
+// must not be lost go through the stream. Requests and answers go through
+// channels: requests through that of the namespace, answers through that of the
+// node that asks. It implements cluster.Bus and cluster.Counter. Safe for
+// concurrent use.
 type streamBus struct {
 	stream    *stream
 	members   *members
@@ -75,7 +76,8 @@ func ephemeral(m *cluster.Message) bool {
 	return m.To != ""
 }
 
-// add queues a message for the stream. Unless kept is nil, it is delivered at its place.
+// add queues a message for the stream. Unless kept is nil, it is delivered at
+// its place.
 func (b *streamBus) add(m *cluster.Message, kept *keptEntry) error {
 	text, err := data(m, b.stream.cfg.OnlyPlaintext)
 	if err != nil {
@@ -116,7 +118,8 @@ func (b *streamBus) receiveChannel(channel string, payload []byte) {
 	b.receive(m)
 }
 
-// ServerCount implements cluster.Counter. It waits until this server gets answers.
+// ServerCount implements cluster.Counter. It waits until this server gets
+// answers.
 func (b *streamBus) ServerCount(ctx context.Context) (int, error) {
 	return b.members.channels.countServers(ctx, b.public, b.private(b.uid))
 }
@@ -137,8 +140,8 @@ var (
 	_ cluster.Sizer   = (*streamBus)(nil)
 )
 
-// streamNode is a node of the cluster whose packets the stream keeps. It implements
-// adapter.Recoverer. Safe for concurrent use.
+// streamNode is a node of the cluster whose packets the stream keeps. It
+// implements adapter.Recoverer. Safe for concurrent use.
 type streamNode struct {
 	adapter.Adapter // the node
 	stream          *stream
@@ -146,14 +149,16 @@ type streamNode struct {
 	bus             *streamBus
 }
 
-// BroadcastKept implements adapter.Recoverer. If Redis is away and the queue is full, the
-// packet is delivered here and counted; if Redis is there it is refused.
+// BroadcastKept implements adapter.Recoverer. If Redis is away and the queue is
+// full, the packet is delivered here and counted; if Redis is there it is
+// refused.
 func (n *streamNode) BroadcastKept(p adapter.Packet, o adapter.Options, deliver func(offset string)) error {
 	m := &cluster.Message{Type: cluster.Broadcast, Namespace: n.local.Namespace(), Packet: p, Options: o}
 	return n.bus.add(m, &keptEntry{deliver: deliver})
 }
 
-// Close implements adapter.Adapter. It ends the calls that wait for a full queue.
+// Close implements adapter.Adapter. It ends the calls that wait for a full
+// queue.
 func (n *streamNode) Close() error {
 	n.stream.dismiss(n.bus)
 	return n.Adapter.Close()

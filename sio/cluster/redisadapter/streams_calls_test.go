@@ -41,7 +41,8 @@ func (c *client) serve() (done <-chan struct{}) {
 	return end
 }
 
-// TestStreamsCalls makes each call that concerns other servers between two of them.
+// TestStreamsCalls makes each call that concerns other servers between two of
+// them.
 func TestStreamsCalls(t *testing.T) {
 	for name, cfg := range map[string]redisadapter.StreamsConfig{"channels": {}, "sharded channels": {UseShardedPubSub: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -138,8 +139,8 @@ func TestStreamsCalls(t *testing.T) {
 	}
 }
 
-// TestStreamsRequestsWithoutRedis makes requests while Redis is away: they fail, in
-// time, broadcasts don't, and everything works again when it is back.
+// TestStreamsRequestsWithoutRedis makes requests while Redis is away: they
+// fail, in time, broadcasts don't, and everything works again when it is back.
 func TestStreamsRequestsWithoutRedis(t *testing.T) {
 	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},
@@ -180,11 +181,7 @@ func TestStreamsRequestsWithoutRedis(t *testing.T) {
 			cancel()
 			wants(t, l.called, "q? []") // the own clients are asked, and the answer counts
 			for answer := ""; answer != `answer "yes"`; {
-				select {
-				case answer = <-told.told:
-				case <-time.After(redistest.Timeout):
-					t.Fatal("the own client's answer does not come")
-				}
+				answer = wait.For(t, "the own client's answer", told.told)
 			}
 			tc.back(r)
 			untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected && st.Queued == 0 })

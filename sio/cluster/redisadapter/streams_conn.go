@@ -11,10 +11,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The time limits of go-redis hold for a whole command. On a slow link a large command
-// takes longer, and would fail again and again. The connections of streamClient limit
-// silence instead: a command continues while its bytes, or those of its answer, move. In
-// all it may take slowGrace and the time that its bytes take at lowestSpeed.
+// The time limits of go-redis hold for a whole command. On a slow link a large
+// command takes longer, and would fail again and again. The connections of
+// streamClient limit silence instead: a command continues while its bytes, or
+// those of its answer, move. In all it may take slowGrace and the time that its
+// bytes take at lowestSpeed.
 
 const (
 	slowGrace   = 10 * time.Second
@@ -23,9 +24,9 @@ const (
 	unseen      = 64 << 10 // for fewer bytes the kernel is not asked
 )
 
-// streamClient returns a client with the options of a result of ownClient, for conns
-// connections whose time limits follow progress. A client of another type than go-redis's
-// own is returned itself, with its own limits.
+// streamClient returns a client with the options of a result of ownClient, for
+// conns connections whose time limits follow progress. A client of another type
+// than go-redis's own is returned itself, with its own limits.
 func streamClient(client redis.UniversalClient, conns int) redis.UniversalClient {
 	switch c := client.(type) {
 	case failoverClient:
@@ -68,13 +69,14 @@ func dialStream(dial dialer) dialer {
 	}
 }
 
-// streamConn is a connection whose deadlines move with its bytes. go-redis sets one
-// deadline before it writes a command, and one before it reads the answer. One goroutine
-// at a time may use the connection, but any goroutine may close it.
+// streamConn is a connection whose deadlines move with its bytes. go-redis sets
+// one deadline before it writes a command, and one before it reads the answer.
+// One goroutine at a time may use the connection, but any goroutine may close
+// it.
 //
-// When a deadline passes, the process or the goroutine may not have run, so there is one
-// more attempt. The deadline of a write is a timer, because TLS can't continue after a
-// real one.
+// When a deadline passes, the process or the goroutine may not have run, so
+// there is one more attempt. The deadline of a write is a timer, because TLS
+// can't continue after a real one.
 type streamConn struct {
 	net.Conn
 	in pace // used by the reading goroutine
@@ -229,8 +231,8 @@ func (c *streamConn) judge() {
 	}
 }
 
-// drained returns how many bytes of the command the kernel has sent since the last check.
-// If there are any, the connection is slow, not silent.
+// drained returns how many bytes of the command the kernel has sent since the
+// last check. If there are any, the connection is slow, not silent.
 func (c *streamConn) drained() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestProgress has connections carry what takes longer than they may be silent, there and
-// back, in the clear and by TLS, and finds those dead that are.
+// TestProgress has connections carry what takes longer than they may be silent,
+// there and back, in the clear and by TLS, and finds those dead that are.
 func TestProgress(t *testing.T) {
 	const size, speed = 3 << 20, 1 << 20
 	for name, secure := range map[string]bool{"tcp": false, "tls": true} {

@@ -11,9 +11,9 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/wire"
 )
 
-// entry is an entry of a stream. Its fields are uid, nsp, type and data, which is JSON, or
-// MessagePack in base64. The fields sw and sn are of this package: the writer and the
-// number of the entry, by which duplicates are detected.
+// entry is an entry of a stream. Its fields are uid, nsp, type and data, which
+// is JSON, or MessagePack in base64. The fields sw and sn are of this package:
+// the writer and the number of the entry, by which duplicates are detected.
 type entry struct {
 	uid, namespace string
 	kind           cluster.MessageType
@@ -37,8 +37,8 @@ func (e *entry) values() []any {
 // maxName bounds the bytes of the writer and of the UID in an entry.
 const maxName = 128
 
-// parseEntry reports false if the namespace or the type is missing, or a name is too
-// long.
+// parseEntry reports false if the namespace or the type is missing, or a name
+// is too long.
 func parseEntry(values map[string]any) (e entry, ok bool) {
 	field := func(name string) string {
 		text, _ := values[name].(string)
@@ -52,8 +52,8 @@ func parseEntry(values map[string]any) (e entry, ok bool) {
 	return e, err == nil && e.namespace != "" && len(e.writer) <= maxName && len(e.uid) <= maxName
 }
 
-// data returns the field data of a message: JSON, or MessagePack in base64 if the message
-// has binary values and onlyPlaintext is not set.
+// data returns the field data of a message: JSON, or MessagePack in base64 if
+// the message has binary values and onlyPlaintext is not set.
 func data(m *cluster.Message, onlyPlaintext bool) (string, error) {
 	if onlyPlaintext {
 		b, err := wire.AppendDataJSON(nil, m)
@@ -66,8 +66,8 @@ func data(m *cluster.Message, onlyPlaintext bool) (string, error) {
 	return base64.StdEncoding.EncodeToString(b), nil
 }
 
-// message decodes the entry. The message does not refer to it. It refuses the parts of
-// answers, which go through channels only.
+// message decodes the entry. The message does not refer to it. It refuses the
+// parts of answers, which go through channels only.
 func (e *entry) message() (*cluster.Message, error) {
 	if e.kind == cluster.AnswerPart || e.kind == cluster.NextPart {
 		return nil, fmt.Errorf("redisadapter: a message of type %d in a stream", e.kind)
@@ -87,9 +87,9 @@ func (e *entry) message() (*cluster.Message, error) {
 	return m, nil
 }
 
-// streamKey returns the key of the stream of a namespace. The remainder keeps the sign of
-// the hash, as in the reference, whose servers never read the streams with a negative
-// number. Servers of this package do.
+// streamKey returns the key of the stream of a namespace. The remainder keeps
+// the sign of the hash, as in the reference, whose servers never read the
+// streams with a negative number. Servers of this package do.
 func streamKey(name string, count int, namespace string) string {
 	if count == 1 {
 		return name

@@ -42,7 +42,8 @@ func TestEntryMessage(t *testing.T) {
 	check(`{"packet":{"type":2,"data":["hello",1,{"z":1,"a":2.50}],"nsp":"/chat"},"opts":{"rooms":["r1"],"except":[],"flags":{"compress":false}}}`)
 	m.Packet = adapter.Packet{Event: "b", Args: []any{[]byte{1, 2}}}
 	check("gqZwYWNrZXSDpHR5cGUCpGRhdGGSoWLEAgECo25zcKUvY2hhdKRvcHRzg6Vyb29tc5GicjGmZXhjZXB0kKVmbGFnc4GoY29tcHJlc3PC")
-	// 82 a6"packet" 83 a4"type" 02 a4"data" 92 a1"b" c4 02 01 02 a3"nsp" a5"/chat" a4"opts" …
+	// 82 a6"packet" 83 a4"type" 02 a4"data" 92 a1"b" c4 02 01 02 a3"nsp"
+	// a5"/chat" a4"opts" …
 	if text, err := data(m, true); err != nil || !strings.Contains(text, `["b","AQI="]`) {
 		t.Errorf("got %q, %v, want JSON", text, err)
 	}
@@ -61,7 +62,8 @@ func TestEntryMessage(t *testing.T) {
 }
 
 func TestParseSession(t *testing.T) {
-	// {"sid":"s","pid":"p","rooms":["s","r"],"data":{"a":1}} as notepack writes it.
+	// {"sid":"s","pid":"p","rooms":["s","r"],"data":{"a":1}} as notepack writes
+	// it.
 	b := []byte("\x84\xa3sid\xa1s\xa3pid\xa1p\xa5rooms\x92\xa1s\xa1r\xa4data\x81\xa1a\x01")
 	want := adapter.Session{ID: "s", PID: "p", Rooms: []string{"s", "r"}, Data: json.RawMessage(`{"a":1}`)}
 	if got, ok := parseSession(b); !ok || !reflect.DeepEqual(got, want) {

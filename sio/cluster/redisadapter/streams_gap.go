@@ -4,19 +4,21 @@ import (
 	"context"
 )
 
-// A gap is a place in a stream where this server has lost entries. It is detected in two
-// ways: the last entry that was read is gone while more was added than was read at once, or
-// the numbers of a writer have a gap. Then since is set to the place after the gap, so no
-// client is recovered with an older offset unless the stream has all entries after it.
+// A gap is a place in a stream where this server has lost entries. It is
+// detected in two ways: the last entry that was read is gone while more was
+// added than was read at once, or the numbers of a writer have a gap. Then
+// since is set to the place after the gap, so no client is recovered with an
+// older offset unless the stream has all entries after it.
 
-// startAt starts to read after an entry, as if nothing was read before. st.mu is held.
+// startAt starts to read after an entry, as if nothing was read before. st.mu
+// is held.
 func (st *stream) startAt(id string) {
 	st.last = id
 	st.setSince(id)
 }
 
-// skip counts a gap. Reading continues after an entry, and every offset before the gap is
-// less than since. st.mu is held.
+// skip counts a gap. Reading continues after an entry, and every offset before
+// the gap is less than since. st.mu is held.
 func (st *stream) skip(after, since string) {
 	st.stats.Gaps++
 	st.last = after
@@ -41,8 +43,9 @@ type sight struct {
 	gaps   uint64 // that were counted by then
 }
 
-// isDuplicate reports whether an entry of a writer was read before. If the number of a new
-// one shows that entries are missing, they are counted. st.mu is held.
+// isDuplicate reports whether an entry of a writer was read before. If the
+// number of a new one shows that entries are missing, they are counted. st.mu
+// is held.
 func (st *stream) isDuplicate(e entry, id string) bool {
 	last, known := st.writers[e.writer]
 	if !known {
@@ -66,8 +69,8 @@ func (st *stream) isDuplicate(e entry, id string) bool {
 	return false
 }
 
-// trimmed reports whether a stream that was empty has lost entries since then. It is false
-// before Redis 7.
+// trimmed reports whether a stream that was empty has lost entries since then.
+// It is false before Redis 7.
 func (r *reader) trimmed() bool {
 	ctx, cancel := context.WithTimeout(r.st.ctx, longest(lookedAt))
 	defer cancel()

@@ -12,8 +12,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// burst adds n entries of a writer at once, the stream being trimmed to most, and returns
-// the number of the last.
+// burst adds n entries of a writer at once, the stream being trimmed to most,
+// and returns the number of the last.
 func burst(t *testing.T, r *redistest.Server, writer string, from, n, most int) (last int) {
 	t.Helper()
 	pipe := r.Client.TxPipeline()
@@ -30,9 +30,10 @@ func burst(t *testing.T, r *redistest.Server, writer string, from, n, most int) 
 	return from + n
 }
 
-// TestStreamsEachGap has more added at once than is kept, again and again: each gap is
-// counted, and what was lost in it if the writer numbers its entries. No client comes back
-// across one, also not one that this server has sent its last event.
+// TestStreamsEachGap has more added at once than is kept, again and again: each
+// gap is counted, and what was lost in it if the writer numbers its entries. No
+// client comes back across one, also not one that this server has sent its last
+// event.
 func TestStreamsEachGap(t *testing.T) {
 	const gaps, entries, kept = 20, 1200, 200
 	for name, writer := range map[string]string{"numbered": "w", "of others": ""} {
@@ -86,8 +87,9 @@ func older(a, b string) bool {
 	return ams < bms || ams == bms && acount < bcount
 }
 
-// TestStreamsBeginsAnew: a stream that was deleted, with what was not read of it, is no
-// continuation of what it was, whatever the ids are of what comes then.
+// TestStreamsBeginsAnew: a stream that was deleted, with what was not read of
+// it, is no continuation of what it was, whatever the ids are of what comes
+// then.
 func TestStreamsBeginsAnew(t *testing.T) {
 	for name, id := range map[string]string{"later": "*", "earlier": "1-1"} {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 )
 
 // TestStreamsGaps takes entries away as failovers and restarts do, and cuts the
-// connections at the same moment: what may have been lost is counted, and what comes
-// then is read.
+// connections at the same moment: what may have been lost is counted, and what
+// comes then is read.
 func TestStreamsGaps(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lose string // in Lua, with the key and the newest entry
@@ -54,7 +54,8 @@ func TestStreamsGaps(t *testing.T) {
 	}
 }
 
-// TestStreamsSilent has a reader that is not even told that there is nothing.
+// TestStreamsSilent has a reader that gets no answer at all, not even an empty
+// one.
 func TestStreamsSilent(t *testing.T) {
 	r := redistest.Start(t)
 	_, streams := keeper(t, r, redisadapter.StreamsConfig{BlockTime: 100 * time.Millisecond})
@@ -78,8 +79,8 @@ func (c cutReads) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// TestStreamsCutReads: what keeps cutting reads that wait, as some proxies do, is not
-// asked all the time.
+// TestStreamsCutReads: what keeps cutting reads that wait, as some proxies do,
+// is not asked all the time.
 func TestStreamsCutReads(t *testing.T) {
 	r := redistest.Start(t)
 	cut := new(atomic.Int32)
@@ -105,8 +106,8 @@ func TestStreamsCutReads(t *testing.T) {
 	}
 }
 
-// cutChecks is a connection that is lost with the next look at the newest entry, if
-// there is one in left.
+// cutChecks is a connection that is lost with the next look at the newest
+// entry, if there is one in left.
 type cutChecks struct {
 	net.Conn
 	left, looks *atomic.Int32
@@ -122,8 +123,8 @@ func (c cutChecks) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// TestStreamsCutChecks: one broken connection is not Redis that is away, so packets
-// keep their order; two in a row are.
+// TestStreamsCutChecks: one broken connection is not Redis that is away, so
+// packets keep their order; two in a row are.
 func TestStreamsCutChecks(t *testing.T) {
 	r := redistest.Start(t)
 	left, looks := new(atomic.Int32), new(atomic.Int32)

@@ -14,8 +14,8 @@ const (
 	entryCost    = 256     // bytes of an entry besides its data
 )
 
-// History implements adapter.Recoverer. While Redis fails it tries again, until ctx or the
-// stream ends.
+// History implements adapter.Recoverer. While Redis fails it tries again, until
+// ctx or the stream ends.
 func (n *streamNode) History(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
 	err = n.insist(ctx, func() (err error) {
 		list, upTo, err = n.history(ctx, after)
@@ -27,7 +27,8 @@ func (n *streamNode) History(ctx context.Context, after string) (list []adapter.
 	return list, upTo, err
 }
 
-// history checks at the end that the stream has not been trimmed during its reads.
+// history checks at the end that the stream has not been trimmed during its
+// reads.
 func (n *streamNode) history(ctx context.Context, after string) (list []adapter.Kept, upTo string, err error) {
 	st := n.stream
 	st.mu.Lock()
@@ -53,8 +54,8 @@ func (n *streamNode) history(ctx context.Context, after string) (list []adapter.
 	return list, upTo, nil
 }
 
-// after returns the namespace's packets after an offset, and the id of the last entry that
-// was read. all reports whether the stream had no more.
+// after returns the namespace's packets after an offset, and the id of the last
+// entry that was read. all reports whether the stream had no more.
 func (n *streamNode) after(ctx context.Context, offset string) (list []adapter.Kept, last string, all bool, err error) {
 	st := n.stream
 	writers := make(map[string]uint64)

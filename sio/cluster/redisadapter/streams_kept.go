@@ -2,8 +2,8 @@ package redisadapter
 
 import "time"
 
-// keptEntry is an own packet that waits for its place in the stream. stream.mu guards its
-// fields, deliver is called with stream.delivering held.
+// keptEntry is an own packet that waits for its place in the stream. stream.mu
+// guards its fields, deliver is called with stream.delivering held.
 type keptEntry struct {
 	deliver func(offset string)
 	since   time.Time
@@ -11,9 +11,9 @@ type keptEntry struct {
 	sent    bool
 }
 
-// awaitPlace has a queued entry delivered when it is read from the stream, or after
-// OrderTimeout. If too many wait, because nothing is read, the oldest delivered ones are
-// forgotten, and get no offset. st.mu is held.
+// awaitPlace has a queued entry delivered when it is read from the stream, or
+// after OrderTimeout. If too many wait, because nothing is read, the oldest
+// delivered ones are forgotten, and get no offset. st.mu is held.
 func (st *stream) awaitPlace(e *entry, k *keptEntry) {
 	k.size = len(e.data)
 	st.waiting[e.number] = k
@@ -25,14 +25,14 @@ func (st *stream) awaitPlace(e *entry, k *keptEntry) {
 	st.deliverInOrder(k, time.Now())
 }
 
-// placesFit reports whether the packets, and size bytes more, may wait for their places.
-// st.mu is held.
+// placesFit reports whether the packets, and size bytes more, may wait for
+// their places. st.mu is held.
 func (st *stream) placesFit(size int) bool {
 	return len(st.waiting) <= 1 || len(st.waiting) <= 2*st.cfg.MaxQueued && st.waitingBytes+size <= 2*st.cfg.MaxQueuedBytes
 }
 
-// oldest returns the first packet that waits for its place. There must be one. st.mu is
-// held.
+// oldest returns the first packet that waits for its place. There must be one.
+// st.mu is held.
 func (st *stream) oldest() *keptEntry {
 	for st.waiting[st.eldest] == nil {
 		st.eldest++
@@ -40,8 +40,8 @@ func (st *stream) oldest() *keptEntry {
 	return st.waiting[st.eldest]
 }
 
-// deliverInOrder has a packet delivered OrderTimeout after since, when those before it were
-// delivered. st.mu is held.
+// deliverInOrder has a packet delivered OrderTimeout after since, when those
+// before it were delivered. st.mu is held.
 func (st *stream) deliverInOrder(k *keptEntry, since time.Time) {
 	k.since = since
 	st.inOrder = append(st.inOrder, k)
@@ -54,7 +54,8 @@ func (st *stream) deliverInOrder(k *keptEntry, since time.Time) {
 	}
 }
 
-// waitNoMore removes and returns the packet with a number, or nil. st.mu is held.
+// waitNoMore removes and returns the packet with a number, or nil. st.mu is
+// held.
 func (st *stream) waitNoMore(number uint64) *keptEntry {
 	k := st.waiting[number]
 	if k != nil {
@@ -89,8 +90,8 @@ func (st *stream) isLost() bool {
 	return st.lost
 }
 
-// overdue delivers the packets that have waited for OrderTimeout, in the order in which
-// they were queued.
+// overdue delivers the packets that have waited for OrderTimeout, in the order
+// in which they were queued.
 func (st *stream) overdue(now time.Time) {
 	st.delivering.Lock()
 	defer st.delivering.Unlock()

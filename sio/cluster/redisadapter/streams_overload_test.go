@@ -31,7 +31,8 @@ func (h *hasty) MayWait() bool {
 	return false
 }
 
-// emitKept emits a numbered event that is to be kept, and notes when it is delivered here.
+// emitKept emits a numbered event that is to be kept, and notes when it is
+// delivered here.
 func emitKept(a adapter.Recoverer, own *hearer, n, size int) error {
 	done := false
 	return a.BroadcastKept(event(n, size), adapter.Options{}, func(string) {
@@ -42,8 +43,8 @@ func emitKept(a adapter.Recoverer, own *hearer, n, size int) error {
 	})
 }
 
-// TestStreamsRefuse: what finds a full queue on a loop, or does not get room in time, is
-// refused and reaches no client, and what was taken arrives in order.
+// TestStreamsRefuse: what finds a full queue on a loop, or does not get room in
+// time, is refused and reaches no client. Accepted events arrive in order.
 func TestStreamsRefuse(t *testing.T) {
 	for name, tc := range map[string]struct {
 		loop    bool
@@ -90,8 +91,8 @@ func TestStreamsRefuse(t *testing.T) {
 	}
 }
 
-// TestStreamsEmittersWait has several emitters fill the queue: each one's events arrive in
-// order, here and there.
+// TestStreamsEmittersWait has several emitters fill the queue: each one's
+// events arrive in order, here and there.
 func TestStreamsEmittersWait(t *testing.T) {
 	const emitters, events = 8, 300
 	r := redistest.Start(t)
@@ -154,8 +155,8 @@ func (h hearing) Broadcast(p adapter.Packet, _ adapter.Options) error {
 	return nil
 }
 
-// TestStreamsAwayAndFull: without Redis own clients get everything, in order, at once;
-// what waits for room when Redis goes away does not wait any longer.
+// TestStreamsAwayAndFull: without Redis own clients get everything, in order,
+// at once; what waits for room when Redis goes away does not wait any longer.
 func TestStreamsAwayAndFull(t *testing.T) {
 	r := redistest.Start(t)
 	own := &hearer{}
@@ -175,7 +176,8 @@ func TestStreamsAwayAndFull(t *testing.T) {
 	untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected && st.Published == 10 })
 }
 
-// TestStreamsCloseWhileWaiting: the end of a namespace, and that of all, ends waiting.
+// TestStreamsCloseWhileWaiting: the end of a namespace, and that of all, ends
+// waiting.
 func TestStreamsCloseWhileWaiting(t *testing.T) {
 	for _, what := range []string{"namespace", "streams"} {
 		t.Run(what, func(t *testing.T) {
@@ -198,11 +200,7 @@ func TestStreamsCloseWhileWaiting(t *testing.T) {
 			} else {
 				a.Close()
 			}
-			select {
-			case <-ended:
-			case <-time.After(redistest.Timeout):
-				t.Fatal("it waits still")
-			}
+			wait.For(t, "the end of the waiting call", ended)
 			if d := time.Since(begun); d > 10*time.Second {
 				t.Errorf("the end took %v", d)
 			}
@@ -210,7 +208,8 @@ func TestStreamsCloseWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestStreamsLoopsNeverWait has inline handlers of a server emit into a full queue.
+// TestStreamsLoopsNeverWait has inline handlers of a server emit into a full
+// queue.
 func TestStreamsLoopsNeverWait(t *testing.T) {
 	r := redistest.Start(t)
 	s := streamsAt(t, r.Addr, redisadapter.StreamsConfig{MaxQueued: 5, QueueTimeout: time.Hour, OrderTimeout: time.Minute})
@@ -248,16 +247,12 @@ func TestStreamsLoopsNeverWait(t *testing.T) {
 		if err := c.send(`42["go"]`); err != nil {
 			t.Fatal(err)
 		}
-		select {
-		case err := <-outcome:
-			if err != nil && !errors.Is(err, sio.ErrOverloaded) {
-				t.Fatal(err)
-			}
-			if err != nil {
-				refused++
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatal("a loop waits")
+		err := wait.For(t, "the outcome on a loop", outcome)
+		if err != nil && !errors.Is(err, sio.ErrOverloaded) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			refused++
 		}
 	}
 	if refused == 0 {
@@ -265,8 +260,8 @@ func TestStreamsLoopsNeverWait(t *testing.T) {
 	}
 }
 
-// TestStreamsTooLarge: an event that Redis would never take is refused where it is
-// emitted, and what follows it arrives.
+// TestStreamsTooLarge: an event that Redis would never take is refused where it
+// is emitted, and what follows it arrives.
 func TestStreamsTooLarge(t *testing.T) {
 	r := redistest.Start(t)
 	if err := r.Client.ConfigSet(t.Context(), "proto-max-bulk-len", "1mb").Err(); err != nil {

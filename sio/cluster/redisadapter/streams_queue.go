@@ -4,10 +4,10 @@ import (
 	"time"
 )
 
-// The queue of a stream. If it is full while Redis takes entries, the emitting goroutine
-// waits in line, so that no entry overtakes another. A goroutine that must not wait, or
-// has waited too long, gets an error. While Redis is away no call waits, because the queue
-// may stay full for a long time.
+// The queue of a stream. If it is full while Redis takes entries, the emitting
+// goroutine waits in line, so that no entry overtakes another. A goroutine that
+// must not wait, or has waited too long, gets an error. While Redis is away no
+// call waits, because the queue may stay full for a long time.
 
 // waitingEntry is an entry that waits for space in the queue.
 type waitingEntry struct {
@@ -16,11 +16,11 @@ type waitingEntry struct {
 	bus   *streamBus
 }
 
-// enqueue queues an entry of a bus. Unless kept is nil, the packet is delivered at its
-// place in the stream, or, if the entry does not fit while Redis is away or after the end,
-// only here. If Redis is there and the entry does not fit, enqueue waits for up to
-// QueueTimeout, but not on an event loop. The error is ErrQueueFull while Redis is away,
-// ErrClosed, or cluster.ErrOverloaded.
+// enqueue queues an entry of a bus. Unless kept is nil, the packet is delivered
+// at its place in the stream, or, if the entry does not fit while Redis is away
+// or after the end, only here. If Redis is there and the entry does not fit,
+// enqueue waits for up to QueueTimeout, but not on an event loop. The error is
+// ErrQueueFull while Redis is away, ErrClosed, or cluster.ErrOverloaded.
 func (st *stream) enqueue(b *streamBus, e entry, kept *keptEntry) error {
 	if ended, err := st.admit(e, kept); ended {
 		return err
@@ -71,14 +71,14 @@ func (st *stream) place(e entry, kept *keptEntry) (found bool, err error) {
 	return false, nil
 }
 
-// fitsLate reports whether a packet that the stream does not get may wait for its delivery
-// here. st.mu is held.
+// fitsLate reports whether a packet that the stream does not get may wait for
+// its delivery here. st.mu is held.
 func (st *stream) fitsLate(e *entry, kept *keptEntry) bool {
 	return kept == nil || st.late == 0 || st.late < st.cfg.MaxQueued && st.lateBytes+len(e.data) <= st.cfg.MaxQueuedBytes
 }
 
-// leaveOut counts an entry that the stream does not get. A packet to keep is delivered
-// here, after those that wait for their places. st.mu is held.
+// leaveOut counts an entry that the stream does not get. A packet to keep is
+// delivered here, after those that wait for their places. st.mu is held.
 func (st *stream) leaveOut(e *entry, kept *keptEntry, err error) error {
 	st.stats.Dropped++
 	if kept == nil {
@@ -115,9 +115,10 @@ func (st *stream) admitOrWait(e waitingEntry) (w *waiter[waitingEntry], ended bo
 	return st.waitingCalls.add(e), false, nil
 }
 
-// fits reports whether an entry fits into the queue. A packet to keep must also fit among
-// those that wait for their places, unless the oldest of them was delivered without one:
-// it can be forgotten, as it will be within OrderTimeout. st.mu is held.
+// fits reports whether an entry fits into the queue. A packet to keep must also
+// fit among those that wait for their places, unless the oldest of them was
+// delivered without one: it can be forgotten, as it will be within
+// OrderTimeout. st.mu is held.
 func (st *stream) fits(e *entry, kept *keptEntry) bool {
 	if len(st.queue) >= st.cfg.MaxQueued || st.queuedBytes > 0 && st.queuedBytes+len(e.data) > st.cfg.MaxQueuedBytes {
 		return false
@@ -137,7 +138,8 @@ func (st *stream) put(e entry, kept *keptEntry) {
 	wake(st.wake)
 }
 
-// admitWaiting decides about the entries that wait, as far as possible. st.mu is held.
+// admitWaiting decides about the entries that wait, as far as possible. st.mu
+// is held.
 func (st *stream) admitWaiting() {
 	st.waitingCalls.admit(func(e waitingEntry) (bool, error) { return st.place(e.entry, e.kept) })
 }
@@ -205,8 +207,9 @@ func (st *stream) taken(n int) {
 	st.admitWaiting()
 }
 
-// batch returns the next entries to write: several with few bytes, or a large one. They
-// may be read without the lock, because only the writing goroutine removes entries.
+// batch returns the next entries to write: several with few bytes, or a large
+// one. They may be read without the lock, because only the writing goroutine
+// removes entries.
 func (st *stream) batch() (batch []entry, bytes int, ended bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()

@@ -43,7 +43,8 @@ func (st *stream) read() {
 	}
 }
 
-// next waits for the next entries. Once a second it checks the place in the stream.
+// next waits for the next entries. Once a second it checks the place in the
+// stream.
 func (r *reader) next() ([]redis.XMessage, error) {
 	if time.Since(r.checked) > time.Second {
 		if err := r.check(""); err != nil {
@@ -54,8 +55,9 @@ func (r *reader) next() ([]redis.XMessage, error) {
 	return r.readOn()
 }
 
-// fail notes an error, and pauses if another one was just before. The first error may be
-// that of one connection. After a second one, or a silence, Redis is lost.
+// fail notes an error, and pauses if another one was just before. The first
+// error may be that of one connection. After a second one, or a silence, Redis
+// is lost.
 func (r *reader) fail(err error) {
 	again := time.Since(r.failed) > time.Second && !isTimeout(err)
 	if r.failing && !again || isTimeout(err) {
@@ -68,8 +70,8 @@ func (r *reader) fail(err error) {
 	pause(r.st.ctx, retryTime)
 }
 
-// readOn waits up to BlockTime for the next entries. After a failure it does not wait for
-// entries.
+// readOn waits up to BlockTime for the next entries. After a failure it does
+// not wait for entries.
 func (r *reader) readOn() ([]redis.XMessage, error) {
 	st, block := r.st, r.st.cfg.BlockTime
 	if r.failing {
@@ -86,8 +88,8 @@ func (r *reader) readOn() ([]redis.XMessage, error) {
 	return list[0].Messages, nil
 }
 
-// adapt sets the number of entries of the next read. Redis can only limit entries, not
-// bytes.
+// adapt sets the number of entries of the next read. Redis can only limit
+// entries, not bytes.
 func (r *reader) adapt(list []redis.XMessage) {
 	bytes := 0
 	for _, m := range list {
@@ -98,8 +100,8 @@ func (r *reader) adapt(list []redis.XMessage) {
 	r.count = nextCount(max(len(list), firstCount/2), len(list), bytes, readBytes, int(r.st.cfg.ReadCount))
 }
 
-// nextCount returns twice as many entries as there were, but not more than fit into most
-// bytes at the average size of n entries, and 1 to limit.
+// nextCount returns twice as many entries as there were, but not more than fit
+// into most bytes at the average size of n entries, and 1 to limit.
 func nextCount(were, n, size, most, limit int) int {
 	count := 2 * were
 	if n > 0 && size > n {
@@ -117,9 +119,10 @@ func entrySize(m redis.XMessage) (size int) {
 	return size
 }
 
-// check finds the place to begin at, and later detects gaps: the last read entry is gone if
-// more was added since than the stream keeps, or if Redis has lost its latest entries. first
-// is the id of the next entry, which was read and not dispatched; "" if there is none.
+// check finds the place to begin at, and later detects gaps: the last read
+// entry is gone if more was added since than the stream keeps, or if Redis has
+// lost its latest entries. first is the id of the next entry, which was read
+// and not dispatched; "" if there is none.
 func (r *reader) check(first string) error {
 	st := r.st
 	newest, next, err := r.ends()
@@ -149,9 +152,9 @@ func (r *reader) check(first string) error {
 	return nil
 }
 
-// ends returns the ids of the newest entry and of the first one that is not before st.last,
-// or "" if there is none. Redis has no command for ids alone, so if entries are large a
-// script returns only these.
+// ends returns the ids of the newest entry and of the first one that is not
+// before st.last, or "" if there is none. Redis has no command for ids alone,
+// so if entries are large a script returns only these.
 func (r *reader) ends() (newest, next string, err error) {
 	st := r.st
 	ctx, cancel := context.WithTimeout(st.ctx, longest(lookedAt))

@@ -10,19 +10,21 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// StreamsSender sends the messages of an emitter to servers with [Streams], or with the
-// reference's streams adapter. It writes what @socket.io/redis-streams-emitter 0.1 does.
-// Events get offsets as those of servers do, so clients that are away get them when they
-// come back. Safe for concurrent use.
+// StreamsSender sends the messages of an emitter to servers with [Streams], or
+// with the reference's streams adapter. It writes what
+// @socket.io/redis-streams-emitter 0.1 does. Events get offsets as those of
+// servers do, so clients that are away get them when they come back. Safe for
+// concurrent use.
 type StreamsSender struct {
 	cfg          StreamsConfig
 	client       redis.UniversalClient // its own
 	streamClient redis.UniversalClient // for sending
 }
 
-// NewStreamsSender checks cfg, which should be that of the servers; it uses StreamName,
-// StreamCount, MaxLen, MaxMessageBytes and OnlyPlaintext. It opens connections of its own
-// with the options of client, unless the type of client is not one of go-redis.
+// NewStreamsSender checks cfg, which should be that of the servers; it uses
+// StreamName, StreamCount, MaxLen, MaxMessageBytes and OnlyPlaintext. It opens
+// connections of its own with the options of client, unless the type of client
+// is not one of go-redis.
 func NewStreamsSender(client redis.UniversalClient, cfg StreamsConfig) (*StreamsSender, error) {
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
@@ -31,9 +33,10 @@ func NewStreamsSender(client redis.UniversalClient, cfg StreamsConfig) (*Streams
 	return &StreamsSender{cfg, client, streamClient(client, 1)}, nil
 }
 
-// Send adds m to its namespace's stream. It waits until Redis has answered, ctx ends, or
-// Redis is silent for 2 seconds. A large message on a slow link may take longer. Errors are
-// those of [ChannelSender.Send]. Send implements emitter.Sender.
+// Send adds m to its namespace's stream. It waits until Redis has answered, ctx
+// ends, or Redis is silent for 2 seconds. A large message on a slow link may
+// take longer. Errors are those of [ChannelSender.Send]. Send implements
+// emitter.Sender.
 func (s *StreamsSender) Send(ctx context.Context, m *cluster.Message) error {
 	text, err := data(m, s.cfg.OnlyPlaintext)
 	if err != nil {
@@ -53,9 +56,9 @@ func (s *StreamsSender) send(ctx context.Context, e *entry) error {
 	return s.streamClient.XAdd(ctx, s.cfg.add(streamKey(s.cfg.StreamName, s.cfg.StreamCount, e.namespace), e)).Err()
 }
 
-// undated is a context without a deadline. go-redis would use the deadline for connections,
-// which stay open while bytes move. A command that waits for a connection still ends with
-// the context.
+// undated is a context without a deadline. go-redis would use the deadline for
+// connections, which stay open while bytes move. A command that waits for a
+// connection still ends with the context.
 type undated struct{ context.Context }
 
 // Deadline implements context.Context.

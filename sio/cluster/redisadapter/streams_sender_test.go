@@ -29,8 +29,8 @@ func newStreamsSender(t testing.TB, r *redistest.Server, cfg redisadapter.Stream
 	return out
 }
 
-// TestStreamsSenderWire compares entries with what @socket.io/redis-streams-emitter
-// adds: cluster.md, section 5.
+// TestStreamsSenderWire compares entries with what
+// @socket.io/redis-streams-emitter adds.
 func TestStreamsSenderWire(t *testing.T) {
 	r := redistest.Start(t)
 	ctx := t.Context()
@@ -130,7 +130,8 @@ func TestStreamsSenderErrors(t *testing.T) {
 	}
 }
 
-// TestStreamsEmitter reaches the clients of two servers, also one that was away.
+// TestStreamsEmitter reaches the clients of two servers, also one that was
+// away.
 func TestStreamsEmitter(t *testing.T) {
 	r := redistest.Start(t)
 	nodes := []*node{startNode(t, r, &sio.Recovery{}, redisadapter.StreamsConfig{}), startNode(t, r, &sio.Recovery{}, redisadapter.StreamsConfig{})}
@@ -191,7 +192,8 @@ func TestStreamsEmitter(t *testing.T) {
 	}
 }
 
-// A program that is no server sends to the clients in a room, and to the servers.
+// A program that is no server sends to the clients in a room, and to the
+// servers.
 func ExampleNewStreamsSender() {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
 	defer client.Close()

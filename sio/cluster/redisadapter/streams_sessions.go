@@ -18,7 +18,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// sessions stores sessions in Redis, each in a key of its own, as MessagePack in base64.
+// sessions stores sessions in Redis, each in a key of its own, as MessagePack
+// in base64.
 type sessions struct {
 	owner   *Streams
 	queue   chan pendingSession
@@ -50,7 +51,8 @@ func newSessions(s *Streams) *sessions {
 	return p
 }
 
-// write is the goroutine that stores sessions. It tries again until they have expired.
+// write is the goroutine that stores sessions. It tries again until they have
+// expired.
 func (p *sessions) write() {
 	defer close(p.done)
 	for batch := p.next(); len(batch) > 0; batch = p.next() {
@@ -117,8 +119,8 @@ func (p *sessions) isEnded() bool {
 	}
 }
 
-// ask calls f, which uses Redis for a client that comes back, when fewer than maxAsking
-// calls run.
+// ask calls f, which uses Redis for a client that comes back, when fewer than
+// maxAsking calls run.
 func (p *sessions) ask(ctx context.Context, f func() error) error {
 	select {
 	case p.asking <- struct{}{}:
@@ -144,8 +146,8 @@ func (n *streamNode) Persist(s adapter.Session) {
 	p.dropped.Add(1)
 }
 
-// insist calls [sessions.ask] again while Redis fails, until ctx or the stream ends. A
-// missing key or entry is not a failure.
+// insist calls [sessions.ask] again while Redis fails, until ctx or the stream
+// ends. A missing key or entry is not a failure.
 func (n *streamNode) insist(ctx context.Context, f func() error) error {
 	for {
 		err := n.stream.owner.sessions.ask(ctx, f)
@@ -196,12 +198,12 @@ func (n *streamNode) Restore(ctx context.Context, pid, offset string, seen bool)
 	}
 }
 
-// takenLife is how long the mark of a taken session is kept: longer than Take tries
-// again.
+// takenLife is how long the mark of a taken session is kept: longer than Take
+// tries again.
 const takenLife = 30 * time.Second
 
-// Take implements adapter.Recoverer. It replaces the session with a mark. If only the
-// answer of Redis is lost, the next attempt finds the mark.
+// Take implements adapter.Recoverer. It replaces the session with a mark. If
+// only the answer of Redis is lost, the next attempt finds the mark.
 func (n *streamNode) Take(ctx context.Context, s adapter.Session) (taken bool) {
 	ctx, cancel := context.WithTimeout(ctx, takenLife/2)
 	defer cancel()
@@ -237,8 +239,8 @@ func same(a, b adapter.Session) bool {
 	return a.ID == b.ID && a.PID == b.PID && slices.Equal(a.Rooms, b.Rooms) && bytes.Equal(a.Data, b.Data)
 }
 
-// markPrefix is base64 of bytes that are not MessagePack, so servers of the reference find
-// no session in a mark either.
+// markPrefix is base64 of bytes that are not MessagePack, so servers of the
+// reference find no session in a mark either.
 const markPrefix = "wcHB"
 
 func newMark() string {
@@ -262,6 +264,7 @@ func parseSession(b []byte) (s adapter.Session, ok bool) {
 		PID   string      `json:"pid"`
 		Rooms []string    `json:"rooms"`
 		Data  msgpack.Raw `json:"data"`
+		NSP   string      `json:"nsp"`
 	}
 	if err := msgpack.DecodeValue(b, &w); err != nil {
 		return s, false
@@ -276,5 +279,5 @@ func parseSession(b []byte) (s adapter.Session, ok bool) {
 			return s, false
 		}
 	}
-	return adapter.Session{ID: w.SID, PID: w.PID, Rooms: w.Rooms, Data: data}, true
+	return adapter.Session{ID: w.SID, PID: w.PID, Rooms: w.Rooms, Data: data, Namespace: w.NSP}, true
 }

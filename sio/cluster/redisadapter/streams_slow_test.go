@@ -18,7 +18,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// hearer is a namespace that notes which numbered events it was handed, in which order.
+// hearer is a namespace that notes which numbered events it was handed, in
+// which order.
 type hearer struct {
 	nowhere
 	mu    sync.Mutex
@@ -111,8 +112,8 @@ func fill(t testing.TB, r *redistest.Server, n, size int) {
 	}
 }
 
-// TestStreamsSlowWriter has a link carry more than it can in the time that Redis may
-// be silent.
+// TestStreamsSlowWriter has a link carry more than it can in the time that
+// Redis may be silent.
 func TestStreamsSlowWriter(t *testing.T) {
 	for name, tc := range map[string]struct{ events, size, speed int }{
 		"many":  {130, 120_000, 5 << 20},
@@ -141,8 +142,8 @@ func TestStreamsSlowWriter(t *testing.T) {
 	}
 }
 
-// TestStreamsSlowReader has a link carry more than it can in the time that an answer
-// may take.
+// TestStreamsSlowReader has a link carry more than it can in the time that an
+// answer may take.
 func TestStreamsSlowReader(t *testing.T) {
 	for name, tc := range map[string]struct{ entries, size, speed int }{
 		"many":  {16, 1 << 20, 4 << 20},
@@ -168,8 +169,8 @@ func TestStreamsSlowReader(t *testing.T) {
 	}
 }
 
-// TestStreamsUnsureOfLarge has a transaction's outcome unknown while the stream's end
-// is large: what is asked about it is little.
+// TestStreamsUnsureOfLarge has a transaction's outcome unknown while the
+// stream's end is large: the requests for its end stay small.
 func TestStreamsUnsureOfLarge(t *testing.T) {
 	r := redistest.Start(t)
 	fill(t, r, 300, 200_000)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -75,11 +75,12 @@ func traffic(t testing.TB, nodes []*node, emitters int, pause time.Duration) (st
 }
 
 // roam connects to any node, loses the connection, and so on, and waits for the
-// last events of the emitters in the end. It calls done when it is welcome for the
-// last time: also as a new client, as which it gets nothing older.
+// last events of the emitters in the end. It calls done when it is welcome for
+// the last time: also as a new client, as which it gets nothing older.
 func (c *client) roam(nodes []*node, cuts, emitters int, done func()) {
+	d := dice.New(c.t)
 	for life := range cuts + 1 {
-		if err := c.connect(nodes[rand.IntN(len(nodes))].Addr().String()); err != nil {
+		if err := c.connect(nodes[d.Int(len(nodes))].Addr().String()); err != nil {
 			c.t.Errorf("life %d: %v", life, err)
 			return
 		}
@@ -93,7 +94,7 @@ func (c *client) roam(nodes []*node, cuts, emitters int, done func()) {
 		if last {
 			done()
 		}
-		for patience := rand.IntN(30); last || c.offset == "" || patience > 0; patience-- {
+		for patience := d.Int(30); last || c.offset == "" || patience > 0; patience-- {
 			if err := c.read(); err != nil {
 				c.t.Errorf("life %d: %v", life, err)
 				return
@@ -134,8 +135,8 @@ func (c *client) complete(emitters int) {
 	}
 }
 
-// atLeastOnce checks that nothing is missing between the first and the last event
-// of each emitter.
+// atLeastOnce checks that nothing is missing between the first and the last
+// event of each emitter.
 func (c *client) atLeastOnce(emitters int) {
 	c.t.Helper()
 	seen := make(map[int]bool)
@@ -171,7 +172,8 @@ func TestStreamsRoaming(t *testing.T) {
 		mayLose  int // how often a client, although Redis is well
 	}{
 		"quiet": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 0},
-		// On a busy machine more is emitted while a history is read than is kept.
+		// On a busy machine more is emitted while a history is read than is
+		// kept.
 		"few kept":     {sio.Recovery{MaxPackets: 200, RestoreTimeout: 10 * time.Second}, func(*redistest.Server) {}, (*client).complete, 4},
 		"client kill":  {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) { r.CutClients() }, (*client).complete, 0},
 		"short pauses": {sio.Recovery{RestoreTimeout: 10 * time.Second}, func(r *redistest.Server) { r.Pause(); time.Sleep(20 * time.Millisecond); r.Resume() }, (*client).complete, 0},
@@ -183,13 +185,15 @@ func TestStreamsRoaming(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const clients, emitters, cuts = 4, 3, 25
 			r := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-			// Packets wait for Redis as long as it takes: so all have their order.
+			// Packets wait for Redis as long as it takes: so all have their
+			// order.
 			cfg := redisadapter.StreamsConfig{BlockTime: 200 * time.Millisecond, MaxLen: 1_000_000, OrderTimeout: 20 * time.Second, SessionGrace: 5 * time.Second}
 			nodes := []*node{startNode(t, r, &tc.recovery, cfg), startNode(t, r, &tc.recovery, cfg)}
 			pause := time.Millisecond
 			if tc.recovery.MaxPackets > 0 {
-				// Clients read a few events in each life, so what they have missed grows with
-				// what is emitted, and with it the time that the next one takes.
+				// Clients read a few events in each life, so what they have
+				// missed grows with what is emitted, and with it the time that
+				// the next one takes.
 				pause = 10 * time.Millisecond
 			}
 			stop := traffic(t, nodes, emitters, pause)
@@ -215,8 +219,8 @@ func TestStreamsRoaming(t *testing.T) {
 				select {
 				case <-quiet:
 				case <-time.After(100 * time.Millisecond):
-					// A session is lost with the answer of Redis that has it, and while
-					// there are no answers.
+					// A session is lost with the answer of Redis that has it,
+					// and while there are no answers.
 					disturbances.Add(1)
 					tc.disturb(r)
 					for _, n := range nodes {
@@ -247,8 +251,8 @@ func TestStreamsRoaming(t *testing.T) {
 	}
 }
 
-// TestStreamsWithoutRedis delivers to own clients while Redis is away, and sends
-// others once what was meant for them.
+// TestStreamsWithoutRedis delivers to own clients while Redis is away, and
+// sends others once what was meant for them.
 func TestStreamsWithoutRedis(t *testing.T) {
 	for name, tc := range map[string]struct{ away, back func(r *redistest.Server) }{
 		"killed": {(*redistest.Server).Kill, (*redistest.Server).Start},

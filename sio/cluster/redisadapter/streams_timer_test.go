@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestStreamsOneTimer: however often Redis was lost under traffic, one timer is set.
+// TestStreamsOneTimer: however often Redis was lost under traffic, one timer is
+// set.
 func TestStreamsOneTimer(t *testing.T) {
 	const losses = 50
 	cfg := &StreamsConfig{OrderTimeout: 200 * time.Millisecond, MaxQueued: 10 * losses, MaxQueuedBytes: 1 << 20}

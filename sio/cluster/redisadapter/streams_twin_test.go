@@ -40,7 +40,8 @@ func (s *shared) String() string {
 	return s.b.String()
 }
 
-// TestStreamsTwins: two servers with one UID learn of it, in two processes or in one.
+// TestStreamsTwins: two servers with one UID learn of it, in two processes or
+// in one.
 func TestStreamsTwins(t *testing.T) {
 	for _, where := range []string{"two processes", "one process"} {
 		t.Run(where, func(t *testing.T) {
@@ -85,8 +86,8 @@ func TestStreamsTwins(t *testing.T) {
 	}
 }
 
-// TestStreamsWriterNames: writers with long names are refused, and of many only some are
-// remembered, the latest among them.
+// TestStreamsWriterNames: writers with long names are refused, and of many only
+// some are remembered, the latest among them.
 func TestStreamsWriterNames(t *testing.T) {
 	r := redistest.Start(t)
 	_, s := keeper(t, r, redisadapter.StreamsConfig{})
@@ -110,7 +111,7 @@ func TestStreamsWriterNames(t *testing.T) {
 	add(t, r, 1, "sw", fmt.Sprint("writer ", writers-4000), "sn", "1")
 	add(t, r, 1, "sw", "the last", "sn", "1")
 	untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Received > writers })
-	// A busy Redis may have been told some twice.
+	// A busy Redis may have got some twice.
 	if st := s.Stats(); st.Received != writers+1 || st.Duplicates < writers/2+1 {
 		t.Errorf("%+v", st)
 	}
@@ -129,8 +130,8 @@ func (c deafReads) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// TestStreamsNothingIsRead: a server that gets no entries, although Redis answers all
-// else, says so.
+// TestStreamsNothingIsRead: a server that gets no entries, although Redis
+// answers all else, says so.
 func TestStreamsNothingIsRead(t *testing.T) {
 	r := redistest.Start(t)
 	deaf := new(atomic.Bool)
@@ -153,7 +154,8 @@ func TestStreamsNothingIsRead(t *testing.T) {
 	deaf.Store(true)
 	untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return !st.Connected && st.Lost == 1 })
 	fill(t, r, 3, 10)
-	// It stays so, whatever else is answered: for another look at the stream, at least.
+	// It stays so, whatever else is answered: for another look at the stream,
+	// at least.
 	begun := lookups(r)
 	wait.Until(t, "it looks again", func() bool { return lookups(r) > begun+1 })
 	if st := s.Stats(); st.Connected || st.Lost != 1 {
@@ -180,8 +182,8 @@ func sentBy(r *redistest.Server) (n int) {
 	return n
 }
 
-// TestStreamsIdleAfterLarge: an entry of 10 MB at the stream's end is read once, not with
-// each look at the stream. Without scripts it is, but all works.
+// TestStreamsIdleAfterLarge: an entry of 10 MB at the stream's end is read
+// once, not with each look at the stream. Without scripts it is, but all works.
 func TestStreamsIdleAfterLarge(t *testing.T) {
 	for name, rules := range map[string][]any{
 		"scripts": {"+@all"}, "no scripts": {"+@all", "-@scripting"},
@@ -214,7 +216,8 @@ func TestStreamsIdleAfterLarge(t *testing.T) {
 			looks(1) // one may have begun before
 			before := sentBy(r)
 			looks(2)
-			// Less than the entry, and more than what the test has asked Redis meanwhile.
+			// Less than the entry, and more than what the test has asked Redis
+			// meanwhile.
 			if n, most := sentBy(r)-before, 9<<20; name == "scripts" && n > most {
 				t.Errorf("Redis has sent %d bytes, more than %d", n, most)
 			}
@@ -227,8 +230,8 @@ func TestStreamsIdleAfterLarge(t *testing.T) {
 	}
 }
 
-// TestStreamsSenderSlowLink: an emitter's large message passes a slow link, unless its
-// context ends.
+// TestStreamsSenderSlowLink: an emitter's large message passes a slow link,
+// unless its context ends.
 func TestStreamsSenderSlowLink(t *testing.T) {
 	r := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: link(t, r, 3<<20).Addr, ReadTimeout: time.Second})
@@ -249,7 +252,8 @@ func TestStreamsSenderSlowLink(t *testing.T) {
 	}
 }
 
-// TestStreamsCloseOnSlowLink: the end does not wait for what takes long, and counts it.
+// TestStreamsCloseOnSlowLink: the end does not wait for what takes long, and
+// counts it.
 func TestStreamsCloseOnSlowLink(t *testing.T) {
 	r := redistest.Start(t)
 	a, s := linked(t, link(t, r, 1<<20).Addr, nowhere{}, redisadapter.StreamsConfig{})
@@ -271,9 +275,9 @@ func TestStreamsCloseOnSlowLink(t *testing.T) {
 	}
 }
 
-// TestStreamsMakingWhileRead has the stream's reader make namespaces that another
-// goroutine makes at the same time: the adapter of the one that is too late is closed
-// while the reader has its turn.
+// TestStreamsMakingWhileRead has the stream's reader make namespaces that
+// another goroutine makes at the same time: the adapter of the one that is too
+// late is closed while the reader has its turn.
 func TestStreamsMakingWhileRead(t *testing.T) {
 	r := redistest.Start(t)
 	s := streamsAt(t, r.Addr, redisadapter.StreamsConfig{})

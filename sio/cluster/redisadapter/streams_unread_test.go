@@ -14,8 +14,9 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestStreamsUnread: a server whose Redis takes its packets but does not let it read
-// them has lost the stream, and keeps few of those whose turns do not come.
+// TestStreamsUnread: a server whose Redis takes its packets but does not let it
+// read them has lost the stream, and keeps few of those whose turns do not
+// come.
 func TestStreamsUnread(t *testing.T) {
 	const packets, most = 200, 10
 	r := redistest.Start(t)

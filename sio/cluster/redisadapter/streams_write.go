@@ -7,10 +7,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The writing half of a stream. One goroutine adds the queued entries in order, each batch
-// in one transaction, so that the stream gets all of it or nothing. If the outcome of a
-// batch is not known, the goroutine reads the end of the stream before it repeats the
-// batch.
+// The writing half of a stream. One goroutine adds the queued entries in order,
+// each batch in one transaction, so that the stream gets all of it or nothing.
+// If the outcome of a batch is not known, the goroutine reads the end of the
+// stream before it repeats the batch.
 
 const (
 	batchSize  = 128             // entries of a transaction
@@ -81,10 +81,10 @@ func (cfg *StreamsConfig) add(key string, e *entry) *redis.XAddArgs {
 	return &redis.XAddArgs{Stream: key, MaxLen: cfg.MaxLen, Approx: true, Values: e.values()}
 }
 
-// added returns how many entries of a batch are in the stream already. It looks for the
-// latest entry of this process: in what was read already, and then in the rest, a few at a
-// time. If it finds none in lookedAt bytes the batch is added again; readers detect
-// duplicates.
+// added returns how many entries of a batch are in the stream already. It looks
+// for the latest entry of this process: first among the entries that were read,
+// and then in the rest of the stream, a few at a time. If it finds none in
+// lookedAt bytes the batch is added again; readers detect duplicates.
 func (st *stream) added(batch []entry) (n int, err error) {
 	end, looked := "+", 0
 	for count := 1; looked < lookedAt; {
@@ -115,8 +115,8 @@ func (st *stream) added(batch []entry) (n int, err error) {
 	return 0, nil
 }
 
-// reached returns the id of the last entry that was read, and the number of the last own
-// one.
+// reached returns the id of the last entry that was read, and the number of the
+// last own one.
 func (st *stream) reached() (last string, met uint64) {
 	st.mu.Lock()
 	defer st.mu.Unlock()

@@ -13,9 +13,9 @@ import (
 // errFull is returned for a message that does not fit into a queue.
 var errFull = fmt.Errorf("%w: %w", cluster.ErrOverloaded, ErrQueueFull)
 
-// waitQueue is the calls that wait until their messages fit into a full queue, the
-// oldest first. So a large message gets its place although small ones would fit. The
-// lock of the queue guards it.
+// waitQueue is the calls that wait until their messages fit into a full queue,
+// the oldest first. So a large message gets its place although small ones would
+// fit. The lock of the queue guards it.
 type waitQueue[T any] []*waiter[T]
 
 // waiter is a call that waits.
@@ -31,8 +31,8 @@ func (q *waitQueue[T]) add(message T) *waiter[T] {
 	return w
 }
 
-// admit calls decide for each waiting message, and ends the call with the error that
-// decide returns, until decide reports false.
+// admit calls decide for each waiting message, and ends the call with the error
+// that decide returns, until decide reports false.
 func (q *waitQueue[T]) admit(decide func(message T) (decided bool, err error)) {
 	n := 0
 	for _, w := range *q {
@@ -69,8 +69,9 @@ func (q *waitQueue[T]) removeFunc(del func(message T) bool, err error) {
 	})
 }
 
-// wait waits for the outcome. If there is none within limit, or before ended is closed,
-// decided is false, and err is errFull or ErrClosed. The lock must not be held.
+// wait waits for the outcome. If there is none within limit, or before ended is
+// closed, decided is false, and err is errFull or ErrClosed. The lock must not
+// be held.
 func (w *waiter[T]) wait(limit time.Duration, ended <-chan struct{}) (decided bool, err error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

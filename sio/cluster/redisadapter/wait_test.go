@@ -16,7 +16,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// TestChannelsLine has many small events take each bit of room: a large one gets its turn.
+// TestChannelsLine has many small events take each bit of room: a large one
+// gets its turn.
 func TestChannelsLine(t *testing.T) {
 	c := &channels{cfg: channelsConfig{maxQueued: 10_000, maxQueuedBytes: 4 << 20, maxMessage: 1 << 30}}
 	p := &c.out
@@ -56,8 +57,8 @@ func TestChannelsLine(t *testing.T) {
 	}
 }
 
-// TestEmitterAtClose closes a namespace while an emitter waits for room: that ends, and
-// those of others go on waiting.
+// TestEmitterAtClose closes a namespace while an emitter waits for room: that
+// ends, and those of others go on waiting.
 func TestEmitterAtClose(t *testing.T) {
 	r := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: r.Addr})

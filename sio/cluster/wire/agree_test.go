@@ -50,8 +50,8 @@ func nested(levels int) (v any) {
 	return v
 }
 
-// TestEncodersAgree checks that all encoders refuse the same values, whatever is beside
-// them, and append nothing then. So an emit that fails was not sent.
+// TestEncodersAgree checks that all encoders refuse the same values, whatever
+// is beside them, and append nothing then. So an emit that fails was not sent.
 func TestEncodersAgree(t *testing.T) {
 	loop := &ring{}
 	loop.Next = loop

@@ -9,9 +9,10 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// Append appends m as the reference's sharded adapter does: as JSON, unless there
-// are binary values in it; then as MessagePack. On an error, which is
-// [cluster.ErrUnencodable] as for all functions here, dst comes back unchanged.
+// Append appends m as the reference's sharded adapter does: as JSON, unless
+// there are binary values in it; then as MessagePack. On an error, which is
+// [cluster.ErrUnencodable] for all functions of this package, it returns dst
+// unchanged.
 func Append(dst []byte, m *cluster.Message) ([]byte, error) {
 	out, err := appendMessage(dst, text, m)
 	if errors.Is(err, errBinary) {
@@ -20,8 +21,8 @@ func Append(dst []byte, m *cluster.Message) ([]byte, error) {
 	return readable(dst, out, err)
 }
 
-// readable refuses what a reader of the bytes after dst would: what is nested so deep
-// that there is no room for the levels around it.
+// readable refuses bytes after dst that a reader would refuse: those that are
+// nested so deep that there is no room for the levels around them.
 func readable(dst, out []byte, err error) ([]byte, error) {
 	if err == nil {
 		err = Check(out[len(dst):])
@@ -32,8 +33,9 @@ func readable(dst, out []byte, err error) ([]byte, error) {
 	return out, nil
 }
 
-// Check returns an error, which is [cluster.ErrUnencodable], if a whole message, or
-// what DecodeData reads, is nested deeper than readers allow. It costs next to nothing.
+// Check returns an error, which is [cluster.ErrUnencodable], if a whole
+// message, or what DecodeData reads, is nested deeper than readers allow. It
+// is cheap.
 func Check(b []byte) error {
 	if len(b) <= jsonenc.MaxDepth {
 		return nil
@@ -47,15 +49,16 @@ func Check(b []byte) error {
 	return nil
 }
 
-// AppendMessagePack appends m as MessagePack. On an error dst comes back unchanged.
+// AppendMessagePack appends m as MessagePack. On an error it returns dst
+// unchanged.
 func AppendMessagePack(dst []byte, m *cluster.Message) ([]byte, error) {
 	out, err := appendMessage(dst, packed, m)
 	return readable(dst, out, err)
 }
 
 // AppendData appends the member data of m alone, as Append does, and reports
-// whether that is JSON. It appends nothing for types without data. On an error dst
-// comes back unchanged.
+// whether that is JSON. It appends nothing for types without data. On an error
+// it returns dst unchanged.
 func AppendData(dst []byte, m *cluster.Message) (out []byte, json bool, err error) {
 	if !hasData(m.Type) {
 		return dst, true, nil
@@ -70,7 +73,8 @@ func AppendData(dst []byte, m *cluster.Message) (out []byte, json bool, err erro
 	return out, json, err
 }
 
-// AppendDataJSON is AppendData without MessagePack: binary values go out as base64.
+// AppendDataJSON is AppendData without MessagePack: binary values become
+// base64.
 func AppendDataJSON(dst []byte, m *cluster.Message) ([]byte, error) {
 	if !hasData(m.Type) {
 		return dst, nil

@@ -6,9 +6,9 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// Decode reads a whole message: JSON if it starts with a brace, else MessagePack. It
-// refuses a UID that is not Unicode: no answer could name it.
-// Ownership of b passes: the message may refer to it.
+// Decode reads a whole message: JSON if it starts with a brace, else
+// MessagePack. It refuses a UID that is not Unicode, because no answer could
+// name it. Ownership of b transfers: the message refers to it.
 func Decode(b []byte) (*cluster.Message, error) {
 	v, err := Parse(b)
 	if err != nil {
@@ -42,9 +42,10 @@ func Decode(b []byte) (*cluster.Message, error) {
 	return m, nil
 }
 
-// DecodeData fills in what the member data of a message of type m.Type says: JSON
-// if b starts with a brace, else MessagePack; empty when there is none. Ownership
-// of b passes: the message may refer to it. On an error m may be partly filled.
+// DecodeData sets the fields of m that the member data of a message of type
+// m.Type has. b is JSON if it starts with a brace, else MessagePack; it is
+// empty if the message has no such member. Ownership of b transfers: the
+// message refers to it. On an error m may be partly filled.
 func DecodeData(m *cluster.Message, b []byte) error {
 	if len(b) == 0 {
 		return decodeData(m, Value{})
@@ -56,8 +57,7 @@ func DecodeData(m *cluster.Message, b []byte) error {
 	return decodeData(m, v)
 }
 
-// decodeData leaves the data of unknown types alone: what they are for is not
-// known here.
+// decodeData ignores the data of unknown types.
 func decodeData(m *cluster.Message, data Value) error {
 	packet := Value{}
 	err := data.Members(func(key string, v Value) (err error) {

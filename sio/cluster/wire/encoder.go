@@ -12,7 +12,7 @@ import (
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// form is what an encoder writes.
+// form is the encoding of an encoder's output.
 type form uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 	packed             // MessagePack
 )
 
-// errBinary ends the writing of a text that must be MessagePack instead.
+// errBinary reports that a text must become MessagePack instead.
 var errBinary = errors.New("wire: binary value in a text")
 
 // encoder appends to b. Maps are written from open to close, and count their
@@ -120,7 +120,7 @@ func (e *encoder) texts(list []string) {
 	e.endArray()
 }
 
-// raw writes JSON that others have made, null when it is nil.
+// raw writes encoded JSON, or null when it is nil.
 func (e *encoder) raw(v json.RawMessage) (err error) {
 	if e.form == packed {
 		e.b, err = msgpack.AppendValue(e.b, v)

@@ -5,8 +5,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// part writes the members of an answer's part, or of what is said about one. They are
-// our own, and so are these types of messages. Bytes make it MessagePack.
+// part writes the members of a message that has a part of an answer or asks for
+// the next one. The reference has no such messages. Bytes make it MessagePack.
 func (e *encoder) part(m *cluster.Message) error {
 	p := m.Part
 	if p == nil {
@@ -59,8 +59,9 @@ func (v Value) Part() (*cluster.Part, error) {
 	return p, err
 }
 
-// AppendPart appends a whole message about a part as MessagePack: a map of uid, type,
-// requestId and the members that Part reads. On an error dst comes back unchanged.
+// AppendPart appends a whole message about a part as MessagePack: a map of uid,
+// type, requestId and the members that Part reads. On an error it returns dst
+// unchanged.
 func AppendPart(dst []byte, m *cluster.Message) ([]byte, error) {
 	return piece(dst, packed, func(e *encoder) error {
 		o := e.open()

@@ -13,14 +13,15 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
-// The types of an event's packet: the reference writes the first, whatever is in it.
+// The types of an event's packet. The reference writes the first, also for
+// binary events.
 const (
 	eventType       = 2
 	binaryEventType = 5
 )
 
-// Packet returns the event that is a map of type, data and nsp; the namespace is
-// "" when it is not told.
+// Packet returns the event that is a map of type, data and nsp; the namespace
+// is "" when it is absent.
 func (v Value) Packet() (p adapter.Packet, namespace string, err error) {
 	kind := 0
 	var data Value
@@ -46,7 +47,7 @@ func (v Value) Packet() (p adapter.Packet, namespace string, err error) {
 }
 
 // Event returns the event whose name and arguments are an array. Arguments are
-// json.RawMessage, or what msgpack.Arg makes of those that are not JSON.
+// json.RawMessage, or the values of msgpack.Arg for MessagePack.
 func (v Value) Event() (p adapter.Packet, err error) {
 	items, err := v.Items()
 	if err != nil {
@@ -120,7 +121,8 @@ func (v Value) Options() (o adapter.Options, timeout time.Duration, err error) {
 	return o, timeout, err
 }
 
-// Answer returns v as the first argument of an acknowledgement; none when it is absent.
+// Answer returns v as the first argument of an acknowledgement; none when it is
+// absent.
 func (v Value) Answer() (a adapter.Answer, err error) {
 	if !v.mp || msgpack.IsJSON(v.raw) {
 		a.Data, err = v.json()
@@ -160,14 +162,14 @@ func (v Value) Sockets() (list []adapter.Details, err error) {
 	return list, err
 }
 
-// AppendPacket appends an event as MessagePack: a map of type, data and nsp. On an
-// error dst comes back unchanged.
+// AppendPacket appends an event as MessagePack: a map of type, data and nsp. On
+// an error it returns dst unchanged.
 func AppendPacket(dst []byte, namespace string, p adapter.Packet) ([]byte, error) {
 	return piece(dst, packed, func(e *encoder) error { return e.packet(namespace, p) })
 }
 
-// AppendOptions appends options as MessagePack: a map of rooms, except and flags.
-// timeout is left out when it is 0.
+// AppendOptions appends options as MessagePack: a map of rooms, except and
+// flags. timeout is omitted when it is 0.
 func AppendOptions(dst []byte, o adapter.Options, timeout time.Duration) []byte {
 	e := encoder{b: dst, form: packed}
 	e.options(o, timeout)
@@ -182,7 +184,7 @@ func AppendOptionsJSON(dst []byte, o adapter.Options, timeout time.Duration) []b
 }
 
 // AppendAnswer appends the first argument of an acknowledgement as MessagePack,
-// nil when there is none. On an error dst comes back unchanged.
+// nil when there is none. On an error it returns dst unchanged.
 func AppendAnswer(dst []byte, a adapter.Answer) ([]byte, error) {
 	return piece(dst, packed, func(e *encoder) error { return e.answer(a) })
 }
@@ -193,13 +195,13 @@ func AppendAnswerJSON(dst []byte, a adapter.Answer) ([]byte, error) {
 }
 
 // AppendEventJSON appends an event's name and arguments as a JSON array, binary
-// values in base64. On an error dst comes back unchanged.
+// values in base64. On an error it returns dst unchanged.
 func AppendEventJSON(dst []byte, p adapter.Packet) ([]byte, error) {
 	return piece(dst, plain, func(e *encoder) error { return e.event(p) })
 }
 
-// AppendSocketsJSON appends descriptions of sockets as a JSON array. On an error
-// dst comes back unchanged.
+// AppendSocketsJSON appends descriptions of sockets as a JSON array. On an
+// error it returns dst unchanged.
 func AppendSocketsJSON(dst []byte, sockets []adapter.Details) ([]byte, error) {
 	return piece(dst, plain, func(e *encoder) error { return e.sockets(sockets) })
 }

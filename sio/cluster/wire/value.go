@@ -12,23 +12,22 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 )
 
-// ErrInvalid is returned for bytes that are not the message, or the piece of one,
-// that they should be.
+// ErrInvalid is returned for bytes that are not the expected message or value.
 var ErrInvalid = errors.New("wire: invalid message")
 
 func invalid(what string) error { return fmt.Errorf("%w: %s", ErrInvalid, what) }
 
-// Value is a JSON or MessagePack value that was not looked into yet. It refers to
-// the bytes that it was made of, and so do the raw JSON arguments that are made of
-// it; these bytes must never change. The zero value is absent, which is
-// as good as null. Immutable.
+// Value is a JSON or MessagePack value that was not decoded yet. It refers to
+// the bytes of the message, and so do raw JSON arguments that are made of it;
+// these bytes must never change. The zero value is an absent value, which is
+// treated like null. Immutable.
 type Value struct {
 	raw []byte
 	mp  bool // MessagePack, else JSON
 }
 
 // Parse checks that b is one value, JSON if it starts with a brace, else
-// MessagePack. Ownership of b passes.
+// MessagePack. Ownership of b transfers.
 func Parse(b []byte) (Value, error) {
 	if len(b) > 0 && b[0] == '{' {
 		return ParseJSON(b)
@@ -40,7 +39,7 @@ func Parse(b []byte) (Value, error) {
 	return Value{b, true}, err
 }
 
-// ParseJSON checks that b is one JSON value. Ownership of b passes.
+// ParseJSON checks that b is one JSON value. Ownership of b transfers.
 func ParseJSON(b []byte) (Value, error) {
 	if !jsonenc.Valid(b) {
 		return Value{}, jsonenc.ErrSyntax
@@ -57,7 +56,7 @@ func (v Value) IsNull() bool {
 }
 
 // Members calls f with the members of a map, in order, until it fails. Null has
-// none. Keys that are no strings are left out.
+// none. Keys that are not strings are skipped.
 func (v Value) Members(f func(key string, v Value) error) error {
 	switch {
 	case v.IsNull():
@@ -94,7 +93,8 @@ func (v Value) Members(f func(key string, v Value) error) error {
 	return nil
 }
 
-// next skips white space, and a comma before it, in JSON that is known to be valid.
+// next skips white space, and a comma before it, in JSON that is known to be
+// valid.
 func next(b []byte) []byte {
 	for b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t' || b[0] == ',' {
 		b = b[1:]
@@ -115,7 +115,7 @@ func member(b []byte) (key string, n int) {
 	return key, n + bytes.IndexByte(b[n:], ':') + 1
 }
 
-// keyText is a key as a string, which for those that matter need not be made.
+// keyText returns a key as a string, without an allocation for known keys.
 func keyText(b []byte) string {
 	switch string(b) {
 	case "uid":
@@ -179,8 +179,9 @@ func (v Value) each(f func(item Value) error) error {
 	return nil
 }
 
-// Text returns a string; "" of null. One that is not Unicode, as JavaScript's can be,
-// comes as one that is not UTF-8, so that it is no other's name.
+// Text returns a string; "" of null. A string that is not Unicode, as
+// JavaScript's may be, becomes one that is not UTF-8, so that it equals no
+// other name.
 func (v Value) Text() (s string, err error) {
 	switch {
 	case v.IsNull():

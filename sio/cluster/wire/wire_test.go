@@ -204,7 +204,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestPieces reads and writes what the Pub/Sub adapter sends: cluster.md, section 1.
+// TestPieces reads and writes the parts of the Pub/Sub adapter's messages.
 func TestPieces(t *testing.T) {
 	sample := "\x93\xa6oCcgH4\x83\xa4type\x02\xa4data\x93\xa5hello\x01\xa1x\xa3nsp\xa1/\x83\xa5rooms\x90\xa6except\x90\xa5flags\x80"
 	v, err := Parse([]byte(sample))

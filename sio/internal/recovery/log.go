@@ -79,7 +79,7 @@ type Log[S, P any] struct {
 	head    int // index of the oldest in packets
 	bytes   int
 
-	sessions map[string]*Session[S, P] // by pid: with a client, and waiting for one
+	sessions map[string]*Session[S, P] // by pid: with a client, and waiting for one; a map's hashes are seeded, so the time of a search says nothing of other pids
 	lost     lostList[S, P]
 
 	early      []early[P] // oldest first
@@ -109,8 +109,8 @@ func (l *Log[S, P]) Stats() Stats {
 	return st
 }
 
-// Fail counts a client that asked for a session and does not get it.
-func (l *Log[S, P]) Fail() { l.stats.Failed++ }
+// CountFailed counts a client that asked for a session and does not get it.
+func (l *Log[S, P]) CountFailed() { l.stats.Failed++ }
 
 // kept returns the packets in the log, from position l.first on.
 func (l *Log[S, P]) kept() []kept[P] { return l.packets[l.head:] }

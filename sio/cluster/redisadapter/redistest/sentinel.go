@@ -16,12 +16,12 @@ import (
 // MasterName is what a [Sentinel] calls its master.
 const MasterName = "main"
 
-// downAfter is how long a master is silent before it is replaced: longer than one that
-// has to wait for a processor.
+// downAfter is how long a master is silent before it is replaced: longer than
+// one that has to wait for a processor.
 const downAfter = time.Second
 
-// Sentinel is a Redis Sentinel of one test. It watches a master and its replica, and
-// decides alone to replace the master.
+// Sentinel is a Redis Sentinel of one test. It watches a master and its
+// replica, and decides alone to replace the master.
 type Sentinel struct {
 	Addr            string // host:port
 	Master, Replica *Server
@@ -30,8 +30,8 @@ type Sentinel struct {
 	client *redis.SentinelClient
 }
 
-// StartSentinel starts a master, a replica and a Sentinel, and waits until the replica
-// has everything and the Sentinel knows of it.
+// StartSentinel starts a master, a replica and a Sentinel, and waits until the
+// replica has everything and the Sentinel knows of it.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
 	// The replica gets everything at once instead of in five seconds.
@@ -70,8 +70,9 @@ func (s *Sentinel) Client() *redis.Client {
 	return client
 }
 
-// Failover has the Sentinel replace the master, which is well, by the replica. The
-// former master goes on as one until the Sentinel makes it a replica, ten seconds later.
+// Failover has the Sentinel replace the master, which is well, by the replica.
+// The former master goes on as one until the Sentinel makes it a replica, ten
+// seconds later.
 func (s *Sentinel) Failover() {
 	s.t.Helper()
 	if err := s.client.Failover(context.Background(), MasterName).Err(); err != nil {
@@ -79,7 +80,8 @@ func (s *Sentinel) Failover() {
 	}
 }
 
-// AwaitPromotion waits until the Sentinel tells clients that the replica is the master.
+// AwaitPromotion waits until the Sentinel names the replica to clients as the
+// master.
 func (s *Sentinel) AwaitPromotion() {
 	s.t.Helper()
 	s.await("the replica is the master", func() bool {
@@ -88,8 +90,8 @@ func (s *Sentinel) AwaitPromotion() {
 	})
 }
 
-// await waits for cond, which includes a Sentinel that was not scheduled for a while and
-// therefore does nothing for 30 seconds.
+// await waits for cond, which includes a Sentinel that was not scheduled for a
+// while and therefore does nothing for 30 seconds.
 func (s *Sentinel) await(what string, cond func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(Timeout); !cond(); time.Sleep(10 * time.Millisecond) {

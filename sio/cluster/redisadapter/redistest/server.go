@@ -20,8 +20,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest/slowlink"
 )
 
-// Timeout is how long tests wait for what must happen. Only a failing test takes it,
-// so it is long enough for a busy machine.
+// Timeout is how long tests wait for what must happen. Only a failing test
+// takes it, so it is long enough for a busy machine.
 const Timeout = time.Minute
 
 // go-redis logs each connection that a test breaks on standard error.
@@ -34,8 +34,8 @@ func (discard) Printf(context.Context, string, ...any) {}
 // Link is a connection to a server with a limited speed; see [slowlink.Link].
 type Link = slowlink.Link
 
-// NewLink starts a link to the server at target, a host:port. bytesPerSecond limits
-// each direction; 0 is no limit. Close ends it.
+// NewLink starts a link to the server at target, a host:port. bytesPerSecond
+// limits each direction; 0 is no limit. Close ends it.
 func NewLink(target string, bytesPerSecond int) (*Link, error) {
 	return slowlink.New(target, bytesPerSecond)
 }
@@ -54,9 +54,9 @@ type Server struct {
 	ended chan struct{} // closed when the process has ended
 }
 
-// Start starts a server that ends with the test. It stores nothing on disk unless args,
-// the arguments of redis-server, have it do so. Without redis-server the test is
-// skipped, or fails if CI is set.
+// Start starts a server that ends with the test. It stores nothing on disk
+// unless args, the arguments of redis-server, have it do so. Without
+// redis-server the test is skipped, or fails if CI is set.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := newServer(t)
@@ -83,8 +83,9 @@ func newServer(t testing.TB) *Server {
 	return s
 }
 
-// freeAddr returns an address below the ports of outgoing connections. So while the server
-// is away no other process gets its port, and a client that dials it can't reach itself.
+// freeAddr returns an address below the ports of outgoing connections. So while
+// the server is away no other process gets its port, and a client that dials it
+// can't reach itself.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -101,7 +102,8 @@ func freeAddr(t testing.TB) string {
 // URL is the server's address as the clients of most languages take it.
 func (s *Server) URL() string { return "redis://" + s.Addr }
 
-// Start starts the server again, with what it has kept, and waits until it answers.
+// Start starts the server again, with the data that it has kept, and waits
+// until it answers.
 func (s *Server) Start() {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.Addr)
@@ -128,8 +130,8 @@ func (s *Server) Start() {
 	}
 }
 
-// run starts the process on a thread that lives as long as it does: the signal comes
-// when the thread ends, not the test.
+// run starts the process on a thread that lives as long as it does: the signal
+// comes when the thread ends, not the test.
 func (s *Server) run() error {
 	cmd, ended, started := s.cmd, make(chan struct{}), make(chan error)
 	s.ended = ended
@@ -158,19 +160,19 @@ func (s *Server) Kill() {
 // Pause stops the server: it answers nothing, but its connections stay.
 func (s *Server) Pause() { s.cmd.Process.Signal(stop) }
 
-// Resume lets it go on: it carries out what it was told meanwhile.
+// Resume lets it go on: it carries out the commands that it got meanwhile.
 func (s *Server) Resume() { s.cmd.Process.Signal(resume) }
 
-// CutClients closes the connections of all clients, also of those that subscribe,
-// apart from one of Client.
+// CutClients closes the connections of all clients, also of those that
+// subscribe, apart from one of Client.
 func (s *Server) CutClients() {
 	s.t.Helper()
 	s.Cut("normal")
 	s.Cut("pubsub")
 }
 
-// Cut closes those of one type of CLIENT KILL: "normal", or "pubsub" for clients that
-// subscribe.
+// Cut closes those of one type of CLIENT KILL: "normal", or "pubsub" for
+// clients that subscribe.
 func (s *Server) Cut(clients string) {
 	s.t.Helper()
 	if err := s.Client.Do(context.Background(), "CLIENT", "KILL", "TYPE", clients, "SKIPME", "yes").Err(); err != nil {

@@ -11,9 +11,9 @@ import (
 // keeps on either side of it.
 const buffer = 16 << 10
 
-// Link is a line to a server whose speed is limited: a TCP proxy. The connections that
-// pass it share the speed, which each direction has for itself. Link is safe for
-// concurrent use.
+// Link is a line to a server whose speed is limited: a TCP proxy. The
+// connections that pass it share the speed, which each direction has for
+// itself. Link is safe for concurrent use.
 type Link struct {
 	// Addr is the host:port that clients connect to.
 	Addr string

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestLink has an echo server behind a link that is slow, stands still, and is cut.
+// TestLink has an echo server behind a link that is slow, stands still, and is
+// cut.
 func TestLink(t *testing.T) {
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

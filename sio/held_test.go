@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -23,9 +24,9 @@ func numbered(t *testing.T, packet string) (event string, n int) {
 	return event, n
 }
 
-// TestStateThenUpdates has a connection handler join a room and send a state while
-// updates are broadcast to the room all the time: the state always comes first, and
-// the updates that follow it come in order, none missing.
+// TestStateThenUpdates has a connection handler join a room and send a state
+// while updates are broadcast to the room all the time: the state always comes
+// first, and the updates that follow it come in order, none missing.
 func TestStateThenUpdates(t *testing.T) {
 	const clients = 200
 	var updates atomic.Int64
@@ -69,16 +70,17 @@ func TestStateThenUpdates(t *testing.T) {
 			last = n
 		}
 		w.conn.Close()
-		take(t, "connection", f.connected)
-		take(t, "disconnection", f.disconnected)
+		wait.For(t, "connection", f.connected)
+		wait.For(t, "disconnection", f.disconnected)
 	}
 	close(stop)
 	wg.Wait()
 }
 
-// TestBroadcastsWaitForConnectionHandlers: what is emitted to a socket goes out at
-// once while its connection handlers run, whoever emits it, and so do questions.
-// Broadcasts come afterwards, in order, and volatile ones are dropped.
+// TestBroadcastsWaitForConnectionHandlers: what is emitted to a socket goes out
+// at once while its connection handlers run, whoever emits it, and so do
+// questions. Broadcasts come afterwards, in order, and volatile ones are
+// dropped.
 func TestBroadcastsWaitForConnectionHandlers(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		f.HoldFor(time.Hour)
@@ -126,8 +128,8 @@ func TestBroadcastsWaitForConnectionHandlers(t *testing.T) {
 	}
 }
 
-// TestHoldingIsBounded: when too much is held, or for too long, it is sent, though
-// the connection handler has not returned, and nothing more is held.
+// TestHoldingIsBounded: when too much is held, or for too long, it is sent,
+// though the connection handler has not returned, and nothing more is held.
 func TestHoldingIsBounded(t *testing.T) {
 	for name, c := range map[string]struct{ events, bytes int }{
 		"packets": {256, 1},
@@ -144,7 +146,7 @@ func TestHoldingIsBounded(t *testing.T) {
 			})
 			defer close(release)
 			w := f.join(t)
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			text := strings.Repeat("x", c.bytes)
 			for n := range c.events {
 				if err := f.Emit("e", n, text); err != nil {
@@ -163,8 +165,9 @@ func TestHoldingIsBounded(t *testing.T) {
 	}
 }
 
-// TestHoldingEnds: it ends also when a handler panics or ends its goroutine, and
-// what is held is sent before a client is disconnected, or its connection closed.
+// TestHoldingEnds: it ends also when a handler panics or ends its goroutine,
+// and what is held is sent before a client is disconnected, or its connection
+// closed.
 func TestHoldingEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler func(s *sio.Socket)
@@ -209,14 +212,14 @@ func TestShutdownSendsWhatIsHeld(t *testing.T) {
 		f.OnConnection(func(s *sio.Socket) { <-release })
 	})
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	f.Emit("held")
-	eventually(t, "it is held", func() bool { return f.Stats().Held == 1 })
+	wait.Until(t, "it is held", func() bool { return f.Stats().Held == 1 })
 	ended := make(chan error, 1)
 	go func() { ended <- f.Shutdown(context.Background()) }()
 	w.want(`42["held"]`)
 	close(release)
-	if err := take(t, "shutdown", ended); err != nil {
+	if err := wait.For(t, "shutdown", ended); err != nil {
 		t.Error(err)
 	}
 }
@@ -230,12 +233,12 @@ func TestHeldIsCountedAsDiscarded(t *testing.T) {
 	})
 	defer close(release)
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	f.Emit("held")
 	f.Emit("held")
-	eventually(t, "both are held", func() bool { return f.Stats().Held == 2 })
+	wait.Until(t, "both are held", func() bool { return f.Stats().Held == 2 })
 	w.conn.Close()
-	eventually(t, "both are discarded", func() bool {
+	wait.Until(t, "both are discarded", func() bool {
 		st := f.Stats()
 		return st.Held == 0 && st.Loop.Discarded == 2
 	})

@@ -57,9 +57,9 @@ func (r *recorder) Panicked(method string, _ any) {
 	r.end()
 }
 
-// TestPanicsAreCountedFirst: a method that does not return is counted before the
-// loop learns that the connection has ended, and that it does learn even if the
-// logger ends the goroutine.
+// TestPanicsAreCountedFirst: a method that does not return is counted before
+// the loop learns that the connection has ended, and that it does learn even if
+// the logger ends the goroutine.
 func TestPanicsAreCountedFirst(t *testing.T) {
 	ends := map[string]func(){"return": func() {}, "panic": func() { panic("a bug") }, "Goexit": runtime.Goexit}
 	for _, method := range []string{"Read", "Write"} {

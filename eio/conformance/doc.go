@@ -1,0 +1,25 @@
+// Package conformance has tests of what a peer sees of package eio on the wire:
+// the cases of the Autobahn test suite for WebSocket. Nothing imports it.
+//
+// # Autobahn
+//
+// testdata/autobahn.txt has a row for each case of the suite, with its outcome
+// and with what was changed. The cases are written after the suite's
+// descriptions; its code and data are not here. The server is a bare engine
+// whose upper layer echoes every message.
+//
+// The server speaks Engine.IO inside of WebSocket. So each session begins with
+// an open packet, which is read before the case begins, and each text message
+// begins with '4', the type of an Engine.IO message. Where the suite gives a
+// message's size, that byte is counted, so the frames have the suite's lengths;
+// an empty text message is "4" alone. In cases with fragments the '4' is in the
+// first one, which makes an empty first fragment one byte long. Binary messages
+// are as in the suite.
+//
+// The outcomes are the suite's. OK: what the suite expects. NON-STRICT: what it
+// admits but does not recommend. INFORMATIONAL: any result is right, and the
+// row says which one it is.
+//
+// testdata/engine.txt has what the '4' leaves out: WebSocket messages that are
+// no messages of Engine.IO.
+package conformance

@@ -1,0 +1,147 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop/looptest"
+	"github.com/sioserver/sioserver/sio"
+)
+
+// Draw draws the options of a run.
+func Draw(seed uint64) Options {
+	r := rand.New(rand.NewPCG(seed, 0))
+	o := Options{
+		Nodes: 1, Clients: 1 + r.IntN(24), Steps: 20 + r.IntN(500), Pace: time.Duration(2+r.IntN(400)) * time.Millisecond,
+		Loops: 1 + r.IntN(3), Version3: r.IntN(2) == 0, Counting: r.IntN(2) == 0, RunMiddlewares: r.IntN(3) == 0,
+		BusDelay: time.Duration(1+r.IntN(300)) * time.Millisecond, Tight: r.IntN(4) == 0, Compress: r.IntN(5) == 0,
+		Faults: looptest.Faults{Cut: r.Float64(), ShortSend: r.Float64() / 2, Linger: r.Float64(), LostMove: 0},
+	}
+	if r.IntN(2) == 0 {
+		o.Nodes = 3
+	}
+	if r.IntN(2) == 0 {
+		o.Recovery = time.Duration(5+r.IntN(60)) * time.Second
+	}
+	if r.IntN(8) == 0 {
+		o.Faults.LostMove = 0.2
+	}
+	return o
+}
+
+// config is the servers' configuration.
+func (o Options) config() sio.Config {
+	cfg := sio.Config{
+		Loops: o.Loops, AllowEIO3: true, PingInterval: 10 * time.Second, PingTimeout: 5 * time.Second, LeaveTimeout: 2 * time.Second,
+	}
+	if o.Recovery > 0 {
+		cfg.ConnectionStateRecovery = &sio.Recovery{MaxDisconnectionDuration: o.Recovery, RunMiddlewares: o.RunMiddlewares}
+	}
+	if o.Tight {
+		cfg.MaxPending, cfg.MaxHandlers = 4, 3
+	}
+	if o.Compress {
+		cfg.PerMessageDeflate = nil
+		cfg.CORS = &eio.CORS{}
+	}
+	return cfg
+}
+
+// inspect checks what must hold at any time.
+func (w *World) inspect() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, n := range w.nodes {
+		if !n.up {
+			continue
+		}
+		w.checkRooms(n, false)
+		w.checkBounds(n)
+	}
+}
+
+// checkRooms compares the rooms of a node with the model. w.mu is held.
+func (w *World) checkRooms(n *node, settled bool) {
+	for _, ns := range n.server.Namespaces() {
+		want := make(map[string][2]int) // at least, at most
+		low, high := 0, 0
+		for _, mb := range n.members {
+			back := n.recovery > 0 && mb.client.alive && mb.client.serial != mb.serial
+			if mb.nsp != ns.Name() || !mb.server.Connected() && !back {
+				continue
+			}
+			sure := mb.stage != entering && mb.server.Connected()
+			high++
+			if sure {
+				low++
+			}
+			for room := range mb.rooms {
+				b := want[room]
+				b[1]++
+				if sure {
+					b[0]++
+				}
+				want[room] = b
+			}
+		}
+		if k := ns.Len(); k < low || k > high {
+			w.fail(fmt.Sprintf("%s of node %d has %d sockets, want %d to %d", ns.Name(), n.index, k, low, high))
+		}
+		for _, room := range append(roomNames, "e") {
+			if k, b := ns.Count(room), want[room]; k < b[0] || k > b[1] {
+				w.fail(fmt.Sprintf("room %s of %s of node %d has %d sockets, want %d to %d", room, ns.Name(), n.index, k, b[0], b[1]))
+			}
+		}
+	}
+}
+
+// checkBounds checks that each total is within its bound.
+func (w *World) checkBounds(n *node) {
+	st := n.server.Stats()
+	for _, b := range []struct {
+		name    string
+		is, max int
+	}{
+		{"HandlersRunning", st.HandlersRunning, bound(w.config.MaxHandlers, 1<<16)},
+		{"Receiving.Bytes", int(st.Receiving.Bytes), 256 << 20},
+		{"Recovery.Bytes", st.Recovery.Bytes, 8 << 20},
+	} {
+		if b.is < 0 || b.is > b.max {
+			w.fail(fmt.Sprintf("node %d: %s is %d, must be at most %d", n.index, b.name, b.is, b.max))
+		}
+	}
+	for name, value := range map[string]int{"Unjoined": st.Unjoined, "Sockets": st.Sockets, "Pending": st.Pending, "PendingBytes": st.PendingBytes, "Held": st.Held, "PendingLate": st.PendingLate,
+		"PendingStranded": st.PendingStranded, "PendingLateBytes": st.PendingLateBytes, "Handshakes.Bytes": int(st.Handshakes.Bytes)} {
+		if value < 0 {
+			w.fail(fmt.Sprintf("node %d: %s is %d", n.index, name, value))
+		}
+	}
+}
+
+func bound(set, unset int) int {
+	if set > 0 {
+		return set
+	}
+	return unset
+}
+
+// checkEmpty checks that nothing is left of the clients.
+func (w *World) checkEmpty(n *node) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st := n.server.Stats()
+	for name, value := range map[string]int{
+		"Clients": st.Clients, "Unjoined": st.Unjoined, "Sockets": st.Sockets, "DynamicNamespaces": st.DynamicNamespaces,
+		"Connections": int(st.Loop.Connections), "Pending": st.Pending, "PendingBytes": st.PendingBytes, "PendingStranded": st.PendingStranded,
+		"PendingLate": st.PendingLate, "PendingLateBytes": st.PendingLateBytes, "HandlersRunning": st.HandlersRunning,
+		"HandlersWaiting": st.HandlersWaiting, "Held": st.Held, "Receiving.Bytes": int(st.Receiving.Bytes),
+		"Handshakes.Bytes": int(st.Handshakes.Bytes), "Recovery.Sessions": st.Recovery.Sessions, "Recovery.Packets": st.Recovery.Packets,
+		"Recovery.Bytes": st.Recovery.Bytes,
+	} {
+		if value != 0 {
+			w.fail(fmt.Sprintf("node %d: %s is %d when all clients have left", n.index, name, value))
+		}
+	}
+}
