@@ -127,9 +127,10 @@ func TestAFailedRunIsAFailure(t *testing.T) {
 }
 
 func TestAnAttackThatSucceedsIsAFailureAndAResult(t *testing.T) {
-	dir, args := files(t, "title = 'Range'\nkind = 'attack'\nruns = 1\nclients = 3\nrate = 100\nsettle = '1ms'\nwindow = '50ms'\nduration = '200ms'\n"+
+	dir, args := files(t, "title = 'Range'\nkind = 'attack'\nruns = 1\nclients = 3\nrate = 100\nsettle = '1ms'\nwindow = '50ms'\nduration = '1h'\n"+
 		"after = '60ms'\npeak_mb = 1\nattacks = ['descriptors']\npeers = ['floor']\n")
 	var out, log bytes.Buffer
+	args = append(args, "-duration", "200ms")
 	if code := command(t.Context(), args, &out, &log); code != 1 || !strings.Contains(log.String(), "FAILED: test, floor, run 1: the attack succeeds: the server held") {
 		t.Errorf("exit status %d: %s", code, &log)
 	}
