@@ -53,6 +53,7 @@ var rules = importRules{
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},
 		"github.com/pelletier/go-toml/v2":         {"bench"},
+		"golang.org/x/net":                        {"bench/attack"},
 		"golang.org/x/image":                      {"bench/chart"},
 	},
 	standard: map[string][]string{
