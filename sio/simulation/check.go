@@ -68,8 +68,7 @@ func (w *World) checkRooms(n *node, settled bool) {
 		want := make(map[string][2]int) // at least, at most
 		low, high := 0, 0
 		for _, mb := range n.members {
-			back := n.recovery > 0 && mb.client.alive && mb.client.serial != mb.serial
-			if mb.nsp != ns.Name() || !mb.server.Connected() && !back {
+			if mb.nsp != ns.Name() || !mb.server.Connected() && !mb.mayBeBack() {
 				continue
 			}
 			sure := mb.stage != entering && mb.server.Connected()
@@ -77,10 +76,12 @@ func (w *World) checkRooms(n *node, settled bool) {
 			if sure {
 				low++
 			}
-			for room := range mb.rooms {
+			for _, room := range append(roomNames, "e") {
 				b := want[room]
-				b[1]++
-				if sure {
+				if mb.rooms[room] || mb.unsure[room] {
+					b[1]++
+				}
+				if sure && mb.rooms[room] && !mb.unsure[room] {
 					b[0]++
 				}
 				want[room] = b

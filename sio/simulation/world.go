@@ -247,7 +247,7 @@ func Run(t *testing.T, seed uint64, opt Options, skip func(step int) bool, keep 
 	w.config = opt.config()
 	w.net = looptest.NewNetwork(rand.New(rand.NewPCG(seed, 4)), opt.Faults)
 	defer w.net.Close()
-	steps := plan(rand.New(rand.NewPCG(seed, 1)), opt)
+	steps := plan(planRandom(seed), opt)
 	if opt.Nodes > 1 {
 		w.bus = &bus{w: w, apart: make(map[[2]int]bool)}
 	}
