@@ -189,6 +189,7 @@ func (c *Conn) push() (empty bool, err error) {
 		n, err := 0, error(nil)
 		if len(pieces) == 1 {
 			n, err = l.send(c, pieces[0])
+			pieces[0] = nil // as sendv does: it may be large
 		} else {
 			n, err = l.sendv(c, pieces)
 		}

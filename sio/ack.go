@@ -54,7 +54,7 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	}
 	s := o.socket
 	c := calls.Get().(*call)
-	id, ok := s.expect(c)
+	id, ok := s.expectAck(c)
 	if !ok {
 		calls.Put(c)
 		return RawArgs{}, ErrDisconnected
@@ -65,7 +65,7 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 			calls.Put(c)
 		}
 	}()
-	m, err := s.awaitedMessage(ctx, id, event, args)
+	m, err := s.encodeAwaited(ctx, id, event, args)
 	if err == nil {
 		err = o.post(m)
 	}
@@ -81,15 +81,15 @@ func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (
 	}
 }
 
-// expect makes sink wait for an acknowledgement with the id that it returns.
-func (s *Socket) expect(sink ackSink) (id uint64, ok bool) {
+// expectAck makes sink wait for an acknowledgement with the id that it returns.
+func (s *Socket) expectAck(sink ackSink) (id uint64, ok bool) {
 	id = s.ns.ackIDs.Add(1) - 1
-	return id, s.await(id, sink)
+	return id, s.awaitAck(id, sink)
 }
 
-// await makes sink wait for the acknowledgement with the id. The ids of a
+// awaitAck makes sink wait for the acknowledgement with the id. The ids of a
 // socket's list ascend.
-func (s *Socket) await(id uint64, sink ackSink) bool {
+func (s *Socket) awaitAck(id uint64, sink ackSink) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.open() {
@@ -131,7 +131,7 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 	}
 	// The sink stays in the list meanwhile: the parser may panic or block, and
 	// then the context of the sink must still end the wait.
-	if !s.expects(h.ID) {
+	if !s.expectsAck(h.ID) {
 		return
 	}
 	var args RawArgs
@@ -151,8 +151,8 @@ func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
 	}
 }
 
-// expects reports whether an acknowledgement is expected.
-func (s *Socket) expects(id uint64) bool {
+// expectsAck reports whether an acknowledgement is expected.
+func (s *Socket) expectsAck(id uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.extra == nil {

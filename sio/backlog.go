@@ -85,8 +85,8 @@ type backlog struct {
 // to wait, all together stay within the limits, and a client for which nothing
 // waits can always bring an event.
 
-// hold counts what waits. Safe for concurrent use.
-func (c *client) hold(l load) {
+// charge counts what waits. Safe for concurrent use.
+func (c *client) charge(l load) {
 	b := &c.perLoop().backlog
 	if c.flags.has(hasLeft) {
 		b.stranded.add(l)
@@ -96,8 +96,8 @@ func (c *client) hold(l load) {
 	b.waiting.add(l)
 }
 
-// unhold takes out what does not wait any more. Safe for concurrent use.
-func (c *client) unhold(l load) {
+// discharge takes out what does not wait any more. Safe for concurrent use.
+func (c *client) discharge(l load) {
 	p := c.perLoop()
 	b := &p.backlog
 	rest, ok := c.waiting.take(l)

@@ -112,9 +112,9 @@ func (o BroadcastOperator) eachNamespace(f func(o BroadcastOperator) error) erro
 	})
 }
 
-// here returns the addressed sockets of this server in the operator's own
-// namespace.
-func (o BroadcastOperator) here() []*Socket {
+// localSockets returns the addressed sockets of this server in the operator's
+// own namespace.
+func (o BroadcastOperator) localSockets() []*Socket {
 	if len(o.rooms)+len(o.except) == 0 && o.self == nil {
 		return o.ns.rooms.All()
 	}
@@ -131,9 +131,9 @@ func (o BroadcastOperator) here() []*Socket {
 	return o.ns.rooms.Select(&target)
 }
 
-// cast posts m to the loops that have recipients. acks, unless nil, gets their
+// post posts m to the loops that have recipients. acks, unless nil, gets their
 // acknowledgements. The caller keeps its reference to m.
-func (o BroadcastOperator) cast(m message, acks *broadcastAck) {
+func (o BroadcastOperator) post(m encodedPacket, acks *broadcastAck) {
 	// Most targets name a few sockets at most: these need no memory.
 	var members, excepted [4]*adapter.Member[*Socket]
 	target := adapter.Target[*Socket]{
@@ -151,7 +151,7 @@ func (o BroadcastOperator) cast(m message, acks *broadcastAck) {
 		if !o.ns.rooms.Take(shard, &target, &t.cast) {
 			continue
 		}
-		t.message, t.volatile, t.acks = m.retain(), o.volatile, acks
+		t.packet, t.volatile, t.acks = m.retain(), o.volatile, acks
 		if acks != nil {
 			acks.shards.Add(1)
 		}
@@ -176,7 +176,7 @@ func (ns *Namespace) resolve(dst []*adapter.Member[*Socket], rooms []string) []*
 // broadcastTask sends a broadcast to the recipients of one loop.
 type broadcastTask struct {
 	cast     adapter.Cast[*Socket]
-	message  message
+	packet   encodedPacket
 	volatile bool
 	acks     *broadcastAck // nil when none is asked for
 }
@@ -187,10 +187,10 @@ func (t *broadcastTask) Run(*loop.Loop) {
 	var room [64]*Socket
 	for batch := t.cast.Next(room[:0]); len(batch) > 0; batch = t.cast.Next(room[:0]) {
 		for _, s := range batch {
-			if s.holds && !t.message.awaited && s.hold(t.message, t.volatile) {
+			if s.holds && !t.packet.awaited && s.holdBroadcast(t.packet, t.volatile) {
 				continue
 			}
-			if s.deliver(t.message, t.volatile) && t.acks != nil {
+			if s.deliver(t.packet, t.volatile) && t.acks != nil {
 				t.acks.asked(s)
 			}
 		}
@@ -200,11 +200,11 @@ func (t *broadcastTask) Run(*loop.Loop) {
 
 func (t *broadcastTask) recycle() {
 	t.cast.Done()
-	t.message.release()
+	t.packet.release()
 	if t.acks != nil {
 		t.acks.sent()
 	}
-	t.message, t.acks = message{}, nil
+	t.packet, t.acks = encodedPacket{}, nil
 	broadcastTasks.Put(t)
 }
 

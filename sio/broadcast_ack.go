@@ -40,11 +40,10 @@ func (e *AckError) Unwrap() error { return e.Err }
 // When the time given with Timeout is over, or ctx is done, or the last
 // recipients that have not answered are disconnected, EmitAck returns the
 // answers that it has, and an [*AckError], which has them too. When no socket
-// is addressed it returns nothing at once. An adapter has a limit of its own for
-// what has none, a minute by default; it ends EmitAck with [ErrTimeout], too. An
-// adapter, and code of the
-// application that encodes args, may block: EmitAck waits for them at most a
-// second longer than for ctx.
+// is addressed it returns nothing at once. An adapter has a limit of its own
+// for what has none, a minute by default; it ends EmitAck with [ErrTimeout],
+// too. An adapter, and code of the application that encodes args, may block:
+// EmitAck waits for them at most a second longer than for ctx.
 //
 // It must not be called by an [Inline] handler. [EmitAckAll] also decodes the
 // answers.
@@ -188,9 +187,9 @@ type broadcastAck struct {
 	over    bool
 }
 
-// emitAck broadcasts an event to the sockets here that asks for
+// postAck broadcasts an event to the sockets here that asks for
 // acknowledgements, and reports to acks. The operator's namespace is no parent.
-func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
+func (o BroadcastOperator) postAck(ctx context.Context, p adapter.Packet, acks adapter.Acks) error {
 	own := preparedFor(o.ns, p)
 	if own == nil {
 		here, err := o.prepare(p.Event, true, p.Args)
@@ -203,7 +202,7 @@ func (o BroadcastOperator) emitAck(ctx context.Context, p adapter.Packet, acks a
 	a := &broadcastAck{id: own.id, acks: acks}
 	a.shards.Store(1)
 	context.AfterFunc(ctx, a.cancel)
-	o.cast(own.message, a)
+	o.post(own.encoded, a)
 	a.sent()
 	return nil
 }
@@ -216,7 +215,7 @@ func (a *broadcastAck) asked(s *Socket) {
 		return
 	}
 	a.clients.Add(1)
-	if s.await(a.id, a) {
+	if s.awaitAck(a.id, a) {
 		a.sockets = append(a.sockets, s)
 	} else {
 		a.acks.Gone(1, nil)

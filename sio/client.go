@@ -159,7 +159,7 @@ func (c *client) invalid(err error) {
 	for _, s := range c.sockets() {
 		if s.Connected() {
 			c.Loop().Contain(loop.TaskFunc(func() { c.srv.notifyError(s, "", problem) }))
-			s.fail(problem, true)
+			s.queueError(problem, true)
 		}
 	}
 	c.closeSoon(problem, func() { c.end(problem, false) })

@@ -65,14 +65,14 @@ func newCodec(ps Parser) codec {
 // newPacket returns an empty packet in the form of the server's codec.
 func (srv *Server) newPacket() *eio.EncodedPacket { return eio.NewEncodedPacket(srv.codec.binary()) }
 
-// plainMessage returns a packet without attachments.
-func (srv *Server) plainMessage(encode func(b []byte) []byte) message {
+// encodePlain returns a packet without attachments.
+func (srv *Server) encodePlain(encode func(b []byte) []byte) encodedPacket {
 	p := srv.newPacket()
 	p.End(encode(p.Begin()))
-	return message{head: p}
+	return encodedPacket{head: p}
 }
 
-// disconnectMessage encodes a DISCONNECT packet.
-func (srv *Server) disconnectMessage(namespace string) message {
-	return srv.plainMessage(func(b []byte) []byte { return srv.codec.appendDisconnect(b, namespace) })
+// encodeDisconnect encodes a DISCONNECT packet.
+func (srv *Server) encodeDisconnect(namespace string) encodedPacket {
+	return srv.encodePlain(func(b []byte) []byte { return srv.codec.appendDisconnect(b, namespace) })
 }

@@ -285,13 +285,13 @@ type Config struct {
 	// counted. event is its event, or "connection", "middleware", "error",
 	// "disconnecting" or "disconnect", "namespace" for a function of
 	// [Server.OfFunc] or a hook of [Server.OnNamespace], "restore" for a
-	// Recoverer, "outgoing" for a listener to all outgoing events, or "" for the
-	// encoding of the socket's data. s keeps its connection, except that it is
-	// refused when a middleware, and disconnected when a connection handler has
-	// panicked. It is called on the goroutine of the handler. Panics of hooks
-	// that belong to no socket (OnOpen, OnUpgrade, OnClose, OnSlowConsumer,
-	// OnError, and those of OnRoom, OnServerEvent and Recovery.OnExpire) are
-	// logged and counted only.
+	// Recoverer, "outgoing" for a listener to all outgoing events, or "" for
+	// the encoding of the socket's data. s keeps its connection, except that it
+	// is refused when a middleware, and disconnected when a connection handler
+	// has panicked. It is called on the goroutine of the handler. Panics of
+	// hooks that belong to no socket (OnOpen, OnUpgrade, OnClose,
+	// OnSlowConsumer, OnError, and those of OnRoom, OnServerEvent and
+	// Recovery.OnExpire) are logged and counted only.
 	OnPanic func(s *Socket, event string, v any, stack []byte)
 	// OnError, when set, is called with what a handler of an event returned,
 	// with an [*ArgumentError] when the event's arguments did not fit the

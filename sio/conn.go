@@ -40,8 +40,8 @@ func (c *Conn) Request() *eio.Request { return c.Session.Request() }
 func (c *Conn) DiscardRequest() { c.Session.DiscardRequest() }
 
 // Close closes the connection, after what was sent has been delivered unless
-// discard is set. Its sockets are disconnected with [ForcedClose].
-// Their events that wait are not handled.
+// discard is set. Its sockets are disconnected with [ForcedClose]. Their events
+// that wait are not handled.
 func (c *Conn) Close(discard bool) { c.Loop().Post(&closeTask{c, discard}) }
 
 // closeTask is a connection to be closed.

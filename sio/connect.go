@@ -39,6 +39,7 @@ const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
 	tooManyDynamic    = "Too many dynamic namespaces"
+	tooManySockets    = "Too many sockets in the namespace" // ids can't tell more apart
 	overloaded        = "Server overloaded"
 	tooMuchAuth       = "Too much authentication data"
 )
@@ -84,7 +85,7 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		if back != nil {
 			ns.delivery.giveBack(back)
 		}
-		message := ErrFull.Error()
+		message := tooManySockets
 		if ns.dead() {
 			message = invalidNamespace
 		}
@@ -190,7 +191,7 @@ func (c *client) answerRefusal(namespace, message string, encode func(b []byte) 
 
 // answer sends a packet without attachments.
 func (c *client) answer(encode func(b []byte) []byte) {
-	m := c.srv.plainMessage(encode)
+	m := c.srv.encodePlain(encode)
 	m.send(c)
 	m.release()
 }
@@ -318,11 +319,11 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	s.logConnected()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 {
 		if s.state.Load() == stateConnected {
-			s.beginGreeting()
+			s.beginHold()
 		}
 		s.enqueue((*connectionJob)(k), true)
 	} else {
-		s.settled()
+		s.discardRequest()
 	}
 	s.begin()
 }
@@ -345,7 +346,7 @@ func (s *Socket) begin() {
 
 // retract ends a socket whose CONNECT packet can't be answered. No handler is
 // called for it. The connection still has its time limit.
-func (s *Socket) retract(missed []message) {
+func (s *Socket) retract(missed []encodedPacket) {
 	for _, m := range missed {
 		m.release()
 	}
@@ -362,8 +363,8 @@ func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socke
 }
 
 // welcome is the answer to the client's CONNECT packet.
-func (s *Socket) welcome(pid string) message {
-	return s.ns.srv.plainMessage(func(b []byte) []byte {
+func (s *Socket) welcome(pid string) encodedPacket {
+	return s.ns.srv.encodePlain(func(b []byte) []byte {
 		return s.client.protocol().appendConnect(b, s.ns.srv.codec, s.ns.name, s.ID(), pid)
 	})
 }
@@ -377,13 +378,13 @@ func (k *connectionJob) lapses(uint32) bool { return false }
 func (k *connectionJob) drop(*Socket)       {}
 
 func (k *connectionJob) run(s *Socket) {
-	defer s.settled()
-	defer s.endGreeting()
+	defer s.discardRequest()
+	defer s.endHold()
 	inTurn(k.connection, func(h func(*Socket)) { s.ns.srv.runConnection(s, h) })
 }
 
-// settled drops what only the connecting needed, if asked to.
-func (s *Socket) settled() {
+// discardRequest drops what only the connecting needed, if asked to.
+func (s *Socket) discardRequest() {
 	if s.ns.srv.cfg.DiscardRequest {
 		s.client.DiscardRequest()
 	}

@@ -67,14 +67,14 @@ func (srv *Server) plain(args []any) bool {
 	return true
 }
 
-// awaitedMessage is eventMessage for an event that wants an acknowledgement,
+// encodeAwaited is encodeEvent for an event that wants an acknowledgement,
 // which is not awaited longer than ctx, neither while it is encoded.
-func (s *Socket) awaitedMessage(ctx context.Context, id uint64, event string, args []any) (message, error) {
+func (s *Socket) encodeAwaited(ctx context.Context, id uint64, event string, args []any) (encodedPacket, error) {
 	if ctx.Done() == nil || s.ns.srv.plain(args) {
-		return eventMessage(s.ns, id, true, event, args)
+		return encodeEvent(s.ns, id, true, event, args)
 	}
-	m, err, _ := within(ctx, s.ns.srv, event, 0, func() (message, error) {
-		return eventMessage(s.ns, id, true, event, args)
+	m, err, _ := within(ctx, s.ns.srv, event, 0, func() (encodedPacket, error) {
+		return encodeEvent(s.ns, id, true, event, args)
 	})
 	return m, err
 }

@@ -47,15 +47,15 @@ type delivery interface {
 	// without a session. It reports false when the socket has ended or can't be
 	// admitted now, and has done what follows from that. It is called on the
 	// loop.
-	admit(s *Socket) (pid string, missed []message, ok bool)
+	admit(s *Socket) (pid string, missed []encodedPacket, ok bool)
 	// refuse ends what begin began, for a socket that a middleware has refused.
 	refuse(s *Socket)
-	// part is the end of a socket that may have been admitted. With recovery
+	// closed is the end of a socket that may have been admitted. With recovery
 	// its session waits for the client, if the reason allows that.
-	part(s *Socket, reason Reason)
-	// greets reports whether broadcasts are held while connection handlers run:
-	// see greet.go.
-	greets() bool
+	closed(s *Socket, reason Reason)
+	// holds reports whether broadcasts are held while connection handlers run:
+	// see held.go.
+	holds() bool
 
 	// stop ends it: nothing is kept any more, and OnExpire is not called any
 	// more.
@@ -65,7 +65,7 @@ type delivery interface {
 
 // joinState is what a client that joins a namespace has been through.
 type joinState struct {
-	outwaited *Socket     // the socket that it has waited for: see await
+	outwaited *Socket     // the socket that it has waited for: see awaitLoss
 	restored  bool        // the adapter was asked for its session
 	back      *membership // the outcome; nil when it can't come back
 }
@@ -88,7 +88,7 @@ func (direct) emit(o SocketEmitter, event string, args []any) error {
 	if !s.open() {
 		return ErrDisconnected
 	}
-	m, err := eventMessage(s.ns, 0, false, event, args)
+	m, err := encodeEvent(s.ns, 0, false, event, args)
 	if err != nil {
 		return err
 	}
@@ -96,19 +96,19 @@ func (direct) emit(o SocketEmitter, event string, args []any) error {
 }
 
 func (direct) broadcast(o BroadcastOperator, event string, args []any) error {
-	m, err := eventMessage(o.ns, 0, false, event, args)
+	m, err := encodeEvent(o.ns, 0, false, event, args)
 	if err != nil {
 		return err
 	}
 	m.mark(o.ns.srv, o.plain, o.volatile)
-	o.cast(m, nil)
+	o.post(m, nil)
 	m.release()
 	return nil
 }
 
 func (direct) broadcastAck(ctx context.Context, o BroadcastOperator, event string, args []any, acks adapter.Acks) error {
 	acks.Servers(1)
-	return o.emitAck(ctx, adapter.Packet{Event: event, Args: args}, acks)
+	return o.postAck(ctx, adapter.Packet{Event: event, Args: args}, acks)
 }
 
 func (d direct) join(s *Socket, room string)  { d.ns.rooms.Join(&s.member, room) }
@@ -118,12 +118,12 @@ func (direct) recall(*Socket, []byte, joinState) (*membership, bool) { return ni
 func (direct) giveBack(*membership)                                  {}
 func (direct) begin(*Socket, *membership)                            {}
 func (direct) refuse(*Socket)                                        {}
-func (direct) part(*Socket, Reason)                                  {}
-func (direct) greets() bool                                          { return true }
+func (direct) closed(*Socket, Reason)                                {}
+func (direct) holds() bool                                           { return true }
 func (direct) stop()                                                 {}
 func (direct) figures() (none RecoveryStats)                         { return none }
 
-func (direct) admit(s *Socket) (pid string, missed []message, ok bool) {
+func (direct) admit(s *Socket) (pid string, missed []encodedPacket, ok bool) {
 	return "", nil, s.enroll((*adapter.Rooms[*Socket]).Add)
 }
 
@@ -133,7 +133,7 @@ func (direct) prepare(o BroadcastOperator, event string, args []any) (prepared, 
 
 func (d direct) receive(o BroadcastOperator, p adapter.Packet) error {
 	if own := preparedFor(d.ns, p); own != nil {
-		o.cast(own.message, nil)
+		o.post(own.encoded, nil)
 		return nil
 	}
 	return d.broadcast(o, p.Event, p.Args)
@@ -146,13 +146,13 @@ func (d direct) receive(o BroadcastOperator, p adapter.Packet) error {
 type prepared struct {
 	ns      *Namespace
 	packet  adapter.Packet
-	message message
-	draft   *draft // instead of the message, for a log of this server's own
+	encoded encodedPacket
+	draft   *draft // instead of the packet, for a log of this server's own
 	id      uint64 // of the acknowledgement, if one is wanted
 }
 
-// prepare encodes an event, and returns the packet for the adapter. release must
-// follow.
+// prepare encodes an event, and returns the packet for the adapter. release
+// must follow.
 func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p prepared, err error) {
 	p.ns, p.packet.Event = o.ns, event
 	if p.packet.Args, err = spread(args, takesJSON); err != nil {
@@ -161,10 +161,10 @@ func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p p
 	if wantsAck {
 		p.id = o.ns.ackIDs.Add(1) - 1
 	}
-	if p.message, err = eventMessage(o.ns, p.id, wantsAck, event, args); err != nil {
+	if p.encoded, err = encodeEvent(o.ns, p.id, wantsAck, event, args); err != nil {
 		return p, err
 	}
-	p.message.mark(o.ns.srv, o.plain, o.volatile)
+	p.encoded.mark(o.ns.srv, o.plain, o.volatile)
 	return p, nil
 }
 
@@ -172,7 +172,7 @@ func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p p
 // ns did not, and for a draft that was used: then the adapter hands the packet
 // over once more.
 func preparedFor(ns *Namespace, p adapter.Packet) *prepared {
-	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns && (own.draft != nil || own.message.head != nil) {
+	if own, ok := p.Prepared.(*prepared); ok && own.ns == ns && (own.draft != nil || own.encoded.head != nil) {
 		return own
 	}
 	return nil
@@ -183,5 +183,5 @@ func (p *prepared) release() {
 	if p.draft != nil {
 		p.draft.drop()
 	}
-	p.message.release()
+	p.encoded.release()
 }

@@ -50,14 +50,14 @@ func (alone) fetchSockets(context.Context, BroadcastOperator) ([]adapter.Details
 func (alone) countSockets(context.Context, BroadcastOperator) (int, error) { return 0, nil }
 
 func (alone) addSockets(o BroadcastOperator, rooms []string) error {
-	for _, s := range o.here() {
+	for _, s := range o.localSockets() {
 		s.join(rooms)
 	}
 	return nil
 }
 
 func (alone) delSockets(o BroadcastOperator, rooms []string) error {
-	for _, s := range o.here() {
+	for _, s := range o.localSockets() {
 		for _, room := range rooms {
 			s.ns.delivery.leave(s, room)
 		}
@@ -66,7 +66,7 @@ func (alone) delSockets(o BroadcastOperator, rooms []string) error {
 }
 
 func (alone) disconnectSockets(o BroadcastOperator, closeConnections bool) error {
-	for _, s := range o.here() {
+	for _, s := range o.localSockets() {
 		s.Disconnect(closeConnections)
 	}
 	return nil
@@ -96,7 +96,7 @@ func (p alone) retire() <-chan error {
 // throughAdapter delivers to all servers. It implements peers too.
 type throughAdapter struct {
 	localDelivery // to the sockets here
-	local         *local
+	namespace     *localNamespace
 	adapter       adapter.Adapter
 }
 
@@ -188,7 +188,7 @@ func (d *throughAdapter) serverEmit(event string, args []any) error {
 }
 
 func (d *throughAdapter) serverEmitAck(ctx context.Context, event string, args []any) ([]adapter.Answer, error) {
-	answers, err, _ := within(ctx, d.local.ns.srv, event, graceTime, func() ([]adapter.Answer, error) {
+	answers, err, _ := within(ctx, d.namespace.ns.srv, event, graceTime, func() ([]adapter.Answer, error) {
 		list, err := spread(args, takesJSON)
 		if err != nil {
 			return nil, err
@@ -199,7 +199,7 @@ func (d *throughAdapter) serverEmitAck(ctx context.Context, event string, args [
 }
 
 func (d *throughAdapter) close() <-chan error {
-	ns := d.local.ns
+	ns := d.namespace.ns
 	return ns.srv.closer.close(ns, d.adapter)
 }
 
@@ -223,44 +223,45 @@ func (d *recoveringAdapter) broadcast(o BroadcastOperator, event string, args []
 	return d.log.publish(o, nil, event, args)
 }
 
-// local is what a namespace offers its adapter. It implements [adapter.Local].
-type local struct {
-	ns   *Namespace
-	here atomic.Pointer[localDelivery] // the adapter may hand packets over before it is chosen
+// localNamespace is what a namespace offers its adapter. It implements
+// [adapter.Local].
+type localNamespace struct {
+	ns       *Namespace
+	delivery atomic.Pointer[localDelivery] // the adapter may hand packets over before it is chosen
 }
 
-func (l *local) deliverBy(d localDelivery) { l.here.Store(&d) }
+func (l *localNamespace) deliverBy(d localDelivery) { l.delivery.Store(&d) }
 
 // operator returns o as an operator for this server alone.
-func (l *local) operator(o adapter.Options) BroadcastOperator {
+func (l *localNamespace) operator(o adapter.Options) BroadcastOperator {
 	return BroadcastOperator{
 		ns: l.ns, rooms: o.Rooms, except: o.Except, volatile: o.Volatile, plain: o.NoCompress, local: true,
 	}
 }
 
-func (l *local) Namespace() string { return l.ns.name }
+func (l *localNamespace) Namespace() string { return l.ns.name }
 
 // MayWait implements [adapter.Waiter].
-func (l *local) MayWait() bool { return !loop.OnLoop() }
+func (l *localNamespace) MayWait() bool { return !loop.OnLoop() }
 
-func (l *local) Broadcast(p adapter.Packet, o adapter.Options) error {
-	return (*l.here.Load()).receive(l.operator(o), p)
+func (l *localNamespace) Broadcast(p adapter.Packet, o adapter.Options) error {
+	return (*l.delivery.Load()).receive(l.operator(o), p)
 }
 
-func (l *local) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
-	return l.operator(o).emitAck(ctx, p, acks)
+func (l *localNamespace) BroadcastAck(ctx context.Context, p adapter.Packet, o adapter.Options, acks adapter.Acks) error {
+	return l.operator(o).postAck(ctx, p, acks)
 }
 
-func (l *local) Sockets(o adapter.Options) []adapter.Details {
-	return l.ns.srv.details(l.operator(o).here())
+func (l *localNamespace) Sockets(o adapter.Options) []adapter.Details {
+	return l.ns.srv.details(l.operator(o).localSockets())
 }
 
 // pageLen is how many sockets Describe describes at once. The data and the
 // authentication of each may be as large as a client may send.
 const pageLen = 16
 
-func (l *local) Describe(o adapter.Options) (next func() []adapter.Details) {
-	left := l.operator(o).here()
+func (l *localNamespace) Describe(o adapter.Options) (next func() []adapter.Details) {
+	left := l.operator(o).localSockets()
 	return func() []adapter.Details {
 		page := make([]*Socket, 0, pageLen)
 		for len(left) > 0 && len(page) < pageLen {
@@ -273,26 +274,26 @@ func (l *local) Describe(o adapter.Options) (next func() []adapter.Details) {
 	}
 }
 
-func (l *local) CountSockets(o adapter.Options) int { return l.operator(o).count() }
+func (l *localNamespace) CountSockets(o adapter.Options) int { return l.operator(o).count() }
 
 // The operations below return no errors because a local operator has none.
 
-func (l *local) AddSockets(o adapter.Options, rooms []string) {
+func (l *localNamespace) AddSockets(o adapter.Options, rooms []string) {
 	_ = l.operator(o).SocketsJoin(rooms...)
 }
 
-func (l *local) DelSockets(o adapter.Options, rooms []string) {
+func (l *localNamespace) DelSockets(o adapter.Options, rooms []string) {
 	_ = l.operator(o).SocketsLeave(rooms...)
 }
 
-func (l *local) DisconnectSockets(o adapter.Options, closeConnections bool) {
+func (l *localNamespace) DisconnectSockets(o adapter.Options, closeConnections bool) {
 	_ = l.operator(o).DisconnectSockets(closeConnections)
 }
 
-func (l *local) ServerSideEvent(p adapter.Packet, reply func(a adapter.Answer)) {
+func (l *localNamespace) ServerSideEvent(p adapter.Packet, reply func(a adapter.Answer)) {
 	l.ns.serverEvent(p, reply)
 }
 
-func (l *local) OnRoom(h func(e adapter.RoomEvent)) { l.ns.onRoom(h) }
+func (l *localNamespace) OnRoom(h func(e adapter.RoomEvent)) { l.ns.onRoom(h) }
 
-func (l *local) HasRoom(room string) bool { return l.ns.Count(room) > 0 }
+func (l *localNamespace) HasRoom(room string) bool { return l.ns.Count(room) > 0 }

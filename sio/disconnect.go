@@ -32,8 +32,8 @@ func (s *Socket) sayGoodbye() {
 	if s.gone {
 		return
 	}
-	s.unhold()
-	m := s.ns.srv.disconnectMessage(s.ns.name)
+	s.releaseHeld()
+	m := s.ns.srv.encodeDisconnect(s.ns.name)
 	m.send(s.client)
 	m.release()
 	s.client.forget(s)
@@ -72,7 +72,7 @@ func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 		return false
 	}
 	rooms := s.ns.remove(s)
-	s.ns.delivery.part(s, reason)
+	s.ns.delivery.closed(s, reason)
 	busy := s.release(state)
 	if !connected {
 		s.ns.depart()
@@ -142,22 +142,22 @@ func (j *disconnectJob) run(s *Socket) {
 	disconnecting, disconnect := s.extra.disconnecting, s.extra.disconnect
 	s.mu.Unlock()
 	inTurn([]func(){
-		func() { s.parting("disconnecting", k.disconnecting, j.reason) },
-		func() { s.partingOwn("disconnecting", disconnecting, j.reason) },
+		func() { s.runDisconnect("disconnecting", k.disconnecting, j.reason) },
+		func() { s.runOwnDisconnect("disconnecting", disconnecting, j.reason) },
 		func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.extra.rooms = nil
 		},
-		func() { s.parting("disconnect", k.disconnect, j.reason) },
-		func() { s.partingOwn("disconnect", disconnect, j.reason) },
+		func() { s.runDisconnect("disconnect", k.disconnect, j.reason) },
+		func() { s.runOwnDisconnect("disconnect", disconnect, j.reason) },
 	}, func(step func()) { step() })
 }
 
-func (s *Socket) parting(event string, list []func(*Socket, Reason), reason Reason) {
+func (s *Socket) runDisconnect(event string, list []func(*Socket, Reason), reason Reason) {
 	inTurn(list, func(h func(*Socket, Reason)) { s.ns.srv.runHook(s, event, func() { h(s, reason) }) })
 }
 
-func (s *Socket) partingOwn(event string, list []func(Reason), reason Reason) {
+func (s *Socket) runOwnDisconnect(event string, list []func(Reason), reason Reason) {
 	inTurn(list, func(h func(Reason)) { s.ns.srv.runHook(s, event, func() { h(reason) }) })
 }

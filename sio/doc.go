@@ -123,10 +123,10 @@
 //
 //   - Loops own connections, and through them clients: what this package does
 //     on behalf of a peer starts there and must not block.
-//   - Workers run handlers. All handlers of one socket (middlewares, connection,
-//     events, disconnect) run one after the other in the order in which their
-//     causes happened, on a worker that the socket has only as long as there is
-//     something to run. They may block, also in [Socket.EmitAck].
+//   - Workers run handlers. All handlers of one socket (middlewares,
+//     connection, events, disconnect) run one after the other in the order in
+//     which their causes happened, on a worker that the socket has only as long
+//     as there is something to run. They may block, also in [Socket.EmitAck].
 //   - The application's own. Emits reach one socket in the order in which one
 //     goroutine made them.
 //
@@ -134,15 +134,14 @@
 // block, its arguments are borrowed, and it may overtake earlier events of the
 // same socket that still wait for a worker, the connection handlers included.
 //
-// # Inside: packets, messages and frames
+// # Inside: packets and frames
 //
 // A packet is the unit of the Socket.IO protocol: CONNECT, EVENT, ACK and so
-// on. A message (type message) is a packet encoded for the wire, once for all
-// its recipients: an eio.EncodedPacket, and one more for each attachment. A
-// frame is what a connection sends of it, as WebSocket or polling need it. The
-// codec, which [New] chooses, makes messages of packets and packets of what
-// clients send. What depends on the version of the protocol that a client
-// speaks is a protocol.
+// on. An encodedPacket is one for the wire, encoded once for all its
+// recipients: an eio.EncodedPacket, and one more for each attachment. A frame
+// is what a connection sends of it, as WebSocket or polling need it. The codec,
+// which [New] chooses, encodes packets and parses what clients send. What
+// depends on the version of the protocol that a client speaks is a protocol.
 //
 // # Inside: the way of the data
 //

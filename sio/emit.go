@@ -110,7 +110,7 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 }
 
 // post hands m, whose reference it takes over, to the socket's loop.
-func (o SocketEmitter) post(m message) error {
+func (o SocketEmitter) post(m encodedPacket) error {
 	s := o.socket
 	m.mark(s.ns.srv, o.plain, o.volatile)
 	return s.post(m, o.volatile)
@@ -132,7 +132,7 @@ func (s *Socket) sendAck(id uint64, used *atomic.Bool, args []any) error {
 		used.Store(true)
 		return ErrDisconnected
 	}
-	m, err := ackMessage(s.ns, id, args)
+	m, err := encodeAck(s.ns, id, args)
 	if err != nil {
 		return err
 	}
@@ -144,10 +144,10 @@ func (s *Socket) sendAck(id uint64, used *atomic.Bool, args []any) error {
 }
 
 // post hands m, whose reference it takes over, to the socket's loop.
-func (s *Socket) post(m message, volatile bool) error {
-	s.greetTo(greetOwes)
+func (s *Socket) post(m encodedPacket, volatile bool) error {
+	s.holdTo(holdOwes)
 	t := emitTasks.Get().(*emitTask)
-	*t = emitTask{socket: s, message: m, volatile: volatile}
+	*t = emitTask{socket: s, packet: m, volatile: volatile}
 	if !s.client.Loop().Post(t) {
 		t.recycle()
 		return ErrDisconnected
@@ -155,22 +155,22 @@ func (s *Socket) post(m message, volatile bool) error {
 	return nil
 }
 
-// emitTask sends a message to its socket, on the loop of that.
+// emitTask sends a packet to its socket, on the loop of that.
 type emitTask struct {
 	socket   *Socket
-	message  message
+	packet   encodedPacket
 	volatile bool
 } // fills a cache line, so tasks of different loops do not share one
 
 var emitTasks = sync.Pool{New: func() any { return new(emitTask) }}
 
 func (t *emitTask) Run(*loop.Loop) {
-	t.socket.deliver(t.message, t.volatile)
+	t.socket.deliver(t.packet, t.volatile)
 	t.recycle()
 }
 
 func (t *emitTask) recycle() {
-	t.message.release()
+	t.packet.release()
 	*t = emitTask{}
 	emitTasks.Put(t)
 }

@@ -46,9 +46,6 @@ var (
 	// ErrDataSize: a socket's data is larger than what is left of
 	// [Config.MaxHandshakeBytes].
 	ErrDataSize = errors.New("sio: no room for a socket's data")
-	// ErrFull: the loop holds as many sockets of the namespace as ids can tell
-	// apart.
-	ErrFull = errors.New("sio: too many sockets in a namespace")
 )
 
 // ServersError reports that not all other servers have answered. What came with

@@ -111,7 +111,7 @@ func (e *Event) AckArgs(args RawArgs) error {
 	if !e.socket.open() {
 		return ErrDisconnected
 	}
-	return e.socket.post(rawAckMessage(e.socket.ns, e.id, args), false)
+	return e.socket.post(encodeRawAck(e.socket.ns, e.id, args), false)
 }
 
 // Reply takes the acknowledgement out of the event, for a handler whose event
@@ -245,7 +245,7 @@ func (e *Event) passes(h *handler, onLoop bool) bool {
 	defer func() {
 		if err != nil {
 			e.socket.ns.srv.countError(e.socket, "sio: event rejected", e.name, err)
-			e.socket.fail(err, onLoop)
+			e.socket.queueError(err, onLoop)
 		}
 	}()
 	err = e.socket.ns.srv.runPacketMiddleware(h, e)

@@ -53,7 +53,7 @@ func (c *client) wait(name string, auth []byte, step joinStep) *joining {
 	}
 	x := c.needExtra()
 	x.joins = append(x.joins, j)
-	c.hold(j.load())
+	c.charge(j.load())
 	c.throttle()
 	return j
 }
@@ -88,7 +88,7 @@ func (j *joining) post() {
 func (j *joining) Run(*loop.Loop) {
 	switch {
 	case j.client.stopWaiting(j):
-		j.client.unhold(j.load())
+		j.client.discharge(j.load())
 		j.step.decide(j)
 	case j.state.Load() == joinRuns:
 		j.drop()
@@ -106,23 +106,13 @@ func (j *joining) abandon() {
 }
 
 func (j *joining) drop() {
-	j.client.unhold(j.load())
+	j.client.discharge(j.load())
 	j.step.drop(j)
 }
 
 // load is what the client holds while it waits, not only until a worker has the
 // joining.
 func (j *joining) load() load { return loadOf(1, len(j.name)+len(j.auth)) }
-
-// hasLeft reports whether the client does not wait any more.
-func (j *joining) hasLeft() bool {
-	select {
-	case <-j.left:
-		return true
-	default:
-		return false
-	}
-}
 
 // socket makes a socket that stands for the client in Config.OnPanic. It is not
 // connected, and never will be.
@@ -187,7 +177,7 @@ func (t *seekStep) run(j *joining) {
 			srv.reportPanic(j.socket(newNamespace(srv, j.name)), "namespace", ended(recover()), debug.Stack())
 		}
 	}()
-	for !j.hasLeft() {
+	for !isClosed(j.left) {
 		ns := t.look(j)
 		if ns == nil {
 			break
@@ -221,7 +211,7 @@ func (t *seekStep) look(j *joining) *Namespace {
 	for _, p := range *srv.parents.Load() {
 		allowed := p.dynamic.match(j.name, j.auth)
 		switch {
-		case j.hasLeft(): // nothing is made for a client that has left
+		case isClosed(j.left): // nothing is made for a client that has left
 			return nil
 		case !allowed:
 		case srv.claimDynamic():

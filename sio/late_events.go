@@ -14,8 +14,8 @@ import (
 //   - Its client has left, its connection is lost, or the server shuts down
 //     (stateLeft). The events that wait are late: they run, and the disconnect
 //     handlers run behind them.
-//   - The application has ended it (stateDisconnected). The events that wait are
-//     dropped and counted.
+//   - The application has ended it (stateDisconnected). The events that wait
+//     are dropped and counted.
 //
 // As long as the connection lives, a late event counts against its client as
 // before. Then it counts as one of the loop's late events, which have limits of
@@ -198,10 +198,10 @@ func (r *late) abandon() {
 	s.dropJobs(lapsed)
 }
 
-// giveUp drops all late events, then ends the contexts of handlers that have started
-// late: one that returns because of it must not have its worker run the next event.
-// Shutdown's context has ended. Events that become late afterwards are dropped as
-// well.
+// giveUp drops all late events, then ends the contexts of handlers that have
+// started late: one that returns because of it must not have its worker run the
+// next event. Shutdown's context has ended. Events that become late afterwards
+// are dropped as well.
 func (srv *Server) giveUp() {
 	srv.gaveUp.Store(true)
 	defer srv.endLate(ErrDisconnected)
@@ -241,7 +241,7 @@ func (h *handler) callLate(e *Event) error {
 
 // A handler that starts late has at least the leastPart-th part of
 // Config.LeaveTimeout.
-const leastPart = 8
+const leastFraction = 8
 
 // cutShort ends the context of a handler that has started late before its time,
 // when sockets wait for a worker. So clients that leave events behind for
@@ -251,7 +251,7 @@ func (srv *Server) cutShort(end context.CancelCauseFunc) (stop func()) {
 	var timer *time.Timer
 	mu.Lock()
 	defer mu.Unlock()
-	least, stopped := max(srv.cfg.LeaveTimeout/leastPart, 1), false
+	least, stopped := max(srv.cfg.LeaveTimeout/leastFraction, 1), false
 	timer = time.AfterFunc(least, func() {
 		mu.Lock()
 		defer mu.Unlock()

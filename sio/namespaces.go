@@ -222,7 +222,7 @@ func (ns *Namespace) chooseDelivery() {
 	// The adapter may hand packets over before its function returns. Then there
 	// are no sockets yet: only those with offsets matter, which a shared log
 	// keeps.
-	l := &local{ns: ns}
+	l := &localNamespace{ns: ns}
 	shared := &sharedLog{recoveryLog: log}
 	if log != nil {
 		l.deliverBy(shared)
@@ -237,12 +237,12 @@ func (ns *Namespace) chooseDelivery() {
 	r, recovers := a.(adapter.Recoverer)
 	if log == nil || !recovers {
 		l.deliverBy(here)
-		d := &throughAdapter{localDelivery: here, local: l, adapter: a}
+		d := &throughAdapter{localDelivery: here, namespace: l, adapter: a}
 		ns.delivery, ns.peers = d, d
 		return
 	}
 	shared.keeper.Store(&r)
-	d := &recoveringAdapter{throughAdapter{localDelivery: shared, local: l, adapter: a}, shared}
+	d := &recoveringAdapter{throughAdapter{localDelivery: shared, namespace: l, adapter: a}, shared}
 	ns.delivery, ns.peers = d, d
 }
 
@@ -260,9 +260,12 @@ func (ns *Namespace) inherit() {
 }
 
 // ready reports whether the hooks of OnNamespace have returned.
-func (ns *Namespace) ready() bool {
+func (ns *Namespace) ready() bool { return isClosed(ns.opened) }
+
+// isClosed reports whether c, which is never sent to, is closed.
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-ns.opened:
+	case <-c:
 		return true
 	default:
 		return false

@@ -159,9 +159,9 @@ func inTurn[T any](list []T, call func(T)) {
 	}
 }
 
-// fail gives an error of the socket to its error handlers: see
+// queueError gives an error of the socket to its error handlers: see
 // [Namespace.OnError].
-func (s *Socket) fail(err error, onLoop bool) {
+func (s *Socket) queueError(err error, onLoop bool) {
 	s.mu.Lock()
 	listens := s.extra != nil && len(s.extra.errors) > 0
 	s.mu.Unlock()

@@ -32,7 +32,7 @@ var queues = sync.Pool{New: func() any { return new(queue) }}
 // then what the same burst brings is known, such as that the client is gone,
 // and one start serves it all.
 func (s *Socket) enqueue(j job, onLoop bool) {
-	s.client.hold(loadOf(1, j.size()))
+	s.client.charge(loadOf(1, j.size()))
 	s.mu.Lock()
 	idle := s.queue == nil
 	if idle {
@@ -69,7 +69,7 @@ func (s *Socket) drain() (done bool) {
 				break // the rest has lapsed
 			}
 			s.queue.running = j.size()
-			s.client.unhold(loadOf(1, 0))
+			s.client.discharge(loadOf(1, 0))
 			j.run(s)
 			s.finishJob()
 		}
@@ -85,7 +85,7 @@ func (s *Socket) drain() (done bool) {
 func (s *Socket) finishJob() {
 	if n := s.queue.running; n > 0 {
 		s.queue.running = 0
-		s.client.unhold(loadOf(0, n))
+		s.client.discharge(loadOf(0, n))
 	}
 }
 
@@ -134,7 +134,7 @@ func (s *Socket) lapseLocked(state uint32) (lapsed []job) {
 
 func (s *Socket) dropJobs(lapsed []job) {
 	for _, j := range lapsed {
-		s.client.unhold(loadOf(1, j.size()))
+		s.client.discharge(loadOf(1, j.size()))
 		j.drop(s)
 	}
 }

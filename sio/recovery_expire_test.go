@@ -108,7 +108,7 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 		p := eio.NewEncodedPacket(false)
 		p.End(p.Begin())
 		lg.mu.Lock()
-		lg.log.Keep(lg.now(), recovery.Offset{}.Next(uint64(time.Now().Add(time.Hour).UnixMilli())), keptPacket(message{head: p}, nil, nil))
+		lg.log.Keep(lg.now(), recovery.Offset{}.Next(uint64(time.Now().Add(time.Hour).UnixMilli())), keptPacket(encodedPacket{head: p}, nil, nil))
 		lg.wake()
 		lg.mu.Unlock()
 		for range 2 {

@@ -16,14 +16,15 @@ import (
 // package says why no packet is lost or doubled. What that requires of its
 // caller is kept here:
 //
-//   - An event gets its position, and is posted to the recipients' loops, under mu.
-//   - A socket joins a room before its session does, and its session leaves the room
-//     last, under mu.
-//   - What a client has missed is collected, and its socket becomes a member of its
-//     namespace, under one hold of mu (enter).
+//   - An event gets its position, and is posted to the recipients' loops, under
+//     mu.
+//   - A socket joins a room before its session does, and its session leaves the
+//     room last, under mu.
+//   - What a client has missed is collected, and its socket becomes a member of
+//     its namespace, under one hold of mu (enter).
 //
 // A client may come back before the server has noticed that its connection was
-// lost. Then it waits a moment: see await. The session of a client that is
+// lost. Then it waits a moment: see awaitLoss. The session of a client that is
 // really there is not given away.
 //
 // There are two deliveries with a recoveryLog: in an ownLog positions and
@@ -34,7 +35,7 @@ type recoveryLog struct {
 	begun time.Time // the machine's clock starts
 
 	mu       sync.Mutex // taken before the locks of shards and loops, never while another one is held
-	log      *recovery.Log[*Socket, message]
+	log      *recovery.Log[*Socket, encodedPacket]
 	expired  []ExpiredSession // to be reported
 	timer    *time.Timer      // nil when there is nothing to wait for
 	sweeping bool
@@ -50,10 +51,10 @@ type recoveryLog struct {
 // The types of package recovery for sockets. What is not immutable in them is
 // guarded by the log's lock.
 type (
-	session    = recovery.Session[*Socket, message]
-	membership = recovery.Membership[*Socket, message]
-	history    = recovery.History[*Socket, message]
-	reading    = recovery.Reading[*Socket, message]
+	session    = recovery.Session[*Socket, encodedPacket]
+	membership = recovery.Membership[*Socket, encodedPacket]
+	history    = recovery.History[*Socket, encodedPacket]
+	reading    = recovery.Reading[*Socket, encodedPacket]
 )
 
 // packetCost is what a kept packet costs beside its bytes.
@@ -66,17 +67,17 @@ func newRecoveryLog(ns *Namespace, cfg *Recovery) *recoveryLog {
 		MaxPackets:  cfg.MaxPackets,
 		MaxBytes:    cfg.MaxBytes,
 		MaxSessions: cfg.MaxSessions,
-	}, recovery.Hooks[message]{Retain: message.retain, Release: message.release, Room: lg.roomAgain, Idle: lg.caughtUpAll})
+	}, recovery.Hooks[encodedPacket]{Retain: encodedPacket.retain, Release: encodedPacket.release, Room: lg.roomAgain, Idle: lg.caughtUpAll})
 	return lg
 }
 
 // now is the time of the log's clock.
 func (lg *recoveryLog) now() time.Duration { return time.Since(lg.begun) }
 
-// keptPacket returns a message and its recipients as the log keeps it, with a
+// keptPacket returns a packet and its recipients as the log keeps it, with a
 // reference for the log.
-func keptPacket(m message, rooms, except []string) recovery.Packet[message] {
-	return recovery.Packet[message]{Payload: m.retain(), Size: m.size(), Rooms: rooms, Except: except}
+func keptPacket(m encodedPacket, rooms, except []string) recovery.Packet[encodedPacket] {
+	return recovery.Packet[encodedPacket]{Payload: m.retain(), Size: m.size(), Rooms: rooms, Except: except}
 }
 
 // begin makes a session for a socket that is about to connect, or gives the
@@ -146,7 +147,7 @@ func (lg *recoveryLog) leave(s *Socket, room string) {
 // collects what the socket's client has missed. It reports false when the
 // socket has ended. m, the socket's membership, is nil or complete. lg.mu is
 // held; the caller flushes the rooms' events when it is not held any more.
-func (lg *recoveryLog) enter(s *Socket, m *membership) (pid string, missed []message, ok bool) {
+func (lg *recoveryLog) enter(s *Socket, m *membership) (pid string, missed []encodedPacket, ok bool) {
 	if !s.enroll((*adapter.Rooms[*Socket]).AddDeferred) {
 		return "", nil, false
 	}
@@ -201,9 +202,9 @@ func (lg *recoveryLog) end(ses *session) {
 	lg.report(ses)
 }
 
-// greets reports false: a client that comes back is sent what is behind its
+// holds reports false: a client that comes back is sent what is behind its
 // last packet in the order of the offsets, so nothing may be held back.
-func (lg *recoveryLog) greets() bool { return false }
+func (lg *recoveryLog) holds() bool { return false }
 
 // wake sets the timer for what is to be dropped next. lg.mu is held.
 func (lg *recoveryLog) wake() {

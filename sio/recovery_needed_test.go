@@ -55,7 +55,7 @@ func TestRecoveryNotPassed(t *testing.T) {
 	id := fmt.Sprintf("%020d", 1)
 	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
 	lg := sharedLogOf(srv)
-	m := lg.restore(nil, restoreRequest{"p", entryOffset(0)})
+	m := lg.restore(nil, restoreRequest{"p", entryOffset(0)}, nil)
 	if m == nil {
 		t.Fatal("not recovered")
 	}

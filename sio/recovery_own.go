@@ -66,13 +66,13 @@ func (lg ownLog) broadcastDraft(o BroadcastOperator, d draft) {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	m := lg.keep(d, o.rooms, except)
-	o.cast(m, nil)
+	o.post(m, nil)
 	m.release()
 }
 
-// keep gives a packet its place in the log. The message has a reference for the
+// keep gives a packet its place in the log. The packet has a reference for the
 // caller.
-func (lg ownLog) keep(d draft, rooms, except []string) message {
+func (lg ownLog) keep(d draft, rooms, except []string) encodedPacket {
 	var text [24]byte
 	o := lg.log.Last().Next(uint64(max(time.Now().UnixMilli(), 0)))
 	m := d.finish(string(o.AppendTo(text[:0])))
@@ -107,7 +107,7 @@ func (lg ownLog) receive(o BroadcastOperator, p adapter.Packet) error {
 	case own == nil:
 		return lg.broadcast(o, p.Event, p.Args)
 	case own.draft == nil:
-		o.cast(own.message, nil)
+		o.post(own.encoded, nil)
 	default:
 		d := *own.draft
 		own.draft = nil
@@ -132,7 +132,7 @@ func requestOf(auth []byte) (r restoreRequest) {
 func (lg ownLog) recall(s *Socket, auth []byte, state joinState) (back *membership, waits bool) {
 	back, holder := lg.claim(s, auth, state.outwaited)
 	if holder != nil {
-		s.client.await(holder, lg.ns, auth)
+		s.client.awaitLoss(holder, lg.ns, auth)
 	}
 	return back, holder != nil
 }
@@ -151,7 +151,7 @@ func (lg ownLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	if !valid {
-		lg.log.Fail()
+		lg.log.CountFailed()
 		return nil, nil
 	}
 	m, other := lg.log.Claim(lg.now(), asks.PID, o, s)
@@ -163,7 +163,7 @@ func (lg ownLog) claim(s *Socket, auth []byte, outwaited *Socket) (m *membership
 	case other == nil:
 		return nil, nil
 	case other.Socket == outwaited:
-		lg.log.Fail()
+		lg.log.CountFailed()
 		return nil, nil
 	}
 	return nil, other.Socket
@@ -178,7 +178,7 @@ func (lg ownLog) giveBack(back *membership) {
 // admit makes a socket a member of its namespace. The connection ends if not
 // all that the client has missed is kept any more: while the middlewares ran,
 // the limits evicted some of it.
-func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
+func (lg ownLog) admit(s *Socket) (pid string, missed []encodedPacket, ok bool) {
 	m := s.membership()
 	lg.mu.Lock()
 	if m != nil && !lg.log.Complete(m) {
@@ -200,9 +200,9 @@ func (lg ownLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	return pid, missed, ok
 }
 
-// part ends a socket's part in its session, which is kept if the client may
+// closed ends a socket's part in its session, which is kept if the client may
 // come back.
-func (lg ownLog) part(s *Socket, reason Reason) {
+func (lg ownLog) closed(s *Socket, reason Reason) {
 	m := s.membership()
 	if m == nil {
 		return
@@ -238,11 +238,11 @@ const (
 	noticeTimes = 50
 )
 
-// await lets a client that asks for the session of a socket wait until the loop
-// of that socket must have noticed that its connection was lost. Meanwhile the
-// client counts as a socket that has arrived in the namespace, unless it
+// awaitLoss lets a client that asks for the session of a socket wait until the
+// loop of that socket must have noticed that its connection was lost. Meanwhile
+// the client counts as a socket that has arrived in the namespace, unless it
 // leaves.
-func (c *client) await(holder *Socket, ns *Namespace, auth []byte) {
+func (c *client) awaitLoss(holder *Socket, ns *Namespace, auth []byte) {
 	j := c.wait(ns.name, auth, &awaitStep{ns, holder})
 	holder.client.Loop().PostFunc(func() { holder.notice(noticeTimes, j) })
 }

@@ -53,7 +53,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 	for name, end := range map[string]func(lg *sharedLog, s *Socket, m *membership, b *behind){
 		"unclaimed":    func(lg *sharedLog, _ *Socket, m *membership, _ *behind) { lg.giveBack(m) },
 		"refused":      func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.refuse(s) },
-		"disconnected": func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.part(s, ClientNamespaceDisconnect) },
+		"disconnected": func(lg *sharedLog, s *Socket, _ *membership, _ *behind) { lg.closed(s, ClientNamespaceDisconnect) },
 		"no more to be had": func(lg *sharedLog, _ *Socket, m *membership, b *behind) {
 			b.since.Store("1000-3")
 			lg.look()
@@ -66,7 +66,7 @@ func TestRecoveryReleasesHistory(t *testing.T) {
 			srv, st := remembering(t, Config{ConnectionStateRecovery: &Recovery{}})
 			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}")}
 			lg := sharedLogOf(srv)
-			m := lg.restore(nil, restoreRequest{"p", "1000-0"})
+			m := lg.restore(nil, restoreRequest{"p", "1000-0"}, nil)
 			if m == nil || len(offsets(m.History)) != 2 {
 				t.Fatalf("restored %+v", m)
 			}
@@ -97,7 +97,7 @@ func TestRecoveryReleasesBare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			bare, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x"})
+			bare, err := encodeEvent(srv.Namespace, 0, false, "e", []any{"x"})
 			if err != nil {
 				t.Fatal(err)
 			}

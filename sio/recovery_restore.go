@@ -14,8 +14,8 @@ import (
 
 // A client comes back with a session that an adapter keeps: the session, and
 // the packets older than the log, are read on a worker while the client waits
-// (joining). What was read must reach up to the log: if the log has evicted more
-// meanwhile, more is read. The rest is as with an ownLog.
+// (joining). What was read must reach up to the log: if the log has evicted
+// more meanwhile, more is read. The rest is as with an ownLog.
 
 // restore lets a client wait until the adapter has answered whether it can have
 // the session that it asks for. Meanwhile it counts as a socket that has
@@ -38,14 +38,14 @@ type restoreStep struct {
 func (t *restoreStep) run(j *joining) {
 	lg, s, finished := t.log, j.socket(t.log.ns), false
 	defer func() {
-		if t.back == nil {
+		if t.back == nil && !isClosed(j.left) {
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
-			lg.log.Fail()
+			lg.log.CountFailed()
 		}
 	}()
 	defer lg.ns.srv.rescue(s, "restore", &finished, nil)
-	t.back = lg.restore(s, t.request)
+	t.back = lg.restore(s, t.request, j.left)
 	finished = true
 }
 
@@ -63,13 +63,15 @@ func (t *restoreStep) drop(*joining) {
 
 // takeTimes is how often a session is looked for that changes before it is
 // taken.
-const takeTimes = 3
+const takeTimes = 8
 
 // restore asks the adapter for a session, and for what its client has missed. s
-// stands for the client if the adapter panics. It returns nil when these are not to be had. The session is taken last: until
-// then the client loses nothing if it leaves, or if some of what it missed is
-// not kept.
-func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
+// stands for the client if the adapter panics, and left is closed when the
+// client has left. restore returns nil when these are not to be had. The
+// session is taken last: until then the client loses nothing if it leaves, or
+// if some of what it missed is not kept. A client that has left takes nothing:
+// its next connection may ask for the session already.
+func (lg *sharedLog) restore(s *Socket, r restoreRequest, left <-chan struct{}) *membership {
 	o, ok := recovery.ParseEntryID(r.Offset)
 	if !ok {
 		return nil
@@ -79,7 +81,7 @@ func (lg *sharedLog) restore(s *Socket, r restoreRequest) *membership {
 		if ses == nil {
 			return nil
 		}
-		switch lg.obtain(ses, h) {
+		switch lg.obtain(ses, h, left) {
 		case obtained:
 			return recovery.Return(ses, h)
 		case notToBeHad:
@@ -112,7 +114,7 @@ func (lg *sharedLog) find(s *Socket, r restoreRequest, o recovery.Offset) (*sess
 	}
 	h := lg.log.NewHistory(s, o, r.Offset)
 	h.Record = kept
-	return recovery.Restored[*Socket, message](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
+	return recovery.Restored[*Socket, encodedPacket](kept.PID, socketID([]byte(kept.ID)), kept.Rooms, data), h
 }
 
 // What obtain comes to.
@@ -122,8 +124,9 @@ const (
 	obtained
 )
 
-// obtain reads what was missed, and takes the session.
-func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
+// obtain reads what was missed, and takes the session unless the client has
+// left.
+func (lg *sharedLog) obtain(ses *session, h *history, left <-chan struct{}) (outcome int) {
 	defer func() {
 		if outcome != obtained { // or the adapter has not returned
 			lg.mu.Lock()
@@ -133,7 +136,7 @@ func (lg *sharedLog) obtain(ses *session, h *history) (outcome int) {
 	}()
 	ctx, cancel := lg.patience()
 	defer cancel()
-	if !lg.catchUp(ctx, ses, h) {
+	if !lg.catchUp(ctx, ses, h) || isClosed(left) {
 		return notToBeHad
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), lg.cfg.RestoreTimeout)
@@ -369,7 +372,7 @@ func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Of
 	lg.mu.Lock()
 	round := lg.log.Readers(oldest.UpTo())
 	lg.mu.Unlock()
-	var packets []*recovery.Fetched[message]
+	var packets []*recovery.Fetched[encodedPacket]
 	if upTo.Compare(oldest.UpTo()) > 0 {
 		for _, k := range list {
 			if f := lg.fetched(round, k); f != nil {
@@ -383,15 +386,15 @@ func (lg *sharedLog) deal(oldest *reading, list []adapter.Kept, upTo recovery.Of
 }
 
 // fetched encodes a packet of a page, if it is for any client of a round.
-func (lg *sharedLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[message] {
+func (lg *sharedLog) fetched(round []*reading, k adapter.Kept) *recovery.Fetched[encodedPacket] {
 	o, ok := recovery.ParseEntryID(k.Packet.Offset)
 	if !ok {
 		return nil
 	}
-	return recovery.Select(round, o, k.Options.Rooms, k.Options.Except, func() (message, int, error) {
+	return recovery.Select(round, o, k.Options.Rooms, k.Options.Except, func() (encodedPacket, int, error) {
 		d, err := eventDraft(lg.ns, k.Packet.Event, k.Packet.Args, k.Options.NoCompress)
 		if err != nil {
-			return message{}, 0, err
+			return encodedPacket{}, 0, err
 		}
 		m := d.finish(k.Packet.Offset)
 		return m, m.size(), nil

@@ -17,7 +17,7 @@ func sharedLogOf(srv *Server) *sharedLog { return srv.Namespace.delivery.(*recov
 
 // sharedLocalOf returns what the adapter of the server sees.
 func sharedLocalOf(srv *Server) adapter.Local {
-	return srv.Namespace.delivery.(*recoveringAdapter).local
+	return srv.Namespace.delivery.(*recoveringAdapter).namespace
 }
 
 // offsets returns those of the packets in a history.
@@ -96,7 +96,7 @@ func TestRecoveryReadsOnce(t *testing.T) {
 		st.sessions[fmt.Sprint(i)] = adapter.Session{ID: id, PID: fmt.Sprint(i), Rooms: []string{id}, Data: json.RawMessage("{}")}
 		wg.Go(func() {
 			<-begun
-			members[i] = lg.restore(nil, restoreRequest{fmt.Sprint(i), entryOffset(i * entries / clients)})
+			members[i] = lg.restore(nil, restoreRequest{fmt.Sprint(i), entryOffset(i * entries / clients)}, nil)
 		})
 	}
 	close(begun)
@@ -170,7 +170,7 @@ func TestRecoveryHeldBytes(t *testing.T) {
 		id := fmt.Sprintf("%020d", i)
 		(&reader{stream: st}).Persist(adapter.Session{ID: id, PID: id, Rooms: []string{id, fmt.Sprint(i)}, Data: json.RawMessage("{}")})
 		wg.Go(func() {
-			m := lg.restore(nil, restoreRequest{id, entryOffset(0)})
+			m := lg.restore(nil, restoreRequest{id, entryOffset(0)}, nil)
 			lg.mu.Lock()
 			defer lg.mu.Unlock()
 			if m == nil {

@@ -37,7 +37,7 @@ func (lg *sharedLog) emit(o SocketEmitter, event string, args []any) error {
 	switch {
 	case o.volatile:
 		return direct{lg.ns}.emit(o, event, args)
-	case !s.open() && !lg.awaited(s.membership()):
+	case !s.open() && !lg.mayReturn(s.membership()):
 		return ErrDisconnected
 	}
 	return lg.publish(BroadcastOperator{ns: lg.ns, rooms: []string{s.ID()}, plain: o.plain}, s, event, args)
@@ -73,7 +73,7 @@ func (lg *sharedLog) receive(o BroadcastOperator, p adapter.Packet) error {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	m := lg.place(id, d.finish(p.Offset), o.options())
-	o.cast(m, nil)
+	o.post(m, nil)
 	m.release()
 	return nil
 }
@@ -87,7 +87,7 @@ func (lg *sharedLog) publish(o BroadcastOperator, s *Socket, event string, args 
 	}
 	p := &publishing{log: lg, draft: d, to: o, options: o.options(), socket: s}
 	if !lg.ns.srv.codec.cutsEmpty() {
-		if p.bare, err = eventMessage(lg.ns, 0, false, event, args); err != nil {
+		if p.bare, err = encodeEvent(lg.ns, 0, false, event, args); err != nil {
 			d.drop()
 			return err
 		}
@@ -107,7 +107,7 @@ func (lg *sharedLog) publish(o BroadcastOperator, s *Socket, event string, args 
 type publishing struct {
 	log     *sharedLog
 	draft   draft
-	bare    message // the packet without an offset, if the codec can't make it of the draft
+	bare    encodedPacket // the packet without an offset, if the codec can't make it of the draft
 	to      BroadcastOperator
 	options adapter.Options
 	socket  *Socket // the only recipient; nil for those of to
@@ -125,7 +125,7 @@ func (p *publishing) deliver(text string) {
 	}
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	var m message
+	var m encodedPacket
 	switch {
 	case ok:
 		m = lg.place(o, p.draft.finish(text), p.options)
@@ -139,7 +139,7 @@ func (p *publishing) deliver(text string) {
 		m = p.draft.withoutOffset(p.bare)
 		p.early = lg.log.Anticipate(keptPacket(m, p.options.Rooms, p.options.Except))
 	}
-	p.bare = message{}
+	p.bare = encodedPacket{}
 	defer m.release()
 	if p.sent {
 		return
@@ -152,13 +152,13 @@ func (p *publishing) deliver(text string) {
 		}
 		return
 	}
-	p.to.cast(m, nil)
+	p.to.post(m, nil)
 }
 
 // withoutOffset is the packet as if it could not be recovered, with a reference
-// for the caller. It takes bare over, and returns that if the codec can't make the
-// packet of the draft.
-func (d draft) withoutOffset(bare message) message {
+// for the caller. It takes bare over, and returns that if the codec can't make
+// the packet of the draft.
+func (d draft) withoutOffset(bare encodedPacket) encodedPacket {
 	if !d.srv.codec.cutsEmpty() {
 		return bare
 	}
@@ -168,11 +168,11 @@ func (d draft) withoutOffset(bare message) message {
 	for _, a := range d.attachments {
 		a.Retain()
 	}
-	return message{head: p, attachments: d.attachments, outgoing: d.outgoing}
+	return encodedPacket{head: p, attachments: d.attachments, outgoing: d.outgoing}
 }
 
 // place keeps a packet at its offset.
-func (lg *sharedLog) place(o recovery.Offset, m message, to adapter.Options) message {
+func (lg *sharedLog) place(o recovery.Offset, m encodedPacket, to adapter.Options) encodedPacket {
 	lg.log.Place(lg.now(), o, keptPacket(m, to.Rooms, to.Except))
 	lg.wake()
 	lg.wakeWaiting()
@@ -252,7 +252,7 @@ func (lg *sharedLog) giveBack(back *membership) {
 
 // admit makes a socket a member of its namespace. If the log evicted some of
 // what the client has missed while the middlewares ran, that is read first.
-func (lg *sharedLog) admit(s *Socket) (pid string, missed []message, ok bool) {
+func (lg *sharedLog) admit(s *Socket) (pid string, missed []encodedPacket, ok bool) {
 	m := s.membership()
 	lg.mu.Lock()
 	if m != nil && !lg.log.Complete(m) {
@@ -268,9 +268,9 @@ func (lg *sharedLog) admit(s *Socket) (pid string, missed []message, ok bool) {
 	return pid, missed, ok
 }
 
-// part ends a socket's part in its session, which the adapter keeps if the
+// closed ends a socket's part in its session, which the adapter keeps if the
 // client may come back.
-func (lg *sharedLog) part(s *Socket, reason Reason) {
+func (lg *sharedLog) closed(s *Socket, reason Reason) {
 	m := s.membership()
 	if m == nil {
 		return
@@ -289,8 +289,8 @@ func (lg *sharedLog) part(s *Socket, reason Reason) {
 	})
 }
 
-// awaited reports whether a client that is gone may come back.
-func (lg *sharedLog) awaited(m *membership) bool {
+// mayReturn reports whether a client that is gone may come back.
+func (lg *sharedLog) mayReturn(m *membership) bool {
 	if m == nil {
 		return false
 	}

@@ -249,7 +249,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := eventMessage(srv.Namespace, 0, false, "e", []any{"x", []byte{1}})
+			want, err := encodeEvent(srv.Namespace, 0, false, "e", []any{"x", []byte{1}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -393,7 +393,7 @@ func TestRecoveryLateTurn(t *testing.T) {
 	defer srv.Close()
 	large := make([]byte, 64<<10)
 	for range 100 {
-		m, err := eventMessage(srv.Namespace, 0, false, "e", []any{large})
+		m, err := encodeEvent(srv.Namespace, 0, false, "e", []any{large})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -402,7 +402,7 @@ func TestRecoveryLateTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bare := d.withoutOffset(message{})
+		bare := d.withoutOffset(encodedPacket{})
 		shared := bare.attachments[0].Size()
 		m = d.finish("7-1")
 		if now := m.attachments[0].Size(); now != shared {

@@ -13,7 +13,7 @@ import (
 // no order.
 func (o BroadcastOperator) Sockets() (sockets []*Socket) {
 	_ = o.eachNamespace(func(o BroadcastOperator) error {
-		sockets = append(sockets, o.here()...)
+		sockets = append(sockets, o.localSockets()...)
 		return nil
 	})
 	return sockets
@@ -35,7 +35,7 @@ func (o BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, er
 		return nil, err
 	}
 	var sockets []RemoteSocket
-	for _, s := range o.here() {
+	for _, s := range o.localSockets() {
 		sockets = append(sockets, s)
 	}
 	others, err := peers.fetchSockets(ctx, o)
@@ -67,7 +67,7 @@ func (o BroadcastOperator) CountSockets(ctx context.Context) (int, error) {
 func (o BroadcastOperator) count() int {
 	switch {
 	case o.self != nil || len(o.except) > 0 || len(o.rooms) > 1:
-		return len(o.here())
+		return len(o.localSockets())
 	case len(o.rooms) == 1:
 		return o.ns.Count(o.rooms[0])
 	}

@@ -85,8 +85,8 @@ func (ns *Namespace) Rooms() map[string]int {
 	return rooms
 }
 
-// Len is the number of connected sockets of this server. For a parent it adds up
-// the children's.
+// Len is the number of connected sockets of this server. For a parent it adds
+// up the children's.
 func (ns *Namespace) Len() (n int) {
 	_ = ns.each(func(ns *Namespace) error {
 		n += ns.rooms.Len()

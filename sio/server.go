@@ -66,7 +66,7 @@ type perLoop struct {
 	scratch *Event // for inline handlers; nil while in use
 	event   Event  // what scratch points to
 	counts  counters
-	held    map[*Socket]*held // what is held for sockets
+	held    map[*Socket]*heldPackets // what is held for sockets
 	late    lateList
 	cause   error // of the close that is under way; nil for none
 

@@ -84,7 +84,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	errs := make([]error, len(ending))
 	var wg sync.WaitGroup
 	for i, each := range ending {
-		wg.Go(func() { errs[i] = each.settle(ctx) })
+		wg.Go(func() { errs[i] = each.endRest(ctx) })
 	}
 	wg.Wait()
 	return incomplete(append(ending, before...), cmp.Or(err, cmp.Or(errs...)))
@@ -131,9 +131,9 @@ func (srv *Server) giveUpAfter(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, srv.giveUp)
 }
 
-// settle waits for handlers, and ends what a server has beside its clients,
+// endRest waits for handlers, and ends what a server has beside its clients,
 // which are disconnected by then.
-func (srv *Server) settle(ctx context.Context) error {
+func (srv *Server) endRest(ctx context.Context) error {
 	for ns := range srv.namespaces.all() {
 		ns.delivery.stop()
 	}

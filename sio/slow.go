@@ -59,19 +59,19 @@ type SlowEvent struct {
 // headroomPart is the part of MaxQueued that is left free by events where
 // others may be dropped for them: an answer or a heartbeat must not close the
 // connection.
-const headroomPart = 16
+const headroomFraction = 16
 
 // volatileWaits reports whether volatile events may wait for a slow client.
 func (srv *Server) volatileWaits() bool { return srv.cfg.SlowConsumer == SlowDropOldest }
 
-// fits makes room for a message by the policy for slow clients. It reports
-// false when the message must be dropped. It is called on the client's loop.
-func (s *Socket) fits(m message, volatile bool) bool {
+// fits makes room for a packet by the policy for slow clients. It reports
+// false when the packet must be dropped. It is called on the client's loop.
+func (s *Socket) fits(m encodedPacket, volatile bool) bool {
 	srv := s.ns.srv
 	if len(m.attachments) == 0 && s.client.Queued() == 0 {
 		return true // whatever its size
 	}
-	size := s.client.SizeOf(m.head) + srv.cfg.MaxQueued/headroomPart
+	size := s.client.SizeOf(m.head) + srv.cfg.MaxQueued/headroomFraction
 	for _, p := range m.attachments {
 		size += s.client.SizeOf(p)
 	}

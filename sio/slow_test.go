@@ -433,7 +433,7 @@ func TestSlowDropOldestGivesUp(t *testing.T) {
 				t.Fatal("there is always room")
 			}
 			f.emit(n, false)
-			_, room = f.socket.client.MakeRoom(1000+slowQueue/headroomPart, 1)
+			_, room = f.socket.client.MakeRoom(1000+slowQueue/headroomFraction, 1)
 		}
 		for range 5 {
 			f.emit(n, true)

@@ -17,11 +17,11 @@ type Socket struct {
 	id     socketID
 	state  atomic.Uint32
 	gone   bool // the client has forgotten the socket: nothing is sent any more; loop-owned
-	holds  bool // broadcasts are held: see greet.go; loop-owned
+	holds  bool // broadcasts are held: see held.go; loop-owned
 	begun  bool // the connection handlers are queued; guarded by mu
 	owed   bool // the disconnect handlers are to be queued behind them; guarded by mu
 
-	greeting atomic.Uint32 // the state and start of the connection handlers: see greet.go
+	holdState atomic.Uint32 // the state and start of the connection handlers: see held.go
 
 	mu    sync.Mutex   // guards what follows
 	queue *queue       // nil while there is nothing to run

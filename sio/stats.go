@@ -69,11 +69,11 @@ type Stats struct {
 	// Refused is how many namespace connections were refused.
 	Refused uint64
 	// InvalidPackets is how many connections were closed because of a Socket.IO
-	// packet that can't be decoded, OutOfOrder because of one that the client may not
-	// send now, ConnectTimeouts because no namespace was joined in time.
-	// PendingOverflows is how many namespace connections were refused because
-	// as many handlers as Config.MaxPendingTotal allows wait for clients that
-	// have left.
+	// packet that can't be decoded, OutOfOrder because of one that the client
+	// may not send now, ConnectTimeouts because no namespace was joined in
+	// time. PendingOverflows is how many namespace connections were refused
+	// because as many handlers as Config.MaxPendingTotal allows wait for
+	// clients that have left.
 	InvalidPackets, OutOfOrder, ConnectTimeouts, PendingOverflows uint64
 	// UnjoinedEvicted is how many connections were closed because more than
 	// Config.MaxUnjoined had joined no namespace.
@@ -87,9 +87,10 @@ type Stats struct {
 	// Forwarding has the figures of Config.Forwarding.
 	Forwarding eio.ForwardStats
 	// HandlerErrors is how many errors handlers have returned, how many events
-	// packet middlewares have refused, how many arguments did not fit a handler,
-	// and how often data of sockets could not be encoded for other servers.
-	// HandlerPanics is how often user code has panicked or ended its goroutine.
+	// packet middlewares have refused, how many arguments did not fit a
+	// handler, and how often data of sockets could not be encoded for other
+	// servers. HandlerPanics is how often user code has panicked or ended its
+	// goroutine.
 	HandlerErrors, HandlerPanics uint64
 	// RoomEventsDropped is how many changes of rooms were not reported to a
 	// hook of OnRoom because 65,536 waited for it.

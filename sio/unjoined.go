@@ -182,13 +182,13 @@ type origins struct {
 
 // ipv6Part is how much of an IPv6 address, in bits, tells one subscriber from
 // another.
-const ipv6Part = 64
+const subscriberBits = 64
 
 // addressOf is what the client counts for.
 func addressOf(c *client) netip.Addr {
 	a := c.RemoteAddr().Addr().Unmap()
 	if a.Is6() {
-		if p, err := a.Prefix(ipv6Part); err == nil {
+		if p, err := a.Prefix(subscriberBits); err == nil {
 			return p.Addr()
 		}
 	}

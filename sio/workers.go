@@ -12,8 +12,8 @@ import (
 // runnable is what a worker runs: a socket that has a queue, or a joining.
 type runnable interface {
 	// drain runs what waits. It reports false when it has stopped for others
-	// that wait for a worker, with more to run. If user code ends the goroutine,
-	// another drain goes on.
+	// that wait for a worker, with more to run. If user code ends the
+	// goroutine, another drain goes on.
 	drain() (done bool)
 }
 

@@ -109,8 +109,8 @@ func (l *Log[S, P]) Stats() Stats {
 	return st
 }
 
-// Fail counts a client that asked for a session and does not get it.
-func (l *Log[S, P]) Fail() { l.stats.Failed++ }
+// CountFailed counts a client that asked for a session and does not get it.
+func (l *Log[S, P]) CountFailed() { l.stats.Failed++ }
 
 // kept returns the packets in the log, from position l.first on.
 func (l *Log[S, P]) kept() []kept[P] { return l.packets[l.head:] }

@@ -6,22 +6,22 @@ import (
 	"github.com/sioserver/sioserver/eio"
 )
 
-// message is a packet encoded for the wire, with its attachments; each holder
-// has a reference. Immutable, safe for concurrent use.
-type message struct {
+// encodedPacket is a packet encoded for the wire, with its attachments; each
+// holder has a reference. Immutable, safe for concurrent use.
+type encodedPacket struct {
 	head        *eio.EncodedPacket
 	attachments []*eio.EncodedPacket
 	outgoing    *outgoing // for listeners; nil if there are none
 	awaited     bool      // it is an acknowledgement, or asks for one
 }
 
-// eventMessage encodes an event.
-func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (message, error) {
+// encodeEvent encodes an event.
+func encodeEvent(ns *Namespace, id uint64, wantsAck bool, event string, args []any) (encodedPacket, error) {
 	p := ns.srv.newPacket()
 	if len(args) == 1 {
 		if raw, ok := args[0].(RawArgs); ok && ns.srv.codec.copies(raw) {
 			p.End(ns.srv.codec.appendRawEvent(p.Begin(), ns.name, id, wantsAck, event, raw))
-			return message{head: p, outgoing: ns.observe(event, args), awaited: wantsAck}, nil
+			return encodedPacket{head: p, outgoing: ns.observe(event, args), awaited: wantsAck}, nil
 		}
 	}
 	b, attachments, err := ns.srv.codec.appendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
@@ -33,8 +33,8 @@ func eventMessage(ns *Namespace, id uint64, wantsAck bool, event string, args []
 	return m, err
 }
 
-// ackMessage encodes an acknowledgement.
-func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
+// encodeAck encodes an acknowledgement.
+func encodeAck(ns *Namespace, id uint64, args []any) (encodedPacket, error) {
 	p := ns.srv.newPacket()
 	b, attachments, err := ns.srv.codec.appendAck(p.Begin(), ns.name, id, args)
 	m, err := seal(p, b, attachments, err)
@@ -42,20 +42,20 @@ func ackMessage(ns *Namespace, id uint64, args []any) (message, error) {
 	return m, err
 }
 
-// rawAckMessage encodes an acknowledgement whose arguments the codec copies.
-func rawAckMessage(ns *Namespace, id uint64, args RawArgs) message {
+// encodeRawAck encodes an acknowledgement whose arguments the codec copies.
+func encodeRawAck(ns *Namespace, id uint64, args RawArgs) encodedPacket {
 	p := ns.srv.newPacket()
 	p.End(ns.srv.codec.appendRawAck(p.Begin(), ns.name, id, args))
-	return message{head: p, awaited: true}
+	return encodedPacket{head: p, awaited: true}
 }
 
-func seal(p *eio.EncodedPacket, b []byte, attachments [][]byte, err error) (message, error) {
+func seal(p *eio.EncodedPacket, b []byte, attachments [][]byte, err error) (encodedPacket, error) {
 	p.End(b)
 	if err != nil {
 		p.Release()
-		return message{}, fmt.Errorf("sio: can't encode the arguments: %w", err)
+		return encodedPacket{}, fmt.Errorf("sio: can't encode the arguments: %w", err)
 	}
-	return message{head: p, attachments: attachmentPackets(attachments)}, nil
+	return encodedPacket{head: p, attachments: attachmentPackets(attachments)}, nil
 }
 
 func attachmentPackets(attachments [][]byte) (packets []*eio.EncodedPacket) {
@@ -70,9 +70,9 @@ func attachmentPackets(attachments [][]byte) (packets []*eio.EncodedPacket) {
 // draft is an event that is complete but for its offset, in whose place is an
 // empty string.
 type draft struct {
-	message
+	encodedPacket
 	srv  *Server
-	body []byte // what message.head is to be ended with
+	body []byte // what encodedPacket.head is to be ended with
 }
 
 // eventDraft encodes an event that gets an offset. plain leaves it
@@ -84,7 +84,7 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 		_, err = seal(p, b, nil, err)
 		return draft{}, err
 	}
-	m := message{head: p, attachments: attachmentPackets(attachments), outgoing: ns.observe(event, args)}
+	m := encodedPacket{head: p, attachments: attachmentPackets(attachments), outgoing: ns.observe(event, args)}
 	for _, p := range m.attachments {
 		p.Compact() // now: the draft may be sent before it is finished
 	}
@@ -93,10 +93,10 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 }
 
 // finish makes the offset the event's last argument.
-func (d draft) finish(o string) message {
+func (d draft) finish(o string) encodedPacket {
 	d.head.End(d.srv.codec.replaceEmpty(d.body, o))
 	d.head.Compact() // it is kept long
-	return d.message
+	return d.encodedPacket
 }
 
 func (d draft) drop() {
@@ -104,8 +104,8 @@ func (d draft) drop() {
 	d.release()
 }
 
-// size is how many bytes of memory the message holds.
-func (m message) size() int {
+// size is how many bytes of memory the packet holds.
+func (m encodedPacket) size() int {
 	n := m.head.Size()
 	for _, p := range m.attachments {
 		n += p.Size()
@@ -113,22 +113,23 @@ func (m message) size() int {
 	return n
 }
 
-// leavePlain keeps the message from being compressed. It must not be shared
+// leavePlain keeps the packet from being compressed. It must not be shared
 // yet.
-func (m message) leavePlain() {
+func (m encodedPacket) leavePlain() {
 	m.head.SetCompress(false)
 	for _, p := range m.attachments {
 		p.SetCompress(false)
 	}
 }
 
-// maxGroup is how many packets a message that may be dropped can have.
+// maxGroup is how many messages a packet that may be dropped can have: itself
+// and its attachments.
 const maxGroup = 255
 
-// mark notes what its emitter asked for: plain leaves the message uncompressed,
+// mark notes what its emitter asked for: plain leaves the packet uncompressed,
 // a volatile one waits for a slow client if the policy lets it. It must not be
 // shared yet.
-func (m message) mark(srv *Server, plain, volatile bool) {
+func (m encodedPacket) mark(srv *Server, plain, volatile bool) {
 	if plain {
 		m.leavePlain()
 	}
@@ -137,7 +138,7 @@ func (m message) mark(srv *Server, plain, volatile bool) {
 	}
 }
 
-func (m message) retain() message {
+func (m encodedPacket) retain() encodedPacket {
 	m.head.Retain()
 	for _, p := range m.attachments {
 		p.Retain()
@@ -146,7 +147,7 @@ func (m message) retain() message {
 }
 
 // release gives the reference up; that of the zero message is none.
-func (m message) release() {
+func (m encodedPacket) release() {
 	if m.head == nil {
 		return
 	}
@@ -156,9 +157,9 @@ func (m message) release() {
 	}
 }
 
-// send hands the message to the client's session, on its loop: all of it, or
+// send hands the packet to the client's session, on its loop: all of it, or
 // nothing.
-func (m message) send(c *client) {
+func (m encodedPacket) send(c *client) {
 	if len(m.attachments) > 0 && !m.admitted(c) {
 		return
 	}
@@ -171,8 +172,8 @@ func (m message) send(c *client) {
 	}
 }
 
-// admitted reports whether the client's session takes all of the message.
-func (m message) admitted(c *client) bool {
+// admitted reports whether the client's session takes all of the packet.
+func (m encodedPacket) admitted(c *client) bool {
 	rest := 0
 	for _, p := range m.attachments {
 		rest += c.SizeOf(p)
@@ -180,11 +181,11 @@ func (m message) admitted(c *client) bool {
 	return c.Admits(c.SizeOf(m.head), rest, len(m.attachments))
 }
 
-// deliver sends a message to the socket's client, on its loop, unless the
+// deliver sends a packet to the socket's client, on its loop, unless the
 // client has left the namespace. A volatile one is dropped when it could not
 // leave at once, unless the policy for slow clients lets it wait. It reports
-// whether the message was sent.
-func (s *Socket) deliver(m message, volatile bool) bool {
+// whether the packet was sent.
+func (s *Socket) deliver(m encodedPacket, volatile bool) bool {
 	if s.gone {
 		return false
 	}
