@@ -551,6 +551,7 @@ func (w *World) emit(n *node, ns *sio.Namespace, s *sio.Socket, from *sender, o 
 			m.target.self = s.ID()
 		}
 	}
+	m.target.stale = s != nil && !s.Connected()
 	act := &action{message: m}
 	w.current = act
 	defer func() { w.current = nil }()
@@ -706,7 +707,7 @@ func (w *World) query(n *node, ns *sio.Namespace, o *op) {
 			}
 		}
 	}
-	if err != nil || w.busTrouble() {
+	if err != nil || w.busTrouble(ns.Name()) {
 		return
 	}
 	stable := 0

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop/looptest"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -16,7 +15,7 @@ func Draw(seed uint64) Options {
 	o := Options{
 		Nodes: 1, Clients: 1 + r.IntN(24), Steps: 20 + r.IntN(500), Pace: time.Duration(2+r.IntN(400)) * time.Millisecond,
 		Loops: 1 + r.IntN(3), Version3: r.IntN(2) == 0, Counting: r.IntN(2) == 0, RunMiddlewares: r.IntN(3) == 0,
-		BusDelay: time.Duration(1+r.IntN(300)) * time.Millisecond, Tight: r.IntN(4) == 0, Compress: r.IntN(5) == 0,
+		BusDelay: time.Duration(1+r.IntN(300)) * time.Millisecond, Tight: r.IntN(4) == 0, Locks: r.IntN(8) == 0,
 		Faults: looptest.Faults{Cut: r.Float64(), ShortSend: r.Float64() / 2, Linger: r.Float64(), LostMove: 0},
 	}
 	if r.IntN(2) == 0 {
@@ -41,10 +40,6 @@ func (o Options) config() sio.Config {
 	}
 	if o.Tight {
 		cfg.MaxPending, cfg.MaxHandlers = 4, 3
-	}
-	if o.Compress {
-		cfg.PerMessageDeflate = nil
-		cfg.CORS = &eio.CORS{}
 	}
 	return cfg
 }
