@@ -65,7 +65,7 @@ func TestHalfOpenPeers(t *testing.T) {
 	begun := time.Now()
 	visit := func(steps ...func(*cutting) error) *cutting {
 		t.Helper()
-		c := &cutting{addr: srv.Addr().String(), left: -1}
+		c := &cutting{addr: srv.Addr().String(), left: -1, reset: true}
 		for _, step := range steps {
 			if err := step(c); err != nil {
 				t.Fatal(err)

@@ -91,4 +91,3 @@ func TestFullDisk(t *testing.T) {
 		})
 	}
 }
-
