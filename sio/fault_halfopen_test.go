@@ -5,34 +5,13 @@ package sio_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/sioserver/sioserver/loop/looptest"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
-
-// vanish makes a host disappear, as far as a connection of its is concerned: the
-// kernel drops what comes, and so acknowledges nothing.
-func vanish(t *testing.T, conns ...net.Conn) {
-	t.Helper()
-	for _, conn := range conns {
-		raw, err := conn.(*net.TCPConn).SyscallConn()
-		if err != nil {
-			t.Fatal(err)
-		}
-		drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
-		var failure error
-		if err := raw.Control(func(fd uintptr) {
-			failure = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
-		}); err != nil || failure != nil {
-			t.Fatal(err, failure)
-		}
-	}
-}
 
 // TestHalfOpenPeers has the hosts of clients vanish without FIN or RST: while they
 // are idle, while they poll, in the midst of an upgrade, with much on its way to
@@ -84,7 +63,7 @@ func TestHalfOpenPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*cutting{idle, flooded, polls, upgrades, unjoined} {
-		vanish(t, c.conns...)
+		looptest.Vanish(t, c.conns...)
 	}
 	for range 20 {
 		srv.To("room").Emit("much", make([]byte, 100_000))
