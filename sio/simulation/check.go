@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/loop/looptest"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -23,6 +24,9 @@ func Draw(seed uint64) Options {
 	}
 	if r.IntN(2) == 0 {
 		o.Recovery = time.Duration(5+r.IntN(60)) * time.Second
+	}
+	if r.IntN(4) == 0 {
+		o.Double = r.Float64() / 2
 	}
 	if r.IntN(8) == 0 {
 		o.Faults.LostMove = 0.2
@@ -52,6 +56,8 @@ func (o Options) config() sio.Config {
 
 // inspect checks what must hold at any time.
 func (w *World) inspect() {
+	invariants.Orders.Store(false) // what follows would dominate
+	defer invariants.Orders.Store(w.opt.Locks)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, n := range w.nodes {
