@@ -62,7 +62,7 @@ type soak struct {
 type soakCounts struct {
 	opened, refused, recovered, fresh, cut, left, stalled, slow int // clients
 	answered, dropped, deliveries, broadcasts                   int // dropped: requests of clients that left
-	attacks                                                     int
+	attacks, missing                                            int // missing: samples
 }
 
 type soakSample struct {
@@ -145,10 +145,7 @@ func (k *soak) work() error {
 		case <-attacked:
 			attacking = false
 		case taken := <-k.samples:
-			if taken.err != nil {
-				return taken.err
-			}
-			k.keep(taken.sample)
+			k.keep(taken)
 			sampling = false
 		default:
 		}
@@ -237,8 +234,14 @@ func (k *soak) look(heap bool) (sample result.Sample, err error) {
 	return sample, nil
 }
 
-// keep adds what the clients have seen to a sample, and records it.
-func (k *soak) keep(sample result.Sample) {
+// keep adds what the clients have seen to a sample, and records it. One that
+// the server was too busy to answer for is counted instead.
+func (k *soak) keep(taken soakSample) {
+	if taken.err != nil {
+		k.counts.missing++
+		return
+	}
+	sample := taken.sample
 	sample.Clients = k.live
 	sample.P50, sample.P99 = k.latency.Percentile(50).Microseconds(), k.latency.Percentile(99).Microseconds()
 	k.latency = stats.NewHistogram()

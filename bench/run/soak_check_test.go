@@ -191,6 +191,17 @@ func TestASoakFindsGrowth(t *testing.T) {
 	}
 }
 
+func TestASoakNeedsItsSamples(t *testing.T) {
+	k := newSoakOf(t)
+	k.keep(soakSample{sample: result.Sample{RSS: 1}})
+	k.keep(soakSample{err: errors.New("busy")})
+	k.judgeGrowth()
+	checkFailure(t, k.findings.err(), "")
+	k.keep(soakSample{err: errors.New("busy")})
+	k.judgeGrowth()
+	checkFailure(t, k.findings.err(), "did not answer for 2 of 3 samples")
+}
+
 func TestLeftOf(t *testing.T) {
 	left := leftOf(map[string]float64{"Clients": 2, "Packed.Held": 1, "Sockets": 0, "EventsIn": 5, "Loop.Accepted": 7})
 	if got := fmt.Sprint(left); got != "[Clients 2 Packed.Held 1]" {

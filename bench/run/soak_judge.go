@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sioserver/sioserver/bench/peer"
 	"github.com/sioserver/sioserver/bench/result"
 	"github.com/sioserver/sioserver/bench/stats"
 )
@@ -33,6 +34,9 @@ var growths = []growth{
 
 // judgeGrowth fits a line through the second half of the samples, by figure.
 func (k *soak) judgeGrowth() {
+	if taken := len(k.record.Series); taken < k.counts.missing {
+		k.findings.found(fmt.Errorf("the server did not answer for %d of %d samples", k.counts.missing, taken+k.counts.missing))
+	}
 	half := k.record.Series[len(k.record.Series)/2:]
 	for _, g := range growths {
 		var x, y []float64
@@ -90,7 +94,7 @@ func (k *soak) drain(empty result.Sample) error {
 	end := time.Now().Add(k.profile.After.Std())
 	for {
 		k.progress("waiting for the server to be empty", 0, 0)
-		figures, err := k.proc.AskStats()
+		figures, err := k.figures()
 		if err != nil {
 			return err
 		}
@@ -106,7 +110,7 @@ func (k *soak) drain(empty result.Sample) error {
 			return err
 		}
 	}
-	figures, err := k.proc.AskStats()
+	figures, err := k.figures()
 	if err != nil {
 		return err
 	}
@@ -134,6 +138,16 @@ func (k *soak) drain(empty result.Sample) error {
 	return nil
 }
 
+// figures asks the server, which may be busy.
+func (k *soak) figures() (figures peer.Stats, err error) {
+	for range 3 {
+		if figures, err = k.proc.AskStats(); err == nil {
+			break
+		}
+	}
+	return figures, err
+}
+
 // leftOf lists the gauges that are not 0.
 func leftOf(counters map[string]float64) (left []string) {
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
@@ -149,7 +163,7 @@ func (k *soak) write() {
 	c := &k.counts
 	for name, n := range map[string]int{
 		"opened": c.opened, "refused": c.refused, "recovered": c.recovered, "fresh": c.fresh, "cut": c.cut, "left": c.left, "stalled": c.stalled,
-		"slow": c.slow, "answered": c.answered, "dropped": c.dropped, "deliveries": c.deliveries, "broadcasts": c.broadcasts, "attacks": c.attacks,
+		"slow": c.slow, "answered": c.answered, "dropped": c.dropped, "deliveries": c.deliveries, "broadcasts": c.broadcasts, "attacks": c.attacks, "missing": c.missing,
 	} {
 		k.record.Figures[name] = float64(n)
 	}
