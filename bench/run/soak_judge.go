@@ -126,6 +126,9 @@ func (k *soak) drain(empty result.Sample) error {
 		}
 	}
 	last, err := k.look(true)
+	for attempt := 0; err != nil && attempt < 2; attempt++ { // it may be busy
+		last, err = k.look(true)
+	}
 	if err != nil {
 		return err
 	}
