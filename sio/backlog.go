@@ -4,78 +4,14 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
-
-// load is work that waits: a number of jobs, and the bytes that they hold. Both
-// are one word, so that they change together.
-//
-//	63      40 39                0
-//	|  jobs   |      bytes       |
-type load uint64
-
-const (
-	loadBytes = 40
-	// maxJobs and maxJobBytes are the largest limits of what waits; what passes
-	// a limit before it takes effect fits into a load, too.
-	maxJobs     = 1 << 22
-	maxJobBytes = 1 << 38
-)
-
-func loadOf(jobs, bytes int) load { return load(jobs)<<loadBytes | load(bytes) }
-
-func (l load) jobs() int { return int(l >> loadBytes) }
-
-func (l load) bytes() int64 { return int64(l & (1<<loadBytes - 1)) }
-
-// gauge is a load that changes. It is safe for concurrent use.
-type gauge struct{ v atomic.Uint64 }
-
-func (g *gauge) load() load { return load(g.v.Load()) }
-
-// add returns the load with l in it.
-func (g *gauge) add(l load) load { return load(g.v.Add(uint64(l))) }
-
-func (g *gauge) sub(l load) { g.v.Add(-uint64(l)) }
-
-// take takes l out and returns what is left. It reports false when not all of l
-// is there.
-func (g *gauge) take(l load) (left load, ok bool) {
-	for {
-		have := g.load()
-		if have.jobs() < l.jobs() || have.bytes() < l.bytes() {
-			return have, false
-		}
-		if g.v.CompareAndSwap(uint64(have), uint64(have-l)) {
-			return have - l, true
-		}
-	}
-}
-
-// clear takes everything out.
-func (g *gauge) clear() load { return load(g.v.Swap(0)) }
-
-// limits are how much may wait.
-type limits struct {
-	jobs  int
-	bytes int64
-}
-
-// passed reports whether a load is larger than may be.
-func (m limits) passed(l load) bool { return l.jobs() > m.jobs || l.bytes() > m.bytes }
-
-// reached reports whether a load is as large as may be.
-func (m limits) reached(l load) bool { return l.jobs() >= m.jobs || l.bytes() >= m.bytes }
-
-// of returns each of n equal parts; a part is never nothing.
-func (m limits) of(n int) limits {
-	return limits{max(m.jobs/n, 1), max(m.bytes/int64(n), 1)}
-}
 
 // backlog is what waits on one loop. It is safe for concurrent use.
 type backlog struct {
-	waiting  gauge // for all clients of the loop together
-	stranded gauge // for clients that are gone: connection and disconnect handlers, and events that run
-	late     gauge // for clients that are gone: events
+	waiting  workload.Gauge // for all clients of the loop together
+	stranded workload.Gauge // for clients that are gone: connection and disconnect handlers, and events that run
+	late     workload.Gauge // for clients that are gone: events
 }
 
 // A client that sends faster than its handlers run is paused: its connection is
@@ -86,25 +22,25 @@ type backlog struct {
 // waits can always bring an event.
 
 // charge counts what waits. Safe for concurrent use.
-func (c *client) charge(l load) {
+func (c *client) charge(l workload.Load) {
 	b := &c.perLoop().backlog
 	if c.flags.has(hasLeft) {
-		b.stranded.add(l)
+		b.stranded.Add(l)
 		return
 	}
-	c.waiting.add(l)
-	b.waiting.add(l)
+	c.waiting.Add(l)
+	b.waiting.Add(l)
 }
 
 // discharge takes out what does not wait any more. Safe for concurrent use.
-func (c *client) discharge(l load) {
+func (c *client) discharge(l workload.Load) {
 	p := c.perLoop()
 	b := &p.backlog
-	rest, ok := c.waiting.take(l)
+	rest, ok := c.waiting.Take(l)
 	if ok {
-		b.waiting.sub(l)
+		b.waiting.Sub(l)
 	} else {
-		b.stranded.sub(l) // it was held before the client left
+		b.stranded.Sub(l) // it was held before the client left
 	}
 	p.reportEmpty()
 	if ok && c.flags.has(isThrottled) && c.relieved(rest) && c.flags.clear(isThrottled) {
@@ -117,10 +53,10 @@ func (c *client) discharge(l load) {
 func (c *client) leave() {
 	c.strand()
 	c.flags.set(hasLeft)
-	rest := c.waiting.clear()
+	rest := c.waiting.Clear()
 	b := &c.perLoop().backlog
-	b.waiting.sub(rest)
-	b.stranded.add(rest)
+	b.waiting.Sub(rest)
+	b.stranded.Add(rest)
 	c.perLoop().reportHeld(c.Loop())
 }
 
@@ -128,11 +64,11 @@ func (c *client) leave() {
 // the loop, when something was added to it.
 func (c *client) throttle() {
 	c.perLoop().reportHeld(c.Loop())
-	if !c.congested(c.waiting.load()) {
+	if !c.congested(c.waiting.Load()) {
 		return
 	}
 	c.flags.set(isThrottled)
-	if c.relieved(c.waiting.load()) && c.flags.clear(isThrottled) {
+	if c.relieved(c.waiting.Load()) && c.flags.clear(isThrottled) {
 		return // meanwhile
 	}
 	if !c.Session.Paused() {
@@ -142,18 +78,20 @@ func (c *client) throttle() {
 }
 
 // congested reports whether a backlog is as large as may be.
-func (c *client) congested(l load) bool { return c.srv.each.reached(l) || c.unspent().reached(l) }
+func (c *client) congested(l workload.Load) bool {
+	return c.srv.each.Reached(l) || c.unspent().Reached(l)
+}
 
 // relieved reports whether a backlog that was too large is small enough to go
 // on.
-func (c *client) relieved(l load) bool {
-	return l == 0 || !c.srv.each.of(2).reached(l) && !c.unspent().of(2).reached(l)
+func (c *client) relieved(l workload.Load) bool {
+	return l == 0 || !c.srv.each.Of(2).Reached(l) && !c.unspent().Of(2).Reached(l)
 }
 
 // unspent is what is left of the loop's limits.
-func (c *client) unspent() limits {
-	all, waiting := c.srv.share, c.perLoop().backlog.waiting.load()
-	return limits{all.jobs - waiting.jobs(), all.bytes - waiting.bytes()}
+func (c *client) unspent() workload.Limits {
+	all, waiting := c.srv.share, c.perLoop().backlog.waiting.Load()
+	return workload.Limits{Jobs: all.Jobs - waiting.Jobs(), Bytes: all.Bytes - waiting.Bytes()}
 }
 
 // resumeTask is a client whose backlog has shrunk.
@@ -192,9 +130,9 @@ const (
 // included.
 func (b *backlog) bytes() int64 {
 	var n int64
-	for _, g := range [...]*gauge{&b.waiting, &b.stranded, &b.late} {
-		l := g.load()
-		n += l.bytes() + jobCost*int64(l.jobs())
+	for _, g := range [...]*workload.Gauge{&b.waiting, &b.stranded, &b.late} {
+		l := g.Load()
+		n += l.Bytes() + jobCost*int64(l.Jobs())
 	}
 	return n
 }

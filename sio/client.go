@@ -7,6 +7,7 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
 // client is one connection and its sockets. Session and the first socket of
@@ -22,7 +23,7 @@ type client struct {
 	flags   clientFlags
 	main    Socket
 
-	waiting gauge // the jobs of all sockets
+	waiting workload.Gauge // the jobs of all sockets
 }
 
 // clientExtra is what the simplest client never needs.

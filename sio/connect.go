@@ -18,7 +18,7 @@ func (c *client) join(h socketio.Header) {
 		c.refuse(string(h.Namespace), tooManyNamespaces)
 		return
 	}
-	if c.srv.share.reached(c.perLoop().backlog.stranded.load()) {
+	if c.srv.share.Reached(c.perLoop().backlog.stranded.Load()) {
 		c.perLoop().counts.overflows.Add(1)
 		c.refuse(string(h.Namespace), overloaded)
 		return
@@ -94,7 +94,7 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		return
 	}
 	if !c.protocol().places() || back != nil {
-		ns.byCustomID.add(s)
+		ns.byCustomID.add(s.ID(), s)
 	}
 	if recovers {
 		ns.delivery.begin(s, back)
@@ -334,7 +334,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 func (s *Socket) begin() {
 	s.mu.Lock()
 	s.begun = true
-	var owed *disconnectJob
+	var owed job
 	if s.owed {
 		owed = s.extra.owed
 	}

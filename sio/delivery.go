@@ -100,7 +100,7 @@ func (direct) broadcast(o BroadcastOperator, event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	m.mark(o.ns.srv, o.plain, o.volatile)
+	m.mark(o.plain, o.volatile && o.ns.srv.volatileWaits())
 	o.post(m, nil)
 	m.release()
 	return nil
@@ -164,7 +164,7 @@ func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p p
 	if p.encoded, err = encodeEvent(o.ns, p.id, wantsAck, event, args); err != nil {
 		return p, err
 	}
-	p.encoded.mark(o.ns.srv, o.plain, o.volatile)
+	p.encoded.mark(o.plain, o.volatile && o.ns.srv.volatileWaits())
 	return p, nil
 }
 

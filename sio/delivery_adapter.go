@@ -198,9 +198,24 @@ func (d *throughAdapter) serverEmitAck(ctx context.Context, event string, args [
 	return answers, err
 }
 
+// close closes the adapter on another goroutine, because that may block.
 func (d *throughAdapter) close() <-chan error {
-	ns := d.namespace.ns
-	return ns.srv.closer.close(ns, d.adapter)
+	ns, failed := d.namespace.ns, make(chan error, 1)
+	if ns.closing.Swap(true) {
+		close(failed)
+		return failed
+	}
+	ns.srv.closings.Go(func() {
+		defer close(failed)
+		defer ns.forgotten()
+		ns.srv.apart("close", func() {
+			if err := d.adapter.Close(); err != nil {
+				ns.srv.cfg.Logger.Warn("sio: can't close the adapter", "namespace", ns.name, "error", err)
+				failed <- err
+			}
+		})
+	})
+	return failed
 }
 
 func (d *throughAdapter) retire() <-chan error { return d.close() }

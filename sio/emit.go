@@ -112,7 +112,7 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 // post hands m, whose reference it takes over, to the socket's loop.
 func (o SocketEmitter) post(m encodedPacket) error {
 	s := o.socket
-	m.mark(s.ns.srv, o.plain, o.volatile)
+	m.mark(o.plain, o.volatile && s.ns.srv.volatileWaits())
 	return s.post(m, o.volatile)
 }
 

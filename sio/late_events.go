@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
 // What a client has sent before it left is handled. A socket ends in one of two
@@ -77,13 +79,13 @@ func (l *lateList) pop() *late {
 }
 
 // eventsLocked returns the load of the events in the queue. s.mu is held.
-func (s *Socket) eventsLocked() (l load) {
+func (s *Socket) eventsLocked() (l workload.Load) {
 	if s.queue == nil {
 		return 0
 	}
 	for _, j := range s.queue.jobs.Items() {
 		if e, ok := j.(*Event); ok {
-			l += loadOf(1, e.size())
+			l += workload.Of(1, e.size())
 		}
 	}
 	return l
@@ -128,17 +130,17 @@ func (c *client) strand() {
 		s.mu.Lock()
 		if s.extra.late == r { // else all have run
 			l := s.eventsLocked()
-			if _, ok := c.waiting.take(l); ok {
+			if _, ok := c.waiting.Take(l); ok {
 				r.stranded = true
-				p.backlog.waiting.sub(l)
-				p.backlog.late.add(l)
+				p.backlog.waiting.Sub(l)
+				p.backlog.late.Add(l)
 				p.late.push(r)
 			}
 		}
 		s.mu.Unlock()
 	}
 	c.extra.late = nil
-	for c.srv.share.passed(p.backlog.late.load()) {
+	for c.srv.share.Passed(p.backlog.late.Load()) {
 		r := p.late.pop()
 		if r == nil {
 			break
@@ -156,16 +158,16 @@ func (s *Socket) startsLocked(j job) {
 		return
 	}
 	if e, ok := j.(*Event); ok {
-		s.unlate(loadOf(1, e.size()))
+		s.unlate(workload.Of(1, e.size()))
 	}
 }
 
 // unlate counts late events as stranded, as other jobs of clients that have
 // left are.
-func (s *Socket) unlate(l load) {
+func (s *Socket) unlate(l workload.Load) {
 	b := &s.client.perLoop().backlog
-	b.late.sub(l)
-	b.stranded.add(l)
+	b.late.Sub(l)
+	b.stranded.Add(l)
 }
 
 // nothingLateLocked notes that no events wait any more. s.mu is held.
@@ -257,7 +259,7 @@ func (srv *Server) cutShort(end context.CancelCauseFunc) (stop func()) {
 		defer mu.Unlock()
 		switch {
 		case stopped:
-		case srv.workers.crowded():
+		case srv.workers.Crowded():
 			end(ErrDisconnected)
 		default:
 			timer.Reset(least)

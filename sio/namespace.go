@@ -16,7 +16,7 @@ type Namespace struct {
 	srv        *Server
 	name       string
 	rooms      *adapter.Rooms[*Socket]
-	byCustomID customIDs
+	byCustomID customIDs[*Socket]
 	ackIDs     atomic.Uint64 // the next ack id, shared by all sockets
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included

@@ -88,7 +88,7 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 	for _, p := range m.attachments {
 		p.Compact() // now: the draft may be sent before it is finished
 	}
-	m.mark(ns.srv, plain, false) // volatile ones have no offset
+	m.mark(plain, false) // volatile ones have no offset
 	return draft{m, ns.srv, b}, nil
 }
 
@@ -126,14 +126,14 @@ func (m encodedPacket) leavePlain() {
 // and its attachments.
 const maxGroup = 255
 
-// mark notes what its emitter asked for: plain leaves the packet uncompressed,
-// a volatile one waits for a slow client if the policy lets it. It must not be
-// shared yet.
-func (m encodedPacket) mark(srv *Server, plain, volatile bool) {
+// mark notes what its emitter asked for: plain leaves the packet uncompressed, a
+// droppable one may be dropped when it has waited longest for a slow client. It
+// must not be shared yet.
+func (m encodedPacket) mark(plain, droppable bool) {
 	if plain {
 		m.leavePlain()
 	}
-	if n := 1 + len(m.attachments); volatile && srv.volatileWaits() && !m.awaited && n <= maxGroup {
+	if n := 1 + len(m.attachments); droppable && !m.awaited && n <= maxGroup {
 		m.head.SetDroppable(n)
 	}
 }

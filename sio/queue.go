@@ -5,6 +5,7 @@ import (
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/internal/fifo"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
 // job is something to run on a socket's queue.
@@ -32,7 +33,7 @@ var queues = sync.Pool{New: func() any { return new(queue) }}
 // then what the same burst brings is known, such as that the client is gone,
 // and one start serves it all.
 func (s *Socket) enqueue(j job, onLoop bool) {
-	s.client.charge(loadOf(1, j.size()))
+	s.client.charge(workload.Of(1, j.size()))
 	s.mu.Lock()
 	idle := s.queue == nil
 	if idle {
@@ -41,7 +42,7 @@ func (s *Socket) enqueue(j job, onLoop bool) {
 	s.queue.jobs.Push(j)
 	s.mu.Unlock()
 	if idle && !(onLoop && s.client.Loop().Post((*startTask)(s))) {
-		s.ns.srv.workers.start(s)
+		s.ns.srv.workers.Start(s)
 	}
 	if onLoop {
 		s.client.throttle()
@@ -53,14 +54,14 @@ type startTask Socket
 
 func (t *startTask) Run(*loop.Loop) {
 	s := (*Socket)(t)
-	s.ns.srv.workers.start(s)
+	s.ns.srv.workers.Start(s)
 }
 
 // drain runs the socket's jobs until there are none, and gives up the queue.
 // When other sockets need the worker it stops after those that were there
 // first, which it reports with false. A job that ends the goroutine leaves the
 // queue so that another drain can go on.
-func (s *Socket) drain() (done bool) {
+func (s *Socket) Drain() (done bool) {
 	s.finishJob() // which has ended its goroutine
 	for n := s.queued(); n > 0; {
 		for ; n > 0; n-- {
@@ -69,11 +70,11 @@ func (s *Socket) drain() (done bool) {
 				break // the rest has lapsed
 			}
 			s.queue.running = j.size()
-			s.client.discharge(loadOf(1, 0))
+			s.client.discharge(workload.Of(1, 0))
 			j.run(s)
 			s.finishJob()
 		}
-		if n = s.queued(); n > 0 && s.ns.srv.workers.crowded() {
+		if n = s.queued(); n > 0 && s.ns.srv.workers.Crowded() {
 			return false
 		}
 	}
@@ -85,7 +86,7 @@ func (s *Socket) drain() (done bool) {
 func (s *Socket) finishJob() {
 	if n := s.queue.running; n > 0 {
 		s.queue.running = 0
-		s.client.discharge(loadOf(0, n))
+		s.client.discharge(workload.Of(0, n))
 	}
 }
 
@@ -134,7 +135,7 @@ func (s *Socket) lapseLocked(state uint32) (lapsed []job) {
 
 func (s *Socket) dropJobs(lapsed []job) {
 	for _, j := range lapsed {
-		s.client.discharge(loadOf(1, j.size()))
+		s.client.discharge(workload.Of(1, j.size()))
 		j.drop(s)
 	}
 }

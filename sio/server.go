@@ -11,7 +11,10 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/await"
 	"github.com/sioserver/sioserver/sio/internal/clientbundle"
+	"github.com/sioserver/sioserver/sio/internal/workers"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
 // Server is a Socket.IO server. It embeds its main namespace "/": On, Use, To,
@@ -23,10 +26,10 @@ type Server struct {
 	cfg     Config
 	eio     *eio.Server
 	codec   codec
-	workers workers
+	workers workers.Pool
 	byLoop  []perLoop
-	each    limits // of what waits for one client
-	share   limits // of what waits on one loop
+	each    workload.Limits // of what waits for one client
+	share   workload.Limits // of what waits on one loop
 	stats   stats
 
 	encoding   sync.Map       // the sockets whose data is being encoded for other servers
@@ -36,13 +39,13 @@ type Server struct {
 	dynamic    atomic.Int64                 // children that exist or are being closed
 	parents    atomic.Pointer[[]*Namespace] // replaced under mu
 	closing    atomic.Bool
-	ended      atomic.Bool // Shutdown closes the adapters, or has
-	closer     closer
+	ended      atomic.Bool  // Shutdown closes the adapters, or has
+	closings   await.Runner // of adapters
 
 	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
-	roomHooks tally      // hooks of OnRoom that run
-	evicting  sync.Mutex // see evict
+	roomHooks await.Tally // hooks of OnRoom that run
+	evicting  sync.Mutex  // see evict
 
 	late, over context.Context // of handlers that start late, and once one has let it end
 	endLate    context.CancelCauseFunc
@@ -78,6 +81,9 @@ type perLoop struct {
 	_            [64]byte    // keeps neighbours off this cache line
 }
 
+// maxClosings is how many adapters are closed at the same time.
+const maxClosings = 64
+
 // New checks cfg and returns a server that does not listen yet.
 func New(cfg Config) (*Server, error) {
 	if err := cfg.withDefaults(); err != nil {
@@ -87,8 +93,8 @@ func New(cfg Config) (*Server, error) {
 		cfg:    cfg,
 		codec:  newCodec(cfg.Parser),
 		byLoop: make([]perLoop, cfg.Loops),
-		each:   limits{cfg.MaxPending, cfg.MaxPendingBytes},
-		share:  limits{cfg.MaxPendingTotal, cfg.MaxPendingTotalBytes}.of(cfg.Loops),
+		each:   workload.Limits{Jobs: cfg.MaxPending, Bytes: cfg.MaxPendingBytes},
+		share:  workload.Limits{Jobs: cfg.MaxPendingTotal, Bytes: cfg.MaxPendingTotalBytes}.Of(cfg.Loops),
 		done:   make(chan struct{}),
 
 		heldTime: maxHeldTime,
@@ -119,7 +125,8 @@ func New(cfg Config) (*Server, error) {
 	if srv.eio, err = eio.NewServer(engine, upper{srv}); err != nil {
 		return nil, err
 	}
-	srv.workers.init(cfg.MaxHandlers)
+	srv.workers.Init(cfg.MaxHandlers)
+	srv.closings.Limit = maxClosings
 	srv.parents.Store(new([]*Namespace))
 	srv.onNamespace.Store(new([]func(*Namespace)))
 	srv.Namespace = srv.create("/", nil, false)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
 
 // Socket is one client's membership of one namespace. It is safe for
@@ -47,13 +48,13 @@ type socketExtra struct {
 	outgoing      []*outgoingFunc
 	disconnecting []func(reason Reason)
 	disconnect    []func(reason Reason)
-	rooms         []string       // what disconnecting handlers see
-	owed          *disconnectJob // if Socket.owed
-	late          *late          // while events wait and the client has left
-	waited        bool           // a handler that has started late has let its context end
+	rooms         []string // what disconnecting handlers see
+	owed          job      // the disconnect handlers, if Socket.owed
+	late          *late    // while events wait and the client has left
+	waited        bool     // a handler that has started late has let its context end
 	acks          []pendingAck
 	context       contextState
-	membership    *membership // with recovery
+	membership    *recovery.Membership[*Socket, encodedPacket] // with recovery
 }
 
 // extraLocked returns s.extra, made if need be. s.mu must be held.

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"sync"
+	"sync/atomic"
 )
 
 // socketID is a socket's id in its text form, 20 characters of base64url. Its
@@ -49,4 +51,46 @@ func (src idSource) next(shard int, slot uint32) (id socketID) {
 	}
 	idEncoding.Encode(id[:], raw[:])
 	return id
+}
+
+// customIDs are those of a namespace's sockets whose ids don't contain their
+// places: those of protocol 4 have the ids of their connections, recovered ones
+// those of the sockets before them. Without any, a look-up costs one load. Safe
+// for concurrent use.
+type customIDs[S comparable] struct {
+	count   atomic.Int64
+	mu      sync.Mutex
+	sockets map[string]S
+}
+
+func (c *customIDs[S]) add(id string, s S) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sockets == nil {
+		c.sockets = make(map[string]S)
+	}
+	c.sockets[id] = s
+	c.count.Store(int64(len(c.sockets)))
+}
+
+func (c *customIDs[S]) empty() bool { return c.count.Load() == 0 }
+
+// remove removes s, but not another one that has taken over its id.
+func (c *customIDs[S]) remove(id string, s S) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sockets[id] == s {
+		delete(c.sockets, id)
+		c.count.Store(int64(len(c.sockets)))
+	}
+}
+
+func (c *customIDs[S]) find(id string) (s S, ok bool) {
+	if c.empty() {
+		return s, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok = c.sockets[id]
+	return s, ok
 }

@@ -131,7 +131,7 @@ func (srv *Server) Stats() Stats {
 		st.Sockets += ns.rooms.Len()
 		st.Recovery.add(ns.delivery.figures())
 	}
-	st.HandlersRunning, st.HandlersWaiting = srv.workers.counts()
+	st.HandlersRunning, st.HandlersWaiting = srv.workers.Counts()
 	srv.mu.Lock()
 	if srv.engine != nil {
 		st.Loop = srv.engine.Stats()
@@ -139,13 +139,13 @@ func (srv *Server) Stats() Stats {
 	srv.mu.Unlock()
 	for i := range srv.byLoop {
 		c := &srv.byLoop[i].counts
-		waiting := srv.byLoop[i].backlog.waiting.load()
-		st.Pending += waiting.jobs()
-		st.PendingBytes += int(waiting.bytes())
-		st.PendingStranded += srv.byLoop[i].backlog.stranded.load().jobs()
-		late := srv.byLoop[i].backlog.late.load()
-		st.PendingLate += late.jobs()
-		st.PendingLateBytes += int(late.bytes())
+		waiting := srv.byLoop[i].backlog.waiting.Load()
+		st.Pending += waiting.Jobs()
+		st.PendingBytes += int(waiting.Bytes())
+		st.PendingStranded += srv.byLoop[i].backlog.stranded.Load().Jobs()
+		late := srv.byLoop[i].backlog.late.Load()
+		st.PendingLate += late.Jobs()
+		st.PendingLateBytes += int(late.Bytes())
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
 		st.Held += int(c.held.Load())
