@@ -165,24 +165,3 @@ func (q *roomQueue) next() (e RoomEvent, ok bool) {
 	q.queue = q.queue[1:]
 	return e, true
 }
-
-// find returns the socket with the id, connected or about to be, or nil.
-func (ns *Namespace) find(id string) *Socket {
-	if shard, slot, ok := placeOf(id); ok {
-		if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id && s.ID() == id {
-			return s
-		}
-	}
-	s, _ := ns.byCustomID.find(id)
-	return s
-}
-
-// remove takes a socket out of the namespace and returns the rooms that it was
-// in. The caller calls depart once it does not need the namespace's adapter any
-// more.
-func (ns *Namespace) remove(s *Socket) []string {
-	if !ns.byCustomID.empty() {
-		ns.byCustomID.remove(s.ID(), s)
-	}
-	return ns.rooms.Remove(&s.member)
-}

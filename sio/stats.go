@@ -1,8 +1,6 @@
 package sio
 
 import (
-	"sync/atomic"
-
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -95,21 +93,6 @@ type Stats struct {
 	// RoomEventsDropped is how many changes of rooms were not reported to a
 	// hook of OnRoom because 65,536 waited for it.
 	RoomEventsDropped uint64
-}
-
-// stats are the counters that any goroutine changes.
-type stats struct {
-	errors, panics, unhandled, roomEventsDropped atomic.Uint64
-}
-
-// counters are changed by one loop and read by any goroutine.
-type counters struct {
-	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
-	refused, invalid, outOfOrder                  atomic.Uint64
-	connectTimeouts, overflows, pauses, crowded   atomic.Uint64
-	unjoinedEvicted                               atomic.Uint64
-	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
-	held                                          atomic.Int64
 }
 
 // Stats returns the server's figures. Each is exact; together they are not of
