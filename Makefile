@@ -21,7 +21,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test client lint vet-systems fmt fuzz simulate bench bench-quick attack links bench-peers help
+.PHONY: run test conformance client lint vet-systems fmt fuzz simulate bench bench-quick attack links bench-peers help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -29,12 +29,17 @@ run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@exec bin/sioserver $(ARGS)
 
 test: lint ## Everything CI checks: lint, then all tests, interop included, with the race detector or where they need it without
-	@.ci/install npm chromium python3-socketio redis-server nginx || true
+	@.ci/install npm chromium python3-socketio redis-server nginx haproxy || true
 	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
 	@$(GO) test -tags goroutines -timeout 10m ./loop/... ./eio/... ./sio
 	@$(GO) test -race -shuffle=on -timeout 25m $(PKGS)
+
+conformance: ## Autobahn's cases and smuggled requests, on both backends, in about half a minute (ARGS="-messages 1000" as Autobahn)
+	@.ci/install nginx haproxy || true
+	@$(GO) test -count=1 -timeout 60m ./eio/conformance $(ARGS)
+	@$(GO) test -count=1 -timeout 60m -tags goroutines ./eio/conformance $(ARGS)
 
 client: $(BUNDLE) ## Put the stock browser client where the next build embeds it
 	@:
@@ -74,7 +79,8 @@ bench-quick: ## Most scenarios once and short, counts checked: a smoke test of a
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -quick $(ARGS)
 
-attack: ## Attack the server beside 1,000 clients, and flood it: about 40 minutes (ARGS=-h explains)
+attack: ## Attack the server beside 1,000 clients, and flood it: about 3 hours (ARGS="-duration 30s": 50 minutes)
+	@.ci/install redis-server || true
 	@$(GO) run ./bench -profiles profiles/range -out profiles/results/range $(ARGS)
 
 links: ## Try clusters on lines to Redis that are slow, stand still or break: about 8 minutes

@@ -1,6 +1,8 @@
 package eio
 
 import (
+	"crypto/subtle"
+
 	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
@@ -68,10 +70,11 @@ func (pl *perLoop) remove(s *Session) {
 	pl.loop.Hold(-sessionSize)
 }
 
-// session returns the session with the id, or nil.
+// session returns the session with the id, or nil. How long it takes says
+// nothing of the id that is in the slot.
 func (pl *perLoop) session(id *sessionID) *Session {
 	if slot := id.slot(); int(slot) < len(pl.slots) {
-		if s := pl.slots[slot]; s != nil && s.id == *id {
+		if s := pl.slots[slot]; s != nil && subtle.ConstantTimeCompare(s.id[:], id[:]) == 1 {
 			return s
 		}
 	}

@@ -45,7 +45,7 @@ type Server struct {
 	callbacks  callbackQueue
 	retention  retention
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
-	named      sync.Map // sid to *Session, when GenerateID makes the sids
+	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
 	violations atomic.Uint64
 	root       *Server                   // the server on which this one is mounted; nil for none

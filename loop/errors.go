@@ -20,6 +20,10 @@ var (
 	// ErrStopped is Engine.Err's value if the engine has ended without
 	// Shutdown.
 	ErrStopped = backend.ErrStopped
+	// ErrNotEnded is part of Shutdown's error if loops or goroutines of
+	// connections have not ended yet: a callback, or an adopted connection,
+	// blocks, or the machine is very busy.
+	ErrNotEnded = errors.New("loop: a callback keeps a loop from ending, or a connection a goroutine")
 	// ErrLostMove closes a connection that was lost while it moved to another
 	// loop, for the reason that it wraps.
 	ErrLostMove = errors.New("loop: connection lost on its way to another loop")

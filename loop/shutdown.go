@@ -28,7 +28,7 @@ func (e *Engine) StopAccepting() {
 // discarded because of it, and nil for an engine that has ended. Goroutines and
 // descriptors are gone when it returns, unless a callback blocks a loop, or a
 // method of an adopted connection blocks a goroutine, for a second after ctx
-// has ended.
+// has ended. Then the error is ErrNotEnded, too.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	e.StopAccepting()
 	err := e.drain(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -35,7 +36,7 @@ func TestAckArgs(t *testing.T) {
 	}
 	w.send(`428["twice"]`)
 	w.want(`438[1]`)
-	if err := take(t, "second answer", twice); !errors.Is(err, sio.ErrAcked) {
+	if err := wait.For(t, "second answer", twice); !errors.Is(err, sio.ErrAcked) {
 		t.Errorf("the second answer: %v", err)
 	}
 	w.send(`42["inline",1]`) // asks for none

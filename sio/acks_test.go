@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -30,32 +31,32 @@ func TestEmitAck(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	ctx := t.Context()
 	a := f.join(t)
-	sa := take(t, "socket", f.connected)
+	sa := wait.For(t, "socket", f.connected)
 	b := f.join(t)
-	sb := take(t, "socket", f.connected)
+	sb := wait.For(t, "socket", f.connected)
 
-	t.Run("S55 S56 S59", func(t *testing.T) {
+	t.Run("ids are of the namespace, and the first answer counts", func(t *testing.T) {
 		first := ask(ctx, sa, 1)
 		a.want(`420["q",1]`)
 		second := ask(ctx, sb)
 		b.want(`421["q"]`)
 		b.send(`430["of another socket"]`, `431["b"]`, `431["again"]`)
-		if got := take(t, "answer", second); got != (answer{"b", nil}) {
+		if got := wait.For(t, "answer", second); got != (answer{"b", nil}) {
 			t.Errorf("the answer is %+v", got)
 		}
 		a.send(`430["a","more"]`)
-		if got := take(t, "answer", first); got != (answer{"a", nil}) {
+		if got := wait.For(t, "answer", first); got != (answer{"a", nil}) {
 			t.Errorf("the answer is %+v", got)
 		}
 		a.alive()
 		b.alive()
 	})
-	t.Run("S58", func(t *testing.T) {
+	t.Run("the context ends", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
 		c := ask(ctx, sa)
 		a.want(`422["q"]`)
 		cancel()
-		if got := take(t, "answer", c); !errors.Is(got.err, context.Canceled) {
+		if got := wait.For(t, "answer", c); !errors.Is(got.err, context.Canceled) {
 			t.Errorf("the answer is %+v", got)
 		}
 		a.send(`432["late"]`)
@@ -80,7 +81,7 @@ func TestEmitAck(t *testing.T) {
 		}()
 		a.want(`451-4["q",`+p0+`]`, "b:01")
 		a.send(`461-4[`+p0+`]`, "b:0203")
-		if got := take(t, "answer", c); string(got) != "\x02\x03" {
+		if got := wait.For(t, "answer", c); string(got) != "\x02\x03" {
 			t.Errorf("the answer is %x", got)
 		}
 	})
@@ -89,15 +90,15 @@ func TestEmitAck(t *testing.T) {
 		a.want(`425["q"]`)
 		a.send(`435[{}]`)
 		var wrong *sio.ArgumentError
-		if got := take(t, "answer", c); !errors.As(got.err, &wrong) {
+		if got := wait.For(t, "answer", c); !errors.As(got.err, &wrong) {
 			t.Errorf("the answer is %+v", got)
 		}
 	})
-	t.Run("S63", func(t *testing.T) {
+	t.Run("the client disconnects", func(t *testing.T) {
 		c := ask(ctx, sa)
 		a.want(`426["q"]`)
 		a.send("41")
-		if got := take(t, "answer", c); !errors.Is(got.err, sio.ErrDisconnected) {
+		if got := wait.For(t, "answer", c); !errors.Is(got.err, sio.ErrDisconnected) {
 			t.Errorf("the answer is %+v", got)
 		}
 		if _, err := sa.EmitAck(ctx, "q"); !errors.Is(err, sio.ErrDisconnected) {
@@ -130,14 +131,14 @@ func TestAck(t *testing.T) {
 		sio.OnAck(f, "fails", func(context.Context, *sio.Socket, sio.None) (int, error) { return 0, errors.New("no") })
 	})
 	w := f.join(t)
-	t.Run("S57", func(t *testing.T) {
+	t.Run("a second Ack fails", func(t *testing.T) {
 		w.send(`421["twice"]`, `42["twice"]`)
 		w.want(`431[1]`)
 		if err := <-twice; err != nil {
 			t.Error(err)
 		}
 		for range 3 {
-			if err := take(t, "result", twice); !errors.Is(err, sio.ErrAcked) {
+			if err := wait.For(t, "result", twice); !errors.Is(err, sio.ErrAcked) {
 				t.Errorf("the error is %v", err)
 			}
 		}
@@ -145,7 +146,7 @@ func TestAck(t *testing.T) {
 	})
 	t.Run("late", func(t *testing.T) {
 		w.send(`422["late"]`)
-		e := take(t, "event", late)
+		e := wait.For(t, "event", late)
 		w.alive()
 		if err := e.Ack("done", []byte{9}); err != nil {
 			t.Error(err)
@@ -154,8 +155,8 @@ func TestAck(t *testing.T) {
 	})
 	t.Run("reply", func(t *testing.T) {
 		w.send(`423["reply"]`)
-		r := take(t, "reply", replies)
-		if err := take(t, "error", f.errors); !errors.Is(err, sio.ErrAcked) {
+		r := wait.For(t, "reply", replies)
+		if err := wait.For(t, "error", f.errors); !errors.Is(err, sio.ErrAcked) {
 			t.Errorf("the event's own Ack gave %v", err)
 		}
 		w.alive()
@@ -176,7 +177,7 @@ func TestAck(t *testing.T) {
 		w.want(`436[]`)
 		w.send(`427["fails"]`, `42["sum",1,1]`)
 		w.alive()
-		if err := take(t, "error", f.errors); err.Error() != "no" {
+		if err := wait.For(t, "error", f.errors); err.Error() != "no" {
 			t.Errorf("the error is %v", err)
 		}
 	})
@@ -202,7 +203,7 @@ func TestContext(t *testing.T) {
 		})
 	})
 	w := f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	if err := s.Context().Err(); err != nil {
 		t.Errorf("the context has ended: %v", err)
 	}
@@ -210,7 +211,7 @@ func TestContext(t *testing.T) {
 	w.want(`42["waiting"]`)
 	w.send("41")
 	for range 2 {
-		if err := take(t, "end of the context", ended); !errors.Is(err, sio.ErrDisconnected) {
+		if err := wait.For(t, "end of the context", ended); !errors.Is(err, sio.ErrDisconnected) {
 			t.Errorf("the context ended with %v", err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -72,7 +73,7 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 		close(stop)
 		others.Wait()
 		f.Of("/after")
-		eventually(t, "all are closed", func() bool {
+		wait.Until(t, "all are closed", func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, m := range all {

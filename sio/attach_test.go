@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -145,7 +146,7 @@ func TestAttach(t *testing.T) {
 				t.Error(err)
 			}
 			for range 8 {
-				if reason := take(t, "end", p.disconnected[1]); reason != sio.ServerShuttingDown {
+				if reason := wait.For(t, "end", p.disconnected[1]); reason != sio.ServerShuttingDown {
 					t.Errorf("ended with %q", reason)
 				}
 			}
@@ -178,7 +179,7 @@ func TestAttach(t *testing.T) {
 			t.Error(err)
 		}
 		for i := range p.servers {
-			if reason := take(t, "end", p.disconnected[i]); reason != sio.ServerShuttingDown {
+			if reason := wait.For(t, "end", p.disconnected[i]); reason != sio.ServerShuttingDown {
 				t.Errorf("server %d ended with %q", i, reason)
 			}
 			if err := p.servers[i].Serve(); err != sio.ErrServerClosed {
@@ -319,7 +320,7 @@ func TestAttachedShutdownCounts(t *testing.T) {
 	if err := host.Attach(other); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.DialTimeout("tcp", host.addr, patience)
+	conn, err := net.DialTimeout("tcp", host.addr, wait.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,10 +328,10 @@ func TestAttachedShutdownCounts(t *testing.T) {
 	w.recv()
 	w.connect("/")
 	w.send(`42["x",0]`)
-	take(t, "handler", begun)
+	wait.For(t, "handler", begun)
 	ended := make(chan error, 1)
 	go func() { ended <- other.Shutdown(context.Background()) }()
-	eventually(t, "the other ends", func() bool { return other.Stats().Clients == 0 })
+	wait.Until(t, "the other ends", func() bool { return other.Stats().Clients == 0 })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	err = host.Shutdown(ctx)
@@ -342,7 +343,7 @@ func TestAttachedShutdownCounts(t *testing.T) {
 		t.Errorf("another call: %v", err)
 	}
 	close(release)
-	if err := take(t, "end", ended); err != nil {
+	if err := wait.For(t, "end", ended); err != nil {
 		t.Error(err)
 	}
 }

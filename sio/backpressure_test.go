@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -68,9 +69,9 @@ func TestBackPressure(t *testing.T) {
 			c := newCounter(t)
 			f := serve(t, cfg, func(f *fixture) { c.register(f); echo(f) })
 			w := f.join(t)
-			socket := take(t, "connection", f.connected)
+			socket := wait.For(t, "connection", f.connected)
 			sent := w.sendAside(flood(events, padding)...)
-			eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+			wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 			if st := f.Stats(); st.Pending > 21 || st.PendingBytes > 11_000 {
 				t.Errorf("%d events with %d bytes wait", st.Pending, st.PendingBytes)
 			}
@@ -79,10 +80,10 @@ func TestBackPressure(t *testing.T) {
 			}
 			w.want(`42["still","there"]`)
 			c.free()
-			eventually(t, "the events", func() bool { return c.handled.Load() == events })
+			wait.Until(t, "the events", func() bool { return c.handled.Load() == events })
 			sent()
 			w.alive()
-			eventually(t, "the end of what waits", func() bool {
+			wait.Until(t, "the end of what waits", func() bool {
 				st := f.Stats()
 				return st.Pending == 0 && st.PendingBytes == 0
 			})
@@ -94,7 +95,7 @@ func TestBackPressure(t *testing.T) {
 	t.Run("one large event", func(t *testing.T) {
 		f := serve(t, sio.Config{MaxPendingBytes: 100}, echo)
 		w := f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		large := `42["echo","` + strings.Repeat("x", 70_000) + `"]`
 		w.send(large, large)
 		w.want(large, large)
@@ -109,9 +110,9 @@ func TestBackPressure(t *testing.T) {
 			sio.On(f, "exit", func(context.Context, *sio.Socket, string) error { runtime.Goexit(); return nil })
 		})
 		w := f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		w.send(flood(1, 200_000)...)
-		eventually(t, "the event", func() bool { return c.begun.Load() == 1 && f.Stats().Pending == 0 })
+		wait.Until(t, "the event", func() bool { return c.begun.Load() == 1 && f.Stats().Pending == 0 })
 		if st := f.Stats(); st.PendingBytes < 200_000 || st.Pauses != 1 {
 			t.Errorf("%d bytes are held, %d pauses", st.PendingBytes, st.Pauses)
 		}
@@ -119,43 +120,43 @@ func TestBackPressure(t *testing.T) {
 		w.alive()
 		w.send(`42["exit","` + strings.Repeat("x", 200_000) + `"]`)
 		w.alive()
-		eventually(t, "the end", func() bool { return f.Stats().PendingBytes == 0 })
+		wait.Until(t, "the end", func() bool { return f.Stats().PendingBytes == 0 })
 	})
 	t.Run("polling", func(t *testing.T) {
 		c := newCounter(t)
 		f := serve(t, sio.Config{MaxPending: 10}, func(f *fixture) { c.register(f) })
 		p := f.polling(t)
 		p.post("40")
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		answered := make(chan struct{})
 		go func() {
 			defer close(answered)
 			p.post(strings.Join(flood(events, 10), "\x1e"))
 		}()
 		t.Cleanup(func() { c.free(); <-answered })
-		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		select {
 		case <-answered:
 			t.Error("the POST is answered before its events are handled")
 		default:
 		}
 		c.free()
-		take(t, "answer", answered)
-		eventually(t, "the events", func() bool { return c.handled.Load() == events })
+		wait.For(t, "answer", answered)
+		wait.Until(t, "the events", func() bool { return c.handled.Load() == events })
 	})
 	t.Run("large events", func(t *testing.T) {
 		// What has come is not all taken in at once.
 		c := newCounter(t)
 		f := serve(t, sio.Config{MaxPending: 1000, MaxPendingBytes: 5_000_000}, func(f *fixture) { c.register(f) })
 		w := f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		sent := w.sendAside(flood(20, 900_000)...)
-		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		if st := f.Stats(); st.PendingBytes > 6_000_000 {
 			t.Errorf("%d bytes wait", st.PendingBytes)
 		}
 		c.free()
-		eventually(t, "the events", func() bool { return c.handled.Load() == 20 })
+		wait.Until(t, "the events", func() bool { return c.handled.Load() == 20 })
 		sent()
 	})
 	t.Run("TLS through Handler", func(t *testing.T) {
@@ -174,11 +175,11 @@ func TestBackPressure(t *testing.T) {
 		w := f.upgrade(t, conn, "EIO=4")
 		openPacket(t, w.recv())
 		w.connect("/")
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		sent := w.sendAside(flood(events, padding)...)
-		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		c.free()
-		eventually(t, "the events", func() bool { return c.handled.Load() == events })
+		wait.Until(t, "the events", func() bool { return c.handled.Load() == events })
 		sent()
 		w.alive()
 	})
@@ -194,10 +195,10 @@ func TestBackPressure(t *testing.T) {
 		w := f.join(t)
 		for range 10 {
 			w.connect("/slow")
-			take(t, "connection handler", entered) // which does not wait any more: the disconnect handler will
+			wait.For(t, "connection handler", entered) // which does not wait any more: the disconnect handler will
 			w.send("41/slow")
 		}
-		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		w.send("40/slow")
 		free()
 		connectReply(t, "/slow", w.recv())
@@ -212,7 +213,7 @@ func TestBackPressure(t *testing.T) {
 		for i := range 50 {
 			w.send(fmt.Sprintf("40/n%d", i))
 		}
-		eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+		wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 		c.free()
 		for range 50 {
 			if m := w.recv(); !strings.HasPrefix(m, "40/n") {
@@ -230,21 +231,21 @@ func TestFairBackPressure(t *testing.T) {
 	const greedy, events = 5, 200
 	for range greedy {
 		w := f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		w.send(flood(events, 0)...)
 	}
-	eventually(t, "the pauses", func() bool { return f.Stats().Pauses >= greedy })
+	wait.Until(t, "the pauses", func() bool { return f.Stats().Pauses >= greedy })
 	if st := f.Stats(); st.Pending > 100 {
 		t.Errorf("%d events wait", st.Pending)
 	}
 	for range 10 {
 		w := f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		w.alive()
 		w.alive()
 	}
 	c.free()
-	eventually(t, "the events", func() bool { return c.handled.Load() == greedy*events })
+	wait.Until(t, "the events", func() bool { return c.handled.Load() == greedy*events })
 	if st := f.Stats(); st.Clients != greedy+10 || st.Pending != 0 {
 		t.Errorf("%+v", st)
 	}
@@ -257,19 +258,19 @@ func TestTheGoneDontCount(t *testing.T) {
 	f := serve(t, sio.Config{MaxPendingTotal: 100, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })
 	for i := range 10 {
 		w := f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		w.send(flood(10, 1000)...)
-		eventually(t, "the events", func() bool { return f.Stats().EventsIn == uint64(10*(i+1)) && c.begun.Load() == int64(i+1) })
+		wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == uint64(10*(i+1)) && c.begun.Load() == int64(i+1) })
 		w.conn.Close()
-		eventually(t, "the end", func() bool { return f.Stats().Clients == 0 })
+		wait.Until(t, "the end", func() bool { return f.Stats().Clients == 0 })
 	}
-	eventually(t, "the end of the last one", func() bool {
+	wait.Until(t, "the end of the last one", func() bool {
 		st := f.Stats()
 		return st.Pending == 0 && st.PendingBytes == 0 && st.PendingStranded == 10 && st.PendingLate == 90 && st.PendingLateBytes >= 90_000
 	})
 	f.join(t).alive()
 	c.free()
-	eventually(t, "the disconnect handlers", func() bool { return f.Stats().PendingStranded == 0 })
+	wait.Until(t, "the disconnect handlers", func() bool { return f.Stats().PendingStranded == 0 })
 	if st := f.Stats(); st.PendingLate != 0 || st.PendingLateBytes != 0 || st.Unhandled != 0 || c.handled.Load() != 100 {
 		t.Errorf("%d events were handled, %+v", c.handled.Load(), st)
 	}
@@ -283,11 +284,11 @@ func TestRefusesWhenHandlersNeverEnd(t *testing.T) {
 	f := serve(t, sio.Config{MaxPendingTotal: 3, Loops: 1}, func(f *fixture) { c.register(f); echo(f) })
 	for i := range 3 {
 		w := f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 		w.send(flood(1, 0)...)
-		eventually(t, "the event", func() bool { return c.begun.Load() == int64(i+1) })
+		wait.Until(t, "the event", func() bool { return c.begun.Load() == int64(i+1) })
 		w.conn.Close()
-		eventually(t, "the end", func() bool { return f.Stats().PendingStranded == i+1 })
+		wait.Until(t, "the end", func() bool { return f.Stats().PendingStranded == i+1 })
 	}
 	w := f.dial(t)
 	w.send("40")
@@ -296,7 +297,7 @@ func TestRefusesWhenHandlersNeverEnd(t *testing.T) {
 		t.Errorf("%d were counted", n)
 	}
 	c.free()
-	eventually(t, "the disconnect handlers", func() bool { return f.Stats().PendingStranded == 0 })
+	wait.Until(t, "the disconnect handlers", func() bool { return f.Stats().PendingStranded == 0 })
 	w.send("40")
 	connectReply(t, "/", w.recv())
 	w.alive()
@@ -320,17 +321,17 @@ func TestBackPressureEnds(t *testing.T) {
 	c := newCounter(t)
 	f := serve(t, sio.Config{MaxPending: 10, PingInterval: 50e6, PingTimeout: 50e6}, func(f *fixture) { c.register(f) })
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	w.send(flood(100, 0)...)
-	eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+	wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 	w.conn.Close()
 	wantReason := func(want string) {
 		t.Helper()
-		if got := take(t, "disconnection", f.disconnected); got != want {
+		if got := wait.For(t, "disconnection", f.disconnected); got != want {
 			t.Errorf("disconnected with %q, want %q", got, want)
 		}
 	}
-	eventually(t, "the end", func() bool { return f.Stats().Clients == 0 })
+	wait.Until(t, "the end", func() bool { return f.Stats().Clients == 0 })
 	c.free()
 	wantReason("/ transport close")
 }
@@ -341,7 +342,7 @@ func TestPausedIsNotTimedOut(t *testing.T) {
 	c := newCounter(t)
 	f := serve(t, sio.Config{MaxPending: 10, PingInterval: 100e6, PingTimeout: 2e9}, func(f *fixture) { c.register(f); echo(f) })
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	w.send(flood(100, 0)...)
 	pings := 0
 	for pings < 24 { // unanswered, for longer than the timeout
@@ -351,7 +352,7 @@ func TestPausedIsNotTimedOut(t *testing.T) {
 	}
 	w.send("3") // behind the events
 	c.free()
-	eventually(t, "the events", func() bool { return c.handled.Load() == 100 })
+	wait.Until(t, "the events", func() bool { return c.handled.Load() == 100 })
 	w.send(`42["echo","alive"]`)
 	for {
 		m := w.recv()

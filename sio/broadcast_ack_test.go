@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -47,23 +48,23 @@ func TestBroadcastAck(t *testing.T) {
 	clients, s := crowd(t, f, 3)
 	s[0].Join("r")
 	s[1].Join("r")
-	t.Run("S55", func(t *testing.T) {
+	t.Run("ids go on", func(t *testing.T) {
 		c := askAll(ctx, f.To("r", s[2].ID()), 1, []byte{2})
 		for i, w := range clients {
 			w.want(`451-0["q",1,`+p0+`]`, "b:02")
 			w.send(fmt.Sprintf(`430["answer %d","more"]`, i))
 		}
-		take(t, "answers", c).check(t, nil, "answer 0", "answer 1", "answer 2")
+		wait.For(t, "answers", c).check(t, nil, "answer 0", "answer 1", "answer 2")
 	})
-	t.Run("S60", func(t *testing.T) {
+	t.Run("all answer", func(t *testing.T) {
 		c := askAll(ctx, f.To("r").Timeout(time.Hour))
 		for i, w := range clients[:2] {
 			w.want(`421["q"]`)
 			w.send([]string{`431[]`, `431["x"]`}[i])
 		}
-		take(t, "answers", c).check(t, nil, "", "x")
+		wait.For(t, "answers", c).check(t, nil, "", "x")
 	})
-	t.Run("S61", func(t *testing.T) {
+	t.Run("one of two has left", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
 		c := askAll(ctx, f.To("r"))
 		clients[0].want(`422["q"]`)
@@ -71,7 +72,7 @@ func TestBroadcastAck(t *testing.T) {
 		clients[0].send(`432["x"]`, `432["again"]`)
 		clients[0].alive()
 		cancel()
-		got := take(t, "answers", c)
+		got := wait.For(t, "answers", c)
 		got.check(t, context.Canceled, "x")
 		var partial *sio.AckError
 		if !errors.As(got.err, &partial) || len(partial.Responses) != 1 || partial.Missing != 1 ||
@@ -81,7 +82,7 @@ func TestBroadcastAck(t *testing.T) {
 		clients[1].send(`432["late"]`)
 		clients[1].alive()
 	})
-	t.Run("S61 timeout", func(t *testing.T) {
+	t.Run("one of two does not answer in time", func(t *testing.T) {
 		_, err := f.To("r").Timeout(time.Millisecond).EmitAck(ctx, "q")
 		if !errors.Is(err, sio.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the error is %v", err)
@@ -89,9 +90,9 @@ func TestBroadcastAck(t *testing.T) {
 		clients[0].want(`423["q"]`)
 		clients[1].want(`423["q"]`)
 	})
-	t.Run("S62", func(t *testing.T) {
-		take(t, "answers", askAll(ctx, f.To("nobody"))).check(t, nil)
-		take(t, "answers", askAll(ctx, f.OfPattern(regexp.MustCompile("x")).To())).check(t, nil)
+	t.Run("no recipient", func(t *testing.T) {
+		wait.For(t, "answers", askAll(ctx, f.To("nobody"))).check(t, nil)
+		wait.For(t, "answers", askAll(ctx, f.OfPattern(regexp.MustCompile("x")).To())).check(t, nil)
 	})
 	t.Run("binary", func(t *testing.T) {
 		c := make(chan [][]byte, 1)
@@ -104,7 +105,7 @@ func TestBroadcastAck(t *testing.T) {
 		}()
 		clients[1].want(`425["q"]`)
 		clients[1].send(`461-5[`+p0+`]`, "b:0a0b")
-		if got := take(t, "answers", c); len(got) != 1 || string(got[0]) != "\x0a\x0b" {
+		if got := wait.For(t, "answers", c); len(got) != 1 || string(got[0]) != "\x0a\x0b" {
 			t.Errorf("the answers are %x", got)
 		}
 	})
@@ -114,7 +115,7 @@ func TestBroadcastAck(t *testing.T) {
 		clients[1].want(`426["q"]`)
 		clients[0].send(`436[{}]`)
 		clients[1].send(`436["x"]`)
-		got := take(t, "answers", c)
+		got := wait.For(t, "answers", c)
 		var wrong *sio.ArgumentError
 		if !slices.Equal(got.answers, []string{"x"}) || !errors.As(got.err, &wrong) {
 			t.Errorf("got %+v", got)
@@ -139,27 +140,27 @@ func TestBroadcastAck(t *testing.T) {
 		a.want(`42/child1,["ready"]`)
 		b.want(`42/child2,["ready"]`)
 		parents := f.OfFunc(func(string, json.RawMessage) bool { return false }) // never asked: the other one matches first
-		take(t, "answers", askAll(ctx, parents.To())).check(t, nil)
+		wait.For(t, "answers", askAll(ctx, parents.To())).check(t, nil)
 		c := askAll(ctx, f.Of("/child1").Local())
 		a.want(`42/child1,0["q"]`)
 		a.send(`43/child1,0["a"]`)
-		take(t, "answers", c).check(t, nil, "a")
+		wait.For(t, "answers", c).check(t, nil, "a")
 	})
-	t.Run("S63", func(t *testing.T) {
+	t.Run("all disconnect", func(t *testing.T) {
 		c := askAll(ctx, f.To("r"))
 		prefix := clients[0].recv()[:4]
 		clients[1].recv()
 		clients[0].send("43"+prefix[2:3]+`["x"]`, "41")
 		clients[1].conn.Close()
-		take(t, "answers", c).check(t, sio.ErrDisconnected, "x")
+		wait.For(t, "answers", c).check(t, sio.ErrDisconnected, "x")
 	})
 }
 
 func TestTimeout(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)
-	s := take(t, "socket", f.connected)
-	t.Run("S58", func(t *testing.T) {
+	s := wait.For(t, "socket", f.connected)
+	t.Run("no answer in time", func(t *testing.T) {
 		_, err := s.Timeout(time.Millisecond).EmitAck(t.Context(), "q")
 		if !errors.Is(err, sio.ErrTimeout) || err.Error() != "sio: operation has timed out" {
 			t.Errorf("the error is %v", err)
@@ -168,7 +169,7 @@ func TestTimeout(t *testing.T) {
 		w.send(`430["late"]`)
 		w.alive()
 	})
-	t.Run("S59", func(t *testing.T) {
+	t.Run("all answer in time", func(t *testing.T) {
 		c := make(chan answer, 1)
 		go func() {
 			v, err := sio.EmitAck[string](t.Context(), s.Timeout(time.Hour).Compress(false), "q", []byte{1})
@@ -176,7 +177,7 @@ func TestTimeout(t *testing.T) {
 		}()
 		w.want(`451-1["q",`+p0+`]`, "b:01")
 		w.send(`431["in time"]`)
-		if got := take(t, "answer", c); got != (answer{"in time", nil}) {
+		if got := wait.For(t, "answer", c); got != (answer{"in time", nil}) {
 			t.Errorf("the answer is %+v", got)
 		}
 	})
@@ -189,22 +190,23 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// TestVolatileInOneBurst is S65 and S67: the emits wait on the loop until the
+// TestVolatileInOneBurst: a volatile packet is dropped if another packet leaves
+// in the same burst. The emits wait on the loop until the
 // inline handler returns, so they are carried out in one burst.
 func TestVolatileInOneBurst(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		echo(f)
-		f.On("S65", func(_ context.Context, e *sio.Event) error {
+		f.On("two volatile", func(_ context.Context, e *sio.Event) error {
 			e.Socket().Volatile().Emit("first")
 			return e.Socket().Volatile().Emit("second")
 		}, sio.Inline())
-		f.On("S67", func(_ context.Context, e *sio.Event) error {
+		f.On("volatile behind", func(_ context.Context, e *sio.Event) error {
 			e.Socket().Emit("first")
 			return e.Socket().Volatile().Emit("second")
 		}, sio.Inline())
 	})
 	w := f.join(t)
-	for _, event := range []string{"S65", "S67"} {
+	for _, event := range []string{"two volatile", "volatile behind"} {
 		w.send(`42["` + event + `"]`)
 		w.want(`42["first"]`)
 		w.alive()

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -280,7 +281,7 @@ func (c *churn) visit(r *rand.Rand) {
 }
 
 func (c *churn) open(path string) *visitor {
-	conn, err := net.DialTimeout("tcp", c.addr, patience)
+	conn, err := net.DialTimeout("tcp", c.addr, wait.Patience)
 	if err != nil {
 		panic(err)
 	}

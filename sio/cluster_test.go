@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -167,13 +168,13 @@ func testAdapter(t *testing.T, b medium) {
 			if err := e.Ack(1); !errors.Is(err, sio.ErrAcked) {
 				t.Errorf("Ack gave %v", err)
 			}
-			f.errors <- errors.New("note " + string(e.Raw(0)))
+			record(f, f.errors, errors.New("note "+string(e.Raw(0))))
 		})
 	}
 	one := serve(t, sio.Config{Adapter: b.connect}, setup)
 	two := serve(t, sio.Config{Adapter: b.connect}, setup)
 	clients := []*ws{one.join(t), two.join(t)}
-	s := []*sio.Socket{take(t, "socket", one.connected), take(t, "socket", two.connected)}
+	s := []*sio.Socket{wait.For(t, "socket", one.connected), wait.For(t, "socket", two.connected)}
 	s[0].Join("r")
 	s[1].Join("r")
 	ctx := t.Context()
@@ -203,11 +204,11 @@ func testAdapter(t *testing.T, b medium) {
 			w.want(`420["q"]`)
 			w.send([]string{`430["a"]`, `430["b"]`}[i])
 		}
-		take(t, "answers", c).check(t, nil, "a", "b")
+		wait.For(t, "answers", c).check(t, nil, "a", "b")
 		c = askAll(ctx, one.To("r").Local())
 		clients[0].want(`421["q"]`)
 		clients[0].send(`431["a"]`)
-		take(t, "answers", c).check(t, nil, "a")
+		wait.For(t, "answers", c).check(t, nil, "a")
 	})
 	t.Run("sockets", func(t *testing.T) {
 		s[1].SetData(map[string]int{"n": 7})
@@ -233,7 +234,7 @@ func testAdapter(t *testing.T, b medium) {
 		}()
 		clients[1].want(`421["q"]`)
 		clients[1].send(`431["x"]`)
-		if got := take(t, "answer", c); got != (answer{"x", nil}) {
+		if got := wait.For(t, "answer", c); got != (answer{"x", nil}) {
 			t.Errorf("the answer is %+v", got)
 		}
 		r.Join("q")
@@ -253,7 +254,7 @@ func testAdapter(t *testing.T, b medium) {
 			t.Errorf("got %v, %v", answers, err)
 		}
 		one.ServerSideEmit("note", "x")
-		if err := take(t, "note", two.errors); err.Error() != `note "x"` {
+		if err := wait.For(t, "note", two.errors); err.Error() != `note "x"` {
 			t.Error(err)
 		}
 		empty(t, "notes to itself", one.errors)
@@ -274,7 +275,7 @@ func testAdapter(t *testing.T, b medium) {
 		clients[0].send(`433["a"]`)
 		clients[0].alive()
 		cancel()
-		take(t, "answers", c).check(t, context.Canceled, "a")
+		wait.For(t, "answers", c).check(t, context.Canceled, "a")
 	})
 	t.Run("disconnect", func(t *testing.T) {
 		one.DisconnectSockets(true)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -24,7 +25,7 @@ func TestConn(t *testing.T) {
 	}, echo)
 	p := f.polling(t)
 	p.connect()
-	c := take(t, "socket", f.connected).Conn()
+	c := wait.For(t, "socket", f.connected).Conn()
 	events.want(t, "open polling 4 true")
 
 	w := f.rawDial(t, "EIO=4&"+p.url[strings.Index(p.url, "sid="):])

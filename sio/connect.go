@@ -112,7 +112,7 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		x := c.needExtra()
 		x.sockets = append(x.sockets, s)
 	}
-	skip := back != nil && !c.srv.cfg.ConnectionStateRecovery.RunMiddlewares
+	skip := admitted(back) && !c.srv.cfg.ConnectionStateRecovery.RunMiddlewares
 	if k := ns.hooks.Load(); len(k.middlewares) > 0 && !skip {
 		var j job = (*middlewareJob)(k)
 		if keeps > 0 {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -19,7 +19,7 @@ func greet(f *fixture, namespace string) {
 	f.watch(namespace)
 	f.Of(namespace).OnConnection(func(s *sio.Socket) {
 		if err := s.Emit("auth", s.Handshake().Auth); err != nil {
-			f.errors <- err
+			record(f, f.errors, err)
 		}
 	})
 }
@@ -30,31 +30,31 @@ func TestConnect(t *testing.T) {
 		greet(f, "/custom")
 		echo(f)
 	})
-	t.Run("S1 S18", func(t *testing.T) {
+	t.Run("a socket has an id of its own", func(t *testing.T) {
 		w := f.dial(t)
 		if id := w.connect("/"); id == w.sid {
 			t.Error("the socket has the id of the session")
 		}
 		w.want(`42["auth",{}]`)
 	})
-	t.Run("S2", func(t *testing.T) {
+	t.Run("auth", func(t *testing.T) {
 		w := f.dial(t)
 		w.send(`40{"token":"123"}`)
 		connectReply(t, "/", w.recv())
 		w.want(`42["auth",{"token":"123"}]`)
 	})
-	t.Run("S3", func(t *testing.T) {
+	t.Run("a namespace", func(t *testing.T) {
 		w := f.dial(t)
 		w.connect("/custom")
 		w.want(`42/custom,["auth",{}]`)
 	})
-	t.Run("S4", func(t *testing.T) {
+	t.Run("auth for a namespace", func(t *testing.T) {
 		w := f.dial(t)
 		w.send(`40/custom,{"token":"abc"}`)
 		connectReply(t, "/custom", w.recv())
 		w.want(`42/custom,["auth",{"token":"abc"}]`)
 	})
-	t.Run("S5 S12", func(t *testing.T) {
+	t.Run("an unknown namespace is refused", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/random", "40/a?b=c")
 		w.want(`44/random,{"message":"Invalid namespace"}`, `44/a?b=c,{"message":"Invalid namespace"}`)
@@ -62,7 +62,7 @@ func TestConnect(t *testing.T) {
 		w.want(`42["auth",{}]`)
 		w.alive()
 	})
-	t.Run("S19", func(t *testing.T) {
+	t.Run("two namespaces have sockets of their own", func(t *testing.T) {
 		w := f.dial(t)
 		a := w.connect("/")
 		w.want(`42["auth",{}]`)
@@ -73,7 +73,7 @@ func TestConnect(t *testing.T) {
 		}
 	})
 	for _, first := range []string{`42["x"]`, `41`, `4abc`, `4`, `40/custom,"x"`} {
-		t.Run("S6 S9 "+first, func(t *testing.T) {
+		t.Run("first "+first, func(t *testing.T) {
 			w := f.dial(t)
 			w.send(first)
 			w.wantClosed()
@@ -88,24 +88,24 @@ func TestOutOfOrder(t *testing.T) {
 		f.Of("/slow").Use(func(*sio.Socket) error { <-hold; return nil })
 	})
 	defer close(hold)
-	t.Run("S10", func(t *testing.T) {
+	t.Run("a second CONNECT closes", func(t *testing.T) {
 		w := f.join(t)
 		w.send("40")
 		w.wantClosed()
 		wantReason(t, f, "/ forced close")
 	})
-	t.Run("S11 WebSocket", func(t *testing.T) {
+	t.Run("an event before the answer closes a WebSocket", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40", `42["x"]`)
 		w.wantClosed()
 	})
-	t.Run("S11 polling", func(t *testing.T) {
+	t.Run("an event before the answer closes a polling session", func(t *testing.T) {
 		p := f.polling(t)
 		p.post("40\x1e" + `42["x"]`)
 		p.want("6\x1e1")
 		p.wantGone()
 	})
-	t.Run("S11 middleware", func(t *testing.T) {
+	t.Run("an event during a middleware closes", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/slow,")
 		w.send(`42/slow,["x"]`)
@@ -129,11 +129,11 @@ func TestConnectTimeout(t *testing.T) {
 	}, echo)
 	wantForced := func(t *testing.T) {
 		t.Helper()
-		if reason := take(t, "end", closed); reason != sio.ForcedClose {
+		if reason := wait.For(t, "end", closed); reason != sio.ForcedClose {
 			t.Errorf("closed with %q", reason)
 		}
 	}
-	t.Run("S7", func(t *testing.T) {
+	t.Run("silence closes", func(t *testing.T) {
 		f.dial(t).wantClosed()
 		wantForced(t)
 	})
@@ -141,7 +141,7 @@ func TestConnectTimeout(t *testing.T) {
 		f.polling(t).want("1")
 		wantForced(t)
 	})
-	t.Run("S8", func(t *testing.T) {
+	t.Run("only refusals close", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/nope")
 		w.want(`44/nope,{"message":"Invalid namespace"}`)
@@ -163,7 +163,7 @@ func TestMiddleware(t *testing.T) {
 		f.watch("/chatty")
 		f.Of("/chatty").Use(func(s *sio.Socket) error {
 			if s.Connected() {
-				f.errors <- errors.New("connected in a middleware")
+				record(f, f.errors, errors.New("connected in a middleware"))
 			}
 			s.Join("room")
 			s.Namespace().Emit("broadcasts don't reach it")
@@ -187,19 +187,19 @@ func TestMiddleware(t *testing.T) {
 		})
 		f.Of("/strict").Use(func(s *sio.Socket) error { s.SetData("passed"); return nil })
 	})
-	t.Run("S15", func(t *testing.T) {
+	t.Run("a middleware emits first", func(t *testing.T) {
 		w := f.dial(t)
 		w.send("40/chatty")
 		w.want(`42/chatty,["welcome",1]`)
 		connectReply(t, "/chatty", w.recv())
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		if rooms := s.Rooms(); len(rooms) != 2 || rooms[0] != s.ID() || rooms[1] != "room" {
 			t.Errorf("the socket is in %q", rooms)
 		}
 		f.Of("/chatty").To("room").Emit("now")
 		w.want(`42/chatty,["now"]`)
 	})
-	t.Run("S13 S14 S17", func(t *testing.T) {
+	t.Run("a middleware refuses, then accepts", func(t *testing.T) {
 		w := f.dial(t)
 		for _, want := range []string{
 			`44/strict,{"message":"bad"}`,
@@ -214,7 +214,7 @@ func TestMiddleware(t *testing.T) {
 			}
 		}
 		w.connect("/strict")
-		if s := take(t, "socket", f.connected); s.Data() != "passed" {
+		if s := wait.For(t, "socket", f.connected); s.Data() != "passed" {
 			t.Error("the second middleware did not run")
 		}
 		st := f.Stats()
@@ -238,17 +238,13 @@ func TestMiddlewareOfALeavingClient(t *testing.T) {
 		})
 	})
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	w.send("40/slow")
-	s := take(t, "socket in the middleware", inside) // S16
+	s := wait.For(t, "socket in the middleware", inside)
 	w.conn.Close()
 	wantReason(t, f, "/ transport close")
 	// Its turn comes after that of "/", which has just been reported.
-	for deadline := time.Now().Add(patience); len(s.Rooms()) != 0; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("the socket is still in %q", s.Rooms())
-		}
-	}
+	wait.Until(t, "the socket is in no rooms", func() bool { return len(s.Rooms()) == 0 })
 	close(hold)
 	if err := f.Close(); err != nil && !strings.Contains(err.Error(), "context") {
 		t.Error(err)
@@ -264,7 +260,7 @@ func TestHandshake(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.dial(t)
 	w.send(`40{"user":"ann"}`)
-	h := take(t, "socket", f.connected).Handshake()
+	h := wait.For(t, "socket", f.connected).Handshake()
 	if h.Headers["x-test"] != "yes" || h.Query["token"] != "abc" || h.Query["EIO"] != "4" ||
 		!strings.HasPrefix(h.URL, "/socket.io/?EIO=4") || h.CrossDomain || h.Issued.IsZero() ||
 		h.Address.String() != w.conn.LocalAddr().String() {

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -64,11 +64,11 @@ func TestCustomData(t *testing.T) {
 	sockets := make(map[string]int)
 	for i, tc := range list {
 		two.join(t)
-		s := take(t, "socket", two.connected)
+		s := wait.For(t, "socket", two.connected)
 		s.SetData(tc.data)
 		sockets[s.ID()] = i
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Patience)
 	defer cancel()
 	fetch := func() {
 		t.Helper()
@@ -94,9 +94,11 @@ func TestCustomData(t *testing.T) {
 	}
 	for id, i := range sockets {
 		got, ok := reported.Load(id)
-		for deadline := time.Now().Add(patience); list[i].err != "" && !ok && time.Now().Before(deadline); {
-			runtime.Gosched() // it is reported beside the answer
-			got, ok = reported.Load(id)
+		if list[i].err != "" {
+			wait.Until(t, "the error is reported", func() bool { // on another goroutine than the answer
+				got, ok = reported.Load(id)
+				return ok
+			})
 		}
 		text, _ := got.(string)
 		if want := list[i].err; (want == "") != (text == "") || !strings.Contains(text, want) {
@@ -169,7 +171,7 @@ func (e badError) Error() string { return e.text() }
 func TestCustomArguments(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	bad := custom{func() ([]byte, error) { panic("mine") }}
 	for range 50 {
 		for _, args := range [][]any{{bad}, {[]any{[]byte{1}, bad}}, {map[string]any{"a": &bad}}} {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestErrorsOfEmit(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	for what, emit := range map[string]func(event string, args ...any) error{
 		"socket": s.Emit, "broadcast": f.Emit, "volatile": s.Volatile().Emit,
 	} {
@@ -40,7 +41,7 @@ func TestHandlerErrors(t *testing.T) {
 	})
 	w := f.join(t)
 	w.send(`421["fail"]`)
-	if err := take(t, "error", f.errors); err.Error() != "for the server" {
+	if err := wait.For(t, "error", f.errors); err.Error() != "for the server" {
 		t.Error(err)
 	}
 	w.alive()
@@ -53,7 +54,7 @@ func TestRoomsAreLocal(t *testing.T) {
 	two := serve(t, sio.Config{Adapter: b.connect}, nil)
 	for _, f := range []*fixture{one, one, two} {
 		f.join(t)
-		take(t, "socket", f.connected).Join("r")
+		wait.For(t, "socket", f.connected).Join("r")
 	}
 	for f, want := range map[*fixture]int{one: 2, two: 1} {
 		if got := fmt.Sprint(f.Rooms()); got != fmt.Sprintf("map[r:%d]", want) || f.Count("r") != want {
@@ -69,13 +70,13 @@ func TestRoomsAreLocal(t *testing.T) {
 func TestRecoveredConnection(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
-	if take(t, "connection", f.connected).Recovered() {
+	if wait.For(t, "connection", f.connected).Recovered() {
 		t.Error("the new socket is recovered")
 	}
 	w.drop(f)
 	w = f.dial(t)
 	w.send(id.connect())
-	if s := take(t, "connection", f.connected); !s.Recovered() || s.ID() != id.SID {
+	if s := wait.For(t, "connection", f.connected); !s.Recovered() || s.ID() != id.SID {
 		t.Error("it is not the recovered one")
 	}
 }
@@ -89,7 +90,7 @@ func TestForeignUpgradeIsKept(t *testing.T) {
 			fmt.Fprint(w, "an upgrade to ", r.Header.Get("Upgrade"))
 		}),
 	}, nil)
-	conn, err := net.DialTimeout("tcp", f.addr, patience)
+	conn, err := net.DialTimeout("tcp", f.addr, wait.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}

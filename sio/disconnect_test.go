@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -17,9 +18,9 @@ func TestDisconnect(t *testing.T) {
 		echo(f)
 		f.watch("/custom")
 	})
-	t.Run("S78", func(t *testing.T) {
+	t.Run("from one namespace", func(t *testing.T) {
 		w := f.join(t)
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		s.Join("r")
 		f.To("r").Emit("before")
 		s.Disconnect(false)
@@ -38,11 +39,11 @@ func TestDisconnect(t *testing.T) {
 		w.alive()
 		w.conn.Close()
 		wantReason(t, f, "/ transport close")
-		take(t, "socket", f.connected)
+		wait.For(t, "socket", f.connected)
 	})
-	t.Run("S79", func(t *testing.T) {
+	t.Run("with the connection", func(t *testing.T) {
 		w := f.join(t, "/", "/custom")
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		s.Disconnect(true)
 		got := []string{w.recv(), w.recv()}
 		slices.Sort(got)
@@ -50,21 +51,21 @@ func TestDisconnect(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		w.wantClosed()
-		reasons := []string{take(t, "reason", f.disconnected), take(t, "reason", f.disconnected)}
+		reasons := []string{wait.For(t, "reason", f.disconnected), wait.For(t, "reason", f.disconnected)}
 		slices.Sort(reasons)
 		if want := []string{"/ server namespace disconnect", "/custom server namespace disconnect"}; !slices.Equal(reasons, want) {
 			t.Errorf("the reasons are %q", reasons)
 		}
-		take(t, "socket", f.connected)
+		wait.For(t, "socket", f.connected)
 	})
-	t.Run("S80", func(t *testing.T) {
+	t.Run("with the connection, by polling", func(t *testing.T) {
 		p := f.polling(t)
 		p.connect()
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		answer := p.parked()
 		p.post("3") // the poll was sent before
 		s.Disconnect(true)
-		if got := take(t, "answer", answer); got == "41" {
+		if got := wait.For(t, "answer", answer); got == "41" {
 			p.want("6\x1e1")
 		} else if got != "41\x1e1" {
 			t.Errorf("polled %q", got)
@@ -72,19 +73,19 @@ func TestDisconnect(t *testing.T) {
 		wantReason(t, f, "/ server namespace disconnect")
 		p.wantGone()
 	})
-	t.Run("S81", func(t *testing.T) {
+	t.Run("by the client", func(t *testing.T) {
 		w := f.join(t)
 		w.send("41")
 		wantReason(t, f, "/ client namespace disconnect")
-		take(t, "socket", f.connected)
+		wait.For(t, "socket", f.connected)
 	})
-	t.Run("S83 WebSocket", func(t *testing.T) {
+	t.Run("an invalid packet by WebSocket", func(t *testing.T) {
 		w := f.join(t)
 		w.send("44")
 		wantReason(t, f, "/ forced close")
 		w.wantClosed()
 	})
-	t.Run("S83 polling", func(t *testing.T) {
+	t.Run("an invalid packet by polling", func(t *testing.T) {
 		p := f.polling(t)
 		p.connect()
 		p.post("44")
@@ -108,7 +109,8 @@ func TestPingTimeout(t *testing.T) {
 	w.wantClosed()
 }
 
-// TestDisconnectHandlers is S76 and S77.
+// TestDisconnectHandlers: disconnecting handlers see the rooms, disconnect
+// handlers none, and a join then does nothing.
 func TestDisconnectHandlers(t *testing.T) {
 	type step struct {
 		handler   string
@@ -137,11 +139,11 @@ func TestDisconnectHandlers(t *testing.T) {
 		})
 	})
 	other := f.join(t)
-	if got, want := take(t, "step", steps), (step{"connection", 2, true}); got != want {
+	if got, want := wait.For(t, "step", steps), (step{"connection", 2, true}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	w := f.join(t)
-	if got, want := take(t, "step", steps), (step{"connection", 2, true}); got != want {
+	if got, want := wait.For(t, "step", steps), (step{"connection", 2, true}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	w.send("41")
@@ -151,7 +153,7 @@ func TestDisconnectHandlers(t *testing.T) {
 		{"namespace disconnect", 0, false},
 		{"own disconnect", 0, false},
 	} {
-		if got := take(t, "step", steps); got != want {
+		if got := wait.For(t, "step", steps); got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
@@ -178,18 +180,18 @@ func TestShutdown(t *testing.T) {
 	w.want(`42["started"]`)
 	done := make(chan error, 2)
 	go func() { done <- f.Shutdown(t.Context()) }()
-	wantReason(t, f, "/custom server shutting down") // S82
+	wantReason(t, f, "/custom server shutting down")
 	w.wantClosed()
 	empty(t, "results of Shutdown", done) // it waits for the handler
 	close(release)
-	if err := take(t, "end of Shutdown", done); err != nil {
+	if err := wait.For(t, "end of Shutdown", done); err != nil {
 		t.Error(err)
 	}
 	wantReason(t, f, "/ server shutting down")
 	if len(finished) != 1 {
 		t.Error("Shutdown did not wait for the handler")
 	}
-	if err := take(t, "end of Serve", served); !errors.Is(err, sio.ErrServerClosed) {
+	if err := wait.For(t, "end of Serve", served); !errors.Is(err, sio.ErrServerClosed) {
 		t.Errorf("Serve gave %v", err)
 	}
 	if err := f.Shutdown(t.Context()); err != nil {
@@ -261,7 +263,7 @@ func TestDisconnectionFollowsConnection(t *testing.T) {
 			f.Of("/z").DisconnectSockets(false)
 		}
 	}
-	eventually(t, "all disconnections", func() bool { return ended.Load() == clients*joins })
+	wait.Until(t, "all disconnections", func() bool { return ended.Load() == clients*joins })
 }
 
 // TestUnhandled counts the events that come behind one whose handler has

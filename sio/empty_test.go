@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -59,7 +60,7 @@ func TestEmptyNamespaces(t *testing.T) {
 				w.send("41/p-made,")
 				w.alive()
 			}
-			eventually(t, "the client's namespace is gone or kept", func() bool { return exists(f.Server, "/p-client") == keep })
+			wait.Until(t, "the client's namespace is gone or kept", func() bool { return exists(f.Server, "/p-client") == keep })
 			if !exists(f.Server, "/p-made") || !exists(f.Server, "/p-late") {
 				t.Error("a namespace of the application's has gone")
 			}
@@ -71,7 +72,7 @@ func TestEmptyNamespaces(t *testing.T) {
 func recoveringParent(t *testing.T, r sio.Recovery) *fixture {
 	return recovering(t, r, func(f *fixture) {
 		parent := f.OfPattern(regexp.MustCompile(`^/p`))
-		parent.OnDisconnect(func(*sio.Socket, sio.Reason) { f.disconnected <- "left" })
+		parent.OnDisconnect(func(*sio.Socket, sio.Reason) { record(f, f.disconnected, "left") })
 		sio.On(parent, "echo", func(_ context.Context, s *sio.Socket, x string) error { return s.Emit("echo", x) })
 	})
 }
@@ -99,7 +100,7 @@ func TestEmptyNamespaceIsRecovered(t *testing.T) {
 	id.Offset = w.wantOffset(`42/p,["echo","x"]`)
 	for range 3 {
 		w.conn.Close()
-		if got := take(t, "the end", f.disconnected); got != "left" {
+		if got := wait.For(t, "the end", f.disconnected); got != "left" {
 			t.Fatal(got)
 		}
 		if !exists(f.Server, "/p") {
@@ -111,7 +112,7 @@ func TestEmptyNamespaceIsRecovered(t *testing.T) {
 		}
 	}
 	w.send("41/p,") // for good
-	eventually(t, "the namespace is gone", func() bool { return !exists(f.Server, "/p") })
+	wait.Until(t, "the namespace is gone", func() bool { return !exists(f.Server, "/p") })
 }
 
 // TestEmptyNamespaceExpires: a namespace does not stay for longer, whether its
@@ -131,10 +132,10 @@ func TestEmptyNamespaceExpires(t *testing.T) {
 			w.conn.Close()
 		}
 		for range clients {
-			if !take(t, "the end of a session", expired) {
+			if !wait.For(t, "the end of a session", expired) {
 				t.Error("OnExpire is behind the namespace's end")
 			}
 		}
-		eventually(t, "the namespace is gone", func() bool { return f.Stats().DynamicNamespaces == 0 })
+		wait.Until(t, "the namespace is gone", func() bool { return f.Stats().DynamicNamespaces == 0 })
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -116,7 +117,7 @@ func packetMiddleware(opts ...sio.HandlerOption) place {
 		run: func(t *testing.T, f *fixture, w *ws) {
 			w.send(`42["go"]`)
 			w.alive() // the event is rejected
-			take(t, "error", f.errors)
+			wait.For(t, "error", f.errors)
 		},
 	}
 }
@@ -181,7 +182,7 @@ var places = map[string]place{
 		run: func(t *testing.T, f *fixture, w *ws) {
 			w.connect("/c")
 			w.want("41/c,")
-			take(t, "second connection handler's call", f.connected)
+			wait.For(t, "second connection handler's call", f.connected)
 			wantReason(t, f, "/c server namespace disconnect")
 			w.alive()
 		},
@@ -256,7 +257,7 @@ var places = map[string]place{
 	"OnError of a namespace": {
 		setup: func(tr *trap, f *fixture) {
 			f.OnError(func(*sio.Socket, error) { tr.spring() })
-			f.OnError(func(_ *sio.Socket, err error) { f.errors <- err })
+			f.OnError(func(_ *sio.Socket, err error) { record(f, f.errors, err) })
 			f.UsePacket(func(_ context.Context, e *sio.Event) error {
 				if e.Name() == "go" {
 					return errors.New("rejected")
@@ -266,8 +267,8 @@ var places = map[string]place{
 		},
 		run: func(t *testing.T, f *fixture, w *ws) {
 			w.send(`42["go"]`)
-			take(t, "Config.OnError's call", f.errors)
-			take(t, "second hook's call", f.errors)
+			wait.For(t, "Config.OnError's call", f.errors)
+			wait.For(t, "second hook's call", f.errors)
 			w.alive()
 		},
 	},
@@ -383,7 +384,7 @@ func testEnd(t *testing.T, p place, end func()) {
 	join := func(n int) (list []*ws) {
 		for range n {
 			w := f.join(t)
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			w.alive()
 			list = append(list, w)
 		}
@@ -392,7 +393,7 @@ func testEnd(t *testing.T, p place, end func()) {
 	old, victim := join(6), join(1)[0]
 	tr.set.Store(true)
 	p.run(t, f, victim)
-	eventually(t, "the trap has sprung", func() bool { return tr.calls.Load() > 0 })
+	wait.Until(t, "the trap has sprung", func() bool { return tr.calls.Load() > 0 })
 	tr.set.Store(false)
 	for _, w := range old {
 		w.send(`42["echo","alive"]`)
@@ -414,7 +415,7 @@ func TestParserEndsInAnyWay(t *testing.T) {
 			parse, splitAck := &trap{end: end}, &trap{end: end}
 			f := serve(t, sio.Config{Loops: 1, Parser: trappedParser{Parser: sio.MessagePack(), parse: parse, splitAck: splitAck}}, nil)
 			w := f.joinPacked(t)
-			s := take(t, "connection", f.connected)
+			s := wait.For(t, "connection", f.connected)
 			answered := make(chan error, 1)
 			go func() {
 				_, err := s.EmitAck(context.Background(), "ask")
@@ -423,7 +424,7 @@ func TestParserEndsInAnyWay(t *testing.T) {
 			w.recv()
 			splitAck.set.Store(true)
 			w.send("b:84" + "a474797065" + "03" + "a46461746190" + "a36e7370a12f" + "a26964" + "00")
-			if err := take(t, "end of EmitAck", answered); !errors.Is(err, sio.ErrDisconnected) {
+			if err := wait.For(t, "end of EmitAck", answered); !errors.Is(err, sio.ErrDisconnected) {
 				t.Errorf("EmitAck: %v", err)
 			}
 			w.wantClosed()
@@ -470,7 +471,7 @@ func TestEventsAreSplitOnce(t *testing.T) {
 		f.On("e", note("queued "))
 	})
 	w := f.joinPacked(t)
-	take(t, "socket", f.connected)
+	wait.For(t, "socket", f.connected)
 	var want []string
 	for i := range events {
 		text := strings.Repeat(string(rune('a'+i)), 1+i)
@@ -479,15 +480,15 @@ func TestEventsAreSplitOnce(t *testing.T) {
 		}
 		binary := base64.StdEncoding.EncodeToString([]byte(text))
 		args := fmt.Sprintf(`[%d,%q,{"text":%q}]`, i, binary, text)
-		if have := take(t, "inline handler", got); have != "inline e"+args {
+		if have := wait.For(t, "inline handler", got); have != "inline e"+args {
 			t.Errorf("got %s, want %s", have, "inline e"+args)
 		}
 		want = append(want, "queued e"+args, "own own"+args)
 	}
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2*events })
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == 2*events })
 	close(hold)
 	for _, want := range want {
-		if have := take(t, "handler", got); have != want {
+		if have := wait.For(t, "handler", got); have != want {
 			t.Errorf("got %s, want %s", have, want)
 		}
 	}
@@ -515,8 +516,8 @@ func TestWelcomePanics(t *testing.T) {
 	})
 	w := f.joinPacked(t)
 	w.send(packed(t, dict{"type": 0, "nsp": "/p"}))
-	eventually(t, "the parser fails", func() bool { return f.Stats().Loop.Panics == 1 })
-	eventually(t, "the namespace is gone", func() bool { return f.Stats().DynamicNamespaces == 0 })
+	wait.Until(t, "the parser fails", func() bool { return f.Stats().Loop.Panics == 1 })
+	wait.Until(t, "the namespace is gone", func() bool { return f.Stats().DynamicNamespaces == 0 })
 	if n := f.Stats().Sockets; n != 1 {
 		t.Errorf("%d sockets", n)
 	}

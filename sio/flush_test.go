@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestFlushWaits(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.join(t)
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	if err := s.Flush(t.Context()); err != nil {
 		t.Fatalf("with nothing to wait for: %v", err)
 	}
@@ -28,15 +29,15 @@ func TestFlushWaits(t *testing.T) {
 	if err := s.Flush(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("with a short deadline: %v", err)
 	}
-	eventually(t, "bytes are known to wait", func() bool { return s.Queued() > 1<<20 && s.Conn().Queued() > 1<<20 })
+	wait.Until(t, "bytes are known to wait", func() bool { return s.Queued() > 1<<20 && s.Conn().Queued() > 1<<20 })
 	flushed := make(chan error, 1)
 	go func() { flushed <- s.Flush(t.Context()) }()
 	empty(t, "flush", flushed)
 	w.recv()
-	if err := take(t, "flush", flushed); err != nil {
+	if err := wait.For(t, "flush", flushed); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "nothing waits", func() bool { return s.Queued() == 0 })
+	wait.Until(t, "nothing waits", func() bool { return s.Queued() == 0 })
 
 	for _, end := range []func(){
 		func() { s.Disconnect(false) },
@@ -46,16 +47,16 @@ func TestFlushWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() { flushed <- s.Flush(t.Context()) }()
-		eventually(t, "bytes wait", func() bool { return s.Queued() > 0 })
+		wait.Until(t, "bytes wait", func() bool { return s.Queued() > 0 })
 		end()
-		if err := take(t, "flush", flushed); err != sio.ErrDisconnected {
+		if err := wait.For(t, "flush", flushed); err != sio.ErrDisconnected {
 			t.Error(err)
 		}
 		if err := s.Flush(t.Context()); err != sio.ErrDisconnected {
 			t.Error(err)
 		}
 		f.join(t)
-		s = take(t, "connection", f.connected)
+		s = wait.For(t, "connection", f.connected)
 	}
 }
 
@@ -65,17 +66,17 @@ func TestFlushPolling(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	p := f.polling(t)
 	p.connect()
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	flushed := make(chan error, 1)
 	for range 3 {
 		if err := s.Emit("e"); err != nil {
 			t.Fatal(err)
 		}
 		go func() { flushed <- s.Flush(t.Context()) }()
-		eventually(t, "an event waits", func() bool { return s.Queued() > 0 })
+		wait.Until(t, "an event waits", func() bool { return s.Queued() > 0 })
 		empty(t, "flush", flushed)
 		p.want(`42["e"]`)
-		if err := take(t, "flush", flushed); err != nil || s.Queued() != 0 {
+		if err := wait.For(t, "flush", flushed); err != nil || s.Queued() != 0 {
 			t.Errorf("%v, %d wait", err, s.Queued())
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -29,7 +30,7 @@ func TestMaxHandlers(t *testing.T) {
 	})
 	state := func(running, waiting int) {
 		t.Helper()
-		eventually(t, fmt.Sprintf("%d running and %d waiting", running, waiting), func() bool {
+		wait.Until(t, fmt.Sprintf("%d running and %d waiting", running, waiting), func() bool {
 			st := f.Stats()
 			return st.HandlersRunning == running && st.HandlersWaiting == waiting
 		})
@@ -37,14 +38,14 @@ func TestMaxHandlers(t *testing.T) {
 	var clients [5]*ws
 	for i := range clients {
 		clients[i] = f.join(t)
-		take(t, "connection", f.connected)
+		wait.For(t, "connection", f.connected)
 	}
 	state(0, 0)
 	clients[0].send(`42["block","first"]`)
-	take(t, "the first", entered)
+	wait.For(t, "the first", entered)
 	clients[1].send(`42["ask","second"]`)
 	clients[1].want(`420["question"]`)
-	take(t, "the second", entered)
+	wait.For(t, "the second", entered)
 	for i, w := range clients[2:] {
 		w.send(fmt.Sprintf(`42["block","%d"]`, i))
 		state(2, i+1)
@@ -54,16 +55,16 @@ func TestMaxHandlers(t *testing.T) {
 	empty(t, "handlers", entered)
 	clients[1].send(`430[]`)
 	for _, want := range []string{"second answered", "0"} {
-		if got := take(t, want, entered); got != want {
+		if got := wait.For(t, want, entered); got != want {
 			t.Errorf("%q runs, want %q", got, want)
 		}
 	}
 	state(2, 2)
 	clients[4].conn.Close() // its event is handled when its turn comes
-	eventually(t, "the end of a client", func() bool { return f.Stats().Clients == 4 })
+	wait.Until(t, "the end of a client", func() bool { return f.Stats().Clients == 4 })
 	release <- struct{}{} // one place: both at once would be taken in any order
 	for _, want := range []string{"1", "2"} {
-		if got := take(t, want, entered); got != want {
+		if got := wait.For(t, want, entered); got != want {
 			t.Errorf("%q runs, want the one that came next, %q", got, want)
 		}
 		if want == "1" {
@@ -89,22 +90,22 @@ func TestMaxHandlersTakesTurns(t *testing.T) {
 		})
 	})
 	busy, other := f.join(t), f.join(t)
-	take(t, "connection", f.connected)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	events := uint64(0)
 	send := func(w *ws, name string) {
 		w.send(`42["block","` + name + `"]`)
 		events++
-		eventually(t, "the event", func() bool { return f.Stats().EventsIn == events })
+		wait.Until(t, "the event", func() bool { return f.Stats().EventsIn == events })
 	}
 	send(busy, "1")
-	take(t, "1", entered)
+	wait.For(t, "1", entered)
 	send(other, "other")
-	eventually(t, "the other to wait", func() bool { return f.Stats().HandlersWaiting == 1 })
+	wait.Until(t, "the other to wait", func() bool { return f.Stats().HandlersWaiting == 1 })
 	send(busy, "2")
 	release <- struct{}{}
 	for _, want := range []string{"other", "2"} {
-		if got := take(t, want, entered); got != want {
+		if got := wait.For(t, want, entered); got != want {
 			t.Errorf("%q runs, want %q", got, want)
 		}
 		release <- struct{}{}
@@ -135,8 +136,8 @@ func TestMaxHandlersHolds(t *testing.T) {
 			w.send(`42["e"]`)
 		}
 	}
-	eventually(t, "all events", func() bool { return ran.Load() == clients*events })
-	eventually(t, "the workers to end", func() bool {
+	wait.Until(t, "all events", func() bool { return ran.Load() == clients*events })
+	wait.Until(t, "the workers to end", func() bool {
 		st := f.Stats()
 		return st.HandlersRunning == 0 && st.HandlersWaiting == 0
 	})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -60,7 +61,7 @@ func TestTypedHandlers(t *testing.T) {
 		w.send(`42["struct` + mode + `",5]`)
 		w.alive()
 		var wrong *sio.ArgumentError
-		if err := take(t, "error", f.errors); !errors.As(err, &wrong) || wrong.Index != 0 {
+		if err := wait.For(t, "error", f.errors); !errors.As(err, &wrong) || wrong.Index != 0 {
 			t.Errorf("the error is %v", err)
 		}
 	}
@@ -147,7 +148,7 @@ func TestPanics(t *testing.T) {
 	w.want("41/fragile,")
 	seen := map[string]bool{}
 	for range 5 {
-		r := take(t, "panic", panics)
+		r := wait.For(t, "panic", panics)
 		want := any("boom")
 		if r.event == "exit" {
 			want = sio.ErrGoexit
@@ -276,16 +277,16 @@ func (bomb) MarshalJSON() ([]byte, error) { panic("bomb") }
 func TestEmitAckPanics(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	w := f.join(t)
-	one := take(t, "socket", f.connected)
+	one := wait.For(t, "socket", f.connected)
 	f.join(t)
-	other := take(t, "socket", f.connected)
+	other := wait.For(t, "socket", f.connected)
 	for range 20 {
 		if _, err := one.EmitAck(context.Background(), "q", bomb{}); err == nil || !strings.Contains(err.Error(), "panic while encoding: bomb") {
 			t.Fatalf("it returned %v", err)
 		}
 	}
 	w.conn.Close()
-	take(t, "disconnection", f.disconnected)
+	wait.For(t, "disconnection", f.disconnected)
 	for range 20 {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

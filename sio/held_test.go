@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -69,8 +70,8 @@ func TestStateThenUpdates(t *testing.T) {
 			last = n
 		}
 		w.conn.Close()
-		take(t, "connection", f.connected)
-		take(t, "disconnection", f.disconnected)
+		wait.For(t, "connection", f.connected)
+		wait.For(t, "disconnection", f.disconnected)
 	}
 	close(stop)
 	wg.Wait()
@@ -145,7 +146,7 @@ func TestHoldingIsBounded(t *testing.T) {
 			})
 			defer close(release)
 			w := f.join(t)
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			text := strings.Repeat("x", c.bytes)
 			for n := range c.events {
 				if err := f.Emit("e", n, text); err != nil {
@@ -211,14 +212,14 @@ func TestShutdownSendsWhatIsHeld(t *testing.T) {
 		f.OnConnection(func(s *sio.Socket) { <-release })
 	})
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	f.Emit("held")
-	eventually(t, "it is held", func() bool { return f.Stats().Held == 1 })
+	wait.Until(t, "it is held", func() bool { return f.Stats().Held == 1 })
 	ended := make(chan error, 1)
 	go func() { ended <- f.Shutdown(context.Background()) }()
 	w.want(`42["held"]`)
 	close(release)
-	if err := take(t, "shutdown", ended); err != nil {
+	if err := wait.For(t, "shutdown", ended); err != nil {
 		t.Error(err)
 	}
 }
@@ -232,12 +233,12 @@ func TestHeldIsCountedAsDiscarded(t *testing.T) {
 	})
 	defer close(release)
 	w := f.join(t)
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	f.Emit("held")
 	f.Emit("held")
-	eventually(t, "both are held", func() bool { return f.Stats().Held == 2 })
+	wait.Until(t, "both are held", func() bool { return f.Stats().Held == 2 })
 	w.conn.Close()
-	eventually(t, "both are discarded", func() bool {
+	wait.Until(t, "both are discarded", func() bool {
 		st := f.Stats()
 		return st.Held == 0 && st.Loop.Discarded == 2
 	})

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -28,7 +29,7 @@ func TestPatternNamespaces(t *testing.T) {
 		sio.On(dyn, "ping", func(_ context.Context, s *sio.Socket, _ sio.None) error { return s.Emit("pong") })
 	})
 	w := f.join(t)
-	t.Run("S84", func(t *testing.T) {
+	t.Run("a pattern makes namespaces", func(t *testing.T) {
 		w.connect("/dyn-1")
 		w.want(`42/dyn-1,["hello","/dyn-1"]`)
 		made.want(t, "/dyn-1")
@@ -42,7 +43,7 @@ func TestPatternNamespaces(t *testing.T) {
 		}
 		empty(t, "namespaces", made)
 	})
-	t.Run("S89", func(t *testing.T) {
+	t.Run("Of makes a child", func(t *testing.T) {
 		ns := f.Of("dyn-9")
 		made.want(t, "/dyn-9")
 		w.connect("/dyn-9")
@@ -89,7 +90,7 @@ func TestFunctionNamespaces(t *testing.T) {
 		}).OnConnection(func(s *sio.Socket) { s.Emit("auth", s.Handshake().Auth) })
 	})
 	w := f.join(t)
-	t.Run("S85 S86", func(t *testing.T) {
+	t.Run("functions are asked in turn", func(t *testing.T) {
 		w.connect("/first")
 		asked.want(t, "first /first {}")
 		w.send(`40/second,{"token":"secret"}`)
@@ -108,14 +109,14 @@ func TestFunctionNamespaces(t *testing.T) {
 		asked.want(t, "first /bug {}")
 		w.alive()
 	})
-	t.Run("S11", func(t *testing.T) {
+	t.Run("an event before the answer closes", func(t *testing.T) {
 		other := f.dial(t)
 		other.send("40/slow,")
 		asked.want(t, "first /slow {}")
 		other.send(`42/slow,["x"]`)
 		other.wantClosed()
 	})
-	t.Run("S16", func(t *testing.T) {
+	t.Run("the client closes during the middleware", func(t *testing.T) {
 		other := f.dial(t)
 		other.send("40/slow,")
 		asked.want(t, "first /slow {}")
@@ -124,7 +125,7 @@ func TestFunctionNamespaces(t *testing.T) {
 	close(hold)
 }
 
-// TestParent is S87.
+// TestParent: an emit of a parent reaches all its children.
 func TestParent(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		parent := f.OfPattern(regexp.MustCompile(`^/p`))
@@ -153,7 +154,7 @@ func TestParent(t *testing.T) {
 	main.want(`431[2]`)
 }
 
-// TestCleanup is S88.
+// TestCleanup: a child without sockets is removed, and can be created again.
 func TestCleanup(t *testing.T) {
 	made := make(steps, 100)
 	hold := make(chan struct{})
@@ -193,7 +194,7 @@ func TestCleanup(t *testing.T) {
 	b.connect("/p1")
 	made.want(t, "/p1")
 	b.conn.Close()
-	eventually(t, "the namespace is gone", func() bool { return len(f.Namespaces()) == 2 })
+	wait.Until(t, "the namespace is gone", func() bool { return len(f.Namespaces()) == 2 })
 	t.Run("refused", func(t *testing.T) {
 		a.send(`40/p2,{"refuse":true}`)
 		a.want(`44/p2,{"message":"no"}`)
@@ -243,7 +244,7 @@ func TestCleanupRace(t *testing.T) {
 	clients.Wait()
 	// The last socket may end on a worker whose connection handler has just
 	// returned.
-	eventually(t, "the end of the namespace", func() bool { return len(f.Namespaces()) == 1 })
+	wait.Until(t, "the end of the namespace", func() bool { return len(f.Namespaces()) == 1 })
 }
 
 // TestNamespaceHookPanics: a namespace whose hook has panicked, perhaps before
@@ -279,7 +280,7 @@ func TestPanicOfNamespaceFunction(t *testing.T) {
 	w := f.join(t)
 	w.send("40/x,")
 	w.want(`44/x,{"message":"Invalid namespace"}`)
-	if err := take(t, "OnPanic", used); err != nil {
+	if err := wait.For(t, "OnPanic", used); err != nil {
 		t.Error(err)
 	}
 }
@@ -297,15 +298,15 @@ func TestClientLeavesBeforeDecision(t *testing.T) {
 	})
 	first, second := f.dial(t), f.dial(t)
 	first.send("40/first,")
-	take(t, "the decision about the first", begun)
+	wait.For(t, "the decision about the first", begun)
 	second.send("40/second,")
-	eventually(t, "both wait", func() bool { return f.Stats().Pending == 2 && f.Stats().HandlersWaiting == 1 })
+	wait.Until(t, "both wait", func() bool { return f.Stats().Pending == 2 && f.Stats().HandlersWaiting == 1 })
 	second.conn.Close()
-	eventually(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 0 })
+	wait.Until(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 0 })
 	first.conn.Close()
-	eventually(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 1 })
+	wait.Until(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 1 })
 	close(decide)
-	eventually(t, "the end", func() bool {
+	wait.Until(t, "the end", func() bool {
 		st := f.Stats()
 		return st.PendingStranded == 0 && st.HandlersRunning == 0 && st.DynamicNamespaces == 0
 	})

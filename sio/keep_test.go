@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -43,14 +44,14 @@ func TestAuthHasATotal(t *testing.T) {
 		f.join(t).alive()
 	}
 	in[0].send("41") // its connection stays
-	eventually(t, "there is room again", func() bool { return f.Stats().Handshakes.Bytes < int64(len(in)*large) })
+	wait.Until(t, "there is room again", func() bool { return f.Stats().Handshakes.Bytes < int64(len(in)*large) })
 	w := f.dial(t)
 	w.send(authOf(large))
 	connectReply(t, "/", w.recv())
 	for _, w := range append(in, w) {
 		w.conn.Close()
 	}
-	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
 }
 
 // TestDataHasATotal has sockets store what clients send.
@@ -63,7 +64,7 @@ func TestDataHasATotal(t *testing.T) {
 	}
 	f := serve(t, sio.Config{MaxHandshakeBytes: limit}, echo)
 	w := f.join(t)
-	s := take(t, "the socket", f.connected)
+	s := wait.For(t, "the socket", f.connected)
 	kept := func(want int64) {
 		t.Helper()
 		if got := f.Stats().Handshakes.Bytes; got < want || got > want+1000 { // and the request
@@ -113,7 +114,7 @@ func TestLostDataHasATotal(t *testing.T) {
 			t.Fatal("all are kept")
 		}
 		w, id := begin(t, f)
-		s := take(t, "the socket", f.connected)
+		s := wait.For(t, "the socket", f.connected)
 		if err := s.SetData(strings.Repeat("x", large)); err != nil {
 			break
 		}
@@ -128,14 +129,14 @@ func TestLostDataHasATotal(t *testing.T) {
 	if id := connected(t, w.recv()); id.SID != ids[0].SID {
 		t.Error("the first is not recovered")
 	}
-	s := take(t, "the socket", f.connected)
+	s := wait.For(t, "the socket", f.connected)
 	if data, _ := s.Data().(string); len(data) != large {
 		t.Errorf("the data is %T", s.Data())
 	}
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
 }
 
 // TestKeptIsExact has sockets come, go, be disconnected and get data at once.
@@ -174,8 +175,8 @@ func TestKeptIsExact(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	eventually(t, "all have left", func() bool { return f.Stats().Clients == 0 && f.Stats().HandlersRunning == 0 })
-	eventually(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
+	wait.Until(t, "all have left", func() bool { return f.Stats().Clients == 0 && f.Stats().HandlersRunning == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
 	time.Sleep(10 * time.Millisecond) // what still sets data does not change that
 	if n := f.Stats().Handshakes.Bytes; n != 0 {
 		t.Errorf("%d bytes are kept", n)
@@ -196,9 +197,9 @@ func TestLateDataIsLetGo(t *testing.T) {
 	})
 	f.watch("/n")
 	w := f.join(t, "/n")
-	take(t, "socket", f.connected)
+	wait.For(t, "socket", f.connected)
 	w.send(`42/n,["x",0]`, `42/n,["x",100000]`, "41/n,")
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
 	close(release)
 	wantReason(t, f, "/n client namespace disconnect")
 	if n := f.Stats().Handshakes.Bytes; n != 0 {
@@ -237,7 +238,7 @@ func TestKeptUntilTheHandlersReturn(t *testing.T) {
 				}
 				in := f.Stats().EventsIn
 				w.send(`42/n,["x",0]`, "41/n,")
-				eventually(t, "the socket's end", func() bool {
+				wait.Until(t, "the socket's end", func() bool {
 					st := f.Stats()
 					return st.EventsIn > in && st.Handshakes.Bytes == 0
 				})
@@ -263,10 +264,10 @@ func TestKeptUntilTheHandlersReturn(t *testing.T) {
 					break
 				}
 				w.conn.Close()
-				eventually(t, "the client has left", func() bool { return f.Stats().Clients == 1 })
+				wait.Until(t, "the client has left", func() bool { return f.Stats().Clients == 1 })
 			}
 			close(release)
-			eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+			wait.Until(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
 			f.join(t, "/n")
 		})
 	}
@@ -290,14 +291,14 @@ func TestKeptInMiddlewares(t *testing.T) {
 		}
 		w := f.dial(t)
 		w.send(`40/n,{"token":"` + strings.Repeat("x", size) + `"}`)
-		eventually(t, "the client's turn", func() bool { return len(begun) > n || f.Stats().Refused > 0 })
+		wait.Until(t, "the client's turn", func() bool { return len(begun) > n || f.Stats().Refused > 0 })
 		w.conn.Close()
 		if f.Stats().Refused > 0 {
 			break
 		}
-		eventually(t, "the client has left", func() bool { return f.Stats().Clients == 0 })
+		wait.Until(t, "the client has left", func() bool { return f.Stats().Clients == 0 })
 	}
 	close(release)
-	eventually(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
+	wait.Until(t, "nothing is kept", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersRunning == 0 })
 	f.join(t, "/n")
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -59,7 +60,7 @@ var leavings = map[string]leaving{
 		ended := make(chan error, 1)
 		go func() { ended <- l.Shutdown(context.Background()) }()
 		l.t.Cleanup(func() {
-			if err := take(l.t, "end of Shutdown", ended); err != nil {
+			if err := wait.For(l.t, "end of Shutdown", ended); err != nil {
 				l.t.Errorf("Shutdown: %v", err)
 			}
 		})
@@ -104,7 +105,7 @@ func testLeaving(t *testing.T, way leaving, transport string) {
 			s.Join("room")
 			s.SetData("data")
 			steps <- "connection"
-			f.connected <- s
+			record(f, f.connected, s)
 		})
 		sio.OnAck(ns, "e", func(ctx context.Context, s *sio.Socket, n int) (int, error) {
 			if n == 0 {
@@ -142,12 +143,12 @@ func testLeaving(t *testing.T, way leaving, transport string) {
 		l.peer = l.polled
 		l.polled.connect()
 	}
-	take(t, "socket", f.connected)
+	wait.For(t, "socket", f.connected)
 	l.peer.send("40/n,")
-	l.socket = take(t, "socket", f.connected)
+	l.socket = wait.For(t, "socket", f.connected)
 	l.peer.send(numberedEvents(0, 1)...)
 	for _, want := range []string{"connection", "begun"} {
-		if got := take(t, want, steps); got != want {
+		if got := wait.For(t, want, steps); got != want {
 			t.Fatalf("%s, want %s", got, want)
 		}
 	}
@@ -156,7 +157,7 @@ func testLeaving(t *testing.T, way leaving, transport string) {
 		rest = append(rest, way.with)
 	}
 	l.peer.send(rest...)
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == lateEvents })
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == lateEvents })
 	if way.end != nil {
 		way.end(l)
 	}
@@ -170,7 +171,7 @@ func testLeaving(t *testing.T, way leaving, transport string) {
 			}
 		}()
 	}
-	eventually(t, "the end of the socket", func() bool { return !l.socket.Connected() })
+	wait.Until(t, "the end of the socket", func() bool { return !l.socket.Connected() })
 	close(release)
 	want := []string{"event 0"}
 	for n := 1; n < lateEvents && way.handled; n++ {
@@ -178,7 +179,7 @@ func testLeaving(t *testing.T, way leaving, transport string) {
 	}
 	want = append(want, "disconnecting", "disconnect")
 	for _, step := range want {
-		if got := take(t, step, steps); got != step {
+		if got := wait.For(t, step, steps); got != step {
 			t.Fatalf("%s, want %s", got, step)
 		}
 	}
@@ -189,7 +190,7 @@ func testLeaving(t *testing.T, way leaving, transport string) {
 	if st := f.Stats(); st.Unhandled != dropped {
 		t.Errorf("%d events were dropped, want %d", st.Unhandled, dropped)
 	}
-	eventually(t, "nothing waits", func() bool {
+	wait.Until(t, "nothing waits", func() bool {
 		st := f.Stats()
 		return st.Pending == 0 && st.PendingBytes == 0 && st.PendingLate == 0 && st.PendingLateBytes == 0 && st.PendingStranded == 0
 	})
@@ -237,14 +238,14 @@ func TestLateAck(t *testing.T) {
 	})
 	w := f.join(t)
 	w.send(`421["e"]`, `422["e"]`, "41")
-	wantReason := take(t, "socket", f.connected)
-	eventually(t, "the end", func() bool { return !wantReason.Connected() })
+	wantReason := wait.For(t, "socket", f.connected)
+	wait.Until(t, "the end", func() bool { return !wantReason.Connected() })
 	close(release)
 	for range 2 {
-		if err := take(t, "Ack", acks); err != sio.ErrDisconnected {
+		if err := wait.For(t, "Ack", acks); err != sio.ErrDisconnected {
 			t.Errorf("Ack: %v", err)
 		}
-		take(t, "AckArgs", acks)
+		wait.For(t, "AckArgs", acks)
 	}
 }
 
@@ -276,14 +277,14 @@ func TestLateTimeout(t *testing.T) {
 	})
 	send := func(event string) {
 		w := f.join(t)
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		w.send(append(slices.Repeat([]string{`42["` + event + `"]`}, events), "41")...)
-		eventually(t, "the end", func() bool { return !s.Connected() })
+		wait.Until(t, "the end", func() bool { return !s.Connected() })
 	}
 	send("wait")
 	wantReason(t, f, "/ client namespace disconnect")
 	for n := range events {
-		got := take(t, "start", starts)
+		got := wait.For(t, "start", starts)
 		if (got.err != nil) != (n > 0) {
 			t.Errorf("handler %d: %+v", n, got)
 		}
@@ -293,7 +294,7 @@ func TestLateTimeout(t *testing.T) {
 	wantReason(t, f, "/ client namespace disconnect")
 	var last time.Time
 	for n := range events {
-		got := take(t, "start", starts)
+		got := wait.For(t, "start", starts)
 		if !got.deadline.After(last) {
 			t.Errorf("handler %d has time until %v, the one before until %v", n, got.deadline, last)
 		}
@@ -327,22 +328,22 @@ func TestLateHandlersEndInAnyWay(t *testing.T) {
 				})
 			})
 			w := f.join(t)
-			s := take(t, "socket", f.connected)
+			s := wait.For(t, "socket", f.connected)
 			var list []string
 			for n := range events {
 				list = append(list, fmt.Sprintf(`42["e",%d]`, n))
 			}
 			w.send(append(list, "41")...)
-			eventually(t, "the end", func() bool { return !s.Connected() })
+			wait.Until(t, "the end", func() bool { return !s.Connected() })
 			close(release)
 			wantReason(t, f, "/ client namespace disconnect")
 			for n := range events {
 				if n%3 != 1 {
-					if got, want := take(t, "event", steps), fmt.Sprint(n); got != want {
+					if got, want := wait.For(t, "event", steps), fmt.Sprint(n); got != want {
 						t.Fatalf("%s, want %s", got, want)
 					}
 				}
-				if got := take(t, "second handler", steps); got != "second" {
+				if got := wait.For(t, "second handler", steps); got != "second" {
 					t.Fatalf("%s, want the second handler of event %d", got, n)
 				}
 			}
@@ -368,22 +369,22 @@ func TestLateEventsAreBounded(t *testing.T) {
 			f := serve(t, c.cfg, func(f *fixture) { c1.register(f); echo(f) })
 			for i := range clients {
 				w := f.join(t)
-				take(t, "connection", f.connected)
+				wait.For(t, "connection", f.connected)
 				w.send(flood(1, 0)...)
-				eventually(t, "the handler", func() bool { return c1.begun.Load() == int64(i+1) })
+				wait.Until(t, "the handler", func() bool { return c1.begun.Load() == int64(i+1) })
 				w.send(flood(each+1, c.padding)[1:]...)
-				eventually(t, "the events", func() bool { return f.Stats().EventsIn == uint64((each+1)*(i+1)) })
+				wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == uint64((each+1)*(i+1)) })
 				w.conn.Close()
-				eventually(t, fmt.Sprintf("what waits when %d clients have left", i+1), func() bool {
+				wait.Until(t, fmt.Sprintf("what waits when %d clients have left", i+1), func() bool {
 					st := f.Stats()
 					return st.PendingLate == min(i+1, 3)*each && st.Unhandled == uint64(max(0, i-2)*each)
 				})
 			}
 			w := f.join(t)
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			w.alive()
 			c1.free()
-			eventually(t, "the handlers, that of the last client's event included", func() bool {
+			wait.Until(t, "the handlers, that of the last client's event included", func() bool {
 				st := f.Stats()
 				return st.PendingStranded == 0 && st.PendingBytes == 0
 			})
@@ -416,12 +417,12 @@ func TestLeavesBehindItself(t *testing.T) {
 			w.conn.Write(b)
 		}
 	}()
-	eventually(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
+	wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })
 	if st := f.Stats(); st.Pending > 60 || st.PendingLate > 0 {
 		t.Errorf("%+v", st)
 	}
 	c.free()
-	eventually(t, "the events", func() bool { return c.handled.Load() == rounds*each })
+	wait.Until(t, "the events", func() bool { return c.handled.Load() == rounds*each })
 	if n := f.Stats().Unhandled; n != 0 {
 		t.Errorf("%d events were dropped", n)
 	}
@@ -464,18 +465,18 @@ func TestShutdownCountsWhatIsLeft(t *testing.T) {
 		}
 	})
 	late := f.join(t)
-	take(t, "socket", f.connected)
+	wait.For(t, "socket", f.connected)
 	late.send(`42["block"]`, `42["wait"]`, `42["none"]`, `42["none"]`)
-	take(t, "handler", begun)
+	wait.For(t, "handler", begun)
 	late.conn.Close()
-	eventually(t, "the end of the connection", func() bool { return f.Stats().PendingLate == 3 })
+	wait.Until(t, "the end of the connection", func() bool { return f.Stats().PendingLate == 3 })
 	release <- struct{}{}
-	if ctx := take(t, "handler", begun); ctx.Err() != nil {
+	if ctx := wait.For(t, "handler", begun); ctx.Err() != nil {
 		t.Fatalf("the context of a handler that starts late: %v", ctx.Err())
 	}
 	blocked := f.join(t)
 	blocked.send(`42["block"]`, `42["none"]`, `42["none"]`, `42["none"]`)
-	take(t, "handler", begun)
+	wait.For(t, "handler", begun)
 	conn, err := net.Dial("tcp", f.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -484,8 +485,8 @@ func TestShutdownCountsWhatIsLeft(t *testing.T) {
 	openPacket(t, attached.recv())
 	attached.connect("/")
 	attached.send(`42["block"]`, `42["none"]`)
-	take(t, "handler", begun)
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 8 && other.Stats().EventsIn == 2 })
+	wait.For(t, "handler", begun)
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == 8 && other.Stats().EventsIn == 2 })
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -494,7 +495,7 @@ func TestShutdownCountsWhatIsLeft(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &left) {
 		t.Fatalf("Shutdown: %v", err)
 	}
-	if cause := take(t, "end of the late handler's context", over); cause != sio.ErrDisconnected {
+	if cause := wait.For(t, "end of the late handler's context", over); cause != sio.ErrDisconnected {
 		t.Errorf("the cause is %v", cause)
 	}
 	if left.Unhandled != 6 || left.HandlersRunning < 2 || left.HandlersRunning > 3 || left.HandlersWaiting != 0 {
@@ -504,7 +505,7 @@ func TestShutdownCountsWhatIsLeft(t *testing.T) {
 		t.Errorf("%d events were counted", got)
 	}
 	free() // the handlers of two sockets at once
-	reasons := []string{take(t, "reason", f.disconnected), take(t, "reason", f.disconnected)}
+	reasons := []string{wait.For(t, "reason", f.disconnected), wait.For(t, "reason", f.disconnected)}
 	slices.Sort(reasons)
 	if want := []string{"/ server shutting down", "/ transport close"}; !slices.Equal(reasons, want) {
 		t.Errorf("the reasons are %q, want %q", reasons, want)
@@ -523,8 +524,8 @@ func TestCloseDropsWhatWaits(t *testing.T) {
 	})
 	w := f.join(t)
 	w.send(`42["e",0]`, `42["e",1]`, `42["e",2]`)
-	take(t, "handler", begun)
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 3 })
+	wait.For(t, "handler", begun)
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == 3 })
 	if err := f.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
@@ -555,7 +556,7 @@ func TestLateWithRecovery(t *testing.T) {
 	want := func(list ...string) {
 		t.Helper()
 		for _, step := range list {
-			if got := take(t, step, steps); got != step {
+			if got := wait.For(t, step, steps); got != step {
 				t.Fatalf("%s, want %s", got, step)
 			}
 		}
@@ -563,9 +564,9 @@ func TestLateWithRecovery(t *testing.T) {
 	w, id := begin(t, f)
 	want("connection false")
 	w.send(`42["e",0]`, `42["e",1]`, `42["e",2]`)
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 4 })
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == 4 })
 	w.conn.Close()
-	eventually(t, "the end", func() bool { return f.Stats().Sockets == 0 })
+	wait.Until(t, "the end", func() bool { return f.Stats().Sockets == 0 })
 	again := f.dial(t)
 	again.send(id.connect())
 	if got := connected(t, again.recv()); got.PID != id.PID {
@@ -598,11 +599,11 @@ func TestGoneSocketIsCollected(t *testing.T) {
 			<-release
 			return nil
 		})
-		ns.OnDisconnect(func(_ *sio.Socket, reason sio.Reason) { f.disconnected <- string(reason) })
+		ns.OnDisconnect(func(_ *sio.Socket, reason sio.Reason) { record(f, f.disconnected, string(reason)) })
 	})
 	w := f.join(t, "/n", "/")
 	w.send(`42/n,["x",0]`, `42/n,["x",1]`, "41/n,")
-	eventually(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
+	wait.Until(t, "the events", func() bool { return f.Stats().EventsIn == 2 })
 	close(release)
 	wantReason(t, f, "client namespace disconnect")
 	w.alive()

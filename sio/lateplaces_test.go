@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -24,15 +25,15 @@ func TestLateHandlersGiveWay(t *testing.T) {
 	})
 	for range places {
 		w := f.join(t)
-		take(t, "socket", f.connected)
+		wait.For(t, "socket", f.connected)
 		w.send(`42["wait"]`, "41")
-		if ctx := take(t, "handler", begun); ctx.Err() != nil {
+		if ctx := wait.For(t, "handler", begun); ctx.Err() != nil {
 			t.Fatalf("the context of a handler that starts late: %v", ctx.Err())
 		}
 	}
 	w := f.join(t)
 	w.alive()
-	ctx := take(t, "end of a context", over)
+	ctx := wait.For(t, "end of a context", over)
 	if err, cause := ctx.Err(), context.Cause(ctx); err != context.Canceled || cause != sio.ErrDisconnected {
 		t.Errorf("the context ended with %v, because of %v", err, cause)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -23,14 +24,15 @@ func (c steps) handler(name string) sio.HandlerFunc {
 func (c steps) want(t *testing.T, want ...string) {
 	t.Helper()
 	for _, w := range want {
-		if got := take(t, "step", c); got != w {
+		if got := wait.For(t, "step", c); got != w {
 			t.Fatalf("got %q, want %q", got, w)
 		}
 	}
 	empty(t, "steps", c)
 }
 
-// TestListenerOrder is S69, on both levels.
+// TestListenerOrder: catch-all handlers run first, then middlewares, then
+// handlers, those of the namespace before those of the socket.
 func TestListenerOrder(t *testing.T) {
 	ran := make(steps, 100)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -56,12 +58,12 @@ func TestListenerOrder(t *testing.T) {
 	w.send(`42["unknown"]`)
 	ran.want(t, "first any unknown 0", "any unknown 0", "socket first any unknown 0", "socket any unknown 0",
 		"use unknown 0", "socket use unknown 0")
-	t.Run("S32", func(t *testing.T) {
+	t.Run("a packet without an event", func(t *testing.T) {
 		w.send(`42`)
 		ran.want(t, "first any  0", "any  0", "socket first any  0", "socket any  0", "use  0", "socket use  0")
 	})
 	t.Run("off", func(t *testing.T) {
-		s := take(t, "socket", f.connected)
+		s := wait.For(t, "socket", f.connected)
 		f.OffAny()
 		s.OffAny()
 		w.send(`42["e"]`)
@@ -104,7 +106,7 @@ func TestInlineListeners(t *testing.T) {
 	ran.want(t, "any refused 0", "error not now")
 	w.send(`42["?"]`)
 	ran.want(t, "any ? 0")
-	if err := take(t, "error", f.errors); !errors.Is(err, refuse) {
+	if err := wait.For(t, "error", f.errors); !errors.Is(err, refuse) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -138,7 +140,8 @@ func TestOnceAndOff(t *testing.T) {
 	}
 }
 
-// TestRejection is S70, and S53 beside it.
+// TestRejection: an event that a middleware rejects reaches OnError and no
+// handler. The connection stays.
 func TestRejection(t *testing.T) {
 	ran := make(steps, 100)
 	f := serve(t, sio.Config{}, func(f *fixture) {
@@ -167,12 +170,12 @@ func TestRejection(t *testing.T) {
 	w.send(`42["bug"]`)
 	ran.want(t, "namespace: internal server error", "socket: internal server error")
 	w.alive()
-	t.Run("S53", func(t *testing.T) {
+	t.Run("an event named error", func(t *testing.T) {
 		w.send(`42["error","x"]`)
 		ran.want(t, "event error 1")
 		w.alive()
 	})
-	t.Run("S29 S33", func(t *testing.T) {
+	t.Run("invalid arguments", func(t *testing.T) {
 		for len(f.errors) > 0 {
 			<-f.errors
 		}
@@ -180,14 +183,15 @@ func TestRejection(t *testing.T) {
 		w.wantClosed()
 		wantReason(t, f, "/ forced close")
 		var invalid *sio.PacketError
-		if err := take(t, "error", f.errors); !errors.As(err, &invalid) {
+		if err := wait.For(t, "error", f.errors); !errors.As(err, &invalid) {
 			t.Errorf("the error is %v", err)
 		}
 		ran.want(t, "namespace: "+invalid.Error(), "socket: "+invalid.Error())
 	})
 }
 
-// TestOutgoing is S71.
+// TestOutgoing: hooks for outgoing events run for each recipient, and not for
+// acknowledgements.
 func TestOutgoing(t *testing.T) {
 	seen := make(steps, 100)
 	note := func(who string) func(string, sio.RawArgs) {
@@ -235,7 +239,7 @@ func TestListenerCounts(t *testing.T) {
 	handle := func(context.Context, *sio.Event) error { return nil }
 	f := serve(t, sio.Config{}, echo)
 	f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	for name, r := range map[string]interface {
 		sio.Registrar
 		Listeners(event string) int

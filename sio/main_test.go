@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // TestMain fails when a server has left goroutines or descriptors behind.
@@ -18,7 +20,7 @@ func TestMain(m *testing.M) {
 	descriptors := openDescriptors()
 	code := m.Run()
 	closeIdle()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(wait.Patience)
 	for code == 0 && (len(ours()) > 0 || openDescriptors() > descriptors) {
 		if time.Now().After(deadline) {
 			fmt.Fprintf(os.Stderr, "leaked: %d descriptors were %d, and these goroutines are left\n%s\n",

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/wire"
@@ -24,7 +25,7 @@ func TestOddNamesAlone(t *testing.T) {
 				clients[i] = f.dial(t)
 				clients[i].send("40")
 				clients[i].recv()
-				s := take(t, "socket", f.connected)
+				s := wait.For(t, "socket", f.connected)
 				if err := s.Join(room); err != nil {
 					t.Fatal(err)
 				}
@@ -70,7 +71,7 @@ func TestOddNamesRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			one, two := serve(t, sio.Config{Adapter: b.connect}, echo), serve(t, sio.Config{Adapter: b.connect}, echo)
 			clients := []*ws{one.join(t), two.join(t)}
-			s, elsewhere := take(t, "socket", one.connected), take(t, "socket", two.connected)
+			s, elsewhere := wait.For(t, "socket", one.connected), wait.For(t, "socket", two.connected)
 			if err := errors.Join(s.Join(replacement, "r"), elsewhere.Join(replacement, "r")); err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +141,7 @@ func TestOddNamesRefused(t *testing.T) {
 func TestOddEvents(t *testing.T) {
 	f := serve(t, sio.Config{}, echo)
 	w := f.join(t)
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	for i, err := range []error{s.Emit("\xff"), f.Emit("e\xed\xa0\x80"), f.To("r").Volatile().Emit("\xff")} {
 		if !errors.Is(err, adapter.ErrName) {
 			t.Errorf("%d: %v", i, err)
@@ -156,7 +157,7 @@ func TestNamesOfJavaScript(t *testing.T) {
 	b := &wires{t: t}
 	f := serve(t, sio.Config{Adapter: b.connect}, echo)
 	clients := []*ws{f.join(t), f.join(t)}
-	inRoom, outside := take(t, "socket", f.connected), take(t, "socket", f.connected)
+	inRoom, outside := wait.For(t, "socket", f.connected), wait.For(t, "socket", f.connected)
 	if err := inRoom.Join("\ufffd"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -122,24 +123,24 @@ func TestDynamicFlood(t *testing.T) {
 		w.send("40/stuck,", "40/hook,")
 		floods = append(floods, w)
 	}
-	eventually(t, "all are asked for", func() bool { return asked.Load() == clients*names && blocked.Load() == clients+1 })
+	wait.Until(t, "all are asked for", func() bool { return asked.Load() == clients*names && blocked.Load() == clients+1 })
 	other.connect("/free")
 	if got, want := nsNames(f), "/ /free /hook"; got != want {
 		t.Errorf("the namespaces are %s, want %s", got, want)
 	}
 	leave(floods)
 	for range clients {
-		take(t, "end of a connection", left)
+		wait.For(t, "end of a connection", left)
 	}
 	close(decide)
-	eventually(t, "nothing waits for the flood", func() bool { return f.Stats().HandlersRunning <= clients+1 })
+	wait.Until(t, "nothing waits for the flood", func() bool { return f.Stats().HandlersRunning <= clients+1 })
 	other.connect("/more")
 	if got, want := nsNames(f), "/ /free /hook /more"; got != want {
 		t.Errorf("the namespaces are %s, want %s", got, want)
 	}
 	close(stuck)
-	eventually(t, "nothing runs", func() bool { return f.Stats().HandlersRunning == 0 })
-	eventually(t, "what no client has entered is gone", func() bool { return nsNames(f) == "/ /free /more" })
+	wait.Until(t, "nothing runs", func() bool { return f.Stats().HandlersRunning == 0 })
+	wait.Until(t, "what no client has entered is gone", func() bool { return nsNames(f) == "/ /free /more" })
 }
 
 func nsNames(f *fixture) string {
@@ -230,10 +231,10 @@ func TestClose(t *testing.T) {
 		})
 	})
 	inside, waiting := f.join(t, "/", "/static"), f.join(t)
-	take(t, "connection", f.connected)
-	s := take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	if s.Namespace().Name() == "/" {
-		s = take(t, "connection", f.connected)
+		s = wait.For(t, "connection", f.connected)
 	}
 	s.Join("room")
 	waiting.send(`40/static,{"wait":true}`)
@@ -370,11 +371,11 @@ func TestShutdownWithBlockedAdapters(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > patience || closing.Load() != 52 {
+	if took := time.Since(start); took > wait.Patience || closing.Load() != 52 {
 		t.Errorf("Close took %v, and %d adapters were closed", took, closing.Load())
 	}
 	f.Of("/late")
-	eventually(t, "the adapter of a namespace that comes too late is closed", func() bool { return closing.Load() == 53 })
+	wait.Until(t, "the adapter of a namespace that comes too late is closed", func() bool { return closing.Load() == 53 })
 }
 
 // TestAuthBound: the sockets of a connection keep no more authentication data

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -31,12 +32,12 @@ func TestShutdownWhileAsked(t *testing.T) {
 		})
 	})
 	f.dial(t).send("40/x,")
-	take(t, "question", asked)
+	wait.For(t, "question", asked)
 	ended := make(chan error, 1)
 	go func() { ended <- f.Shutdown(context.Background()) }()
-	take(t, "end of the loops", f.LoopsEnded())
+	wait.For(t, "end of the loops", f.LoopsEnded())
 	close(release)
-	if err := take(t, "end of Shutdown", ended); err != nil {
+	if err := wait.For(t, "end of Shutdown", ended); err != nil {
 		t.Error(err)
 	}
 	nothingWaits(t, f)
@@ -52,7 +53,7 @@ func TestShutdownWhileAwaited(t *testing.T) {
 	id.Offset = w.wantOffset(`42/p,["echo","x"]`)
 	again := f.dial(t)
 	again.send(strings.Replace(id.connect(), "40", "40/p,", 1))
-	eventually(t, "it waits", func() bool { return f.Stats().Pending > 0 })
+	wait.Until(t, "it waits", func() bool { return f.Stats().Pending > 0 })
 	if err := f.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -72,29 +73,29 @@ func TestPackets(t *testing.T) {
 		name       string
 		send, want []string
 	}{
-		{"S20", []string{`42["message",1,"2",{"3":[true]}]`}, []string{`42["message-back",1,"2",{"3":[true]}]`}},
-		{"S21", []string{`452-["message",` + p0 + `,` + p1 + `]`, "b:010203", "b:040506"},
+		{"arguments", []string{`42["message",1,"2",{"3":[true]}]`}, []string{`42["message-back",1,"2",{"3":[true]}]`}},
+		{"attachments", []string{`452-["message",` + p0 + `,` + p1 + `]`, "b:010203", "b:040506"},
 			[]string{`452-["message-back",` + p0 + `,` + p1 + `]`, "b:010203", "b:040506"}},
-		{"S22", []string{`42456["message-with-ack",1,"2",{"3":[false]}]`}, []string{`43456[1,"2",{"3":[false]}]`}},
-		{"S23", []string{`452-789["message-with-ack",` + p0 + `,` + p1 + `]`, "b:010203", "b:040506"},
+		{"acknowledgement", []string{`42456["message-with-ack",1,"2",{"3":[false]}]`}, []string{`43456[1,"2",{"3":[false]}]`}},
+		{"acknowledgement with attachments", []string{`452-789["message-with-ack",` + p0 + `,` + p1 + `]`, "b:010203", "b:040506"},
 			[]string{`462-789[` + p0 + `,` + p1 + `]`, "b:010203", "b:040506"}},
-		{"S31 number", []string{`42[1]`}, []string{`42["number","1",0]`}},
-		{"S31 name", []string{`42["connection"]`}, []string{`42["connection seen"]`}},
-		{"S32", []string{`42`}, nil},
-		{"S36", []string{`42007["ack",1]`}, []string{`437[1]`}},
-		{"S38", []string{`42/,["echo",1]`}, []string{`42["echo",1]`}},
-		{"S39", []string{`43`, `43[]`, `4399[]`, `461-1[` + p0 + `]`, "b:00"}, nil},
-		{"S41", append([]string{`4510-` + ten}, tenBinaries...),
+		{"a number as name", []string{`42[1]`}, []string{`42["number","1",0]`}},
+		{"the name connection", []string{`42["connection"]`}, []string{`42["connection seen"]`}},
+		{"no event", []string{`42`}, nil},
+		{"leading zeros of an id", []string{`42007["ack",1]`}, []string{`437[1]`}},
+		{"the main namespace by name", []string{`42/,["echo",1]`}, []string{`42["echo",1]`}},
+		{"unexpected acknowledgements", []string{`43`, `43[]`, `4399[]`, `461-1[` + p0 + `]`, "b:00"}, nil},
+		{"ten attachments", append([]string{`4510-` + ten}, tenBinaries...),
 			append([]string{`4510-` + strings.Replace(ten, "message", "message-back", 1)}, tenBinaries...)},
-		{"S43", []string{`451-["echo",` + p0 + `]`, "3", "b:07"}, []string{`451-["echo",` + p0 + `]`, "b:07"}},
-		{"S45 twice", []string{`451-["echo",` + p0 + `,` + p0 + `]`, "b:07"},
+		{"a pong before the attachment", []string{`451-["echo",` + p0 + `]`, "3", "b:07"}, []string{`451-["echo",` + p0 + `]`, "b:07"}},
+		{"an attachment used twice", []string{`451-["echo",` + p0 + `,` + p0 + `]`, "b:07"},
 			[]string{`452-["echo",` + p0 + `,` + p1 + `]`, "b:07", "b:07"}},
-		{"S45 unused", []string{`451-["echo"]`, "b:07"}, []string{`42["echo"]`}},
-		{"S46", []string{`42["map",` + p0 + `]`}, []string{`42["map",{"_placeholder":true,"num":0}]`}},
-		{"S47", []string{`42["map",{"__proto__":{"x":1}}]`}, []string{`42["map",{"__proto__":{"x":1}}]`}},
-		{"S48", []string{`42["echo","` + "\u2028<>&😀" + `"]`}, []string{`42["echo","` + "\u2028<>&😀" + `"]`}},
-		{"S50", []string{`451-["echo",` + p0 + `]`, "b:"}, []string{`451-["echo",` + p0 + `]`, "b:"}},
-		{"S53", []string{`42["error","x"]`}, []string{`42["error seen","x"]`}},
+		{"an unused attachment", []string{`451-["echo"]`, "b:07"}, []string{`42["echo"]`}},
+		{"a placeholder without attachments", []string{`42["map",` + p0 + `]`}, []string{`42["map",{"_placeholder":true,"num":0}]`}},
+		{"the key __proto__", []string{`42["map",{"__proto__":{"x":1}}]`}, []string{`42["map",{"__proto__":{"x":1}}]`}},
+		{"characters stay", []string{`42["echo","` + "\u2028<>&😀" + `"]`}, []string{`42["echo","` + "\u2028<>&😀" + `"]`}},
+		{"an empty attachment", []string{`451-["echo",` + p0 + `]`, "b:"}, []string{`451-["echo",` + p0 + `]`, "b:"}},
+		{"an event named error", []string{`42["error","x"]`}, []string{`42["error seen","x"]`}},
 		{"whitespace", []string{`42 ["echo" , 1 ] `}, []string{`42["echo",1]`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -104,7 +105,7 @@ func TestPackets(t *testing.T) {
 			w.alive()
 		})
 	}
-	t.Run("S49", func(t *testing.T) {
+	t.Run("binary by polling", func(t *testing.T) {
 		p := f.polling(t)
 		p.connect()
 		p.post(`451-["message",` + p0 + `]` + "\x1ebAQIDBA==")
@@ -118,17 +119,17 @@ func TestClientLeaves(t *testing.T) {
 		echo(f)
 		f.watch("/custom")
 	})
-	t.Run("S27", func(t *testing.T) {
+	t.Run("a disconnect leaves the connection", func(t *testing.T) {
 		w := f.join(t, "/", "/custom")
 		w.send("41")
 		wantReason(t, f, "/ client namespace disconnect")
 		w.connect("/")
 		w.alive()
 		w.conn.Close()
-		take(t, "disconnection", f.disconnected)
-		take(t, "disconnection", f.disconnected)
+		wait.For(t, "disconnection", f.disconnected)
+		wait.For(t, "disconnection", f.disconnected)
 	})
-	t.Run("S28", func(t *testing.T) {
+	t.Run("a disconnect from another namespace", func(t *testing.T) {
 		w := f.join(t, "/", "/custom")
 		w.send("41/custom")
 		wantReason(t, f, "/custom client namespace disconnect")
@@ -143,7 +144,7 @@ func TestInvalidPackets(t *testing.T) {
 		f.watch("/custom")
 		for _, event := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
 			f.On(event, func(_ context.Context, e *sio.Event) error {
-				f.errors <- errors.New("the reserved event " + e.Name() + " was delivered")
+				record(f, f.errors, errors.New("the reserved event "+e.Name()+" was delivered"))
 				return nil
 			})
 		}
@@ -153,47 +154,47 @@ func TestInvalidPackets(t *testing.T) {
 		name, kind string
 		send       []string
 	}{
-		{"S24", decode, []string{"4abc"}},
-		{"S25", decode, []string{"42{}"}},
-		{"S26", decode, []string{`42abc["message-with-ack",1]`}},
-		{"S29 empty", decode, []string{"42[]"}},
-		{"S29 null", decode, []string{"42null"}},
-		{"S29 null name", decode, []string{"42[null]"}},
-		{"S29 bool name", decode, []string{"42[true]"}},
-		{"S29 object name", decode, []string{"42[{}]"}},
-		{"S30 connect", decode, []string{`42["connect"]`}},
-		{"S30 connect_error", decode, []string{`42["connect_error"]`}},
-		{"S30 disconnect", decode, []string{`42["disconnect"]`}},
-		{"S30 escaped", decode, []string{`42["dis\u0063onnect"]`}},
-		{"S30 disconnecting", decode, []string{`42["disconnecting"]`}},
-		{"S30 newListener", decode, []string{`42["newListener"]`}},
-		{"S30 removeListener", decode, []string{`42["removeListener"]`}},
-		{"S33 cut", decode, []string{`42["a"`}},
-		{"S33 trailing", decode, []string{`42["a"]x`}},
-		{"S34 disconnect with data", decode, []string{"41{}"}},
-		{"S34 disconnect with text", decode, []string{`41"x"`}},
-		{"S34 error", order, []string{"44"}},
-		{"S34 error with data", order, []string{"44{}"}},
-		{"S34 error with message", order, []string{`44{"message":"x"}`}},
-		{"S35 sign", decode, []string{`42-1["a"]`}},
-		{"S35 point", decode, []string{`421.5["a"]`}},
-		{"S37", order, []string{`42/custom,["a"]`}},
-		{"S37 unknown", order, []string{`42/unknown,["a"]`}},
-		{"S37 disconnect", order, []string{`41/custom`}},
-		{"S40 no number", decode, []string{`45-["a"]`}},
-		{"S40 zero", decode, []string{`450-["a"]`}},
-		{"S40 no count", decode, []string{`45["a"]`}},
-		{"S40 no dash", decode, []string{`451["a"]`}},
-		{"S40 too many", decode, []string{`4511-["a"]`}},
-		{"S42 text", decode, []string{`451-["a",` + p0 + `]`, `42["echo"]`}},
-		{"S42 unexpected", decode, []string{"b:00"}},
-		{"S42 one too many", decode, []string{`452-["a"]`, "b:00", "b:00", "b:00"}},
-		{"S44 out of range", decode, []string{`451-["a",{"_placeholder":true,"num":5}]`, "b:00"}},
-		{"S44 text", decode, []string{`451-["a",{"_placeholder":true,"num":"0"}]`, "b:00"}},
-		{"S44 negative", decode, []string{`451-["a",{"_placeholder":true,"num":-1}]`, "b:00"}},
+		{"not JSON", decode, []string{"4abc"}},
+		{"an object as arguments", decode, []string{"42{}"}},
+		{"text after the id", decode, []string{`42abc["message-with-ack",1]`}},
+		{"no arguments", decode, []string{"42[]"}},
+		{"null as arguments", decode, []string{"42null"}},
+		{"null name", decode, []string{"42[null]"}},
+		{"bool name", decode, []string{"42[true]"}},
+		{"object name", decode, []string{"42[{}]"}},
+		{"connect", decode, []string{`42["connect"]`}},
+		{"connect_error", decode, []string{`42["connect_error"]`}},
+		{"disconnect", decode, []string{`42["disconnect"]`}},
+		{"escaped", decode, []string{`42["dis\u0063onnect"]`}},
+		{"disconnecting", decode, []string{`42["disconnecting"]`}},
+		{"newListener", decode, []string{`42["newListener"]`}},
+		{"removeListener", decode, []string{`42["removeListener"]`}},
+		{"cut", decode, []string{`42["a"`}},
+		{"trailing", decode, []string{`42["a"]x`}},
+		{"disconnect with data", decode, []string{"41{}"}},
+		{"disconnect with text", decode, []string{`41"x"`}},
+		{"error", order, []string{"44"}},
+		{"error with data", order, []string{"44{}"}},
+		{"error with message", order, []string{`44{"message":"x"}`}},
+		{"sign", decode, []string{`42-1["a"]`}},
+		{"point", decode, []string{`421.5["a"]`}},
+		{"a namespace that was not joined", order, []string{`42/custom,["a"]`}},
+		{"unknown", order, []string{`42/unknown,["a"]`}},
+		{"disconnect", order, []string{`41/custom`}},
+		{"no number", decode, []string{`45-["a"]`}},
+		{"zero", decode, []string{`450-["a"]`}},
+		{"no count", decode, []string{`45["a"]`}},
+		{"no dash", decode, []string{`451["a"]`}},
+		{"too many", decode, []string{`4511-["a"]`}},
+		{"text", decode, []string{`451-["a",` + p0 + `]`, `42["echo"]`}},
+		{"unexpected", decode, []string{"b:00"}},
+		{"one too many", decode, []string{`452-["a"]`, "b:00", "b:00", "b:00"}},
+		{"out of range", decode, []string{`451-["a",{"_placeholder":true,"num":5}]`, "b:00"}},
+		{"text", decode, []string{`451-["a",{"_placeholder":true,"num":"0"}]`, "b:00"}},
+		{"negative", decode, []string{`451-["a",{"_placeholder":true,"num":-1}]`, "b:00"}},
 		{"binary name", decode, []string{`451-[` + p0 + `]`, "b:00"}},
-		{"S51", decode, []string{"4"}},
-		{"S54", decode, []string{"4 "}},
+		{"no type", decode, []string{"4"}},
+		{"a space as type", decode, []string{"4 "}},
 		{"unknown type", decode, []string{"47"}},
 		{"negative type", decode, []string{"4-1"}},
 		{"ack of an object", decode, []string{"431{}"}},
@@ -205,14 +206,14 @@ func TestInvalidPackets(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			before := f.Stats()
 			w := f.join(t)
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			w.send(tc.send...)
 			w.wantClosed()
 			wantReason(t, f, "/ forced close")
 			after := f.Stats()
 			if tc.kind == decode {
 				var packet *sio.PacketError
-				if err := take(t, "error", f.errors); !errors.As(err, &packet) {
+				if err := wait.For(t, "error", f.errors); !errors.As(err, &packet) {
 					t.Errorf("the error is %v", err)
 				}
 				if after.InvalidPackets != before.InvalidPackets+1 {
@@ -224,7 +225,7 @@ func TestInvalidPackets(t *testing.T) {
 			empty(t, "errors", f.errors)
 		})
 	}
-	t.Run("S52", func(t *testing.T) {
+	t.Run("events before an invalid packet of a POST", func(t *testing.T) {
 		p := f.polling(t)
 		p.connect()
 		p.post(`42["echo",1]` + "\x1eabc")

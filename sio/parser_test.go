@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sioserver/sioserver/codec/msgpack"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -99,7 +100,7 @@ func TestMessagePack(t *testing.T) {
 		f.On("text", func(_ context.Context, e *sio.Event) error { return e.Socket().Emit("text", e.String()) })
 	})
 	w := f.joinPacked(t)
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	w.send(packed(t, dict{"type": 2, "nsp": "/", "data": []any{"echo", 1, "é", []byte{1, 2}, dict{"x": nil}}, "options": dict{"compress": true}}))
 	w.wantPacked(`{"type":2,"nsp":"/","data":["echo",1,"é","AQI=",{"x":null}]}`)
 	w.send(packed(t, dict{"type": 2, "nsp": "/", "id": 7, "data": []any{"typed", "abc", []byte{1, 2}}}))
@@ -118,7 +119,7 @@ func TestMessagePack(t *testing.T) {
 	}()
 	w.wantPacked(`{"type":2,"nsp":"/","id":0,"data":["q","Aw=="]}`)
 	w.send(packed(t, dict{"type": 3, "nsp": "/", "id": 0, "data": []any{"a", []byte("b")}}))
-	if got := take(t, "answer", answer); got != "ab" {
+	if got := wait.For(t, "answer", answer); got != "ab" {
 		t.Errorf("answered %q", got)
 	}
 	w.send(packed(t, dict{"type": 0, "nsp": "/nope"}))
@@ -163,7 +164,7 @@ func TestMessagePackInvalid(t *testing.T) {
 		w.send(message)
 		w.wantClosed()
 		wantReason(t, f, "/ forced close")
-		if err := (*sio.PacketError)(nil); !errors.As(take(t, "error", f.errors), &err) {
+		if err := (*sio.PacketError)(nil); !errors.As(wait.For(t, "error", f.errors), &err) {
 			t.Errorf("%s: no packet error", message)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -29,7 +30,7 @@ func TestPartialResults(t *testing.T) {
 	var ids []string
 	clients := []*ws{one.join(t), two.join(t)}
 	for _, f := range []*fixture{one, two} {
-		ids = append(ids, take(t, "socket", f.connected).ID())
+		ids = append(ids, wait.For(t, "socket", f.connected).ID())
 	}
 	slices.Sort(ids)
 	check := func(what string, err, want error) {
@@ -97,7 +98,7 @@ func TestPartialResults(t *testing.T) {
 		w.alive() // the acknowledgement before it has been handled
 	}
 	cancel()
-	got := take(t, "answers", c)
+	got := wait.For(t, "answers", c)
 	// It may not have counted the servers yet: then one stands for all.
 	if !errors.As(got.err, &partial) || partial.Missing < 1 || partial.Missing > 2 || got.n != 2 || !errors.Is(got.err, context.Canceled) {
 		t.Errorf("broadcast: %+v", got)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -71,7 +72,7 @@ func TestPassOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := serve(t, sio.Config{}, func(f *fixture) { passers(t, f, opts...) })
 			w := f.join(t)
-			take(t, "socket", f.connected).Join("r")
+			wait.For(t, "socket", f.connected).Join("r")
 			for _, tc := range []struct{ event, want string }{
 				{"back", `42["y",` + exact + `,"s"]`},
 				{"room", `42["y",` + exact + `,"s"]`},
@@ -108,7 +109,7 @@ func TestPassOn(t *testing.T) {
 			w.send(`427["event",1]`)
 			w.send(`427["inside",1]`)
 			w.send(`427["hidden"]`)
-			if err := take(t, "error", f.errors); !strings.Contains(err.Error(), "sio_test.errorLike") {
+			if err := wait.For(t, "error", f.errors); !strings.Contains(err.Error(), "sio_test.errorLike") {
 				t.Errorf("the error is %v", err)
 			}
 			empty(t, "errors", f.errors)
@@ -122,7 +123,7 @@ func TestPassOnMessagePack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := packedServer(t, sio.Config{}, func(f *fixture) { passers(t, f, opts...) })
 			w := f.joinPacked(t)
-			take(t, "socket", f.connected).Join("r")
+			wait.For(t, "socket", f.connected).Join("r")
 			const back = `[9007199254740993,{"b":"AQI="}]`
 			arg := []any{uint64(9007199254740993), dict{"b": []byte{1, 2}}}
 			for _, tc := range []struct{ event, want string }{
@@ -139,7 +140,7 @@ func TestPassOnMessagePack(t *testing.T) {
 			w.send(packed(t, dict{"type": 2, "nsp": "/", "id": 7, "data": []any{"event", 1}}))
 			w.send(packed(t, dict{"type": 2, "nsp": "/", "id": 7, "data": []any{"inside", 1}}))
 			w.send(packed(t, dict{"type": 2, "nsp": "/", "id": 7, "data": []any{"hidden"}}))
-			if err := take(t, "error", f.errors); !strings.Contains(err.Error(), "sio_test.errorLike") {
+			if err := wait.For(t, "error", f.errors); !strings.Contains(err.Error(), "sio_test.errorLike") {
 				t.Errorf("the error is %v", err)
 			}
 			empty(t, "errors", f.errors)
@@ -157,7 +158,7 @@ func TestPassOnToServers(t *testing.T) {
 			three := packedServer(t, sio.Config{Adapter: b.connect}, func(f *fixture) { passers(t, f) })
 			a, c, d := one.join(t), two.join(t), three.joinPacked(t)
 			for _, f := range []*fixture{one, two, three} {
-				take(t, "socket", f.connected).Join("r")
+				wait.For(t, "socket", f.connected).Join("r")
 			}
 			a.send(`42["room",` + exact + `]`)
 			a.want(`42["y",` + exact + `]`)
@@ -191,7 +192,7 @@ func TestPassOnToServers(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.send(packed(t, dict{"type": 3, "nsp": "/", "id": q.ID, "data": []any{"d"}}))
-			take(t, "answers", answers).check(t, nil, "a", "c", "d")
+			wait.For(t, "answers", answers).check(t, nil, "a", "c", "d")
 		})
 	}
 }
@@ -267,7 +268,7 @@ func TestAckAgain(t *testing.T) {
 	w := f.join(t)
 	w.send(`423["e"]`)
 	w.want(`433["failed"]`)
-	if err := take(t, "error", f.errors); !errors.Is(err, sio.ErrAcked) {
+	if err := wait.For(t, "error", f.errors); !errors.Is(err, sio.ErrAcked) {
 		t.Errorf("the second answer: %v", err)
 	}
 }
@@ -283,7 +284,7 @@ func TestOutgoingRaw(t *testing.T) {
 	w.send(`42["back",` + exact + `]`)
 	w.send(`451-["back",`+p0+`]`, "b:01")
 	for _, want := range []string{`y[` + exact + `]`, `y[` + p0 + `]`} {
-		if got := take(t, "event", told); got != want {
+		if got := wait.For(t, "event", told); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
@@ -307,12 +308,12 @@ func TestBinaryParameter(t *testing.T) {
 		} {
 			send()
 			var wrong *sio.ArgumentError
-			if err := take(t, "error", f.errors); !errors.As(err, &wrong) || wrong.Index != i {
+			if err := wait.For(t, "error", f.errors); !errors.As(err, &wrong) || wrong.Index != i {
 				t.Errorf("%d: the error is %v", i, err)
 			}
 		}
 		send("bytes", []byte{1})
-		if b := take(t, "bytes", got).([]byte); string(b) != "\x01" {
+		if b := wait.For(t, "bytes", got).([]byte); string(b) != "\x01" {
 			t.Errorf("got %v", b)
 		}
 		for _, tc := range []struct {
@@ -324,7 +325,7 @@ func TestBinaryParameter(t *testing.T) {
 			{"list", []any{[]any{1, 2}}, "[1,2]"},
 		} {
 			send(tc.event, tc.args...)
-			if b, _ := json.Marshal(take(t, "list", got)); string(b) != tc.want {
+			if b, _ := json.Marshal(wait.For(t, "list", got)); string(b) != tc.want {
 				t.Errorf("%s of %v: got %s, want %s", tc.event, tc.args, b, tc.want)
 			}
 		}

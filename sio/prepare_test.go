@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -33,7 +34,7 @@ func TestAdapterRepeats(t *testing.T) {
 			w := f.dial(t)
 			w.send("40")
 			w.recv()
-			take(t, "connection", f.connected)
+			wait.For(t, "connection", f.connected)
 			for i := range 3 {
 				if err := f.Emit("e", i); err != nil {
 					t.Fatal(err)

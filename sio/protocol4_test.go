@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -35,12 +36,12 @@ func (f *fixture) pollingV3(t *testing.T, query string) *polling {
 	return p
 }
 
-// TestProtocol4Connect is S101 and S106.
+// TestProtocol4Connect: a client of protocol 4 joins "/" when it connects.
 func TestProtocol4Connect(t *testing.T) {
 	f := serveOld(t, nil)
 	w := f.dialEIO(t, 3)
 	w.want("40")
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	if auth := string(s.Handshake().Auth); s.ID() != w.sid || auth != "{}" {
 		t.Errorf("connected as %s with %s, want %s with {}", s.ID(), auth, w.sid)
 	}
@@ -72,15 +73,15 @@ func TestProtocol4Off(t *testing.T) {
 	}
 }
 
-// TestProtocol4Namespaces is S102, S103 and S105; every packet may carry a
-// query.
+// TestProtocol4Namespaces: clients of protocol 4 join and leave namespaces.
+// Every packet may carry a query.
 func TestProtocol4Namespaces(t *testing.T) {
 	f := serveOld(t, func(f *fixture) {
 		sio.On(f.Of("/custom"), "echo", func(_ context.Context, s *sio.Socket, n int) error { return s.Emit("echo", n) })
 	})
 	w := f.dialEIO(t, 3)
 	w.want("40")
-	take(t, "connection", f.connected)
+	wait.For(t, "connection", f.connected)
 	w.send("40/nope?a=b")
 	w.want(`44/nope,{"message":"Invalid namespace"}`)
 	for _, tc := range []struct{ connect, auth string }{
@@ -92,7 +93,7 @@ func TestProtocol4Namespaces(t *testing.T) {
 	} {
 		w.send(tc.connect)
 		w.want("40/custom,")
-		s := take(t, "connection", f.connected)
+		s := wait.For(t, "connection", f.connected)
 		if auth := string(s.Handshake().Auth); auth != tc.auth {
 			t.Errorf("%s: auth %s, want %s", tc.connect, auth, tc.auth)
 		}
@@ -124,7 +125,7 @@ func TestProtocol4Namespaces(t *testing.T) {
 	w.alive()
 }
 
-// TestProtocol4Refusal is S104.
+// TestProtocol4Refusal: a refusal has the form of protocol 4.
 func TestProtocol4Refusal(t *testing.T) {
 	f := serveOld(t, func(f *fixture) {
 		f.Of("/custom").Use(func(s *sio.Socket) error {
@@ -154,7 +155,7 @@ func TestProtocol4Refusal(t *testing.T) {
 	f.pollingV3(t, "").want(`6:44"no"`)
 }
 
-// TestProtocol4Broadcast is S107: a binary event reaches clients of both
+// TestProtocol4Broadcast: a binary event reaches clients of both
 // protocols, each in its framing.
 func TestProtocol4Broadcast(t *testing.T) {
 	f := serveOld(t, nil)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -85,7 +86,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 				payload := strings.Repeat("y", 900_000)
 				go honest.conn.Write(appendFrame(nil, opText, fmt.Sprintf(`42%d["size","%s"]`, i, payload)))
 				for got, want := "", fmt.Sprintf("43%d[900000]", i); got != want; {
-					honest.conn.SetReadDeadline(time.Now().Add(6 * patience))
+					honest.conn.SetReadDeadline(time.Now().Add(6 * wait.Patience))
 					op, b, err := honest.frame()
 					if err != nil {
 						t.Fatalf("message %d: %v; %+v", i, err, f.Stats().Receiving)
@@ -111,7 +112,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 			for range attackers {
 				<-sent
 			}
-			eventually(t, "nothing is held", func() bool {
+			wait.Until(t, "nothing is held", func() bool {
 				st := f.Stats().Receiving
 				return st.Bytes == 0 && st.Connections == 0 && st.Waiting == 0
 			})

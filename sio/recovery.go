@@ -30,7 +30,9 @@ type Recovery struct {
 	MaxDisconnectionDuration time.Duration
 	// RunMiddlewares runs the middlewares for recovered sockets too. There
 	// [Socket.Recovered] is true, and rooms and data are back. What is sent to
-	// the socket meanwhile follows what it has missed.
+	// the socket meanwhile follows what it has missed. They always run for a
+	// session that an adapter has kept without its namespace, as Node servers
+	// do: it may be that of another namespace.
 	RunMiddlewares bool
 
 	// MaxPackets is how many events a namespace keeps; 65,536 when 0. The

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"net"
 	"runtime"
 	"slices"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop/looptest"
+	"github.com/sioserver/sioserver/loop/looptest/dice"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // recoverer is a client that keeps losing its connection. It knows a packet
@@ -317,9 +318,9 @@ func cutUnderLoad(t *testing.T, servers []*Server, clients, emitters, cutsEach i
 // servers, and waits for the last events in the end. It stores the highest
 // number that it has read in got.
 func cutAnywhere(t *testing.T, servers []*Server, cuts int, got *atomic.Int64, done func(), emitters int) {
-	r := &recoverer{t: t}
+	r, d := &recoverer{t: t}, dice.New(t)
 	for life := range cuts + 1 {
-		conn, err := net.Dial("tcp", servers[rand.IntN(len(servers))].Addr().String())
+		conn, err := net.Dial("tcp", servers[d.Int(len(servers))].Addr().String())
 		if err != nil {
 			t.Error(err)
 			return
@@ -329,11 +330,11 @@ func cutAnywhere(t *testing.T, servers []*Server, cuts int, got *atomic.Int64, d
 		if last {
 			done()
 		}
-		patience := rand.IntN(4000)
+		patience := d.Int(4000)
 		var b []byte
 		buf := make([]byte, 4096)
 		for first := true; last || r.offset == "" || patience > 0; {
-			conn.SetReadDeadline(time.Now().Add(time.Minute))
+			conn.SetReadDeadline(time.Now().Add(wait.Patience))
 			n, err := conn.Read(buf)
 			if err != nil {
 				t.Errorf("life %d: %v", life, err)

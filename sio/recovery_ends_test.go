@@ -8,9 +8,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -90,11 +90,7 @@ func TestRecovererEndsInAnyWay(t *testing.T) {
 				waits := func(st Stats) bool {
 					return st.Clients+st.Sockets+st.Unjoined+st.Pending+st.PendingStranded > 0 || st.HandlerPanics == 0
 				}
-				for deadline := time.Now().Add(10 * time.Second); waits(srv.Stats()); time.Sleep(time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatalf("%d calls of %s; %+v", r.ended.Load(), method, srv.Stats())
-					}
-				}
+				wait.Until(t, "nothing waits and the panic is counted", func() bool { return !waits(srv.Stats()) })
 				if st := srv.Stats(); r.ended.Load() != 1 || st.HandlerPanics != 1 {
 					t.Errorf("%+v", st)
 				}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -71,13 +72,9 @@ func TestLastSessionIsPersisted(t *testing.T) {
 	}
 	_, conn := returning(t, srv, "/p,", "")
 	conn.Close()
-	select {
-	case when := <-r.persisted:
-		if when != "before Close" {
-			t.Errorf("the session was persisted %s", when)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the session was not persisted")
+	when := wait.For(t, "the session's end", r.persisted)
+	if when != "before Close" {
+		t.Errorf("the session was persisted %s", when)
 	}
 	<-r.closed
 }

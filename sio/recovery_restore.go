@@ -103,7 +103,7 @@ func (lg *sharedLog) find(s *Socket, r restoreRequest, o recovery.Offset) (*sess
 	seen := lg.log.Knows(o)
 	lg.mu.Unlock()
 	kept, ok := (*lg.keeper.Load()).Restore(ctx, r.PID, r.Offset, seen)
-	if !ok || len(kept.ID) != len(socketID{}) {
+	if !ok || len(kept.ID) != len(socketID{}) || kept.Namespace != "" && kept.Namespace != lg.ns.name {
 		return nil, nil
 	}
 	var data any

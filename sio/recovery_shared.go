@@ -279,8 +279,15 @@ func (lg *sharedLog) closed(s *Socket, reason Reason) {
 	}
 	r := *lg.keeper.Load()
 	s.withData("persist", func(data []byte) {
-		r.Persist(adapter.Session{ID: s.ID(), PID: m.Session.PID, Rooms: rooms, Data: data})
+		r.Persist(adapter.Session{ID: s.ID(), PID: m.Session.PID, Rooms: rooms, Data: data, Namespace: s.ns.name})
 	})
+}
+
+// admitted reports whether the middlewares of the namespace have let the
+// client in before. An adapter may keep the sessions of all namespaces by pid,
+// so a session without a namespace may be from another one.
+func admitted(back *membership) bool {
+	return back != nil && (back.History == nil || back.History.Record.(adapter.Session).Namespace != "")
 }
 
 // mayReturn reports whether a client that is gone may come back.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -66,7 +67,7 @@ func (st *stream) connect(pace time.Duration) func(adapter.Local) adapter.Adapte
 }
 
 func (r *reader) read() {
-	st := r.stream
+	st, rnd := r.stream, rand.New(rand.NewPCG(1, 0))
 	for i := 0; ; i++ {
 		st.mu.Lock()
 		for i == len(st.entries) && !st.closed {
@@ -78,8 +79,8 @@ func (r *reader) read() {
 		}
 		e := st.entries[i]
 		st.mu.Unlock()
-		if r.pace > 0 && rand.IntN(20) == 0 {
-			time.Sleep(rand.N(r.pace))
+		if r.pace > 0 && rnd.IntN(20) == 0 {
+			time.Sleep(time.Duration(rnd.Int64N(int64(r.pace))))
 		}
 		if e.by == r {
 			e.own(e.kept.Packet.Offset)
@@ -357,17 +358,9 @@ func TestRecoveryWhilePaused(t *testing.T) {
 	<-started
 	asked := st.asked.Load()
 	conn.Text(`40/p,{"pid":"p","offset":"1000-0"}`)
-	for deadline := time.Now().Add(10 * time.Second); st.asked.Load() == asked; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the session is not asked for")
-		}
-	}
+	wait.Until(t, "the session is requested", func() bool { return st.asked.Load() > asked })
 	conn.Text(`42["wait",2]`)
-	for deadline := time.Now().Add(10 * time.Second); srv.Stats().Pauses == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the client is read on")
-		}
-	}
+	wait.Until(t, "the client is not read", func() bool { return srv.Stats().Pauses > 0 })
 	const id = "abcdefghijklmnopqrst"
 	st.mu.Lock()
 	st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: []byte("{}")}
@@ -457,7 +450,7 @@ func TestRecoveryBetween(t *testing.T) {
 		if conn, err = net.Dial("tcp", srv.Addr().String()); err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.SetDeadline(time.Now().Add(wait.Patience))
 		conn.Write(append([]byte(upgradeRequest), r.hello()...))
 		until(func() bool { return r.welcome })
 	}
@@ -495,11 +488,7 @@ func TestRecoveryFarIDs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); srv.Stats().Recovery.Packets > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%+v", srv.Stats().Recovery)
-		}
-	}
+	wait.Until(t, "no packet is kept", func() bool { return srv.Stats().Recovery.Packets == 0 })
 }
 
 // takingReader calls taken once, when it has given away a session.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -80,7 +81,7 @@ func (w *ws) drop(f *fixture) {
 	wantReason(w.t, f, "/ transport close")
 }
 
-// TestRecoveryIDs is S91.
+// TestRecoveryIDs: with recovery a client gets a private id.
 func TestRecoveryIDs(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	_, one := begin(t, f)
@@ -96,13 +97,14 @@ func TestRecoveryIDs(t *testing.T) {
 	off.join(t).alive() // without a pid and an offset
 }
 
-// TestRecoveryOffsets is S92 and S93.
+// TestRecoveryOffsets: events end with an offset, but not volatile ones and
+// those that ask for acknowledgements.
 func TestRecoveryOffsets(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
 	last := id.Offset
 	const n = 300
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	for i := range n {
 		var err error
 		if i%2 == 0 {
@@ -145,16 +147,17 @@ func TestRecoveryOffsets(t *testing.T) {
 	}()
 	w.want(`420["q"]`)
 	w.send("430[]")
-	if err := take(t, "answer", answer); err != nil {
+	if err := wait.For(t, "answer", answer); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestRecovery is S94, several times in one session's life.
+// TestRecovery: a client that comes back gets its id, rooms, data and the
+// packets that it has missed, several times in one session's life.
 func TestRecovery(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	s.Join("a", "b", "left")
 	s.Leave("left")
 	s.SetData("kept")
@@ -187,7 +190,7 @@ func TestRecovery(t *testing.T) {
 		if got := connected(t, w.recv()); got.SID != id.SID || got.PID != id.PID {
 			t.Fatalf("back as %v, want %v", got, id)
 		}
-		s = take(t, "connection", f.connected)
+		s = wait.For(t, "connection", f.connected)
 		rooms := s.Rooms()
 		slices.Sort(rooms[1:])
 		if s.ID() != id.SID || !slices.Equal(rooms, []string{id.SID, "a", "b"}) || s.Data() != "kept" || !s.Recovered() {
@@ -207,7 +210,7 @@ func TestRecovery(t *testing.T) {
 func TestRecoveryRooms(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	for _, step := range []func() error{
 		func() error { return f.To("r").Emit("too early") },
 		func() error { s.Join("r"); return f.To("r").Emit("in") },
@@ -228,7 +231,8 @@ func TestRecoveryRooms(t *testing.T) {
 	connected(t, w.recv())
 }
 
-// TestRecoveryRefused is S95 and S100.
+// TestRecoveryRefused: a client with a wrong or used private id or offset gets
+// a new session.
 func TestRecoveryRefused(t *testing.T) {
 	f := recovering(t, sio.Recovery{}, nil)
 	w, id := begin(t, f)
@@ -264,7 +268,8 @@ func TestRecoveryRefused(t *testing.T) {
 	w.wantOffset(`42["echo",1]`)
 }
 
-// TestRecoveryReasons is S97 and S98. (After io.close nothing is left here.)
+// TestRecoveryReasons: the reason of the disconnect decides whether a client
+// can come back.
 func TestRecoveryReasons(t *testing.T) {
 	for _, tc := range []struct {
 		reason string
@@ -284,7 +289,7 @@ func TestRecoveryReasons(t *testing.T) {
 				ConnectionStateRecovery: &sio.Recovery{}, PingInterval: 50 * time.Millisecond, PingTimeout: 200 * time.Millisecond,
 			}, echo)
 			w, id := begin(t, f)
-			tc.end(w, take(t, "connection", f.connected))
+			tc.end(w, wait.For(t, "connection", f.connected))
 			wantReason(t, f, "/ "+tc.reason)
 			back := f.dial(t)
 			back.send(id.connect())
@@ -295,10 +300,11 @@ func TestRecoveryReasons(t *testing.T) {
 	}
 }
 
-// TestRecoveryMiddlewares is S99.
+// TestRecoveryMiddlewares: middlewares run for a recovered client only if
+// Recovery says so.
 func TestRecoveryMiddlewares(t *testing.T) {
 	for _, run := range []bool{false, true} {
-		t.Run(fmt.Sprint(run), func(t *testing.T) {
+		t.Run(fmt.Sprint("middlewares run: ", run), func(t *testing.T) {
 			seen := make(chan bool, 10)
 			f := recovering(t, sio.Recovery{RunMiddlewares: run}, func(f *fixture) {
 				f.Use(func(s *sio.Socket) error {
@@ -315,8 +321,8 @@ func TestRecoveryMiddlewares(t *testing.T) {
 			offset := w.wantOffset(`42["hello",false]`)
 			id := connected(t, w.recv())
 			id.Offset = offset
-			take(t, "connection", f.connected).SetData("kept")
-			if take(t, "middleware", seen) {
+			wait.For(t, "connection", f.connected).SetData("kept")
+			if wait.For(t, "middleware", seen) {
 				t.Error("the new socket is recovered")
 			}
 			w.drop(f)
@@ -328,7 +334,7 @@ func TestRecoveryMiddlewares(t *testing.T) {
 			w.wantOffset(`42["missed"]`)
 			if run {
 				w.wantOffset(`42["hello",true]`)
-				if !take(t, "middleware", seen) {
+				if !wait.For(t, "middleware", seen) {
 					t.Error("the socket is not recovered")
 				}
 			}
@@ -356,7 +362,7 @@ func TestRecoveryRefusedByMiddleware(t *testing.T) {
 	w = f.dial(t)
 	w.send(id.connect())
 	w.want(`44{"message":"no"}`)
-	if e := take(t, "expiry", expired); e.ID != id.SID {
+	if e := wait.For(t, "expiry", expired); e.ID != id.SID {
 		t.Errorf("%q has expired, want %q", e.ID, id.SID)
 	}
 	w.send(id.connect())
@@ -365,7 +371,8 @@ func TestRecoveryRefusedByMiddleware(t *testing.T) {
 	}
 }
 
-// TestRecoveryExpires is S96.
+// TestRecoveryExpires: after MaxDisconnectionDuration a client begins as a new
+// one.
 func TestRecoveryExpires(t *testing.T) {
 	expired := make(chan sio.ExpiredSession, 1)
 	f := recovering(t, sio.Recovery{
@@ -373,11 +380,11 @@ func TestRecoveryExpires(t *testing.T) {
 		OnExpire:                 func(e sio.ExpiredSession) { expired <- e },
 	}, nil)
 	w, id := begin(t, f)
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	s.Join("room")
 	s.SetData(7)
 	w.drop(f)
-	e := take(t, "expiry", expired)
+	e := wait.For(t, "expiry", expired)
 	if e.Namespace.Name() != "/" || e.ID != id.SID || !slices.Equal(e.Rooms, []string{"room"}) || e.Data != 7 {
 		t.Errorf("expired: %+v", e)
 	}
@@ -407,7 +414,7 @@ func TestRecoveryLimits(t *testing.T) {
 		w.drop(f)
 		ids = append(ids, id)
 	}
-	if e := take(t, "expiry", expired); e.ID != ids[0].SID {
+	if e := wait.For(t, "expiry", expired); e.ID != ids[0].SID {
 		t.Errorf("%q has expired, want the first to leave", e.ID)
 	}
 	for range 20 {
@@ -452,7 +459,7 @@ func TestRecoveryRoomHooks(t *testing.T) {
 	w := f.dial(t)
 	w.send("40")
 	connected(t, w.recv())
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	s.Join("r")
 	s.Leave("r")
 	for w.recv(); ; {
@@ -484,16 +491,16 @@ func TestRecoveryLostInMiddleware(t *testing.T) {
 	w.drop(f)
 	w = f.dial(t)
 	w.send(id.connect())
-	take(t, "middleware", inside)
+	wait.For(t, "middleware", inside)
 	w.conn.Close()
-	eventually(t, "the session waits again", func() bool { return f.Stats().Recovery.Sessions == 1 })
+	wait.Until(t, "the session waits again", func() bool { return f.Stats().Recovery.Sessions == 1 })
 	for range 5 {
 		if err := f.Emit("e"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	close(release)
-	eventually(t, "the middleware has returned", func() bool { return f.Stats().HandlersRunning == 0 })
+	wait.Until(t, "the middleware has returned", func() bool { return f.Stats().HandlersRunning == 0 })
 	begin(t, f) // the loop has dealt with the outcome
 	if st := f.Stats().Recovery; st.Sessions != 1 || st.Expired != 0 || st.Gaps != 0 {
 		t.Errorf("statistics %+v", st)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
@@ -33,7 +34,7 @@ func TestEmitRefused(t *testing.T) {
 		return n
 	}}, nil)
 	c := f.join(t)
-	take(t, "socket", f.connected)
+	wait.For(t, "socket", f.connected)
 	for err, want := range map[error]error{
 		fmt.Errorf("%w: 10,000 messages", cluster.ErrOverloaded):          sio.ErrOverloaded,
 		fmt.Errorf("%w: %w", cluster.ErrUnencodable, cluster.ErrTooLarge): sio.ErrTooLarge,

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestSocketOperations is S90.
+// TestSocketOperations: FetchSockets, SocketsJoin, SocketsLeave and
+// DisconnectSockets act on the members of a room.
 func TestSocketOperations(t *testing.T) {
 	f := serve(t, sio.Config{Loops: 2}, echo)
 	clients, s := crowd(t, f, 4)
@@ -121,7 +123,7 @@ func TestServerSideEmitAlone(t *testing.T) {
 	}
 }
 
-// TestRoomEvents is S75.
+// TestRoomEvents: joins and leaves report rooms that are created and deleted.
 func TestRoomEvents(t *testing.T) {
 	events := make(steps, 100)
 	f := serve(t, sio.Config{Loops: 2}, func(f *fixture) {
@@ -130,10 +132,10 @@ func TestRoomEvents(t *testing.T) {
 		f.OnRoom(func(sio.RoomEvent) { panic("a bug") })
 	})
 	f.join(t)
-	a := take(t, "socket", f.connected)
+	a := wait.For(t, "socket", f.connected)
 	events.want(t, "create-room "+a.ID()+" ", "join-room "+a.ID()+" "+a.ID())
 	f.join(t)
-	b := take(t, "socket", f.connected)
+	b := wait.For(t, "socket", f.connected)
 	events.want(t, "create-room "+b.ID()+" ", "join-room "+b.ID()+" "+b.ID())
 	a.Join("r", "r")
 	a.Join("r")
@@ -153,7 +155,7 @@ func TestCompress(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
 	p := f.polling(t)
 	p.connect()
-	s := take(t, "socket", f.connected)
+	s := wait.For(t, "socket", f.connected)
 	long := strings.Repeat("x", 2000)
 	for name, tc := range map[string]struct {
 		emit       func() error
@@ -185,7 +187,7 @@ func TestCompress(t *testing.T) {
 		}()
 		if strings.Contains(name, "again") {
 			p.post("3") // volatile: the poll has to be there
-			eventually(t, "it was sent", func() bool {
+			wait.Until(t, "it was sent", func() bool {
 				before := f.Stats().PacketsOut
 				tc.emit()
 				p.post("3")
@@ -194,7 +196,7 @@ func TestCompress(t *testing.T) {
 		} else if err := tc.emit(); err != nil {
 			t.Fatal(err)
 		}
-		if got := take(t, "answer", answer); (got == "gzip") != tc.compressed || len(got) > 4 {
+		if got := wait.For(t, "answer", answer); (got == "gzip") != tc.compressed || len(got) > 4 {
 			t.Errorf("%s: the encoding is %q", name, got)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -26,8 +27,8 @@ func TestRoomHookBlocks(t *testing.T) {
 		})
 	})
 	w := f.join(t)
-	s := take(t, "connection", f.connected)
-	take(t, "call of the hook", blocked)
+	s := wait.For(t, "connection", f.connected)
+	wait.For(t, "call of the hook", blocked)
 	for range (bound + more) / 4 {
 		s.Join("r")
 		s.Leave("r")
@@ -44,7 +45,7 @@ func TestRoomHookBlocks(t *testing.T) {
 		t.Errorf("Shutdown with a blocked hook: %v", err)
 	}
 	close(release)
-	eventually(t, "the hook has been told what waits", func() bool { return told.Load() == bound+1 })
+	wait.Until(t, "the hook has been told what waits", func() bool { return told.Load() == bound+1 })
 }
 
 // Shutdown waits for the hook, which is told of the changes in their order.
@@ -59,7 +60,7 @@ func TestRoomHookSeesAll(t *testing.T) {
 		})
 	})
 	f.join(t)
-	s := take(t, "connection", f.connected)
+	s := wait.For(t, "connection", f.connected)
 	for i := range 500 {
 		s.Join(fmt.Sprint("#", i))
 		s.Leave(fmt.Sprint("#", i))

@@ -144,7 +144,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	c.Text("2probe")
 	c.Expect("3probe")
 	c.Text("5", "1")
-	take(t, "the end of a client", f.disconnected)
+	wait.For(t, "the end of a client", f.disconnected)
 	request("GET", at+"&sid="+sid, "")
 
 	// What a client in a namespace can do wrong.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -88,7 +89,7 @@ func TestSecure(t *testing.T) {
 			}
 			want := func(what string) {
 				t.Helper()
-				if got := take(t, what, secure); got != c.want {
+				if got := wait.For(t, what, secure); got != c.want {
 					t.Errorf("%s: secure is %v", what, got)
 				}
 			}

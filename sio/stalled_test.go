@@ -11,6 +11,7 @@ import (
 
 	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // crowd are clients over TCP that count the broadcasts they get.
@@ -57,12 +58,8 @@ func (c *crowd) broadcasts(readers int, before func()) (p99 time.Duration) {
 			c.t.Fatal(err)
 		}
 		for range readers {
-			select {
-			case d := <-c.got:
-				all = append(all, d)
-			case <-time.After(20 * time.Second):
-				c.t.Fatalf("%d deliveries are missing", readers-len(all)%readers)
-			}
+			d := wait.For(c.t, "a delivery", c.got)
+			all = append(all, d)
 		}
 	}
 	slices.Sort(all)
@@ -116,13 +113,8 @@ func TestStalledReader(t *testing.T) {
 			queued = max(queued, <-done)
 		}
 	})
-	select {
-	case r := <-gone:
-		if r != SlowConsumer {
-			t.Errorf("the reason is %q", r)
-		}
-	case <-time.After(20 * time.Second):
-		t.Error("it is not disconnected")
+	if r := wait.For(t, "the disconnection", gone); r != SlowConsumer {
+		t.Errorf("the reason is %q", r)
 	}
 	if limit := loop.HardBound*most + len(big); queued == 0 || queued > limit {
 		t.Errorf("%d bytes waited for it, want at most %d", queued, limit)

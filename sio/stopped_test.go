@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -86,7 +87,7 @@ func (p *stoppedProcess) signal(s os.Signal) {
 func (p *stoppedProcess) stop() {
 	p.t.Helper()
 	p.signal(syscall.SIGSTOP)
-	eventually(p.t, "the process is stopped", func() bool {
+	wait.Until(p.t, "the process is stopped", func() bool {
 		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 		_, state, _ := bytes.Cut(stat, []byte(") "))
 		return bytes.HasPrefix(state, []byte("T"))
@@ -147,8 +148,8 @@ func TestStoppedProcess(t *testing.T) {
 			parked, posted := c.parked(), c.posted("3")
 			time.Sleep(stoppedFor)
 			p.signal(syscall.SIGCONT)
-			take(t, "answer to the pong", posted)
-			if got := take(t, "ping", parked); got != "2" {
+			wait.For(t, "answer to the pong", posted)
+			if got := wait.For(t, "ping", parked); got != "2" {
 				t.Fatalf("polled %q", got)
 			}
 			for range 5 {
@@ -188,8 +189,8 @@ func TestStoppedProcess(t *testing.T) {
 			parked, posted := c.parked(), c.posted("1:2")
 			time.Sleep(stoppedFor)
 			p.signal(syscall.SIGCONT)
-			take(t, "answer to the ping", posted)
-			if got := take(t, "pong", parked); got != "1:3" {
+			wait.For(t, "answer to the ping", posted)
+			if got := wait.For(t, "pong", parked); got != "1:3" {
 				t.Fatalf("polled %q", got)
 			}
 			for range 5 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -56,7 +57,7 @@ func TestAnswerBeforeViolation(t *testing.T) {
 			if op, _, err := w.frame(); err != nil || op != opClose {
 				t.Errorf("got opcode %d, %v, want a close frame", op, err)
 			}
-			take(t, "disconnection", f.disconnected)
+			wait.For(t, "disconnection", f.disconnected)
 		})
 		if violation == "" {
 			continue
@@ -86,7 +87,7 @@ func TestAnswerBeforeViolation(t *testing.T) {
 				}
 			}
 			p.do(http.MethodGet, "") // a graceful close waits for it
-			take(t, "disconnection", f.disconnected)
+			wait.For(t, "disconnection", f.disconnected)
 		})
 	}
 	if after != 0 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
@@ -35,7 +36,7 @@ func ends(t *testing.T, name, misdeed string, call func(ctx context.Context) err
 		defer cancel()
 		c <- call(ctx)
 	}()
-	err := take(t, "end of "+name, c)
+	err := wait.For(t, "end of "+name, c)
 	if err == nil || misdeed == "blocks" && !(errors.Is(err, sio.ErrTimeout) && errors.Is(err, context.DeadlineExceeded)) {
 		t.Errorf("%s: the error is %v", name, err)
 	}
@@ -85,7 +86,7 @@ func TestWaitsForEncoders(t *testing.T) {
 			defer close(release)
 			f := serve(t, sio.Config{}, echo)
 			w := f.join(t)
-			s := take(t, "socket", f.connected)
+			s := wait.For(t, "socket", f.connected)
 			arg := broken{misdeed, release}
 			ends(t, "EmitAck", name, func(ctx context.Context) error {
 				_, err := s.EmitAck(ctx, "q", arg)
@@ -114,7 +115,7 @@ func TestWaitsForParsers(t *testing.T) {
 			w := f.dial(t)
 			w.send(packed(t, dict{"type": 0, "nsp": "/"}))
 			w.recv()
-			s := take(t, "socket", f.connected)
+			s := wait.For(t, "socket", f.connected)
 			c := make(chan error, 1)
 			go func() {
 				ctx, cancel := context.WithTimeout(t.Context(), waitsFor)
@@ -124,7 +125,7 @@ func TestWaitsForParsers(t *testing.T) {
 			}()
 			w.recv()
 			w.send(packed(t, dict{"type": 3, "nsp": "/", "id": 0, "data": []any{1}}))
-			err := take(t, "end", c)
+			err := wait.For(t, "end", c)
 			if name == "blocks" && !errors.Is(err, sio.ErrTimeout) || err == nil {
 				t.Errorf("the error is %v", err)
 			}
@@ -239,7 +240,7 @@ func TestWaitsForBuses(t *testing.T) {
 					}
 					c <- err
 				}()
-				if err := take(t, "end", c); err != nil {
+				if err := wait.For(t, "end", c); err != nil {
 					t.Error(err)
 				}
 			})

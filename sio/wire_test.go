@@ -2,6 +2,7 @@ package sio_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -14,15 +15,14 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
-
-// patience is how long a test waits for what must come.
-const patience = wait.Patience
 
 // fixture is a server under test and what its sockets go through.
 type fixture struct {
@@ -32,6 +32,7 @@ type fixture struct {
 	connected    chan *sio.Socket
 	disconnected chan string // namespace and reason
 	errors       chan error
+	unrecorded   atomic.Int64 // values that a channel had no room for
 }
 
 // serve starts a server with cfg. setup registers handlers before it listens.
@@ -43,11 +44,14 @@ func serve(t testing.TB, cfg sio.Config, setup func(f *fixture)) *fixture {
 		errors:       make(chan error, 100),
 	}
 	if cfg.OnError == nil {
-		cfg.OnError = func(_ *sio.Socket, _ string, err error) { f.errors <- err }
+		cfg.OnError = func(_ *sio.Socket, _ string, err error) { record(f, f.errors, err) }
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	// On a busy machine a test may take longer than the default interval. Its
+	// clients don't expect pings.
+	cfg.PingInterval = cmp.Or(cfg.PingInterval, time.Hour)
 	server, err := sio.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -61,27 +65,40 @@ func serve(t testing.TB, cfg sio.Config, setup func(f *fixture)) *fixture {
 		t.Fatal(err)
 	}
 	f.addr = f.Addr().String()
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { f.end(t) })
 	return f
+}
+
+// end closes the server. Close waits for the loops for a second; on a busy
+// machine they may take longer to end.
+func (f *fixture) end(t testing.TB) {
+	t.Helper()
+	if err := f.Close(); err != nil && !errors.Is(err, loop.ErrNotEnded) {
+		t.Error(err)
+	}
+	wait.For(t, "the end of the loops", f.LoopsEnded())
+	if n := f.unrecorded.Load(); n > 0 {
+		t.Errorf("%d sockets or errors came when 100 had not been taken", n)
+	}
 }
 
 // watch records the sockets of a namespace.
 func (f *fixture) watch(namespace string) {
 	ns := f.Of(namespace)
-	ns.OnConnection(func(s *sio.Socket) { f.connected <- s })
+	ns.OnConnection(func(s *sio.Socket) { record(f, f.connected, s) })
 	ns.OnDisconnect(func(s *sio.Socket, reason sio.Reason) {
-		f.disconnected <- s.Namespace().Name() + " " + string(reason)
+		record(f, f.disconnected, s.Namespace().Name()+" "+string(reason))
 	})
 }
 
-// take receives from a channel with patience.
-func take[T any](t testing.TB, what string, c <-chan T) T {
-	t.Helper()
-	return wait.For(t, what, c)
+// record sends v to the test. It does not block handlers: values that the test
+// has no room for make it fail in the end.
+func record[T any](f *fixture, c chan<- T, v T) {
+	select {
+	case c <- v:
+	default:
+		f.unrecorded.Add(1)
+	}
 }
 
 // empty fails when the channel holds something. What must not come has to be
@@ -95,15 +112,9 @@ func empty[T any](t testing.TB, what string, c <-chan T) {
 	}
 }
 
-// eventually waits until what another goroutine brings about has come true.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	wait.Until(t, what, done)
-}
-
 func wantReason(t testing.TB, f *fixture, want string) {
 	t.Helper()
-	if got := take(t, "disconnection", f.disconnected); got != want {
+	if got := wait.For(t, "disconnection", f.disconnected); got != want {
 		t.Errorf("disconnected with %q, want %q", got, want)
 	}
 }
@@ -133,7 +144,7 @@ func (f *fixture) dialEIO(t testing.TB, protocol int) *ws {
 // rawDial opens a WebSocket.
 func (f *fixture) rawDial(t testing.TB, query string) *ws {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", f.addr, patience)
+	conn, err := net.DialTimeout("tcp", f.addr, wait.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +224,7 @@ func connectReply(t testing.TB, namespace, packet string) string {
 	return match[1]
 }
 
-func (w *ws) deadline() { w.conn.SetReadDeadline(time.Now().Add(patience)) }
+func (w *ws) deadline() { w.conn.SetReadDeadline(time.Now().Add(wait.Patience)) }
 
 const (
 	opText   = 1
@@ -264,7 +275,7 @@ func (w *ws) sendAside(messages ...string) (sent func()) {
 	})
 	return func() {
 		w.t.Helper()
-		if err := take(w.t, "the end of sending", result); err != nil {
+		if err := wait.For(w.t, "the end of sending", result); err != nil {
 			w.t.Error(err)
 		}
 	}
@@ -367,7 +378,7 @@ type polling struct {
 	http *http.Client
 }
 
-var pollingClient = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 10}}
+var pollingClient = &http.Client{Timeout: wait.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 10}}
 
 func closeIdle() { pollingClient.CloseIdleConnections() }
 

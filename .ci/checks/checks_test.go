@@ -14,15 +14,16 @@ func TestImportRules(t *testing.T) {
 		layers:    map[string][]string{"low": {}, "low/part": {}, "high": {"low"}, "top": {"high"}},
 		tops:      []string{"top"},
 		importers: map[string][]string{"dep.org/a": {"low"}},
+		standard:  map[string][]string{"math/rand": {"low"}},
 		without:   map[string][]string{"low/part": {"dep.org/a"}},
 	}
 	whole := func() map[string]*goPackage {
 		return map[string]*goPackage{
-			"low":      {Imports: []string{"dep.org/a/sub", "fmt"}},
+			"low":      {Imports: []string{"dep.org/a/sub", "fmt", "math/rand/v2"}},
 			"low/part": {},
 			"high":     {Imports: []string{module + "low"}},
 			"top/x":    {Imports: []string{module + "high/y"}},
-			"high/y":   {TestImports: []string{module + "low/part"}},
+			"high/y":   {TestImports: []string{module + "low/part", "math/rand/v2"}},
 		}
 	}
 	for name, tc := range map[string]struct {
@@ -39,6 +40,7 @@ func TestImportRules(t *testing.T) {
 		"a second importer":      {func(p map[string]*goPackage) { p["high"].TestImports = []string{"dep.org/a"} }, "high imports dep.org/a: only [low] may"},
 		"no importer":            {func(p map[string]*goPackage) { p["low"].Imports = nil }, "low must import dep.org/a"},
 		"only a test imports":    {func(p map[string]*goPackage) { p["low"].Imports, p["low"].TestImports = nil, []string{"dep.org/a"} }, "low must import dep.org/a"},
+		"a standard package":     {func(p map[string]*goPackage) { p["high"].Imports = append(p["high"].Imports, "math/rand/v2") }, "high imports math/rand/v2: only the code of [low] may"},
 		"an indirect dependency": {func(p map[string]*goPackage) { p["low/part"].Deps = []string{"dep.org/a"} }, "low/part depends on dep.org/a"},
 	} {
 		t.Run(name, func(t *testing.T) {

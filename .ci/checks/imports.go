@@ -51,6 +51,11 @@ func (r importRules) check(packages []goPackage, dependencies []string) (complai
 				used[[2]string{layer, other}] = true
 			}
 		}
+		for _, i := range p.Imports {
+			if s := longest(i, r.standard); s != "" && longestOf(from, r.standard[s]) == "" {
+				complain("%s imports %s: only the code of %v may", from, i, r.standard[s])
+			}
+		}
 		for _, other := range r.without[from] {
 			if slices.Contains(p.Deps, other) {
 				complain("%s depends on %s", from, other)

@@ -14,6 +14,9 @@ type importRules struct {
 	// importers has the only folders that import a dependency, and each of
 	// them does.
 	importers map[string][]string
+	// standard has packages of the standard library and the only folders whose
+	// code imports them. Tests may import them too.
+	standard map[string][]string
 	// without has packages that do not depend on others, even indirectly.
 	without map[string][]string
 }
@@ -50,7 +53,12 @@ var rules = importRules{
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},
 		"github.com/pelletier/go-toml/v2":         {"bench"},
+		"golang.org/x/net":                        {"bench/attack"},
 		"golang.org/x/image":                      {"bench/chart"},
+	},
+	standard: map[string][]string{
+		"math/rand": {"loop/looptest", "sio/simulation", "sio/cluster/redisadapter/redistest", "bench"}, // it can be predicted: ids are made with crypto/rand
+		"unsafe":    {"codec/jsonenc", "loop/internal/gnetpoll", "sio/cluster", "bench"},
 	},
 	without: map[string][]string{
 		"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redisadapter", "github.com/redis/go-redis/v9"},

@@ -1,5 +1,6 @@
 // Package conformance has tests of what a peer sees of package eio on the wire:
-// the cases of the Autobahn test suite for WebSocket. Nothing imports it.
+// the cases of the Autobahn test suite for WebSocket, and HTTP requests that
+// two servers in a row could frame differently. Nothing imports it.
 //
 // # Autobahn
 //
@@ -22,4 +23,15 @@
 //
 // testdata/engine.txt has what the '4' leaves out: WebSocket messages that are
 // no messages of Engine.IO.
+//
+// # Smuggling
+//
+// Each HTTP request that two servers could frame differently is sent by Listen,
+// by Handler behind net/http, and by Listen behind nginx and behind HAProxy, to
+// a path of the application and to a session of the engine. Another request
+// follows it. testdata/smuggling-*.txt have the answers to both.
+//
+// What stands in front of the server marks each request that it sends with a
+// secret. A request that the server sees without a mark, or with one that it
+// has seen before, was not sent as a request: it was smuggled.
 package conformance

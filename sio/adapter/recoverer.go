@@ -63,6 +63,9 @@ type Session struct {
 	PID   string          `json:"pid"`
 	Rooms []string        `json:"rooms"`
 	Data  json.RawMessage `json:"data"`
+	// Namespace is where the session was. It is "" for those that a Node server
+	// has kept, which does not say it.
+	Namespace string `json:"nsp,omitempty"`
 }
 
 // Kept is a packet that a [Recoverer] keeps, with its offset, and its options.

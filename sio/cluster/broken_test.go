@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -270,8 +270,9 @@ func TestCloseInTraffic(t *testing.T) {
 // delays and repeats: each gets its own answers, each once.
 func TestConcurrent(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
+		d := dice.New(t)
 		w.copies = 2
-		w.delay = func(_, _ string) time.Duration { return rand.N(20 * time.Millisecond) }
+		w.delay = func(_, _ string) time.Duration { return d.Duration(20 * time.Millisecond) }
 		ms := w.join(t, 3, cluster.Config{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -311,7 +312,8 @@ func TestConcurrent(t *testing.T) {
 // answers.
 func TestLoss(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
-		w.drop = func(string, *cluster.Message) bool { return rand.N(3) == 0 }
+		d := dice.New(t)
+		w.drop = func(string, *cluster.Message) bool { return d.Int(3) == 0 }
 		ms := w.join(t, 3, cluster.Config{})
 		var users sync.WaitGroup
 		for i := range 30 {

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // TestMain fails when goroutines of this package are left.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for deadline := time.Now().Add(10 * time.Second); code == 0 && len(ours()) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(wait.Patience); code == 0 && len(ours()) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			fmt.Fprintf(os.Stderr, "leaked goroutines:\n%s\n", strings.Join(ours(), "\n\n"))
 			code = 1

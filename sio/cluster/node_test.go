@@ -3,19 +3,20 @@ package cluster_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
 // TestCalls makes every call from every node of clusters of all kinds.
 func TestCalls(t *testing.T) {
-	random := func(_, _ string) time.Duration { return rand.N(50 * time.Millisecond) }
+	d := dice.New(t)
+	random := func(_, _ string) time.Duration { return d.Duration(50 * time.Millisecond) }
 	for _, tc := range []struct {
 		name    string
 		network func() *network
@@ -27,7 +28,7 @@ func TestCalls(t *testing.T) {
 		{"reordered, heartbeats", func() *network { return &network{delay: random} }},
 	} {
 		for count := 1; count <= 3; count++ {
-			t.Run(fmt.Sprint(tc.name, count), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, %d nodes", tc.name, count), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := tc.network()
 					ms := w.join(t, count, cluster.Config{})

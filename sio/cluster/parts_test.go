@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -125,16 +125,17 @@ func TestLargeDescriptions(t *testing.T) {
 // same.
 func TestPartsLost(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
+		d := dice.New(t)
 		w.copies = 2
 		w.drop = func(_ string, m *cluster.Message) bool {
-			return (m.Type == cluster.AnswerPart || m.Type == cluster.NextPart) && rand.N(10) == 0
+			return (m.Type == cluster.AnswerPart || m.Type == cluster.NextPart) && d.Int(10) == 0
 		}
 		ms := w.join(t, 3, cluster.Config{RequestTimeout: time.Minute, AckTimeout: time.Hour})
 		for _, l := range ms.locals[1:] {
 			l.crowd(300, 4500)
 			l.clients = nil
 			for i := range 300 {
-				l.clients = append(l.clients, client{answer: fmt.Sprint(l.name, strings.Repeat("x", 5000), i), after: rand.N(time.Second)})
+				l.clients = append(l.clients, client{answer: fmt.Sprint(l.name, strings.Repeat("x", 5000), i), after: d.Duration(time.Second)})
 			}
 		}
 		got := <-ms.fetch(t)
@@ -332,8 +333,9 @@ func TestBatchedAcks(t *testing.T) {
 		ms := w.join(t, 2, cluster.Config{})
 		l := ms.locals[1]
 		l.clients = nil
+		d := dice.New(t)
 		for i := range 4000 {
-			l.clients = append(l.clients, client{answer: fmt.Sprint(i), after: rand.N(50 * time.Millisecond), gone: i%10 == 9})
+			l.clients = append(l.clients, client{answer: fmt.Sprint(i), after: d.Duration(50 * time.Millisecond), gone: i%10 == 9})
 		}
 		before, start := ms.nodes[1].Stats().Published, time.Now()
 		c := newCollector()

@@ -3,6 +3,8 @@ package interop
 import (
 	"strings"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // rooms are names of rooms. Each server that acts has its own: they end with
@@ -104,10 +106,8 @@ func (tb *table) namespaces() {
 
 // volatile repeats a volatile packet until each client has got one.
 func (tb *table) volatile() {
-	for deadline, missing := time.Now().Add(patience), tb.seats; len(missing) > 0; {
-		if time.Now().After(deadline) {
-			tb.t.Fatalf("volatile packets don't reach %d clients", len(missing))
-		}
+	missing := tb.seats
+	wait.Until(tb.t, "each client gets a volatile packet", func() bool {
 		tb.do(tb.actor, "emit", target{Volatile: true}, "volatile", bytes(7))
 		var still []*seat
 		for _, s := range missing {
@@ -119,7 +119,8 @@ func (tb *table) volatile() {
 			}
 		}
 		missing = still
-	}
+		return len(missing) == 0
+	})
 }
 
 // arguments sends values that encodings may change.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // table has the three servers of one cluster on which the cells of the matrix
@@ -114,21 +116,15 @@ func (tb *table) reach(m member, to target, seats ...*seat) {
 
 func (tb *table) reachIn(namespace string, m member, to target, seats ...*seat) {
 	tb.t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	wait.Until(tb.t, fmt.Sprintf("clients get what %s emits to %v", m.name(), to), func() bool {
 		tb.rounds++
 		probe := "probe " + strconv.Itoa(tb.rounds)
 		tb.doIn(namespace, m, "emit", to, probe)
-		arrived := !slices.ContainsFunc(seats, func(s *seat) bool {
+		return !slices.ContainsFunc(seats, func(s *seat) bool {
 			_, _, ok := s.take(s.name, "event", 30*time.Millisecond, named(probe))
 			return !ok
 		})
-		switch {
-		case arrived: // earlier events have arrived or are lost
-			return
-		case time.Now().After(deadline):
-			tb.t.Fatalf("what %s emits to %v does not arrive", m.name(), to)
-		}
-	}
+	}) // earlier events have arrived or are lost
 }
 
 // event is one that a client should get.
@@ -150,14 +146,14 @@ func (tb *table) quietly(play func(), want map[string][]event) {
 	begin, end := fmt.Sprint("begin ", tb.rounds), fmt.Sprint("end ", tb.rounds)
 	tb.do(tb.actor, "emit", target{}, begin)
 	for _, s := range tb.seats {
-		if _, _, ok := s.take(s.name, "event", patience, named(begin)); !ok {
+		if _, _, ok := s.take(s.name, "event", wait.Patience, named(begin)); !ok {
 			tb.t.Fatalf("client %s: no %q; it reported %v", s.name, begin, s.reported(s.name))
 		}
 	}
 	play()
 	tb.do(tb.actor, "emit", target{}, end)
 	for _, s := range tb.seats {
-		got, _, ok := s.take(s.name, "event", patience, named(end))
+		got, _, ok := s.take(s.name, "event", wait.Patience, named(end))
 		if !ok {
 			tb.t.Fatalf("client %s: no %q; it reported %v", s.name, end, s.reported(s.name))
 		}
@@ -229,14 +225,4 @@ func (tb *table) ids(places ...string) (list []string) {
 		list = append(list, tb.seat(p).id)
 	}
 	return list
-}
-
-// until waits for a condition that is about to come true.
-func (tb *table) until(what string, ok func() bool) {
-	tb.t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.t.Fatalf("it does not come true: %s", what)
-		}
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -83,7 +84,7 @@ func begin(call func() ([]json.RawMessage, error)) func() outcome {
 		select {
 		case o := <-done:
 			return o
-		case <-time.After(patience):
+		case <-time.After(wait.Patience):
 			return outcome{err: "the call does not return"}
 		}
 	}

@@ -3,6 +3,7 @@ package interop
 import (
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
@@ -48,7 +49,7 @@ func (tb *table) comeBack(r *redistest.Server, s *seat) {
 	s.move(tb.b.url())
 	tb.clients.tell(command{Do: "drop", Client: s.name})
 	s.expect("disconnect")
-	tb.until("the session is kept", func() bool { return len(r.Client.Keys(tb.t.Context(), "sio:session:*").Val()) == 1 })
+	wait.Until(tb.t, "the session is kept", func() bool { return len(r.Client.Keys(tb.t.Context(), "sio:session:*").Val()) == 1 })
 
 	var want []event
 	for _, m := range []member{tb.b, tb.a, tb.b} {
@@ -69,7 +70,7 @@ func (tb *table) comeBack(r *redistest.Server, s *seat) {
 			}
 			tb.do(m, "emit", e.to, append([]any{"missed"}, args...)...)
 		}
-		tb.until("all is in the stream", func() bool { return r.Client.XLen(tb.t.Context(), "socket.io").Val() == length+5 })
+		wait.Until(tb.t, "all is in the stream", func() bool { return r.Client.XLen(tb.t.Context(), "socket.io").Val() == length+5 })
 	}
 
 	tb.clients.tell(command{Do: "connect", Client: s.name})
@@ -80,7 +81,7 @@ func (tb *table) comeBack(r *redistest.Server, s *seat) {
 	for _, m := range []member{tb.a, tb.b} {
 		want = append(want, event{"now", []any{m.name()}})
 		tb.do(m, "emit", target{Rooms: []string{"room"}}, "now", m.name())
-		got, last, ok := s.take(s.name, "event", patience, named("now"))
+		got, last, ok := s.take(s.name, "event", wait.Patience, named("now"))
 		if got = append(got, last); !ok || !equal(got, want) {
 			tb.t.Fatalf("the client got %s, want %v", written(got), want)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // answersOf returns the acknowledgements of clients, in no order.
@@ -98,11 +100,11 @@ func (tb *table) questions(want map[string][]event, play func()) {
 	for _, s := range tb.seats {
 		if s.deaf { // a missing event can't be told from a late one
 			if n := len(want[tb.place(s)]); n > 0 {
-				s.take(s.name, "event", patience, named("question"))
+				s.take(s.name, "event", wait.Patience, named("question"))
 			}
 			continue
 		}
-		got, _, ok := s.take(s.name, "event", patience, named(end))
+		got, _, ok := s.take(s.name, "event", wait.Patience, named(end))
 		got = slices.DeleteFunc(got, func(r report) bool { return r.Text != "question" })
 		if !ok || !equal(got, want[tb.place(s)]) {
 			tb.t.Errorf("client %s got %s, want %v", s.name, written(got), want[tb.place(s)])
@@ -268,7 +270,7 @@ func (tb *table) halfAnswered() (cell func()) {
 // hears checks the next event that a server gets from others.
 func (tb *table) hears(m member, name, namespace string, args ...any) {
 	tb.t.Helper()
-	_, r, ok := m.events().take(m.name(), "server event", patience, func(r report) bool { return r.Text != "half" })
+	_, r, ok := m.events().take(m.name(), "server event", wait.Patience, func(r report) bool { return r.Text != "half" })
 	if !ok || r.Text != name || !alike(r.Args, append([]any{namespace}, args...)) {
 		tb.t.Fatalf("server %s hears %s%s, want %s%v", m.name(), r.Text, r.Args, name, args)
 	}

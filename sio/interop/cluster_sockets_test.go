@@ -3,6 +3,8 @@ package interop
 import (
 	"fmt"
 	"slices"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // inside waits until exactly these clients are in a room, as their servers
@@ -11,7 +13,7 @@ func (tb *table) inside(room string, places ...string) {
 	tb.t.Helper()
 	want := tb.ids(places...)
 	slices.Sort(want)
-	tb.until(fmt.Sprintf("%v are in %q", places, room), func() bool {
+	wait.Until(tb.t, fmt.Sprintf("%v are in %q", places, room), func() bool {
 		var got []string
 		for _, m := range []member{tb.a, tb.b} {
 			for id := range tb.fetch(m, target{Rooms: []string{room}, Local: true}) {
@@ -97,7 +99,7 @@ func (tb *table) disconnects() {
 					others[i].disconnect()
 				}
 			}
-			tb.until("the guests are gone", func() bool { return len(tb.fetch(tb.a, target{})) == len(tb.seats) })
+			wait.Until(tb.t, "the guests are gone", func() bool { return len(tb.fetch(tb.a, target{})) == len(tb.seats) })
 		})
 	}
 	if !tb.outside() {

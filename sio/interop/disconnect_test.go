@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -26,7 +27,7 @@ func TestReconnection(t *testing.T) {
 			same(t, a.ask("ping", 1), []any{1})
 			addr := first.Addr().String()
 			shutdown(t, first)
-			if reason := receive(t, reasons); reason != sio.ServerShuttingDown {
+			if reason := wait.For(t, "the reason", reasons); reason != sio.ServerShuttingDown {
 				t.Errorf("the server's reason is %q", reason)
 			}
 			gone := a.expect("disconnect")
@@ -38,7 +39,7 @@ func TestReconnection(t *testing.T) {
 			a.expect("connect")
 			same(t, a.ask("ping", 2), []any{2})
 			a.disconnect()
-			if reason := receive(t, reasons); reason != sio.ClientNamespaceDisconnect {
+			if reason := wait.For(t, "the reason", reasons); reason != sio.ClientNamespaceDisconnect {
 				t.Errorf("the second server's reason is %q", reason)
 			}
 		})
@@ -75,7 +76,7 @@ func TestDisconnectReasons(t *testing.T) {
 				options := map[string]any{"reconnection": false, "transports": []string{tr.name}}
 				a := d.join(c.name+tr.name, url, options)
 				c.end(a)
-				if reason := receive(t, reasons); string(reason) != c.server {
+				if reason := wait.For(t, "the reason", reasons); string(reason) != c.server {
 					t.Errorf("the server says %q, want %q", reason, c.server)
 				}
 				a.expectText("disconnect", c.client)

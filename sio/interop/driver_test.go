@@ -15,9 +15,6 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// patience is how long a test waits for what must come; only failures take it.
-const patience = wait.Patience
-
 // driver is a process of Node.js or Python with real clients in it.
 type driver struct {
 	*inbox
@@ -154,7 +151,7 @@ func (d *driver) join(name, url string, options map[string]any) *client {
 // expect waits for the client's next report of a kind and takes it out.
 func (c *client) expect(is string) report {
 	c.t.Helper()
-	r, ok := c.await(is, patience)
+	r, ok := c.await(is, wait.Patience)
 	if !ok {
 		c.t.Fatalf("client %s: no %q; it reported %v", c.name, is, c.reported(c.name))
 	}

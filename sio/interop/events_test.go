@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -63,7 +64,7 @@ func TestEvents(t *testing.T) {
 				options := map[string]any{"package": name}
 				maps.Copy(options, c.options)
 				a := d.join(t.Name(), url, options)
-				s := receive(t, sockets)
+				s := wait.For(t, "the socket", sockets)
 				if c.upgrade {
 					a.expectText("open", "polling")
 					a.expectText("upgrade", "websocket")
@@ -86,7 +87,7 @@ func TestPython(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d.t = t
 			a := d.join(c.name, url, c.options)
-			s := receive(t, sockets)
+			s := wait.For(t, "the socket", sockets)
 			want := c.name
 			if c.upgrade {
 				want = "websocket"
@@ -120,7 +121,7 @@ func askServer(a *client) {
 // every question with "answer" and the arguments.
 func askClient(t *testing.T, s *sio.Socket) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 	defer cancel()
 	answer, err := s.EmitAck(ctx, "question", 7, []byte{9, 8})
 	if err != nil {
@@ -169,7 +170,7 @@ func TestTypedHandlers(t *testing.T) {
 	})
 	a := newDriver(t).join("a", url, nil)
 	a.emit("tell", map[string]any{"item": "tea", "count": 3, "photo": bytes(1, 2)})
-	if o := receive(t, got); o.Item != "tea" || o.Count != 3 || len(o.Photo) != 2 {
+	if o := wait.For(t, "the order", got); o.Item != "tea" || o.Count != 3 || len(o.Photo) != 2 {
 		t.Fatalf("decoded %+v", o)
 	}
 	reply := a.ask("double", order{Item: "tea", Count: 21})
@@ -206,7 +207,7 @@ func TestMessagePack(t *testing.T) {
 			options := map[string]any{"parser": "socket.io-msgpack-parser"}
 			maps.Copy(options, c.options)
 			a := d.join(c.name, url, options)
-			s := receive(t, sockets)
+			s := wait.For(t, "the socket", sockets)
 			if c.upgrade {
 				a.expectText("upgrade", "websocket")
 			}

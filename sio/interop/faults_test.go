@@ -111,12 +111,6 @@ func (n *faultNode) emit(t *testing.T) {
 	n.sent.Add(1)
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	wait.Until(t, what, ok)
-}
-
 // fault is an outage of Redis and its effects.
 type fault struct {
 	name  string
@@ -163,7 +157,7 @@ var faults = []fault{
 func awaitDisconnects(t *testing.T, nodes [2]*faultNode) {
 	t.Helper()
 	for _, n := range nodes {
-		eventually(t, "the loss is noticed", func() bool { return n.figures().disconnects > 0 })
+		wait.Until(t, "the loss is noticed", func() bool { return n.figures().disconnects > 0 })
 	}
 }
 
@@ -213,7 +207,7 @@ func (f fault) play(t *testing.T, variant string) {
 	var before, after [2]int
 	for i, n := range nodes {
 		other := nodes[1-i]
-		eventually(t, "traffic", func() bool { return other.client.last(i) > int(n.sent.Load())/2 && n.sent.Load() > 50 })
+		wait.Until(t, "traffic", func() bool { return other.client.last(i) > int(n.sent.Load())/2 && n.sent.Load() > 50 })
 		before[i] = other.client.last(i)
 	}
 	t.Cleanup(func() {
@@ -223,18 +217,18 @@ func (f fault) play(t *testing.T, variant string) {
 	})
 	f.does(t, r, nodes)
 	for _, n := range nodes {
-		eventually(t, "connected again", func() bool { return n.figures().connected })
+		wait.Until(t, "connected again", func() bool { return n.figures().connected })
 	}
 	for i, n := range nodes {
 		// A server may notice a cut connection only when it uses it.
 		first := int(n.sent.Load()) + 1
-		eventually(t, "traffic again", func() bool { return nodes[1-i].client.last(i) >= first && n.figures().connected })
+		wait.Until(t, "traffic again", func() bool { return nodes[1-i].client.last(i) >= first && n.figures().connected })
 		after[i] = int(n.sent.Load()) + 1
 	}
 	stop()
 	for i, n := range nodes {
 		last := int(n.sent.Load()) - 1
-		eventually(t, "the last event", func() bool {
+		wait.Until(t, "the last event", func() bool {
 			st := n.figures()
 			return n.client.last(i) == last && nodes[1-i].client.last(i) == last && st.queued == 0 && st.connected
 		})
@@ -247,7 +241,7 @@ func (f fault) play(t *testing.T, variant string) {
 func meet(t *testing.T, nodes [2]*faultNode) {
 	t.Helper()
 	for _, n := range nodes {
-		eventually(t, "the servers know of each other", func() bool {
+		wait.Until(t, "the servers know of each other", func() bool {
 			list, err := n.srv.Timeout(500 * time.Millisecond).FetchSockets(t.Context())
 			return err == nil && len(list) == 2 && n.figures().connected
 		})

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
@@ -59,7 +60,7 @@ func serverKilled(t *testing.T, survivor *goMember, requests func() int, url str
 	there := []*client{d.join("there", url, options), d.join("there too", url, options)}
 	togetherAgain := func() {
 		t.Helper()
-		eventually(t, "all clients are counted", func() bool {
+		wait.Until(t, "all clients are counted", func() bool {
 			list, err := srv.Timeout(200 * time.Millisecond).FetchSockets(t.Context())
 			n, failed := srv.Timeout(200 * time.Millisecond).CountSockets(t.Context())
 			return err == nil && failed == nil && len(list) == 3 && n == 3
@@ -67,11 +68,11 @@ func serverKilled(t *testing.T, survivor *goMember, requests func() int, url str
 		if err := srv.SocketsJoin("room"); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "all clients are in the room", func() bool {
+		wait.Until(t, "all clients are in the room", func() bool {
 			n, err := srv.To("room").Timeout(200 * time.Millisecond).CountSockets(t.Context())
 			return err == nil && n == 3
 		})
-		eventually(t, "all clients acknowledge", func() bool {
+		wait.Until(t, "all clients acknowledge", func() bool {
 			answers, err := srv.To("room").Timeout(200*time.Millisecond).EmitAck(t.Context(), "question")
 			return err == nil && len(answers) == 3
 		})
@@ -82,7 +83,7 @@ func serverKilled(t *testing.T, survivor *goMember, requests func() int, url str
 	if err := process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the process has stopped", func() bool { return stopped(t, process.Pid) })
+	wait.Until(t, "the process has stopped", func() bool { return stopped(t, process.Pid) })
 	type result struct {
 		answers int
 		err     error
@@ -111,7 +112,7 @@ func serverKilled(t *testing.T, survivor *goMember, requests func() int, url str
 		answers, err := srv.ServerSideEmitAck(ctx, "ask")
 		return len(answers), err
 	})
-	eventually(t, "the requests are under way", func() bool { return requests() == len(pending) })
+	wait.Until(t, "the requests are under way", func() bool { return requests() == len(pending) })
 	for _, c := range there {
 		c.move(survivor.url())
 	}
@@ -119,7 +120,7 @@ func serverKilled(t *testing.T, survivor *goMember, requests func() int, url str
 		t.Fatal(err)
 	}
 	for what, partial := range map[string]int{"FetchSockets": 1, "CountSockets": 1, "EmitAck": 1, "ServerSideEmitAck": 0} {
-		if got := receive(t, pending[what]); got.err == nil || got.answers != partial {
+		if got := wait.For(t, "the end of the call", pending[what]); got.err == nil || got.answers != partial {
 			t.Errorf("%s has ended with %d answers and the error %v, want %d and one", what, got.answers, got.err, partial)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -60,7 +61,7 @@ func eachWay(t *testing.T, cfg sio.Config, run func(t *testing.T, srv *sio.Serve
 				options := map[string]any{"brief": true, "reconnection": false, "rejectUnauthorized": false}
 				maps.Copy(options, tr.options)
 				c := d.join("client", url, options)
-				run(t, srv, receive(t, sockets), c)
+				run(t, srv, wait.For(t, "the socket", sockets), c)
 			})
 		}
 	}
@@ -98,7 +99,7 @@ func TestLargeEvents(t *testing.T) {
 func TestFlush(t *testing.T) {
 	const pieces, size, most = 100, 1 << 20, 3 << 20
 	eachWay(t, sio.Config{MaxQueued: most}, func(t *testing.T, srv *sio.Server, s *sio.Socket, c *client) {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*wait.Patience)
 		defer cancel()
 		piece := make([]byte, size)
 		highest := 0
@@ -145,13 +146,13 @@ func TestStalledClient(t *testing.T) {
 		}
 		flushed := make(chan error, 1)
 		go func() { flushed <- s.Flush(context.Background()) }()
-		if r := receive(t, gone); r != sio.SlowConsumer {
+		if r := wait.For(t, "the disconnection", gone); r != sio.SlowConsumer {
 			t.Errorf("the reason is %q", r)
 		}
-		if err := receive(t, flushed); err != sio.ErrDisconnected {
+		if err := wait.For(t, "the end of the flush", flushed); err != sio.ErrDisconnected {
 			t.Errorf("Flush: %v", err)
 		}
-		receive(t, told)
+		wait.For(t, "the disconnect handler", told)
 		if st := srv.Stats(); st.SlowDisconnects != 1 || len(told) != 0 {
 			t.Errorf("%d were disconnected, told %d times more", st.SlowDisconnects, len(told))
 		}

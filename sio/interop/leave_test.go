@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -35,7 +36,7 @@ func TestLeave(t *testing.T) {
 					a.expectText("upgrade", "websocket")
 				}
 				d.tell(command{Do: "leave", Client: "a", Args: []any{events, exits}})
-				if n := receive(t, ended); n != events || srv.Stats().Unhandled != 0 {
+				if n := wait.For(t, "the end", ended); n != events || srv.Stats().Unhandled != 0 {
 					t.Errorf("%d events were handled, %d dropped", n, srv.Stats().Unhandled)
 				}
 			})

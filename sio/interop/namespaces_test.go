@@ -6,6 +6,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -88,9 +89,9 @@ func TestOldClient(t *testing.T) {
 		options := map[string]any{"package": "socket.io-client-2"}
 		maps.Copy(options, c.options)
 		in := d.join("in "+c.name, url+"/custom?Token=%C3%A9", options)
-		in.expectEvent("hello", "/custom#"+receive(t, joined))
+		in.expectEvent("hello", "/custom#"+wait.For(t, "the connection", joined))
 		refused := d.open("refused "+c.name, url+"/custom", options)
 		same(t, refused.expect("error").Args, []any{"no ticket"})
-		receive(t, joined)
+		wait.For(t, "the connection", joined)
 	}
 }

@@ -61,7 +61,7 @@ func TestHandshakesDoNotKeepAnyoneOut(t *testing.T) {
 	defer flood.Wait()
 	defer cancel()
 	// 33,768 handshakes of 2 ms each, on a machine with a load of 36.
-	wait.UntilWithin(t, 3*patience, "the bound is reached", func() bool { return srv.Stats().UnjoinedEvicted >= 1000 })
+	wait.UntilWithin(t, 3*wait.Patience, "the bound is reached", func() bool { return srv.Stats().UnjoinedEvicted >= 1000 })
 	for i := range 3 {
 		for _, transport := range []string{"polling", "websocket"} {
 			c := d.open(fmt.Sprint(transport, i), url, map[string]any{"transports": []string{transport}, "reconnection": false, "forceNew": true})

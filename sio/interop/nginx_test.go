@@ -12,7 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // nginxConfig is the configuration that docs/cluster.md shows, for two servers.
@@ -96,10 +97,10 @@ scgi_temp_path %[1]s/scgi;
 			t.Logf("nginx complained:\n%s", complaints.String())
 		}
 	})
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	wait.Until(t, "nginx listens", func() bool {
 		if conn, err := net.Dial("tcp", listen); err == nil {
 			conn.Close()
-			return "http://" + listen
+			return true
 		}
 		select {
 		case err := <-ended:
@@ -107,10 +108,9 @@ scgi_temp_path %[1]s/scgi;
 			t.Fatalf("nginx: %v\n%s", err, complaints.String())
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("nginx does not listen")
-		}
-	}
+		return false
+	})
+	return "http://" + listen
 }
 
 // freeAddr returns an address of 127.0.0.1 that is not in use, below the ports

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -70,7 +71,7 @@ func untilConnected(t *testing.T, all []*client) {
 	for _, c := range all {
 		c.insist("enter", map[string]any{"room": "lobby"})
 	}
-	for late := time.Now().Add(patience); time.Now().Before(late); {
+	wait.Until(t, "the servers are connected", func() bool {
 		all[0].insist("say", map[string]any{"text": hail})
 		heard := true
 		for _, c := range all[1:] {
@@ -81,11 +82,8 @@ func untilConnected(t *testing.T, all []*client) {
 				}
 			}
 		}
-		if heard {
-			return
-		}
-	}
-	t.Fatal("the servers do not connect")
+		return heard
+	})
 }
 
 // chat has all clients enter a room, and each say something that all others
@@ -112,15 +110,13 @@ func chat(t *testing.T, all []*client, text string) {
 // server that is killed gets none.
 func (c *client) insist(event string, args ...any) {
 	c.t.Helper()
-	for late := time.Now().Add(2 * patience); time.Now().Before(late); {
+	wait.UntilWithin(c.t, 2*wait.Patience, "client "+c.name+" gets an answer to "+event, func() bool {
 		c.asked++
 		id := strconv.Itoa(c.asked)
 		c.tell(command{Do: "ask", Client: c.name, Event: event, Args: args, ID: id})
-		if r, ok := c.await("reply "+id, time.Second); ok && refusal(c.t, r.Args) == "" {
-			return
-		}
-	}
-	c.t.Fatalf("client %s: no answer to %s", c.name, event)
+		r, ok := c.await("reply "+id, time.Second)
+		return ok && refusal(c.t, r.Args) == ""
+	})
 }
 
 // expectMessage passes over the client's events until one is a message with the

@@ -3,6 +3,7 @@ package interop
 import (
 	"testing"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -22,7 +23,7 @@ func TestRecovery(t *testing.T) {
 		}
 		a := d.open(c.name, url, options)
 		id := a.expect("connect").Text
-		s := receive(t, sockets)
+		s := wait.For(t, "the socket", sockets)
 		s.Join("room")
 		if c.upgrade {
 			a.expectText("upgrade", "websocket")
@@ -36,14 +37,14 @@ func TestRecovery(t *testing.T) {
 				t.Fatalf("got %v", offset)
 			}
 			a.tell(command{Do: "drop", Client: a.name})
-			receive(t, lost)
+			wait.For(t, "the disconnection", lost)
 			if err := srv.To("room").Emit("missed", round, []byte{1}); err != nil {
 				t.Fatal(err)
 			}
 			if err := srv.To("elsewhere").Emit("not for it"); err != nil {
 				t.Fatal(err)
 			}
-			s = receive(t, sockets)
+			s = wait.For(t, "the socket", sockets)
 			if back := a.expect("connect").Text; back != id || s.ID() != id || !s.Recovered() {
 				t.Fatalf("%s is back as %s", id, back)
 			}
@@ -52,6 +53,6 @@ func TestRecovery(t *testing.T) {
 			}
 		}
 		a.disconnect()
-		receive(t, lost)
+		wait.For(t, "the disconnection", lost)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"testing"
-	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -33,22 +33,10 @@ func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...
 
 func shutdown(t *testing.T, srv *sio.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)
-	}
-}
-
-// receive waits for a value that a handler sends.
-func receive[T any](t *testing.T, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("no %T came", *new(T))
-		panic("unreachable")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // witness is a client that notes the numbers of the events that it gets.
@@ -40,7 +41,7 @@ func watch(t *testing.T, addr string) *witness {
 			}
 		}
 	}()
-	receive(t, connected)
+	wait.For(t, "the connection", connected)
 	return w
 }
 

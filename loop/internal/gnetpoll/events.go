@@ -62,6 +62,7 @@ func (ev *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.None
 	case *arrival:
 		a = ctx
+		a.came = true
 		gc.SetContext(nil)
 		gc.SetSafeContext(nil)
 	}

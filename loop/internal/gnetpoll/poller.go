@@ -4,6 +4,7 @@ package gnetpoll
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync/atomic"
@@ -192,8 +193,14 @@ func (p *poller) Holds(nc net.Conn) bool {
 // arrival accompanies a connection through gnet to the loop.
 type arrival struct {
 	handoff any
-	opened  bool // set on the loop's goroutine
+	came    bool // gnet has registered it; set on the loop's goroutine
+	opened  bool // the loop has not refused it; as came
 }
+
+// errUnwatched is the reason of a connection that gnet could not register with its
+// epoll instance: the kernel is short of memory, or the user of registrations.
+// gnet does not report which.
+var errUnwatched = errors.New("loop: the system does not watch the descriptor")
 
 // Enroll has gnet open nc.
 func (p *poller) Enroll(nc net.Conn, handoff any) error {
@@ -217,10 +224,13 @@ func (p *poller) Enroll(nc net.Conn, handoff any) error {
 	}
 	select {
 	case res := <-opened:
-		if res.Err == nil && !a.opened {
+		switch {
+		case res.Err != nil || a.opened:
+			return res.Err
+		case a.came:
 			return backend.ErrRejected
 		}
-		return res.Err
+		return errUnwatched
 	case <-p.e.ended:
 		if a.opened { // the result has come too, and the loop has the handoff
 			return nil

@@ -24,7 +24,7 @@ const (
 // scarce reports whether err is a shortage that may pass.
 func scarce(err error) bool {
 	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) ||
-		errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+		errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM) || errors.Is(err, errUnwatched)
 }
 
 // reserve holds descriptors that are open for their numbers alone: another file
@@ -49,7 +49,7 @@ func (r reserve) fill() {
 // dup duplicates a descriptor.
 func (r reserve) dup(fd int) (int, error) {
 	second, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != unix.EMFILE {
+	if err != unix.EMFILE && err != unix.ENOMEM {
 		return second, err
 	}
 	select {

@@ -1,6 +1,7 @@
 package goroutine
 
 import (
+	"io"
 	"net"
 	"time"
 
@@ -149,7 +150,11 @@ func (s *Stream) write(group *Group) {
 			s.mu.Unlock()
 			if !failed {
 				n, err := s.nc.Write(out.B)
-				s.written(out.B[min(max(n, 0), len(out.B)):], err)
+				rest := out.B[min(max(n, 0), len(out.B)):]
+				if err == nil && len(rest) > 0 {
+					err = io.ErrShortWrite // a foreign net.Conn may break io.Writer's contract
+				}
+				s.written(rest, err)
 			}
 			buffers.Put(out)
 		case exit != nil:

@@ -2,9 +2,9 @@ package redisadapter_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -31,13 +31,9 @@ type published struct{ channel, payload string }
 
 func (want published) check(t *testing.T, c <-chan *redis.Message) {
 	t.Helper()
-	select {
-	case m := <-c:
-		if got := (published{m.Channel, m.Payload}); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	case <-time.After(redistest.Timeout):
-		t.Fatalf("nothing comes, want %q", want)
+	m := wait.For(t, fmt.Sprintf("%q", want), c)
+	if got := (published{m.Channel, m.Payload}); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
@@ -107,12 +108,8 @@ func TestChannelsCluster(t *testing.T) {
 					want[name+" x"] = true
 				}
 				for len(want) > 0 {
-					select {
-					case got := <-a.came:
-						delete(want, got)
-					case <-time.After(redistest.Timeout):
-						t.Fatalf("%d have not come", len(want))
-					}
+					got := wait.For(t, "a message", a.came)
+					delete(want, got)
 				}
 			}
 			all()
@@ -221,6 +218,7 @@ func TestChannelsUnwanted(t *testing.T) {
 			dropped = name
 		}
 	}
+	d := dice.New(t)
 	for range 40 {
 		a := testChannels(t, client, true)
 		a.listen(t, kept)
@@ -232,9 +230,9 @@ func TestChannelsUnwanted(t *testing.T) {
 		a.linkTo(node)
 		a.mu.Unlock()
 		wait.Until(t, "connected", func() bool { return a.stats().connected })
-		for range rand.IntN(4) {
+		for range d.Int(4) {
 			a.subscribe(&a.receiver, dropped)
-			time.Sleep(rand.N(time.Millisecond))
+			time.Sleep(d.Duration(time.Millisecond))
 			a.unsubscribe(&a.receiver, dropped)
 		}
 		wait.Until(t, "one channel, connected", func() bool {

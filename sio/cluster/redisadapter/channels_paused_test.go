@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -88,11 +89,7 @@ func TestChannelsPaused(t *testing.T) {
 	take := func() (channel, payload string) {
 		t.Helper()
 		var m string
-		select {
-		case m = <-a.came:
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("nothing comes any more after %d numbers and %d messages", numbers, back)
-		}
+		m = wait.For(t, "a message", a.came)
 		if _, err := fmt.Sscan(m, &channel, &payload); channel != "end" && err != nil {
 			t.Fatalf("%q: %v", m, err)
 		}

@@ -33,13 +33,9 @@ func TestChannelsSlowLink(t *testing.T) {
 	message := func(mark string) string { return mark + strings.Repeat("x", 10<<20) }
 	wants := func(x *tested, channel, mark string) {
 		t.Helper()
-		select {
-		case m := <-x.came:
-			if !strings.HasPrefix(m, channel+" "+mark) || len(m) < 10<<20 {
-				t.Errorf("%.20q comes, of %d bytes", m, len(m))
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("%s has not come: %+v", mark, x.stats())
+		m := wait.For(t, mark, x.came)
+		if !strings.HasPrefix(m, channel+" "+mark) || len(m) < 10<<20 {
+			t.Errorf("%.20q comes, of %d bytes", m, len(m))
 		}
 	}
 	for i := range 2 {

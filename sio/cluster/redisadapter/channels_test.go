@@ -83,13 +83,9 @@ func (x *tested) send(t testing.TB, channel, payload string) {
 func (x *tested) wants(t testing.TB, list ...string) {
 	t.Helper()
 	for _, want := range list {
-		select {
-		case got := <-x.came:
-			if got != want {
-				t.Fatalf("received %q, want %q", got, want)
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("%q has not come", want)
+		got := wait.For(t, want, x.came)
+		if got != want {
+			t.Fatalf("received %q, want %q", got, want)
 		}
 	}
 }
@@ -112,9 +108,7 @@ func TestChannels(t *testing.T) {
 			}
 			var all []string
 			for i := range 2000 { // more than at once
-				for a.stats().queued == a.cfg.maxQueued {
-					time.Sleep(time.Millisecond)
-				}
+				wait.Until(t, "there is room", func() bool { return a.stats().queued < a.cfg.maxQueued })
 				a.send(t, "x", fmt.Sprint(i))
 				all = append(all, fmt.Sprint("x ", i))
 			}
@@ -220,10 +214,7 @@ func TestChannelsAway(t *testing.T) {
 			tc.away(r)
 			published, refused := 1, 0
 			var err error
-			for deadline := time.Now().Add(redistest.Timeout); !errors.Is(err, ErrAway); {
-				if time.Now().After(deadline) {
-					t.Fatalf("no end: %+v, %v", a.stats(), err)
-				}
+			wait.Until(t, "publish fails", func() bool {
 				begun := time.Now()
 				err = a.publish("x", make([]byte, 1000))
 				if d := time.Since(begun); d > time.Second {
@@ -236,8 +227,8 @@ func TestChannelsAway(t *testing.T) {
 				if q := a.stats().queued; q > a.cfg.maxQueued {
 					t.Fatalf("%d wait for Redis", q)
 				}
-				time.Sleep(100 * time.Microsecond)
-			}
+				return errors.Is(err, ErrAway)
+			})
 			if _, err := a.count(t.Context(), "x"); err == nil {
 				t.Error("counted without Redis")
 			}
@@ -250,11 +241,7 @@ func TestChannelsAway(t *testing.T) {
 			// What was sent to a Redis that was paused may come.
 			a.send(t, "x", "after")
 			for came := ""; came != "x after"; {
-				select {
-				case came = <-a.came:
-				case <-time.After(redistest.Timeout):
-					t.Fatal("nothing comes any more")
-				}
+				came = wait.For(t, "a message", a.came)
 			}
 			wait.Until(t, "counted", func() bool { return a.stats().published == 2 })
 			if s := a.stats(); s.disconnects != 1 {
@@ -380,11 +367,7 @@ func TestChannelsClose(t *testing.T) {
 	default:
 	}
 	r.Resume()
-	select {
-	case <-flushed:
-	case <-time.After(redistest.Timeout):
-		t.Fatal("what Redis has taken is still waited for")
-	}
+	wait.For(t, "the end of flush", flushed)
 	a.out.flush(time.Hour)
 	a.close()
 	b.wants(t, "x 1")

@@ -75,11 +75,7 @@ func TestChannelsWindow(t *testing.T) {
 	}
 	await := func(what string, cond func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(5 * time.Minute); !cond(); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("never: %s: %+v", what, a.stats())
-			}
-		}
+		wait.UntilWithin(t, 5*time.Minute, what, cond)
 	}
 	settled := func() bool {
 		a.mu.Lock()

@@ -17,6 +17,7 @@ import (
 type client struct {
 	t                testing.TB
 	conn             net.Conn
+	namespace        string // "" for "/"
 	sid, pid, offset string
 	events           [][]any
 	welcome          bool // since it has connected last
@@ -38,8 +39,11 @@ func (c *client) connect(addr string) error {
 	}
 	c.conn = conn
 	hello := "40"
+	if c.namespace != "" {
+		hello += c.namespace + ","
+	}
 	if c.offset != "" {
-		hello = fmt.Sprintf(`40{"pid":%q,"offset":%q}`, c.pid, c.offset)
+		hello += fmt.Sprintf(`{"pid":%q,"offset":%q}`, c.pid, c.offset)
 	}
 	c.conn.SetDeadline(time.Now().Add(time.Minute)) // only failures, and machines that are too busy, take it
 	if _, err := conn.Write([]byte(upgrade)); err != nil {

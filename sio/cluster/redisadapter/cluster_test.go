@@ -130,13 +130,9 @@ func settle(t testing.TB, h *host) {
 func (p *person) wants(t testing.TB, list ...string) {
 	t.Helper()
 	for _, want := range list {
-		select {
-		case got := <-p.came:
-			if got != want {
-				t.Fatalf("%s received %q, want %q", p.name, got, want)
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("%s has not received %q", p.name, want)
+		got := wait.For(t, fmt.Sprintf("%q at %s", want, p.name), p.came)
+		if got != want {
+			t.Fatalf("%s received %q, want %q", p.name, got, want)
 		}
 	}
 }
@@ -324,13 +320,10 @@ func TestClusterAway(t *testing.T) {
 				}
 				wait.Until(t, "on the way", func() bool { return a.connector.Stats().Published > 0 })
 				tc.away(r)
-				for deadline := time.Now().Add(redistest.Timeout); a.connector.Stats().Disconnects == 0 || b.connector.Stats().Disconnects == 0; {
-					if time.Now().After(deadline) {
-						t.Fatalf("the loss is not noticed: %+v, %+v", a.connector.Stats(), b.connector.Stats())
-					}
+				wait.Until(t, "both notice the loss", func() bool {
 					emit()
-					time.Sleep(time.Millisecond)
-				}
+					return a.connector.Stats().Disconnects > 0 && b.connector.Stats().Disconnects > 0
+				})
 				tc.back(r)
 				wait.Until(t, "back", func() bool { return a.connector.Stats().Connected && b.connector.Stats().Connected })
 				meet(t, a, b)
@@ -339,11 +332,7 @@ func TestClusterAway(t *testing.T) {
 				got := 0
 				for text := ""; text != fmt.Sprintf(`["e",%d]`, last); got++ {
 					var n int
-					select {
-					case text = <-y.came:
-					case <-time.After(redistest.Timeout):
-						t.Fatalf("y gets nothing any more: %+v", b.connector.Stats())
-					}
+					text = wait.For(t, "an event at y", y.came)
 					if _, err := fmt.Sscanf(text, `["e",%d]`, &n); err != nil || n < got {
 						t.Fatalf("%s comes after %d others", text, got)
 					}

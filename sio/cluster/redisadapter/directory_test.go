@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -44,11 +45,7 @@ func lookup(t *testing.T, d *Directory, node uint32) string {
 
 func awaitDirectory(t *testing.T, d *Directory, cond func(DirectoryStats) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(redistest.Timeout); !cond(d.Stats()); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it stays at %+v", d.Stats())
-		}
-	}
+	wait.Until(t, "the directory's counters are right", func() bool { return cond(d.Stats()) })
 }
 
 func TestDirectory(t *testing.T) {
@@ -184,11 +181,7 @@ func TestDirectoryTellsOfATwin(t *testing.T) {
 	twin := open("a:1")
 	await := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(redistest.Timeout); told() != n; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("told %d times, want %d", told(), n)
-			}
-		}
+		wait.Until(t, fmt.Sprint(n, " warnings are logged"), func() bool { return told() == n })
 	}
 	await(2) // each of the two
 	before = a.Stats().Requests

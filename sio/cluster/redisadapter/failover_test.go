@@ -57,16 +57,12 @@ func (p *pair) emit(t testing.TB) {
 func (p *pair) drain(t testing.TB) {
 	t.Helper()
 	for len(p.got) == 0 || p.got[len(p.got)-1] != p.emitted-1 {
-		select {
-		case text := <-p.y.came:
-			var n int
-			if _, err := fmt.Sscanf(text, `["e",%d]`, &n); err != nil {
-				t.Fatalf("y received %s", text)
-			}
-			p.got = append(p.got, n)
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("y gets nothing any more: %+v", p.b.connector.Stats())
+		text := wait.For(t, "an event at y", p.y.came)
+		var n int
+		if _, err := fmt.Sscanf(text, `["e",%d]`, &n); err != nil {
+			t.Fatalf("y received %s", text)
 		}
+		p.got = append(p.got, n)
 	}
 }
 

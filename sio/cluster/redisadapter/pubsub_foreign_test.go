@@ -2,12 +2,13 @@ package redisadapter
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
@@ -32,18 +33,14 @@ func (l listener) wants(t testing.TB, channel, want string) {
 		t.Fatal(err)
 	}
 	for {
-		select {
-		case m := <-l:
-			if m.Channel != channel {
-				continue
-			}
-			if err := json.Unmarshal([]byte(m.Payload), &got); err != nil || !reflect.DeepEqual(got, expected) {
-				t.Fatalf("%s on %s, want %s", m.Payload, channel, want)
-			}
-			return
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("nothing on %s, want %s", channel, want)
+		m := wait.For(t, fmt.Sprintf("%s on %s", want, channel), l)
+		if m.Channel != channel {
+			continue
 		}
+		if err := json.Unmarshal([]byte(m.Payload), &got); err != nil || !reflect.DeepEqual(got, expected) {
+			t.Fatalf("%s on %s, want %s", m.Payload, channel, want)
+		}
+		return
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
@@ -42,19 +43,12 @@ func TestShardedTwins(t *testing.T) {
 				if _, err := sio.New(sio.Config{Adapter: last.Adapter}); err != nil {
 					t.Fatal(err)
 				}
-				for deadline := time.Now().Add(redistest.Timeout); !last.Stats().Connected; time.Sleep(time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatal("not connected")
-					}
-				}
+				wait.Until(t, "it is connected", func() bool { return last.Stats().Connected })
 			}
 			last := adapters[len(adapters)-1]
-			for deadline := time.Now().Add(redistest.Timeout); tc.twins > 0 && last.Stats().Nodes.DuplicateUIDs == 0; time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("%+v", last.Stats())
-				}
-			}
-			if tc.twins == 0 {
+			if tc.twins > 0 {
+				wait.Until(t, "the twin is counted", func() bool { return last.Stats().Nodes.DuplicateUIDs > 0 })
+			} else {
 				time.Sleep(1500 * time.Millisecond) // as long as a look takes
 			}
 			n := strings.Count(log.String(), "same UID")

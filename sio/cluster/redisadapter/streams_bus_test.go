@@ -10,11 +10,11 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sioserver/sioserver/codec/msgpack"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
@@ -101,23 +101,19 @@ func newPeer(t testing.TB, r *redistest.Server, sharded bool, channels ...string
 // member that servers of the reference ignore.
 func (p *peer) wants(channel, message string) {
 	p.t.Helper()
-	select {
-	case m := <-p.messages:
-		var got, want map[string]any
-		if err := msgpack.DecodeValue([]byte(m.Payload), &got); err != nil {
-			p.t.Fatalf("%q is not MessagePack: %v", m.Payload, err)
-		}
-		if data, ok := got["data"].(map[string]any); ok {
-			delete(data, "parts")
-		}
-		if err := json.Unmarshal([]byte(message), &want); err != nil {
-			p.t.Fatal(err)
-		}
-		if m.Channel != channel || !reflect.DeepEqual(got, want) {
-			p.t.Fatalf("%s got %v, want %s to get %s", m.Channel, got, channel, message)
-		}
-	case <-time.After(redistest.Timeout):
-		p.t.Fatalf("nothing comes, want %s", message)
+	m := wait.For(p.t, message, p.messages)
+	var got, want map[string]any
+	if err := msgpack.DecodeValue([]byte(m.Payload), &got); err != nil {
+		p.t.Fatalf("%q is not MessagePack: %v", m.Payload, err)
+	}
+	if data, ok := got["data"].(map[string]any); ok {
+		delete(data, "parts")
+	}
+	if err := json.Unmarshal([]byte(message), &want); err != nil {
+		p.t.Fatal(err)
+	}
+	if m.Channel != channel || !reflect.DeepEqual(got, want) {
+		p.t.Fatalf("%s got %v, want %s to get %s", m.Channel, got, channel, message)
 	}
 }
 
@@ -185,13 +181,9 @@ func (a acks) Gone(n int, _ error)     { a.told <- fmt.Sprintf("gone %d", n) }
 func wants[T comparable](t testing.TB, c <-chan T, list ...T) {
 	t.Helper()
 	for _, want := range list {
-		select {
-		case got := <-c:
-			if got != want {
-				t.Fatalf("got %v, want %v", got, want)
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("nothing comes, want %v", want)
+		got := wait.For(t, fmt.Sprint(want), c)
+		if got != want {
+			t.Fatalf("got %v, want %v", got, want)
 		}
 	}
 }
@@ -253,13 +245,9 @@ func testStreamsAsks(t *testing.T, a adapter.Recoverer, p *peer, public, own str
 	if err := a.ServerSideEmit(adapter.Packet{Event: "e", Args: []any{1, []byte("b")}}); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case m := <-p.messages:
-		if want := "\x84\xa3uid\xa2u1\xa3nsp\xa1/\xa4type\x09\xa4data\x81\xa6packet\x93\xa1e\x01\xc4\x01b"; m.Channel != public || m.Payload != want {
-			t.Errorf("%s got %q, want %q", m.Channel, m.Payload, want)
-		}
-	case <-time.After(redistest.Timeout):
-		t.Fatal("no event comes")
+	m := wait.For(t, "the event", p.messages)
+	if want := "\x84\xa3uid\xa2u1\xa3nsp\xa1/\xa4type\x09\xa4data\x81\xa6packet\x93\xa1e\x01\xc4\x01b"; m.Channel != public || m.Payload != want {
+		t.Errorf("%s got %q, want %q", m.Channel, m.Payload, want)
 	}
 
 	var answers []adapter.Answer
@@ -284,13 +272,9 @@ func testStreamsAsks(t *testing.T, a adapter.Recoverer, p *peer, public, own str
 	p.says(own, `{"uid":"peer","nsp":"/","type":12,"data":{"requestId":"u5","packet":"two"}}`)
 	answered := 0
 	for answered < 3 { // the own client's and two of the peer's
-		select {
-		case s := <-told.told:
-			if s == `answer "yes"` || s == `answer "one"` || s == `answer "two"` {
-				answered++
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatalf("%d answers have come", answered)
+		s := wait.For(t, "an answer", told.told)
+		if s == `answer "yes"` || s == `answer "one"` || s == `answer "two"` {
+			answered++
 		}
 	}
 }
@@ -376,12 +360,8 @@ func testStreamsEntries(t *testing.T, a adapter.Recoverer, l one, p *peer, strea
 // skipsOwn takes what the peer has said itself.
 func (p *peer) skipsOwn(channel string) {
 	p.t.Helper()
-	select {
-	case m := <-p.messages:
-		if m.Channel != channel {
-			p.t.Fatalf("%s got %q", m.Channel, m.Payload)
-		}
-	case <-time.After(redistest.Timeout):
-		p.t.Fatal("the own message does not come back")
+	m := wait.For(p.t, "the own message", p.messages)
+	if m.Channel != channel {
+		p.t.Fatalf("%s got %q", m.Channel, m.Payload)
 	}
 }

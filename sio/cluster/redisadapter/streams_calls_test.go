@@ -181,11 +181,7 @@ func TestStreamsRequestsWithoutRedis(t *testing.T) {
 			cancel()
 			wants(t, l.called, "q? []") // the own clients are asked, and the answer counts
 			for answer := ""; answer != `answer "yes"`; {
-				select {
-				case answer = <-told.told:
-				case <-time.After(redistest.Timeout):
-					t.Fatal("the own client's answer does not come")
-				}
+				answer = wait.For(t, "the own client's answer", told.told)
 			}
 			tc.back(r)
 			untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected && st.Queued == 0 })

@@ -200,11 +200,7 @@ func TestStreamsCloseWhileWaiting(t *testing.T) {
 			} else {
 				a.Close()
 			}
-			select {
-			case <-ended:
-			case <-time.After(redistest.Timeout):
-				t.Fatal("it waits still")
-			}
+			wait.For(t, "the end of the waiting call", ended)
 			if d := time.Since(begun); d > 10*time.Second {
 				t.Errorf("the end took %v", d)
 			}
@@ -251,16 +247,12 @@ func TestStreamsLoopsNeverWait(t *testing.T) {
 		if err := c.send(`42["go"]`); err != nil {
 			t.Fatal(err)
 		}
-		select {
-		case err := <-outcome:
-			if err != nil && !errors.Is(err, sio.ErrOverloaded) {
-				t.Fatal(err)
-			}
-			if err != nil {
-				refused++
-			}
-		case <-time.After(redistest.Timeout):
-			t.Fatal("a loop waits")
+		err := wait.For(t, "the outcome on a loop", outcome)
+		if err != nil && !errors.Is(err, sio.ErrOverloaded) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			refused++
 		}
 	}
 	if refused == 0 {

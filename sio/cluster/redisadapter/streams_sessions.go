@@ -264,6 +264,7 @@ func parseSession(b []byte) (s adapter.Session, ok bool) {
 		PID   string      `json:"pid"`
 		Rooms []string    `json:"rooms"`
 		Data  msgpack.Raw `json:"data"`
+		NSP   string      `json:"nsp"`
 	}
 	if err := msgpack.DecodeValue(b, &w); err != nil {
 		return s, false
@@ -278,5 +279,5 @@ func parseSession(b []byte) (s adapter.Session, ok bool) {
 			return s, false
 		}
 	}
-	return adapter.Session{ID: w.SID, PID: w.PID, Rooms: w.Rooms, Data: data}, true
+	return adapter.Session{ID: w.SID, PID: w.PID, Rooms: w.Rooms, Data: data, Namespace: w.NSP}, true
 }

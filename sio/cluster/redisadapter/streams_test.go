@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/dice"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -78,8 +78,9 @@ func traffic(t testing.TB, nodes []*node, emitters int, pause time.Duration) (st
 // last events of the emitters in the end. It calls done when it is welcome for
 // the last time: also as a new client, as which it gets nothing older.
 func (c *client) roam(nodes []*node, cuts, emitters int, done func()) {
+	d := dice.New(c.t)
 	for life := range cuts + 1 {
-		if err := c.connect(nodes[rand.IntN(len(nodes))].Addr().String()); err != nil {
+		if err := c.connect(nodes[d.Int(len(nodes))].Addr().String()); err != nil {
 			c.t.Errorf("life %d: %v", life, err)
 			return
 		}
@@ -93,7 +94,7 @@ func (c *client) roam(nodes []*node, cuts, emitters int, done func()) {
 		if last {
 			done()
 		}
-		for patience := rand.IntN(30); last || c.offset == "" || patience > 0; patience-- {
+		for patience := d.Int(30); last || c.offset == "" || patience > 0; patience-- {
 			if err := c.read(); err != nil {
 				c.t.Errorf("life %d: %v", life, err)
 				return

@@ -79,7 +79,7 @@ type Log[S, P any] struct {
 	head    int // index of the oldest in packets
 	bytes   int
 
-	sessions map[string]*Session[S, P] // by pid: with a client, and waiting for one
+	sessions map[string]*Session[S, P] // by pid: with a client, and waiting for one; a map's hashes are seeded, so the time of a search says nothing of other pids
 	lost     lostList[S, P]
 
 	early      []early[P] // oldest first

@@ -1,0 +1,5 @@
+//go:build linux && !goroutines
+
+package loop
+
+const polledBackend = true
