@@ -206,7 +206,7 @@ func (alone) disconnectSockets(o BroadcastOperator, closeConnections bool) error
 }
 
 func (p alone) serverEmit(string, []any) error {
-	p.ns.srv.cfg.Logger.Warn("sio: ServerSideEmit reaches nobody: the namespace has no adapter to other servers",
+	p.ns.srv.cfg.Logger.Warn("sio: ServerSideEmit reaches no server: the namespace has no adapter to other servers",
 		"namespace", p.ns.name)
 	return nil
 }

@@ -68,7 +68,7 @@ func (j *joining) runOnWorker(work func()) {
 	}
 }
 
-// drain implements runnable.
+// Drain implements workers.Runnable.
 func (j *joining) Drain() (done bool) {
 	if j.state.CompareAndSwap(joinWaits, joinRuns) {
 		defer j.post() // also when user code ends the goroutine

@@ -23,7 +23,7 @@ func (s *Socket) enqueue(j job, onLoop bool) {
 	s.queue.jobs.Push(j)
 	s.mu.Unlock()
 	if idle && !(onLoop && s.client.Loop().Post((*startTask)(s))) {
-		s.ns.srv.workers.Start(s)
+		s.ns.srv.workers.Start((*socketJobs)(s))
 	}
 	if onLoop {
 		s.client.throttle()
@@ -35,14 +35,20 @@ type startTask Socket
 
 func (t *startTask) Run(*loop.Loop) {
 	s := (*Socket)(t)
-	s.ns.srv.workers.Start(s)
+	s.ns.srv.workers.Start((*socketJobs)(s))
 }
+
+// socketJobs is a Socket as workers run it.
+type socketJobs Socket
+
+// Drain implements workers.Runnable.
+func (s *socketJobs) Drain() (done bool) { return (*Socket)(s).drain() }
 
 // drain runs the socket's jobs until there are none, and gives up the queue.
 // When other sockets need the worker it stops after those that were there
 // first, which it reports with false. A job that ends the goroutine leaves the
 // queue so that another drain can go on.
-func (s *Socket) Drain() (done bool) {
+func (s *Socket) drain() (done bool) {
 	s.finishJob() // which has ended its goroutine
 	for n := s.queued(); n > 0; {
 		for ; n > 0; n-- {
