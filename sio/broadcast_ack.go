@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -92,7 +92,7 @@ func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any,
 type collector struct {
 	done chan struct{} // closed when no client is left that may still answer
 
-	mu      sync.Mutex
+	mu      invariants.Mutex[collector]
 	servers int // that have not reported their clients yet
 	clients int
 	gone    int
@@ -167,7 +167,7 @@ type broadcastAck struct {
 	shards  atomic.Int32 // the loops that have not sent yet, and the caller
 	clients atomic.Int32
 
-	mu      sync.Mutex
+	mu      invariants.Mutex[broadcastAck]
 	sockets []*Socket // that were asked
 	over    bool
 }

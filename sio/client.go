@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
@@ -48,7 +48,7 @@ type late struct {
 // lateList is the sockets with late events of one loop's clients that are gone,
 // in the order in which these left. Safe for concurrent use.
 type lateList struct {
-	mu   sync.Mutex // taken while Socket.mu is held
+	mu   invariants.Mutex[lateList] // taken while Socket.mu is held
 	root late
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/internal/fifo"
 	"github.com/sioserver/sioserver/sio/internal/recovery"
@@ -31,9 +32,9 @@ type Socket struct {
 
 	holdState atomic.Uint32 // the state and start of the connection handlers: see send.go
 
-	mu    sync.Mutex   // guards what follows
-	queue *queue       // nil while there is nothing to run
-	extra *socketExtra // nil while nothing of it is needed
+	mu    invariants.Mutex[Socket] // guards what follows
+	queue *queue                   // nil while there is nothing to run
+	extra *socketExtra             // nil while nothing of it is needed
 }
 
 // The states of a socket, in order. They only move forward.
