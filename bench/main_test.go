@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/bench/benchtest"
 	"github.com/sioserver/sioserver/bench/result"
@@ -81,11 +80,25 @@ func TestMeasureAndDrawAgain(t *testing.T) {
 	}
 }
 
+// trigger is a log that does something when it gets a text.
+type trigger struct {
+	bytes.Buffer
+	on string
+	do func()
+}
+
+func (t *trigger) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte(t.on)) {
+		t.do()
+	}
+	return t.Buffer.Write(b)
+}
+
 func TestAnInterruptLeavesAPartialResult(t *testing.T) {
 	dir, args := files(t, "kind = 'waves'\nruns = 1\nsettle = '1ms'\nsteps = [5, 1]\nhold = '30s'\nsample = '5ms'\npeers = ['floor']\n")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(500*time.Millisecond, func() { cancel(run.Interrupted()) })
-	var out, log bytes.Buffer
+	var out bytes.Buffer
+	log := trigger{on: "run 1  clients", do: func() { cancel(run.Interrupted()) }}
 	if code := command(ctx, args, &out, &log); code != 130 {
 		t.Errorf("exit status %d: %s", code, &log)
 	}
@@ -114,9 +127,10 @@ func TestAFailedRunIsAFailure(t *testing.T) {
 }
 
 func TestAnAttackThatSucceedsIsAFailureAndAResult(t *testing.T) {
-	dir, args := files(t, "title = 'Range'\nkind = 'attack'\nruns = 1\nclients = 3\nrate = 100\nsettle = '1ms'\nwindow = '50ms'\nduration = '200ms'\n"+
+	dir, args := files(t, "title = 'Range'\nkind = 'attack'\nruns = 1\nclients = 3\nrate = 100\nsettle = '1ms'\nwindow = '50ms'\nduration = '1h'\n"+
 		"after = '60ms'\npeak_mb = 1\nattacks = ['descriptors']\npeers = ['floor']\n")
 	var out, log bytes.Buffer
+	args = append(args, "-duration", "200ms")
 	if code := command(t.Context(), args, &out, &log); code != 1 || !strings.Contains(log.String(), "FAILED: test, floor, run 1: the attack succeeds: the server held") {
 		t.Errorf("exit status %d: %s", code, &log)
 	}
@@ -187,6 +201,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"bad expression", append(good, "-run", "("), 2, "-run"},
 		{"bad cores", append(good, "-server-cores", "x"), 2, "-server-cores"},
 		{"absent cores", append(good, "-server-cores", "1000"), 2, "-server-cores: there is no core 1000"},
+		{"a negative duration", append(good, "-duration", "-1s"), 2, "-duration"},
 		{"negative runs", append(good, "-runs", "-1"), 2, "-runs"},
 		{"nothing matches", append(good, "-run", "nothing"), 1, `matches "nothing"`},
 		{"unknown server", append(good, "-peers", "apache"), 1, `no server "apache"; there are floor`},

@@ -145,6 +145,11 @@ func loadFiles(o options) ([]*scenario.Profile, map[string]*peer.Peer, error) {
 	if len(profiles) == 0 {
 		return nil, nil, fmt.Errorf("-run: no scenario of %s matches %q", o.profiles, o.match)
 	}
+	for _, p := range profiles {
+		if o.duration > 0 && p.Duration > 0 {
+			p.Duration = scenario.Duration(o.duration)
+		}
+	}
 	return profiles, peers, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sioserver/sioserver/bench/measure"
 	"github.com/sioserver/sioserver/bench/result"
@@ -25,6 +26,7 @@ type options struct {
 	match     *regexp.Regexp
 	peers     []string
 	runs      int
+	duration  time.Duration
 	attempts  int
 	strict    bool // leaving something out is an error: on CI
 	cores     result.Cores
@@ -68,6 +70,7 @@ func parseOptions(args []string, log io.Writer) (o options, err error) {
 	flags.StringVar(&o.peersDir, "servers", filepath.Join("bench", "peers"), "`folder` of the servers")
 	flags.StringVar(&o.out, "out", "", "`folder` for results.jsonl and the charts (default: results in -profiles; none with -quick)")
 	flags.IntVar(&o.runs, "runs", 0, "runs of each server (default: what the scenario says)")
+	flags.DurationVar(&o.duration, "duration", 0, "how long each measurement, attack or soak lasts (default: what the scenario says)")
 	flags.BoolVar(&o.list, "list", false, "list scenarios and servers")
 	flags.StringVar(&o.draw, "draw", "", "draw the charts and print the tables of this results `file` again")
 	if err := flags.Parse(args); err != nil {
@@ -81,6 +84,9 @@ func parseOptions(args []string, log io.Writer) (o options, err error) {
 	}
 	if o.runs < 0 {
 		return o, fmt.Errorf("-runs %d: must not be negative", o.runs)
+	}
+	if o.duration < 0 {
+		return o, fmt.Errorf("-duration %s: must not be negative", o.duration)
 	}
 	switch {
 	case o.out != "":

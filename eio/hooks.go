@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
+
+	"github.com/sioserver/sioserver/loop"
 )
 
 // hooks is the only place where functions of the application are called. They
@@ -50,7 +52,7 @@ func (k *hooks) run(name string, call func(), after func(error), about ...any) {
 // costs about a microsecond. Meanwhile call may use all that the caller owns.
 func (k *hooks) await(name string, call func()) error {
 	ended := make(chan error, 1)
-	go k.run(name, call, func(err error) { ended <- err })
+	go k.run(name, loop.Delegate(call), func(err error) { ended <- err })
 	return <-ended
 }
 

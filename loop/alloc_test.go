@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
@@ -13,8 +14,8 @@ type noTask struct{ runs int }
 func (n *noTask) Run(*loop.Loop) { n.runs++ }
 
 func TestAllocs(t *testing.T) {
-	if loop.RaceEnabled {
-		t.Skip("the race detector allocates")
+	if loop.RaceEnabled || invariants.Enabled {
+		t.Skip("the race detector and the checks allocate")
 	}
 	lt := looptest.New(t)
 	l := lt.Loop()

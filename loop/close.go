@@ -58,7 +58,10 @@ func (g *linger) Expired(*Timer) {
 
 // Close discards what is queued and closes c when the burst ends. No Data
 // follows; Closed is called with a nil error.
-func (c *Conn) Close() { c.closeWith(nil) }
+func (c *Conn) Close() {
+	c.loop.own("Conn.Close")
+	c.closeWith(nil)
+}
 
 // CloseAfterFlush writes what is queued, then ends the sending half of the
 // connection, so that the peer sees the end, and closes c when the peer has
@@ -72,6 +75,7 @@ func (c *Conn) Close() { c.closeWith(nil) }
 // from now on is discarded, no Data or Flushed follows, and Closed is called
 // with a nil error however the connection ends.
 func (c *Conn) CloseAfterFlush(d time.Duration) {
+	c.loop.own("Conn.CloseAfterFlush")
 	if c.flags&(isLeaving|isLingering) != 0 {
 		return
 	}

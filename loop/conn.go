@@ -73,7 +73,10 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 }
 
 // SetHandler replaces the handler.
-func (c *Conn) SetHandler(h Handler) { c.handler = h }
+func (c *Conn) SetHandler(h Handler) {
+	c.loop.own("Conn.SetHandler")
+	c.handler = h
+}
 
 // wire returns the backend's side that writes to c and closes it.
 func (c *Conn) wire() backend.Wire {
@@ -87,7 +90,10 @@ func (c *Conn) wire() backend.Wire {
 // which the loop may not have noticed yet. It costs a system call. Of a
 // connection that is more than a descriptor, such as TLS, the kernel knows
 // nothing, and HungUp is false.
-func (c *Conn) HungUp() bool { return c.flags&isLeaving == 0 && c.wire().HungUp(int(c.fd)) }
+func (c *Conn) HungUp() bool {
+	c.loop.own("Conn.HungUp")
+	return c.flags&isLeaving == 0 && c.wire().HungUp(int(c.fd))
+}
 
 // opened runs the burst in which a connection has come.
 func (l *Loop) opened(c *Conn, t *handoff) {

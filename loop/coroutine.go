@@ -56,7 +56,7 @@ func (co *coroutine) do(t Task) (finished bool) {
 func (co *coroutine) run(yield func(finished bool) bool) {
 	over := false
 	id := goid.Current()
-	coroutines.Store(id, struct{}{})
+	coroutines.Store(id, co.loop)
 	defer coroutines.Delete(id)
 	defer func() {
 		if over {
@@ -84,6 +84,7 @@ func (co *coroutine) run(yield func(finished bool) bool) {
 // and calls may be nested. It is for code that calls foreign functions in the
 // middle of its work; a callback itself may end in any way. Loop-owned.
 func (l *Loop) Contain(t Task) (returned bool) {
+	l.own("Loop.Contain")
 	co := l.takeCoroutine()
 	if returned = co.do(t); returned {
 		l.spareCoroutines = append(l.spareCoroutines, co)

@@ -32,6 +32,7 @@ type Detached struct {
 // for a connection that is more than a descriptor, such as TLS. If c is closing
 // or leaving otherwise, Detach returns false and does nothing.
 func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
+	c.loop.own("Conn.Detach")
 	if c.flags&(isLeaving|isLingering) != 0 {
 		return false
 	}

@@ -7,7 +7,8 @@
 // Handler's callbacks and a Timer are loop-owned: they belong to one Loop and
 // are used only on its goroutine. Loop.Post, Loop.PostFunc, Engine's methods
 // and Frame's reference counting are safe for concurrent use. Other goroutines
-// use a loop through its mailbox.
+// use a loop through its mailbox. With the build tag invariants, a loop-owned
+// method panics when another goroutine calls it.
 //
 // # How data flows
 //
@@ -103,6 +104,7 @@
 //	adopt.go shutdown.go stats.go       the rest of Engine
 //	loop.go burst.go mailbox.go         a loop, its bursts and its tasks
 //	coroutine.go callbacks.go onloop.go callbacks that may end in any way
+//	owned.go                            checks, with the tag invariants
 //	conn.go pause.go close.go           a connection
 //	move.go detach.go stream.go         moves, net.Conns, goroutines
 //	send.go outbox.go frame.go          what is queued and written

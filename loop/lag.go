@@ -50,5 +50,6 @@ func (l *Loop) lags(tick, now int64) bool {
 // because the loop is late. Then the caller must not take a peer as silent now:
 // its timer expires when the loop has read what the peers have sent.
 func (l *Loop) Late(due time.Duration) bool {
+	l.own("Loop.Late")
 	return l.Now()>>tickShift-int64(due)>>tickShift > lateTicks
 }

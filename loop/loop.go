@@ -2,11 +2,12 @@ package loop
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/internal/goid"
 	"github.com/sioserver/sioserver/loop/internal/goroutine"
+	"github.com/sioserver/sioserver/loop/invariants"
 )
 
 // Loop is one event loop. Post, PostFunc and Index are safe for concurrent use;
@@ -14,13 +15,14 @@ import (
 type Loop struct {
 	index     int
 	engine    *Engine // nil in package looptest
+	owned     owned
 	be        backend.Backend
 	sockets   backend.Sockets // nil when all connections are streams
 	log       *slog.Logger
 	maxQueued int
 	counters  counters
 
-	mu     sync.Mutex // guards what follows up to the blank line
+	mu     invariants.Mutex[Loop] // guards what follows up to the blank line
 	inbox  []Task
 	awake  bool // in a burst, or a wake-up is on its way: Post need not wake
 	closed bool
@@ -55,6 +57,9 @@ type Loop struct {
 
 func newLoop(index int, be backend.Backend, sockets backend.Sockets, log *slog.Logger, maxQueued, share int) *Loop {
 	l := &Loop{index: index, be: be, sockets: sockets, log: log, maxQueued: maxQueued, queuedTotal: queuedTotal{share: share}}
+	if invariants.Enabled {
+		l.owned.maker = goid.Current()
+	}
 	l.shrink.init(l, shrinkPeak)
 	l.bytes.init(l, shrinkBytes)
 	l.streams.Written = l.written
@@ -68,6 +73,7 @@ func (l *Loop) Index() int { return l.index }
 // not advance within it. Its zero is arbitrary, but the same for all loops of
 // an Engine. Loop-owned.
 func (l *Loop) Now() int64 {
+	l.own("Loop.Now")
 	if l.now == 0 {
 		l.now = l.be.Now()
 	}
@@ -77,6 +83,7 @@ func (l *Loop) Now() int64 {
 // begin begins a burst: Post needs no wake-up until end.
 func (l *Loop) begin() {
 	l.now = 0
+	l.setInBurst(true)
 	l.mu.Lock()
 	l.armed = l.awake
 	l.awake = true
@@ -104,6 +111,7 @@ func (l *Loop) end(c *Conn) {
 // wake-up.
 func (l *Loop) prolong(c *Conn) {
 	l.now = 0
+	l.setInBurst(true)
 	l.armed = false
 	l.end(c)
 }
@@ -112,6 +120,7 @@ func (l *Loop) prolong(c *Conn) {
 // poller reported together.
 func (l *Loop) turn() {
 	l.now = 0
+	l.setInBurst(true)
 	l.armed = false
 	l.expire()
 	l.runMail()
@@ -122,6 +131,7 @@ func (l *Loop) turn() {
 
 // closeBurst asks for a turn if something is left to do.
 func (l *Loop) closeBurst() {
+	l.setInBurst(false)
 	l.setTimer()
 	unfinished := len(l.dirty) > 0 || len(l.departures) > 0 || l.lag.since != 0 && l.be.Unread()
 	if l.drained != nil && !unfinished && len(l.blocked) == 0 && !l.streams.Writing() {

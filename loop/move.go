@@ -34,6 +34,7 @@ type handoff struct {
 // If l is c's own loop, next is called at once, with c itself. If c is closing
 // or leaving otherwise, MoveTo returns false and does nothing.
 func (c *Conn) MoveTo(l *Loop, unread []byte, next func(c *Conn) Handler) bool {
+	c.loop.own("Conn.MoveTo")
 	if c.flags&(isLeaving|isLingering) != 0 {
 		return false
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/sioserver/sioserver/loop/internal/goid"
 )
 
-// coroutines has the goroutine id of each coroutine.
+// coroutines has the loop of each coroutine, by its goroutine's id.
 var coroutines sync.Map
 
 // OnLoop reports whether it is called on a loop's goroutine, as in callbacks.

@@ -33,6 +33,7 @@ func (c *Conn) exceedsHardBound(head, size int) bool {
 // with head bytes, and n more with tail bytes together. If it is too much for
 // the peer (see [Conn.Send]), c is closed, and none of the frames must be sent.
 func (c *Conn) Admit(head, tail, n int) bool {
+	c.loop.own("Conn.Admit")
 	size := head + tail + n*frameCost
 	if c.flags&(isLeaving|isLingering) != 0 || c.weight()+size <= c.loop.maxQueued ||
 		c.fits(head, size) || !c.exceedsHardBound(head, size) {
@@ -69,6 +70,7 @@ func (c *Conn) offer() bool {
 // called with ErrOverflow when the burst ends. What is queued is still written,
 // for half a minute at most, until the peer takes nothing for 5 seconds.
 func (c *Conn) Overflow() {
+	c.loop.own("Conn.Overflow")
 	if c.flags&(isLeaving|isLingering) != 0 {
 		return
 	}
@@ -88,15 +90,22 @@ func (l *Loop) leaveFlushing(c *Conn, err error) {
 }
 
 // Crowded reports whether more than Config.MaxQueued waits for the peer.
-func (c *Conn) Crowded() bool { return c.weight() > c.loop.maxQueued }
+func (c *Conn) Crowded() bool {
+	c.loop.own("Conn.Crowded")
+	return c.weight() > c.loop.maxQueued
+}
 
 // Weight is what the queued frames count against the bounds: their bytes, and
 // 128 for each frame.
-func (c *Conn) Weight() int { return c.weight() }
+func (c *Conn) Weight() int {
+	c.loop.own("Conn.Weight")
+	return c.weight()
+}
 
 // Idle is for how long the kernel has taken nothing of what is queued; 0 when
 // nothing is queued.
 func (c *Conn) Idle() time.Duration {
+	c.loop.own("Conn.Idle")
 	if c.out == nil {
 		return 0
 	}
@@ -107,6 +116,7 @@ func (c *Conn) Idle() time.Duration {
 // reaches it when the kernel has taken all of that, unless Flushed is called
 // before. ok is false when nothing is queued.
 func (c *Conn) Mark() (position int, ok bool) {
+	c.loop.own("Conn.Mark")
 	if c.frame != nil {
 		c.makeOutbox()
 	}
@@ -119,6 +129,7 @@ func (c *Conn) Mark() (position int, ok bool) {
 // Taken is the position up to which the kernel has taken what was queued: see
 // [Conn.Mark].
 func (c *Conn) Taken() int {
+	c.loop.own("Conn.Taken")
 	if c.out == nil {
 		return 0
 	}
@@ -148,6 +159,7 @@ type queuedTotal struct {
 // HoldQueued is Hold for bytes that are queued for a peer, in its connection or
 // elsewhere. They also count against Config.MaxQueuedTotal. Loop-owned.
 func (l *Loop) HoldQueued(n int) {
+	l.own("Loop.HoldQueued")
 	l.Hold(n)
 	q := &l.queuedTotal
 	q.bytes += n
@@ -166,7 +178,10 @@ func (l *Loop) Discard(n int) { l.counters.discarded.Add(int64(n)) }
 // Excess is by how many bytes the loop's share of Config.MaxQueuedTotal is
 // exceeded, negative when there is room. What blocked connections have queued
 // counts, and what HoldQueued was called with. Loop-owned.
-func (l *Loop) Excess() int { return l.queuedTotal.bytes - l.queuedTotal.share }
+func (l *Loop) Excess() int {
+	l.own("Loop.Excess")
+	return l.queuedTotal.bytes - l.queuedTotal.share
+}
 
 // Share is the loop's part of Config.MaxQueuedTotal. Safe for concurrent use.
 func (l *Loop) Share() int { return l.queuedTotal.share }
@@ -174,7 +189,10 @@ func (l *Loop) Share() int { return l.queuedTotal.share }
 // OnFull adds a function that is called on the loop when Excess has become
 // positive, and again each time it has grown by a sixteenth of the share.
 // Loop-owned.
-func (l *Loop) OnFull(f func()) { l.queuedTotal.onFull = append(l.queuedTotal.onFull, f) }
+func (l *Loop) OnFull(f func()) {
+	l.own("Loop.OnFull")
+	l.queuedTotal.onFull = append(l.queuedTotal.onFull, f)
+}
 
 // fullTask calls the functions of OnFull.
 type fullTask struct{}

@@ -9,6 +9,7 @@ import "time"
 // connection costs no thread and no polling. Pausing twice adds to what is
 // unread.
 func (c *Conn) Pause(unread []byte) {
+	c.loop.own("Conn.Pause")
 	if c.flags&isLeaving != 0 {
 		return
 	}
@@ -29,6 +30,7 @@ func (c *Conn) Pause(unread []byte) {
 // Resume calls Data with what is unread and then reads from c again. It does
 // nothing for a connection that is not paused. c's own Data must not call it.
 func (c *Conn) Resume() {
+	c.loop.own("Conn.Resume")
 	if c.flags&isPaused == 0 || c.flags&isLeaving != 0 {
 		return
 	}
@@ -54,10 +56,14 @@ func (c *Conn) poll() {
 }
 
 // Paused reports whether c is paused.
-func (c *Conn) Paused() bool { return c.flags&isPaused != 0 }
+func (c *Conn) Paused() bool {
+	c.loop.own("Conn.Paused")
+	return c.flags&isPaused != 0
+}
 
 // Held is how many bytes wait for Resume in this process, not in the kernel.
 func (c *Conn) Held() int {
+	c.loop.own("Conn.Held")
 	if c.unread == nil {
 		return 0
 	}
@@ -70,6 +76,7 @@ func (c *Conn) Held() int {
 // whose end is not noticed otherwise. It costs up to two system calls. As with
 // HungUp, it is false for a connection that is more than a descriptor.
 func (c *Conn) Unreachable(patience time.Duration) bool {
+	c.loop.own("Conn.Unreachable")
 	return c.flags&isLeaving == 0 && (c.HungUp() || c.wire().Unacknowledged(int(c.fd)) > patience)
 }
 

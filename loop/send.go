@@ -33,6 +33,7 @@ const (
 // After Close, CloseAfterFlush or MoveTo, frames are released and counted as
 // discarded.
 func (c *Conn) Send(f *Frame) (crowded bool) {
+	c.loop.own("Conn.Send")
 	size := len(f.payload())
 	if c.flags&(isLeaving|isLingering) != 0 || size == 0 {
 		if size > 0 {
@@ -87,6 +88,7 @@ func (c *Conn) weight() int {
 // be dropped ([Frame.Group]), the oldest first, until an eighth of
 // Config.MaxQueued is free beside the new bytes. dropped is their number.
 func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
+	c.loop.own("Conn.MakeRoom")
 	excess := c.weight() + size + n*frameCost - c.loop.maxQueued
 	if excess > 0 && c.weight() > 0 && c.offer() {
 		excess = c.weight() + size + n*frameCost - c.loop.maxQueued
@@ -109,6 +111,7 @@ func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
 // Queued is the number of bytes that were sent and that the kernel has not
 // taken yet.
 func (c *Conn) Queued() int {
+	c.loop.own("Conn.Queued")
 	switch {
 	case c.out != nil:
 		return c.out.queued
@@ -120,7 +123,10 @@ func (c *Conn) Queued() int {
 
 // Blocked reports whether bytes of an earlier burst are still queued, because
 // the peer reads too slowly.
-func (c *Conn) Blocked() bool { return c.flags&isBlocked != 0 }
+func (c *Conn) Blocked() bool {
+	c.loop.own("Conn.Blocked")
+	return c.flags&isBlocked != 0
+}
 
 // setDirty has what is queued written when the burst ends, unless c waits for a
 // writability notice.

@@ -76,6 +76,7 @@ func (e *shrinkDetector) Expired(*Timer) {
 // most of many bytes are released, garbage is collected soon, instead of when
 // the process has allocated as much again. Loop-owned.
 func (l *Loop) Hold(n int) {
+	l.own("Loop.Hold")
 	if held := l.bytes.n + int64(n); n > 0 {
 		l.bytes.rose(held)
 	} else {

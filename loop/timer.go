@@ -33,6 +33,7 @@ func (f timerFunc) Expired(*Timer) { f() }
 // early. It is late by up to 2.1 ms, plus the time for which the loop is busy.
 // Loop-owned.
 func (l *Loop) Arm(t *Timer, d time.Duration) {
+	l.own("Loop.Arm")
 	if t.due != 0 {
 		l.wheel.remove(t)
 	}
@@ -41,6 +42,7 @@ func (l *Loop) Arm(t *Timer, d time.Duration) {
 
 // Cancel disarms t; it does nothing when t is not armed. Loop-owned.
 func (l *Loop) Cancel(t *Timer) {
+	l.own("Loop.Cancel")
 	if t.due != 0 {
 		l.wheel.remove(t)
 	}
@@ -50,6 +52,7 @@ func (l *Loop) Cancel(t *Timer) {
 // cancelled before. It allocates; embed a Timer where that matters.
 // Loop-owned.
 func (l *Loop) AfterFunc(d time.Duration, f func()) *Timer {
+	l.own("Loop.AfterFunc")
 	t := new(Timer)
 	t.Init(timerFunc(f))
 	l.Arm(t, d)

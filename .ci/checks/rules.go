@@ -24,18 +24,19 @@ type importRules struct {
 var rules = importRules{
 	layers: map[string][]string{
 		"codec":                     {},
-		"loop/invariants":           {},
+		"loop/internal/goid":        {},
+		"loop/invariants":           {"loop/internal/goid"},
 		"loop/safelog":              {},
-		"loop":                      {"loop/invariants", "loop/safelog"},
+		"loop":                      {"loop/internal/goid", "loop/invariants", "loop/safelog"},
 		"eio":                       {"codec", "loop", "loop/invariants", "loop/safelog"},
 		"sio/internal":              {},
 		"sio/internal/clientbundle": {"eio"},
-		"sio/adapter":               {"sio/internal"},
-		"sio":                       {"codec", "loop", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
+		"sio/adapter":               {"loop/invariants", "sio/internal"},
+		"sio":                       {"codec", "loop", "loop/invariants", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
 		"sio/cluster":               {"codec", "loop/safelog", "sio/internal", "sio/adapter"},
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
 		"sio/interop":               {"loop", "eio", "sio"},
-		"sio/simulation":            {"loop", "eio", "sio", "sio/adapter", "sio/cluster"},
+		"sio/simulation":            {"loop", "loop/invariants", "sio", "sio/adapter", "sio/cluster"},
 		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster"},
 		"bench":                     {"eio", "sio", "sio/adapter", "sio/cluster"},
 		"docs":                      {},
@@ -53,6 +54,7 @@ var rules = importRules{
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},
 		"github.com/pelletier/go-toml/v2":         {"bench"},
+		"golang.org/x/net":                        {"bench/attack"},
 		"golang.org/x/image":                      {"bench/chart"},
 	},
 	standard: map[string][]string{

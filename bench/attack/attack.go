@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// Cluster is the feature of servers that are joined by a Redis: attacks that
+// need it are made against two of them.
+const Cluster = "redis"
+
+// Secure is the feature of servers that serve with TLS too.
+const Secure = "tls"
+
 // Attack is one attack. It is immutable.
 type Attack struct {
 	Name string // in profiles and tables
@@ -52,6 +59,20 @@ func All() []Attack {
 		{"blocked", "256 connections, each with a handler that blocks and 1,024 events that wait for it", "handlers", blocked, nil},
 		{"departed", "backlogs of clients that have left, whose handlers ignore it", "handlers", departed, nil},
 		{"stalled", "broadcasts to 10 connections that are not read", "", stalled, nil},
+		{"pipelined", "handshakes and requests that are refused, one behind the other over 60 connections that read no answer", "", pipelined, nil},
+		{"connects", "floods of CONNECT and DISCONNECT, of namespaces that are not there and of packets that are not valid, 40 connections; authentication data of a megabyte, 400 connections", "", connects, nil},
+		{"arguments", "events of half a million arguments that wait for handlers that block, 256 connections", "handlers", arguments, nil},
+		{"eio3", "payloads of protocol 3 with wrong and endless lengths, base64 that is none, and pings whose answers are not read, 50 connections", "eio3", eio3, nil},
+		{"msgpack", "MessagePack that is deep, declares more than there is or has many keys, 20 connections", "msgpack", msgpack, nil},
+		{"tls-handshakes", "TLS handshakes through net/http, half of them left when the server has signed, 16 at a time", Secure, tlsHandshakes, nil},
+		{"tls-slow", "handshakes and heads of requests behind a handshake, one byte a second, 500 connections", Secure, tlsSlow, nil},
+		{"tls-renegotiate", "TLS 1.2 connections that ask for another handshake, 8 at a time", Secure, tlsRenegotiate, judgeRenegotiate},
+		{"h2-reset", "streams of HTTP/2 that are reset at once, 4 connections", Secure, h2Reset, nil},
+		{"h2-streams", "250 streams each on 40 connections whose answers must not be sent", Secure, h2Streams, nil},
+		{"h2-bodies", "250 bodies each on 20 connections, one byte a second", Secure, h2Bodies, nil},
+		{"h2-frames", "floods of PING, SETTINGS, WINDOW_UPDATE, PRIORITY, CONTINUATION and unknown frames, 12 connections that read no answer", Secure, h2Frames, nil},
+		{"forwarding", "requests for the sessions of 12 other nodes that answer never, slowly, without an end or with garbage, 240 at a time", "forward", forwarding, nil},
+		{"redis", "garbage, messages of up to 4 MB, wrong shapes, requests and answers on the channels and in the stream of a cluster's Redis, 2 connections", Cluster, redis, nil},
 	}
 }
 

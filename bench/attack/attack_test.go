@@ -4,14 +4,20 @@ package attack_test
 
 import (
 	"context"
+	"io"
+	"log"
 	"net"
-	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/bench/attack"
+	"github.com/sioserver/sioserver/bench/benchtest"
+	"github.com/sioserver/sioserver/bench/measure"
+	"github.com/sioserver/sioserver/bench/peer"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
@@ -20,12 +26,43 @@ import (
 // patience is how long a test waits for what must come; only failures take it.
 const patience = wait.Patience
 
-// target serves everything that the attacks need and returns its address: a
-// server of the feature's kind.
-func target(t *testing.T, feature string) string {
-	cfg := sio.Config{NoClient: true}
-	if feature == "deflate" {
+// directory has the nodes that an attack brings.
+type directory struct {
+	mu    sync.Mutex
+	addrs []string
+}
+
+func (d *directory) set(addrs ...string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.addrs = addrs
+	return nil
+}
+
+func (d *directory) Node() uint32 { return 1 }
+
+func (d *directory) Lookup(_ context.Context, node uint32) (string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i := int(node) - 2; i >= 0 && i < len(d.addrs) {
+		return d.addrs[i], true
+	}
+	return "", false
+}
+
+// target serves everything that the attacks need: a server of the feature's
+// kind.
+func target(t *testing.T, feature string) attack.Target {
+	var nodes directory
+	if feature == attack.Cluster {
+		return attack.Target{Redis: startRedis(t)}
+	}
+	cfg := sio.Config{NoClient: true, AllowEIO3: feature == "eio3"}
+	switch feature {
+	case "deflate":
 		cfg.PerMessageDeflate = &eio.PerMessageDeflate{}
+	case "forward":
+		cfg.Forwarding = &eio.Forwarding{Directory: &nodes}
 	}
 	srv, err := sio.New(cfg)
 	if err != nil {
@@ -39,6 +76,42 @@ func target(t *testing.T, feature string) string {
 		}
 	})
 	srv.OfPattern(regexp.MustCompile("^/dynamic-"))
+	register(srv)
+	if feature == "msgpack" {
+		packed, err := sio.New(sio.Config{NoClient: true, Path: "/msgpack/", Parser: sio.MessagePack()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		register(packed)
+		if err := srv.Attach(packed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if feature != "nethttp" && feature != attack.Secure {
+		if err := srv.Listen("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		return attack.Target{Addr: srv.Addr().String(), SetNodes: nodes.set}
+	}
+	handler, err := srv.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer := httptest.NewUnstartedServer(handler)
+	outer.EnableHTTP2 = true
+	outer.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail
+	if feature == attack.Secure {
+		outer.StartTLS()
+	} else {
+		outer.Start()
+	}
+	t.Cleanup(outer.Close)
+	addr := outer.Listener.Addr().String()
+	return attack.Target{Addr: addr, Secure: addr}
+}
+
+// register registers the events that attacks send.
+func register(srv *sio.Server) {
 	sio.OnAck(srv, "echo", func(_ context.Context, _ *sio.Socket, text string) (string, error) { return text, nil })
 	sio.OnAck(srv, "join", func(_ context.Context, s *sio.Socket, room string) (sio.None, error) {
 		s.Join(room)
@@ -54,24 +127,21 @@ func target(t *testing.T, feature string) string {
 	}
 	sio.On(srv, "block", blocks)
 	sio.On(srv, "ignore", blocks)
-	if feature != "nethttp" {
-		if err := srv.Listen("127.0.0.1:0"); err != nil {
-			t.Fatal(err)
-		}
-		return srv.Addr().String()
-	}
-	handler, err := srv.Handler()
+}
+
+// startRedis starts a Redis and returns its address.
+func startRedis(t *testing.T) string {
+	benchtest.NeedRedis(t)
+	cores, err := measure.Cores()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	redis, err := peer.StartRedis(cores)
 	if err != nil {
 		t.Fatal(err)
 	}
-	outer := &http.Server{Handler: handler}
-	go outer.Serve(l)
-	t.Cleanup(func() { outer.Close() })
-	return l.Addr().String()
+	t.Cleanup(redis.Stop)
+	return redis.Addr.String()
 }
 
 // reached is what each attack has counted when the server has got what it is
@@ -88,6 +158,21 @@ var reached = map[string]map[string]float64{
 	"blocked":        {"events": 1024},
 	"departed":       {"departed": 1, "events": 1000},
 	"stalled":        {"stalled": 1, "broadcasts": 2},
+	"pipelined":      {"connections": 3, "bytes": 1000},
+	"connects":       {"connects": 64, "strange": 7, "broken": 2, "kept": 2},
+	"arguments":      {"events": 8},
+	"eio3":           {"payloads": 18, "bytes": 100_000},
+	"msgpack":        {"messages": 30},
+
+	"tls-handshakes":  {"handshakes": 1, "half": 1},
+	"tls-slow":        {"bytes": 100},
+	"tls-renegotiate": {"renegotiations": 1, "refused": 1},
+	"h2-reset":        {"resets": 64},
+	"h2-streams":      {"streams": 250, "answers": 100},
+	"h2-bodies":       {"bodies": 250},
+	"h2-frames":       {"frames": 1000},
+	"forwarding":      {"asked": 24, "requests": 12, "tunnels": 12},
+	"redis":           {"commands": 16},
 }
 
 func TestEveryAttackReachesAServer(t *testing.T) {
@@ -99,8 +184,9 @@ func TestEveryAttackReachesAServer(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			exhaust := func(time.Duration) error { return nil }
-			f := attack.Begin(ctx, a, attack.Target{Addr: target(t, a.Needs), Exhaust: exhaust})
+			to := target(t, a.Needs)
+			to.Exhaust = func(time.Duration) error { return nil }
+			f := attack.Begin(ctx, a, to)
 			defer func() {
 				cancel()
 				f.Leave()
@@ -133,7 +219,10 @@ func TestAnAttackOnNothingEnds(t *testing.T) {
 	l.Close()
 	for _, a := range attack.All() {
 		ctx, cancel := context.WithCancel(t.Context())
-		f := attack.Begin(ctx, a, attack.Target{Addr: addr, Exhaust: func(time.Duration) error { return nil }})
+		f := attack.Begin(ctx, a, attack.Target{
+			Addr: addr, Secure: addr, Redis: addr,
+			Exhaust: func(time.Duration) error { return nil }, SetNodes: func(...string) error { return nil },
+		})
 		for f.Outcome().Counts["cut"] == 0 {
 			time.Sleep(time.Millisecond)
 		}
@@ -158,6 +247,8 @@ func TestJudge(t *testing.T) {
 		{"closed", attack.Outcome{Lasted: minute, Counts: map[string]float64{"longest_s": 30}}, "could send for 30 s after the server's close frame"},
 		{"closed-deflate", attack.Outcome{Lasted: minute, Counts: map[string]float64{"longest_s": 5}}, ""},
 		{"sessions", attack.Outcome{Lasted: minute, Held: 50}, ""},
+		{"tls-renegotiate", attack.Outcome{Counts: map[string]float64{"renegotiations": 100, "refused": 90}}, "10 of 100 requests for another handshake were not refused"},
+		{"tls-renegotiate", attack.Outcome{Counts: map[string]float64{"renegotiations": 100, "refused": 95}}, ""},
 	} {
 		a, err := attack.Find(tc.name)
 		if err != nil {

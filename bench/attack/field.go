@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,13 @@ type Target struct {
 	// Exhaust makes the server's process open files until it has no descriptors
 	// left, and keep them open for the time.
 	Exhaust func(time.Duration) error
+	// Secure is the host and port at which the server serves with TLS.
+	Secure string
+	// SetNodes makes the addresses those of the nodes 2, 3, … to which the
+	// server forwards requests.
+	SetNodes func(addrs ...string) error
+	// Redis is the host and port of the cluster's Redis.
+	Redis string
 }
 
 // Field is an attack that runs, or that is over and still holds its
@@ -29,6 +37,7 @@ type Field struct {
 	begun  time.Time
 	done   chan struct{}
 	wg     sync.WaitGroup
+	turn   atomic.Int64 // counts what takes turns
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
@@ -119,10 +128,15 @@ func (f *Field) repeat(n int, work func() error) {
 	}
 }
 
+// next returns which of n ways is next.
+func (f *Field) next(n int) int { return int(f.turn.Add(1)) % n }
+
 // dial opens a connection. Its reads and writes fail from the attack's end on.
 // receive is the size of the kernel's receive buffer, 0 for what is usual.
-func (f *Field) dial(receive int) (*raw, error) {
-	conn, err := (&net.Dialer{Control: receiveBuffer(receive)}).DialContext(f.ctx, "tcp4", f.target.Addr)
+func (f *Field) dial(receive int) (*raw, error) { return f.dialTo(f.target.Addr, receive) }
+
+func (f *Field) dialTo(addr string, receive int) (*raw, error) {
+	conn, err := (&net.Dialer{Control: receiveBuffer(receive)}).DialContext(f.ctx, "tcp4", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func unreadPolls(f *Field) {
 			return err
 		}
 		defer c.leave()
-		sid, err := c.polling()
+		sid, err := c.polling("")
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,6 @@ import (
 )
 
 const (
-	path      = "/socket.io/?EIO=4&transport="
 	chunk     = 64 << 10
 	opCont    = 0
 	opText    = 1
@@ -27,15 +26,30 @@ const (
 	extension = "permessage-deflate; client_no_context_takeover; server_no_context_takeover"
 )
 
+// The engine's targets, up to the name of the transport.
+const (
+	path        = "/socket.io/?EIO=4&transport="
+	oldPath     = "/socket.io/?EIO=3&transport=" // of protocol 3
+	msgpackPath = "/msgpack/?EIO=4&transport="   // of the feature "msgpack"
+)
+
+// appendWebSocket appends the request that opens a session over WebSocket; more
+// are further fields of its head.
+func appendWebSocket(dst []byte, host, target, more string) []byte {
+	return fmt.Appendf(dst, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", target, host, more)
+}
+
 // raw is a connection that can write parts of messages. One goroutine reads,
 // one writes.
 type raw struct {
 	net.Conn
-	f *Field
-	r *bufio.Reader
+	f    *Field
+	r    *bufio.Reader
+	path string // of the engine, up to the name of the transport
 }
 
-func newRaw(f *Field, conn net.Conn) *raw { return &raw{conn, f, bufio.NewReader(conn)} }
+func newRaw(f *Field, conn net.Conn) *raw { return &raw{conn, f, bufio.NewReader(conn), path} }
 
 // leave closes the connection before the attack's end.
 func (c *raw) leave() { c.f.drop(c.Conn) }
@@ -52,7 +66,7 @@ func (c *raw) hold() error {
 
 // get sends a GET request of the engine and returns the answer's body.
 func (c *raw) get(query string) (string, error) {
-	if _, err := fmt.Fprintf(c, "GET %s%s HTTP/1.1\r\nHost: %s\r\n\r\n", path, query, c.f.target.Addr); err != nil {
+	if _, err := fmt.Fprintf(c, "GET %s%s HTTP/1.1\r\nHost: %s\r\n\r\n", c.path, query, c.f.target.Addr); err != nil {
 		return "", err
 	}
 	return c.answer()
@@ -68,7 +82,7 @@ func (c *raw) post(sid, body string) (string, error) {
 
 func (c *raw) postHead(sid string, length int) string {
 	return fmt.Sprintf("POST %spolling&sid=%s HTTP/1.1\r\nHost: %s\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: %d\r\n\r\n",
-		path, sid, c.f.target.Addr, length)
+		c.path, sid, c.f.target.Addr, length)
 }
 
 // answer reads one response, of which the status must be 200.
@@ -84,12 +98,13 @@ func (c *raw) answer() (string, error) {
 	return string(body), err
 }
 
-// polling opens a session and returns its id.
-func (c *raw) polling() (sid string, err error) {
-	body, err := c.get("polling")
+// polling opens a session and returns its id; query is added to the request's.
+func (c *raw) polling(query string) (sid string, err error) {
+	body, err := c.get("polling" + query)
 	if err != nil {
 		return "", err
 	}
+	body = strings.ReplaceAll(body, `\`, "") // of an answer that is a script
 	_, rest, _ := strings.Cut(body, `"sid":"`)
 	sid, _, found := strings.Cut(rest, `"`)
 	if !found {
@@ -105,9 +120,7 @@ func (c *raw) webSocket(deflate bool) error {
 	if deflate {
 		extensions = "Sec-WebSocket-Extensions: " + extension + "\r\n"
 	}
-	_, err := fmt.Fprintf(c, "GET %swebsocket HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", path, c.f.target.Addr, extensions)
-	if err != nil {
+	if _, err := c.Write(appendWebSocket(nil, c.f.target.Addr, c.path+"websocket", extensions)); err != nil {
 		return err
 	}
 	r, err := http.ReadResponse(c.r, nil)

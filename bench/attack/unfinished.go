@@ -5,7 +5,6 @@ package attack
 import (
 	"bytes"
 	"strings"
-	"sync/atomic"
 )
 
 // filler is the content of messages that are never completed.
@@ -29,14 +28,13 @@ func (c *raw) write(n int) error {
 // which the last is not complete.
 func unfinished(f *Field) {
 	ways := []func(*raw) error{unfinishedFrame, unfinishedBody, unfinishedAttachments}
-	var turn atomic.Int64
 	f.repeat(500, func() error {
 		c, err := f.dial(0)
 		if err != nil {
 			return err
 		}
 		defer c.lost()
-		way := ways[int(turn.Add(1))%len(ways)]
+		way := ways[f.next(len(ways))]
 		if err := way(c); err != nil {
 			return err
 		}
@@ -62,7 +60,7 @@ func unfinishedFrame(c *raw) error {
 }
 
 func unfinishedBody(c *raw) error {
-	sid, err := c.polling()
+	sid, err := c.polling("")
 	if err != nil {
 		return err
 	}

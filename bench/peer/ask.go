@@ -85,6 +85,27 @@ func (p *Process) Exhaust(d time.Duration) error {
 	return err
 }
 
+// AskSecure asks the server for the host:port at which it serves with TLS.
+func (p *Process) AskSecure() (addr string, err error) {
+	var answer struct {
+		Secure string `json:"secure"`
+	}
+	err = p.ask("secure", "secure", &answer)
+	return answer.Secure, err
+}
+
+// SetNodes makes the host:ports the nodes 2, 3, … of the server's cluster.
+func (p *Process) SetNodes(addrs ...string) error {
+	var answer struct {
+		Nodes int `json:"nodes"`
+	}
+	err := p.ask("nodes "+strings.Join(addrs, " "), "nodes", &answer)
+	if err == nil && answer.Nodes != len(addrs) {
+		return fmt.Errorf("%s has taken %d of %d nodes", p.Peer.Name, answer.Nodes, len(addrs))
+	}
+	return err
+}
+
 // AskControl asks the server for the host:port of its control: see
 // bench/peers/README.md.
 func (p *Process) AskControl() (addr string, err error) {

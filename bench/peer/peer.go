@@ -145,7 +145,8 @@ func (p *Peer) With(feature string) (with *Peer, ok bool) {
 // over the transport.
 func (p *Peer) Offers(kind, transport string) bool {
 	_, controlled := p.Features[Control]
-	return p.Cluster == (kind == "cluster" || kind == "link") && (kind != "link" || controlled) && (kind != "flood" || len(p.Clients.Command) > 0) && !slices.Contains(p.Without, kind) && p.Speaks(transport)
+	clustered := kind == "cluster" || kind == "link"
+	return (p.Cluster == clustered || kind == "attack") && (kind != "link" || controlled) && (kind != "flood" || len(p.Clients.Command) > 0) && !slices.Contains(p.Without, kind) && p.Speaks(transport)
 }
 
 // Speaks reports whether the server speaks the transport.

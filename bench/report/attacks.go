@@ -16,13 +16,15 @@ import (
 )
 
 // attackColumns are the figures of an attack; each cell has those of before,
-// the peak and after, or of before, during and after.
+// the peak and after, or of before, during and after; "collected" is after a
+// garbage collection.
 var attackColumns = []struct {
 	head   string
 	names  []string
 	format func(float64) string
 }{
-	{"memory MB: before, peak, after", []string{"rss_before_B", "rss_peak_B", "rss_after_B"}, scaled(mega, 0)},
+	{"memory MB: before, peak, after, collected", []string{"rss_before_B", "rss_peak_B", "rss_after_B", "rss_collected_B"}, scaled(mega, 0)},
+	{"live heap MB: before, after", []string{"heap_before_B", "heap_after_B"}, scaled(mega, 1)},
 	{"descriptors", []string{"files_before", "files_peak", "files_after"}, plain(0)},
 	{"goroutines", []string{"goroutines_before", "goroutines_peak", "goroutines_after"}, plain(0)},
 	{"honest disconnects", []string{"disconnects"}, plain(0)},

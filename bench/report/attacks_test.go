@@ -16,7 +16,7 @@ func attacks() []result.Record {
 			Run: 1, Figures: figures, Error: err}
 	}
 	whole := run("range", "sessions", "", map[string]float64{
-		"rss_before_B": 20e6, "rss_peak_B": 208.4e6, "rss_after_B": 30e6, "files_before": 214, "files_peak": 218, "files_after": 214,
+		"rss_before_B": 20e6, "rss_peak_B": 208.4e6, "rss_after_B": 30e6, "rss_collected_B": 25e6, "heap_before_B": 2e6, "heap_after_B": 2.26e6, "files_before": 214, "files_peak": 218, "files_after": 214,
 		"disconnects": 0, "p99_before_us": 1500, "p99_during_us": 2340000, "p99_after_us": 1600, "cpu_during_s": 0.94,
 	})
 	whole.Seen = map[string]float64{"sessions": 655632, "connections": 4}
@@ -37,10 +37,10 @@ func TestWriteAttacks(t *testing.T) {
 	want := `
 Range (range)
 
-| attack | server | what it did | memory MB: before, peak, after | descriptors | goroutines | honest disconnects | p99 ms: before, during, after | server CPU s | counters that moved | found |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| sessions | the a | connections 4, sessions 655632 | 20, 208, 30 | 214, 218, 214 | –, –, – | 0 | 1.5, 2340.0, 1.6 | 0.9 | Clients -3, Loop.Accepted +7 | nothing |
-| descriptors | the a | – | 20, –, – | –, –, – | –, –, – | – | –, –, – | – | – | the server \| ended: exit status 1 |
+| attack | server | what it did | memory MB: before, peak, after, collected | live heap MB: before, after | descriptors | goroutines | honest disconnects | p99 ms: before, during, after | server CPU s | counters that moved | found |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| sessions | the a | connections 4, sessions 655632 | 20, 208, 30, 25 | 2.0, 2.3 | 214, 218, 214 | –, –, – | 0 | 1.5, 2340.0, 1.6 | 0.9 | Clients -3, Loop.Accepted +7 | nothing |
+| descriptors | the a | – | 20, –, –, – | –, – | –, –, – | –, –, – | – | –, –, – | – | – | the server \| ended: exit status 1 |
 
 - sessions: polling sessions opened, 4 connections
 - descriptors: no descriptors left because of another part of the process, while clients come

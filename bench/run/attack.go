@@ -110,11 +110,31 @@ func (r *rangeRun) write(part string, s size) {
 	}
 }
 
+// collect has the server collect its garbage, if it can be asked to, and
+// records what is left of its heap.
+func (r *rangeRun) collect(part string) error {
+	var heap peer.Heap
+	var unanswered error
+	err := r.honest.aside(part, func() error {
+		heap, unanswered = r.proc.AskHeap(true)
+		return nil
+	})
+	if err != nil || errors.Is(unanswered, peer.ErrNoFigures) {
+		return err
+	}
+	r.findings.found(unanswered)
+	r.record.Figures["heap_"+part+"_B"] = float64(heap.Used)
+	return nil
+}
+
 // before measures the clients and the server without the attack.
 func (r *rangeRun) before() error {
 	r.progress("before the attack", 0, 0)
 	_, began, err := r.size(before)
 	if err != nil {
+		return err
+	}
+	if err := r.collect(before); err != nil {
 		return err
 	}
 	if err := r.honest.last(before, r.profile.Window.Std()); err != nil {
@@ -131,17 +151,33 @@ func (r *rangeRun) before() error {
 	return nil
 }
 
+// target is what the attack needs to know of the server.
+func (r *rangeRun) target() (t attack.Target, err error) {
+	t = attack.Target{Addr: r.proc.Addr.String(), Exhaust: r.proc.Exhaust, SetNodes: r.proc.SetNodes}
+	if r.servers.Redis != nil {
+		t.Redis = r.servers.Redis.Addr.String()
+	}
+	if r.attacked.Needs == attack.Secure {
+		t.Secure, err = r.proc.AskSecure()
+	}
+	return t, err
+}
+
 // during makes the attack. It is cut short when the server's memory passes its
 // bound, so that the machine survives.
 func (r *rangeRun) during() error {
 	ctx, cancel := context.WithTimeout(r.ctx, r.profile.Duration.Std())
 	defer cancel()
+	target, err := r.target()
+	if err != nil {
+		return r.explain(err)
+	}
 	r.watch = newWatch(r.proc)
 	window, err := measure.Begin(r.proc.PID())
 	if err != nil {
 		return r.explain(err)
 	}
-	field := attack.Begin(ctx, r.attacked, attack.Target{Addr: r.proc.Addr.String(), Exhaust: r.proc.Exhaust})
+	field := attack.Begin(ctx, r.attacked, target)
 	began := time.Now()
 	bound := int64(r.profile.PeakMB) * megabytes
 	err = r.honest.pump(during, func() bool {
@@ -205,9 +241,18 @@ func (r *rangeRun) after() error {
 	if err != nil {
 		return err
 	}
-	if r.profile.AfterMB > 0 && last.rss > bound {
+	if err := r.collect(after); err != nil {
+		return err
+	}
+	// Before that, the server may not have had a reason to collect its garbage.
+	left, err := measure.ReadRSS(r.proc.PID())
+	if err != nil {
+		return r.explain(err)
+	}
+	r.record.Figures["rss_collected_B"] = float64(left)
+	if left = min(left, last.rss); r.profile.AfterMB > 0 && left > bound {
 		r.findings.found(fmt.Errorf("%s after the attack the server holds %d MB more than before it, not at most %d",
-			r.profile.After.Std(), (last.rss-r.first.rss)/megabytes, r.profile.AfterMB))
+			r.profile.After.Std(), (left-r.first.rss)/megabytes, r.profile.AfterMB))
 	}
 	r.record.Moved = map[string]float64{}
 	for name, value := range stats.Counters {

@@ -32,7 +32,7 @@ func TestAnAttackThatDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, figure := range []string{
-		"rss_before_B", "rss_peak_B", "rss_after_B", "files_before", "files_peak", "files_end", "files_after",
+		"rss_before_B", "rss_peak_B", "rss_after_B", "rss_collected_B", "heap_before_B", "heap_after_B", "files_before", "files_peak", "files_end", "files_after",
 		"goroutines_before", "goroutines_peak", "goroutines_after", "p99_before_us", "p99_during_us", "p99_after_us", "lasted_s",
 	} {
 		if record.Figures[figure] <= 0 {

@@ -16,10 +16,14 @@ const (
 )
 
 // node is the server that a client dials: in a cluster the one that asks for
-// emits is at the first node, and those that get them are at the second.
+// emits is at the first node, and those that get them are at the second;
+// otherwise clients are spread evenly.
 func (s *session) node(client int) int {
 	if s.profile.Kind == scenario.Cluster && client > 0 {
 		return 1
+	}
+	if s.profile.Kind == scenario.Attack {
+		return client % len(s.servers.Nodes)
 	}
 	return 0
 }

@@ -102,7 +102,7 @@ func jobsOf(p *scenario.Profile, peers []*peer.Peer) (jobs []job, err error) {
 		one := *p
 		one.Attacks = []string{name}
 		for _, pr := range peers {
-			if with, ok := pr.With(a.Needs); ok {
+			if with, ok := pr.With(a.Needs); ok && pr.Cluster == (a.Needs == attack.Cluster) {
 				jobs = append(jobs, job{&one, with})
 			}
 		}

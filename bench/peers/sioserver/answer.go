@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
 	"strings"
@@ -20,20 +21,28 @@ import (
 // answerer answers the harness's questions.
 type answerer struct {
 	server  *sio.Server
-	cluster func() any // figures of the adapter, nil without one
-	control *control   // nil without
+	cluster func() any  // figures of the adapter, nil without one
+	control *control    // nil without
+	nodes   *nodes      // nil without forwarding
+	packed  *sio.Server // whose packets are MessagePack, nil without
+	secure  string      // host:port with TLS, "" without
 }
 
 // figures are the server's counters.
 type figures struct {
 	sio.Stats
-	Cluster any `json:",omitempty"`
+	Cluster any        `json:",omitempty"`
+	Packed  *sio.Stats `json:",omitempty"`
 }
 
 func (a answerer) figures() figures {
 	f := figures{Stats: a.server.Stats()}
 	if a.cluster != nil {
 		f.Cluster = a.cluster()
+	}
+	if a.packed != nil {
+		stats := a.packed.Stats()
+		f.Packed = &stats
 	}
 	return f
 }
@@ -57,6 +66,18 @@ func (a answerer) answer(questions io.Reader) {
 				continue
 			}
 			fmt.Printf("{\"control\":%q}\n", a.control.addr)
+		case "secure":
+			if a.secure == "" {
+				fmt.Fprintln(os.Stderr, "Error: started without -tls")
+				continue
+			}
+			fmt.Printf("{\"secure\":%q}\n", a.secure)
+		case "nodes":
+			if a.nodes == nil {
+				fmt.Fprintln(os.Stderr, "Error: started without -forward")
+				continue
+			}
+			fmt.Printf("{\"nodes\":%d}\n", a.nodes.set(argument))
 		case "exhaust":
 			milliseconds, err := strconv.Atoi(argument)
 			if err != nil {
@@ -72,7 +93,7 @@ func (a answerer) answer(questions io.Reader) {
 			})
 		default:
 			if question == "live" {
-				runtime.GC()
+				debug.FreeOSMemory()
 			}
 			metrics.Read(sample)
 			fmt.Printf("{\"heap_used\":%d}\n", sample[0].Value.Uint64())

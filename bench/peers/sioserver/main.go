@@ -8,12 +8,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http"
+	"net"
 	"os"
 	"regexp"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
@@ -27,6 +26,10 @@ func main() {
 	var with features
 	flag.BoolVar(&with.dynamic, "dynamic", false, "serve every namespace whose name begins with /dynamic-")
 	flag.BoolVar(&with.nethttp, "nethttp", false, "serve through a server of net/http")
+	flag.BoolVar(&with.secure, "tls", false, "serve through a server of net/http, and at a second port with TLS and HTTP/2")
+	flag.BoolVar(&with.msgpack, "msgpack", false, "serve a second server, below /msgpack/, whose packets are MessagePack")
+	forward := flag.Bool("forward", false, "pass requests for sessions of other nodes on to them")
+	eio3 := flag.Bool("eio3", false, "serve clients of protocol 3 too")
 	flag.BoolVar(&with.control, "control", false, "take the orders of the harness's scenarios with slow links")
 	flag.IntVar(&with.data, "data", 0, "bytes that each socket has as its data")
 	recovery := flag.Bool("recovery", false, "give clients that come back their sockets and what they have missed")
@@ -40,7 +43,11 @@ func main() {
 			os.Exit(1)
 		}
 	}
-	cfg := sio.Config{DiscardRequest: !*keep, NoClient: true}
+	cfg := sio.Config{DiscardRequest: !*keep, NoClient: true, AllowEIO3: *eio3}
+	if *forward {
+		with.nodes = &nodes{}
+		cfg.Forwarding = &eio.Forwarding{Directory: with.nodes}
+	}
 	if *deflate {
 		cfg.PerMessageDeflate = &eio.PerMessageDeflate{Threshold: 64}
 	}
@@ -63,9 +70,11 @@ func main() {
 
 // features are what a scenario can need beyond the events of every server.
 type features struct {
-	dynamic, nethttp, control bool
-	data                      int
-	cluster                   func() any // figures of the adapter, nil without one
+	dynamic, nethttp, secure, msgpack, control bool
+
+	data    int
+	cluster func() any // figures of the adapter, nil without one
+	nodes   *nodes     // nil without forwarding
 }
 
 func serve(cfg sio.Config, inline bool, with features) error {
@@ -77,6 +86,58 @@ func serve(cfg sio.Config, inline bool, with features) error {
 	if inline {
 		options = append(options, sio.Inline())
 	}
+	register(server, options...)
+	if with.dynamic {
+		server.OfPattern(regexp.MustCompile("^/dynamic-"))
+	}
+	asked := answerer{server: server, cluster: with.cluster, nodes: with.nodes}
+	if with.msgpack {
+		cfg.Path, cfg.Parser = "/msgpack/", sio.MessagePack()
+		if asked.packed, err = sio.New(cfg); err != nil {
+			return err
+		}
+		register(asked.packed, options...)
+		if err := server.Attach(asked.packed); err != nil {
+			return err
+		}
+	}
+	if with.data > 0 {
+		data := map[string]string{"data": strings.Repeat("x", with.data)}
+		server.OnConnection(func(s *sio.Socket) {
+			if err := s.SetData(data); err != nil {
+				fmt.Fprintln(os.Stderr, "Error:", err)
+			}
+		})
+	}
+	if with.control {
+		if asked.control, err = startControl(server); err != nil {
+			return err
+		}
+	}
+	var secure net.Listener
+	if with.secure {
+		if secure, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return err
+		}
+		asked.secure = secure.Addr().String()
+	}
+	go asked.answer(os.Stdin)
+	address := "127.0.0.1:" + os.Getenv("PORT")
+	switch {
+	case with.secure:
+		return serveSecure(server, address, secure)
+	case with.nethttp:
+		return serveHTTP(server, address)
+	}
+	if err := server.Listen(address); err != nil {
+		return err
+	}
+	return server.Serve()
+}
+
+// register registers the events of every server, and those whose handlers take
+// their time.
+func register(server *sio.Server, options ...sio.HandlerOption) {
 	sio.OnAck(server, "echo", func(_ context.Context, _ *sio.Socket, text string) (string, error) {
 		return text, nil
 	}, options...)
@@ -94,41 +155,4 @@ func serve(cfg sio.Config, inline bool, with features) error {
 		return server.To(to.A).Emit("message", to.B)
 	}, options...)
 	registerSlow(server)
-	if with.dynamic {
-		server.OfPattern(regexp.MustCompile("^/dynamic-"))
-	}
-	if with.data > 0 {
-		data := map[string]string{"data": strings.Repeat("x", with.data)}
-		server.OnConnection(func(s *sio.Socket) {
-			if err := s.SetData(data); err != nil {
-				fmt.Fprintln(os.Stderr, "Error:", err)
-			}
-		})
-	}
-	asked := answerer{server: server, cluster: with.cluster}
-	if with.control {
-		if asked.control, err = startControl(server); err != nil {
-			return err
-		}
-	}
-	go asked.answer(os.Stdin)
-	address := "127.0.0.1:" + os.Getenv("PORT")
-	if with.nethttp {
-		return serveHTTP(server, address)
-	}
-	if err := server.Listen(address); err != nil {
-		return err
-	}
-	return server.Serve()
-}
-
-// serveHTTP serves through net/http, with the time-out that every such server
-// should have.
-func serveHTTP(server *sio.Server, address string) error {
-	handler, err := server.Handler()
-	if err != nil {
-		return err
-	}
-	outer := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	return outer.ListenAndServe()
 }

@@ -1,13 +1,17 @@
 package redisadapter_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter"
@@ -61,6 +65,68 @@ func TestCloseInAnyOrder(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestCloseWithSilentRedis: Close returns although Redis takes nothing, and gives
+// messages up that wait for it.
+func TestCloseWithSilentRedis(t *testing.T) {
+	quiet := slog.New(slog.DiscardHandler)
+	r := redistest.Start(t)
+	p, err1 := redisadapter.NewPubSub(r.Client, redisadapter.PubSubConfig{Logger: quiet})
+	h, err2 := redisadapter.NewSharded(r.Client, redisadapter.ShardedConfig{Logger: quiet})
+	s, err3 := redisadapter.NewStreams(r.Client, redisadapter.StreamsConfig{Logger: quiet})
+	d, err4 := redisadapter.NewDirectory(r.Client, redisadapter.DirectoryConfig{Addr: "a:1", Logger: quiet})
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	connected := func() bool { return p.Stats().Connected && h.Stats().Connected && s.Stats().Connected }
+	var servers []*sio.Server
+	for _, a := range []closer{p, h, s} {
+		srv, err := sio.New(sio.Config{Adapter: a.Adapter, Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		servers = append(servers, srv)
+	}
+	wait.Until(t, "all are connected", connected)
+	r.Pause()
+	defer r.Resume()
+	for _, srv := range servers {
+		srv.Emit("x")
+		if err := srv.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for name, end := range map[string]func() error{"PubSub": p.Close, "Sharded": h.Close, "Streams": s.Close, "Directory": d.Close} {
+		begun, ended := time.Now(), make(chan error, 1)
+		go func() { ended <- end() }()
+		if err := wait.For(t, "the end of "+name, ended); err != nil && !errors.Is(err, redisadapter.ErrAway) {
+			t.Errorf("%s: %v", name, err)
+		}
+		t.Logf("%s: Close took %v", name, time.Since(begun))
+	}
+	if lost := p.Stats().Lost; lost != 1 {
+		t.Errorf("PubSub counts %d messages as lost", lost)
+	}
+}
+
+// TestSenderAfterGoexit: a message is not reported as sent if a function of the
+// client's options has ended the goroutine that sends it.
+func TestSenderAfterGoexit(t *testing.T) {
+	r := redistest.Start(t)
+	client := redis.NewClient(&redis.Options{Addr: r.Addr, OnConnect: func(context.Context, *redis.Conn) error {
+		runtime.Goexit()
+		return nil
+	}})
+	defer client.Close()
+	out, err := redisadapter.NewPubSubSender(client, redisadapter.PubSubConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := emitter.New(out).Emit(t.Context(), "x"); !errors.Is(err, redisadapter.ErrAway) {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package redisadapter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,12 +98,16 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// errUnreturned is the error of a call that has ended its goroutine, as the
+// functions of a client's options may do. Its outcome is not known.
+var errUnreturned = errors.New("redisadapter: a function of the client's options has ended its goroutine")
+
 // within calls f, and waits for it until ctx ends. f goes on then.
 func within(ctx context.Context, f func() error) error {
 	if ctx.Done() == nil {
 		return f()
 	}
-	_, err, returned := await.Within(ctx, 0, nil, func() (struct{}, error) { return struct{}{}, f() })
+	_, err, returned := await.Within(ctx, 0, errUnreturned, func() (struct{}, error) { return struct{}{}, f() })
 	if !returned {
 		return ctx.Err()
 	}

@@ -1,0 +1,34 @@
+//go:build linux
+
+package attack
+
+import (
+	"io"
+	"strings"
+)
+
+// pipelined sends requests one behind the other and reads no answer. A third of
+// the connections each asks for sessions, for a transport that the engine
+// refuses, and for what is outside its path.
+func pipelined(f *Field) {
+	const batch = 64
+	var requests []string
+	for _, target := range []string{path + "polling", path + "smoke", "/elsewhere"} {
+		requests = append(requests, strings.Repeat("GET "+target+" HTTP/1.1\r\nHost: "+f.target.Addr+"\r\n\r\n", batch))
+	}
+	f.repeat(60, func() error {
+		c, err := f.dial(4 << 10)
+		if err != nil {
+			return err
+		}
+		defer c.lost()
+		kind := requests[f.next(len(requests))]
+		for {
+			n, err := io.WriteString(c, kind)
+			f.count("bytes", n)
+			if err != nil {
+				return err
+			}
+		}
+	})
+}
