@@ -25,7 +25,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test conformance client lint vet-systems fmt fuzz simulate bench bench-quick attack links bench-peers vulncheck sbom reproducible help
+.PHONY: run test conformance client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -79,13 +79,16 @@ bench: ## Measure this server beside its peers: about an hour on a quiet machine
 	@.ci/install redis-server || true
 	@$(GO) run ./bench $(ARGS)
 
-bench-quick: ## Most scenarios once and short, counts checked: a smoke test of about 6 minutes
+bench-quick: ## Most scenarios once and short, counts checked: a smoke test of about 9 minutes
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -quick $(ARGS)
 
 attack: ## Attack the server beside 1,000 clients, and flood it: about 3 hours (ARGS="-duration 30s": 50 minutes)
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -profiles profiles/range -out profiles/results/range $(ARGS)
+
+soak: ## 10,000 clients come and go under attacks: half an hour (ARGS="-duration 8h" for a night)
+	@$(GO) run ./bench -profiles profiles/soak -out profiles/results/soak $(ARGS)
 
 links: ## Try clusters on lines to Redis that are slow, stand still or break: about 8 minutes
 	@.ci/install redis-server || true
