@@ -38,6 +38,7 @@ test: lint ## Everything CI checks: lint, then all tests, interop included, with
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
 	@$(GO) test -tags goroutines -timeout 10m ./loop/... ./eio/... ./sio
+	@$(GO) test -count=1 -timeout 10m -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed 0 -for 60s
 	@$(GO) test -race -shuffle=on -timeout 25m $(PKGS)
 
 conformance: ## Autobahn's cases and smuggled requests, on both backends, in about half a minute (ARGS="-messages 1000" as Autobahn)
@@ -72,8 +73,8 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 		$(GO) test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME); \
 	done
 
-simulate: ## Run servers against models of clients on a virtual clock (ARGS="-seed 7 -for 10m")
-	@$(GO) test -count=1 -timeout 0 -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args $(ARGS)
+simulate: ## Run servers against models of clients on a virtual clock for 10 minutes (ARGS="-seed 7 -for 8h -clients 200")
+	@$(GO) test -count=1 -timeout 0 -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed 0 -for 10m $(ARGS)
 
 bench: ## Measure this server beside its peers: about an hour on a quiet machine (ARGS=-h explains)
 	@.ci/install redis-server || true

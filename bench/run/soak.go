@@ -62,6 +62,7 @@ type soak struct {
 // soakCounts are what a soak has done and seen.
 type soakCounts struct {
 	opened, refused, recovered, fresh, cut, left, stalled, slow int // clients
+	lost                                                        int // clients that were disconnected though they read
 	answered, dropped, deliveries, broadcasts                   int // dropped: requests of clients that left
 	attacks, missing                                            int // missing: samples
 }
