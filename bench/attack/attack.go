@@ -60,7 +60,7 @@ func All() []Attack {
 		{"departed", "backlogs of clients that have left, whose handlers ignore it", "handlers", departed, nil},
 		{"stalled", "broadcasts to 10 connections that are not read", "", stalled, nil},
 		{"pipelined", "handshakes and requests that are refused, one behind the other over 60 connections that read no answer", "", pipelined, nil},
-		{"connects", "floods of CONNECT and DISCONNECT, of namespaces that are not there and of packets that are not valid, 40 connections; authentication data of a megabyte, 400 connections", "", connects, nil},
+		{"connects", "floods of CONNECT and DISCONNECT, of namespaces that are not there and of packets that are not valid, 42 connections; authentication data of a megabyte, 400 connections", "", connects, nil},
 		{"arguments", "events of half a million arguments that wait for handlers that block, 256 connections", "handlers", arguments, nil},
 		{"eio3", "payloads of protocol 3 with wrong and endless lengths, base64 that is none, and pings whose answers are not read, 50 connections", "eio3", eio3, nil},
 		{"msgpack", "MessagePack that is deep, declares more than there is or has many keys, 20 connections", "msgpack", msgpack, nil},
