@@ -63,7 +63,7 @@ func All() []Attack {
 		{"connects", "floods of CONNECT and DISCONNECT, of namespaces that are not there and of packets that are not valid, 42 connections; authentication data of a megabyte, 400 connections", "", connects, nil},
 		{"arguments", "events of half a million arguments that wait for handlers that block, 256 connections", "handlers", arguments, nil},
 		{"eio3", "payloads of protocol 3 with wrong and endless lengths, base64 that is none, and pings whose answers are not read, 50 connections", "eio3", eio3, nil},
-		{"msgpack", "MessagePack that is deep, declares more than there is or has many keys, 20 connections", "msgpack", msgpack, nil},
+		{"msgpack", "MessagePack that is deep, declares more than there is or has many keys, 32 connections", "msgpack", msgpack, nil},
 		{"tls-handshakes", "TLS handshakes through net/http, half of them left when the server has signed, 16 at a time", Secure, tlsHandshakes, nil},
 		{"tls-slow", "handshakes and heads of requests behind a handshake, one byte a second, 500 connections", Secure, tlsSlow, nil},
 		{"tls-renegotiate", "TLS 1.2 connections that ask for another handshake, 8 at a time", Secure, tlsRenegotiate, judgeRenegotiate},
