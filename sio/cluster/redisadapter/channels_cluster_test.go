@@ -204,8 +204,8 @@ func TestChannelsHomeless(t *testing.T) {
 	})
 }
 
-// TestChannelsSilentShard has a node of a cluster that does not answer: it delays
-// one batch, and messages for it are not sent until it answers again.
+// TestChannelsSilentShard has a node of a cluster that does not answer: it
+// delays one batch, and messages for it are not sent until it answers again.
 func TestChannelsSilentShard(t *testing.T) {
 	rc := startCluster(t)
 	a := testChannels(t, rc.client(t), true)
