@@ -66,6 +66,9 @@ func (p *framePool) get() *Frame {
 	}
 	f.Start, f.Group = 0, 0
 	f.refs.Store(1)
+	if invariants.Enabled {
+		invariants.Frames.Add(1)
+	}
 	return f
 }
 
@@ -101,6 +104,7 @@ func (f *Frame) Release() {
 		panic("loop: frame released too often")
 	}
 	if invariants.Enabled {
+		invariants.Frames.Add(-1)
 		invariants.Mangle(f.B)
 		return // not to the pool, so that uses after the release are found
 	}

@@ -2,7 +2,6 @@ package loop
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
@@ -23,7 +22,7 @@ type Loop struct {
 	maxQueued int
 	counters  counters
 
-	mu     sync.Mutex // guards what follows up to the blank line
+	mu     invariants.Mutex[Loop] // guards what follows up to the blank line
 	inbox  []Task
 	awake  bool // in a burst, or a wake-up is on its way: Post need not wake
 	closed bool

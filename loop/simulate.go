@@ -24,3 +24,6 @@ func openBackend(cfg backend.Config) (backend.Engine, error) {
 	}
 	return newBackend(cfg)
 }
+
+// Timers is how many timers of a loop are armed. Loop-owned.
+func Timers(l backend.Loop) int { return l.(*upcalls).wheel.count }

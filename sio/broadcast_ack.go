@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -93,7 +93,7 @@ func (o BroadcastOperator) askAll(ctx context.Context, event string, args []any,
 type collector struct {
 	done chan struct{} // closed when no client is left that may still answer
 
-	mu      sync.Mutex
+	mu      invariants.Mutex[collector]
 	servers int // that have not reported their clients yet
 	clients int
 	gone    int
@@ -182,7 +182,7 @@ type broadcastAck struct {
 	shards  atomic.Int32 // the loops that have not sent yet, and the caller
 	clients atomic.Int32
 
-	mu      sync.Mutex
+	mu      invariants.Mutex[broadcastAck]
 	sockets []*Socket // that were asked
 	over    bool
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/invariants"
 )
 
 // What a client has sent before it left is handled. A socket ends in one of two
@@ -41,7 +43,7 @@ type late struct {
 // lateList is the sockets with late events of one loop's clients that are gone,
 // in the order in which these left. Safe for concurrent use.
 type lateList struct {
-	mu   sync.Mutex // taken while Socket.mu is held
+	mu   invariants.Mutex[lateList] // taken while Socket.mu is held
 	root late
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -37,7 +38,7 @@ type Namespace struct {
 
 	closing atomic.Bool // the adapter is being closed, or is
 
-	mu    sync.Mutex // held to replace what follows; reading needs no lock
+	mu    invariants.Mutex[Namespace] // held to replace what follows; reading needs no lock
 	table atomic.Pointer[handlerTable]
 	hooks atomic.Pointer[hooks]
 }

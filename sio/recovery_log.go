@@ -3,9 +3,9 @@ package sio
 import (
 	"context"
 	"crypto/rand"
-	"sync"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
@@ -34,7 +34,7 @@ type recoveryLog struct {
 	cfg   *Recovery
 	begun time.Time // the machine's clock starts
 
-	mu       sync.Mutex // taken before the locks of shards and loops, never while another one is held
+	mu       invariants.Mutex[recoveryLog] // taken before the locks of shards and loops, never while another one is held
 	log      *recovery.Log[*Socket, encodedPacket]
 	expired  []ExpiredSession // to be reported
 	timer    *time.Timer      // nil when there is nothing to wait for

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/internal/clientbundle"
 )
 
@@ -51,8 +52,8 @@ type Server struct {
 	unfinished atomic.Int64 // events dropped since
 	heldTime   time.Duration
 
-	mu       sync.Mutex // guards the writes of parents and onNamespace, and what follows
-	made     int        // parents so far
+	mu       invariants.Mutex[Server] // guards the writes of parents and onNamespace, and what follows
+	made     int                      // parents so far
 	engine   *loop.Engine
 	host     *Server       // which this one is attached to; nil for none
 	attached []*Server     // to this one

@@ -1,9 +1,9 @@
 package sio
 
 import (
-	"sync"
 	"sync/atomic"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
@@ -23,9 +23,9 @@ type Socket struct {
 
 	holdState atomic.Uint32 // the state and start of the connection handlers: see held.go
 
-	mu    sync.Mutex   // guards what follows
-	queue *queue       // nil while there is nothing to run
-	extra *socketExtra // nil while nothing of it is needed
+	mu    invariants.Mutex[Socket] // guards what follows
+	queue *queue                   // nil while there is nothing to run
+	extra *socketExtra             // nil while nothing of it is needed
 }
 
 // The states of a socket, in order. They only move forward.

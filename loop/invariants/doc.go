@@ -12,6 +12,15 @@
 // All of it is safe for concurrent use.
 package invariants
 
+import "sync/atomic"
+
+// Frames is how many of package loop's frames have references, if Enabled.
+var Frames atomic.Int64
+
+// Orders has the order of locks checked, if Enabled: see [Mutex]. That takes
+// microseconds for each lock. It may be changed only while none is held.
+var Orders atomic.Bool
+
 // Check panics with what if ok is false.
 func Check(ok bool, what string) {
 	if !ok {

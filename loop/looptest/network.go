@@ -179,6 +179,16 @@ func (s *simServer) end() {
 // Listening reports whether a server has the address.
 func (n *Network) Listening(addr string) bool { return n.servers[addr] != nil }
 
+// Timers is how many timers the loops of the server at addr have.
+func (n *Network) Timers(addr string) (count int) {
+	if s := n.servers[addr]; s != nil {
+		for _, st := range s.stations {
+			count += loop.Timers(st.loop)
+		}
+	}
+	return count
+}
+
 // Woken holds a value when another goroutine has given a loop something to do.
 func (n *Network) Woken() <-chan struct{} { return n.woken }
 

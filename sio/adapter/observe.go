@@ -1,6 +1,6 @@
 package adapter
 
-import "sync"
+import "github.com/sioserver/sioserver/loop/invariants"
 
 // RoomEvent is a change of a room.
 type RoomEvent struct {
@@ -32,7 +32,7 @@ type observer[M any] struct {
 	id   func(owner M) string
 	call func(e RoomEvent)
 
-	mu     sync.Mutex
+	mu     invariants.Mutex[observer[M]]
 	counts map[string]int
 	queue  []RoomEvent
 	busy   bool // a goroutine calls for the queue

@@ -1,14 +1,13 @@
 package adapter
 
 import (
-	"sync"
-
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/internal/fifo"
 )
 
 // perLoop is the part of [Rooms] that belongs to one event loop.
 type perLoop[M any] struct {
-	mu     sync.Mutex
+	mu     invariants.Mutex[perLoop[M]]
 	rooms  map[string]*room[M] // nil until the first is made
 	list   []*Member[M]        // all members, by slot; nil where free
 	free   []uint32

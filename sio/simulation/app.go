@@ -114,7 +114,7 @@ func (n *node) middleware(s *sio.Socket) error {
 	defer w.mu.Unlock()
 	mb := &member{
 		id: s.ID(), client: c, node: n, nsp: s.Namespace().Name(), serial: serial, server: s,
-		rooms: make(map[string]bool), streams: make(map[string]*stream), handled: make(map[string]int),
+		rooms: make(map[string]bool), unsure: make(map[string]bool), streams: make(map[string]*stream), handled: make(map[string]int),
 	}
 	if back := w.members[mb.key()]; back != nil {
 		if s.Recovered() && back.client == c {
@@ -152,6 +152,14 @@ func (n *node) connection(s *sio.Socket) {
 		mb.stage = present
 	}
 	if back {
+		got := roomsOf(s)
+		for room := range mb.unsure {
+			delete(mb.rooms, room)
+			if slices.Contains(got, room) {
+				mb.rooms[room] = true
+			}
+		}
+		clear(mb.unsure)
 		if got, want := roomsOf(s), roomList(mb); s.Connected() && !slices.Equal(got, want) {
 			w.fail(fmt.Sprintf("%v is back in rooms %v, want %v", mb, got, want))
 		}
@@ -472,6 +480,9 @@ func (n *node) begin(act *action) {
 func (n *node) finish(act *action) {
 	for _, mb := range act.matched {
 		if !mb.server.Connected() {
+			if mb.mayBeBack() && act.op.kind != disconnectRoom {
+				mb.unsure["e"], mb.unsure[act.op.rooms[0]] = true, true
+			}
 			continue
 		}
 		mb.changes++
@@ -540,6 +551,7 @@ func (w *World) emit(n *node, ns *sio.Namespace, s *sio.Socket, from *sender, o 
 			m.target.self = s.ID()
 		}
 	}
+	m.target.stale = s != nil && !s.Connected()
 	act := &action{message: m}
 	w.current = act
 	defer func() { w.current = nil }()
@@ -562,8 +574,8 @@ func (w *World) emitAck(ctx context.Context, n *node, s *sio.Socket, from *sende
 	m := w.message(from, s.Namespace().Name(), o)
 	m.asks = true
 	mb := n.memberOf(s)
-	mb.expect(m, mb.certain())
-	connected := s.Connected()
+	connected := s.Connected() // not that of a socket which has taken its place
+	mb.expect(m, connected && mb.certain())
 	w.record(fmt.Sprintf("%v asks for an acknowledgement", m))
 	w.mu.Unlock()
 	began := time.Now()
@@ -695,7 +707,7 @@ func (w *World) query(n *node, ns *sio.Namespace, o *op) {
 			}
 		}
 	}
-	if err != nil || w.busTrouble() {
+	if err != nil || w.busTrouble(ns.Name()) {
 		return
 	}
 	stable := 0

@@ -43,6 +43,7 @@ type busEnd struct {
 	*hub
 	nsp, uid string
 	receive  func(m *cluster.Message)
+	since    time.Time
 	closed   bool // guarded by bus.mu
 }
 
@@ -67,7 +68,7 @@ func (w *World) newHub(n *node) *hub { return &hub{bus: w.bus, node: n, life: n.
 func (h *hub) adapter(local adapter.Local) adapter.Adapter {
 	cfg := cluster.Config{Logger: slog.New(slog.DiscardHandler)}
 	n, err := cluster.New(local, cfg, func(uid string, receive func(m *cluster.Message)) (cluster.Bus, error) {
-		e := &busEnd{hub: h, nsp: local.Namespace(), uid: uid, receive: receive}
+		e := &busEnd{hub: h, nsp: local.Namespace(), uid: uid, receive: receive, since: time.Now()}
 		h.bus.mu.Lock()
 		h.bus.ends = append(h.bus.ends, e)
 		h.bus.mu.Unlock()
@@ -268,12 +269,18 @@ func (w *World) broadcastOf(m *cluster.Message) *action {
 	return &action{message: msg}
 }
 
-// busTrouble reports whether the nodes may not know of each other.
-func (w *World) busTrouble() bool {
+// busTrouble reports whether the nodes of a namespace may not know of each
+// other.
+func (w *World) busTrouble(nsp string) bool {
 	if w.bus == nil {
 		return false
 	}
 	w.bus.mu.Lock()
 	defer w.bus.mu.Unlock()
+	for _, e := range w.bus.ends {
+		if e.nsp == nsp && time.Since(e.since) < 10*time.Second {
+			return true
+		}
+	}
 	return len(w.bus.apart) > 0 || time.Since(w.bus.cut) < time.Minute
 }

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop/looptest"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -16,7 +15,7 @@ func Draw(seed uint64) Options {
 	o := Options{
 		Nodes: 1, Clients: 1 + r.IntN(24), Steps: 20 + r.IntN(500), Pace: time.Duration(2+r.IntN(400)) * time.Millisecond,
 		Loops: 1 + r.IntN(3), Version3: r.IntN(2) == 0, Counting: r.IntN(2) == 0, RunMiddlewares: r.IntN(3) == 0,
-		BusDelay: time.Duration(1+r.IntN(300)) * time.Millisecond, Tight: r.IntN(4) == 0, Compress: r.IntN(5) == 0,
+		BusDelay: time.Duration(1+r.IntN(300)) * time.Millisecond, Tight: r.IntN(4) == 0, Locks: r.IntN(8) == 0,
 		Faults: looptest.Faults{Cut: r.Float64(), ShortSend: r.Float64() / 2, Linger: r.Float64(), LostMove: 0},
 	}
 	if r.IntN(2) == 0 {
@@ -42,10 +41,6 @@ func (o Options) config() sio.Config {
 	if o.Tight {
 		cfg.MaxPending, cfg.MaxHandlers = 4, 3
 	}
-	if o.Compress {
-		cfg.PerMessageDeflate = nil
-		cfg.CORS = &eio.CORS{}
-	}
 	return cfg
 }
 
@@ -68,8 +63,7 @@ func (w *World) checkRooms(n *node, settled bool) {
 		want := make(map[string][2]int) // at least, at most
 		low, high := 0, 0
 		for _, mb := range n.members {
-			back := n.recovery > 0 && mb.client.alive && mb.client.serial != mb.serial
-			if mb.nsp != ns.Name() || !mb.server.Connected() && !back {
+			if mb.nsp != ns.Name() || !mb.server.Connected() && !mb.mayBeBack() {
 				continue
 			}
 			sure := mb.stage != entering && mb.server.Connected()
@@ -77,10 +71,12 @@ func (w *World) checkRooms(n *node, settled bool) {
 			if sure {
 				low++
 			}
-			for room := range mb.rooms {
+			for _, room := range append(roomNames, "e") {
 				b := want[room]
-				b[1]++
-				if sure {
+				if mb.rooms[room] || mb.unsure[room] {
+					b[1]++
+				}
+				if sure && mb.rooms[room] && !mb.unsure[room] {
 					b[0]++
 				}
 				want[room] = b

@@ -22,9 +22,10 @@ type member struct {
 	server *sio.Socket
 	stage  stage
 	rooms  map[string]bool
-	away   time.Time // when its client has lost it; zero when it has not
-	lostAt time.Time // when the server has
-	latest time.Time // when the last message was emitted that it has got, and that is kept
+	unsure map[string]bool // rooms that it may be in, or not, until the connection handlers run
+	away   time.Time       // when its client has lost it; zero when it has not
+	lostAt time.Time       // when the server has
+	latest time.Time       // when the last message was emitted that it has got, and that is kept
 	reason sio.Reason
 
 	changes int // of rooms and stage
@@ -182,6 +183,7 @@ type selector struct {
 	rooms, except []string
 	self          string // is left out
 	local         bool
+	stale         bool // self was lost: the socket that has taken its place may be left out or not
 }
 
 // matches reports whether the selector addresses the member.
@@ -193,6 +195,13 @@ func (sel selector) matches(mb *member) bool {
 	return len(sel.rooms) == 0 || slices.ContainsFunc(sel.rooms, in)
 }
 
+// touchesUnsure reports whether it depends on a room of which the oracle does
+// not know whether the member is in it.
+func (sel selector) touchesUnsure(mb *member) bool {
+	unsure := func(room string) bool { return mb.unsure[room] }
+	return slices.ContainsFunc(sel.rooms, unsure) || slices.ContainsFunc(sel.except, unsure)
+}
+
 // cast adds a broadcast to what the sockets of a node get.
 func (w *World) cast(n *node, m *message) {
 	for _, mb := range n.members {
@@ -200,12 +209,18 @@ func (w *World) cast(n *node, m *message) {
 			continue
 		}
 		switch matches := m.target.matches(mb); {
-		case mb.stage == entering: // its rooms may be those of a handler that runs
+		case mb.stage == entering, m.target.touchesUnsure(mb), m.target.stale && m.target.self == mb.id:
 			mb.expect(m, false)
 		case matches:
 			mb.expect(m, mb.stage == present && mb.server.Connected() || m.kept())
 		}
 	}
+}
+
+// mayBeBack reports whether the socket may have been recovered without its
+// connection handlers knowing yet.
+func (mb *member) mayBeBack() bool {
+	return mb.node.recovery > 0 && mb.client.serial != mb.serial && time.Since(mb.client.since) < time.Minute
 }
 
 // certain reports whether the server must have the socket in its rooms.
@@ -218,7 +233,7 @@ func (w *World) clientConnected(s *socket) {
 	if s.c.version == 4 {
 		mb = w.members[s.sid+s.nsp]
 	} else {
-		for _, other := range s.c.node.members {
+		for _, other := range w.all {
 			if other.serial == s.serial && other.nsp == s.nsp {
 				mb = other
 			}

@@ -68,6 +68,8 @@ func (s step) String() string {
 	return text
 }
 
+func planRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
 // plan draws the steps of a run.
 func plan(r *rand.Rand, opt Options) []step {
 	total := 0

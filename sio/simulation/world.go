@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/loop/looptest"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -29,7 +29,7 @@ type Options struct {
 	BusDelay              time.Duration
 	Faults                looptest.Faults
 	Tight                 bool // small limits
-	Compress              bool
+	Locks                 bool // their order is checked, which takes time
 }
 
 // World is one run.
@@ -247,7 +247,10 @@ func Run(t *testing.T, seed uint64, opt Options, skip func(step int) bool, keep 
 	w.config = opt.config()
 	w.net = looptest.NewNetwork(rand.New(rand.NewPCG(seed, 4)), opt.Faults)
 	defer w.net.Close()
-	steps := plan(rand.New(rand.NewPCG(seed, 1)), opt)
+	invariants.Frames.Store(0)
+	invariants.Orders.Store(opt.Locks)
+	defer invariants.Orders.Store(false)
+	steps := plan(planRandom(seed), opt)
 	if opt.Nodes > 1 {
 		w.bus = &bus{w: w, apart: make(map[[2]int]bool)}
 	}
@@ -487,7 +490,15 @@ func (w *World) finish() {
 		}
 	})
 	if len(w.failures) == 0 {
-		w.until(time.Now().Add(4*time.Minute+2*w.opt.Recovery), func() bool { return false })
+		w.until(time.Now().Add(2*time.Minute), func() bool { return w.quiet() })
+	}
+	if len(w.failures) == 0 {
+		for _, n := range w.nodes {
+			if timers := w.net.Timers(n.addr); timers > 0 {
+				w.failf("node %d: %d timers are armed when all clients have left: %+v", n.index, timers, n.server.Stats())
+			}
+		}
+		w.until(time.Now().Add(2*time.Minute+2*w.opt.Recovery), func() bool { return false })
 	}
 	if len(w.failures) == 0 {
 		for _, n := range w.nodes {
@@ -521,5 +532,19 @@ func (w *World) finish() {
 	}
 	w.failures = append(failed, w.failures...)
 	synctest.Wait()
-	runtime.Gosched()
+	// What recovery keeps is left to the garbage collector when a namespace ends.
+	if frames := invariants.Frames.Load(); frames != 0 && len(w.failures) == 0 && w.opt.Recovery == 0 {
+		w.failures = append(w.failures, fmt.Sprintf("%d frames have references at the end", frames))
+	}
+}
+
+// quiet reports whether the servers have no clients, and nothing to do.
+func (w *World) quiet() bool {
+	for _, n := range w.nodes {
+		st := n.server.Stats()
+		if st.Clients+st.HandlersRunning+st.HandlersWaiting+st.Pending > 0 || st.Loop.Connections > 0 {
+			return false
+		}
+	}
+	return true
 }
