@@ -11,6 +11,10 @@ PKGS        ?= ./...
 # Each takes about a minute when nothing is cached; the workflow vets for three more.
 SYSTEMS     ?= linux/386 windows/amd64
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+# Where govulncheck gets its data from; a file URL for a copy.
+VULNDB      ?= https://vuln.go.dev
 
 # Packages from npm, pinned by the lock file: the client alone is enough to
 # run, the tests drive a browser too.
@@ -21,7 +25,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test conformance client lint vet-systems fmt fuzz simulate bench bench-quick attack links bench-peers help
+.PHONY: run test conformance client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -75,7 +79,7 @@ bench: ## Measure this server beside its peers: about an hour on a quiet machine
 	@.ci/install redis-server || true
 	@$(GO) run ./bench $(ARGS)
 
-bench-quick: ## Most scenarios once and short, counts checked: a smoke test of about 6 minutes
+bench-quick: ## Most scenarios once and short, counts checked: a smoke test of about 9 minutes
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -quick $(ARGS)
 
@@ -83,12 +87,26 @@ attack: ## Attack the server beside 1,000 clients, and flood it: about 3 hours (
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -profiles profiles/range -out profiles/results/range $(ARGS)
 
+soak: ## 10,000 clients come and go under attacks: half an hour (ARGS="-duration 8h" for a night)
+	@$(GO) run ./bench -profiles profiles/soak -out profiles/results/soak $(ARGS)
+
 links: ## Try clusters on lines to Redis that are slow, stand still or break: about 8 minutes
 	@.ci/install redis-server || true
 	@$(GO) run ./bench -profiles profiles/link -out profiles/results/link $(ARGS)
 
 bench-peers: ## Install the servers to compare with, which bench does too
 	@npm ci --prefix bench/peers --loglevel=error >/dev/null
+
+vulncheck: ## Look for known vulnerabilities in what the module calls (VULNDB=file:///… for a copy of the data)
+	@$(GO) run $(GOVULNCHECK) -db $(VULNDB) -test ./...
+	@npm audit --prefix $(NPM) --omit=dev --package-lock-only
+
+sbom: ## Write the bill of materials of the module, as CycloneDX, to bin/sbom.json
+	@mkdir -p bin
+	@$(GO) run $(CYCLONEDX) mod -json -std -output bin/sbom.json .
+
+reproducible: ## Build the program twice in different places, compare, print its hash: a whole build without a cache
+	@.ci/reproducible
 
 help: ## This list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -43,6 +43,7 @@ const usage = `Measures Socket.IO servers side by side on this machine.
   go run ./bench -quick                    most scenarios once and short: a smoke test
   go run ./bench -run idle -peers sioserver,socketio-ws
   go run ./bench -profiles profiles/range  attacks and floods beside honest clients
+  go run ./bench -profiles profiles/soak   clients that come and go under attacks, for half an hour
   go run ./bench -profiles profiles/link   clusters on lines to Redis that are slow, stand still or break
   go run ./bench -list                     the scenarios and servers
   go run ./bench -draw profiles/results/results.jsonl

@@ -3,7 +3,9 @@ package eio
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,9 +29,10 @@ func (c *Cookie) withDefaults() {
 }
 
 // value returns the Set-Cookie field for sid, with the attributes in the
-// reference's order.
+// reference's order. What a cookie's value can't have is escaped as in a URL;
+// only sids of Config.GenerateID have such characters.
 func (c *Cookie) value(sid string) string {
-	s := c.Name + "=" + sid
+	s := c.Name + "=" + strings.ReplaceAll(url.QueryEscape(sid), "+", "%20")
 	if c.MaxAge != 0 {
 		s += "; Max-Age=" + strconv.Itoa(int(c.MaxAge.Seconds()))
 	}

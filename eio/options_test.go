@@ -272,6 +272,34 @@ func TestHTTPExtras(t *testing.T) {
 		r := eiotest.Get(t, s.url+handshake)
 		wantHeader(t, r, "Set-Cookie", "y="+sidOf(t, r)+"; Max-Age=60; Domain=d; Secure; SameSite=Strict")
 	})
+	t.Run("the cookie of a sid with other characters", func(t *testing.T) {
+		s := start(t, eio.Config{Cookie: &eio.Cookie{}, GenerateID: func(*http.Request) (string, error) {
+			return "a b;\r\nSet-Cookie: x=+%é", nil
+		}})
+		r := eiotest.Get(t, s.url+handshake)
+		if got := r.Header.Values("Set-Cookie"); len(got) != 1 || got[0] != "io=a%20b%3B%0D%0ASet-Cookie%3A%20x%3D%2B%25%C3%A9; Path=/; HttpOnly; SameSite=Lax" {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("credentials for all origins", func(t *testing.T) {
+		s := start(t, eio.Config{CORS: &eio.CORS{Credentials: true}})
+		for _, method := range []string{"GET", "OPTIONS"} {
+			// Browsers send cookies to no origin that is not named.
+			wantHeader(t, eiotest.Do(t, method, s.url+handshake, "", "Origin", "https://evil.example"), "Access-Control-Allow-Origin", "*")
+		}
+	})
+	t.Run("headers of hooks stay one line", func(t *testing.T) {
+		s := start(t, eio.Config{Headers: func(h http.Header, r *eio.Request) { h.Set("X-Query", r.Query()["q"]); h.Set("A: b\r\nX-Other", "c") }})
+		r := eiotest.Get(t, s.url+handshake+"&q=a%0d%0aX-Other:%20b%0d%0a%0d%0abody")
+		wantHeader(t, r, "X-Query", "a  X-Other: b    body")
+		wantHeader(t, r, "X-Other", "")
+		sidOf(t, r)
+		c := eiotest.DialTCP(t, s.addr)
+		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&q=a%0d%0aX-Other:%20b"))
+		r = c.ReadResponse()
+		wantHeader(t, r, "X-Query", "a  X-Other: b")
+		wantHeader(t, r, "X-Other", "")
+	})
 	t.Run("header hooks are called", func(t *testing.T) {
 		var initial, all atomic.Int32
 		s := start(t, eio.Config{

@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // hopper moves its connection to the next loop with every read that is not the
@@ -113,5 +115,40 @@ func TestAdoptRefuses(t *testing.T) {
 	}
 	if err := e.Adopt(c, nil, acceptEcho); !errors.Is(err, loop.ErrShutdown) {
 		t.Errorf("after Shutdown: %v", err)
+	}
+}
+
+// TestPeerResetsBeforeAStreamMoves is TestPeerResetsBeforeTheMove for connections
+// that are driven by goroutines: they move, and the new handler gets the reset.
+func TestPeerResetsBeforeAStreamMoves(t *testing.T) {
+	e := start(t, loop.Config{Loops: 2}, acceptEcho)
+	for range 5 {
+		near, far := pair(t)
+		reset, closed := make(chan struct{}), make(chan error, 1)
+		after := &recorder{closed: func(_ *loop.Conn, err error) { closed <- err }}
+		before := &recorder{data: func(c *loop.Conn, b []byte) {
+			<-reset
+			c.MoveTo(e.Loops()[1-c.Loop().Index()], b, after.accept)
+		}}
+		if err := e.Adopt(struct{ net.Conn }{near}, nil, before.accept); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := far.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if err := far.(*net.TCPConn).SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+		far.Close()
+		close(reset)
+		if err := wait.For(t, "the end", closed); !errors.Is(err, syscall.ECONNRESET) || after.got.String() != "x" {
+			t.Fatalf("closed with %v, got %q", err, after.got.String())
+		}
+		if before.closes != 0 || after.conn.Loop() == before.conn.Loop() {
+			t.Fatal("the connection has not moved")
+		}
+	}
+	if s := e.Stats(); s.LostMoves != 0 {
+		t.Fatalf("%+v", s)
 	}
 }

@@ -4,6 +4,7 @@ package attack
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 )
 
@@ -92,7 +93,7 @@ func strange(c *raw) error {
 func broken(c *raw) error {
 	deep := strings.Repeat(`{"a":`, 100_000)
 	forms := []string{"40[1]", `40"text"`, "40{", "40nul", `40{"a":1`, "40" + deep, `40/nothing`, "40/nothing,{", "4099", "40\xff"}
-	if err := c.say(forms[c.f.next(len(forms))]); err != nil {
+	if err := c.say(forms[rand.IntN(len(forms))]); err != nil {
 		return err
 	}
 	c.f.count("broken", 1)

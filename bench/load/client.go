@@ -4,6 +4,7 @@ package load
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 )
 
@@ -21,6 +22,9 @@ const (
 type Client struct {
 	// Index is the caller's, to find its own record of the client.
 	Index int
+	// Answer is what the server has answered to the CONNECT packet, of clients
+	// that were dialled with DialWith.
+	Answer []byte
 
 	g         *Generator
 	main      *conn  // the WebSocket, or the connection of the GETs
@@ -29,7 +33,9 @@ type Client struct {
 	sid       string // polling only
 	pending   []byte // packets that wait for the POST in flight or for the upgrade, separated as a payload
 	target    *target
+	auth      []byte // of the CONNECT packet
 	transport Transport
+	paused    bool
 	opened    bool // Events.Opened was called
 	joined    bool // the server connected the main namespace
 	probed    bool // the server answered the probe: no further GET or POST
@@ -40,6 +46,33 @@ type Client struct {
 // borrowed until return. All that a callback queues for one client leaves in
 // one system call.
 func (c *Client) Send(packet []byte) { c.sendEngine("4", packet) }
+
+// SendBinary queues one Socket.IO packet and its one attachment, both of which
+// are borrowed until return.
+func (c *Client) SendBinary(packet, attachment []byte) {
+	c.sendEngine("4", packet)
+	switch {
+	case c.closed:
+	case c.main.phase == phaseFrames:
+		c.main.out = appendFrame(c.main.queue(), opBinary, c.g.nextMask(), "", attachment)
+	default:
+		c.sendEngine("b", base64.StdEncoding.AppendEncode(nil, attachment))
+	}
+}
+
+// Pause stops reading from the client's connections, and answering heartbeats,
+// until Resume.
+func (c *Client) Pause() { c.paused = true }
+
+// Resume reads again. It may call Events.
+func (c *Client) Resume() {
+	c.paused = false
+	for _, conn := range []*conn{c.main, c.post, c.ws} {
+		if conn != nil && conn.fd >= 0 {
+			conn.readable(false)
+		}
+	}
+}
 
 // Transport is what the client was dialled with.
 func (c *Client) Transport() Transport { return c.transport }
@@ -105,6 +138,12 @@ func (c *Client) packet(conn *conn, p []byte) error {
 		c.finishUpgrade()
 	case '4':
 		return c.message(p[1:])
+	case 'b':
+		data, err := base64.StdEncoding.AppendDecode(nil, p[1:])
+		if err != nil {
+			return fmt.Errorf("a binary packet %.50q: %w", p, err)
+		}
+		return c.attachment(data)
 	case '6':
 	default:
 		return fmt.Errorf("an unexpected Engine.IO packet %.50q", p)
@@ -117,10 +156,17 @@ func (c *Client) message(p []byte) error {
 		c.g.events.Packet(c, p)
 		return nil
 	}
+	if len(p) > 0 && p[0] == '2' && c.auth != nil { // it comes back, and has missed it
+		c.g.events.Packet(c, p)
+		return nil
+	}
 	if len(p) == 0 || p[0] != '0' {
 		return fmt.Errorf("the server did not connect the namespace: %.100q", p)
 	}
 	c.joined = true
+	if c.auth != nil {
+		c.Answer = append(c.Answer, p[1:]...)
+	}
 	c.ready()
 	return nil
 }
@@ -143,7 +189,7 @@ func (c *Client) handshake(data []byte) error {
 		}
 		c.sid = string(sid)
 	}
-	c.sendEngine("40", nil)
+	c.sendEngine("40", c.auth)
 	if c.transport == Upgrade {
 		return c.startUpgrade()
 	}

@@ -43,7 +43,7 @@ const (
 // closed, so that the end must be read too.
 func (c *conn) readable(ended bool) {
 	g := c.g
-	for c.fd >= 0 {
+	for c.fd >= 0 && !c.client.paused {
 		held := len(c.in)
 		if held+readSize/4 > len(g.buf) {
 			if held > maxHeld {

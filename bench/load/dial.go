@@ -18,7 +18,14 @@ const ipBindAddressNoPort = 24
 // reports how it went. The error is one of this machine (descriptors, ports),
 // not of the server.
 func (g *Generator) Dial(t Transport, server int) (*Client, error) {
-	c := &Client{g: g, transport: t, target: g.targets[server]}
+	return g.DialWith(t, server, nil)
+}
+
+// DialWith starts a client that sends the JSON object as its authentication
+// data, and keeps the server's answer. A client that comes back may get events
+// before it is opened.
+func (g *Generator) DialWith(t Transport, server int, auth []byte) (*Client, error) {
+	c := &Client{g: g, transport: t, target: g.targets[server], auth: auth}
 	var err error
 	switch t {
 	case WebSocket:

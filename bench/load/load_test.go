@@ -135,6 +135,62 @@ func TestPacketsComeBackInOrder(t *testing.T) {
 	}
 }
 
+func TestBinaryComesBack(t *testing.T) {
+	for name, transport := range transports {
+		t.Run(name, func(t *testing.T) {
+			_, addr := newMiniServer(t)
+			r := newRecorder(t, addr)
+			data := bytes.Repeat([]byte{0, 1, 0xff, 0x1e}, 50)
+			r.onOpened = func(c *load.Client) { c.SendBinary([]byte("51-7[]"), data) }
+			r.dial(0, transport)
+			r.until("attachment", func() bool { return len(r.packets[0]) == 2 })
+			if want := []string{"51-7[]", fmt.Sprintf("%x", data)}; !slices.Equal(r.packets[0], want) {
+				t.Errorf("got %q, want %q", r.packets[0], want)
+			}
+		})
+	}
+}
+
+// A client that comes back gets what it has missed before it is connected.
+func TestAClientThatComesBack(t *testing.T) {
+	for name, transport := range transports {
+		t.Run(name, func(t *testing.T) {
+			_, addr := newMiniServer(t)
+			r := newRecorder(t, addr)
+			c, err := r.g.DialWith(transport, 0, []byte(`{"pid":"p"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.until("open client", func() bool { return r.opened == 1 })
+			if want := []string{`2missed {"pid":"p"}`}; !slices.Equal(r.packets[0], want) || string(c.Answer) != `{"sid":"x"}` {
+				t.Errorf("got %q and the answer %q", r.packets[0], c.Answer)
+			}
+		})
+	}
+}
+
+func TestAPausedClientReadsLater(t *testing.T) {
+	for name, transport := range transports {
+		t.Run(name, func(t *testing.T) {
+			_, addr := newMiniServer(t)
+			r := newRecorder(t, addr)
+			paused, other := r.dial(0, transport), r.dial(1, load.WebSocket)
+			r.until("open clients", func() bool { return r.opened == 2 })
+			paused.Pause()
+			paused.Send([]byte("2first"))
+			for i := range 20 { // the paused client's echo has come before the other's last
+				other.Send([]byte("2other"))
+				r.until("echo", func() bool { return len(r.packets[1]) == i+1 })
+			}
+			if len(r.packets[0]) > 0 {
+				t.Errorf("got %q while it was paused", r.packets[0])
+			}
+			paused.Resume()
+			r.until("echo of the paused client", func() bool { return len(r.packets[0]) == 1 })
+		})
+	}
+}
+
 func TestIdleClientsHoldNoSocketTooMany(t *testing.T) {
 	_, addr := newMiniServer(t)
 	r := newRecorder(t, addr)

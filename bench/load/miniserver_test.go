@@ -4,6 +4,7 @@ package load_test
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -17,7 +18,9 @@ import (
 )
 
 // miniServer is an Engine.IO 4 server in the plainest way, by net/http: it
-// connects the main namespace and echoes every other Socket.IO packet.
+// connects the main namespace and echoes every other Socket.IO packet. A client
+// that brings authentication data gets an event before the answer. Binary
+// messages have the form of polling: b and base64.
 type miniServer struct {
 	mu       sync.Mutex
 	sessions map[string]*miniSession
@@ -108,12 +111,15 @@ func (s *miniServer) packet(session *miniSession, packet string) {
 		s.mu.Lock()
 		s.pongs++
 		s.mu.Unlock()
-	case packet == "40":
+	case strings.HasPrefix(packet, "40"):
+		if packet != "40" {
+			session.send("42missed " + packet[2:])
+		}
 		session.send(`40{"sid":"x"}`)
 		for _, greeting := range s.greeting {
 			session.send(greeting)
 		}
-	case strings.HasPrefix(packet, "4"):
+	case strings.HasPrefix(packet, "4"), strings.HasPrefix(packet, "b"):
 		session.send(packet)
 	}
 }
@@ -172,6 +178,10 @@ func (m *miniSession) upgrade(conn net.Conn) {
 
 func frame(text string) []byte {
 	b := []byte{0x81}
+	if packed, ok := strings.CutPrefix(text, "b"); ok {
+		data, _ := base64.StdEncoding.DecodeString(packed)
+		b[0], text = 0x82, string(data)
+	}
 	switch n := len(text); {
 	case n < 126:
 		b = append(b, byte(n))
@@ -188,8 +198,9 @@ func readFrame(r *bufio.Reader) (string, error) {
 	if _, err := io.ReadFull(r, head[:2]); err != nil {
 		return "", err
 	}
-	if head[0] != 0x81 || head[1]&0x80 == 0 {
-		return "", fmt.Errorf("not a masked text frame: %x", head[:2])
+	kind := head[0]
+	if kind&^3 != 0x80 || head[1]&0x80 == 0 {
+		return "", fmt.Errorf("not a masked message: %x", head[:2])
 	}
 	size := uint64(head[1] & 0x7f)
 	switch size {
@@ -211,6 +222,9 @@ func readFrame(r *bufio.Reader) (string, error) {
 	text := masked[4:]
 	for i := range text {
 		text[i] ^= masked[i%4]
+	}
+	if kind == 0x82 {
+		return "b" + base64.StdEncoding.EncodeToString(text), nil
 	}
 	return string(text), nil
 }

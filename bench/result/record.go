@@ -71,4 +71,10 @@ type Sample struct {
 	PSS      int64   `json:"pss,omitempty"`
 	HeapUsed int64   `json:"heap_used,omitempty"`
 	Kernel   int64   `json:"kernel,omitempty"` // of the whole machine, both ends of every connection
+	// Of a soak: descriptors, goroutines, and the median and 99th percentile of
+	// the round trips since the last sample, in microseconds.
+	Files      int   `json:"files,omitempty"`
+	Goroutines int   `json:"goroutines,omitempty"`
+	P50        int64 `json:"p50_us,omitempty"`
+	P99        int64 `json:"p99_us,omitempty"`
 }

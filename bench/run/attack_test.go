@@ -88,6 +88,14 @@ func TestAttacksAreRunsOfTheirOwnWhereTheyAreOffered(t *testing.T) {
 	}
 }
 
+func TestASoakNeedsAServerThatOffersIt(t *testing.T) {
+	p := profile(t, "kind = \"soak\"\nclients = 1\nrate = 1\nchurn = 1\nduration = \"1s\"\nsample = \"1s\"\nattacks = [\"sessions\"]\n"+
+		"every = \"2s\"\neach = \"1s\"\nruns = 1\n")
+	if _, err := series(t, p, benchtest.Peer(benchtest.Floor)); err == nil || !strings.Contains(err.Error(), "no server offers") {
+		t.Errorf("%v", err)
+	}
+}
+
 // stock is a server whose stock clients say what the script prints for each of
 // two.
 func stock(script string) *peer.Peer {

@@ -88,6 +88,17 @@ type job struct {
 // jobsOf combines the profile with each server. Each attack of a profile is a
 // job of its own, for the servers that offer what it needs.
 func jobsOf(p *scenario.Profile, peers []*peer.Peer) (jobs []job, err error) {
+	if p.Kind == scenario.Soak {
+		for _, pr := range peers {
+			if with, ok := pr.With(soakFeature); ok {
+				jobs = append(jobs, job{p, with})
+			}
+		}
+		if len(jobs) == 0 {
+			return nil, fmt.Errorf("profile %s: no server offers what a soak needs", p.Name)
+		}
+		return jobs, nil
+	}
 	if p.Kind != scenario.Attack {
 		for _, pr := range peers {
 			jobs = append(jobs, job{p, pr})
@@ -112,6 +123,9 @@ func jobsOf(p *scenario.Profile, peers []*peer.Peer) (jobs []job, err error) {
 	}
 	return jobs, nil
 }
+
+// soakFeature is what a server must offer for soaks.
+const soakFeature = "soak"
 
 // ErrFailed says that a run failed; its record says why.
 var ErrFailed = errors.New("a run failed")

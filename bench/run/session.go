@@ -63,6 +63,8 @@ func Run(ctx context.Context, p *scenario.Profile, servers *peer.Servers, progre
 		err = s.attack()
 	case scenario.Flood:
 		err = s.flood()
+	case scenario.Soak:
+		err = s.soak()
 	default:
 		err = fmt.Errorf("run: unknown kind %q", p.Kind)
 	}

@@ -20,6 +20,7 @@ const (
 	Cluster   Kind = "cluster"   // one emit to every client, or to a room, of another server
 	Attack    Kind = "attack"    // attacks beside honest clients
 	Flood     Kind = "flood"     // stock clients that emit more at once than their handlers can take
+	Soak      Kind = "soak"      // mixed traffic of clients that come and go, for long
 	Link      Kind = "link"      // large and many messages on lines to Redis that are slow or break
 )
 
@@ -86,6 +87,13 @@ type Profile struct {
 	AfterMB  int `toml:"after_mb"`
 	Flooders int `toml:"flooders"` // flood: stock clients
 	Events   int `toml:"events"`   // flood: events that each flooder emits in one go; link: events of the case
+
+	// Churn is how many clients a second leave, are cut, stall or come back;
+	// Every is the time from the begin of one attack of a soak to the next, Each
+	// how long one lasts.
+	Churn int      `toml:"churn"`
+	Every Duration `toml:"every"`
+	Each  Duration `toml:"each"`
 
 	// Case is what a link scenario tries, by name; Within bounds all of it. The
 	// others are those of link.Settings.

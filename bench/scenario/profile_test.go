@@ -43,9 +43,10 @@ func TestParseRefuses(t *testing.T) {
 	const echo = "kind = \"echo\"\nclients = 1\nin_flight = 1\nduration = \"1s\"\n"
 	const attack = "kind = \"attack\"\nclients = 1\nrate = 1\nwindow = \"2s\"\npeak_mb = 100\nduration = \"1s\"\n"
 	const flood = "kind = \"flood\"\nclients = 1\nrate = 1\nwindow = \"2s\"\nflooders = 2\nevents = 100\n"
+	const soak = "kind = \"soak\"\nclients = 1\nrate = 1\nchurn = 1\nduration = \"1m\"\nsample = \"1s\"\nattacks = [\"sessions\"]\n"
 	const link = "kind = \"link\"\nwithin = \"1m\"\n"
 	for _, tc := range []struct{ name, file, want string }{
-		{"no kind", `title = "x"`, `kind = "": must be one of attack, broadcast, cluster, echo, flood, idle, latency, link, rooms, storm, waves`},
+		{"no kind", `title = "x"`, `kind = "": must be one of attack, broadcast, cluster, echo, flood, idle, latency, link, rooms, soak, storm, waves`},
 		{"an unknown kind", "\n" + `kind = "eho"`, `line 2: kind = "eho": must be one of`},
 		{"a setting that no kind has", echo + `client = 5`, `line 5: there is no setting "client"`},
 		{"a setting of another kind", echo + `rooms = 5`, `line 5: rooms: kind "echo" has no such setting`},
@@ -82,6 +83,9 @@ func TestParseRefuses(t *testing.T) {
 		{"a line of negative speed", link + "case = \"burst\"\nevents = 1\nspeed_mb = -1.0", `line 5: speed_mb = -1`},
 		{"a case over polling", link + "case = \"burst\"\nevents = 1\ntransport = \"polling\"", `line 5: transport: kind "link" has no such setting`},
 		{"a case without an end", "kind = \"link\"\ncase = \"burst\"\nevents = 1", `kind "link" needs the setting "within"`},
+		{"a soak without a pause", soak + "every = \"1s\"\neach = \"1s\"", `line 9: each = "1s": must be less than every`},
+		{"a soak of one transport", soak + "every = \"1s\"\neach = \"500ms\"\ntransport = \"polling\"", `line 10: transport: kind "soak" has no such setting`},
+		{"a soak with an attack on another server", strings.Replace(soak, "sessions", "redis", 1) + "every = \"1s\"\neach = \"500ms\"", `line 7: attacks = "redis": needs a server that soaks do not have`},
 		{"attacks of a flood", flood + `attacks = ["stalled"]`, `line 7: attacks: kind "flood" has no such setting`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,7 +101,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestCommittedProfilesAreValid(t *testing.T) {
-	for _, dir := range []string{"", "quick", "range", "link"} {
+	for _, dir := range []string{"", "quick", "range", "link", "soak"} {
 		profiles, err := scenario.LoadDir(filepath.Join("..", "..", "profiles", dir))
 		if err != nil {
 			t.Error(err)

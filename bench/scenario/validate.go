@@ -30,10 +30,12 @@ var (
 		Cluster:   {"clients", "in_flight", "duration"},
 		Attack:    {"clients", "rate", "duration", "window", "peak_mb"},
 		Flood:     {"clients", "rate", "window", "flooders", "events"},
+		Soak:      {"clients", "rate", "churn", "duration", "sample", "attacks", "every", "each"},
 		Link:      {"case", "within"},
 	}
 	without = map[Kind][]string{
-		Flood: {"deflate", "stay_polling"}, // stock clients decide about it
+		Flood: {"deflate", "stay_polling"},   // stock clients decide about it
+		Soak:  {"transport", "stay_polling"}, // it has all
 		Link:  {"transport", "deflate", "stay_polling", "concurrency", "settle"},
 	}
 	optional = map[Kind][]string{
@@ -45,10 +47,14 @@ var (
 		Cluster:   {"rooms", "payload", "warmup"},
 		Attack:    {"payload", "attacks", "after", "after_mb", "early"},
 		Flood:     {"payload", "peak_mb"},
+		Soak:      {"payload", "after", "peak_mb"},
 		Link: {"speed_mb", "sender_mb", "pace_mb", "events", "bytes", "auth", "clients", "rooms", "missed", "max_len", "stop", "pause", "short",
 			"peak_mb"},
 	}
 )
+
+// soakFeatures are what a soak's server has of what attacks need.
+var soakFeatures = []string{"", "handlers", "dynamic", "deflate", "eio3", "msgpack"}
 
 const (
 	defaultPayload     = 100
@@ -108,6 +114,9 @@ func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 	positive("hold", p.Hold)
 	positive("sample", p.Sample)
 	positive("window", p.Window)
+	positive("every", p.Every)
+	positive("each", p.Each)
+	atLeast("churn", p.Churn, 1)
 	positive("after", p.After)
 	atLeast("peak_mb", p.PeakMB, 1)
 	atLeast("after_mb", p.AfterMB, 1)
@@ -174,8 +183,13 @@ func (p *Profile) validate(given map[string]any, lines map[string]int) error {
 			}
 		}
 	}
+	if p.Kind == Soak && p.Each >= p.Every {
+		refuse("each = %q: must be less than every", p.Each.Std())
+	}
 	for i, name := range p.Attacks {
-		if _, err := attack.Find(name); err != nil {
+		if a, err := attack.Find(name); err == nil && p.Kind == Soak && !slices.Contains(soakFeatures, a.Needs) {
+			refuse("attacks = %q: needs a server that soaks do not have", name)
+		} else if err != nil {
 			refuse("attacks = %q: must be among %s", name, strings.Join(attack.Names(), ", "))
 		} else if slices.Contains(p.Attacks[:i], name) {
 			refuse("attacks = %q: is there twice", name)
@@ -232,6 +246,8 @@ func (p *Profile) fill(given map[string]any) {
 	setDefault("warmup", func() { p.Warmup = Duration(500 * time.Millisecond) })
 	if p.Kind == Attack {
 		setDefault("attacks", func() { p.Attacks = attack.Names() })
+	}
+	if p.Kind == Attack || p.Kind == Soak {
 		setDefault("after", func() { p.After = defaultAfter })
 	}
 }

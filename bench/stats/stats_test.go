@@ -87,3 +87,23 @@ func TestHistogramClampsToItsRange(t *testing.T) {
 		t.Errorf("an hour counts as %v", got)
 	}
 }
+
+func TestTheilSen(t *testing.T) {
+	x := []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	for _, tc := range []struct {
+		name string
+		y    []float64
+		want float64
+	}{
+		{"a line", []float64{1, 3, 5, 7, 9, 11, 13, 15, 17, 19}, 2},
+		{"two points that are far off", []float64{1, 3, 5, 700, 9, 11, 13, -15, 17, 19}, 2},
+		{"flat", []float64{4, 4, 4, 4, 4, 4, 4, 4, 4, 4}, 0},
+	} {
+		if got := stats.TheilSen(x, tc.y); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+	if got := stats.TheilSen([]float64{1, 1}, []float64{2, 3}); !math.IsNaN(got) {
+		t.Errorf("of one x: %v", got)
+	}
+}

@@ -33,6 +33,7 @@ func main() {
 	flag.BoolVar(&with.control, "control", false, "take the orders of the harness's scenarios with slow links")
 	flag.IntVar(&with.data, "data", 0, "bytes that each socket has as its data")
 	recovery := flag.Bool("recovery", false, "give clients that come back their sockets and what they have missed")
+	recoveryTime := flag.Duration("recovery-time", 0, "how long a client may be gone with -recovery, if not 0")
 	maxLen := flag.Int64("maxlen", 0, "how many entries a stream keeps, if not 0")
 	files := flag.Uint64("files", 0, "how many files may be open, if not 0")
 	flag.Parse()
@@ -52,7 +53,7 @@ func main() {
 		cfg.PerMessageDeflate = &eio.PerMessageDeflate{Threshold: 64}
 	}
 	if *recovery {
-		cfg.ConnectionStateRecovery = &sio.Recovery{}
+		cfg.ConnectionStateRecovery = &sio.Recovery{MaxDisconnectionDuration: *recoveryTime}
 	}
 	if *by != "" {
 		joined, err := join(*by, os.Getenv("REDIS_URL"), *maxLen)
@@ -155,4 +156,5 @@ func register(server *sio.Server, options ...sio.HandlerOption) {
 		return server.To(to.A).Emit("message", to.B)
 	}, options...)
 	registerSlow(server)
+	registerSoak(server)
 }
