@@ -6,6 +6,7 @@ MAKEFLAGS   += --no-print-directory
 
 GO          ?= go
 ARGS        ?=
+SOCKETIO    ?=
 FUZZTIME    ?= 10s
 PKGS        ?= ./...
 # Each takes about a minute when nothing is cached; the workflow vets for three more.
@@ -25,7 +26,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test conformance client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible help
+.PHONY: run test conformance suites client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -38,12 +39,17 @@ test: lint ## Everything CI checks: lint, then all tests, interop included, with
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
 	@$(GO) test -tags goroutines -timeout 10m ./loop/... ./eio/... ./sio
+	@$(GO) test -count=1 -timeout 10m -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed 0 -for 60s
 	@$(GO) test -race -shuffle=on -timeout 25m $(PKGS)
 
 conformance: ## Autobahn's cases and smuggled requests, on both backends, in about half a minute (ARGS="-messages 1000" as Autobahn)
 	@.ci/install nginx haproxy || true
 	@$(GO) test -count=1 -timeout 60m ./eio/conformance $(ARGS)
 	@$(GO) test -count=1 -timeout 60m -tags goroutines ./eio/conformance $(ARGS)
+
+suites: ## The official suites and the clients' own tests, on both backends, about 3 minutes (SOCKETIO=a checkout of socket.io)
+	@.ci/install npm
+	@sio/interop/suite/run "$(SOCKETIO)"
 
 client: $(BUNDLE) ## Put the stock browser client where the next build embeds it
 	@:
@@ -72,8 +78,8 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 		$(GO) test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME); \
 	done
 
-simulate: ## Run servers against models of clients on a virtual clock (ARGS="-seed 7 -for 10m")
-	@$(GO) test -count=1 -timeout 0 -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args $(ARGS)
+simulate: ## Run servers against models of clients on a virtual clock for 10 minutes (ARGS="-seed 7 -for 8h -clients 200")
+	@$(GO) test -count=1 -timeout 0 -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed 0 -for 10m $(ARGS)
 
 bench: ## Measure this server beside its peers: about an hour on a quiet machine (ARGS=-h explains)
 	@.ci/install redis-server || true

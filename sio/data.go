@@ -11,6 +11,55 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
+// Data returns what SetData stored; nil at first.
+func (s *Socket) Data() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra == nil {
+		return nil
+	}
+	return s.extra.data
+}
+
+// SetData stores a value of the application with the socket. Strings and byte
+// slices, v itself or fields of a struct, count against
+// [Config.MaxHandshakeBytes] as long as the socket is connected, but not once
+// it has ended. What v refers to in other ways does not count. The error is
+// [ErrDataSize] if there is no room, and then the value stored before stays.
+// There always is room for 4 KiB of all that a connection keeps there.
+func (s *Socket) SetData(v any) error {
+	if !s.setData(v, false) {
+		return ErrDataSize
+	}
+	return nil
+}
+
+// setData stores v. It reports false when there is no room, unless must is set.
+func (s *Socket) setData(v any, must bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.extraLocked()
+	if s.open() { // else the last letGo may have been
+		more := dataSize(v) - dataSize(c.data)
+		if !s.client.Keep(more, must) {
+			return false
+		}
+		c.kept += more
+	}
+	c.data = v
+	return true
+}
+
+// letGo stops counting what the socket keeps: it has ended.
+func (s *Socket) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.extra; c != nil {
+		s.client.Keep(-c.kept, true)
+		c.kept = 0
+	}
+}
+
 // The data of sockets is the application's, and so is the code that encodes it
 // for other servers: a MarshalJSON may panic, block, or end its goroutine. It
 // runs on a goroutine of its own, which is given up when it does not get on;

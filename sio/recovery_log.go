@@ -312,3 +312,32 @@ func (lg *recoveryLog) caughtUpAll() {
 		lg.stopPage()
 	}
 }
+
+// Recovered reports whether the socket has come back: see [Recovery].
+func (s *Socket) Recovered() bool {
+	m := s.membership()
+	return m != nil && m.Recovered
+}
+
+// membership returns the socket's part in its session; nil without recovery,
+// and with protocol 4.
+func (s *Socket) membership() *membership {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra == nil {
+		return nil
+	}
+	return s.extra.membership
+}
+
+func (s *Socket) setMembership(m *membership) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extraLocked().membership = m
+}
+
+// offsetWaiter waits until a log has reached an offset.
+type offsetWaiter struct {
+	offset recovery.Offset
+	done   chan struct{}
+}

@@ -204,12 +204,6 @@ func (lg *sharedLog) look() (changed <-chan struct{}) {
 	return changed
 }
 
-// offsetWaiter waits until a log has reached an offset.
-type offsetWaiter struct {
-	offset recovery.Offset
-	done   chan struct{}
-}
-
 // wakeWaiting ends the waiting for offsets that have been reached.
 func (lg *sharedLog) wakeWaiting() {
 	waiting := lg.waiting[:0]

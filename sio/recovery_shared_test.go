@@ -211,7 +211,7 @@ func clustered(t *testing.T, n int, st *stream, cfg Recovery, pace time.Duration
 func TestRecoveryInCluster(t *testing.T) {
 	for name, cfg := range map[string]Recovery{
 		"enough kept": {MaxBytes: 256 << 20, MaxPackets: 1 << 20, RestoreTimeout: 30 * time.Second},
-		"few kept":    {MaxPackets: 20, RestoreTimeout: 30 * time.Second},
+		"few kept":    {MaxPackets: 4, RestoreTimeout: 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const clients, emitters, cuts = 4, 3, 60

@@ -25,6 +25,21 @@ type node struct {
 	recovery time.Duration // 0 without
 	members  []*member     // in the order of their arrival
 	bus      *hub
+	running  int // handlers; guarded by World.mu
+}
+
+// running counts a handler that runs, until the result is called.
+func (w *World) running(n *node) (returns func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n.running++; w.opt.Tight && n.running > w.config.MaxHandlers {
+		w.fail(fmt.Sprintf("node %d: %d handlers run, may be %d", n.index, n.running, w.config.MaxHandlers))
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		n.running--
+	}
 }
 
 // sender is a goroutine that emits: a socket's handlers, or one of the
@@ -67,6 +82,7 @@ func (n *node) evicted() uint64 { return n.server.Stats().Recovery.Evicted }
 func (n *node) register(srv *sio.Server) {
 	time.Sleep(time.Microsecond) // namespaces of one instant have timers of one instant, which have no order
 	parent := srv.OfFunc(func(name string, _ json.RawMessage) bool {
+		defer n.w.running(n)()
 		n.w.gate("parent " + name)
 		return strings.HasPrefix(name, "/dyn-")
 	})
@@ -98,6 +114,7 @@ func (n *node) clientOf(s *sio.Socket) (c *client, serial string) {
 
 func (n *node) middleware(s *sio.Socket) error {
 	w := n.w
+	defer w.running(n)()
 	c, serial := n.clientOf(s)
 	w.gate("middleware " + serial + s.Namespace().Name())
 	var auth struct {
@@ -133,6 +150,7 @@ func (n *node) memberOf(s *sio.Socket) *member { return n.w.members[s.ID()+s.Nam
 
 func (n *node) connection(s *sio.Socket) {
 	w := n.w
+	defer w.running(n)()
 	c, serial := n.clientOf(s)
 	w.gate("connection " + serial + s.Namespace().Name())
 	w.mu.Lock()
@@ -173,6 +191,7 @@ func (n *node) connection(s *sio.Socket) {
 
 func (n *node) disconnect(s *sio.Socket, reason sio.Reason) {
 	w := n.w
+	defer w.running(n)()
 	w.gate("disconnect " + s.ID() + s.Namespace().Name())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -233,6 +252,7 @@ func roomList(mb *member) []string {
 // event handles an event of a client on a worker.
 func (n *node) event(ctx context.Context, e *sio.Event) error {
 	w, s := n.w, e.Socket()
+	defer w.running(n)()
 	o, h := n.arrived(e, "op")
 	if o == nil {
 		return nil

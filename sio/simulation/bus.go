@@ -18,8 +18,9 @@ import (
 )
 
 // bus carries messages between the nodes, in order for each pair of them. Its
-// faults are those of Pub/Sub: it delays, and loses what it is to carry between
-// two nodes while they are cut off from each other.
+// faults are those of Pub/Sub and of streams: it delays, loses what it is to
+// carry between two nodes while they are cut off from each other, and delivers
+// some messages twice: those that a node must count once.
 type bus struct {
 	w *World
 
@@ -110,9 +111,22 @@ func (e *busEnd) Publish(m *cluster.Message) error {
 			p.due = l.queue[k-1].due
 		}
 		l.queue = append(l.queue, p)
+		if countsOnce(m.Type) && l.random.Float64() < b.w.opt.Double {
+			l.queue = append(l.queue, p)
+		}
 	}
 	b.w.poke()
 	return nil
+}
+
+// countsOnce reports whether a message may come twice. Broadcasts and their
+// acknowledgements may not: they have no numbers by which a node could tell.
+func countsOnce(t cluster.MessageType) bool {
+	switch t {
+	case cluster.Broadcast, cluster.BroadcastAck, cluster.ServerSideEmit:
+		return false
+	}
+	return true
 }
 
 func pair(a, b *node) [2]int { return [2]int{min(a.index, b.index), max(a.index, b.index)} }

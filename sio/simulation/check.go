@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/loop/looptest"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -24,6 +25,9 @@ func Draw(seed uint64) Options {
 	if r.IntN(2) == 0 {
 		o.Recovery = time.Duration(5+r.IntN(60)) * time.Second
 	}
+	if r.IntN(4) == 0 {
+		o.Double = r.Float64() / 2
+	}
 	if r.IntN(8) == 0 {
 		o.Faults.LostMove = 0.2
 	}
@@ -39,13 +43,21 @@ func (o Options) config() sio.Config {
 		cfg.ConnectionStateRecovery = &sio.Recovery{MaxDisconnectionDuration: o.Recovery, RunMiddlewares: o.RunMiddlewares}
 	}
 	if o.Tight {
-		cfg.MaxPending, cfg.MaxHandlers = 4, 3
+		cfg.MaxPending, cfg.MaxHandlers, cfg.MaxUnjoined = 4, 3, 2
+		cfg.MaxNamespaces, cfg.MaxDynamicNamespaces = 2, 1
+		cfg.MaxSessions, cfg.MaxConnections = int64(2+o.Clients/2), 4+o.Clients
+		cfg.MaxQueued = 32 << 10
+		if r := cfg.ConnectionStateRecovery; r != nil {
+			r.MaxPackets, r.MaxSessions = 16, 3
+		}
 	}
 	return cfg
 }
 
 // inspect checks what must hold at any time.
 func (w *World) inspect() {
+	invariants.Orders.Store(false) // what follows would dominate
+	defer invariants.Orders.Store(w.opt.Locks)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, n := range w.nodes {
@@ -100,27 +112,51 @@ func (w *World) checkBounds(n *node) {
 		name    string
 		is, max int
 	}{
-		{"HandlersRunning", st.HandlersRunning, bound(w.config.MaxHandlers, 1<<16)},
-		{"Receiving.Bytes", int(st.Receiving.Bytes), 256 << 20},
+		{"Clients", st.Clients, int(w.config.MaxSessions)},
+		{"Unjoined", st.Unjoined, w.config.MaxUnjoined},
+		{"Connections", int(st.Loop.Connections), w.config.MaxConnections},
+		{"DynamicNamespaces", st.DynamicNamespaces, w.config.MaxDynamicNamespaces},
+		{"HandlersRunning", st.HandlersRunning, w.config.MaxHandlers},
+		{"Sockets", st.Sockets, 0},
+		{"Pending", st.Pending, st.Clients * (w.config.MaxPending + 2*len(namespaces))},
+		{"PendingBytes", st.PendingBytes, 0},
+		{"PendingStranded", st.PendingStranded, 0},
+		{"PendingLate", st.PendingLate, 0},
+		{"PendingLateBytes", st.PendingLateBytes, 0},
+		{"Held", st.Held, 0},
+		{"Receiving.Bytes", st.Receiving.Bytes, 256 << 20},
+		{"Handshakes.Bytes", int(st.Handshakes.Bytes), 0},
 		{"Recovery.Bytes", st.Recovery.Bytes, 8 << 20},
+		{"Recovery.Packets", st.Recovery.Packets, len(n.server.Namespaces()) * w.kept().MaxPackets},
+		{"Recovery.Sessions", st.Recovery.Sessions, len(n.server.Namespaces()) * w.kept().MaxSessions},
 	} {
-		if b.is < 0 || b.is > b.max {
+		if b.is < 0 || w.opt.Tight && b.max > 0 && b.is > b.max {
 			w.fail(fmt.Sprintf("node %d: %s is %d, must be at most %d", n.index, b.name, b.is, b.max))
 		}
 	}
-	for name, value := range map[string]int{"Unjoined": st.Unjoined, "Sockets": st.Sockets, "Pending": st.Pending, "PendingBytes": st.PendingBytes, "Held": st.Held, "PendingLate": st.PendingLate,
-		"PendingStranded": st.PendingStranded, "PendingLateBytes": st.PendingLateBytes, "Handshakes.Bytes": int(st.Handshakes.Bytes)} {
-		if value < 0 {
-			w.fail(fmt.Sprintf("node %d: %s is %d", n.index, name, value))
+	for _, c := range w.clients {
+		if joins := c.joins(); w.opt.Tight && joins > w.config.MaxNamespaces {
+			w.fail(fmt.Sprintf("client %d is in %d namespaces, may be in %d", c.id, joins, w.config.MaxNamespaces))
 		}
 	}
 }
 
-func bound(set, unset int) int {
-	if set > 0 {
-		return set
+// kept are the limits of recovery.
+func (w *World) kept() sio.Recovery {
+	if r := w.config.ConnectionStateRecovery; r != nil {
+		return *r
 	}
-	return unset
+	return sio.Recovery{}
+}
+
+// joins is how many namespaces beside "/" the client is in.
+func (c *client) joins() (count int) {
+	for _, s := range c.sockets {
+		if c.alive && s.state == joined && s.nsp != "/" {
+			count++
+		}
+	}
+	return count
 }
 
 // checkEmpty checks that nothing is left of the clients.

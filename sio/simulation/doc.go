@@ -46,7 +46,8 @@
 //	recovered, or a new session             clientConnected, forget
 //	rooms and counts                        check.go, checkRooms; app.go, query
 //	totals within their bounds              check.go, checkBounds
-//	nothing left                            check.go, checkEmpty; the end of the bubble
+//	no circle in the order of locks         invariants.Mutex
+//	nothing left                            check.go, checkEmpty; World.finish; the end of the bubble
 //
 // # Where to add
 //
@@ -55,4 +56,10 @@
 // A limit: config in check.go sets it, checkBounds compares.
 // A method of the API: op.go has its kind and weight, app.go calls it.
 // A fault of the network: looptest.Faults.
+//
+// Not simulated are HTTP/2 and net/http (Server.Handler), the poller gnetpoll,
+// Redis, an adapter that keeps the sessions of recovery, forwarding between
+// nodes, compression and MessagePack.
+//
+// testdata/seeds.txt has the seeds that have found something.
 package simulation

@@ -27,6 +27,7 @@ type Options struct {
 	WebSocketOnly         bool
 	Counting              bool // the bus knows the number of nodes
 	BusDelay              time.Duration
+	Double                float64 // of the bus's messages
 	Faults                looptest.Faults
 	Tight                 bool // small limits
 	Locks                 bool // their order is checked, which takes time

@@ -1,4 +1,6 @@
-package sio
+// Package workers runs handlers, which may block, on goroutines that are kept
+// for the next. Package sio is the caller.
+package workers
 
 import (
 	"context"
@@ -9,19 +11,19 @@ import (
 	"github.com/sioserver/sioserver/sio/internal/fifo"
 )
 
-// runnable is what a worker runs: a socket that has a queue, or a joining.
-type runnable interface {
-	// drain runs what waits. It reports false when it has stopped for others
+// Runnable is what a worker runs.
+type Runnable interface {
+	// Drain runs what waits. It reports false when it has stopped for others
 	// that wait for a worker, with more to run. If user code ends the
 	// goroutine, another drain goes on.
-	drain() (done bool)
+	Drain() (done bool)
 }
 
-// workers are the goroutines that run handlers. What is to be run gets one,
+// Pool is the goroutines that run handlers. What is to be run gets one,
 // parked or new, until nothing of it waits; a bounded number stays parked for
 // the next. While limit of them run, others wait. Safe for concurrent use.
-type workers struct {
-	hand    chan runnable // to a parked worker
+type Pool struct {
+	hand    chan Runnable // to a parked worker
 	quit    chan struct{}
 	parked  atomic.Int32
 	spare   int32        // how many may be parked
@@ -32,16 +34,17 @@ type workers struct {
 	drained chan struct{} // signalled when the last active one ends after stop
 }
 
-func (w *workers) init(limit int) {
+// Init sets how many may run. It is called once, first.
+func (w *Pool) Init(limit int) {
 	w.limit = int64(limit)
-	w.hand = make(chan runnable)
+	w.hand = make(chan Runnable)
 	w.quit = make(chan struct{})
 	w.drained = make(chan struct{}, 1)
 	w.spare = int32(128 * runtime.GOMAXPROCS(0))
 }
 
-// start gives r a worker as soon as there is one. r must have none.
-func (w *workers) start(r runnable) {
+// Start gives r a worker as soon as there is one. r must have none.
+func (w *Pool) Start(r Runnable) {
 	if w.active.Add(1) > w.limit && w.waiting.add(r) {
 		return
 	}
@@ -52,7 +55,7 @@ func (w *workers) start(r runnable) {
 	}
 }
 
-func (w *workers) work(r runnable) {
+func (w *Pool) work(r Runnable) {
 	for {
 		for r != nil {
 			r = w.serve(r)
@@ -74,14 +77,14 @@ func (w *workers) work(r runnable) {
 // the place of r; nil for nothing. A handler that ends its goroutine
 // (runtime.Goexit, for example by testing.T.FailNow) ends this worker too, so
 // another one goes on.
-func (w *workers) serve(r runnable) (next runnable) {
+func (w *Pool) serve(r Runnable) (next Runnable) {
 	finished := false
 	defer func() {
 		if !finished {
 			go w.work(r)
 		}
 	}()
-	done := r.drain()
+	done := r.Drain()
 	finished = true
 	if !done {
 		return w.waiting.swap(r)
@@ -98,18 +101,18 @@ func (w *workers) serve(r runnable) (next runnable) {
 	return nil
 }
 
-// crowded reports whether sockets wait for a worker, or are about to.
-func (w *workers) crowded() bool { return w.active.Load() > w.limit }
+// Crowded reports whether sockets wait for a worker, or are about to.
+func (w *Pool) Crowded() bool { return w.active.Load() > w.limit }
 
-// counts is how many sockets have a worker, and how many wait for one.
-func (w *workers) counts() (running, waiting int) {
+// Counts is how many sockets have a worker, and how many wait for one.
+func (w *Pool) Counts() (running, waiting int) {
 	n := w.active.Load()
 	return int(min(n, w.limit)), int(max(n-w.limit, 0))
 }
 
-// stop waits until all queues are empty or ctx is done, and lets parked workers
+// Stop waits until all queues are empty or ctx is done, and lets parked workers
 // go. Workers that still run end by themselves.
-func (w *workers) stop(ctx context.Context) error {
+func (w *Pool) Stop(ctx context.Context) error {
 	w.stopped.Store(true)
 	defer close(w.quit)
 	for w.active.Load() > 0 {
@@ -122,21 +125,20 @@ func (w *workers) stop(ctx context.Context) error {
 	return nil
 }
 
-// waitQueue is what waits for a worker because [Config.MaxHandlers] of them
-// run. A socket is in it once at most: while it has a queue and until a worker
-// drains it. Safe for concurrent use.
+// waitQueue is what waits for a worker because limit of them run. Safe for
+// concurrent use.
 //
 // A finishing worker may check the queue before what was counted last is
 // appended, because both count before they take the lock. The slot is then
 // recorded in free.
 type waitQueue struct {
 	mu    sync.Mutex
-	queue fifo.Queue[runnable] // the first waits longest
+	queue fifo.Queue[Runnable] // the first waits longest
 	free  int                  // slots given up while the queue was empty
 }
 
 // add has r wait for a slot. It reports false if r gets one at once.
-func (q *waitQueue) add(r runnable) (waits bool) {
+func (q *waitQueue) add(r Runnable) (waits bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.free > 0 {
@@ -149,7 +151,7 @@ func (q *waitQueue) add(r runnable) (waits bool) {
 
 // next returns what has waited longest, for a slot that was given up. If
 // nothing waits it records the slot as free and returns nil.
-func (q *waitQueue) next() runnable {
+func (q *waitQueue) next() Runnable {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.queue.Len() == 0 {
@@ -161,7 +163,7 @@ func (q *waitQueue) next() runnable {
 
 // swap gives the slot of r to what has waited longest, which it returns; r
 // waits as the last one. It returns r itself if nothing waits.
-func (q *waitQueue) swap(r runnable) runnable {
+func (q *waitQueue) swap(r Runnable) Runnable {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.queue.Len() == 0 {

@@ -1,12 +1,122 @@
 package sio
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
+	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
 )
+
+// What becomes of clients and sockets is logged at debug level. The functions
+// of this part build nothing unless the logger takes it.
+
+// debugs reports whether the logger takes messages of debug level.
+func (srv *Server) debugs() bool {
+	return srv.cfg.Logger.Enabled(context.Background(), slog.LevelDebug)
+}
+
+func (srv *Server) debug(message string, attrs ...slog.Attr) {
+	srv.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, message, attrs...)
+}
+
+func (s *Socket) logConnected() {
+	if srv := s.ns.srv; srv.debugs() {
+		srv.debug("sio: socket connected",
+			slog.String("namespace", s.ns.name),
+			slog.String("socket", s.ID()),
+			slog.String("client", s.client.Session.LogID()),
+			slog.Bool("recovered", s.Recovered()))
+	}
+}
+
+// logDisconnected gives cause, which may be nil, beside the reason.
+func (s *Socket) logDisconnected(reason Reason, cause error) {
+	srv := s.ns.srv
+	if !srv.debugs() {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("namespace", s.ns.name),
+		slog.String("socket", s.ID()),
+		slog.String("client", s.client.Session.LogID()),
+		slog.String("reason", string(reason)),
+	}
+	if cause != nil {
+		attrs = append(attrs, slog.Any("error", cause))
+	}
+	srv.debug("sio: socket disconnected", attrs...)
+}
+
+// logRefused logs that the client may not join a namespace.
+func (c *client) logRefused(namespace, message string) {
+	if !c.srv.debugs() {
+		return
+	}
+	text := "sio: namespace refused"
+	if message == invalidNamespace {
+		text = "sio: unknown namespace"
+	}
+	c.srv.debug(text,
+		slog.String("namespace", withoutQuery(namespace)),
+		slog.String("client", c.Session.LogID()),
+		slog.String("reason", message))
+}
+
+// withoutQuery leaves out of a namespace's name what a client has put behind
+// it: with protocol 4 that is where tokens are.
+func withoutQuery(namespace string) string {
+	name, _, _ := strings.Cut(namespace, "?")
+	return name
+}
+
+// logInvalid logs a packet that can't be decoded.
+func (c *client) logInvalid(err error) {
+	if c.srv.debugs() {
+		c.srv.debug("sio: invalid packet", slog.String("client", c.Session.LogID()), slog.Any("error", err))
+	}
+}
+
+// logOutOfOrder logs a packet that the client may not send now.
+func (c *client) logOutOfOrder(h socketio.Header, s *Socket) {
+	if !c.srv.debugs() {
+		return
+	}
+	state := "not joined"
+	switch {
+	case c.isJoining(h.Namespace):
+		state = "connecting"
+	case s != nil:
+		state = [...]string{"unused", "connecting", "connected", "disconnected", "disconnected"}[s.state.Load()]
+	}
+	c.srv.debug("sio: packet out of order",
+		slog.String("client", c.Session.LogID()),
+		slog.String("namespace", withoutQuery(string(h.Namespace))),
+		slog.String("packet", h.Type.String()),
+		slog.String("state", state))
+}
+
+// logEnded logs why the server closes a client's connection.
+func (c *client) logEnded(cause error) {
+	if c.srv.debugs() {
+		c.srv.debug("sio: closing a connection", slog.String("client", c.Session.LogID()), slog.Any("error", cause))
+	}
+}
+
+// logFailed logs what a handler of an event has returned.
+func (s *Socket) logFailed(message, event string, err error) {
+	if srv := s.ns.srv; srv.debugs() {
+		srv.debug(message,
+			slog.String("namespace", s.ns.name),
+			slog.String("socket", s.ID()),
+			slog.String("event", event),
+			slog.Any("error", err))
+	}
+}
 
 // User code may end in three ways: it returns, it panics, or it ends its
 // goroutine by runtime.Goexit, as a test's FailNow does. Goexit cannot be
@@ -20,34 +130,6 @@ import (
 // ErrGoexit is what [Config.OnPanic] is given for a handler that has called
 // runtime.Goexit.
 var ErrGoexit = errors.New("sio: the handler has ended its goroutine")
-
-// runHandler calls a handler of an event and reports what comes of it.
-func (srv *Server) runHandler(h *handler, e *Event) {
-	s, name, finished := e.socket, e.name, false
-	defer srv.rescue(s, name, &finished, nil)
-	if err := h.run(e); err != nil {
-		srv.reportError(s, name, err)
-	}
-	finished = true
-}
-
-// run calls a handler with the context of the socket, or one of its own once
-// the socket's client has left.
-func (h *handler) run(e *Event) error {
-	if e.socket.state.Load() == stateLeft {
-		return h.callLate(e)
-	}
-	return h.call((*socketContext)(e.socket), e)
-}
-
-// runPacketMiddleware calls a packet middleware.
-func (srv *Server) runPacketMiddleware(h *handler, e *Event) (err error) {
-	finished := false
-	defer srv.rescue(e.socket, e.name, &finished, func() { err = errMiddleware })
-	err = h.run(e)
-	finished = true
-	return err
-}
 
 // runHook calls a handler that is not of an event.
 func (srv *Server) runHook(s *Socket, event string, call func()) {
@@ -157,39 +239,4 @@ func inTurn[T any](list []T, call func(T)) {
 	for ; i < len(list); i++ {
 		call(list[i])
 	}
-}
-
-// queueError gives an error of the socket to its error handlers: see
-// [Namespace.OnError].
-func (s *Socket) queueError(err error, onLoop bool) {
-	s.mu.Lock()
-	listens := s.extra != nil && len(s.extra.errors) > 0
-	s.mu.Unlock()
-	if !listens && len(s.ns.hooks.Load().errors) == 0 {
-		return
-	}
-	s.enqueue(&errorJob{err}, onLoop)
-}
-
-// errorJob runs the error handlers of a socket.
-type errorJob struct{ err error }
-
-func (j *errorJob) size() int          { return 0 }
-func (j *errorJob) lapses(uint32) bool { return false }
-func (j *errorJob) drop(*Socket)       {}
-
-func (j *errorJob) run(s *Socket) {
-	srv := s.ns.srv
-	defer func() {
-		s.mu.Lock()
-		var own []func(err error)
-		if s.extra != nil {
-			own = s.extra.errors
-		}
-		s.mu.Unlock()
-		inTurn(own, func(h func(error)) { srv.runHook(s, "error", func() { h(j.err) }) })
-	}()
-	inTurn(s.ns.hooks.Load().errors, func(h func(*Socket, error)) {
-		srv.runHook(s, "error", func() { h(s, j.err) })
-	})
 }

@@ -1,14 +1,67 @@
 package sio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"sync"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/clientbundle"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
+
+// New checks cfg and returns a server that does not listen yet.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	srv := &Server{
+		cfg:    cfg,
+		codec:  newCodec(cfg.Parser),
+		byLoop: make([]perLoop, cfg.Loops),
+		each:   workload.Limits{Jobs: cfg.MaxPending, Bytes: cfg.MaxPendingBytes},
+		share:  workload.Limits{Jobs: cfg.MaxPendingTotal, Bytes: cfg.MaxPendingTotalBytes}.Of(cfg.Loops),
+		done:   make(chan struct{}),
+
+		heldTime: maxHeldTime,
+	}
+	for i := range srv.byLoop {
+		srv.byLoop[i].ids = newIDSource()
+		srv.byLoop[i].scratch = &srv.byLoop[i].event
+		srv.byLoop[i].late.init()
+	}
+	srv.late, srv.endLate = context.WithCancelCause(context.Background())
+	over, end := context.WithCancelCause(srv.late)
+	end(ErrDisconnected)
+	srv.over = over
+	engine := cfg.engine()
+	if cfg.OnUpgrade != nil {
+		engine.OnUpgrade = func(s *eio.Session) {
+			srv.protectOn(s.Loop(), "upgrade", func() { cfg.OnUpgrade(connOf(s)) })
+		}
+	}
+	if !cfg.NoClient {
+		bundle := clientbundle.New(cfg.Client)
+		engine.Static = make(map[string]http.Handler)
+		for _, name := range clientbundle.Names() {
+			engine.Static[name] = bundle
+		}
+	}
+	var err error
+	if srv.eio, err = eio.NewServer(engine, upper{srv}); err != nil {
+		return nil, err
+	}
+	srv.workers.Init(cfg.MaxHandlers)
+	srv.closings.Limit = maxClosings
+	srv.parents.Store(new([]*Namespace))
+	srv.onNamespace.Store(new([]func(*Namespace)))
+	srv.Namespace = srv.create("/", nil, false)
+	return srv, nil
+}
 
 // ListenAndServe listens on addr ("host:port"; without a host IPv4 and IPv6;
 // port 0 picks a free one) and returns when the server has ended: with
@@ -175,3 +228,46 @@ func (srv *Server) detach(other *Server) {
 // attaching comes before the mu of two servers: a server and one attached to
 // it.
 var attaching sync.Mutex
+
+// upper is the server as the engine sees it.
+type upper struct{ srv *Server }
+
+func (u upper) NewSession() *eio.Session {
+	c := &client{srv: u.srv}
+	c.App = c
+	return &c.Session
+}
+
+func (u upper) Opened(s *eio.Session) {
+	c := s.App.(*client)
+	if p := c.perLoop(); p.loop.Load() == nil {
+		p.loop.Store(c.Loop())
+	}
+	if open := c.srv.cfg.OnOpen; open != nil {
+		c.srv.protectOn(c.Loop(), "open", func() { open((*Conn)(c)) })
+	}
+	c.startConnectTimer()
+	c.protocol().opened(c)
+}
+
+func (u upper) Message(s *eio.Session, data []byte, binary bool) {
+	u.srv.codec.receive(s.App.(*client), data, binary)
+}
+
+func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
+	c := s.App.(*client)
+	c.stopConnectTimer()
+	reason := c.srv.reasonOf(cause, err)
+	if err == nil {
+		err = c.perLoop().cause
+	}
+	c.closeAll(reason, err)
+	c.leave()
+	if reason == SlowConsumer {
+		c.perLoop().counts.slowClosed.Add(1)
+		c.srv.reportSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
+	}
+	if over := c.srv.cfg.OnClose; over != nil {
+		c.srv.protectOn(c.Loop(), "close", func() { over((*Conn)(c), reason) })
+	}
+}
