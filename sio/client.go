@@ -20,7 +20,7 @@ type client struct {
 	eio.Session
 	srv     *Server
 	connect *connectTimer // until a namespace was joined
-	extra   *clientExtra  // nil for a client that is in "/" only and sends no binary
+	extra   *clientExtra  // nil for a client in "/" only that sends no binary
 	hasMain bool          // main is among the sockets
 	ended   bool          // by the application, or about to be
 	flags   clientFlags
@@ -33,14 +33,14 @@ type client struct {
 type clientExtra struct {
 	sockets []*Socket          // all but main
 	joins   []*joining         // the namespaces that the client waits to enter
-	late    map[*late]struct{} // sockets that have left while events waited; nil at first
+	late    map[*late]struct{} // sockets that left while events waited
 	binary  socketio.Reconstructor
 }
 
 // late is a socket with late events.
 type late struct {
-	socket   atomic.Pointer[Socket] // nil once they were taken: the client may know r for longer
-	stranded bool                   // the client's connection is over; guarded by Socket.mu
+	socket   atomic.Pointer[Socket] // nil once they were taken
+	stranded bool                   // the connection is over; under Socket.mu
 
 	prev, next *late // in a lateList
 }
@@ -95,7 +95,7 @@ func (f *clientFlags) set(flag uint32) { f.v.Or(flag) }
 func (f *clientFlags) clear(flag uint32) bool { return f.v.And(^flag)&flag != 0 }
 
 const (
-	isThrottled uint32 = 1 << iota // the session is paused until waiting has shrunk
+	isThrottled uint32 = 1 << iota // paused until waiting has shrunk
 	hasLeft                        // the session is over
 )
 
@@ -141,8 +141,10 @@ func (c *client) sockets() (list []*Socket) {
 
 // backlog is what waits on one loop. It is safe for concurrent use.
 type backlog struct {
-	waiting  workload.Gauge // for all clients of the loop together
-	stranded workload.Gauge // for clients that are gone: connection and disconnect handlers, and events that run
+	waiting workload.Gauge // for all clients of the loop together
+	// stranded is what waits for clients that are gone: connection and
+	// disconnect handlers, and events that run.
+	stranded workload.Gauge
 	late     workload.Gauge // for clients that are gone: events
 }
 

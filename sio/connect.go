@@ -37,7 +37,7 @@ const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
 	tooManyDynamic    = "Too many dynamic namespaces"
-	tooManySockets    = "Too many sockets in the namespace" // ids can't tell more apart
+	tooManySockets    = "Too many sockets in the namespace"
 	overloaded        = "Server overloaded"
 	tooMuchAuth       = "Too much authentication data"
 )
@@ -348,7 +348,8 @@ func (s *Socket) retract(missed []encodedPacket) {
 	for _, m := range missed {
 		m.release()
 	}
-	s.close(stateDisconnected, ServerNamespaceDisconnect, nil) // unless another goroutine has
+	// Unless another goroutine has.
+	s.close(stateDisconnected, ServerNamespaceDisconnect, nil)
 	s.ns.depart()
 	s.client.forget(s)
 }

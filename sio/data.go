@@ -161,7 +161,8 @@ func (srv *Server) encodeData(sockets []*Socket, list [][]byte, start int) (next
 		case <-r.ended:
 			if r.at < len(sockets) {
 				list[r.at] = noData
-				go sockets[r.at].reportData(errDataExits) // hooks may block, too
+				// Apart, because hooks may block, too.
+				go sockets[r.at].reportData(errDataExits)
 			}
 			return r.at + 1
 		case <-tick.C:
@@ -254,7 +255,8 @@ func (s *Socket) withData(event string, f func(data []byte)) {
 		srv.protectOn(s.client.Loop(), event, func() { f(b) })
 		return
 	}
-	counted := s.ns.endsEmpty && s.ns.arrive() // the namespace's adapter is needed until then
+	// The namespace's adapter is needed until then.
+	counted := s.ns.endsEmpty && s.ns.arrive()
 	srv.persisting.Go(func() {
 		if counted {
 			defer s.ns.depart()

@@ -199,8 +199,10 @@ func (d *recoveringAdapter) broadcast(o BroadcastOperator, event string, args []
 // localNamespace is what a namespace offers its adapter. It implements
 // [adapter.Local].
 type localNamespace struct {
-	ns       *Namespace
-	delivery atomic.Pointer[localDelivery] // the adapter may hand packets over before it is chosen
+	ns *Namespace
+	// delivery changes, because the adapter may hand packets over before it is
+	// chosen.
+	delivery atomic.Pointer[localDelivery]
 }
 
 func (l *localNamespace) deliverBy(d localDelivery) { l.delivery.Store(&d) }

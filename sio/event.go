@@ -73,7 +73,7 @@ type handlerTable struct {
 	byEvent map[string]*eventHandlers
 	any     []*handler // catch-all handlers, then
 	use     []*handler // packet middlewares, before those of byEvent
-	serial  bool       // not all of any and use are inline: everything runs on the queue
+	serial  bool       // not all of any and use are inline: all runs queued
 }
 
 // eventHandlers are the handlers of one event. Immutable.

@@ -32,15 +32,15 @@ type Namespace struct {
 	observed sync.Once // the rooms are: see OnRoom
 
 	parent      *Namespace    // nil unless it is a child
-	opened      chan struct{} // closed when the hooks of OnNamespace have returned
-	neverOpened bool          // it was closed before; set before opened is closed
+	opened      chan struct{} // closed when OnNamespace's hooks have returned
+	neverOpened bool          // closed before; set before opened is
 	endsEmpty   bool          // it ends with its last socket
-	keptEmpty   bool          // but not while it has what was added later; guarded by mu
-	users       atomic.Int64  // its sockets, if endsEmpty; negative once it has ended
+	keptEmpty   bool          // unless something was added; guarded by mu
+	users       atomic.Int64  // sockets, if endsEmpty; negative at its end
 
 	closing atomic.Bool // the adapter is being closed, or is
 
-	mu    invariants.Mutex[Namespace] // held to replace what follows; reading needs no lock
+	mu    invariants.Mutex[Namespace] // held to replace what follows
 	table atomic.Pointer[handlerTable]
 	hooks atomic.Pointer[hooks]
 }

@@ -128,7 +128,9 @@ func (srv *Server) create(name string, parent *Namespace, endsEmpty bool) *Names
 	made.parent, made.endsEmpty = parent, endsEmpty
 	complete := false
 	defer func() {
-		if !complete { // the adapter's function or a hook has not returned: what it was to add may be missing
+		if !complete {
+			// The adapter's function or a hook has not returned: what it was to
+			// add may be missing.
 			made.discard()
 		}
 		close(made.opened)
@@ -137,8 +139,8 @@ func (srv *Server) create(name string, parent *Namespace, endsEmpty bool) *Names
 	if parent != nil {
 		made.inherit()
 	}
-	if have := srv.namespaces.add(made); have != nil { // another goroutine was faster
-		complete = true
+	if have := srv.namespaces.add(made); have != nil {
+		complete = true // another goroutine was faster
 		made.discard()
 		return have
 	}
@@ -167,7 +169,8 @@ func (ns *Namespace) inherit() {
 	parent := ns.parent
 	ns.table.Store(parent.table.Load())
 	k := *parent.hooks.Load()
-	k.room = slices.Concat(ns.hooks.Load().room, k.room) // its adapter may have added some
+	// Its adapter may have added some.
+	k.room = slices.Concat(ns.hooks.Load().room, k.room)
 	ns.hooks.Store(&k)
 	if len(k.room) > 0 {
 		ns.observeRooms()

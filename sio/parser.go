@@ -139,7 +139,7 @@ type parserCodec struct {
 type valueForm uint8
 
 const (
-	takesJSON        valueForm = iota // socketio.RawArg: jsonCodec, and adapters
+	takesJSON        valueForm = iota // socketio.RawArg: jsonCodec, adapters
 	takesMessagePack                  // that, and msgpack.Raw
 	takesValues                       // none: a Parser of the application's
 )

@@ -21,7 +21,7 @@ type RawArgs struct {
 	raw         socketio.RawArgs
 	attachments [][]byte
 	parsed      *parsedArgs // instead of both, with a Parser
-	text        bool        // from a server that may write binary values as base64
+	text        bool        // from a server; binary values may be base64
 }
 
 // Len is the number of arguments.

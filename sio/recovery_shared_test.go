@@ -137,7 +137,8 @@ func (r *reader) Persist(s adapter.Session) {
 func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
 	st := r.stream
 	st.asked.Add(1)
-	for ctx.Err() == nil { // another server may not have noticed yet that the client is gone
+	// Another server may not have noticed yet that the client is gone.
+	for ctx.Err() == nil {
 		st.mu.Lock()
 		s, ok = st.sessions[pid]
 		st.mu.Unlock()

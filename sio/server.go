@@ -29,11 +29,11 @@ type Server struct {
 	share   workload.Limits // of what waits on one loop
 	stats   stats
 
-	encoding   sync.Map       // the sockets whose data is being encoded for other servers
+	encoding   sync.Map       // sockets whose data is being encoded
 	persisting sync.WaitGroup // sessions whose data is
 
 	namespaces registry
-	dynamic    atomic.Int64                 // children that exist or are being closed
+	dynamic    atomic.Int64                 // children, until they are closed
 	parents    atomic.Pointer[[]*Namespace] // replaced under mu
 	closing    atomic.Bool
 	ended      atomic.Bool  // Shutdown closes the adapters, or has
@@ -44,14 +44,14 @@ type Server struct {
 	roomHooks await.Tally // hooks of OnRoom that run
 	evicting  sync.Mutex  // see evict
 
-	late, over context.Context // of handlers that start late, and once one has let it end
+	late, over context.Context // of late handlers; over has ended
 	endLate    context.CancelCauseFunc
 	gaveUp     atomic.Bool  // Shutdown's context has ended
 	givingUp   sync.Mutex   // held by giveUp
 	unfinished atomic.Int64 // events dropped since
 	heldTime   time.Duration
 
-	mu       invariants.Mutex[Server] // guards the writes of parents and onNamespace, and what follows
+	mu       invariants.Mutex[Server] // guards writing parents and onNamespace
 	made     int                      // parents so far
 	engine   *loop.Engine
 	host     *Server       // which this one is attached to; nil for none
@@ -73,7 +73,7 @@ type perLoop struct {
 	unjoined unjoined
 	backlog  backlog
 
-	reported     int64       // bytes of backlog that the loop knows of; loop-owned
+	reported     int64       // bytes that the loop knows of; loop-owned
 	reportedMuch atomic.Bool // that is reportMuch or more
 	_            [64]byte    // keeps neighbours off this cache line
 }

@@ -25,12 +25,12 @@ type Socket struct {
 	member adapter.Member[*Socket]
 	id     socketID
 	state  atomic.Uint32
-	gone   bool // the client has forgotten the socket: nothing is sent any more; loop-owned
+	gone   bool // nothing is sent to it any more; loop-owned
 	holds  bool // broadcasts are held: see send.go; loop-owned
 	begun  bool // the connection handlers are queued; guarded by mu
-	owed   bool // the disconnect handlers are to be queued behind them; guarded by mu
+	owed   bool // the disconnect handlers are to follow; guarded by mu
 
-	holdState atomic.Uint32 // the state and start of the connection handlers: see send.go
+	holdState atomic.Uint32 // see send.go
 
 	mu    invariants.Mutex[Socket] // guards what follows
 	queue *queue                   // nil while there is nothing to run
@@ -50,7 +50,7 @@ const (
 type socketExtra struct {
 	data          any
 	auth          []byte        // raw JSON; nil for none
-	kept          int           // bytes of auth and data that the session counts
+	kept          int           // bytes that the session counts
 	table         *handlerTable // the socket's own handlers
 	errors        []func(err error)
 	outgoing      []*outgoingFunc
@@ -59,7 +59,7 @@ type socketExtra struct {
 	rooms         []string // what disconnecting handlers see
 	owed          job      // the disconnect handlers, if Socket.owed
 	late          *late    // while events wait and the client has left
-	waited        bool     // a handler that has started late has let its context end
+	waited        bool     // a late handler has let its context end
 	acks          []pendingAck
 	context       contextState
 	membership    *recovery.Membership[*Socket, encodedPacket] // with recovery

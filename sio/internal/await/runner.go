@@ -14,7 +14,7 @@ type Runner struct {
 	mu      sync.Mutex
 	waiting []func()
 	running int
-	idle    chan struct{} // closed when no call waits or runs; nil unless waited for
+	idle    chan struct{} // closed when all is done; nil unless waited for
 }
 
 // Go has call called. It may end its goroutine, but must not panic.

@@ -10,7 +10,7 @@ import (
 type Tally struct {
 	mu   sync.Mutex
 	n    int
-	none chan struct{} // closed when n becomes 0; nil when nothing waits for that
+	none chan struct{} // closed when n is 0; nil unless waited for
 }
 
 // Begin counts an operation that begins.

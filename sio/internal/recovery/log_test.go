@@ -209,7 +209,7 @@ func (p *player) packet(args arguments) Packet[*payload] {
 
 func (p *player) play(command string, args arguments) {
 	switch command {
-	case "wait": // moves the clock, and sweeps at each deadline as a timer would
+	case "wait": // moves the clock, sweeps as a timer would
 		d, err := time.ParseDuration(args.word(0))
 		if err != nil {
 			p.t.Fatal(err)
@@ -260,7 +260,7 @@ func (p *player) play(command string, args arguments) {
 		p.restore(args)
 	case "round":
 		p.round()
-	case "page": // is what the round asked for: packets as offset or offset:room,-room
+	case "page": // packets as offset or offset:room,-room
 		p.page(args)
 	case "gap":
 		end, _ := ParseEntryID(args.word(0))
