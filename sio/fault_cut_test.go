@@ -201,13 +201,18 @@ func (c *cutting) nextOfAny() (string, error) {
 		if _, err := io.ReadFull(c.ws.Reader, head); err != nil {
 			return "", err
 		}
-		b := make([]byte, head[1]) // shorter than 126 bytes
-		if head[1] == 126 {
-			if _, err := io.ReadFull(c.ws.Reader, head); err != nil {
+		size := int(head[1])
+		if extended := map[byte]int{126: 2, 127: 8}[head[1]]; extended > 0 {
+			length := make([]byte, extended)
+			if _, err := io.ReadFull(c.ws.Reader, length); err != nil {
 				return "", err
 			}
-			b = make([]byte, int(head[0])<<8|int(head[1]))
+			size = 0
+			for _, b := range length {
+				size = size<<8 | int(b)
+			}
 		}
+		b := make([]byte, size)
 		_, err := io.ReadFull(c.ws.Reader, b)
 		return string(b), err
 	}
