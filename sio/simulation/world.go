@@ -60,7 +60,8 @@ type World struct {
 	senders  map[string]*sender
 	acting   map[messageHead]*action
 	current  *action
-	apps     int // goroutines of the application
+	handlers map[*sio.Server]int // that run
+	apps     int                 // goroutines of the application
 	failures []string
 	trace    uint64
 	lines    []string // of the trace, if they are kept
@@ -243,7 +244,7 @@ func Run(t *testing.T, seed uint64, opt Options, skip func(step int) bool, keep 
 	w := &World{
 		t: t, seed: seed, opt: opt, random: rand.New(rand.NewPCG(seed, 2)),
 		sids: make(map[string]*client), poked: make(chan struct{}, 1), members: make(map[string]*member),
-		messages: make(map[messageHead]*message), senders: make(map[string]*sender), acting: make(map[messageHead]*action), keep: keep,
+		messages: make(map[messageHead]*message), senders: make(map[string]*sender), acting: make(map[messageHead]*action), handlers: make(map[*sio.Server]int), keep: keep,
 	}
 	w.config = opt.config()
 	w.net = looptest.NewNetwork(rand.New(rand.NewPCG(seed, 4)), opt.Faults)
