@@ -43,9 +43,6 @@ func simulate(t *testing.T, seed uint64, skipped stepSet) {
 		}
 	}
 	t.Logf("seed %d: %016x, %s, %+v", seed, first.Hash, first.Figures, opt)
-	for _, f := range first.Failures {
-		t.Errorf("seed %d: %s", seed, f)
-	}
 	if t.Failed() || raceEnabled { // the race detector makes the order of goroutines random
 		return
 	}
@@ -54,7 +51,8 @@ func simulate(t *testing.T, seed uint64, skipped stepSet) {
 		t.Errorf("seed %d: the trace is %016x, then %016x", seed, first.Hash, second.Hash)
 		for i, l := range first.Lines {
 			if i >= len(second.Lines) || second.Lines[i] != l {
-				t.Errorf("line %d:\n%s\n%s", i, l, second.Lines[min(i, len(second.Lines)-1)])
+				t.Errorf("both:\n%s\nthen either:\n%s\nor:\n%s", strings.Join(first.Lines[max(i-10, 0):i], "\n"),
+					strings.Join(first.Lines[i:min(i+3, len(first.Lines))], "\n"), strings.Join(second.Lines[i:min(i+3, len(second.Lines))], "\n"))
 				break
 			}
 		}
@@ -66,7 +64,7 @@ func inBubble(t *testing.T, seed uint64, opt Options, skipped stepSet) (r Result
 	runtime.GC() // empties the pools: channels in them belong to the bubble that has ended
 	synctest.Test(t, func(t *testing.T) {
 		cryptotest.SetGlobalRandom(t, seed)
-		r = Run(t, seed, opt, skipped.has, *traceFlag)
+		r = Run(t, seed, opt, skipped.has)
 	})
 	return r
 }
