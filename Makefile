@@ -6,6 +6,7 @@ MAKEFLAGS   += --no-print-directory
 
 GO          ?= go
 ARGS        ?=
+SOCKETIO    ?=
 FUZZTIME    ?= 10s
 PKGS        ?= ./...
 # Each takes about a minute when nothing is cached; the workflow vets for three more.
@@ -25,7 +26,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test conformance client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible help
+.PHONY: run test conformance suites client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -45,6 +46,10 @@ conformance: ## Autobahn's cases and smuggled requests, on both backends, in abo
 	@.ci/install nginx haproxy || true
 	@$(GO) test -count=1 -timeout 60m ./eio/conformance $(ARGS)
 	@$(GO) test -count=1 -timeout 60m -tags goroutines ./eio/conformance $(ARGS)
+
+suites: ## The official suites and the clients' own tests, on both backends, about 3 minutes (SOCKETIO=a checkout of socket.io)
+	@.ci/install npm
+	@sio/interop/suite/run "$(SOCKETIO)"
 
 client: $(BUNDLE) ## Put the stock browser client where the next build embeds it
 	@:

@@ -233,7 +233,7 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	checked := 0
-	for _, file := range []string{"../README.md", "../SECURITY.md", "from-go.md", "recipes.md", "errors.md", "sizing.md", "tuning.md"} {
+	for _, file := range []string{"../README.md", "../SECURITY.md", "from-go.md", "recipes.md", "errors.md", "security.md", "sizing.md", "tuning.md"} {
 		for _, span := range codeSpan.FindAllString(goSide(file, fenced.ReplaceAllString(read(t, file), "")), -1) {
 			for _, m := range member.FindAllStringSubmatch(span, -1) {
 				checked++

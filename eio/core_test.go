@@ -2,10 +2,7 @@ package eio
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,65 +11,28 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/engineio"
+	"github.com/sioserver/sioserver/loop/looptest/transcript"
 )
 
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata/core with what the core does now")
-
-// TestCore plays the transcripts in testdata/core: lines at the margin go in,
-// indented lines are what came out.
+// TestCore plays the transcripts in testdata/core.
 func TestCore(t *testing.T) {
-	files, err := filepath.Glob("testdata/core/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	transcript.Run(t, "testdata/core/*.txt", func(t *testing.T) func(line string) []string {
+		var p *player
+		return func(line string) []string {
+			if transport, ok := strings.CutPrefix(line, "open "); ok {
+				transport, v3 := strings.CutSuffix(transport, " v3")
+				p = newPlayer(wireFormat{v3: v3}, transport == webSocket)
+				return nil
 			}
-			got := playTranscript(t, string(want))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
+			if p == nil {
+				t.Fatalf("the transcript does not begin with open: %q", line)
 			}
-			if got != string(want) {
-				t.Errorf("the transcript differs; got\n%s", got)
-			}
-		})
-	}
-}
-
-func playTranscript(t *testing.T, script string) string {
-	var out strings.Builder
-	var p *player
-	for line := range strings.Lines(script) {
-		line = strings.TrimSuffix(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "  "):
-			continue
-		case line == "" || line[0] == '#':
-			fmt.Fprintln(&out, line)
-			continue
+			p.play(t, line)
+			log := p.log
+			p.log = nil
+			return log
 		}
-		fmt.Fprintln(&out, line)
-		if transport, ok := strings.CutPrefix(line, "open "); ok {
-			transport, v3 := strings.CutSuffix(transport, " v3")
-			p = newPlayer(wireFormat{v3: v3}, transport == webSocket)
-			continue
-		}
-		if p == nil {
-			t.Fatalf("the transcript does not begin with open: %q", line)
-		}
-		p.play(t, line)
-		for _, effect := range p.log {
-			fmt.Fprintf(&out, "  %s\n", effect)
-		}
-		p.log = p.log[:0]
-	}
-	return out.String()
+	})
 }
 
 // player drives one core and records its effects.

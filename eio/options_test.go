@@ -12,6 +12,7 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest"
 )
 
 const handshake = "?EIO=4&transport=polling"
@@ -604,22 +605,36 @@ func TestMaxSessions(t *testing.T) {
 	s.polling(t)
 }
 
-// TestPingFlood: a peer that does not read is not answered without bound.
+// TestPingFlood: a peer that does not read gets no more pongs than those of the
+// read in which it was found to be blocked, and its session survives.
 func TestPingFlood(t *testing.T) {
-	s := start(t, eio.Config{})
-	c := s.webSocket(t)
-	x := eiotest.Receive(t, s.opened)
-	pings := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 100_000))
-	for range 2 { // 1.2 MB
-		if _, err := c.Write(pings); err != nil {
-			t.Fatal(err)
+	u := &counter{}
+	srv, err := eio.NewServer(eio.Config{}, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loops := looptest.New(t)
+	c := loops.Connect(srv.Accept)
+	c.Feed([]byte(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket")))
+	loops.Run()
+	c.Sent()
+	c.Block()
+	const n = 10_000
+	pings := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", n))
+	for range 20 {
+		c.Feed(pings)
+		loops.Run()
+		if got := c.Conn().Queued(); got != 2*n {
+			t.Fatalf("%d bytes of pongs are queued, want %d", got, 2*n)
 		}
 	}
-	c.Text("4done")
-	eventuallyOn(t, x, "the message has come", func() bool { return len(s.received()) == 1 })
-	on(t, x, func() {
-		if x.State() != eio.StateOpen {
-			t.Error("the session did not survive")
-		}
-	})
+	c.Unblock()
+	loops.Run()
+	if got := string(c.Sent()); got != strings.Repeat("\x8a\x00", n) {
+		t.Errorf("the peer gets %d bytes, want %d pongs", len(got), n)
+	}
+	c.Feed(eiotest.AppendFrame(nil, 0x80|eiotest.OpText, []byte("4done")))
+	if u.messages != 1 || c.Closed() {
+		t.Errorf("%d messages have come, closed %t", u.messages, c.Closed())
+	}
 }

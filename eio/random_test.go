@@ -48,7 +48,7 @@ func (u *moody) Closed(s *eio.Session, r eio.Reason, err error) {
 func TestRandomClients(t *testing.T) {
 	for seed := range 6 {
 		kill := seed%2 == 1
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(uint64(seed), 7))
 			lt := looptest.New(t, looptest.WithLoops(2))
 			u := &moody{rnd: rnd, sessions: map[string]*eio.Session{}, got: map[string][]int{}, pausing: true}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 const hogEnv = "LOOP_TEST_HOG_SERVER"
@@ -198,7 +199,7 @@ func (h *hog) dial() net.Conn {
 // echoes reports whether c is served; it may be closed for want of descriptors.
 func (h *hog) echoes(c net.Conn) bool {
 	h.t.Helper()
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(wait.Patience))
 	if _, err := c.Write([]byte("x")); err != nil {
 		return false
 	}
@@ -310,7 +311,7 @@ func TestMoveWithoutDescriptors(t *testing.T) {
 	}
 	h.do("free")
 	for i, c := range moving {
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(wait.Patience))
 		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 			t.Fatalf("connection %d is lost on its way: %v", i, err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // TestNoticesWrap has a loop run out of ids for its notices while a relay waits
@@ -18,7 +19,7 @@ func TestNoticesWrap(t *testing.T) {
 	e := start(t, loop.Config{Loops: 1}, acceptEcho)
 	for before := range uint32(4) {
 		server, client := net.Pipe()
-		client.SetDeadline(time.Now().Add(20 * time.Second))
+		client.SetDeadline(time.Now().Add(wait.Patience))
 		r := echoing()
 		if err := e.Adopt(server, nil, r.accept); err != nil {
 			t.Fatal(err)

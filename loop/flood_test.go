@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 const (
@@ -63,7 +64,7 @@ func TestDescriptorExhaustion(t *testing.T) {
 	}
 	addr := lines.Text()
 	ping := func(c net.Conn) bool {
-		c.SetDeadline(time.Now().Add(10 * time.Second))
+		c.SetDeadline(time.Now().Add(wait.Patience))
 		if _, err := c.Write([]byte("x")); err != nil {
 			return false
 		}
@@ -91,20 +92,14 @@ func TestDescriptorExhaustion(t *testing.T) {
 		for _, c := range conns {
 			c.Close()
 		}
-		for deadline := time.Now().Add(10 * time.Second); ; {
+		wait.Until(t, fmt.Sprintf("round %d: served again after the flood", round), func() bool {
 			c, err := net.Dial("tcp", addr)
 			if err != nil {
 				t.Fatalf("round %d: %v", round, err)
 			}
-			ok := ping(c)
-			c.Close()
-			if ok {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("round %d: not served again after the flood", round)
-			}
-		}
+			defer c.Close()
+			return ping(c)
+		})
 	}
 	in.Close()
 	var rest []string

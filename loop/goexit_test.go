@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // ends are how a callback can end other than by returning.
@@ -97,7 +98,7 @@ func testCallbacksEnd(t *testing.T, end func(), relayed bool) {
 		if err := e.AdoptWith(theirs, loop.AdoptOptions{Loop: l}, accept); err != nil {
 			t.Fatal(err)
 		}
-		ours.SetDeadline(time.Now().Add(20 * time.Second))
+		ours.SetDeadline(time.Now().Add(wait.Patience))
 		return ours
 	}
 	echoes := func(c net.Conn) {
@@ -109,13 +110,8 @@ func testCallbacksEnd(t *testing.T, end func(), relayed bool) {
 	}
 	wants := func(what string) {
 		t.Helper()
-		select {
-		case got := <-after:
-			if got != what {
-				t.Fatalf("got %q, want %q", got, what)
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("%q does not come", what)
+		if got := wait.For(t, what, after); got != what {
+			t.Fatalf("got %q, want %q", got, what)
 		}
 	}
 	for _, l := range e.Loops() {
@@ -157,7 +153,8 @@ func testCallbacksEnd(t *testing.T, end func(), relayed bool) {
 	connect(e.Loops()[0], func(*loop.Conn) loop.Handler { return &troubled{end: end, after: after, arm: true} })
 	shutdown(t, e)
 	wants("closed")
-	if left := awaitNothingLeft(before + 1); left != "" { // the last connection's other end
+	// The last connection's other end is open.
+	if left := awaitNothingLeft(before + 1); left != "" {
 		t.Error("left behind:", left)
 	}
 }
@@ -188,7 +185,7 @@ func TestGoexitLeavesTheBurstToOthers(t *testing.T) {
 	var peers []net.Conn
 	for range n {
 		ours, theirs := socketPair(t)
-		ours.SetDeadline(time.Now().Add(20 * time.Second))
+		ours.SetDeadline(time.Now().Add(wait.Patience))
 		peers = append(peers, ours)
 		err := e.Adopt(theirs, nil, func(c *loop.Conn) loop.Handler {
 			mu.Lock()
@@ -271,7 +268,7 @@ func TestAdoptedConnectionsEndInAnyWay(t *testing.T) {
 				e := start(t, loop.Config{Loops: 1, Logger: slog.New(slog.DiscardHandler)}, acceptEcho)
 				closed := make(chan error, 1)
 				ours, theirs := socketPair(t)
-				ours.SetDeadline(time.Now().Add(20 * time.Second))
+				ours.SetDeadline(time.Now().Add(wait.Patience))
 				err := e.Adopt(faulty{theirs, where, end}, nil, func(*loop.Conn) loop.Handler {
 					return &recorder{
 						data:   func(c *loop.Conn, b []byte) { c.Send(frame(b)) },
@@ -288,13 +285,8 @@ func TestAdoptedConnectionsEndInAnyWay(t *testing.T) {
 				if got, _ := io.ReadAll(ours); (string(got) == "x") != (where == "Close") {
 					t.Errorf("got %q", got)
 				}
-				select {
-				case err := <-closed:
-					if err != want {
-						t.Errorf("closed with %v, want %v", err, want)
-					}
-				case <-time.After(20 * time.Second):
-					t.Fatal("it is not closed")
+				if err := wait.For(t, "the end", closed); err != want {
+					t.Errorf("closed with %v, want %v", err, want)
 				}
 				shutdown(t, e)
 				if p := e.Stats().Panics; p != 1 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // servers are what this program does instead of the tests when an environment
@@ -51,7 +52,7 @@ func descriptors() int {
 // awaitNothingLeft waits until there are no more descriptors than before and no
 // goroutine of the engine, and tells what remains.
 func awaitNothingLeft(before int) (left string) {
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(wait.Patience)
 	for {
 		left = ""
 		if n := descriptors(); n > before {
@@ -68,7 +69,7 @@ func awaitNothingLeft(before int) (left string) {
 		if left == "" || time.Now().After(deadline) {
 			return left
 		}
-		runtime.Gosched()
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -88,7 +89,7 @@ func start(tb testing.TB, cfg loop.Config, accept func(*loop.Conn) loop.Handler)
 
 func shutdown(tb testing.TB, e *loop.Engine) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 	defer cancel()
 	if err := e.Shutdown(ctx); err != nil {
 		tb.Errorf("Shutdown: %v", err)
@@ -102,6 +103,6 @@ func dial(tb testing.TB, e *loop.Engine) *net.TCPConn {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(wait.Patience))
 	return c.(*net.TCPConn)
 }

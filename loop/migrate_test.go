@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
@@ -54,11 +53,7 @@ func TestThousandMovesLeakNoDescriptors(t *testing.T) {
 	for i := range 1000 {
 		hop(i)
 	}
-	for deadline := time.Now().Add(5 * time.Second); descriptors() > before; {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d descriptors, %d before", descriptors(), before)
-		}
-	}
+	wait.Until(t, "as few descriptors as before", func() bool { return descriptors() <= before })
 	if s := e.Stats(); s.LostMoves != 0 || s.Connections != 1 || s.Accepted != 1002 {
 		t.Fatalf("%+v", s)
 	}

@@ -8,34 +8,28 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// teller says for each byte where it was received.
-type teller struct{ told chan bool }
+// asking is a handler whose callbacks send what OnLoop returns.
+type asking struct{ answers chan bool }
 
-func (h teller) Data(c *loop.Conn, _ []byte) { h.told <- loop.OnLoop() }
-
-func (h teller) Flushed(*loop.Conn) {}
-
-func (h teller) Closed(*loop.Conn, error) { h.told <- loop.OnLoop() }
+func (h asking) Data(*loop.Conn, []byte)  { h.answers <- loop.OnLoop() }
+func (h asking) Flushed(*loop.Conn)       {}
+func (h asking) Closed(*loop.Conn, error) { h.answers <- loop.OnLoop() }
 
 // TestOnLoop asks in callbacks of each kind, also those after one that has
 // ended its goroutine, and elsewhere.
 func TestOnLoop(t *testing.T) {
-	told := make(chan bool, 10)
+	answers := make(chan bool, 10)
 	e := start(t, loop.Config{Loops: 2, Logger: slog.New(slog.DiscardHandler)}, func(*loop.Conn) loop.Handler {
-		told <- loop.OnLoop()
-		return teller{told}
+		answers <- loop.OnLoop()
+		return asking{answers}
 	})
 	wants := func(what string) {
 		t.Helper()
-		select {
-		case on := <-told:
-			if !on {
-				t.Errorf("%s is not on a loop", what)
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("%s does not come", what)
+		if !wait.For(t, what, answers) {
+			t.Errorf("%s is not on a loop", what)
 		}
 	}
 	for range 3 {
@@ -48,12 +42,12 @@ func TestOnLoop(t *testing.T) {
 		c.Close()
 		wants("Closed")
 		for _, l := range e.Loops() {
-			l.PostFunc(func() { told <- loop.OnLoop() })
+			l.PostFunc(func() { answers <- loop.OnLoop() })
 			wants("a task")
-			l.PostFunc(func() { l.AfterFunc(time.Millisecond, func() { told <- loop.OnLoop() }) })
+			l.PostFunc(func() { l.AfterFunc(time.Millisecond, func() { answers <- loop.OnLoop() }) })
 			wants("a timer")
 			l.PostFunc(func() {
-				l.Contain(loop.TaskFunc(func() { told <- loop.OnLoop() }))
+				l.Contain(loop.TaskFunc(func() { answers <- loop.OnLoop() }))
 				l.Contain(loop.TaskFunc(runtime.Goexit))
 			})
 			wants("what is contained")

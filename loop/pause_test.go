@@ -17,6 +17,7 @@ import (
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // TestPauseKeepsWhatCame: what a handler has not used, what was read together
@@ -258,11 +259,9 @@ func TestPausedPeerLeaves(t *testing.T) {
 				}
 			}
 			nc.Close()
-			for deadline := time.Now().Add(10 * time.Second); !onLoop(s.conn, func() bool { return s.conn.Unreachable(time.Hour) }); {
-				if time.Now().After(deadline) {
-					t.Fatal("it is not noticed that the peer has left")
-				}
-			}
+			wait.Until(t, "it is noticed that the peer has left", func() bool {
+				return onLoop(s.conn, func() bool { return s.conn.Unreachable(time.Hour) })
+			})
 			select {
 			case err := <-s.closed:
 				t.Fatalf("closed with %v while paused", err)
@@ -327,11 +326,7 @@ func TestUnreachableHost(t *testing.T) {
 		}
 	}
 	cut()
-	for deadline := time.Now().Add(10 * time.Second); !unreachable(); {
-		if time.Now().After(deadline) {
-			t.Fatal("it is not noticed that the host is gone")
-		}
-	}
+	wait.Until(t, "it is noticed that the host is gone", unreachable)
 }
 
 // pairOnOwnCable returns the ends of a TCP connection over the loopback device
@@ -345,7 +340,8 @@ func pairOnOwnCable(t *testing.T) (cut func(), near, far net.Conn) {
 	}
 	made := make(chan result)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
+		// Never unlocked, so that the thread ends with its namespace.
+		runtime.LockOSThread()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			made <- result{err: err}
 			return

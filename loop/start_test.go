@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // listening is the number of this process's sockets that listen.
@@ -49,7 +50,7 @@ func TestStartWithoutListener(t *testing.T) {
 	for name, ends := range kinds {
 		for _, l := range e.Loops() {
 			server, c := ends(t)
-			c.SetDeadline(time.Now().Add(20 * time.Second))
+			c.SetDeadline(time.Now().Add(wait.Patience))
 			if err := e.AdoptWith(server, loop.AdoptOptions{Loop: l}, func(*loop.Conn) loop.Handler { return &hopper{loops: e.Loops()} }); err != nil {
 				t.Fatal(name, err)
 			}

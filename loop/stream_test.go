@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // identity is a certificate and what trusts it.
@@ -82,7 +83,7 @@ func eachKind(t *testing.T, cfg loop.Config, f func(t *testing.T, e *loop.Engine
 				t.Helper()
 				server, client := ends(t)
 				t.Cleanup(func() { client.Close() })
-				client.SetDeadline(time.Now().Add(20 * time.Second))
+				client.SetDeadline(time.Now().Add(wait.Patience))
 				closed := make(chan error, 2)
 				r.closed = func(_ *loop.Conn, err error) { closed <- err }
 				if err := e.Adopt(server, nil, r.accept); err != nil {
@@ -131,7 +132,7 @@ func TestAdoptOptions(t *testing.T) {
 	named := netip.MustParseAddrPort("203.0.113.9:99")
 	for name, ends := range kinds {
 		server, client := ends(t)
-		client.SetDeadline(time.Now().Add(20 * time.Second))
+		client.SetDeadline(time.Now().Add(wait.Patience))
 		got := make(chan string, 1)
 		opts := loop.AdoptOptions{Unread: []byte("early"), Remote: named, Loop: e.Loops()[2]}
 		err := e.AdoptWith(server, opts, func(c *loop.Conn) loop.Handler {

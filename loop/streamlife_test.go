@@ -6,13 +6,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/dice"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 func TestAdoptedThousandMoves(t *testing.T) {
@@ -21,7 +22,7 @@ func TestAdoptedThousandMoves(t *testing.T) {
 			e := start(t, loop.Config{Loops: 3}, acceptEcho)
 			server, c := ends(t)
 			defer c.Close()
-			c.SetDeadline(time.Now().Add(20 * time.Second))
+			c.SetDeadline(time.Now().Add(wait.Patience))
 			if err := e.Adopt(server, nil, func(*loop.Conn) loop.Handler { return &hopper{loops: e.Loops()} }); err != nil {
 				t.Fatal(err)
 			}
@@ -45,13 +46,14 @@ func TestAdoptedThousandMoves(t *testing.T) {
 // sent to meanwhile.
 type wanderer struct {
 	loops []*loop.Loop
+	rnd   *dice.Dice
 	reads int
 }
 
 func (w *wanderer) Data(c *loop.Conn, b []byte) {
 	c.Send(frame(b))
 	if w.reads++; w.reads%3 == 0 {
-		c.MoveTo(w.loops[rand.IntN(len(w.loops))], nil, func(*loop.Conn) loop.Handler { return w })
+		c.MoveTo(w.loops[w.rnd.Int(len(w.loops))], nil, func(*loop.Conn) loop.Handler { return w })
 	}
 }
 func (w *wanderer) Flushed(*loop.Conn)       {}
@@ -62,11 +64,12 @@ func (w *wanderer) Closed(*loop.Conn, error) {}
 func TestAdoptedStreamSurvivesMoves(t *testing.T) {
 	for name, ends := range kinds {
 		t.Run(name, func(t *testing.T) {
+			rnd := dice.New(t)
 			e := start(t, loop.Config{Loops: 3, MaxQueued: 64 << 20}, acceptEcho)
 			server, c := ends(t)
 			defer c.Close()
-			c.SetDeadline(time.Now().Add(20 * time.Second))
-			if err := e.Adopt(server, nil, func(*loop.Conn) loop.Handler { return &wanderer{loops: e.Loops()} }); err != nil {
+			c.SetDeadline(time.Now().Add(wait.Patience))
+			if err := e.Adopt(server, nil, func(*loop.Conn) loop.Handler { return &wanderer{loops: e.Loops(), rnd: rnd} }); err != nil {
 				t.Fatal(err)
 			}
 			want := make([]byte, 8<<20)
@@ -75,7 +78,7 @@ func TestAdoptedStreamSurvivesMoves(t *testing.T) {
 			}
 			go func() {
 				for rest := want; len(rest) > 0; {
-					n := min(1+rand.IntN(50_000), len(rest))
+					n := min(1+rnd.Int(50_000), len(rest))
 					if _, err := c.Write(rest[:n]); err != nil {
 						t.Error(err)
 						return
@@ -195,11 +198,7 @@ func TestAdoptedShutdown(t *testing.T) {
 			if err := e.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Shutdown: %v", err)
 			}
-			select {
-			case <-e.Done():
-			case <-time.After(10 * time.Second):
-				t.Fatal("the engine does not end")
-			}
+			wait.For(t, "the engine's end", e.Done())
 			closed.Wait()
 		})
 	}
@@ -247,17 +246,18 @@ func TestAdoptedShutdownFlushes(t *testing.T) {
 // moments. TestMain sees what is left.
 func TestAdoptedEndsInAnyOrder(t *testing.T) {
 	eachKind(t, loop.Config{Loops: 3, Logger: slog.New(slog.DiscardHandler)}, func(t *testing.T, e *loop.Engine, connect func(*recorder) relayed) {
+		rnd := dice.New(t)
 		var wg sync.WaitGroup
 		for i := range 200 {
 			r := &recorder{}
 			r.data = func(c *loop.Conn, b []byte) {
-				switch rand.IntN(8) {
+				switch rnd.Int(8) {
 				case 0:
 					c.Close()
 				case 1:
-					c.CloseAfterFlush(time.Duration(rand.IntN(20)) * time.Millisecond)
+					c.CloseAfterFlush(time.Duration(rnd.Int(20)) * time.Millisecond)
 				case 2:
-					c.MoveTo(e.Loops()[rand.IntN(3)], b[:len(b)/2], func(*loop.Conn) loop.Handler { return r })
+					c.MoveTo(e.Loops()[rnd.Int(3)], b[:len(b)/2], func(*loop.Conn) loop.Handler { return r })
 				case 3:
 					if i%10 == 0 {
 						panic("on purpose")
@@ -270,8 +270,8 @@ func TestAdoptedEndsInAnyOrder(t *testing.T) {
 			wg.Go(func() {
 				defer c.Close()
 				go io.Copy(io.Discard, c)
-				for range rand.IntN(30) {
-					if _, err := c.Write(make([]byte, 1+rand.IntN(3000))); err != nil {
+				for range rnd.Int(30) {
+					if _, err := c.Write(make([]byte, 1+rnd.Int(3000))); err != nil {
 						break
 					}
 				}

@@ -3,19 +3,21 @@ package loop_test
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/dice"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // answering answers each message in the way that its first byte asks for.
 type answering struct {
 	echo
-	e *loop.Engine
+	e   *loop.Engine
+	rnd *dice.Dice
 }
 
 // The ways, beside at once.
@@ -24,7 +26,6 @@ const (
 	byTimer      = 't'
 	afterMove    = 'm'
 	allWays      = "agtm"
-	stuckTime    = 20 * time.Second // no step takes as long, unless a loop is stuck
 	stressRounds = 60
 )
 
@@ -37,7 +38,7 @@ func (h answering) Data(c *loop.Conn, b []byte) {
 		c.Loop().AfterFunc(time.Millisecond, func() { c.Send(frame(own)) })
 	case afterMove:
 		loops := h.e.Loops()
-		c.MoveTo(loops[rand.IntN(len(loops))], nil, func(c *loop.Conn) loop.Handler {
+		c.MoveTo(loops[h.rnd.Int(len(loops))], nil, func(c *loop.Conn) loop.Handler {
 			c.Send(frame(own))
 			return h
 		})
@@ -50,11 +51,12 @@ func (h answering) Data(c *loop.Conn, b []byte) {
 // and go, and timers against each other, on loops that are idle now and then:
 // each thing that is asked for happens.
 func TestLoopsAreNeverStuck(t *testing.T) {
+	rnd := dice.New(t)
 	var e *loop.Engine
 	ready := make(chan struct{})
 	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 3}, func(*loop.Conn) loop.Handler {
 		<-ready
-		return answering{e: e}
+		return answering{e: e, rnd: rnd}
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,16 +70,16 @@ func TestLoopsAreNeverStuck(t *testing.T) {
 	defer ln.Close()
 
 	pause := func() {
-		if rand.IntN(4) == 0 {
-			time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond) // so that loops rest
+		if rnd.Int(4) == 0 { // the loops become idle
+			time.Sleep(time.Duration(rnd.Int(1000)) * time.Microsecond)
 		}
 	}
 	talk := func(c net.Conn, ways string) {
 		defer c.Close()
-		for range rand.IntN(10) {
-			message := fmt.Appendf(nil, "%c%d", ways[rand.IntN(len(ways))], rand.IntN(1000))
+		for range rnd.Int(10) {
+			message := fmt.Appendf(nil, "%c%d", ways[rnd.Int(len(ways))], rnd.Int(1000))
 			answer := make([]byte, len(message))
-			c.SetDeadline(time.Now().Add(stuckTime))
+			c.SetDeadline(time.Now().Add(wait.Patience))
 			if _, err := c.Write(message); err != nil {
 				t.Errorf("%s: %v", message, err)
 				return
@@ -88,7 +90,7 @@ func TestLoopsAreNeverStuck(t *testing.T) {
 			}
 			pause()
 		}
-		if tcp, ok := c.(*net.TCPConn); ok && rand.IntN(2) == 0 {
+		if tcp, ok := c.(*net.TCPConn); ok && rnd.Int(2) == 0 {
 			tcp.SetLinger(0) // it is reset
 		}
 	}
@@ -97,10 +99,10 @@ func TestLoopsAreNeverStuck(t *testing.T) {
 		all.Go(func() {
 			for range 10 * stressRounds {
 				ran := make(chan struct{})
-				e.Loops()[rand.IntN(3)].PostFunc(func() { close(ran) })
+				e.Loops()[rnd.Int(3)].PostFunc(func() { close(ran) })
 				select {
 				case <-ran:
-				case <-time.After(stuckTime):
+				case <-time.After(wait.Patience):
 					t.Error("a task is not run")
 					return
 				}
@@ -133,7 +135,7 @@ func TestLoopsAreNeverStuck(t *testing.T) {
 			if i%2 == 0 {
 				near = struct{ net.Conn }{near} // driven by goroutines
 			}
-			if err := e.Adopt(near, nil, func(*loop.Conn) loop.Handler { return answering{e: e} }); err != nil {
+			if err := e.Adopt(near, nil, func(*loop.Conn) loop.Handler { return answering{e: e, rnd: rnd} }); err != nil {
 				t.Error(err)
 			}
 			talk(far, allWays)

@@ -99,7 +99,7 @@ func TestTasksThatPostForeverLeaveRoomForReads(t *testing.T) {
 func TestOutboxKeepsTheStream(t *testing.T) {
 	sizes := []int{1, 100, 4000, 8 << 10, 8<<10 + 1, 70 << 10, 300 << 10, 3, 5, 900 << 10, 64 << 10, 1}
 	for _, portion := range []int{1, 7, 8192, 65536, 65537, 1 << 20} {
-		t.Run(fmt.Sprint(portion), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d bytes at a time", portion), func(t *testing.T) {
 			lt := looptest.New(t)
 			r := &recorder{}
 			c := lt.Connect(r.accept)

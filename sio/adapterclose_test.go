@@ -59,7 +59,8 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 				}
 			}
 		})
-		others.Go(func() { w.conn.Write(appendFrames(leave)) }) // which may come too late
+		// Which may come too late.
+		others.Go(func() { w.conn.Write(appendFrames(leave)) })
 		if err := f.Shutdown(context.Background()); err != nil {
 			t.Fatal(err)
 		}

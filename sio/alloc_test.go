@@ -44,7 +44,8 @@ func TestAllocs(t *testing.T) {
 	}{
 		{"inline", 1, `42["raw",{"x":1,"y":2}]`},
 		{"unknown event", 1, `42["who knows",{"x":1,"y":2}]`},
-		{"inline typed", 3, `42["typed",{"x":1,"y":2}]`}, // the handler's argument, and the JSON decoder's
+		// The handler's argument, and the JSON decoder's.
+		{"inline typed", 3, `42["typed",{"x":1,"y":2}]`},
 		{"inline ack", 1, `421["ack"]`},
 		{"inline echo", 1, `421["echo","text",{"x":[1,2]}]`},
 		{"unknown ack", 1, `431[]`},
@@ -89,7 +90,8 @@ func TestEmitAllocs(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	m := inMemory(t, func(*Server) {})
-	clients := make([]*looptest.Conn, 10) // few, because what they are sent is kept
+	// Few, because what they are sent is kept.
+	clients := make([]*looptest.Conn, 10)
 	for i := range clients {
 		clients[i] = m.join(t)
 	}

@@ -57,7 +57,7 @@ func TestTheLoopKnowsWhatWaits(t *testing.T) {
 			n.loops.RunUntil(func() bool { return p.reported < reportStep && !p.reportedMuch.Load() })
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			if err := n.workers.stop(ctx); err != nil {
+			if err := n.workers.Stop(ctx); err != nil {
 				t.Error(err)
 			}
 			if handled != tc.events {

@@ -195,7 +195,8 @@ func TestBackPressure(t *testing.T) {
 		w := f.join(t)
 		for range 10 {
 			w.connect("/slow")
-			wait.For(t, "connection handler", entered) // which does not wait any more: the disconnect handler will
+			// Which does not wait any more: the disconnect handler will.
+			wait.For(t, "connection handler", entered)
 			w.send("41/slow")
 		}
 		wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })

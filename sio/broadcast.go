@@ -1,10 +1,12 @@
 package sio
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -85,6 +87,13 @@ func (o BroadcastOperator) Emit(event string, args ...any) error {
 		o.ns = ns
 		return ns.delivery.broadcast(o, event, args)
 	})
+}
+
+func checkEvent(event string) error {
+	if socketio.Reserved(event) {
+		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
+	}
+	return adapter.CheckName(event)
 }
 
 // options returns what an adapter needs to know of the operator.
@@ -223,3 +232,41 @@ func (s *Socket) Local() BroadcastOperator { return s.Broadcast().Local() }
 
 // Except addresses the sockets that are in none of rooms, except this one.
 func (s *Socket) Except(rooms ...string) BroadcastOperator { return s.Broadcast().Except(rooms...) }
+
+// Emit sends an event to all sockets of the namespace: see
+// [BroadcastOperator.Emit].
+func (ns *Namespace) Emit(event string, args ...any) error {
+	return BroadcastOperator{ns: ns}.Emit(event, args...)
+}
+
+// To addresses the sockets in at least one of rooms; without rooms, all
+// sockets. The id of a socket is a room with only that socket.
+func (ns *Namespace) To(rooms ...string) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.To(rooms...)
+}
+
+// In is To.
+func (ns *Namespace) In(rooms ...string) BroadcastOperator { return ns.To(rooms...) }
+
+// Except addresses the sockets that are in none of rooms.
+func (ns *Namespace) Except(rooms ...string) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.Except(rooms...)
+}
+
+// Volatile addresses all sockets with packets that may be lost: see
+// [BroadcastOperator.Volatile].
+func (ns *Namespace) Volatile() BroadcastOperator { return BroadcastOperator{ns: ns}.Volatile() }
+
+// Timeout limits how long answers are waited for: see
+// [BroadcastOperator.Timeout].
+func (ns *Namespace) Timeout(d time.Duration) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.Timeout(d)
+}
+
+// Compress addresses all sockets: see [BroadcastOperator.Compress].
+func (ns *Namespace) Compress(on bool) BroadcastOperator {
+	return BroadcastOperator{ns: ns}.Compress(on)
+}
+
+// Local addresses all sockets on this server.
+func (ns *Namespace) Local() BroadcastOperator { return BroadcastOperator{ns: ns}.Local() }

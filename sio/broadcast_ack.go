@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -140,20 +139,6 @@ func (c *collector) Answer(a adapter.Answer) {
 	c.update(func() { c.answers = append(c.answers, args) })
 }
 
-// rawAnswer returns an answer as the arguments of an acknowledgement, without
-// any when it is not valid JSON.
-func rawAnswer(a adapter.Answer) RawArgs {
-	if a.Data == nil {
-		return RawArgs{}
-	}
-	list := append(append([]byte{'['}, a.Data...), ']')
-	raw, err := socketio.SplitAck(list)
-	if err != nil {
-		return RawArgs{}
-	}
-	return RawArgs{raw: raw, attachments: a.Attachments}
-}
-
 // result ends the collection. end is the reason, unless other servers could not
 // be asked: then that is the reason, and so is end if a time limit has passed.
 func (c *collector) result(end error) ([]RawArgs, error) {
@@ -276,4 +261,10 @@ func EmitAckAll[R any](ctx context.Context, to BroadcastOperator, event string, 
 		results = append(results, r)
 	}
 	return results, err
+}
+
+// EmitAck broadcasts an event and waits for acknowledgements: see
+// [BroadcastOperator.EmitAck].
+func (ns *Namespace) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
+	return BroadcastOperator{ns: ns}.EmitAck(ctx, event, args...)
 }

@@ -139,7 +139,8 @@ func TestBroadcastAck(t *testing.T) {
 		a, b := f.join(t, "/child1"), f.join(t, "/child2")
 		a.want(`42/child1,["ready"]`)
 		b.want(`42/child2,["ready"]`)
-		parents := f.OfFunc(func(string, json.RawMessage) bool { return false }) // never asked: the other one matches first
+		// Never asked: the other one matches first.
+		parents := f.OfFunc(func(string, json.RawMessage) bool { return false })
 		wait.For(t, "answers", askAll(ctx, parents.To())).check(t, nil)
 		c := askAll(ctx, f.Of("/child1").Local())
 		a.want(`42/child1,0["q"]`)
@@ -191,8 +192,8 @@ func TestTimeout(t *testing.T) {
 }
 
 // TestVolatileInOneBurst: a volatile packet is dropped if another packet leaves
-// in the same burst. The emits wait on the loop until the
-// inline handler returns, so they are carried out in one burst.
+// in the same burst. The emits wait on the loop until the inline handler
+// returns, so they are carried out in one burst.
 func TestVolatileInOneBurst(t *testing.T) {
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		echo(f)

@@ -31,7 +31,7 @@ type churn struct {
 	servers  [2]*sio.Server // the second one is attached, and has recovery
 	addr     string
 	life     sync.Map // *sio.Socket: *life
-	left     sync.Map // the id of a socket whose client has left in order: how many events it had sent
+	left     sync.Map // events sent, by the id of a socket that left in order
 	conns    sync.Map // *sio.Conn: *atomic.Int32, 1 once it is closed
 	adapters sync.Map // *atomic.Int32: how often it was closed
 	sockets  atomic.Int64
@@ -47,7 +47,7 @@ type churn struct {
 // other.
 type life struct {
 	mu     sync.Mutex
-	stage  int // how many of connection, disconnecting and disconnect were called
+	stage  int // how many of its three hooks were called
 	next   int // the event that must come next
 	reason sio.Reason
 }

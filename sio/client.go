@@ -1,12 +1,16 @@
 package sio
 
 import (
+	"context"
 	"errors"
-	"slices"
+	"net/netip"
+	"sync/atomic"
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/invariants"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
 // client is one connection and its sockets. Session and the first socket of
@@ -16,22 +20,84 @@ type client struct {
 	eio.Session
 	srv     *Server
 	connect *connectTimer // until a namespace was joined
-	extra   *clientExtra  // nil for a client that is in "/" only and sends no binary
+	extra   *clientExtra  // nil for a client in "/" only that sends no binary
 	hasMain bool          // main is among the sockets
 	ended   bool          // by the application, or about to be
 	flags   clientFlags
 	main    Socket
 
-	waiting gauge // the jobs of all sockets
+	waiting workload.Gauge // the jobs of all sockets
 }
 
 // clientExtra is what the simplest client never needs.
 type clientExtra struct {
 	sockets []*Socket          // all but main
 	joins   []*joining         // the namespaces that the client waits to enter
-	late    map[*late]struct{} // sockets that have left while events waited; nil at first
+	late    map[*late]struct{} // sockets that left while events waited
 	binary  socketio.Reconstructor
 }
+
+// late is a socket with late events.
+type late struct {
+	socket   atomic.Pointer[Socket] // nil once they were taken
+	stranded bool                   // the connection is over; under Socket.mu
+
+	prev, next *late // in a lateList
+}
+
+// lateList is the sockets with late events of one loop's clients that are gone,
+// in the order in which these left. Safe for concurrent use.
+type lateList struct {
+	mu   invariants.Mutex[lateList] // taken while Socket.mu is held
+	root late
+}
+
+func (l *lateList) init() { l.root.prev, l.root.next = &l.root, &l.root }
+
+func (l *lateList) push(r *late) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.prev, r.next = l.root.prev, &l.root
+	r.prev.next, r.next.prev = r, r
+}
+
+// remove takes r out of the list if it is in one.
+func (l *lateList) remove(r *late) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.next != nil {
+		r.prev.next, r.next.prev = r.next, r.prev
+		r.prev, r.next = nil, nil
+	}
+}
+
+// pop takes out the first socket; nil when there is none.
+func (l *lateList) pop() *late {
+	l.mu.Lock()
+	r := l.root.next
+	l.mu.Unlock()
+	if r == &l.root {
+		return nil
+	}
+	l.remove(r)
+	return r
+}
+
+// clientFlags are the facts about a client that any goroutine may need, in one
+// word. Safe for concurrent use.
+type clientFlags struct{ v atomic.Uint32 }
+
+func (f *clientFlags) has(flag uint32) bool { return f.v.Load()&flag != 0 }
+
+func (f *clientFlags) set(flag uint32) { f.v.Or(flag) }
+
+// clear clears the flag. It reports false if it was not set.
+func (f *clientFlags) clear(flag uint32) bool { return f.v.And(^flag)&flag != 0 }
+
+const (
+	isThrottled uint32 = 1 << iota // paused until waiting has shrunk
+	hasLeft                        // the session is over
+)
 
 func (c *client) needExtra() *clientExtra {
 	if c.extra == nil {
@@ -42,6 +108,10 @@ func (c *client) needExtra() *clientExtra {
 
 // perLoop returns what the client's loop owns.
 func (c *client) perLoop() *perLoop { return c.srv.perLoop(c.Loop()) }
+
+// isProtocol4 is for Socket.ID alone, which must be inlined: then comparing an
+// id allocates nothing.
+func (c *client) isProtocol4() bool { return c.Protocol() == 3 }
 
 // find returns the client's socket in the namespace, or nil.
 func (c *client) find(namespace []byte) *Socket {
@@ -58,22 +128,6 @@ func (c *client) find(namespace []byte) *Socket {
 	return nil
 }
 
-// forget ends the client's relation to s: nothing more is sent for it.
-func (c *client) forget(s *Socket) {
-	if s.gone {
-		return
-	}
-	s.dropHeld()
-	s.letGo()
-	s.gone = true
-	if s == &c.main {
-		c.hasMain = false
-		return
-	}
-	sockets := c.extra.sockets
-	c.extra.sockets = slices.Delete(sockets, slices.Index(sockets, s), slices.Index(sockets, s)+1)
-}
-
 // sockets returns a copy of the list of the client's sockets.
 func (c *client) sockets() (list []*Socket) {
 	if c.hasMain {
@@ -85,125 +139,242 @@ func (c *client) sockets() (list []*Socket) {
 	return list
 }
 
-// closeAll disconnects all sockets of the client. What it has sent is handled
-// unless the application has ended the connection. cause, which may be nil, is
-// for the log.
-func (c *client) closeAll(reason Reason, cause error) {
-	state := stateLeft
-	if c.ended {
-		state = stateDisconnected
-	}
-	for _, s := range c.sockets() {
-		s.close(state, reason, cause)
-		c.forget(s)
-	}
-	c.abandonJoins()
+// backlog is what waits on one loop. It is safe for concurrent use.
+type backlog struct {
+	waiting workload.Gauge // for all clients of the loop together
+	// stranded is what waits for clients that are gone: connection and
+	// disconnect handlers, and events that run.
+	stranded workload.Gauge
+	late     workload.Gauge // for clients that are gone: events
 }
 
-// outOfOrder closes the connection because of a packet that the client may not
-// send now.
-func (c *client) outOfOrder(h socketio.Header, s *Socket) {
-	c.perLoop().counts.outOfOrder.Add(1)
-	c.logOutOfOrder(h, s)
-	c.closeSoon(errOutOfOrder, func() { c.shut(errOutOfOrder) })
+// A client that sends faster than its handlers run is paused: its connection is
+// not read, so TCP slows it down, until about half of its backlog is gone. This
+// happens when its own limits are reached, and when its backlog is as large as
+// what is left of the loop's limits. So the larger a backlog, the sooner it has
+// to wait, all together stay within the limits, and a client for which nothing
+// waits can always bring an event.
+
+// charge counts what waits. Safe for concurrent use.
+func (c *client) charge(l workload.Load) {
+	b := &c.perLoop().backlog
+	if c.flags.has(hasLeft) {
+		b.stranded.Add(l)
+		return
+	}
+	c.waiting.Add(l)
+	b.waiting.Add(l)
 }
 
-// Why the server closes a connection, for the log.
-var (
-	errOutOfOrder     = errors.New("sio: packet out of order")
-	errConnectTimeout = errors.New("sio: no namespace was joined in time")
-	errUnjoined       = errors.New("sio: too many clients have joined no namespace")
-	errMissed         = errors.New("sio: what the client has missed is no longer kept")
+// discharge takes out what does not wait any more. Safe for concurrent use.
+func (c *client) discharge(l workload.Load) {
+	p := c.perLoop()
+	b := &p.backlog
+	rest, ok := c.waiting.Take(l)
+	if ok {
+		b.waiting.Sub(l)
+	} else {
+		b.stranded.Sub(l) // it was held before the client left
+	}
+	p.reportEmpty()
+	if ok && c.flags.has(isThrottled) && c.relieved(rest) && c.flags.clear(isThrottled) {
+		c.Loop().Post((*resumeTask)(c))
+	}
+}
+
+// leave stops counting what waits for the client against the limits of the
+// others.
+func (c *client) leave() {
+	c.strand()
+	c.flags.set(hasLeft)
+	rest := c.waiting.Clear()
+	b := &c.perLoop().backlog
+	b.waiting.Sub(rest)
+	b.stranded.Add(rest)
+	c.perLoop().reportHeld(c.Loop())
+}
+
+// throttle pauses the client when its backlog is too large. It is called, on
+// the loop, when something was added to it.
+func (c *client) throttle() {
+	c.perLoop().reportHeld(c.Loop())
+	if !c.congested(c.waiting.Load()) {
+		return
+	}
+	c.flags.set(isThrottled)
+	if c.relieved(c.waiting.Load()) && c.flags.clear(isThrottled) {
+		return // meanwhile
+	}
+	if !c.Session.Paused() {
+		c.perLoop().counts.pauses.Add(1)
+		c.Session.Pause()
+	}
+}
+
+// congested reports whether a backlog is as large as may be.
+func (c *client) congested(l workload.Load) bool {
+	return c.srv.each.Reached(l) || c.unspent().Reached(l)
+}
+
+// relieved reports whether a backlog that was too large is small enough to go
+// on.
+func (c *client) relieved(l workload.Load) bool {
+	return l == 0 || !c.srv.each.Of(2).Reached(l) && !c.unspent().Of(2).Reached(l)
+}
+
+// unspent is what is left of the loop's limits.
+func (c *client) unspent() workload.Limits {
+	all, waiting := c.srv.share, c.perLoop().backlog.waiting.Load()
+	return workload.Limits{Jobs: all.Jobs - waiting.Jobs(), Bytes: all.Bytes - waiting.Bytes()}
+}
+
+// resumeTask is a client whose backlog has shrunk.
+type resumeTask client
+
+func (t *resumeTask) Run(*loop.Loop) { (*client)(t).Session.Resume() }
+
+const (
+	// reportStep is by how many bytes what waits changes before the loop is
+	// notified.
+	reportStep = 1 << 20
+	// reportMuch is how many bytes must have waited for the loop to need to
+	// know that they are gone.
+	reportMuch = 8 << 20
+	// jobCost is about what a job that waits takes beside its bytes.
+	jobCost = 256
 )
 
-// closeSoon closes the connection, by close, behind what inline handlers have
-// sent. The client is not heard any more, and what has not connected yet does
-// not.
-func (c *client) closeSoon(cause error, close func()) {
-	c.StopReceiving()
-	for _, s := range c.sockets() {
-		if s.state.Load() == stateConnecting {
-			s.close(stateLeft, ForcedServerClose, cause)
-			c.forget(s)
-		}
+// bytes is how much memory waiting jobs hold, those of clients that have left
+// included.
+func (b *backlog) bytes() int64 {
+	var n int64
+	for _, g := range [...]*workload.Gauge{&b.waiting, &b.stranded, &b.late} {
+		l := g.Load()
+		n += l.Bytes() + jobCost*int64(l.Jobs())
 	}
-	c.abandonJoins()
-	c.Loop().PostFunc(close)
+	return n
 }
 
-// shut closes the connection after what was sent has been delivered. The
-// sockets end at once, with another reason when that takes time.
-func (c *client) shut(cause error) {
-	c.end(cause, false)
-	c.closeAll(ForcedServerClose, cause)
+// reportHeld reports to the loop l what waits on it (see [loop.Loop.Hold]), if
+// that has changed by much. Called on the loop.
+func (p *perLoop) reportHeld(l *loop.Loop) {
+	n := p.backlog.bytes()
+	if d := n - p.reported; d >= reportStep || d <= -reportStep {
+		p.reported = n
+		l.Hold(int(d))
+		p.reportedMuch.Store(n >= reportMuch)
+		p.reportEmpty() // it may all have been dealt with since
+	}
 }
 
-// end closes the connection like [eio.Session.Close]. If that happens at once,
-// cause is logged as the cause of the sockets' ends too.
-func (c *client) end(cause error, discard bool) {
-	p := c.perLoop()
-	p.cause = cause
-	if !discard {
-		c.sendHeld()
+// reportEmpty notifies the loop when little waits any more: the loop does not
+// notice that handlers have taken it if nothing new comes. Safe for concurrent
+// use.
+func (p *perLoop) reportEmpty() {
+	if p.reportedMuch.Load() && p.backlog.bytes() < reportStep && p.reportedMuch.CompareAndSwap(true, false) {
+		p.loop.Load().Post((*reportHeldTask)(p))
 	}
-	c.Session.Close(discard)
-	p.cause = nil
 }
 
-// invalid closes the connection because of a packet that can't be decoded. Its
-// sockets end with it.
-func (c *client) invalid(err error) {
-	c.perLoop().counts.invalid.Add(1)
-	problem := &PacketError{err}
-	c.logInvalid(err)
-	for _, s := range c.sockets() {
-		if s.Connected() {
-			c.Loop().Contain(loop.TaskFunc(func() { c.srv.notifyError(s, "", problem) }))
-			s.queueError(problem, true)
-		}
-	}
-	c.closeSoon(problem, func() { c.end(problem, false) })
+// reportHeldTask is what a loop that is to be notified owns.
+type reportHeldTask perLoop
+
+func (t *reportHeldTask) Run(l *loop.Loop) { (*perLoop)(t).reportHeld(l) }
+
+// Conn is the connection of one client, which its sockets share. It is safe for
+// concurrent use.
+type Conn client
+
+// connOf is the connection of a session.
+func connOf(s *eio.Session) *Conn { return (*Conn)(s.App.(*client)) }
+
+// Conn is the connection of the socket's client.
+func (s *Socket) Conn() *Conn { return (*Conn)(s.client) }
+
+// ID is the connection's id, which is not that of a socket.
+func (c *Conn) ID() string { return c.Session.ID() }
+
+// Transport is the current transport, "polling" or "websocket".
+func (c *Conn) Transport() string { return c.Session.Transport() }
+
+// Protocol is the number of the Engine.IO protocol, 4 or 3.
+func (c *Conn) Protocol() int { return c.Session.Protocol() }
+
+// RemoteAddr is the peer's address when the connection was made.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.Session.RemoteAddr() }
+
+// Request is the first HTTP request; nil once [Config.DiscardRequest] has had
+// its effect, or DiscardRequest was called.
+func (c *Conn) Request() *eio.Request { return c.Session.Request() }
+
+// DiscardRequest drops the first HTTP request, which saves about 230 bytes. See
+// [Config.DiscardRequest] for what is lost.
+func (c *Conn) DiscardRequest() { c.Session.DiscardRequest() }
+
+// Close closes the connection, after what was sent has been delivered unless
+// discard is set. Its sockets are disconnected with [ForcedClose]. Their events
+// that wait are not handled.
+func (c *Conn) Close(discard bool) { c.Loop().Post(&closeTask{c, discard}) }
+
+// closeTask is a connection to be closed.
+type closeTask struct {
+	c       *Conn
+	discard bool
 }
 
-// upper is the server as the engine sees it.
-type upper struct{ srv *Server }
-
-func (u upper) NewSession() *eio.Session {
-	c := &client{srv: u.srv}
-	c.App = c
-	return &c.Session
+func (t *closeTask) Run(*loop.Loop) {
+	(*client)(t.c).ended = true
+	if !t.discard {
+		(*client)(t.c).sendHeld()
+	}
+	t.c.Session.Close(t.discard)
 }
 
-func (u upper) Opened(s *eio.Session) {
-	c := s.App.(*client)
-	if p := c.perLoop(); p.loop.Load() == nil {
-		p.loop.Store(c.Loop())
+// Queued is how many bytes wait for the socket's client, its other sockets'
+// included: what the kernel does not take because the client reads too slowly,
+// and over polling what the client has not fetched. What was emitted a moment
+// ago may not be counted yet: to be sure, wait with [Socket.Flush]. It never
+// blocks.
+func (s *Socket) Queued() int { return s.client.Unsent() }
+
+// Flush waits until what was emitted to the socket before, by this goroutine,
+// has left: so a caller that sends a file in pieces, for example, sends as fast
+// as the client reads, and no faster. Over WebSocket it has left when the
+// kernel has taken it, with TLS or another connection that [Server.Handler] has
+// brought but for 128 KiB; over polling when it was put into the answer to the
+// client's request. That does not mean that the client has received it: see
+// [Socket.EmitAck]. Broadcasts that are held while connection handlers run
+// ([Namespace.OnConnection]) are not waited for.
+//
+// It returns nil then, [ErrDisconnected] when the socket is disconnected
+// before, or the error of ctx. It must not be called by an [Inline] handler,
+// nor by anything else that runs on a loop. It costs nothing unless it is
+// called.
+func (s *Socket) Flush(ctx context.Context) error {
+	if !s.open() {
+		return ErrDisconnected
 	}
-	if open := c.srv.cfg.OnOpen; open != nil {
-		c.srv.protectOn(c.Loop(), "open", func() { open((*Conn)(c)) })
+	either, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(s.Context(), cancel)
+	defer stop()
+	err := s.Conn().Flush(either)
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return ErrDisconnected
 	}
-	c.startConnectTimer()
-	c.protocol().opened(c)
+	return err
 }
 
-func (u upper) Message(s *eio.Session, data []byte, binary bool) {
-	u.srv.codec.receive(s.App.(*client), data, binary)
-}
+// Queued is how many bytes wait for the client: see [Socket.Queued].
+func (c *Conn) Queued() int { return c.Unsent() }
 
-func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
-	c := s.App.(*client)
-	c.stopConnectTimer()
-	reason := c.srv.reasonOf(cause, err)
-	if err == nil {
-		err = c.perLoop().cause
+// Flush waits until what was emitted to the connection's sockets before has
+// left: see [Socket.Flush]. It returns [ErrDisconnected] when the connection
+// ends before.
+func (c *Conn) Flush(ctx context.Context) error {
+	err := c.Session.Flush(ctx)
+	if errors.Is(err, eio.ErrSessionClosed) {
+		return ErrDisconnected
 	}
-	c.closeAll(reason, err)
-	c.leave()
-	if reason == SlowConsumer {
-		c.perLoop().counts.slowClosed.Add(1)
-		c.srv.reportSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
-	}
-	if over := c.srv.cfg.OnClose; over != nil {
-		c.srv.protectOn(c.Loop(), "close", func() { over((*Conn)(c), reason) })
-	}
+	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
 // Config is what a [Server] is made from. The zero value is the reference
@@ -362,10 +363,10 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
 		atMost("Config.MaxQueued", int64(cfg.MaxQueued), 1<<40),
 		atMost("Config.MaxConnections", int64(cfg.MaxConnections), 1<<30),
-		atMost("Config.MaxPending", cfg.MaxPending, maxJobs),
-		atMost("Config.MaxPendingTotal", cfg.MaxPendingTotal, maxJobs),
-		atMost("Config.MaxPendingBytes", cfg.MaxPendingBytes, maxJobBytes),
-		atMost("Config.MaxPendingTotalBytes", cfg.MaxPendingTotalBytes, maxJobBytes),
+		atMost("Config.MaxPending", cfg.MaxPending, workload.MaxJobs),
+		atMost("Config.MaxPendingTotal", cfg.MaxPendingTotal, workload.MaxJobs),
+		atMost("Config.MaxPendingBytes", cfg.MaxPendingBytes, workload.MaxBytes),
+		atMost("Config.MaxPendingTotalBytes", cfg.MaxPendingTotalBytes, workload.MaxBytes),
 	); err != nil {
 		return err
 	}

@@ -1,13 +1,11 @@
 package sio
 
 import (
-	"encoding/json"
 	"errors"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
-	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // join handles a CONNECT packet of a client that is not in the namespace. The
@@ -18,7 +16,7 @@ func (c *client) join(h socketio.Header) {
 		c.refuse(string(h.Namespace), tooManyNamespaces)
 		return
 	}
-	if c.srv.share.reached(c.perLoop().backlog.stranded.load()) {
+	if c.srv.share.Reached(c.perLoop().backlog.stranded.Load()) {
 		c.perLoop().counts.overflows.Add(1)
 		c.refuse(string(h.Namespace), overloaded)
 		return
@@ -39,7 +37,7 @@ const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
 	tooManyDynamic    = "Too many dynamic namespaces"
-	tooManySockets    = "Too many sockets in the namespace" // ids can't tell more apart
+	tooManySockets    = "Too many sockets in the namespace"
 	overloaded        = "Server overloaded"
 	tooMuchAuth       = "Too much authentication data"
 )
@@ -94,7 +92,7 @@ func (c *client) enter(ns *Namespace, auth []byte, state joinState) {
 		return
 	}
 	if !c.protocol().places() || back != nil {
-		ns.byCustomID.add(s)
+		ns.byCustomID.add(s.ID(), s)
 	}
 	if recovers {
 		ns.delivery.begin(s, back)
@@ -334,7 +332,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 func (s *Socket) begin() {
 	s.mu.Lock()
 	s.begun = true
-	var owed *disconnectJob
+	var owed job
 	if s.owed {
 		owed = s.extra.owed
 	}
@@ -350,16 +348,10 @@ func (s *Socket) retract(missed []encodedPacket) {
 	for _, m := range missed {
 		m.release()
 	}
-	s.close(stateDisconnected, ServerNamespaceDisconnect, nil) // unless another goroutine has
+	// Unless another goroutine has.
+	s.close(stateDisconnected, ServerNamespaceDisconnect, nil)
 	s.ns.depart()
 	s.client.forget(s)
-}
-
-// enroll makes a socket a connected member of its namespace. It reports false
-// when it has ended. add is a method of the namespace's rooms.
-func (s *Socket) enroll(add func(*adapter.Rooms[*Socket], *adapter.Member[*Socket]) bool) bool {
-	return s.state.Load() == stateConnecting && add(s.ns.rooms, &s.member) &&
-		s.state.CompareAndSwap(stateConnecting, stateConnected)
 }
 
 // welcome is the answer to the client's CONNECT packet.
@@ -397,23 +389,15 @@ func (srv *Server) runConnection(s *Socket, h func(*Socket)) {
 	finished = true
 }
 
-// Handshake returns how the socket's client has connected.
-func (s *Socket) Handshake() *Handshake {
-	h := &Handshake{Address: s.client.RemoteAddr()}
-	if r := s.client.Request(); r != nil {
-		h.Issued = r.Issued()
-		h.Secure = r.Secure()
-		h.URL = r.Target()
-		h.Headers = r.Headers()
-		h.Query = r.Query()
-		_, h.CrossDomain = h.Headers["origin"]
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.extra != nil && s.extra.auth != nil {
-		h.Auth = append(json.RawMessage(nil), s.extra.auth...)
+// ousterTask refuses a socket that was about to connect when its namespace was
+// closed.
+type ousterTask Socket
+
+func (t *ousterTask) Run(*loop.Loop) {
+	s := (*Socket)(t)
+	if s.state.Load() == stateConnecting {
+		(&refuseTask{s: s, message: invalidNamespace}).Run(nil)
 	} else {
-		h.Auth = json.RawMessage("{}")
+		s.Disconnect(false)
 	}
-	return h
 }

@@ -11,6 +11,55 @@ import (
 	"github.com/sioserver/sioserver/codec/jsonenc"
 )
 
+// Data returns what SetData stored; nil at first.
+func (s *Socket) Data() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra == nil {
+		return nil
+	}
+	return s.extra.data
+}
+
+// SetData stores a value of the application with the socket. Strings and byte
+// slices, v itself or fields of a struct, count against
+// [Config.MaxHandshakeBytes] as long as the socket is connected, but not once
+// it has ended. What v refers to in other ways does not count. The error is
+// [ErrDataSize] if there is no room, and then the value stored before stays.
+// There always is room for 4 KiB of all that a connection keeps there.
+func (s *Socket) SetData(v any) error {
+	if !s.setData(v, false) {
+		return ErrDataSize
+	}
+	return nil
+}
+
+// setData stores v. It reports false when there is no room, unless must is set.
+func (s *Socket) setData(v any, must bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.extraLocked()
+	if s.open() { // else the last letGo may have been
+		more := dataSize(v) - dataSize(c.data)
+		if !s.client.Keep(more, must) {
+			return false
+		}
+		c.kept += more
+	}
+	c.data = v
+	return true
+}
+
+// letGo stops counting what the socket keeps: it has ended.
+func (s *Socket) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.extra; c != nil {
+		s.client.Keep(-c.kept, true)
+		c.kept = 0
+	}
+}
+
 // The data of sockets is the application's, and so is the code that encodes it
 // for other servers: a MarshalJSON may panic, block, or end its goroutine. It
 // runs on a goroutine of its own, which is given up when it does not get on;
@@ -112,7 +161,8 @@ func (srv *Server) encodeData(sockets []*Socket, list [][]byte, start int) (next
 		case <-r.ended:
 			if r.at < len(sockets) {
 				list[r.at] = noData
-				go sockets[r.at].reportData(errDataExits) // hooks may block, too
+				// Apart, because hooks may block, too.
+				go sockets[r.at].reportData(errDataExits)
 			}
 			return r.at + 1
 		case <-tick.C:
@@ -205,7 +255,8 @@ func (s *Socket) withData(event string, f func(data []byte)) {
 		srv.protectOn(s.client.Loop(), event, func() { f(b) })
 		return
 	}
-	counted := s.ns.endsEmpty && s.ns.arrive() // the namespace's adapter is needed until then
+	// The namespace's adapter is needed until then.
+	counted := s.ns.endsEmpty && s.ns.arrive()
 	srv.persisting.Go(func() {
 		if counted {
 			defer s.ns.depart()

@@ -95,7 +95,8 @@ func TestCustomData(t *testing.T) {
 	for id, i := range sockets {
 		got, ok := reported.Load(id)
 		if list[i].err != "" {
-			wait.Until(t, "the error is reported", func() bool { // on another goroutine than the answer
+			// On another goroutine than the answer.
+			wait.Until(t, "the error is reported", func() bool {
 				got, ok = reported.Load(id)
 				return ok
 			})

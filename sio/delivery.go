@@ -54,7 +54,7 @@ type delivery interface {
 	// its session waits for the client, if the reason allows that.
 	closed(s *Socket, reason Reason)
 	// holds reports whether broadcasts are held while connection handlers run:
-	// see held.go.
+	// see send.go.
 	holds() bool
 
 	// stop ends it: nothing is kept any more, and OnExpire is not called any
@@ -80,6 +80,34 @@ type localDelivery interface {
 	receive(o BroadcastOperator, p adapter.Packet) error
 }
 
+// peers are the namespaces of the same name on other servers. Safe for
+// concurrent use.
+type peers interface {
+	// checkName and checkNames return ErrName for names that other servers
+	// can't be told, checkTarget for those of an operator.
+	checkName(name string) error
+	checkNames(names []string) error
+	checkTarget(o BroadcastOperator) error
+
+	// fetchSockets describes the sockets of other servers, countSockets counts
+	// them. They wait until ctx ends, or the operator's time-out.
+	fetchSockets(ctx context.Context, o BroadcastOperator) ([]adapter.Details, error)
+	countSockets(ctx context.Context, o BroadcastOperator) (int, error)
+	// addSockets, delSockets and disconnectSockets act on the sockets of all
+	// servers, this one included.
+	addSockets(o BroadcastOperator, rooms []string) error
+	delSockets(o BroadcastOperator, rooms []string) error
+	disconnectSockets(o BroadcastOperator, closeConnections bool) error
+	// serverEmit and serverEmitAck send an event to the namespaces themselves.
+	serverEmit(event string, args []any) error
+	serverEmitAck(ctx context.Context, event string, args []any) ([]adapter.Answer, error)
+
+	// close leaves the other servers, once. The error can be received when that
+	// has happened. retire is close for a namespace that has ended.
+	close() <-chan error
+	retire() <-chan error
+}
+
 // direct delivers to the sockets of this server and keeps nothing.
 type direct struct{ ns *Namespace }
 
@@ -100,7 +128,7 @@ func (direct) broadcast(o BroadcastOperator, event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	m.mark(o.ns.srv, o.plain, o.volatile)
+	m.mark(o.plain, o.volatile && o.ns.srv.volatileWaits())
 	o.post(m, nil)
 	m.release()
 	return nil
@@ -139,6 +167,65 @@ func (d direct) receive(o BroadcastOperator, p adapter.Packet) error {
 	return d.broadcast(o, p.Event, p.Args)
 }
 
+// alone is a namespace without other servers.
+type alone struct{ ns *Namespace }
+
+func (alone) checkName(string) error { return nil }
+
+func (alone) checkNames([]string) error { return nil }
+
+func (alone) checkTarget(BroadcastOperator) error { return nil }
+
+func (alone) fetchSockets(context.Context, BroadcastOperator) ([]adapter.Details, error) {
+	return nil, nil
+}
+
+func (alone) countSockets(context.Context, BroadcastOperator) (int, error) { return 0, nil }
+
+func (alone) addSockets(o BroadcastOperator, rooms []string) error {
+	for _, s := range o.localSockets() {
+		s.join(rooms)
+	}
+	return nil
+}
+
+func (alone) delSockets(o BroadcastOperator, rooms []string) error {
+	for _, s := range o.localSockets() {
+		for _, room := range rooms {
+			s.ns.delivery.leave(s, room)
+		}
+	}
+	return nil
+}
+
+func (alone) disconnectSockets(o BroadcastOperator, closeConnections bool) error {
+	for _, s := range o.localSockets() {
+		s.Disconnect(closeConnections)
+	}
+	return nil
+}
+
+func (p alone) serverEmit(string, []any) error {
+	p.ns.srv.cfg.Logger.Warn("sio: ServerSideEmit reaches no server: the namespace has no adapter to other servers",
+		"namespace", p.ns.name)
+	return nil
+}
+
+func (p alone) serverEmitAck(_ context.Context, event string, args []any) ([]adapter.Answer, error) {
+	return nil, p.serverEmit(event, args)
+}
+
+func (alone) close() <-chan error {
+	closed := make(chan error)
+	close(closed)
+	return closed
+}
+
+func (p alone) retire() <-chan error {
+	p.ns.forgotten()
+	return p.close()
+}
+
 // prepared is an event for an adapter that is already encoded for this server's
 // clients. So an event that can't be encoded for them is not sent to other
 // servers either. The adapter gets it as adapter.Packet.Prepared, and hands it
@@ -164,7 +251,7 @@ func (o BroadcastOperator) prepare(event string, wantsAck bool, args []any) (p p
 	if p.encoded, err = encodeEvent(o.ns, p.id, wantsAck, event, args); err != nil {
 		return p, err
 	}
-	p.encoded.mark(o.ns.srv, o.plain, o.volatile)
+	p.encoded.mark(o.plain, o.volatile && o.ns.srv.volatileWaits())
 	return p, nil
 }
 

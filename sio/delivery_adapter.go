@@ -2,95 +2,53 @@ package sio
 
 import (
 	"context"
+	"encoding/json"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 )
 
-// peers are the namespaces of the same name on other servers. Safe for
-// concurrent use.
-type peers interface {
-	// checkName and checkNames return ErrName for names that other servers
-	// can't be told, checkTarget for those of an operator.
-	checkName(name string) error
-	checkNames(names []string) error
-	checkTarget(o BroadcastOperator) error
-
-	// fetchSockets describes the sockets of other servers, countSockets counts
-	// them. They wait until ctx ends, or the operator's time-out.
-	fetchSockets(ctx context.Context, o BroadcastOperator) ([]adapter.Details, error)
-	countSockets(ctx context.Context, o BroadcastOperator) (int, error)
-	// addSockets, delSockets and disconnectSockets act on the sockets of all
-	// servers, this one included.
-	addSockets(o BroadcastOperator, rooms []string) error
-	delSockets(o BroadcastOperator, rooms []string) error
-	disconnectSockets(o BroadcastOperator, closeConnections bool) error
-	// serverEmit and serverEmitAck send an event to the namespaces themselves.
-	serverEmit(event string, args []any) error
-	serverEmitAck(ctx context.Context, event string, args []any) ([]adapter.Answer, error)
-
-	// close leaves the other servers, once. The error can be received when that
-	// has happened. retire is close for a namespace that has ended.
-	close() <-chan error
-	retire() <-chan error
-}
-
-// alone is a namespace without other servers.
-type alone struct{ ns *Namespace }
-
-func (alone) checkName(string) error              { return nil }
-func (alone) checkNames([]string) error           { return nil }
-func (alone) checkTarget(BroadcastOperator) error { return nil }
-
-func (alone) fetchSockets(context.Context, BroadcastOperator) ([]adapter.Details, error) {
-	return nil, nil
-}
-
-func (alone) countSockets(context.Context, BroadcastOperator) (int, error) { return 0, nil }
-
-func (alone) addSockets(o BroadcastOperator, rooms []string) error {
-	for _, s := range o.localSockets() {
-		s.join(rooms)
+// chooseDelivery decides how the namespace delivers. It is called once, before
+// any client can find the namespace. Parents, which have no sockets, keep that
+// of direct.
+func (ns *Namespace) chooseDelivery() {
+	var here localDelivery = direct{ns}
+	var log *recoveryLog
+	if cfg := ns.srv.cfg.ConnectionStateRecovery; cfg != nil {
+		log = newRecoveryLog(ns, cfg)
+		here = ownLog{log}
 	}
-	return nil
-}
-
-func (alone) delSockets(o BroadcastOperator, rooms []string) error {
-	for _, s := range o.localSockets() {
-		for _, room := range rooms {
-			s.ns.delivery.leave(s, room)
-		}
+	ns.delivery = here
+	connect := ns.srv.cfg.Adapter
+	if connect == nil {
+		return
 	}
-	return nil
-}
-
-func (alone) disconnectSockets(o BroadcastOperator, closeConnections bool) error {
-	for _, s := range o.localSockets() {
-		s.Disconnect(closeConnections)
+	// The adapter may hand packets over before its function returns. Then there
+	// are no sockets yet: only those with offsets matter, which a shared log
+	// keeps.
+	l := &localNamespace{ns: ns}
+	shared := &sharedLog{recoveryLog: log}
+	if log != nil {
+		l.deliverBy(shared)
+	} else {
+		l.deliverBy(here)
 	}
-	return nil
-}
-
-func (p alone) serverEmit(string, []any) error {
-	p.ns.srv.cfg.Logger.Warn("sio: ServerSideEmit reaches nobody: the namespace has no adapter to other servers",
-		"namespace", p.ns.name)
-	return nil
-}
-
-func (p alone) serverEmitAck(_ context.Context, event string, args []any) ([]adapter.Answer, error) {
-	return nil, p.serverEmit(event, args)
-}
-
-func (alone) close() <-chan error {
-	closed := make(chan error)
-	close(closed)
-	return closed
-}
-
-func (p alone) retire() <-chan error {
-	p.ns.forgotten()
-	return p.close()
+	a := connect(l)
+	if a == nil {
+		l.deliverBy(here)
+		return
+	}
+	r, recovers := a.(adapter.Recoverer)
+	if log == nil || !recovers {
+		l.deliverBy(here)
+		d := &throughAdapter{localDelivery: here, namespace: l, adapter: a}
+		ns.delivery, ns.peers = d, d
+		return
+	}
+	shared.keeper.Store(&r)
+	d := &recoveringAdapter{throughAdapter{localDelivery: shared, namespace: l, adapter: a}, shared}
+	ns.delivery, ns.peers = d, d
 }
 
 // throughAdapter delivers to all servers. It implements peers too.
@@ -198,9 +156,24 @@ func (d *throughAdapter) serverEmitAck(ctx context.Context, event string, args [
 	return answers, err
 }
 
+// close closes the adapter on another goroutine, because that may block.
 func (d *throughAdapter) close() <-chan error {
-	ns := d.namespace.ns
-	return ns.srv.closer.close(ns, d.adapter)
+	ns, failed := d.namespace.ns, make(chan error, 1)
+	if ns.closing.Swap(true) {
+		close(failed)
+		return failed
+	}
+	ns.srv.closings.Go(func() {
+		defer close(failed)
+		defer ns.forgotten()
+		ns.srv.apart("close", func() {
+			if err := d.adapter.Close(); err != nil {
+				ns.srv.cfg.Logger.Warn("sio: can't close the adapter", "namespace", ns.name, "error", err)
+				failed <- err
+			}
+		})
+	})
+	return failed
 }
 
 func (d *throughAdapter) retire() <-chan error { return d.close() }
@@ -226,8 +199,10 @@ func (d *recoveringAdapter) broadcast(o BroadcastOperator, event string, args []
 // localNamespace is what a namespace offers its adapter. It implements
 // [adapter.Local].
 type localNamespace struct {
-	ns       *Namespace
-	delivery atomic.Pointer[localDelivery] // the adapter may hand packets over before it is chosen
+	ns *Namespace
+	// delivery changes, because the adapter may hand packets over before it is
+	// chosen.
+	delivery atomic.Pointer[localDelivery]
 }
 
 func (l *localNamespace) deliverBy(d localDelivery) { l.delivery.Store(&d) }
@@ -297,3 +272,16 @@ func (l *localNamespace) ServerSideEvent(p adapter.Packet, reply func(a adapter.
 func (l *localNamespace) OnRoom(h func(e adapter.RoomEvent)) { l.ns.onRoom(h) }
 
 func (l *localNamespace) HasRoom(room string) bool { return l.ns.Count(room) > 0 }
+
+// details describes sockets to other servers.
+func (srv *Server) details(sockets []*Socket) []adapter.Details {
+	list, data := make([]adapter.Details, len(sockets)), srv.dataJSON(sockets)
+	for i, s := range sockets {
+		handshake, err := json.Marshal(s.Handshake())
+		if err != nil {
+			handshake = []byte("{}")
+		}
+		list[i] = adapter.Details{ID: s.ID(), Handshake: handshake, Rooms: s.Rooms(), Data: data[i]}
+	}
+	return list
+}

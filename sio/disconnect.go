@@ -1,6 +1,11 @@
 package sio
 
 import (
+	"errors"
+	"slices"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -160,4 +165,127 @@ func (s *Socket) runDisconnect(event string, list []func(*Socket, Reason), reaso
 
 func (s *Socket) runOwnDisconnect(event string, list []func(Reason), reason Reason) {
 	inTurn(list, func(h func(Reason)) { s.ns.srv.runHook(s, event, func() { h(reason) }) })
+}
+
+// closeAll disconnects all sockets of the client. What it has sent is handled
+// unless the application has ended the connection. cause, which may be nil, is
+// for the log.
+func (c *client) closeAll(reason Reason, cause error) {
+	state := stateLeft
+	if c.ended {
+		state = stateDisconnected
+	}
+	for _, s := range c.sockets() {
+		s.close(state, reason, cause)
+		c.forget(s)
+	}
+	c.abandonJoins()
+}
+
+// closeSoon closes the connection, by close, behind what inline handlers have
+// sent. The client is not heard any more, and what has not connected yet does
+// not.
+func (c *client) closeSoon(cause error, close func()) {
+	c.StopReceiving()
+	for _, s := range c.sockets() {
+		if s.state.Load() == stateConnecting {
+			s.close(stateLeft, ForcedServerClose, cause)
+			c.forget(s)
+		}
+	}
+	c.abandonJoins()
+	c.Loop().PostFunc(close)
+}
+
+// shut closes the connection after what was sent has been delivered. The
+// sockets end at once, with another reason when that takes time.
+func (c *client) shut(cause error) {
+	c.end(cause, false)
+	c.closeAll(ForcedServerClose, cause)
+}
+
+// end closes the connection like [eio.Session.Close]. If that happens at once,
+// cause is logged as the cause of the sockets' ends too.
+func (c *client) end(cause error, discard bool) {
+	p := c.perLoop()
+	p.cause = cause
+	if !discard {
+		c.sendHeld()
+	}
+	c.Session.Close(discard)
+	p.cause = nil
+}
+
+// invalid closes the connection because of a packet that can't be decoded. Its
+// sockets end with it.
+func (c *client) invalid(err error) {
+	c.perLoop().counts.invalid.Add(1)
+	problem := &PacketError{err}
+	c.logInvalid(err)
+	for _, s := range c.sockets() {
+		if s.Connected() {
+			c.Loop().Contain(loop.TaskFunc(func() { c.srv.notifyError(s, "", problem) }))
+			s.queueError(problem, true)
+		}
+	}
+	c.closeSoon(problem, func() { c.end(problem, false) })
+}
+
+// outOfOrder closes the connection because of a packet that the client may not
+// send now.
+func (c *client) outOfOrder(h socketio.Header, s *Socket) {
+	c.perLoop().counts.outOfOrder.Add(1)
+	c.logOutOfOrder(h, s)
+	c.closeSoon(errOutOfOrder, func() { c.shut(errOutOfOrder) })
+}
+
+// Why the server closes a connection, for the log.
+var (
+	errOutOfOrder     = errors.New("sio: packet out of order")
+	errConnectTimeout = errors.New("sio: no namespace was joined in time")
+	errUnjoined       = errors.New("sio: too many clients have joined no namespace")
+	errMissed         = errors.New("sio: what the client has missed is no longer kept")
+)
+
+// forget ends the client's relation to s: nothing more is sent for it.
+func (c *client) forget(s *Socket) {
+	if s.gone {
+		return
+	}
+	s.dropHeld()
+	s.letGo()
+	s.gone = true
+	if s == &c.main {
+		c.hasMain = false
+		return
+	}
+	sockets := c.extra.sockets
+	c.extra.sockets = slices.Delete(sockets, slices.Index(sockets, s), slices.Index(sockets, s)+1)
+}
+
+// reasonOf is the socket's reason for the end of its connection.
+func (srv *Server) reasonOf(r eio.Reason, err error) Reason {
+	if errors.Is(err, eio.ErrQueueOverflow) {
+		return SlowConsumer
+	}
+	if r == eio.ForcedClose && srv.closing.Load() {
+		return ServerShuttingDown
+	}
+	return Reason(r)
+}
+
+// endAcks notifies sinks that their client is gone, on its loop. It notifies
+// those of an adapter on a goroutine, because they may not return.
+func (srv *Server) endAcks(acks []pendingAck) {
+	var others []pendingAck
+	for _, a := range acks {
+		if c, ok := a.sink.(*broadcastAck); ok && !c.own() {
+			others = append(others, a)
+			continue
+		}
+		a.sink.gone()
+	}
+	if len(others) > 0 {
+		go inTurn(others, func(a pendingAck) { srv.protect("acknowledgement", a.sink.gone) })
+	}
 }

@@ -63,10 +63,11 @@
 //
 // No line of the log has what gives access: ids of connections, queries,
 // headers, authentication data and arguments. The errors and panics of the
-// application and of its types are logged as they are. [Config.Logger] gets panics at error
-// level and, at debug level, what becomes of each client, with the attributes
-// client (a digest of its connection's id, see [eio.Session.LogID]), socket,
-// namespace and remote (the peer's address) where they apply:
+// application and of its types are logged as they are. [Config.Logger] gets
+// panics at error level and, at debug level, what becomes of each client, with
+// the attributes client (a digest of its connection's id, see
+// [eio.Session.LogID]), socket, namespace and remote (the peer's address) where
+// they apply:
 //
 //	eio: connection opened        transport, protocol
 //	eio: connection upgraded      from polling to WebSocket

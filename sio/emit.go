@@ -1,8 +1,11 @@
 package sio
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"encoding/json"
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
+	"github.com/sioserver/sioserver/sio/internal/await"
 )
 
 // Emit sends an event to the socket's client. It encodes args before it
@@ -112,15 +116,8 @@ func (o SocketEmitter) Emit(event string, args ...any) error {
 // post hands m, whose reference it takes over, to the socket's loop.
 func (o SocketEmitter) post(m encodedPacket) error {
 	s := o.socket
-	m.mark(s.ns.srv, o.plain, o.volatile)
+	m.mark(o.plain, o.volatile && s.ns.srv.volatileWaits())
 	return s.post(m, o.volatile)
-}
-
-func checkEvent(event string) error {
-	if socketio.Reserved(event) {
-		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
-	}
-	return adapter.CheckName(event)
 }
 
 // sendAck answers an event, once: used says whether that was done.
@@ -173,4 +170,213 @@ func (t *emitTask) recycle() {
 	t.packet.release()
 	*t = emitTask{}
 	emitTasks.Put(t)
+}
+
+// call is an EmitAck in progress.
+type call struct{ result chan callResult }
+
+type callResult struct {
+	args RawArgs
+	err  error
+}
+
+var calls = sync.Pool{New: func() any { return &call{make(chan callResult, 1)} }}
+
+func (c *call) reply(args RawArgs) { c.result <- callResult{args: args} }
+
+func (c *call) gone() { c.result <- callResult{err: ErrDisconnected} }
+
+// EmitAck sends an event and waits for the acknowledgement: see
+// [Socket.EmitAck].
+func (o SocketEmitter) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
+	if err := checkEvent(event); err != nil {
+		return RawArgs{}, err
+	}
+	if o.timeout > 0 {
+		limited, cancel := deadline(ctx, o.timeout)
+		defer cancel()
+		ctx = limited
+	}
+	if ctx.Err() != nil {
+		return RawArgs{}, adapter.EndOf(ctx)
+	}
+	s := o.socket
+	c := calls.Get().(*call)
+	id, ok := s.expectAck(c)
+	if !ok {
+		calls.Put(c)
+		return RawArgs{}, ErrDisconnected
+	}
+	idle := false // no sink uses c any more
+	defer func() {
+		if idle || s.cancelAck(id) != nil {
+			calls.Put(c)
+		}
+	}()
+	m, err := s.encodeAwaited(ctx, id, event, args)
+	if err == nil {
+		err = o.post(m)
+	}
+	if err != nil {
+		return RawArgs{}, err
+	}
+	select {
+	case r := <-c.result:
+		idle = true
+		return r.args, r.err
+	case <-ctx.Done():
+		return RawArgs{}, adapter.EndOf(ctx)
+	}
+}
+
+// expectAck makes sink wait for an acknowledgement with the id that it returns.
+func (s *Socket) expectAck(sink ackSink) (id uint64, ok bool) {
+	id = s.ns.ackIDs.Add(1) - 1
+	return id, s.awaitAck(id, sink)
+}
+
+// awaitAck makes sink wait for the acknowledgement with the id. The ids of a
+// socket's list ascend.
+func (s *Socket) awaitAck(id uint64, sink ackSink) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open() {
+		return false
+	}
+	c := s.extraLocked()
+	i, _ := c.findAck(id)
+	c.acks = slices.Insert(c.acks, i, pendingAck{id, sink})
+	return true
+}
+
+// findAck returns the index of the id in the list, or where it belongs.
+func (c *socketExtra) findAck(id uint64) (i int, found bool) {
+	return slices.BinarySearchFunc(c.acks, id, func(a pendingAck, id uint64) int { return cmp.Compare(a.id, id) })
+}
+
+// cancelAck takes an expected acknowledgement out of the list, or returns nil.
+func (s *Socket) cancelAck(id uint64) ackSink {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra == nil {
+		return nil
+	}
+	i, found := s.extra.findAck(id)
+	if !found {
+		return nil
+	}
+	sink := s.extra.acks[i].sink
+	s.extra.acks = slices.Delete(s.extra.acks, i, i+1)
+	return sink
+}
+
+// receiveAck hands an acknowledgement to the sink that waits for it. It ignores
+// others.
+func (s *Socket) receiveAck(h socketio.Header, attachments [][]byte) {
+	s.client.perLoop().counts.acksIn.Add(1)
+	if !h.HasID {
+		return
+	}
+	// The sink stays in the list meanwhile: the parser may panic or block, and
+	// then the context of the sink must still end the wait.
+	if !s.expectsAck(h.ID) {
+		return
+	}
+	var args RawArgs
+	err := errNoAnswer // if the parser does not return
+	defer func() {
+		if sink := s.cancelAck(h.ID); sink == nil {
+			return
+		} else if err != nil {
+			sink.gone()
+		} else {
+			sink.reply(args)
+		}
+	}()
+	args, err = s.ns.srv.codec.splitAck(append([]byte(nil), h.Data...), attachments)
+	if err != nil {
+		s.client.invalid(err)
+	}
+}
+
+// expectsAck reports whether an acknowledgement is expected.
+func (s *Socket) expectsAck(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra == nil {
+		return false
+	}
+	_, found := s.extra.findAck(id)
+	return found
+}
+
+var errNoAnswer = errors.New("sio: the parser has not returned")
+
+// ErrTimeout says that the time given with Timeout, the deadline of a context,
+// or a limit of an adapter has passed. It is context.DeadlineExceeded, too.
+var ErrTimeout = adapter.ErrTimeout
+
+// deadline limits ctx to d, unless that is 0.
+func deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, d, ErrTimeout)
+}
+
+// graceTime is how long a call that has been given a context may take to return
+// after its end, with what it has, before it is not waited for any more.
+const graceTime = time.Second
+
+// errUnreturned is the error of a call that has not returned: the application's
+// code, or an adapter's.
+var errUnreturned = errors.New("sio: the call has panicked, or ended its goroutine")
+
+// within calls f on a goroutine of its own, because it runs code of the
+// application or of an adapter, which may panic, block or end the goroutine. A
+// panic is logged. within waits for f until ctx ends, and then for grace. f may
+// go on after that, and given is false.
+func within[T any](ctx context.Context, srv *Server, event string, grace time.Duration, f func() (T, error)) (v T, err error, given bool) {
+	v, err, given = await.Within(ctx, grace, errUnreturned, func() (v T, err error) {
+		err = errUnreturned
+		srv.protect(event, func() { v, err = f() })
+		return v, err
+	})
+	if !given {
+		err = adapter.EndOf(ctx)
+	}
+	return v, err, given
+}
+
+// plain reports whether arguments are encoded without any of the application's
+// code.
+func (srv *Server) plain(args []any) bool {
+	if !srv.codec.ours() {
+		return false
+	}
+	for _, arg := range args {
+		switch v := arg.(type) {
+		case nil, bool, string, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64,
+			[]byte, json.RawMessage, []string:
+		case []any:
+			if !srv.plain(v) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// encodeAwaited is encodeEvent for an event that wants an acknowledgement,
+// which is not awaited longer than ctx, neither while it is encoded.
+func (s *Socket) encodeAwaited(ctx context.Context, id uint64, event string, args []any) (encodedPacket, error) {
+	if ctx.Done() == nil || s.ns.srv.plain(args) {
+		return encodeEvent(s.ns, id, true, event, args)
+	}
+	m, err, _ := within(ctx, s.ns.srv, event, 0, func() (encodedPacket, error) {
+		return encodeEvent(s.ns, id, true, event, args)
+	})
+	return m, err
 }

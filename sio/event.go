@@ -1,6 +1,8 @@
 package sio
 
 import (
+	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -40,6 +42,49 @@ var events = sync.Pool{New: func() any { return new(Event) }}
 
 // keepBuffer is the largest buffer that a recycled event holds on to.
 const keepBuffer = 4096
+
+// HandlerFunc handles one event. ctx is done when the socket is disconnected:
+// it is that of [Socket.Context].
+//
+// A handler that starts after the client has left, for an event that was sent
+// before, has a context of its own, so that it can store what was sent. That
+// ends when the handler returns, at the latest [Config.LeaveTimeout] after it
+// has started, and when the context of [Server.Shutdown] ends; its cause is
+// then [ErrDisconnected]. While sockets wait for one of [Config].MaxHandlers it
+// may end earlier, but not in the first eighth of that time. When a handler has
+// let it end, those of the socket that start later get one that has ended.
+//
+// A returned error is logged at debug level, counted, and given to
+// [Config.OnError]; the client does not learn of it.
+type HandlerFunc func(ctx context.Context, e *Event) error
+
+// handler is a registered handler, known by its address. Immutable once
+// registered.
+type handler struct {
+	call   HandlerFunc
+	inline bool
+	once   bool
+	lends  bool
+}
+
+// handlerTable is what a namespace, or a socket, does with events. Immutable:
+// it is edited as a copy.
+type handlerTable struct {
+	byEvent map[string]*eventHandlers
+	any     []*handler // catch-all handlers, then
+	use     []*handler // packet middlewares, before those of byEvent
+	serial  bool       // not all of any and use are inline: all runs queued
+}
+
+// eventHandlers are the handlers of one event. Immutable.
+type eventHandlers struct {
+	event          string
+	inline, queued []*handler
+	keeps          bool // a handler may keep the event
+}
+
+// first reports whether something has to run before those of byEvent.
+func (t *handlerTable) first() bool { return t != nil && len(t.any)+len(t.use) > 0 }
 
 func (e *Event) begin(s *Socket, h socketio.Header, t *handlerTable, r *eventHandlers) {
 	e.socket = s
@@ -282,4 +327,48 @@ func (e *Event) size() int {
 		n += len(a)
 	}
 	return n
+}
+
+// runHandler calls a handler of an event and reports what comes of it.
+func (srv *Server) runHandler(h *handler, e *Event) {
+	s, name, finished := e.socket, e.name, false
+	defer srv.rescue(s, name, &finished, nil)
+	if err := h.run(e); err != nil {
+		srv.reportError(s, name, err)
+	}
+	finished = true
+}
+
+// run calls a handler with the context of the socket, or one of its own once
+// the socket's client has left.
+func (h *handler) run(e *Event) error {
+	if e.socket.state.Load() == stateLeft {
+		return h.callLate(e)
+	}
+	return h.call((*socketContext)(e.socket), e)
+}
+
+// runPacketMiddleware calls a packet middleware.
+func (srv *Server) runPacketMiddleware(h *handler, e *Event) (err error) {
+	finished := false
+	defer srv.rescue(e.socket, e.name, &finished, func() { err = errMiddleware })
+	err = h.run(e)
+	finished = true
+	return err
+}
+
+// with returns a longer copy of list: readers keep the old one.
+func with[T any](list []T, v T) []T { return append(slices.Clip(list), v) }
+
+// without returns a copy of list that lacks v.
+func without[T comparable](list []T, v T) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(have T) bool { return have == v })
+}
+
+// wantHandler refuses a handler that is nil where it is registered, as it would
+// panic for each event.
+func wantHandler(method string, given bool) {
+	if !given {
+		panic("sio: " + method + ": the handler is nil")
+	}
 }

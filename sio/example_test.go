@@ -41,7 +41,8 @@ func Example() {
 	f := &fixture{Server: srv, addr: srv.Addr().String()}
 	stranger, ada, bob := f.dial(new(exampleTB)), f.dial(new(exampleTB)), f.dial(new(exampleTB))
 	for _, client := range []*ws{stranger, ada, bob} {
-		defer client.conn.Close() // not before, when the collector finds it unused
+		// Not before, when the collector finds it unused.
+		defer client.conn.Close()
 	}
 	stranger.send(`40{"token":"guess"}`)
 	fmt.Println("stranger:", stranger.recv())
@@ -218,7 +219,8 @@ func ExampleInline() {
 func ExampleSocket_Flush() {
 	server := serveExample(func(server *sio.Server) {
 		sio.On(server, "download", func(ctx context.Context, s *sio.Socket, name string) error {
-			file := strings.NewReader("what is called " + name) // your program: os.Open
+			// Your program: os.Open.
+			file := strings.NewReader("what is called " + name)
 			for piece := make([]byte, 8); ; {
 				n, err := file.Read(piece)
 				if err == io.EOF {

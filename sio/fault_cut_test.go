@@ -27,8 +27,8 @@ import (
 
 var errCut = errors.New("the connection is cut")
 
-// cutting is a client whose connections are cut when a number of bytes have gone
-// in one direction.
+// cutting is a client whose connections are cut when a number of bytes have
+// gone in one direction.
 type cutting struct {
 	addr    string
 	tls     bool
@@ -124,7 +124,8 @@ func (c *cutting) dial() (*bufferedConn, error) {
 	return &bufferedConn{counted, bufio.NewReader(counted)}, nil
 }
 
-// openWebSocket opens the WebSocket of a new session, or of the session that is open.
+// openWebSocket opens the WebSocket of a new session, or of the session that is
+// open.
 func (c *cutting) openWebSocket() error {
 	conn, err := c.dial()
 	if err != nil {
@@ -200,13 +201,18 @@ func (c *cutting) nextOfAny() (string, error) {
 		if _, err := io.ReadFull(c.ws.Reader, head); err != nil {
 			return "", err
 		}
-		b := make([]byte, head[1]) // shorter than 126 bytes
-		if head[1] == 126 {
-			if _, err := io.ReadFull(c.ws.Reader, head); err != nil {
+		size := int(head[1])
+		if extended := map[byte]int{126: 2, 127: 8}[head[1]]; extended > 0 {
+			length := make([]byte, extended)
+			if _, err := io.ReadFull(c.ws.Reader, length); err != nil {
 				return "", err
 			}
-			b = make([]byte, int(head[0])<<8|int(head[1]))
+			size = 0
+			for _, b := range length {
+				size = size<<8 | int(b)
+			}
 		}
+		b := make([]byte, size)
 		_, err := io.ReadFull(c.ws.Reader, b)
 		return string(b), err
 	}
@@ -293,8 +299,8 @@ var cutDialogues = map[string]func(c *cutting) error{
 	},
 }
 
-// serveCut starts a server whose connection handler joins rooms, and waits for an
-// acknowledgement, on a goroutine that is counted.
+// serveCut starts a server whose connection handler joins rooms, and waits for
+// an acknowledgement, on a goroutine that is counted.
 func serveCut(t *testing.T, waiting *atomic.Int64) *sio.Server {
 	srv, err := sio.New(sio.Config{
 		Loops: 2, PingInterval: 4 * time.Second, PingTimeout: 4 * time.Second,
@@ -310,7 +316,8 @@ func serveCut(t *testing.T, waiting *atomic.Int64) *sio.Server {
 		waiting.Add(1)
 		go func() {
 			defer waiting.Add(-1)
-			_, _ = sio.EmitAck[string](context.Background(), s, "hello") // the socket may go
+			// The socket may go.
+			_, _ = sio.EmitAck[string](context.Background(), s, "hello")
 		}()
 	})
 	sio.OnAck(srv, "echo", func(_ context.Context, _ *sio.Socket, x string) (string, error) { return x, nil })
@@ -325,9 +332,10 @@ func serveCut(t *testing.T, waiting *atomic.Int64) *sio.Server {
 	return srv
 }
 
-// TestCutAtEveryByte cuts the connections of a client, by RST and by FIN, after each
-// byte that it sends and after each byte that it gets. Nothing of it is left, as soon
-// as a session without a connection has expired, and others are served.
+// TestCutAtEveryByte cuts the connections of a client, by RST and by FIN, after
+// each byte that it sends and after each byte that it gets. Nothing of it is
+// left, as soon as a session without a connection has expired, and others are
+// served.
 func TestCutAtEveryByte(t *testing.T) {
 	var waiting atomic.Int64
 	srv := serveCut(t, &waiting)
@@ -339,7 +347,8 @@ func TestCutAtEveryByte(t *testing.T) {
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	secure.StartTLS()
 	defer secure.Close()
-	stride := map[bool]int{false: 1, true: 17} // of TLS, each connection of which costs a key exchange
+	// Of TLS, each connection of which costs a key exchange.
+	stride := map[bool]int{false: 1, true: 17}
 	if cutSeldom {
 		stride = map[bool]int{false: 7, true: 101}
 	}

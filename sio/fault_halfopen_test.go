@@ -13,11 +13,11 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestHalfOpenPeers has the hosts of clients vanish without FIN or RST: while they
-// are idle, while they poll, in the midst of an upgrade, with much on its way to
-// them, and before they have joined a namespace. Each session ends by its
-// heartbeat, no sooner than the client may take to answer, and nothing is left; the
-// connections for polling end by Config.IdleTimeout.
+// TestHalfOpenPeers has the hosts of clients vanish without FIN or RST: while
+// they are idle, while they poll, in the midst of an upgrade, with much on its
+// way to them, and before they have joined a namespace. Each session ends by
+// its heartbeat, no sooner than the client may take to answer, and nothing is
+// left; the connections for polling end by Config.IdleTimeout.
 func TestHalfOpenPeers(t *testing.T) {
 	t.Parallel()
 	const interval, timeout = 5 * time.Second, 5 * time.Second

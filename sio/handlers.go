@@ -32,31 +32,6 @@ func Once() HandlerOption { return func(h *handler) { h.once = true } }
 // that the event can be used again.
 func lends() HandlerOption { return func(h *handler) { h.lends = true } }
 
-// handler is a registered handler, known by its address. Immutable once
-// registered.
-type handler struct {
-	call   HandlerFunc
-	inline bool
-	once   bool
-	lends  bool
-}
-
-// handlerTable is what a namespace, or a socket, does with events. Immutable:
-// it is edited as a copy.
-type handlerTable struct {
-	byEvent map[string]*eventHandlers
-	any     []*handler // catch-all handlers, then
-	use     []*handler // packet middlewares, before those of byEvent
-	serial  bool       // not all of any and use are inline: everything runs on the queue
-}
-
-// eventHandlers are the handlers of one event. Immutable.
-type eventHandlers struct {
-	event          string
-	inline, queued []*handler
-	keeps          bool // a handler may keep the event
-}
-
 // tableEditor replaces a table by what change makes of a shallow copy.
 type tableEditor func(change func(t *handlerTable))
 
@@ -177,29 +152,10 @@ func (t *handlerTable) count(event string) int {
 	return len(t.byEvent[event].inline) + len(t.byEvent[event].queued)
 }
 
-// first reports whether something has to run before those of byEvent.
-func (t *handlerTable) first() bool { return t != nil && len(t.any)+len(t.use) > 0 }
-
-// with returns a longer copy of list: readers keep the old one.
-func with[T any](list []T, v T) []T { return append(slices.Clip(list), v) }
-
-// without returns a copy of list that lacks v.
-func without[T comparable](list []T, v T) []T {
-	return slices.DeleteFunc(slices.Clone(list), func(have T) bool { return have == v })
-}
-
 // What a namespace and a socket have in common: handlers for events, catch-all
 // handlers and packet middlewares. For each event they run in this order, those
 // of the namespace before those of the socket: catch-all handlers, packet
 // middlewares, handlers of the event.
-
-// wantHandler refuses a handler that is nil where it is registered, as it would
-// panic for each event.
-func wantHandler(method string, given bool) {
-	if !given {
-		panic("sio: " + method + ": the handler is nil")
-	}
-}
 
 func (ns *Namespace) edit(change func(t *handlerTable)) {
 	ns.mu.Lock()
@@ -342,4 +298,48 @@ func (s *Socket) OnError(h func(err error)) {
 	defer s.mu.Unlock()
 	c := s.extraLocked()
 	c.errors = with(c.errors, h)
+}
+
+// Registrar is where event handlers are registered: a [Server], a [Namespace]
+// (which cost nothing a connection), or a [Socket].
+type Registrar interface {
+	// On adds a handler; off removes it.
+	On(event string, h HandlerFunc, opts ...HandlerOption) (off func())
+}
+
+// queueError gives an error of the socket to its error handlers: see
+// [Namespace.OnError].
+func (s *Socket) queueError(err error, onLoop bool) {
+	s.mu.Lock()
+	listens := s.extra != nil && len(s.extra.errors) > 0
+	s.mu.Unlock()
+	if !listens && len(s.ns.hooks.Load().errors) == 0 {
+		return
+	}
+	s.enqueue(&errorJob{err}, onLoop)
+}
+
+// errorJob runs the error handlers of a socket.
+type errorJob struct{ err error }
+
+func (j *errorJob) size() int { return 0 }
+
+func (j *errorJob) lapses(uint32) bool { return false }
+
+func (j *errorJob) drop(*Socket) {}
+
+func (j *errorJob) run(s *Socket) {
+	srv := s.ns.srv
+	defer func() {
+		s.mu.Lock()
+		var own []func(err error)
+		if s.extra != nil {
+			own = s.extra.errors
+		}
+		s.mu.Unlock()
+		inTurn(own, func(h func(error)) { srv.runHook(s, "error", func() { h(j.err) }) })
+	}()
+	inTurn(s.ns.hooks.Load().errors, func(h func(*Socket, error)) {
+		srv.runHook(s, "error", func() { h(s, j.err) })
+	})
 }

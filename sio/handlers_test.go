@@ -73,7 +73,8 @@ func TestOrder(t *testing.T) {
 	const events = 500
 	f := serve(t, sio.Config{}, func(f *fixture) {
 		f.OnConnection(func(s *sio.Socket) {
-			runtime.Gosched() // the first events may arrive before the handler is there
+			// The first events may arrive before the handler is there.
+			runtime.Gosched()
 			next := 0
 			sio.On(s, "n", func(_ context.Context, s *sio.Socket, n int) error {
 				if n != next {

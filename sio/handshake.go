@@ -88,3 +88,24 @@ func (h *Handshake) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
+
+// Handshake returns how the socket's client has connected.
+func (s *Socket) Handshake() *Handshake {
+	h := &Handshake{Address: s.client.RemoteAddr()}
+	if r := s.client.Request(); r != nil {
+		h.Issued = r.Issued()
+		h.Secure = r.Secure()
+		h.URL = r.Target()
+		h.Headers = r.Headers()
+		h.Query = r.Query()
+		_, h.CrossDomain = h.Headers["origin"]
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra != nil && s.extra.auth != nil {
+		h.Auth = append(json.RawMessage(nil), s.extra.auth...)
+	} else {
+		h.Auth = json.RawMessage("{}")
+	}
+	return h
+}

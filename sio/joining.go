@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/workload"
 )
 
 // joining is a CONNECT packet that the loop can't answer at once. Its step
@@ -61,14 +62,14 @@ func (c *client) wait(name string, auth []byte, step joinStep) *joining {
 // runOnWorker has a worker do the step's work, from the end of the burst on.
 func (j *joining) runOnWorker(work func()) {
 	j.work = work
-	start := func() { j.client.srv.workers.start(j) }
+	start := func() { j.client.srv.workers.Start(j) }
 	if !j.client.Loop().PostFunc(start) {
 		start()
 	}
 }
 
-// drain implements runnable.
-func (j *joining) drain() (done bool) {
+// Drain implements workers.Runnable.
+func (j *joining) Drain() (done bool) {
 	if j.state.CompareAndSwap(joinWaits, joinRuns) {
 		defer j.post() // also when user code ends the goroutine
 		j.work()
@@ -112,7 +113,7 @@ func (j *joining) drop() {
 
 // load is what the client holds while it waits, not only until a worker has the
 // joining.
-func (j *joining) load() load { return loadOf(1, len(j.name)+len(j.auth)) }
+func (j *joining) load() workload.Load { return workload.Of(1, len(j.name)+len(j.auth)) }
 
 // socket makes a socket that stands for the client in Config.OnPanic. It is not
 // connected, and never will be.

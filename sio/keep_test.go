@@ -67,7 +67,8 @@ func TestDataHasATotal(t *testing.T) {
 	s := wait.For(t, "the socket", f.connected)
 	kept := func(want int64) {
 		t.Helper()
-		if got := f.Stats().Handshakes.Bytes; got < want || got > want+1000 { // and the request
+		// And the request.
+		if got := f.Stats().Handshakes.Bytes; got < want || got > want+1000 {
 			t.Errorf("%d bytes are kept, want %d", got, want)
 		}
 	}
@@ -85,7 +86,8 @@ func TestDataHasATotal(t *testing.T) {
 		t.Errorf("the data is %T", s.Data())
 	}
 	kept(100 << 10)
-	if err := s.SetData(&profile{Name: large}); err != nil { // the application's own
+	// The application's own.
+	if err := s.SetData(&profile{Name: large}); err != nil {
 		t.Error(err)
 	}
 	kept(0)
@@ -177,7 +179,8 @@ func TestKeptIsExact(t *testing.T) {
 	clients.Wait()
 	wait.Until(t, "all have left", func() bool { return f.Stats().Clients == 0 && f.Stats().HandlersRunning == 0 })
 	wait.Until(t, "nothing is kept", func() bool { return f.Stats().Handshakes.Bytes == 0 })
-	time.Sleep(10 * time.Millisecond) // what still sets data does not change that
+	// What still sets data does not change that.
+	time.Sleep(10 * time.Millisecond)
 	if n := f.Stats().Handshakes.Bytes; n != 0 {
 		t.Errorf("%d bytes are kept", n)
 	}

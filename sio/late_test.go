@@ -572,7 +572,8 @@ func TestLateWithRecovery(t *testing.T) {
 	if got := connected(t, again.recv()); got.PID != id.PID {
 		t.Fatalf("it comes back as %+v, was %+v", got, id)
 	}
-	want("connection true") // it does not wait for the handlers of the old socket
+	// It does not wait for the handlers of the old socket.
+	want("connection true")
 	close(release)
 	want("event 0", "event 1", "event 2", "disconnect")
 	for n := range 3 {

@@ -14,7 +14,8 @@ import (
 
 // TestMain fails when a server has left goroutines or descriptors behind.
 func TestMain(m *testing.M) {
-	if warm, err := net.Listen("tcp", "127.0.0.1:0"); err == nil { // opens the runtime's poller
+	// Opens the runtime's poller.
+	if warm, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		warm.Close()
 	}
 	descriptors := openDescriptors()

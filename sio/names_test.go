@@ -35,7 +35,8 @@ func TestOddNamesAlone(t *testing.T) {
 			}
 			emit := func(to sio.BroadcastOperator, want ...int) {
 				t.Helper()
-				if err := to.Volatile().Emit("e"); err != nil { // volatile: without an offset
+				// Volatile: without an offset.
+				if err := to.Volatile().Emit("e"); err != nil {
 					t.Fatal(err)
 				}
 				for _, i := range want {

@@ -1,10 +1,12 @@
 package sio
 
 import (
-	"context"
+	"encoding/json"
+	"iter"
+	"math"
+	"regexp"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -17,7 +19,7 @@ type Namespace struct {
 	srv        *Server
 	name       string
 	rooms      *adapter.Rooms[*Socket]
-	byCustomID customIDs
+	byCustomID customIDs[*Socket]
 	ackIDs     atomic.Uint64 // the next ack id, shared by all sockets
 
 	listeners atomic.Int32 // for outgoing events, those of sockets included
@@ -30,15 +32,15 @@ type Namespace struct {
 	observed sync.Once // the rooms are: see OnRoom
 
 	parent      *Namespace    // nil unless it is a child
-	opened      chan struct{} // closed when the hooks of OnNamespace have returned
-	neverOpened bool          // it was closed before; set before opened is closed
+	opened      chan struct{} // closed when OnNamespace's hooks have returned
+	neverOpened bool          // closed before; set before opened is
 	endsEmpty   bool          // it ends with its last socket
-	keptEmpty   bool          // but not while it has what was added later; guarded by mu
-	users       atomic.Int64  // its sockets, if endsEmpty; negative once it has ended
+	keptEmpty   bool          // unless something was added; guarded by mu
+	users       atomic.Int64  // sockets, if endsEmpty; negative at its end
 
 	closing atomic.Bool // the adapter is being closed, or is
 
-	mu    invariants.Mutex[Namespace] // held to replace what follows; reading needs no lock
+	mu    invariants.Mutex[Namespace] // held to replace what follows
 	table atomic.Pointer[handlerTable]
 	hooks atomic.Pointer[hooks]
 }
@@ -53,6 +55,14 @@ type hooks struct {
 	outgoing      []*outgoingFunc
 	room          []func(e adapter.RoomEvent)
 	server        []*serverHandler
+}
+
+// dynamicParent makes a namespace a parent: it decides which names its children
+// may have. A child is made when the first client asks for its name.
+type dynamicParent struct {
+	pattern  *regexp.Regexp // nil with OfFunc
+	match    func(name string, auth json.RawMessage) bool
+	children children
 }
 
 // A namespace begins with these; what changes them replaces them.
@@ -136,89 +146,193 @@ func (ns *Namespace) OnDisconnect(h func(s *Socket, reason Reason)) {
 	ns.updateHooks(func(k *hooks) { k.disconnect = with(k.disconnect, h) })
 }
 
-// Emit sends an event to all sockets of the namespace: see
-// [BroadcastOperator.Emit].
-func (ns *Namespace) Emit(event string, args ...any) error {
-	return BroadcastOperator{ns: ns}.Emit(event, args...)
+// registry is the namespaces that exist, by name. Looking one up takes no lock,
+// and adding or removing one costs the same however many there are. Safe for
+// concurrent use.
+type registry struct {
+	byName sync.Map // of *Namespace by string
 }
 
-// To addresses the sockets in at least one of rooms; without rooms, all
-// sockets. The id of a socket is a room with only that socket.
-func (ns *Namespace) To(rooms ...string) BroadcastOperator {
-	return BroadcastOperator{ns: ns}.To(rooms...)
+// find returns the namespace called name, or nil. It may have ended.
+func (r *registry) find(name string) *Namespace {
+	if ns, ok := r.byName.Load(name); ok {
+		return ns.(*Namespace)
+	}
+	return nil
 }
 
-// In is To.
-func (ns *Namespace) In(rooms ...string) BroadcastOperator { return ns.To(rooms...) }
-
-// Except addresses the sockets that are in none of rooms.
-func (ns *Namespace) Except(rooms ...string) BroadcastOperator {
-	return BroadcastOperator{ns: ns}.Except(rooms...)
+// add adds ns unless a namespace of its name exists. Then it returns that.
+func (r *registry) add(ns *Namespace) (have *Namespace) {
+	for {
+		v, loaded := r.byName.LoadOrStore(ns.name, ns)
+		if !loaded {
+			return nil
+		}
+		if have = v.(*Namespace); !have.dead() {
+			return have
+		}
+		r.remove(have) // its end is about to do the same
+	}
 }
 
-// Volatile addresses all sockets with packets that may be lost: see
-// [BroadcastOperator.Volatile].
-func (ns *Namespace) Volatile() BroadcastOperator { return BroadcastOperator{ns: ns}.Volatile() }
+// remove removes ns, but not another one of its name.
+func (r *registry) remove(ns *Namespace) { r.byName.CompareAndDelete(ns.name, ns) }
 
-// Timeout limits how long answers are waited for: see
-// [BroadcastOperator.Timeout].
-func (ns *Namespace) Timeout(d time.Duration) BroadcastOperator {
-	return BroadcastOperator{ns: ns}.Timeout(d)
+// all returns the namespaces that exist, in no order. One that is made or ends
+// meanwhile may be missing.
+func (r *registry) all() iter.Seq[*Namespace] {
+	return func(yield func(*Namespace) bool) {
+		r.byName.Range(func(_, v any) bool {
+			ns := v.(*Namespace)
+			return ns.dead() || yield(ns)
+		})
+	}
 }
 
-// Compress addresses all sockets: see [BroadcastOperator.Compress].
-func (ns *Namespace) Compress(on bool) BroadcastOperator {
-	return BroadcastOperator{ns: ns}.Compress(on)
+// children is the set of a parent's children. Safe for concurrent use.
+type children struct{ set sync.Map } // of *Namespace, as keys
+
+func (c *children) add(ns *Namespace) { c.set.Store(ns, nil) }
+
+func (c *children) remove(ns *Namespace) { c.set.Delete(ns) }
+
+// all returns the children, in no order. One that is made or ends meanwhile may
+// be missing.
+func (c *children) all() iter.Seq[*Namespace] {
+	return func(yield func(*Namespace) bool) {
+		c.set.Range(func(k, _ any) bool { return yield(k.(*Namespace)) })
+	}
 }
 
-// Local addresses all sockets on this server.
-func (ns *Namespace) Local() BroadcastOperator { return BroadcastOperator{ns: ns}.Local() }
-
-// EmitAck broadcasts an event and waits for acknowledgements: see
-// [BroadcastOperator.EmitAck].
-func (ns *Namespace) EmitAck(ctx context.Context, event string, args ...any) ([]RawArgs, error) {
-	return BroadcastOperator{ns: ns}.EmitAck(ctx, event, args...)
+// each calls f with the namespaces that a broadcast to ns is for: with the
+// children of a parent, else with ns. It returns the first error.
+func (ns *Namespace) each(f func(ns *Namespace) error) (err error) {
+	if ns.dynamic == nil {
+		return f(ns)
+	}
+	for child := range ns.dynamic.children.all() {
+		if e := f(child); err == nil {
+			err = e
+		}
+	}
+	return err
 }
 
-// FetchSockets returns all sockets: see [BroadcastOperator.FetchSockets].
-func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
-	return BroadcastOperator{ns: ns}.FetchSockets(ctx)
+// ready reports whether the hooks of OnNamespace have returned.
+func (ns *Namespace) ready() bool { return isClosed(ns.opened) }
+
+// isClosed reports whether c, which is never sent to, is closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
-// CountSockets counts all sockets: see [BroadcastOperator.CountSockets].
-func (ns *Namespace) CountSockets(ctx context.Context) (int, error) {
-	return BroadcastOperator{ns: ns}.CountSockets(ctx)
+// gone is added to the count of a namespace that has ended. The count stays
+// negative, however many sockets depart later.
+const gone = math.MinInt64 / 2
+
+// arrive counts a socket. It returns false if the namespace has ended; look it
+// up again.
+func (ns *Namespace) arrive() bool {
+	if !ns.endsEmpty {
+		return !ns.dead()
+	}
+	for {
+		n := ns.users.Load()
+		if n < 0 {
+			return false
+		}
+		if ns.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
 }
 
-// AllSockets returns the ids of all sockets: see
-// [BroadcastOperator.AllSockets].
-func (ns *Namespace) AllSockets(ctx context.Context) ([]string, error) {
-	return BroadcastOperator{ns: ns}.AllSockets(ctx)
+// depart takes back an arrive.
+func (ns *Namespace) depart() {
+	if ns.endsEmpty && ns.users.Add(-1) == 0 && ns.users.CompareAndSwap(0, gone) {
+		ns.unlist()
+		ns.retire()
+	}
 }
 
-// SocketsJoin puts all sockets into rooms: see [BroadcastOperator.SocketsJoin].
-func (ns *Namespace) SocketsJoin(rooms ...string) error {
-	return BroadcastOperator{ns: ns}.SocketsJoin(rooms...)
+// keepEmptyLocked keeps a namespace to which something is added that another
+// one of its name would not have. mu must be held.
+func (ns *Namespace) keepEmptyLocked() {
+	if ns.endsEmpty && !ns.keptEmpty && ns.ready() {
+		ns.keptEmpty = ns.arrive()
+	}
 }
 
-// SocketsLeave takes all sockets out of rooms: see
-// [BroadcastOperator.SocketsLeave].
-func (ns *Namespace) SocketsLeave(rooms ...string) error {
-	return BroadcastOperator{ns: ns}.SocketsLeave(rooms...)
+func (ns *Namespace) dead() bool { return ns.users.Load() < 0 }
+
+// end ends the namespace and takes it out of the server. It reports false when
+// it had ended before. The caller retires it.
+func (ns *Namespace) end() bool {
+	for {
+		n := ns.users.Load()
+		if n < 0 {
+			return false
+		}
+		if ns.users.CompareAndSwap(n, n+gone) {
+			ns.unlist()
+			return true
+		}
+	}
 }
 
-// DisconnectSockets disconnects all sockets: see
-// [BroadcastOperator.DisconnectSockets].
-func (ns *Namespace) DisconnectSockets(closeConnections bool) error {
-	return BroadcastOperator{ns: ns}.DisconnectSockets(closeConnections)
+// discard ends a namespace that no client could enter.
+func (ns *Namespace) discard() {
+	if ns.end() {
+		ns.retire()
+	}
 }
 
-// Sockets returns the connected sockets of this server, in no order. Those of a
-// parent are its children's.
-func (ns *Namespace) Sockets() (sockets []*Socket) {
-	_ = ns.each(func(ns *Namespace) error {
-		sockets = append(sockets, ns.rooms.All()...)
-		return nil
-	})
-	return sockets
+// unlist takes a namespace that has ended out of the server, so that another
+// one of its name can be made.
+func (ns *Namespace) unlist() {
+	ns.srv.namespaces.remove(ns)
+	if ns.parent != nil {
+		ns.parent.dynamic.children.remove(ns)
+	}
+}
+
+// retire releases what a namespace that is not listed has beside its sockets.
+// It is called once. The adapter's error can be received when that is closed,
+// which may take time.
+func (ns *Namespace) retire() <-chan error {
+	ns.delivery.stop()
+	return ns.peers.retire()
+}
+
+// forgotten is called when nothing is left of a namespace.
+func (ns *Namespace) forgotten() {
+	if ns.parent != nil {
+		ns.srv.dynamic.Add(-1)
+	}
+}
+
+// find returns the socket with the id, connected or about to be, or nil.
+func (ns *Namespace) find(id string) *Socket {
+	if shard, slot, ok := placeOf(id); ok {
+		if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id && s.ID() == id {
+			return s
+		}
+	}
+	s, _ := ns.byCustomID.find(id)
+	return s
+}
+
+// remove takes a socket out of the namespace and returns the rooms that it was
+// in. The caller calls depart once it does not need the namespace's adapter any
+// more.
+func (ns *Namespace) remove(s *Socket) []string {
+	if !ns.byCustomID.empty() {
+		ns.byCustomID.remove(s.ID(), s)
+	}
+	return ns.rooms.Remove(&s.member)
 }

@@ -2,79 +2,37 @@ package sio
 
 import (
 	"encoding/json"
-	"iter"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
-	"sync"
-
-	"github.com/sioserver/sioserver/sio/adapter"
+	"strings"
 )
 
-// registry is the namespaces that exist, by name. Looking one up takes no lock,
-// and adding or removing one costs the same however many there are. Safe for
-// concurrent use.
-type registry struct {
-	byName sync.Map // of *Namespace by string
-}
-
-// find returns the namespace called name, or nil. It may have ended.
-func (r *registry) find(name string) *Namespace {
-	if ns, ok := r.byName.Load(name); ok {
-		return ns.(*Namespace)
+// Of returns the namespace called name, created if need be, as a child of the
+// first parent whose pattern matches (see [Server.OfPattern]); a missing slash
+// at the beginning is added. Clients can connect to it from then on. One that a
+// client has made may end, if nothing is added to it: see
+// [Config.KeepEmptyNamespaces].
+func (srv *Server) Of(name string) *Namespace {
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name
 	}
-	return nil
-}
-
-// add adds ns unless a namespace of its name exists. Then it returns that.
-func (r *registry) add(ns *Namespace) (have *Namespace) {
-	for {
-		v, loaded := r.byName.LoadOrStore(ns.name, ns)
-		if !loaded {
-			return nil
-		}
-		if have = v.(*Namespace); !have.dead() {
-			return have
-		}
-		r.remove(have) // its end is about to do the same
+	if ns := srv.known(name); ns != nil {
+		return ns
 	}
-}
-
-// remove removes ns, but not another one of its name.
-func (r *registry) remove(ns *Namespace) { r.byName.CompareAndDelete(ns.name, ns) }
-
-// all returns the namespaces that exist, in no order. One that is made or ends
-// meanwhile may be missing.
-func (r *registry) all() iter.Seq[*Namespace] {
-	return func(yield func(*Namespace) bool) {
-		r.byName.Range(func(_, v any) bool {
-			ns := v.(*Namespace)
-			return ns.dead() || yield(ns)
-		})
+	parent := srv.patternParent(name)
+	if parent != nil {
+		srv.dynamic.Add(1)
 	}
+	return srv.create(name, parent, false)
 }
 
-// children is the set of a parent's children. Safe for concurrent use.
-type children struct{ set sync.Map } // of *Namespace, as keys
-
-func (c *children) add(ns *Namespace) { c.set.Store(ns, nil) }
-
-func (c *children) remove(ns *Namespace) { c.set.Delete(ns) }
-
-// all returns the children, in no order. One that is made or ends meanwhile may
-// be missing.
-func (c *children) all() iter.Seq[*Namespace] {
-	return func(yield func(*Namespace) bool) {
-		c.set.Range(func(k, _ any) bool { return yield(k.(*Namespace)) })
-	}
-}
-
-// dynamicParent makes a namespace a parent: it decides which names its children
-// may have. A child is made when the first client asks for its name.
-type dynamicParent struct {
-	pattern  *regexp.Regexp // nil with OfFunc
-	match    func(name string, auth json.RawMessage) bool
-	children children
+// Namespaces returns the namespaces that exist, parents left out, by name.
+func (srv *Server) Namespaces() []*Namespace {
+	return slices.SortedFunc(srv.namespaces.all(), func(a, b *Namespace) int {
+		return strings.Compare(a.name, b.name)
+	})
 }
 
 // OfPattern returns a parent namespace: clients, and [Server.Of], can connect
@@ -170,7 +128,9 @@ func (srv *Server) create(name string, parent *Namespace, endsEmpty bool) *Names
 	made.parent, made.endsEmpty = parent, endsEmpty
 	complete := false
 	defer func() {
-		if !complete { // the adapter's function or a hook has not returned: what it was to add may be missing
+		if !complete {
+			// The adapter's function or a hook has not returned: what it was to
+			// add may be missing.
 			made.discard()
 		}
 		close(made.opened)
@@ -179,8 +139,8 @@ func (srv *Server) create(name string, parent *Namespace, endsEmpty bool) *Names
 	if parent != nil {
 		made.inherit()
 	}
-	if have := srv.namespaces.add(made); have != nil { // another goroutine was faster
-		complete = true
+	if have := srv.namespaces.add(made); have != nil {
+		complete = true // another goroutine was faster
 		made.discard()
 		return have
 	}
@@ -204,54 +164,13 @@ func (srv *Server) create(name string, parent *Namespace, endsEmpty bool) *Names
 	return made
 }
 
-// chooseDelivery decides how the namespace delivers. It is called once, before
-// any client can find the namespace. Parents, which have no sockets, keep that
-// of direct.
-func (ns *Namespace) chooseDelivery() {
-	var here localDelivery = direct{ns}
-	var log *recoveryLog
-	if cfg := ns.srv.cfg.ConnectionStateRecovery; cfg != nil {
-		log = newRecoveryLog(ns, cfg)
-		here = ownLog{log}
-	}
-	ns.delivery = here
-	connect := ns.srv.cfg.Adapter
-	if connect == nil {
-		return
-	}
-	// The adapter may hand packets over before its function returns. Then there
-	// are no sockets yet: only those with offsets matter, which a shared log
-	// keeps.
-	l := &localNamespace{ns: ns}
-	shared := &sharedLog{recoveryLog: log}
-	if log != nil {
-		l.deliverBy(shared)
-	} else {
-		l.deliverBy(here)
-	}
-	a := connect(l)
-	if a == nil {
-		l.deliverBy(here)
-		return
-	}
-	r, recovers := a.(adapter.Recoverer)
-	if log == nil || !recovers {
-		l.deliverBy(here)
-		d := &throughAdapter{localDelivery: here, namespace: l, adapter: a}
-		ns.delivery, ns.peers = d, d
-		return
-	}
-	shared.keeper.Store(&r)
-	d := &recoveringAdapter{throughAdapter{localDelivery: shared, namespace: l, adapter: a}, shared}
-	ns.delivery, ns.peers = d, d
-}
-
 // inherit gives a new child what its parent has.
 func (ns *Namespace) inherit() {
 	parent := ns.parent
 	ns.table.Store(parent.table.Load())
 	k := *parent.hooks.Load()
-	k.room = slices.Concat(ns.hooks.Load().room, k.room) // its adapter may have added some
+	// Its adapter may have added some.
+	k.room = slices.Concat(ns.hooks.Load().room, k.room)
 	ns.hooks.Store(&k)
 	if len(k.room) > 0 {
 		ns.observeRooms()
@@ -259,29 +178,60 @@ func (ns *Namespace) inherit() {
 	ns.listeners.Store(int32(len(k.outgoing)))
 }
 
-// ready reports whether the hooks of OnNamespace have returned.
-func (ns *Namespace) ready() bool { return isClosed(ns.opened) }
+// A namespace ends when it is closed, and when a hook of its creation has
+// panicked. One that was made for a client ends with its last socket, unless
+// Config.KeepEmptyNamespaces is set: it counts its sockets, also those in a
+// middleware and those that wait for their clients, and what the application
+// has added to it.
 
-// isClosed reports whether c, which is never sent to, is closed.
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
+// Close removes the namespace from its server. Its sockets are disconnected
+// with [ServerNamespaceDisconnect]; their clients are notified and keep their
+// connections. Clients that are about to connect are refused, and so are later
+// ones. Close waits for the adapter to other servers to be closed, whose error
+// it returns, but not for handlers: disconnect handlers run afterwards. Events
+// that wait are not handled; they are counted in [Stats].Unhandled. What is
+// done to the namespace from then on reaches no socket.
+//
+// Another namespace of the name can be made like any other: by [Server.Of], or,
+// if a parent allows it, for a client that asks for it. Closing a parent closes
+// its children and keeps clients from making more. Close returns
+// [ErrMainNamespace] for "/", and nil at once for a namespace that has ended.
+func (ns *Namespace) Close() error {
+	if ns == ns.srv.Namespace {
+		return ErrMainNamespace
 	}
+	var errs []error
+	for _, err := range ns.shut() {
+		errs = append(errs, <-err)
+	}
+	return errors.Join(errs...)
 }
 
-// each calls f with the namespaces that a broadcast to ns is for: with the
-// children of a parent, else with ns. It returns the first error.
-func (ns *Namespace) each(f func(ns *Namespace) error) (err error) {
-	if ns.dynamic == nil {
-		return f(ns)
+// shut is Close for all but "/", and does not wait: the errors can be received
+// when the adapters are closed.
+func (ns *Namespace) shut() (closed []<-chan error) {
+	if !ns.end() {
+		return nil
 	}
-	for child := range ns.dynamic.children.all() {
-		if e := f(child); err == nil {
-			err = e
+	if ns.dynamic != nil {
+		ns.srv.removeParent(ns)
+		for child := range ns.dynamic.children.all() {
+			closed = append(closed, child.shut()...)
 		}
 	}
-	return err
+	for _, s := range ns.rooms.Close() {
+		if s.Connected() {
+			s.Disconnect(false)
+		} else {
+			s.client.Loop().Post((*ousterTask)(s))
+		}
+	}
+	return append(closed, ns.retire())
+}
+
+func (srv *Server) removeParent(p *Namespace) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	parents := without(*srv.parents.Load(), p)
+	srv.parents.Store(&parents)
 }

@@ -6,11 +6,6 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// outgoingFunc is a registered listener for what is sent, known by its address.
-type outgoingFunc struct {
-	call func(s *Socket, event string, args RawArgs)
-}
-
 // outgoing is an event on its way out as listeners see it. Immutable.
 type outgoing struct {
 	event string

@@ -49,6 +49,21 @@ func encodeRawAck(ns *Namespace, id uint64, args RawArgs) encodedPacket {
 	return encodedPacket{head: p, awaited: true}
 }
 
+// newPacket returns an empty packet in the form of the server's codec.
+func (srv *Server) newPacket() *eio.EncodedPacket { return eio.NewEncodedPacket(srv.codec.binary()) }
+
+// encodePlain returns a packet without attachments.
+func (srv *Server) encodePlain(encode func(b []byte) []byte) encodedPacket {
+	p := srv.newPacket()
+	p.End(encode(p.Begin()))
+	return encodedPacket{head: p}
+}
+
+// encodeDisconnect encodes a DISCONNECT packet.
+func (srv *Server) encodeDisconnect(namespace string) encodedPacket {
+	return srv.encodePlain(func(b []byte) []byte { return srv.codec.appendDisconnect(b, namespace) })
+}
+
 func seal(p *eio.EncodedPacket, b []byte, attachments [][]byte, err error) (encodedPacket, error) {
 	p.End(b)
 	if err != nil {
@@ -88,7 +103,7 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 	for _, p := range m.attachments {
 		p.Compact() // now: the draft may be sent before it is finished
 	}
-	m.mark(ns.srv, plain, false) // volatile ones have no offset
+	m.mark(plain, false) // volatile ones have no offset
 	return draft{m, ns.srv, b}, nil
 }
 
@@ -127,13 +142,13 @@ func (m encodedPacket) leavePlain() {
 const maxGroup = 255
 
 // mark notes what its emitter asked for: plain leaves the packet uncompressed,
-// a volatile one waits for a slow client if the policy lets it. It must not be
-// shared yet.
-func (m encodedPacket) mark(srv *Server, plain, volatile bool) {
+// a droppable one may be dropped when it has waited longest for a slow client.
+// It must not be shared yet.
+func (m encodedPacket) mark(plain, droppable bool) {
 	if plain {
 		m.leavePlain()
 	}
-	if n := 1 + len(m.attachments); volatile && srv.volatileWaits() && !m.awaited && n <= maxGroup {
+	if n := 1 + len(m.attachments); droppable && !m.awaited && n <= maxGroup {
 		m.head.SetDroppable(n)
 	}
 }
@@ -155,52 +170,4 @@ func (m encodedPacket) release() {
 	for _, p := range m.attachments {
 		p.Release()
 	}
-}
-
-// send hands the packet to the client's session, on its loop: all of it, or
-// nothing.
-func (m encodedPacket) send(c *client) {
-	if len(m.attachments) > 0 && !m.admitted(c) {
-		return
-	}
-	if !c.Session.Send(m.head) {
-		c.Loop().Discard(1 + len(m.attachments))
-		return
-	}
-	for _, p := range m.attachments {
-		c.Session.Send(p)
-	}
-}
-
-// admitted reports whether the client's session takes all of the packet.
-func (m encodedPacket) admitted(c *client) bool {
-	rest := 0
-	for _, p := range m.attachments {
-		rest += c.SizeOf(p)
-	}
-	return c.Admits(c.SizeOf(m.head), rest, len(m.attachments))
-}
-
-// deliver sends a packet to the socket's client, on its loop, unless the
-// client has left the namespace. A volatile one is dropped when it could not
-// leave at once, unless the policy for slow clients lets it wait. It reports
-// whether the packet was sent.
-func (s *Socket) deliver(m encodedPacket, volatile bool) bool {
-	if s.gone {
-		return false
-	}
-	counts := &s.client.perLoop().counts
-	if volatile && !s.client.Writable() && (m.awaited || !s.ns.srv.volatileWaits()) {
-		counts.volatileDropped.Add(1)
-		return false
-	}
-	if s.ns.srv.cfg.SlowConsumer != SlowDisconnect && !s.fits(m, volatile) {
-		return false
-	}
-	counts.packetsOut.Add(1)
-	if m.outgoing != nil {
-		s.notifyOutgoing(m.outgoing)
-	}
-	m.send(s.client)
-	return true
 }

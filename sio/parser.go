@@ -127,3 +127,19 @@ func (messagePack) AppendAck(dst []byte, namespace string, id uint64, args []any
 func (messagePack) ReplaceEmpty(packet []byte, text string) []byte {
 	return msgpack.AppendString(packet[:len(packet)-1], text)
 }
+
+// parserCodec writes packets by a [Parser], that of [MessagePack] included.
+// Each packet is one message, and there are no attachments.
+type parserCodec struct {
+	parser Parser
+	takes  valueForm
+}
+
+// valueForm says which arguments that are encoded already an encoder takes.
+type valueForm uint8
+
+const (
+	takesJSON        valueForm = iota // socketio.RawArg: jsonCodec, adapters
+	takesMessagePack                  // that, and msgpack.Raw
+	takesValues                       // none: a Parser of the application's
+)

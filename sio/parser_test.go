@@ -79,7 +79,8 @@ func packedServer(t testing.TB, cfg sio.Config, setup func(f *fixture)) *fixture
 func (f *fixture) joinPacked(t testing.TB) *ws {
 	t.Helper()
 	w := f.dial(t)
-	w.send("b:83a474797065" + "00" + "a464617461d40000" + "a36e7370a12f") // the stock client's, data undefined
+	// The stock client's, data undefined.
+	w.send("b:83a474797065" + "00" + "a464617461d40000" + "a36e7370a12f")
 	if got := unpacked(t, w.recv()); !strings.HasPrefix(got, `{"type":0,"nsp":"/","data":{"sid":"`) {
 		t.Fatalf("got %s, want a CONNECT", got)
 	}

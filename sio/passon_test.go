@@ -82,7 +82,8 @@ func TestPassOn(t *testing.T) {
 				{"reply", `437["x",` + exact + `,"s"]`},
 				{"onack", `437[` + exact + `,"s"]`},
 				{"raws", `437[` + exact + `,"s"]`},
-				{"anys", `437[{"a":1.5,"b":[1e+23],"z":9007199254740992},"s"]`}, // decoded
+				// Decoded.
+				{"anys", `437[{"a":1.5,"b":[1e+23],"z":9007199254740992},"s"]`},
 			} {
 				w.send(`427["` + tc.event + `",` + exact + `,"s"]`)
 				w.want(tc.want)

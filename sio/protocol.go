@@ -36,10 +36,6 @@ var protocols = [...]protocol{3: protocol4{}, 4: protocol5{}}
 // protocol returns what the client speaks. A client keeps nothing for it.
 func (c *client) protocol() protocol { return protocols[c.Protocol()] }
 
-// isProtocol4 is for Socket.ID alone, which must be inlined: then comparing an
-// id allocates nothing.
-func (c *client) isProtocol4() bool { return c.Protocol() == 3 }
-
 // protocol5 is that of Socket.IO 3 and later.
 type protocol5 struct{}
 

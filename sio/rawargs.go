@@ -1,8 +1,12 @@
 package sio
 
 import (
+	"slices"
+
 	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/codec/msgpack"
 	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/sio/adapter"
 )
 
 // RawArgs are the arguments of an event or an acknowledgement, not decoded
@@ -17,7 +21,7 @@ type RawArgs struct {
 	raw         socketio.RawArgs
 	attachments [][]byte
 	parsed      *parsedArgs // instead of both, with a Parser
-	text        bool        // from a server that may write binary values as base64
+	text        bool        // from a server; binary values may be base64
 }
 
 // Len is the number of arguments.
@@ -109,15 +113,6 @@ func holdRaw(args []any) bool {
 	return false
 }
 
-// valueForm says which arguments that are encoded already an encoder takes.
-type valueForm uint8
-
-const (
-	takesJSON        valueForm = iota // socketio.RawArg: jsonCodec, and adapters
-	takesMessagePack                  // that, and msgpack.Raw
-	takesValues                       // none: a Parser of the application's
-)
-
 // spread returns args with the arguments that each RawArgs among them stands
 // for in its place, as values for an encoder. They are decoded only for one
 // that takes no other. It returns args itself when there is nothing to do; the
@@ -207,4 +202,102 @@ func (a RawArgs) first() (data []byte, attachments [][]byte, err error) {
 		return nil, nil, &ArgumentError{Index: 0, Err: err}
 	}
 	return socketio.AppendArgs(nil, []any{v})
+}
+
+// parsedArgs are arguments that a Parser has split.
+type parsedArgs struct {
+	codec *parserCodec
+	list  [][]byte
+}
+
+// copyTo appends the arguments to dst and has the list refer to the copies.
+func (a *parsedArgs) copyTo(dst []byte) []byte {
+	start := len(dst)
+	for _, arg := range a.list {
+		dst = append(dst, arg...)
+	}
+	for i, arg := range a.list {
+		if arg == nil {
+			continue // the parser may tell nil from empty
+		}
+		end := start + len(arg)
+		a.list[i] = dst[start:end:end]
+		start = end
+	}
+	return dst
+}
+
+func (a *parsedArgs) json(i int) []byte {
+	if i < 0 || i >= len(a.list) {
+		return nil
+	}
+	b, err := a.codec.parser.AppendJSON(nil, a.list[i])
+	if err != nil {
+		return []byte("null") // it has no JSON form
+	}
+	return b
+}
+
+func (a *parsedArgs) bind(dst []any) error {
+	for i, v := range dst[:min(len(dst), len(a.list))] {
+		if v == nil {
+			continue
+		}
+		if err := a.codec.parser.DecodeValue(a.list[i], v); err != nil {
+			return &ArgumentError{Index: i, Err: err}
+		}
+	}
+	return nil
+}
+
+// value returns argument i as a value for an encoder.
+func (a *parsedArgs) value(i int, takes valueForm) (any, error) {
+	switch {
+	case a.codec.takes != takesMessagePack:
+		var v any
+		err := a.codec.parser.DecodeValue(a.list[i], &v)
+		return v, err
+	case takes == takesMessagePack:
+		return msgpack.Raw(a.list[i]), nil
+	default:
+		return msgpack.Arg(a.list[i])
+	}
+}
+
+// argCost is how many bytes an argument takes in the list, besides its own.
+const argCost = 24
+
+// rawArgs encodes values as the arguments of an event.
+func rawArgs(args []any) (RawArgs, error) {
+	args, err := spread(args, takesJSON)
+	if err != nil {
+		return RawArgs{}, err
+	}
+	b, attachments, err := socketio.AppendAck(nil, "/", 0, args)
+	if err != nil {
+		return RawArgs{}, err
+	}
+	h, err := socketio.ParseHeader(b, max(len(attachments), 1))
+	if err != nil {
+		return RawArgs{}, err
+	}
+	for i, a := range attachments {
+		attachments[i] = slices.Clone(a) // it is the caller's
+	}
+	raw, err := socketio.SplitAck(h.Data)
+	return RawArgs{raw: raw, attachments: attachments}, err
+}
+
+// rawAnswer returns an answer as the arguments of an acknowledgement, without
+// any when it is not valid JSON.
+func rawAnswer(a adapter.Answer) RawArgs {
+	if a.Data == nil {
+		return RawArgs{}
+	}
+	list := append(append([]byte{'['}, a.Data...), ']')
+	raw, err := socketio.SplitAck(list)
+	if err != nil {
+		return RawArgs{}
+	}
+	return RawArgs{raw: raw, attachments: a.Attachments}
 }

@@ -1,6 +1,10 @@
 package sio
 
-import "github.com/sioserver/sioserver/codec/socketio"
+import (
+	"math"
+
+	"github.com/sioserver/sioserver/codec/socketio"
+)
 
 // expects reports whether the packet that h begins may be for one of the
 // client's sockets. If not, the connection is closed: its attachments are not
@@ -115,4 +119,72 @@ func (s *Socket) queueEvent(h socketio.Header, name []byte, args RawArgs, t *han
 	e.begun = begun
 	e.keep(name, args)
 	s.enqueue(e, true)
+}
+
+// receiveText handles a text message: a packet, or the head of one that has
+// attachments.
+func (c *client) receiveText(data []byte) {
+	if c.extra != nil && c.extra.binary.Pending() {
+		c.invalid(socketio.ErrPlaintextInReconstruction)
+		return
+	}
+	h, err := socketio.ParseHeader(data, c.srv.cfg.MaxAttachments)
+	if err != nil {
+		c.invalid(err)
+		return
+	}
+	if h.Attachments > 0 {
+		if !c.expects(h) {
+			return
+		}
+		messages := 1 + h.Attachments
+		most := int(min(c.srv.cfg.MaxHTTPBufferSize, int64(math.MaxInt/messages))) * messages
+		if err := c.needExtra().binary.Start(h, most); err != nil {
+			c.invalid(err)
+			return
+		}
+		c.SetHeld(c.extra.binary.Held())
+		return
+	}
+	c.dispatch(h, nil)
+}
+
+// receiveAttachment handles a binary message.
+func (c *client) receiveAttachment(data []byte) {
+	if c.extra == nil || !c.extra.binary.Pending() {
+		c.invalid(socketio.ErrUnexpectedBinary)
+		return
+	}
+	done, err := c.extra.binary.Add(data)
+	switch {
+	case err != nil:
+		c.SetHeld(0)
+		c.invalid(err)
+	case done:
+		h, attachments := c.extra.binary.Take()
+		c.SetHeld(0)
+		c.dispatch(h, attachments)
+	default:
+		c.SetHeld(c.extra.binary.Held())
+	}
+}
+
+func (jsonCodec) receive(c *client, data []byte, binary bool) {
+	if binary {
+		c.receiveAttachment(data)
+	} else {
+		c.receiveText(data)
+	}
+}
+
+func (pc *parserCodec) receive(c *client, data []byte, binary bool) {
+	h, err := pc.parser.Parse(data, binary)
+	if err == nil && h.Type == socketio.Connect && h.Data != nil {
+		h.Data, err = pc.parser.AppendJSON(nil, h.Data)
+	}
+	if err != nil {
+		c.invalid(err)
+		return
+	}
+	c.dispatch(h, nil)
 }

@@ -66,7 +66,8 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 				c := tc.open(t, f)
 				conns = append(conns, c)
 				go func() {
-					_, _ = c.Write(tc.send()) // the server may read only a part of it
+					// The server may read only a part of it.
+					_, _ = c.Write(tc.send())
 					sent <- struct{}{}
 				}()
 			}

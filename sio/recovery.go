@@ -122,26 +122,3 @@ func (r *Recovery) withDefaults() error {
 	}
 	return nil
 }
-
-// Recovered reports whether the socket has come back: see [Recovery].
-func (s *Socket) Recovered() bool {
-	m := s.membership()
-	return m != nil && m.Recovered
-}
-
-// membership returns the socket's part in its session; nil without recovery,
-// and with protocol 4.
-func (s *Socket) membership() *membership {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.extra == nil {
-		return nil
-	}
-	return s.extra.membership
-}
-
-func (s *Socket) setMembership(m *membership) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.extraLocked().membership = m
-}

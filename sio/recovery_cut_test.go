@@ -264,7 +264,8 @@ func cutUnderLoad(t *testing.T, servers []*Server, clients, emitters, cutsEach i
 	const ahead = 1000 // events, of all emitters together
 	stop := make(chan struct{})
 	var emitting, receiving, cutting sync.WaitGroup
-	got := make([]atomic.Int64, clients) // the highest number that each client has
+	// The highest number that each client has.
+	got := make([]atomic.Int64, clients)
 	for i := range got {
 		got[i].Store(math.MaxInt64) // none: the client has not connected yet
 	}

@@ -34,7 +34,9 @@ type recoveryLog struct {
 	cfg   *Recovery
 	begun time.Time // the machine's clock starts
 
-	mu       invariants.Mutex[recoveryLog] // taken before the locks of shards and loops, never while another one is held
+	// mu is taken before the locks of rooms and loops, never while another one
+	// is held. It guards what follows.
+	mu       invariants.Mutex[recoveryLog]
 	log      *recovery.Log[*Socket, encodedPacket]
 	expired  []ExpiredSession // to be reported
 	timer    *time.Timer      // nil when there is nothing to wait for
@@ -45,7 +47,7 @@ type recoveryLog struct {
 	waiting   []offsetWaiter
 	rereading bool               // the goroutine that reads histories runs
 	stopPage  context.CancelFunc // of the page that is read now
-	room      chan struct{}      // closed when less is held for histories; nil when nothing waits for that
+	room      chan struct{}      // closed when less is held; else nil
 }
 
 // The types of package recovery for sockets. What is not immutable in them is
@@ -186,7 +188,7 @@ func (lg *recoveryLog) lose(ses *session, data any) {
 		return
 	}
 	ses.Size = size
-	lg.ns.arrive() // unless it is closed, the namespace stays for the client's return
+	lg.ns.arrive() // the namespace stays for the client, unless it is closed
 	if evicted := lg.log.Lose(lg.now(), ses); evicted != nil {
 		lg.ns.depart() // ses still counts
 		lg.letGo(evicted)
@@ -311,4 +313,33 @@ func (lg *recoveryLog) caughtUpAll() {
 	if lg.stopPage != nil {
 		lg.stopPage()
 	}
+}
+
+// Recovered reports whether the socket has come back: see [Recovery].
+func (s *Socket) Recovered() bool {
+	m := s.membership()
+	return m != nil && m.Recovered
+}
+
+// membership returns the socket's part in its session; nil without recovery,
+// and with protocol 4.
+func (s *Socket) membership() *membership {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra == nil {
+		return nil
+	}
+	return s.extra.membership
+}
+
+func (s *Socket) setMembership(m *membership) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extraLocked().membership = m
+}
+
+// offsetWaiter waits until a log has reached an offset.
+type offsetWaiter struct {
+	offset recovery.Offset
+	done   chan struct{}
 }

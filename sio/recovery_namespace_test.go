@@ -16,7 +16,7 @@ import (
 func TestRecoveryInAnotherNamespace(t *testing.T) {
 	const id = "abcdefghijklmnopqrst"
 	for name, c := range map[string]struct {
-		from    string // the namespace of the session; "" when the adapter does not know it
+		from    string // of the session; "" if the adapter does not know it
 		refuses bool   // the middleware
 		asked   int
 		want    string

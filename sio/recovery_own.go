@@ -219,16 +219,6 @@ func (lg ownLog) closed(s *Socket, reason Reason) {
 	}
 }
 
-// recoverable reports whether a client that was disconnected for the reason may
-// come back.
-func (r Reason) recoverable() bool {
-	switch r {
-	case ClientNamespaceDisconnect, ServerNamespaceDisconnect, ParseError:
-		return false
-	}
-	return true
-}
-
 const (
 	// noticeTime is how long the end of a connection may take to reach its
 	// loop.

@@ -296,7 +296,7 @@ func (lg *sharedLog) turnPage() bool {
 		return true
 	}
 	if !ok {
-		upTo = recovery.Offset{} // the clients at the oldest offset get no further
+		upTo = recovery.Offset{} // the clients at the oldest offset are stuck
 	}
 	lg.deal(oldest, list, upTo, text)
 	return true

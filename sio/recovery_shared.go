@@ -25,7 +25,8 @@ import (
 // alone are not kept: direct sends them.
 type sharedLog struct {
 	*recoveryLog
-	keeper atomic.Pointer[adapter.Recoverer] // nil until the adapter's function has returned
+	// keeper is nil until the adapter's function has returned.
+	keeper atomic.Pointer[adapter.Recoverer]
 
 	looking   sync.Mutex // taken before mu, held while Since is called
 	sinceText string     // guarded by looking
@@ -107,7 +108,7 @@ func (lg *sharedLog) publish(o BroadcastOperator, s *Socket, event string, args 
 type publishing struct {
 	log     *sharedLog
 	draft   draft
-	bare    encodedPacket // the packet without an offset, if the codec can't make it of the draft
+	bare    encodedPacket // without an offset, unless cut from the draft
 	to      BroadcastOperator
 	options adapter.Options
 	socket  *Socket // the only recipient; nil for those of to
@@ -202,12 +203,6 @@ func (lg *sharedLog) look() (changed <-chan struct{}) {
 		lg.log.SetSince(recovery.ParseEntryID(text))
 	})
 	return changed
-}
-
-// offsetWaiter waits until a log has reached an offset.
-type offsetWaiter struct {
-	offset recovery.Offset
-	done   chan struct{}
 }
 
 // wakeWaiting ends the waiting for offsets that have been reached.

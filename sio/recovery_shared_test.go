@@ -137,7 +137,8 @@ func (r *reader) Persist(s adapter.Session) {
 func (r *reader) Restore(ctx context.Context, pid, offset string, seen bool) (s adapter.Session, ok bool) {
 	st := r.stream
 	st.asked.Add(1)
-	for ctx.Err() == nil { // another server may not have noticed yet that the client is gone
+	// Another server may not have noticed yet that the client is gone.
+	for ctx.Err() == nil {
 		st.mu.Lock()
 		s, ok = st.sessions[pid]
 		st.mu.Unlock()
@@ -211,7 +212,7 @@ func clustered(t *testing.T, n int, st *stream, cfg Recovery, pace time.Duration
 func TestRecoveryInCluster(t *testing.T) {
 	for name, cfg := range map[string]Recovery{
 		"enough kept": {MaxBytes: 256 << 20, MaxPackets: 1 << 20, RestoreTimeout: 30 * time.Second},
-		"few kept":    {MaxPackets: 20, RestoreTimeout: 30 * time.Second},
+		"few kept":    {MaxPackets: 4, RestoreTimeout: 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const clients, emitters, cuts = 4, 3, 60

@@ -1,9 +1,7 @@
 package sio
 
 import (
-	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/sioserver/sioserver/sio/adapter"
 )
@@ -127,7 +125,7 @@ func (q *roomQueue) add(e RoomEvent) {
 	q.queue = append(q.queue, e)
 	if !q.busy {
 		q.busy = true
-		q.srv.roomHooks.begin()
+		q.srv.roomHooks.Begin()
 		go q.run()
 	}
 }
@@ -145,7 +143,7 @@ func (q *roomQueue) run() {
 			go q.run()
 			return
 		}
-		q.srv.roomHooks.end()
+		q.srv.roomHooks.End()
 	}()
 	for e, ok := q.next(); ok; e, ok = q.next() {
 		q.srv.protect(e.Kind.String(), func() { q.hook(e) })
@@ -166,108 +164,4 @@ func (q *roomQueue) next() (e RoomEvent, ok bool) {
 	q.queue[0] = RoomEvent{}
 	q.queue = q.queue[1:]
 	return e, true
-}
-
-// tally counts operations in progress, for an end that waits for them. Safe for
-// concurrent use.
-type tally struct {
-	mu   sync.Mutex
-	n    int
-	none chan struct{} // closed when n becomes 0; nil when nothing waits for that
-}
-
-func (t *tally) begin() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n++
-}
-
-func (t *tally) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.n--; t.n == 0 && t.none != nil {
-		close(t.none)
-		t.none = nil
-	}
-}
-
-// wait returns nil when no operation is in progress, or ctx's error when ctx is
-// done first.
-func (t *tally) wait(ctx context.Context) error {
-	t.mu.Lock()
-	none := t.none
-	if t.n > 0 && none == nil {
-		none = make(chan struct{})
-		t.none = none
-	}
-	t.mu.Unlock()
-	if none == nil {
-		return nil
-	}
-	select {
-	case <-none:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// find returns the socket with the id, connected or about to be, or nil.
-func (ns *Namespace) find(id string) *Socket {
-	if shard, slot, ok := placeOf(id); ok {
-		if s, ok := ns.rooms.Find(shard, slot); ok && string(s.id[:]) == id && s.ID() == id {
-			return s
-		}
-	}
-	return ns.byCustomID.find(id)
-}
-
-// remove takes a socket out of the namespace and returns the rooms that it was
-// in. The caller calls depart once it does not need the namespace's adapter any
-// more.
-func (ns *Namespace) remove(s *Socket) []string {
-	ns.byCustomID.remove(s)
-	return ns.rooms.Remove(&s.member)
-}
-
-// customIDs are the sockets of a namespace whose ids don't contain their
-// places: those of protocol 4 have the ids of their connections, recovered ones
-// those of the sockets before them. Without any, a look-up costs one load. Safe
-// for concurrent use.
-type customIDs struct {
-	count   atomic.Int64
-	mu      sync.Mutex
-	sockets map[string]*Socket // by id
-}
-
-func (st *customIDs) add(s *Socket) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.sockets == nil {
-		st.sockets = make(map[string]*Socket)
-	}
-	st.sockets[s.ID()] = s
-	st.count.Store(int64(len(st.sockets)))
-}
-
-// remove removes s, but not another one that has taken over its id.
-func (st *customIDs) remove(s *Socket) {
-	if st.count.Load() == 0 {
-		return
-	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if id := s.ID(); st.sockets[id] == s {
-		delete(st.sockets, id)
-		st.count.Store(int64(len(st.sockets)))
-	}
-}
-
-func (st *customIDs) find(id string) *Socket {
-	if st.count.Load() == 0 {
-		return nil
-	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.sockets[id]
 }

@@ -161,13 +161,15 @@ func TestSecretsAreNotLogged(t *testing.T) {
 		c.Text(last)
 		c.Close()
 	}
-	c = dial("/socket.io/?EIO=4&transport=websocket" + query) // joins by recovery that fails
+	// Joins by recovery that fails.
+	c = dial("/socket.io/?EIO=4&transport=websocket" + query)
 	ids = append(ids, openPacket(t, string(c.Next().Payload)))
 	c.Text(`40{"pid":"` + ids[1] + `","offset":"` + secret + `","token":"` + secret + `"}`)
 	c.Next()
 	c.WriteFrame(0x83, []byte(secret)) // a reserved opcode
 
-	idle := dial("/socket.io/?EIO=4&transport=websocket" + query) // joins nothing
+	// Joins nothing.
+	idle := dial("/socket.io/?EIO=4&transport=websocket" + query)
 	ids = append(ids, openPacket(t, string(idle.Next().Payload)))
 
 	for _, line := range []string{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/sioserver/sioserver/loop"
 )
@@ -97,7 +98,7 @@ func incomplete(servers []*Server, err error) error {
 	}
 	e := &ShutdownError{Err: err}
 	for _, srv := range servers {
-		running, waiting := srv.workers.counts()
+		running, waiting := srv.workers.Counts()
 		e.Unhandled += int(srv.unfinished.Load())
 		e.HandlersRunning += running
 		e.HandlersWaiting += waiting
@@ -131,17 +132,21 @@ func (srv *Server) giveUpAfter(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, srv.giveUp)
 }
 
+// closeGrace is how long Shutdown waits for adapters after its context has
+// ended: an adapter that can't reach the other servers needs up to two seconds.
+const closeGrace = 3 * time.Second
+
 // endRest waits for handlers, and ends what a server has beside its clients,
 // which are disconnected by then.
 func (srv *Server) endRest(ctx context.Context) error {
 	for ns := range srv.namespaces.all() {
 		ns.delivery.stop()
 	}
-	err := srv.workers.stop(ctx)
+	err := srv.workers.Stop(ctx)
 	if err != nil {
 		srv.giveUp()
 	}
-	err = cmp.Or(err, srv.roomHooks.wait(ctx))
+	err = cmp.Or(err, srv.roomHooks.Wait(ctx))
 	srv.mu.Lock()
 	host := srv.host
 	srv.mu.Unlock()
@@ -153,7 +158,7 @@ func (srv *Server) endRest(ctx context.Context) error {
 	for ns := range srv.namespaces.all() {
 		ns.peers.close()
 	}
-	return cmp.Or(err, srv.closer.wait(ctx))
+	return cmp.Or(err, srv.closings.Wait(ctx, closeGrace))
 }
 
 // passed waits until each loop has run what was posted to it before.

@@ -195,7 +195,8 @@ func TestSlowDisconnect(t *testing.T) {
 		}
 		// What was queued before can still be read.
 		got := f.numbers(f.read())
-		for polling && len(got) < want && len(got)%16 == 0 { // an answer has MaxQueued at most
+		// An answer has MaxQueued at most.
+		for polling && len(got) < want && len(got)%16 == 0 {
 			got = append(got, f.numbers(f.read())...)
 		}
 		if len(got) != want || got[want-1] != 3*want-2 {
@@ -228,7 +229,8 @@ func TestSlowBinaryIsWhole(t *testing.T) {
 		messages := f.read()
 		want := int64(2)
 		if polling {
-			want += int64(2*(n-1) - len(messages)) // an answer does not have them all
+			// An answer does not have them all.
+			want += int64(2*(n-1) - len(messages))
 		} else if got := f.numbers(messages); len(got) != n-1 {
 			t.Errorf("%v were read, want %d", got, n-1)
 		}

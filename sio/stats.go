@@ -1,8 +1,6 @@
 package sio
 
 import (
-	"sync/atomic"
-
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -97,21 +95,6 @@ type Stats struct {
 	RoomEventsDropped uint64
 }
 
-// stats are the counters that any goroutine changes.
-type stats struct {
-	errors, panics, unhandled, roomEventsDropped atomic.Uint64
-}
-
-// counters are changed by one loop and read by any goroutine.
-type counters struct {
-	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
-	refused, invalid, outOfOrder                  atomic.Uint64
-	connectTimeouts, overflows, pauses, crowded   atomic.Uint64
-	unjoinedEvicted                               atomic.Uint64
-	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
-	held                                          atomic.Int64
-}
-
 // Stats returns the server's figures. Each is exact; together they are not of
 // one moment.
 func (srv *Server) Stats() Stats {
@@ -131,7 +114,7 @@ func (srv *Server) Stats() Stats {
 		st.Sockets += ns.rooms.Len()
 		st.Recovery.add(ns.delivery.figures())
 	}
-	st.HandlersRunning, st.HandlersWaiting = srv.workers.counts()
+	st.HandlersRunning, st.HandlersWaiting = srv.workers.Counts()
 	srv.mu.Lock()
 	if srv.engine != nil {
 		st.Loop = srv.engine.Stats()
@@ -139,13 +122,13 @@ func (srv *Server) Stats() Stats {
 	srv.mu.Unlock()
 	for i := range srv.byLoop {
 		c := &srv.byLoop[i].counts
-		waiting := srv.byLoop[i].backlog.waiting.load()
-		st.Pending += waiting.jobs()
-		st.PendingBytes += int(waiting.bytes())
-		st.PendingStranded += srv.byLoop[i].backlog.stranded.load().jobs()
-		late := srv.byLoop[i].backlog.late.load()
-		st.PendingLate += late.jobs()
-		st.PendingLateBytes += int(late.bytes())
+		waiting := srv.byLoop[i].backlog.waiting.Load()
+		st.Pending += waiting.Jobs()
+		st.PendingBytes += int(waiting.Bytes())
+		st.PendingStranded += srv.byLoop[i].backlog.stranded.Load().Jobs()
+		late := srv.byLoop[i].backlog.late.Load()
+		st.PendingLate += late.Jobs()
+		st.PendingLateBytes += int(late.Bytes())
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
 		st.Held += int(c.held.Load())

@@ -47,7 +47,8 @@ func TestEverythingAtOnce(t *testing.T) {
 						context.AfterFunc(ctx, cancel)
 						go func() {
 							defer cancel()
-							_, _ = s.EmitAck(acked, "q") // most clients never answer
+							// Most clients never answer.
+							_, _ = s.EmitAck(acked, "q")
 						}()
 					case 2:
 						s.Join("x", "y")

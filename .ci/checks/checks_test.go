@@ -14,6 +14,7 @@ func TestImportRules(t *testing.T) {
 		layers:    map[string][]string{"low": {}, "low/part": {}, "high": {"low"}, "top": {"high"}},
 		tops:      []string{"top"},
 		importers: map[string][]string{"dep.org/a": {"low"}},
+		testers:   map[string][]string{"dep.org/t": {"high/y"}},
 		standard:  map[string][]string{"math/rand": {"low"}},
 		without:   map[string][]string{"low/part": {"dep.org/a"}},
 	}
@@ -23,7 +24,7 @@ func TestImportRules(t *testing.T) {
 			"low/part": {},
 			"high":     {Imports: []string{module + "low"}},
 			"top/x":    {Imports: []string{module + "high/y"}},
-			"high/y":   {TestImports: []string{module + "low/part", "math/rand/v2"}},
+			"high/y":   {TestImports: []string{module + "low/part", "math/rand/v2", "dep.org/t"}},
 		}
 	}
 	for name, tc := range map[string]struct {
@@ -40,6 +41,9 @@ func TestImportRules(t *testing.T) {
 		"a second importer":      {func(p map[string]*goPackage) { p["high"].TestImports = []string{"dep.org/a"} }, "high imports dep.org/a: only [low] may"},
 		"no importer":            {func(p map[string]*goPackage) { p["low"].Imports = nil }, "low must import dep.org/a"},
 		"only a test imports":    {func(p map[string]*goPackage) { p["low"].Imports, p["low"].TestImports = nil, []string{"dep.org/a"} }, "low must import dep.org/a"},
+		"code imports a test's":  {func(p map[string]*goPackage) { p["high/y"].Imports = []string{"dep.org/t"} }, "high/y imports dep.org/t: only tests of [high/y] may"},
+		"another test's":         {func(p map[string]*goPackage) { p["low"].TestImports = []string{"dep.org/t"} }, "low imports dep.org/t: only tests of [high/y] may"},
+		"a test's is not used":   {func(p map[string]*goPackage) { p["high/y"].TestImports = nil }, "high/y must import dep.org/t"},
 		"a standard package":     {func(p map[string]*goPackage) { p["high"].Imports = append(p["high"].Imports, "math/rand/v2") }, "high imports math/rand/v2: only the code of [low] may"},
 		"an indirect dependency": {func(p map[string]*goPackage) { p["low/part"].Deps = []string{"dep.org/a"} }, "low/part depends on dep.org/a"},
 	} {

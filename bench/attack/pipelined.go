@@ -12,23 +12,21 @@ import (
 // refuses, and for what is outside its path.
 func pipelined(f *Field) {
 	const batch = 64
-	var requests []string
 	for _, target := range []string{path + "polling", path + "smoke", "/elsewhere"} {
-		requests = append(requests, strings.Repeat("GET "+target+" HTTP/1.1\r\nHost: "+f.target.Addr+"\r\n\r\n", batch))
-	}
-	f.repeat(60, func() error {
-		c, err := f.dial(4 << 10)
-		if err != nil {
-			return err
-		}
-		defer c.lost()
-		kind := requests[f.next(len(requests))]
-		for {
-			n, err := io.WriteString(c, kind)
-			f.count("bytes", n)
+		requests := strings.Repeat("GET "+target+" HTTP/1.1\r\nHost: "+f.target.Addr+"\r\n\r\n", batch)
+		f.repeat(20, func() error {
+			c, err := f.dial(4 << 10)
 			if err != nil {
 				return err
 			}
-		}
-	})
+			defer c.lost()
+			for {
+				n, err := io.WriteString(c, requests)
+				f.count("bytes", n)
+				if err != nil {
+					return err
+				}
+			}
+		})
+	}
 }

@@ -94,8 +94,8 @@ type sealer struct {
 	sent uint64 // records
 }
 
-// newSealer derives the client's key (RFC 5246, section 6.3) from what crypto/tls has
-// written to its KeyLogWriter.
+// newSealer derives the client's key (RFC 5246, section 6.3) from what
+// crypto/tls has written to its KeyLogWriter.
 func newSealer(keys string, seen *recording) (*sealer, error) {
 	var random, secret []byte
 	if _, err := fmt.Sscanf(keys, "CLIENT_RANDOM %x %x", &random, &secret); err != nil {

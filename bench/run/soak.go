@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/sioserver/sioserver/bench/attack"
@@ -61,6 +62,7 @@ type soak struct {
 // soakCounts are what a soak has done and seen.
 type soakCounts struct {
 	opened, refused, recovered, fresh, cut, left, stalled, slow int // clients
+	lost                                                        int // clients that were disconnected though they read
 	answered, dropped, deliveries, broadcasts                   int // dropped: requests of clients that left
 	attacks, missing                                            int // missing: samples
 }
@@ -132,6 +134,10 @@ func (k *soak) work() error {
 	k.start = k.gen.Now()
 	k.next, k.churned, k.sent = k.start, k.start, k.start
 	whole := k.profile.Duration.Std()
+	ctx, cancel := context.WithCancel(k.ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
 	var attacking, sampling bool
 	attacked := make(chan struct{}, 1)
 	attackAt, sampleAt := k.profile.Every.Std()-k.profile.Each.Std(), k.profile.Sample.Std()
@@ -154,15 +160,15 @@ func (k *soak) work() error {
 			attacking = true
 			name := k.profile.Attacks[k.counts.attacks%len(k.profile.Attacks)]
 			k.counts.attacks++
-			go func() {
-				k.attack(name)
+			beside.Go(func() {
+				k.attack(ctx, name)
 				attacked <- struct{}{}
-			}()
+			})
 		}
 		if !sampling && elapsed >= sampleAt && elapsed < whole {
 			sampleAt += k.profile.Sample.Std()
 			sampling = true
-			go k.take(elapsed)
+			beside.Go(func() { k.take(elapsed) })
 		}
 		k.act()
 		if err := k.poll(time.Millisecond); err != nil {
@@ -192,12 +198,12 @@ func (k *soak) tooLarge() (bool, error) {
 }
 
 // attack makes an attack and leaves. It runs on a goroutine of its own.
-func (k *soak) attack(name string) {
+func (k *soak) attack(ctx context.Context, name string) {
 	a, err := attack.Find(name)
 	if err != nil {
 		return // the profile is valid
 	}
-	ctx, cancel := context.WithTimeout(k.ctx, k.profile.Each.Std())
+	ctx, cancel := context.WithTimeout(ctx, k.profile.Each.Std())
 	defer cancel()
 	field := attack.Begin(ctx, a, attack.Target{Addr: k.proc.Addr.String(), Exhaust: k.proc.Exhaust, SetNodes: k.proc.SetNodes})
 	field.Leave()

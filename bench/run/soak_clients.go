@@ -148,9 +148,10 @@ func (k *soak) closed(c *load.Client, err error) {
 		if s.steady {
 			what = "a steady client"
 		}
-		if len(k.findings.Found) < 5 {
+		if k.counts.lost++; k.counts.lost <= 5 {
 			k.findings.found(fmt.Errorf("%s (%d) was disconnected after %.0f s: %w", what, s.index, time.Since(k.begun).Seconds(), err))
 		}
+		s.steady = false // what it had sent may be lost
 		s.forget()
 	default:
 		s.forget()

@@ -166,7 +166,7 @@ func (k *soak) write() {
 	c := &k.counts
 	for name, n := range map[string]int{
 		"opened": c.opened, "refused": c.refused, "recovered": c.recovered, "fresh": c.fresh, "cut": c.cut, "left": c.left, "stalled": c.stalled,
-		"slow": c.slow, "answered": c.answered, "dropped": c.dropped, "deliveries": c.deliveries, "broadcasts": c.broadcasts, "attacks": c.attacks, "missing": c.missing,
+		"slow": c.slow, "lost": c.lost, "answered": c.answered, "dropped": c.dropped, "deliveries": c.deliveries, "broadcasts": c.broadcasts, "attacks": c.attacks, "missing": c.missing,
 	} {
 		k.record.Figures[name] = float64(n)
 	}

@@ -114,16 +114,24 @@ func TestStranger(t *testing.T) {
 	})
 }
 
+// question has the first node, which has no clients, broadcast an event with
+// acknowledgements.
+func (ms *members) question(t *testing.T) *collector {
+	t.Helper()
+	ms.locals[0].clients = nil
+	c := newCollector()
+	if err := ms.nodes[0].BroadcastAck(t.Context(), adapter.Packet{Event: "q"}, adapter.Options{}, c); err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	return c
+}
+
 // TestForgedAcks has nodes answer for more clients than they have announced.
 func TestForgedAcks(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w, ms := alone(t, w.counting, "n1", "n2")
-		ms.locals[0].clients = nil
-		c := newCollector()
-		if err := ms.nodes[0].BroadcastAck(t.Context(), adapter.Packet{Event: "q"}, adapter.Options{}, c); err != nil {
-			t.Fatal(err)
-		}
-		c.start()
+		c := ms.question(t)
 		unknown := uint64(0)
 		say := func(uid string, kind cluster.MessageType, clients int, wanted bool) {
 			t.Helper()
@@ -164,12 +172,7 @@ func TestForgedAcks(t *testing.T) {
 func TestHugeCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ms := alone(t, false, "n1")
-		ms.locals[0].clients = nil
-		c := newCollector()
-		if err := ms.nodes[0].BroadcastAck(t.Context(), adapter.Packet{Event: "q"}, adapter.Options{}, c); err != nil {
-			t.Fatal(err)
-		}
-		c.start()
+		c := ms.question(t)
 		const huge = min(1<<40, math.MaxInt>>8) // the most that is accepted
 		w.inject("n0", cluster.Message{Type: cluster.BroadcastClientCount, UID: "n1", RequestID: "n0-1", ClientCount: huge})
 		w.inject("n0", cluster.Message{Type: cluster.AdapterClose, UID: "n1"})

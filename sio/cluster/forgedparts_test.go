@@ -101,12 +101,7 @@ func TestForgedParts(t *testing.T) {
 func TestForgedAckParts(t *testing.T) {
 	kinds(t, func(t *testing.T, w *network) {
 		w, ms := alone(t, w.counting, "n1", "n2")
-		ms.locals[0].clients = nil
-		c := newCollector()
-		if err := ms.nodes[0].BroadcastAck(t.Context(), adapter.Packet{Event: "q"}, adapter.Options{}, c); err != nil {
-			t.Fatal(err)
-		}
-		c.start()
+		c := ms.question(t)
 		say := func(uid string, number int, last bool, answers int) {
 			var b []byte
 			for range answers {

@@ -4,7 +4,6 @@ package interop
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http/httptest"
@@ -20,12 +19,7 @@ import (
 // serveTLS is serve behind a net/http server with TLS.
 func serveTLS(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server)) (*sio.Server, string) {
 	t.Helper()
-	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-	srv, err := sio.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	prepare(srv)
+	srv := newServer(t, cfg, prepare)
 	h, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,8 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// serve starts a server on a free port and returns it with its URL. It ends
-// with the test.
-func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...string) (*sio.Server, string) {
+// newServer makes a server that logs nothing, but whose records are formatted.
+func newServer(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server)) *sio.Server {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	srv, err := sio.New(cfg)
@@ -20,6 +19,14 @@ func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...
 		t.Fatal(err)
 	}
 	prepare(srv)
+	return srv
+}
+
+// serve starts a server on addr, or on a free port, and returns it with its URL.
+// It ends with the test.
+func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...string) (*sio.Server, string) {
+	t.Helper()
+	srv := newServer(t, cfg, prepare)
 	at := "127.0.0.1:0"
 	if len(addr) > 0 {
 		at = addr[0]

@@ -140,7 +140,7 @@ func (e *testEngine) await() error {
 		e.Close()
 		e.host = nil
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(wait.Patience):
 		return errors.New("the engine does not end")
 	}
 }
@@ -152,7 +152,7 @@ func (e *testEngine) dial() net.Conn {
 		e.t.Fatal(err)
 	}
 	e.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(wait.Patience))
 	return c
 }
 
@@ -164,11 +164,7 @@ func TestIdleLoopParks(t *testing.T) {
 		for _, l := range e.loops {
 			ran := make(chan struct{})
 			l.post(func() { close(ran) })
-			select {
-			case <-ran:
-			case <-time.After(10 * time.Second):
-				t.Fatal("a task is not run")
-			}
+			wait.For(t, "a task", ran)
 		}
 	}
 	// A loop that has last closed a connection waits in gnet until the next
@@ -234,7 +230,7 @@ func connected(t *testing.T) (near, far net.Conn) {
 	if far, err = net.Dial("tcp", ln.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	far.SetDeadline(time.Now().Add(10 * time.Second))
+	far.SetDeadline(time.Now().Add(wait.Patience))
 	if near, err = ln.Accept(); err != nil {
 		t.Fatal(err)
 	}

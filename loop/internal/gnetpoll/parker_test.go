@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // testParker is a parker over an epoll instance of the test's own, which has a
@@ -66,14 +68,9 @@ func (b *testParker) parkWhile(f func()) (woken bool) {
 		_, woken := b.park()
 		ended <- woken
 	}()
-	time.AfterFunc(time.Millisecond, f) // mostly while it is in its poller; either must do
-	select {
-	case woken = <-ended:
-		return woken
-	case <-time.After(10 * time.Second):
-		b.t.Fatal("the parking does not end")
-		return false
-	}
+	// Mostly it is in its poller by then, but it need not be.
+	time.AfterFunc(time.Millisecond, f)
+	return wait.For(b.t, "the end of the parking", ended)
 }
 
 func TestParkerWakes(t *testing.T) {

@@ -41,12 +41,13 @@ type channels struct {
 
 	mu          sync.Mutex
 	topics      map[topicName]*topic
-	links       map[*redis.Client]*link // by node; nil is the only node
-	unplaced    []*topic                // topics without a node
-	placing     int                     // further topics, for which route is finding nodes
-	order       uint64                  // of the newest topic
-	news        chan struct{}           // closed when a topic is subscribed or the state changes; nil unless a call waits for it
-	broken      map[string]error        // errors by what fails now: publishing, subscribing
+	links       map[*redis.Client]*link    // by node; nil is the only node
+	silent      map[*redis.Client]struct{} // nodes of a cluster that sendToShards skips
+	unplaced    []*topic                   // topics without a node
+	placing     int                        // further topics, for which route is finding nodes
+	order       uint64                     // of the newest topic
+	news        chan struct{}              // closed when a topic is subscribed or the state changes; nil unless a call waits for it
+	broken      map[string]error           // errors by what fails now: publishing, subscribing
 	disconnects uint64
 	closed      bool
 }
@@ -97,7 +98,7 @@ func newChannels(client redis.UniversalClient, cfg channelsConfig) *channels {
 	}
 	c := &channels{
 		client: client, traffic: channelClient(client), cfg: cfg, anchor: cluster.NewUID(),
-		topics: make(map[topicName]*topic), links: make(map[*redis.Client]*link), broken: make(map[string]error),
+		topics: make(map[topicName]*topic), links: make(map[*redis.Client]*link), silent: make(map[*redis.Client]struct{}), broken: make(map[string]error),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.out.c, c.out.wake, c.out.drained, c.out.patience = c, make(chan struct{}, 1), make(chan struct{}), queueTime

@@ -3,6 +3,7 @@ package redisadapter
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -113,7 +114,8 @@ func (l *link) end() {
 
 // sendToShards sends each message to the node of its channel. A message that a
 // node refuses because the channel has moved was not published, and is sent
-// once more.
+// once more. A node that does not answer would delay the messages for all
+// others: until it answers again, messages for it are not sent.
 func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent int, err error) {
 	cluster := c.traffic.(*redis.ClusterClient)
 	byNode := make(map[*redis.Client][]publication)
@@ -127,8 +129,14 @@ func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent 
 	var sending sync.WaitGroup
 	var mu sync.Mutex
 	for node, messages := range byNode {
+		if c.isSilent(node) {
+			continue
+		}
 		sending.Go(func() {
 			cmds := pipeline(ctx, node, true, messages)
+			if _, e := outcome(cmds); isTimeout(e) {
+				c.avoid(node)
+			}
 			for i, cmd := range cmds {
 				if e := cmd.Err(); e != nil && (strings.HasPrefix(e.Error(), "MOVED ") || strings.HasPrefix(e.Error(), "ASK ")) {
 					cmds[i] = cluster.SPublish(ctx, messages[i].channel, messages[i].payload)
@@ -151,6 +159,31 @@ func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent 
 		err = nil // other nodes work
 	}
 	return sent, err
+}
+
+func (c *channels) isSilent(node *redis.Client) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, silent := c.silent[node]
+	return silent
+}
+
+// avoid has sendToShards skip a node until it answers, or is no longer used.
+func (c *channels) avoid(node *redis.Client) {
+	c.mu.Lock()
+	c.silent[node] = struct{}{}
+	c.mu.Unlock()
+	c.run(func() {
+		for wait := retryTime; pause(c.ctx, wait); wait = min(2*wait, maxRetryTime) {
+			if err := c.reach(node); err == nil || errors.Is(err, redis.ErrClosed) {
+				break
+			}
+			c.reload() // another node may take its place
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.silent, node)
+	})
 }
 
 // bySlot yields names of the same slot together.

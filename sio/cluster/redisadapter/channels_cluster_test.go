@@ -1,6 +1,7 @@
 package redisadapter
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -200,6 +201,48 @@ func TestChannelsHomeless(t *testing.T) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return len(a.topics) == 1 && len(a.unplaced) == 1
+	})
+}
+
+// TestChannelsSilentShard has a node of a cluster that does not answer: it
+// delays one batch, and messages for it are not sent until it answers again.
+func TestChannelsSilentShard(t *testing.T) {
+	rc := startCluster(t)
+	a := testChannels(t, rc.client(t), true)
+	var well, silent publication
+	for i := 0; well.channel == "" || silent.channel == ""; i++ {
+		name := fmt.Sprint("channel", i)
+		if slot(name) < 8192 {
+			well.channel = name
+		} else {
+			silent.channel = name
+		}
+	}
+	send := func(list ...publication) (sent int, err error) {
+		ctx, cancel := context.WithTimeout(t.Context(), answerTime)
+		defer cancel()
+		return a.sendToShards(ctx, list)
+	}
+	wait.Until(t, "both nodes take messages", func() bool {
+		sent, _ := send(well, silent)
+		return sent == 2
+	})
+	rc.nodes[1].Pause()
+	defer rc.nodes[1].Resume()
+	wait.Until(t, "the silence is noticed", func() bool {
+		_, err := send(silent)
+		return isTimeout(err)
+	})
+	if sent, err := send(silent); sent != 0 || err != nil { // an attempt would end with a timeout
+		t.Errorf("to the silent node: %d sent, %v", sent, err)
+	}
+	if sent, err := send(well, silent); sent != 1 || err != nil {
+		t.Errorf("to both nodes: %d sent, %v", sent, err)
+	}
+	rc.nodes[1].Resume()
+	wait.Until(t, "the node takes messages again", func() bool {
+		sent, _ := send(well, silent)
+		return sent == 2
 	})
 }
 

@@ -39,10 +39,8 @@ func channelClient(client redis.UniversalClient) redis.UniversalClient {
 		return redis.NewClient(channelOptions(c.Options()))
 	case *redis.ClusterClient:
 		o := *c.Options()
-		o.MaxRetries, o.DialerRetries = -1, 1
-		o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = false, answerTime, answerTime
-		o.MaintNotificationsConfig = quiet()
-		o.Dialer = dialChannel(o.Dialer)
+		limitSilence(dialChannel, &o.Dialer, &o.MaxRetries, &o.DialerRetries, &o.ReadTimeout, &o.WriteTimeout)
+		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = false, quiet()
 		return redis.NewClusterClient(&o)
 	}
 	return client
@@ -60,11 +58,18 @@ func isOwn(client redis.UniversalClient) bool {
 
 func channelOptions(options *redis.Options) *redis.Options {
 	o := *options
-	o.MaxRetries, o.DialerRetries = -1, 1
-	o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = false, answerTime, answerTime
-	o.MaintNotificationsConfig = quiet()
-	o.Dialer = dialChannel(o.Dialer)
+	limitSilence(dialChannel, &o.Dialer, &o.MaxRetries, &o.DialerRetries, &o.ReadTimeout, &o.WriteTimeout)
+	o.ContextTimeoutEnabled, o.MaintNotificationsConfig = false, quiet()
 	return &o
+}
+
+// limitSilence sets the options of a client that makes connections by wrap,
+// which limit silence to answerTime, and repeats nothing. Clients of one Redis
+// and of a cluster have different types of options with the same fields.
+func limitSilence(wrap func(dialer) dialer, dial *dialer, retries, dials *int, read, write *time.Duration) {
+	*dial = wrap(*dial)
+	*retries, *dials = -1, 1
+	*read, *write = answerTime, answerTime
 }
 
 // dialChannel returns dial with connections that limit silence.

@@ -88,8 +88,7 @@ func TestChannelsPaused(t *testing.T) {
 	// take takes one message, and checks that none before it is missing.
 	take := func() (channel, payload string) {
 		t.Helper()
-		var m string
-		m = wait.For(t, "a message", a.came)
+		m := wait.For(t, "a message", a.came)
 		if _, err := fmt.Sscan(m, &channel, &payload); channel != "end" && err != nil {
 			t.Fatalf("%q: %v", m, err)
 		}

@@ -355,7 +355,7 @@ func (p *publisher) comeBack() bool {
 		if !pause(p.c.ctx, wait) {
 			return false
 		}
-		if p.reach() == nil {
+		if p.c.reach(p.c.traffic) == nil {
 			break
 		}
 	}
@@ -368,10 +368,10 @@ func (p *publisher) comeBack() bool {
 
 // reach sends Redis a PING on a connection for subscriptions: go-redis logs
 // nothing about those, other than about its pool.
-func (p *publisher) reach() error {
-	ctx, cancel := context.WithTimeout(p.c.ctx, answerTime)
+func (c *channels) reach(client redis.UniversalClient) error {
+	ctx, cancel := context.WithTimeout(c.ctx, answerTime)
 	defer cancel()
-	probe := p.c.traffic.Subscribe(ctx)
+	probe := client.Subscribe(ctx)
 	defer probe.Close()
 	if err := probe.Ping(ctx); err != nil {
 		return err

@@ -68,8 +68,8 @@ func TestCloseInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestCloseWithSilentRedis: Close returns although Redis takes nothing, and gives
-// messages up that wait for it.
+// TestCloseWithSilentRedis: Close returns although Redis takes nothing, and
+// gives messages up that wait for it.
 func TestCloseWithSilentRedis(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	r := redistest.Start(t)

@@ -33,17 +33,13 @@ func streamClient(client redis.UniversalClient, conns int) redis.UniversalClient
 		return streamClient(c.Client, conns)
 	case *redis.Client:
 		o := *c.Options()
-		o.Dialer = dialStream(o.Dialer)
-		o.MaxRetries, o.DialerRetries = -1, 1
-		o.ReadTimeout, o.WriteTimeout = answerTime, answerTime
+		limitSilence(dialStream, &o.Dialer, &o.MaxRetries, &o.DialerRetries, &o.ReadTimeout, &o.WriteTimeout)
 		o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, conns), max(o.PipelinePoolSize, conns)
 		o.MinIdleConns, o.MaxActiveConns = 0, 0
 		return redis.NewClient(&o)
 	case *redis.ClusterClient:
 		o := *c.Options()
-		o.Dialer = dialStream(o.Dialer)
-		o.MaxRetries, o.DialerRetries = -1, 1
-		o.ReadTimeout, o.WriteTimeout = answerTime, answerTime
+		limitSilence(dialStream, &o.Dialer, &o.MaxRetries, &o.DialerRetries, &o.ReadTimeout, &o.WriteTimeout)
 		o.PoolSize, o.PipelinePoolSize = max(o.PoolSize, conns), max(o.PipelinePoolSize, conns)
 		o.MinIdleConns, o.MaxActiveConns = 0, 0
 		return redis.NewClusterClient(&o)

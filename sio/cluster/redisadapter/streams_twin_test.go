@@ -117,6 +117,23 @@ func TestStreamsWriterNames(t *testing.T) {
 	}
 }
 
+// startHearer connects a namespace that records what it gets.
+func startHearer(t *testing.T, client redis.UniversalClient, block time.Duration) (*redisadapter.Streams, *hearer) {
+	t.Helper()
+	s, err := redisadapter.NewStreams(client, redisadapter.StreamsConfig{BlockTime: block, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hearer{}
+	a := s.Adapter(h)
+	t.Cleanup(func() {
+		a.Close()
+		s.Close()
+	})
+	untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected })
+	return s, h
+}
+
 // deafReads is a connection on which what asks for entries never arrives.
 type deafReads struct {
 	net.Conn
@@ -141,16 +158,8 @@ func TestStreamsNothingIsRead(t *testing.T) {
 		return deafReads{c, deaf}, err
 	}
 	client := redis.NewClient(&o)
-	defer client.Close()
-	s, err := redisadapter.NewStreams(client, redisadapter.StreamsConfig{BlockTime: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	h := &hearer{}
-	a := s.Adapter(h)
-	defer a.Close()
-	untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected })
+	t.Cleanup(func() { client.Close() })
+	s, h := startHearer(t, client, 100*time.Millisecond)
 	deaf.Store(true)
 	untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return !st.Connected && st.Lost == 1 })
 	fill(t, r, 3, 10)
@@ -196,16 +205,8 @@ func TestStreamsIdleAfterLarge(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := redis.NewClient(&redis.Options{Addr: r.Addr, Username: "app", Password: "secret"})
-			defer client.Close()
-			s, err := redisadapter.NewStreams(client, redisadapter.StreamsConfig{BlockTime: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			h := &hearer{}
-			a := s.Adapter(h)
-			defer a.Close()
-			untilStreams(t, s, func(st redisadapter.StreamsStats) bool { return st.Connected })
+			t.Cleanup(func() { client.Close() })
+			s, h := startHearer(t, client, 50*time.Millisecond)
 			fill(t, r, 1, 10<<20)
 			wait.Until(t, "it is read", func() bool { return h.count() == 1 })
 			looks := func(n int) {

@@ -1,8 +1,9 @@
-// Package fifo is a queue in a slice, for what is guarded by a lock of its owner's.
+// Package fifo is a queue in a slice, for what is guarded by a lock of its
+// owner's.
 package fifo
 
-// Queue is a first-in, first-out queue. Its zero value is empty and ready. It is
-// not safe for concurrent use.
+// Queue is a first-in, first-out queue. Its zero value is empty and ready. It
+// is not safe for concurrent use.
 type Queue[T any] struct {
 	buf  []T
 	head int
@@ -14,8 +15,8 @@ const keepCapacity = 256
 // Len is the number of items.
 func (q *Queue[T]) Len() int { return len(q.buf) - q.head }
 
-// Items returns the items, the oldest first. They may be changed in place until the
-// queue is.
+// Items returns the items, the oldest first. They may be changed in place until
+// the queue is.
 func (q *Queue[T]) Items() []T { return q.buf[q.head:] }
 
 // Push adds v.

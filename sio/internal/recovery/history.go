@@ -21,9 +21,9 @@ type History[S, P any] struct {
 	text    string // upTo as the adapter wrote it
 	list    []*past[P]
 	bytes   int            // of list
-	dropped bool           // the list is not sent to any client, nor what is yet to be read
+	dropped bool           // neither the list is sent, nor what is read later
 	needs   Offset         // the log is needed behind it
-	who     *Session[S, P] // as it was when reading began: the socket may join and leave rooms meanwhile
+	who     *Session[S, P] // as it was when reading began
 	in      roomTest
 }
 

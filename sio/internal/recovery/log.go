@@ -79,7 +79,10 @@ type Log[S, P any] struct {
 	head    int // index of the oldest in packets
 	bytes   int
 
-	sessions map[string]*Session[S, P] // by pid: with a client, and waiting for one; a map's hashes are seeded, so the time of a search says nothing of other pids
+	// sessions has those with a client and those that wait for one, by pid. A
+	// map's hashes are seeded, so the time of a search says nothing of other
+	// pids.
+	sessions map[string]*Session[S, P]
 	lost     lostList[S, P]
 
 	early      []early[P] // oldest first
@@ -91,7 +94,7 @@ type Log[S, P any] struct {
 	catching   []*Catching[S, P] // clients for which histories are read
 	returning  []*History[S, P]  // in the order of what they need
 	held       int               // bytes of histories
-	full       bool              // Round has reported Full since Room was called
+	full       bool              // Round reported Full since Room was called
 	pages      uint64            // of histories, except the last ones
 }
 

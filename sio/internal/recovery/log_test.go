@@ -2,76 +2,37 @@ package recovery
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/loop/looptest/transcript"
 )
 
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata with what the log does now")
-
-// TestLog plays the transcripts in testdata: lines at the margin go in,
-// indented lines are what came out. After the last line of each log everything
-// is dropped, and all references must have been given up.
+// TestLog plays the transcripts in testdata. After the last line of each log
+// everything is dropped, and all references must have been given up.
 func TestLog(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	transcript.Run(t, "testdata/*.txt", func(t *testing.T) func(line string) []string {
+		var p *player
+		t.Cleanup(func() { p.end(t) })
+		return func(line string) []string {
+			command, args := parseLine(t, line)
+			if command == "open" {
+				p.end(t)
+				p = newPlayer(t, args)
+				return nil
 			}
-			got := playTranscript(t, string(want))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
+			if p == nil {
+				t.Fatalf("the transcript does not begin with open: %q", line)
 			}
-			if got != string(want) {
-				t.Errorf("the transcript differs; got\n%s", got)
-			}
-		})
-	}
-}
-
-func playTranscript(t *testing.T, script string) string {
-	var out strings.Builder
-	var p *player
-	for line := range strings.Lines(script) {
-		line = strings.TrimSuffix(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "  "):
-			continue
-		case line == "" || line[0] == '#':
-			fmt.Fprintln(&out, line)
-			continue
+			p.play(command, args)
+			notes := p.notes
+			p.notes = nil
+			return notes
 		}
-		fmt.Fprintln(&out, line)
-		command, args := parseLine(t, line)
-		if command == "open" {
-			p.end(t)
-			p = newPlayer(t, args)
-			continue
-		}
-		if p == nil {
-			t.Fatalf("the transcript does not begin with open: %q", line)
-		}
-		p.play(command, args)
-		for _, effect := range p.notes {
-			fmt.Fprintf(&out, "  %s\n", effect)
-		}
-		p.notes = p.notes[:0]
-	}
-	p.end(t)
-	return out.String()
+	})
 }
 
 // arguments are those of a line: words, and values of words with an equals
@@ -248,7 +209,7 @@ func (p *player) packet(args arguments) Packet[*payload] {
 
 func (p *player) play(command string, args arguments) {
 	switch command {
-	case "wait": // moves the clock, and sweeps at each deadline as a timer would
+	case "wait": // moves the clock, sweeps as a timer would
 		d, err := time.ParseDuration(args.word(0))
 		if err != nil {
 			p.t.Fatal(err)
@@ -299,7 +260,7 @@ func (p *player) play(command string, args arguments) {
 		p.restore(args)
 	case "round":
 		p.round()
-	case "page": // is what the round asked for: packets as offset or offset:room,-room
+	case "page": // packets as offset or offset:room,-room
 		p.page(args)
 	case "gap":
 		end, _ := ParseEntryID(args.word(0))

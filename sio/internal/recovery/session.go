@@ -11,11 +11,11 @@ type Session[S, P any] struct {
 	PID  string
 	ID   [20]byte // of the socket
 	Data any      // of the socket whose client was lost
-	Size int      // bytes of Data that the caller counts while the session waits
+	Size int      // bytes of Data that the caller counts
 
-	holder *Membership[S, P] // of the present socket; nil while the session waits
-	born   uint64            // from this position on packets to the socket's id are its own
-	start  uint64            // from this position on it is a member of the namespace
+	holder *Membership[S, P] // nil while the session waits
+	born   uint64            // packets to the id are its own from here on
+	start  uint64            // it is in the namespace from here on
 	spans  []roomSpan
 
 	lostAt     time.Duration

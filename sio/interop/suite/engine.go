@@ -15,7 +15,10 @@ func (echo) Opened(*eio.Session) {}
 
 func (echo) Closed(*eio.Session, eio.Reason, error) {}
 
-func (echo) Message(s *eio.Session, data []byte, binary bool) {
+func (echo) Message(s *eio.Session, data []byte, binary bool) { send(s, data, binary) }
+
+// send sends one message, on the session's loop.
+func send(s *eio.Session, data []byte, binary bool) {
 	p := eio.NewEncodedPacket(binary)
 	p.End(append(p.Begin(), data...))
 	s.Send(p)

@@ -18,16 +18,17 @@ const (
 )
 
 func main() {
-	suite := flag.String("suite", "", "engineio, engineio3 or socketio")
+	suite := flag.String("suite", "", "engineio, engineio3, socketio, engineio-client or socketio-client")
 	addr := flag.String("addr", ":3000", "`host:port` to listen on")
 	flag.Parse()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	serve, known := map[string]func(string) error{
 		"engineio": serveEngine, "engineio3": serveEngine3, "socketio": serveSocket,
+		"engineio-client": serveEngineClient, "socketio-client": serveSocketClient,
 	}[*suite]
 	if !known {
-		fmt.Fprintf(os.Stderr, "suite: invalid value %q for flag -suite: it must be engineio, engineio3 or socketio\n", *suite)
+		fmt.Fprintf(os.Stderr, "suite: invalid value %q for flag -suite: see -h\n", *suite)
 		os.Exit(2)
 	}
 	if err := serve(*addr); err != nil {

@@ -1,0 +1,194 @@
+//go:build linux
+
+package sio_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/loop/looptest/wait"
+	"github.com/sioserver/sioserver/sio"
+)
+
+// smallMemory has this program be the server of TestSmallMemory.
+const smallMemory = "SIOSERVER_TEST_SMALL_MEMORY"
+
+// smallLimit is the server's GOMEMLIMIT.
+const smallLimit = 48 << 20
+
+// smallServer serves until its standard input ends. What clients send of "blob"
+// goes to all clients.
+func smallServer(t *testing.T) {
+	srv, err := sio.New(sio.Config{Loops: 2, MaxQueued: 1 << 20, MaxQueuedTotal: 8 << 20, Logger: slog.New(slog.DiscardHandler),
+		OnError: func(*sio.Socket, string, error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sio.OnAck(srv, "echo", func(_ context.Context, _ *sio.Socket, x string) (string, error) { return x, nil })
+	sio.On(srv, "blob", func(_ context.Context, s *sio.Socket, b []byte) error { return srv.To().Emit("blob", b) })
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("at", srv.Addr())
+	io.Copy(io.Discard, os.Stdin)
+	if err := srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSmallMemory attacks a server that has little memory (GOMEMLIMIT) by all that
+// makes it keep something: messages and requests that are never complete, large
+// broadcasts to clients that do not read, and sessions that go nowhere. Honest clients
+// are served all the time, and the process lives, of a size near its limit.
+func TestSmallMemory(t *testing.T) {
+	if os.Getenv(smallMemory) != "" {
+		smallServer(t)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSmallMemory$")
+	cmd.Env = append(os.Environ(), smallMemory+"=1", fmt.Sprint("GOMEMLIMIT=", smallLimit))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	lines := bufio.NewReader(out)
+	line, _ := lines.ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "at ")
+	if !ok {
+		t.Fatalf("the server said %q", line)
+	}
+
+	var stop atomic.Bool
+	var attackers sync.WaitGroup
+	attack := func(n int, what func(c net.Conn)) {
+		for range n {
+			attackers.Go(func() {
+				for !stop.Load() {
+					c, err := net.Dial("tcp", addr)
+					if err != nil {
+						continue
+					}
+					c.SetDeadline(time.Now().Add(3 * time.Second))
+					what(c)
+					c.Close()
+				}
+			})
+		}
+	}
+	upgrade := func(c net.Conn) { io.WriteString(c, eiotest.UpgradeRequest("/socket.io/?EIO=4&transport=websocket")) }
+	piece := make([]byte, 16<<10)
+	attack(20, func(c net.Conn) { // messages that are not whole, as large as they may be
+		upgrade(c)
+		c.Write([]byte{0x82, 0xff, 0, 0, 0, 0, 0, 15, 66, 64, 0, 0, 0, 0})
+		for range 60 {
+			if _, err := c.Write(piece); err != nil {
+				return
+			}
+		}
+		io.Copy(io.Discard, c)
+	})
+	attack(20, func(c net.Conn) { // and requests
+		fmt.Fprintf(c, "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: a\r\nX: %s\r\n", strings.Repeat("y", 15_000))
+		io.Copy(io.Discard, c)
+	})
+	attack(10, func(c net.Conn) { // clients that join and don't read
+		upgrade(c)
+		c.Write(eiotest.AppendFrame(nil, 0x80|eiotest.OpText, []byte("40")))
+		for !stop.Load() {
+			if _, err := c.Write([]byte{0x80 | eiotest.OpPong, 0x80, 0, 0, 0, 0}); err != nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond) // between signs of life
+		}
+	})
+	attack(4, func(c net.Conn) { // broadcasts of 200 KB
+		upgrade(c)
+		c.Write(eiotest.AppendFrame(nil, 0x80|eiotest.OpText, []byte("40")))
+		for range 3 {
+			c.Write(eiotest.AppendFrame(nil, 0x80|eiotest.OpText, []byte(`451-["blob",{"_placeholder":true,"num":0}]`)))
+			c.Write(eiotest.AppendFrame(nil, 0x80|eiotest.OpBinary, make([]byte, 200_000)))
+		}
+	})
+	attack(10, func(c net.Conn) { // sessions that nothing comes of
+		io.WriteString(c, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.Read(make([]byte, 100))
+	})
+
+	var largest, served int
+	for begun := time.Now(); time.Since(begun) < 8*time.Second; served++ { // how long the attack is, not a wait for something
+		c := &cutting{addr: addr, left: -1}
+		if err := firstOf(c.openWebSocket, c.open, func() error { return c.send("40") }, func() error { return c.want("40{") }, c.echoAmongBlobs); err != nil {
+			t.Errorf("an honest client: %v", err)
+		}
+		c.reset = true
+		c.cut()
+		largest = max(largest, resident(t, cmd.Process.Pid))
+	}
+	stop.Store(true)
+	attackers.Wait()
+	t.Logf("%d honest clients were served; the process had up to %d MB", served, largest>>20)
+	if served < 10 {
+		t.Errorf("only %d honest clients were served", served)
+	}
+	// What the runtime does not count, such as the program itself, is beyond the limit.
+	if largest > 3*smallLimit {
+		t.Errorf("the process had %d MB, its limit is %d", largest>>20, smallLimit>>20)
+	}
+	in.Close()
+	rest, _ := io.ReadAll(lines)
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	if err := wait.For(t, "the end of the server", done); err != nil {
+		t.Errorf("the server: %v\n%s", err, rest)
+	}
+}
+
+// echoAmongBlobs has a string sent back, and passes over the broadcasts in between.
+func (c *cutting) echoAmongBlobs() error {
+	if err := c.send(`421["echo","x"]`); err != nil {
+		return err
+	}
+	for {
+		switch p, err := c.next(); {
+		case err != nil:
+			return err
+		case p == `431["x"]`:
+			return nil
+		}
+	}
+}
+
+// resident is how much memory a process has.
+func resident(t *testing.T, pid int) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	var pages, own int
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &pages, &own)
+	}
+	if err != nil {
+		t.Fatal("the server has died: ", err)
+	}
+	return own * os.Getpagesize()
+}

@@ -1,0 +1,273 @@
+package sio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/sio/internal/clientbundle"
+	"github.com/sioserver/sioserver/sio/internal/workload"
+)
+
+// New checks cfg and returns a server that does not listen yet.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	srv := &Server{
+		cfg:    cfg,
+		codec:  newCodec(cfg.Parser),
+		byLoop: make([]perLoop, cfg.Loops),
+		each:   workload.Limits{Jobs: cfg.MaxPending, Bytes: cfg.MaxPendingBytes},
+		share:  workload.Limits{Jobs: cfg.MaxPendingTotal, Bytes: cfg.MaxPendingTotalBytes}.Of(cfg.Loops),
+		done:   make(chan struct{}),
+
+		heldTime: maxHeldTime,
+	}
+	for i := range srv.byLoop {
+		srv.byLoop[i].ids = newIDSource()
+		srv.byLoop[i].scratch = &srv.byLoop[i].event
+		srv.byLoop[i].late.init()
+	}
+	srv.late, srv.endLate = context.WithCancelCause(context.Background())
+	over, end := context.WithCancelCause(srv.late)
+	end(ErrDisconnected)
+	srv.over = over
+	engine := cfg.engine()
+	if cfg.OnUpgrade != nil {
+		engine.OnUpgrade = func(s *eio.Session) {
+			srv.protectOn(s.Loop(), "upgrade", func() { cfg.OnUpgrade(connOf(s)) })
+		}
+	}
+	if !cfg.NoClient {
+		bundle := clientbundle.New(cfg.Client)
+		engine.Static = make(map[string]http.Handler)
+		for _, name := range clientbundle.Names() {
+			engine.Static[name] = bundle
+		}
+	}
+	var err error
+	if srv.eio, err = eio.NewServer(engine, upper{srv}); err != nil {
+		return nil, err
+	}
+	srv.workers.Init(cfg.MaxHandlers)
+	srv.closings.Limit = maxClosings
+	srv.parents.Store(new([]*Namespace))
+	srv.onNamespace.Store(new([]func(*Namespace)))
+	srv.Namespace = srv.create("/", nil, false)
+	return srv, nil
+}
+
+// ListenAndServe listens on addr ("host:port"; without a host IPv4 and IPv6;
+// port 0 picks a free one) and returns when the server has ended: with
+// [ErrServerClosed], or at once with the reason why it can't listen, which
+// matches syscall.EADDRINUSE when the port is taken.
+func (srv *Server) ListenAndServe(addr string) error {
+	if err := srv.Listen(addr); err != nil {
+		return err
+	}
+	return srv.Serve()
+}
+
+// Listen is the first half of ListenAndServe: it returns when clients can
+// connect, and they are served whether or not Serve is called.
+func (srv *Server) Listen(addr string) error {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	switch {
+	case srv.closing.Load():
+		return ErrServerClosed
+	case srv.engine != nil || srv.host != nil:
+		return ErrListening
+	}
+	engine, err := loop.Listen(srv.loopConfig(addr), srv.eio.Accept)
+	if err != nil {
+		return err
+	}
+	srv.runOn(engine)
+	return nil
+}
+
+// runOn makes engine the server's, and that of the servers attached to it. mu
+// is held.
+func (srv *Server) runOn(engine *loop.Engine) {
+	srv.engine = engine
+	for _, other := range srv.attached {
+		other.mu.Lock()
+		other.engine = engine
+		other.mu.Unlock()
+	}
+}
+
+// Handler returns an http.Handler that serves this server among the other
+// routes of a net/http server, of which it may be the only one, over HTTP,
+// HTTPS and HTTP/2. Mount it where it gets the requests under Config.Path with
+// their RequestURI unchanged; other requests go to Config.Handler. It uses the
+// loops that Listen has started, or starts some that listen nowhere, after
+// which Listen returns [ErrListening]. It returns [ErrServerClosed] after
+// Shutdown.
+//
+// A WebSocket over plain TCP costs what any other does, because its connection
+// is handed over to a loop. Over TLS it is driven by goroutines, and so is each
+// polling request: see eio.Server.Handler.
+func (srv *Server) Handler() (http.Handler, error) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.closing.Load() {
+		return nil, ErrServerClosed
+	}
+	if srv.host != nil {
+		return nil, ErrListening
+	}
+	if srv.engine == nil {
+		engine, err := loop.Start(srv.loopConfig(""))
+		if err != nil {
+			return nil, err
+		}
+		srv.runOn(engine)
+	}
+	return srv.eio.Handler(srv.engine), nil
+}
+
+func (srv *Server) loopConfig(addr string) loop.Config {
+	return loop.Config{
+		Addr:           addr,
+		Loops:          srv.cfg.Loops,
+		MaxConnections: srv.cfg.MaxConnections,
+		MaxQueued:      srv.cfg.MaxQueued,
+		MaxQueuedTotal: srv.cfg.MaxQueuedTotal,
+		Logger:         srv.cfg.Logger,
+	}
+}
+
+// Serve is the second half of ListenAndServe: it waits for the server's end and
+// returns [ErrServerClosed], or [ErrNotListening] when Listen did not succeed.
+func (srv *Server) Serve() error {
+	srv.mu.Lock()
+	engine := srv.engine
+	srv.mu.Unlock()
+	if engine == nil {
+		return ErrNotListening
+	}
+	select {
+	case <-srv.done:
+	case <-engine.Done():
+		if err := engine.Err(); err != nil {
+			return err
+		}
+		<-srv.done // a Shutdown is under way
+	}
+	return ErrServerClosed
+}
+
+// Addr is the address that the server listens on, also after it has ended; nil
+// before Listen.
+func (srv *Server) Addr() net.Addr {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.engine == nil {
+		return nil
+	}
+	return srv.engine.Addr()
+}
+
+// Attach has other serve the requests under its Config.Path on the port of srv,
+// and in srv's Handler, whether srv listens already or not: several servers,
+// each with its own namespaces, options and middlewares, share one port so.
+// other must be new, and have its own Path and the same Loops. Requests outside
+// all paths go to the Handler of srv's Config, whose MaxConnections, and
+// MaxQueued of WebSockets, hold for all connections. other's Listen and Handler
+// return [ErrListening] afterwards, its Addr is srv's. Shutdown of other ends
+// other alone: handshakes under its Path are refused until another server with
+// that Path is attached. Shutdown of srv ends both, and its error counts what
+// is left of both.
+func (srv *Server) Attach(other *Server) error {
+	if other == nil {
+		return errors.New("sio: Attach: the server is nil")
+	}
+	if other == srv {
+		return fmt.Errorf("sio: Attach: a server can't be attached to itself")
+	}
+	attaching.Lock()
+	defer attaching.Unlock()
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.host != nil {
+		return fmt.Errorf("sio: Attach: the server of %s is attached itself", srv.cfg.Path)
+	}
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	switch {
+	case srv.closing.Load() || other.closing.Load():
+		return ErrServerClosed
+	case other.engine != nil || other.host != nil:
+		return ErrListening
+	case other.cfg.Loops != srv.cfg.Loops:
+		return fmt.Errorf("sio: Attach: Config.Loops is %d; it must be %d as that of the other server", other.cfg.Loops, srv.cfg.Loops)
+	}
+	if err := srv.eio.Mount(other.eio); err != nil {
+		return err
+	}
+	other.host, other.engine = srv, srv.engine
+	srv.attached = append(srv.attached, other)
+	return nil
+}
+
+// detach forgets a server that was attached and has ended.
+func (srv *Server) detach(other *Server) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.attached = without(srv.attached, other)
+}
+
+// attaching comes before the mu of two servers: a server and one attached to
+// it.
+var attaching sync.Mutex
+
+// upper is the server as the engine sees it.
+type upper struct{ srv *Server }
+
+func (u upper) NewSession() *eio.Session {
+	c := &client{srv: u.srv}
+	c.App = c
+	return &c.Session
+}
+
+func (u upper) Opened(s *eio.Session) {
+	c := s.App.(*client)
+	if p := c.perLoop(); p.loop.Load() == nil {
+		p.loop.Store(c.Loop())
+	}
+	if open := c.srv.cfg.OnOpen; open != nil {
+		c.srv.protectOn(c.Loop(), "open", func() { open((*Conn)(c)) })
+	}
+	c.startConnectTimer()
+	c.protocol().opened(c)
+}
+
+func (u upper) Message(s *eio.Session, data []byte, binary bool) {
+	u.srv.codec.receive(s.App.(*client), data, binary)
+}
+
+func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
+	c := s.App.(*client)
+	c.stopConnectTimer()
+	reason := c.srv.reasonOf(cause, err)
+	if err == nil {
+		err = c.perLoop().cause
+	}
+	c.closeAll(reason, err)
+	c.leave()
+	if reason == SlowConsumer {
+		c.perLoop().counts.slowClosed.Add(1)
+		c.srv.reportSlow(SlowEvent{Conn: (*Conn)(c), Did: SlowDisconnect})
+	}
+	if over := c.srv.cfg.OnClose; over != nil {
+		c.srv.protectOn(c.Loop(), "close", func() { over((*Conn)(c), reason) })
+	}
+}
