@@ -27,10 +27,10 @@ const hogEnv = "LOOP_TEST_HOG_SERVER"
 
 func init() { servers[hogEnv] = hogServer }
 
-// hogServer is an echo server in a process that has few descriptors, of which
-// another part takes all: "grab" keeps them, "fight" opens and closes as fast
-// as it can, "free" ends both, "report" reports how the server fares. Each
-// command is answered by a line.
+// hogServer is an echo server in a process that has few descriptors. Another
+// part of the process takes all of them, by commands: "grab" keeps them,
+// "fight" opens and closes as fast as it can, "free" ends both, "report" prints
+// the server's failures. A line answers each command.
 func hogServer() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 300, Max: 300}); err != nil {
 		panic(err)
@@ -88,8 +88,8 @@ func hogServer() {
 	fmt.Println("shutdown:", e.Shutdown(ctx))
 }
 
-// mover echoes; at 'm' the connection moves to the other loop, and echoes an
-// 'x' there.
+// mover echoes. An 'm' moves the connection to the other loop, where it echoes
+// an 'x'.
 type mover struct{ engine *atomic.Pointer[loop.Engine] }
 
 func (h *mover) Data(c *loop.Conn, b []byte) {
@@ -232,8 +232,8 @@ func (h *hog) mustEcho(conns []net.Conn, when string) {
 	}
 }
 
-// What cannot be accepted waits until it can be, and those who are there are
-// served.
+// TestAcceptWithoutDescriptors: a connection that can't be accepted waits until
+// it can be, and connections that are open are served.
 func TestAcceptWithoutDescriptors(t *testing.T) {
 	h := startHog(t)
 	old := []net.Conn{h.dial(), h.dial(), h.dial(), h.dial(), h.dial(), h.dial(), h.dial(), h.dial()}
@@ -263,7 +263,8 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// Other threads take the descriptors that are meant for accept.
+// TestAcceptRacesForDescriptors has other threads take the descriptors that
+// accept needs.
 func TestAcceptRacesForDescriptors(t *testing.T) {
 	h := startHog(t)
 	var old []net.Conn
@@ -289,7 +290,8 @@ func TestAcceptRacesForDescriptors(t *testing.T) {
 	}
 }
 
-// A connection that moves has to wait for descriptors, but is not lost.
+// TestMoveWithoutDescriptors: a connection that moves waits for descriptors and
+// is not lost.
 func TestMoveWithoutDescriptors(t *testing.T) {
 	h := startHog(t)
 	var moving, staying []net.Conn

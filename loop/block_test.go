@@ -13,8 +13,8 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
-// TestNoticesWrap has a loop run out of ids for its notices while a relay waits
-// for each of the last and the first ones.
+// TestNoticesWrap has the ids of notices start again from the first. A stream
+// waits for each of the last ids and the first ones.
 func TestNoticesWrap(t *testing.T) {
 	e := start(t, loop.Config{Loops: 1}, acceptEcho)
 	for before := range uint32(4) {
@@ -25,7 +25,7 @@ func TestNoticesWrap(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Loops()[0].PostFunc(func() { loop.SetNotice(e.Loops()[0], math.MaxUint32-before) })
-		const size = 1 << 20 // more than the relay takes at once
+		const size = 1 << 20 // more than the stream takes at once
 		go io.WriteString(client, strings.Repeat("x", size))
 		if n, err := io.CopyN(io.Discard, client, size); err != nil {
 			t.Errorf("%d ids before the end: %d bytes came back: %v", before, n, err)

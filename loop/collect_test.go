@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestReclaimIsSharedAndRare(t *testing.T) {
+func TestCollectionsAreSharedAndRare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const delay, interval = time.Second, 30 * time.Second
 		begin := time.Now()
@@ -17,7 +17,8 @@ func TestReclaimIsSharedAndRare(t *testing.T) {
 		r.collect = func() {
 			at = append(at, time.Since(begin))
 			if len(at) == 1 {
-				r.collectSoon() // asked for while one runs: it may miss what is garbage now
+				// The collection that runs may miss what is garbage now.
+				r.collectSoon()
 			}
 		}
 		for range 4 { // loops
@@ -37,16 +38,16 @@ func TestReclaimIsSharedAndRare(t *testing.T) {
 	})
 }
 
-// TestReclaimLeavesItToTheRuntime: what the runtime has collected since it was
-// last asked for is not collected again.
-func TestReclaimLeavesItToTheRuntime(t *testing.T) {
+// TestTheRuntimesCollectionsCount: what the runtime has collected since the
+// last request is not collected again.
+func TestTheRuntimesCollectionsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const delay = 10 * time.Second
 		var cycles atomic.Uint64
 		collected := 0
 		r := &collector{collect: func() { collected++ }, cycles: cycles.Load, delay: delay}
 		for _, c := range []struct {
-			before, after uint64 // collections between two requests, and after them
+			before, after uint64 // collections before and after the second
 			want          int
 		}{{0, 2, 1}, {0, 3, 1}, {3, 0, 2}, {3, 2, 3}, {1, 3, 3}} {
 			r.collectSoon()

@@ -25,7 +25,7 @@ func TestDetachTakesTheStreamOut(t *testing.T) {
 		c.Send(frame("one "))
 		c.Send(frame("two "))
 		if !c.Detach(b[2:], next.next) || c.Detach(nil, nil) {
-			t.Error("Detach has not told its success")
+			t.Error("Detach does not return true, or it does twice")
 		}
 		b[2] = '?' // Detach has copied
 		c.Send(frame("lost"))

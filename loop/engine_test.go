@@ -231,7 +231,8 @@ func TestRestartOnTheSamePort(t *testing.T) {
 		}
 		addr = e.Addr().String()
 		c := dial(t, e)
-		if _, err := c.Read(make([]byte, 1)); err != io.EOF { // the server's side ends in TIME_WAIT
+		// The server closes first, so its side is in TIME_WAIT.
+		if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 			t.Fatal(err)
 		}
 		c.Close()

@@ -2,8 +2,8 @@ package loop
 
 import "time"
 
-// HastenShrink makes loops look for an ebb after d instead of seconds, until
-// the function that it returns is called. No loop may run at either time.
+// HastenShrink makes loops check their numbers after d instead of seconds,
+// until the function that it returns is called. No loop may run at either time.
 func HastenShrink(d time.Duration) (restore func()) {
 	rest, delay, interval := shrinkInterval, processMemory.delay, processMemory.interval
 	shrinkInterval, processMemory.delay, processMemory.interval = d, d, d

@@ -75,13 +75,13 @@ func (h *troubled) Closed(*loop.Conn, error) {
 
 func TestCallbacksEndInAnyWay(t *testing.T) {
 	for name, end := range ends {
-		for _, kind := range []string{"polled", "relayed"} {
-			t.Run(name+", "+kind, func(t *testing.T) { testCallbacksEnd(t, end, kind == "relayed") })
+		for _, kind := range []string{"polled", "by goroutines"} {
+			t.Run(name+", "+kind, func(t *testing.T) { testCallbacksEnd(t, end, kind == "by goroutines") })
 		}
 	}
 }
 
-func testCallbacksEnd(t *testing.T, end func(), relayed bool) {
+func testCallbacksEnd(t *testing.T, end func(), byGoroutines bool) {
 	before := descriptors()
 	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, Logger: slog.New(slog.DiscardHandler)}, acceptEcho)
 	if err != nil {
@@ -92,7 +92,7 @@ func testCallbacksEnd(t *testing.T, end func(), relayed bool) {
 	connect := func(l *loop.Loop, accept func(*loop.Conn) loop.Handler) net.Conn {
 		t.Helper()
 		ours, theirs := socketPair(t)
-		if relayed {
+		if byGoroutines {
 			theirs = struct{ net.Conn }{theirs}
 		}
 		if err := e.AdoptWith(theirs, loop.AdoptOptions{Loop: l}, accept); err != nil {

@@ -155,8 +155,8 @@ func TestCallsFromAnotherLoopAreFound(t *testing.T) {
 	})
 }
 
-// TestDelegatesAct has a goroutine act for a loop that waits for it, as one that
-// the goroutine makes does not.
+// TestDelegatesAct has a goroutine act for a loop that waits for it, as one
+// that the goroutine makes does not.
 func TestDelegatesAct(t *testing.T) {
 	c := acceptedBy(t, loop.Config{Loops: 1})
 	l := c.Loop()

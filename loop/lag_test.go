@@ -59,8 +59,8 @@ func TestTimersFireAtLast(t *testing.T) {
 	}
 }
 
-// TestTimersOnTimeAskNobody: the poller is not asked by a loop that is on time.
-func TestTimersOnTimeAskNobody(t *testing.T) {
+// TestTimersOnTimeDoNotAsk: the poller is not asked by a loop that is on time.
+func TestTimersOnTimeDoNotAsk(t *testing.T) {
 	lt := looptest.New(t)
 	lt.SetUnread(true)
 	fired := 0

@@ -13,8 +13,8 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// lingering starts an engine that says bye at the first bytes of a connection,
-// and tells of its end.
+// lingering starts an engine that sends "bye" at the first bytes of a
+// connection and closes it. closed gets the error of Closed.
 func lingering(t *testing.T, d time.Duration) (e *loop.Engine, closed chan error) {
 	closed = make(chan error, 1)
 	e = start(t, loop.Config{Loops: 1}, func(*loop.Conn) loop.Handler {

@@ -113,8 +113,9 @@ func TestAdoptRefuses(t *testing.T) {
 	}
 }
 
-// TestPeerResetsBeforeAStreamMoves is TestPeerResetsBeforeTheMove for connections
-// that are driven by goroutines: they move, and the new handler gets the reset.
+// TestPeerResetsBeforeAStreamMoves is TestPeerResetsBeforeTheMove for
+// connections that are driven by goroutines: they move, and the new handler
+// gets the reset.
 func TestPeerResetsBeforeAStreamMoves(t *testing.T) {
 	e := start(t, loop.Config{Loops: 2}, acceptEcho)
 	for range 5 {

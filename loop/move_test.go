@@ -77,7 +77,7 @@ func TestMoveToOwnLoop(t *testing.T) {
 	}
 }
 
-func TestFailedMoveIsTold(t *testing.T) {
+func TestFailedMoveIsReported(t *testing.T) {
 	lt := looptest.New(t, looptest.WithLoops(2))
 	before, after := &recorder{}, &recorder{}
 	before.data = func(c *loop.Conn, b []byte) { c.MoveTo(lt.Loops()[1], b, after.accept) }

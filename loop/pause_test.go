@@ -168,9 +168,9 @@ func onLoop[T any](c *loop.Conn, f func() T) T {
 	return <-result
 }
 
-// TestPauseSlowsTheSenderDown: over real sockets and over a relay the sender
-// blocks while the receiver is paused, and not a byte is lost, also when the
-// sender leaves.
+// TestPauseSlowsTheSenderDown: over a socket and driven by goroutines the
+// sender blocks while the receiver is paused, and not a byte is lost, also when
+// the sender leaves.
 func TestPauseSlowsTheSenderDown(t *testing.T) {
 	const size = 32 << 20
 	want := make([]byte, size)
@@ -189,7 +189,7 @@ func TestPauseSlowsTheSenderDown(t *testing.T) {
 			}
 			return nc
 		}},
-		{"relay", func(t *testing.T, s *sink) net.Conn {
+		{"goroutines", func(t *testing.T, s *sink) net.Conn {
 			e := start(t, loop.Config{Loops: 1}, s.accept)
 			mine, theirs := net.Pipe()
 			if err := e.Adopt(theirs, nil, s.accept); err != nil {

@@ -10,10 +10,11 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// TestPostsLeaveRoomForConnections: whoever posts without end, connections are
-// served.
+// TestPostsLeaveRoomForConnections: tasks may be posted without end,
+// connections are served.
 func TestPostsLeaveRoomForConnections(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // a loop gets the processor with posts waiting
+	// With one processor, posts are waiting whenever a loop gets it.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, tc := range []struct {
 		name string
 		post func(l *loop.Loop, done *atomic.Bool, posters *sync.WaitGroup)

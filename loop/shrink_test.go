@@ -33,194 +33,194 @@ func (s *clockSink) Unwatch(int)                   {}
 func (s *clockSink) Now() int64        { return s.now }
 func (s *clockSink) SetTimer(at int64) { s.alarm = at }
 
-// tide is a loop with connections that come and go.
-type tide struct {
-	be        *clockSink
-	loop      *Loop
-	conns     []*Conn
-	reclaimed int
+// population is a loop whose connections the test adds and removes.
+type population struct {
+	be          *clockSink
+	loop        *Loop
+	conns       []*Conn
+	collections int
 }
 
-func newTide() *tide {
-	td := &tide{be: &clockSink{now: 1}}
-	td.loop = newLoop(0, td.be, td.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
-	td.loop.shrink.collectSoon = func() { td.reclaimed++ }
-	td.loop.bytes.collectSoon = td.loop.shrink.collectSoon
-	return td
+func newPopulation() *population {
+	p := &population{be: &clockSink{now: 1}}
+	p.loop = newLoop(0, p.be, p.be, slog.New(slog.DiscardHandler), defaultMaxQueued, defaultMaxQueuedTotal)
+	p.loop.shrink.collectSoon = func() { p.collections++ }
+	p.loop.bytes.collectSoon = p.loop.shrink.collectSoon
+	return p
 }
 
-// to brings the number of connections to n.
-func (td *tide) to(n int) {
-	for len(td.conns) < n {
-		td.conns = append(td.conns, openSink(td.loop, len(td.conns)))
+// setSize brings the number of connections to n.
+func (p *population) setSize(n int) {
+	for len(p.conns) < n {
+		p.conns = append(p.conns, openSink(p.loop, len(p.conns)))
 	}
-	for len(td.conns) > n {
-		last := len(td.conns) - 1
-		td.loop.lost(td.conns[last], nil)
-		td.conns = td.conns[:last]
+	for len(p.conns) > n {
+		last := len(p.conns) - 1
+		p.loop.lost(p.conns[last], nil)
+		p.conns = p.conns[:last]
 	}
 }
 
 // wait lets time pass; the loop wakes when it has asked to.
-func (td *tide) wait(d time.Duration) {
-	end := td.be.now + int64(d)
-	for at := td.be.alarm; at != 0 && at < end; at = td.be.alarm {
-		td.be.now, td.be.alarm = max(at, td.be.now), 0
-		tick{}.Run(td.loop)
-		td.loop.turn()
+func (p *population) wait(d time.Duration) {
+	end := p.be.now + int64(d)
+	for at := p.be.alarm; at != 0 && at < end; at = p.be.alarm {
+		p.be.now, p.be.alarm = max(at, p.be.now), 0
+		tick{}.Run(p.loop)
+		p.loop.turn()
 	}
-	td.be.now = end
-	td.loop.turn()
+	p.be.now = end
+	p.loop.turn()
 }
 
-func (td *tide) want(t *testing.T, reclaimed int, when string) {
+func (p *population) want(t *testing.T, collections int, when string) {
 	t.Helper()
-	if td.reclaimed != reclaimed {
-		t.Fatalf("%s: reclaimed %d times, want %d", when, td.reclaimed, reclaimed)
+	if p.collections != collections {
+		t.Fatalf("%s: collected %d times, want %d", when, p.collections, collections)
 	}
 }
 
-// look is how long the next look takes at most, with the wheel's imprecision.
-var look = shrinkInterval + 10*time.Millisecond
+// checkTime is how long the next check takes at most: timers may be late.
+var checkTime = shrinkInterval + 10*time.Millisecond
 
-// waitLooks lets time pass in which the loop looks n times.
-func (td *tide) waitLooks(n int) {
+// waitChecks lets time pass in which the loop checks n times.
+func (p *population) waitChecks(n int) {
 	for range n {
-		td.wait(look)
+		p.wait(checkTime)
 	}
 }
 
-func TestEveryEbbReclaims(t *testing.T) {
-	td := newTide()
+func TestEachShrinkCollects(t *testing.T) {
+	p := newPopulation()
 	for wave := range 3 {
-		td.to(4 * shrinkPeak)
-		td.waitLooks(3)
-		td.want(t, wave, "high water")
-		td.to(2 * shrinkPeak)
-		td.waitLooks(3)
-		td.want(t, wave, "half have left")
-		td.to(0)
-		td.wait(shrinkInterval / 2)
-		td.want(t, wave, "too soon")
-		td.waitLooks(2)
-		td.want(t, wave+1, "low water")
-		td.waitLooks(3)
-		td.want(t, wave+1, "still low water")
-		if n := td.loop.wheel.count; n != 0 {
+		p.setSize(4 * shrinkPeak)
+		p.waitChecks(3)
+		p.want(t, wave, "at the peak")
+		p.setSize(2 * shrinkPeak)
+		p.waitChecks(3)
+		p.want(t, wave, "half have left")
+		p.setSize(0)
+		p.wait(shrinkInterval / 2)
+		p.want(t, wave, "too soon")
+		p.waitChecks(2)
+		p.want(t, wave+1, "most have left")
+		p.waitChecks(3)
+		p.want(t, wave+1, "still few")
+		if n := p.loop.wheel.count; n != 0 {
 			t.Fatalf("%d timers are armed", n)
 		}
 	}
 }
 
-func TestEbbWaitsForTheLast(t *testing.T) {
-	td := newTide()
-	td.to(2 * shrinkPeak)
-	td.to(shrinkPeak - 1)
+func TestShrinkWaitsForTheLast(t *testing.T) {
+	p := newPopulation()
+	p.setSize(2 * shrinkPeak)
+	p.setSize(shrinkPeak - 1)
 	for n := shrinkPeak - 2; n > 0; n -= shrinkPeak / 4 {
-		td.to(n)
-		td.wait(look)
-		td.want(t, 0, "still leaving")
+		p.setSize(n)
+		p.wait(checkTime)
+		p.want(t, 0, "still leaving")
 	}
-	td.wait(look)
-	td.want(t, 1, "at rest")
+	p.wait(checkTime)
+	p.want(t, 1, "at rest")
 }
 
-func TestNoEbb(t *testing.T) {
-	td := newTide()
-	td.to(shrinkPeak - 1)
-	td.to(0)
-	td.waitLooks(2)
-	td.want(t, 0, "few connections")
-	td.to(2 * shrinkPeak)
-	td.to(0)
-	td.to(shrinkPeak)
-	td.waitLooks(2)
-	td.want(t, 0, "they came back")
-	td.to(0)
-	td.waitLooks(2)
-	td.want(t, 1, "they left again")
+func TestNoShrink(t *testing.T) {
+	p := newPopulation()
+	p.setSize(shrinkPeak - 1)
+	p.setSize(0)
+	p.waitChecks(2)
+	p.want(t, 0, "few connections")
+	p.setSize(2 * shrinkPeak)
+	p.setSize(0)
+	p.setSize(shrinkPeak)
+	p.waitChecks(2)
+	p.want(t, 0, "they came back")
+	p.setSize(0)
+	p.waitChecks(2)
+	p.want(t, 1, "they left again")
 }
 
-// TestEbbDropsSpares pins that a loop does not keep outboxes for a crowd that
-// has left.
-func TestEbbDropsSpares(t *testing.T) {
-	td := newTide()
-	td.to(2 * shrinkPeak)
+// TestShrinkDropsSpares: a loop does not keep outboxes for connections that
+// have left.
+func TestShrinkDropsSpares(t *testing.T) {
+	p := newPopulation()
+	p.setSize(2 * shrinkPeak)
 	var taken []*outbox
-	for range td.conns {
-		taken = append(taken, td.loop.takeOutbox())
+	for range p.conns {
+		taken = append(taken, p.loop.takeOutbox())
 	}
 	for _, o := range taken {
-		td.loop.putOutbox(o)
+		p.loop.putOutbox(o)
 	}
-	if len(td.loop.spare) != len(taken) {
-		t.Fatalf("%d spare outboxes, want %d", len(td.loop.spare), len(taken))
+	if len(p.loop.spare) != len(taken) {
+		t.Fatalf("%d spare outboxes, want %d", len(p.loop.spare), len(taken))
 	}
-	td.to(0)
-	td.waitLooks(2)
-	if len(td.loop.spare) != 0 {
-		t.Errorf("%d spare outboxes are kept", len(td.loop.spare))
+	p.setSize(0)
+	p.waitChecks(2)
+	if len(p.loop.spare) != 0 {
+		t.Errorf("%d spare outboxes are kept", len(p.loop.spare))
 	}
 }
 
-func TestEbbOfBytesReclaims(t *testing.T) {
-	td := newTide()
+func TestShrinkOfBytesCollects(t *testing.T) {
+	p := newPopulation()
 	for wave := range 3 {
 		for range 64 {
-			td.loop.Hold(1 << 20)
+			p.loop.Hold(1 << 20)
 		}
-		td.waitLooks(3)
-		td.want(t, wave, "high water")
-		td.loop.Hold(-16 << 20)
-		td.waitLooks(3)
-		td.want(t, wave, "a quarter was let go of")
+		p.waitChecks(3)
+		p.want(t, wave, "at the peak")
+		p.loop.Hold(-16 << 20)
+		p.waitChecks(3)
+		p.want(t, wave, "a quarter is released")
 		for range 48 {
-			td.loop.Hold(-1 << 20)
-			td.wait(shrinkInterval / 20)
-			td.want(t, wave, "still falling")
+			p.loop.Hold(-1 << 20)
+			p.wait(shrinkInterval / 20)
+			p.want(t, wave, "still falling")
 		}
-		td.waitLooks(2)
-		td.want(t, wave+1, "low water")
-		td.waitLooks(3)
-		td.want(t, wave+1, "still low water")
-		if n := td.loop.wheel.count; n != 0 {
+		p.waitChecks(2)
+		p.want(t, wave+1, "most have left")
+		p.waitChecks(3)
+		p.want(t, wave+1, "still few")
+		if n := p.loop.wheel.count; n != 0 {
 			t.Fatalf("%d timers are armed", n)
 		}
 	}
-	td.loop.Hold(shrinkBytes - 1)
-	td.loop.Hold(1 - shrinkBytes)
-	td.waitLooks(3)
-	td.want(t, 3, "few bytes")
+	p.loop.Hold(shrinkBytes - 1)
+	p.loop.Hold(1 - shrinkBytes)
+	p.waitChecks(3)
+	p.want(t, 3, "few bytes")
 }
 
 // TestUnreadOutboxesAreHeld: what waits for peers that don't read counts, until
 // they read it or are gone.
 func TestUnreadOutboxesAreHeld(t *testing.T) {
-	td := newTide()
-	td.to(1)
-	c := td.conns[0]
+	p := newPopulation()
+	p.setSize(1)
+	c := p.conns[0]
 	send := func(size int) {
 		f := NewFrame()
 		f.B = append(f.B, make([]byte, size)...)
 		c.Send(f)
-		td.loop.turn()
+		p.loop.turn()
 	}
-	td.be.full = true
+	p.be.full = true
 	send(1000)
 	send(500)
-	if n := td.loop.bytes.n; n != 1500+2*frameCost {
+	if n := p.loop.bytes.n; n != 1500+2*frameCost {
 		t.Fatalf("%d bytes are held, want 1500 and two frames", n)
 	}
-	td.be.full = false
-	writable(c.out.notice).Run(td.loop)
-	td.loop.turn()
-	if n := td.loop.bytes.n; n != 0 || c.Queued() != 0 {
+	p.be.full = false
+	writable(c.out.notice).Run(p.loop)
+	p.loop.turn()
+	if n := p.loop.bytes.n; n != 0 || c.Queued() != 0 {
 		t.Fatalf("%d bytes are held, %d queued, after the peer has read", n, c.Queued())
 	}
-	td.be.full = true
+	p.be.full = true
 	send(1000)
-	td.to(0)
-	if n := td.loop.bytes.n; n != 0 {
+	p.setSize(0)
+	if n := p.loop.bytes.n; n != 0 {
 		t.Errorf("%d bytes are held after the peer has gone", n)
 	}
 }

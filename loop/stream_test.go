@@ -66,8 +66,8 @@ var kinds = map[string]func(tb testing.TB) (server, client net.Conn){
 	"pipe": func(testing.TB) (server, client net.Conn) { return net.Pipe() },
 }
 
-// relayed is a connection to a handler that a relay serves.
-type relayed struct {
+// adopted is a client of a connection that was adopted.
+type adopted struct {
 	net.Conn
 	r      *recorder
 	closed chan error
@@ -75,11 +75,11 @@ type relayed struct {
 
 // eachKind runs f with a connection of each kind, adopted by a new engine. r's
 // callbacks must be set before; closed is set here.
-func eachKind(t *testing.T, cfg loop.Config, f func(t *testing.T, e *loop.Engine, connect func(r *recorder) relayed)) {
+func eachKind(t *testing.T, cfg loop.Config, f func(t *testing.T, e *loop.Engine, connect func(r *recorder) adopted)) {
 	for name, ends := range kinds {
 		t.Run(name, func(t *testing.T) {
 			e := start(t, cfg, acceptEcho)
-			f(t, e, func(r *recorder) relayed {
+			f(t, e, func(r *recorder) adopted {
 				t.Helper()
 				server, client := ends(t)
 				t.Cleanup(func() { client.Close() })
@@ -89,7 +89,7 @@ func eachKind(t *testing.T, cfg loop.Config, f func(t *testing.T, e *loop.Engine
 				if err := e.Adopt(server, nil, r.accept); err != nil {
 					t.Fatal(err)
 				}
-				return relayed{client, r, closed}
+				return adopted{client, r, closed}
 			})
 		})
 	}
@@ -100,7 +100,7 @@ func echoing() *recorder {
 }
 
 func TestAdoptedEcho(t *testing.T) {
-	eachKind(t, loop.Config{Loops: 2}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) relayed) {
+	eachKind(t, loop.Config{Loops: 2}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) adopted) {
 		c := connect(echoing())
 		want := make([]byte, 3<<20)
 		for i := range want {
@@ -180,7 +180,7 @@ func TestAdoptedRemoteAddr(t *testing.T) {
 }
 
 func TestAdoptedCloseAfterFlush(t *testing.T) {
-	eachKind(t, loop.Config{Loops: 1}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) relayed) {
+	eachKind(t, loop.Config{Loops: 1}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) adopted) {
 		bye := strings.Repeat("bye", 100_000)
 		c := connect(&recorder{data: func(c *loop.Conn, _ []byte) {
 			c.Send(frame(bye))
@@ -208,7 +208,7 @@ func TestAdoptedCloseAfterFlush(t *testing.T) {
 }
 
 func TestAdoptedPeerThatDoesNotRead(t *testing.T) {
-	eachKind(t, loop.Config{Loops: 2, MaxQueued: 64 << 20}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) relayed) {
+	eachKind(t, loop.Config{Loops: 2, MaxQueued: 64 << 20}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) adopted) {
 		const size, n = 1 << 20, 16
 		flushed := make(chan struct{}, 1)
 		r := &recorder{flushed: func(*loop.Conn) { flushed <- struct{}{} }}
@@ -237,7 +237,7 @@ func TestAdoptedPeerThatDoesNotRead(t *testing.T) {
 			runtime.Gosched()
 		}
 		if queued, _ := look(); queued < 4*size {
-			t.Fatalf("%d bytes are queued although nobody reads", queued)
+			t.Fatalf("%d bytes are queued although the peer does not read", queued)
 		}
 		rest, err := io.ReadAll(io.LimitReader(c, n*size-1))
 		if err != nil || len(rest) != n*size-1 {
@@ -253,7 +253,7 @@ func TestAdoptedPeerThatDoesNotRead(t *testing.T) {
 }
 
 func TestAdoptedOverflow(t *testing.T) {
-	eachKind(t, loop.Config{Loops: 1, MaxQueued: 1 << 20}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) relayed) {
+	eachKind(t, loop.Config{Loops: 1, MaxQueued: 1 << 20}, func(t *testing.T, _ *loop.Engine, connect func(*recorder) adopted) {
 		var r *recorder
 		more := frame(strings.Repeat("x", 100<<10))
 		r = &recorder{data: func(c *loop.Conn, _ []byte) {

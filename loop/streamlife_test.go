@@ -119,7 +119,7 @@ func TestAdoptedWriteError(t *testing.T) {
 }
 
 func TestAdoptedAreRefused(t *testing.T) {
-	eachKind(t, loop.Config{Loops: 1, MaxConnections: 1}, func(t *testing.T, e *loop.Engine, connect func(*recorder) relayed) {
+	eachKind(t, loop.Config{Loops: 1, MaxConnections: 1}, func(t *testing.T, e *loop.Engine, connect func(*recorder) adopted) {
 		first := connect(echoing())
 		gone := func(want error) {
 			t.Helper()
@@ -245,7 +245,7 @@ func TestAdoptedShutdownFlushes(t *testing.T) {
 // TestAdoptedEndsInAnyOrder lets both sides end many connections at random
 // moments. TestMain sees what is left.
 func TestAdoptedEndsInAnyOrder(t *testing.T) {
-	eachKind(t, loop.Config{Loops: 3, Logger: slog.New(slog.DiscardHandler)}, func(t *testing.T, e *loop.Engine, connect func(*recorder) relayed) {
+	eachKind(t, loop.Config{Loops: 3, Logger: slog.New(slog.DiscardHandler)}, func(t *testing.T, e *loop.Engine, connect func(*recorder) adopted) {
 		rnd := dice.New(t)
 		var wg sync.WaitGroup
 		for i := range 200 {

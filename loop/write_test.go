@@ -222,7 +222,8 @@ func TestOverflowClosesOnlyTheSlowReader(t *testing.T) {
 	if !errors.Is(slow.err, loop.ErrOverflow) || slow.closes != 1 {
 		t.Fatalf("slow reader: closed %d times with %v", slow.closes, slow.err)
 	}
-	if most > loop.HardBound*1000+300 || most < loop.HardBound*1000-500 { // the first does not count
+	// The first frame does not count.
+	if most > loop.HardBound*1000+300 || most < loop.HardBound*1000-500 {
 		t.Fatalf("%d bytes waited", most)
 	}
 	lt.Advance(6 * time.Second) // the peer might have taken the rest

@@ -239,5 +239,5 @@ func TestAutobahn(t *testing.T) {
 		all = append(all, tableCase{c.id, func(t *testing.T) string { return c.row(c.outcome(t, p.play(t, &c))) }})
 	}
 	all = append(all, deflateCases(t)...)
-	checkTable(t, "autobahn.txt", "", all)
+	readTable(t, "autobahn.txt", "").check(t, all)
 }

@@ -33,5 +33,6 @@
 //
 // What stands in front of the server marks each request that it sends with a
 // secret. A request that the server sees without a mark, or with one that it
-// has seen before, was not sent as a request: it was smuggled.
+// has seen before, was not sent as a request: it was smuggled. The tables are
+// of the versions that they name; with others only the marks are checked.
 package conformance

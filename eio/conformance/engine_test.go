@@ -39,5 +39,5 @@ func TestEngine(t *testing.T) {
 			return c.id + "\t" + strings.Join(events, ", ") + "\t" + c.what
 		}})
 	}
-	checkTable(t, "engine.txt", "", all)
+	readTable(t, "engine.txt", "").check(t, all)
 }

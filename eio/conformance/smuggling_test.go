@@ -272,6 +272,8 @@ func TestSmuggling(t *testing.T) {
 }
 
 func smuggle(t *testing.T, w way) {
+	tab := readTable(t, "smuggling-"+w.name+".txt", w.version)
+	w.unknown = !tab.compares
 	var all []tableCase
 	for _, c := range smugglingCases() {
 		if w.secret != "" && slices.Contains(waiting, c.id) {
@@ -286,7 +288,7 @@ func smuggle(t *testing.T, w way) {
 			return c.id + "\t" + app + "\t" + engine
 		}})
 	}
-	checkTable(t, "smuggling-"+w.name+".txt", w.version, all)
+	tab.check(t, all)
 	w.audit(t)
 }
 
@@ -317,7 +319,11 @@ func (w *way) answers(t *testing.T, conn *eiotest.Conn, head bool) (all []string
 	if head {
 		of.Method = http.MethodHead
 	}
-	conn.SetReadDeadline(time.Now().Add(eiotest.Timeout))
+	patience := eiotest.Timeout
+	if w.unknown {
+		patience = 5 * time.Second
+	}
+	conn.SetReadDeadline(time.Now().Add(patience))
 	r := bufio.NewReader(conn)
 	for {
 		response, err := http.ReadResponse(r, of)
@@ -328,6 +334,8 @@ func (w *way) answers(t *testing.T, conn *eiotest.Conn, head bool) (all []string
 		}
 		var timeout net.Error
 		switch {
+		case errors.As(err, &timeout) && timeout.Timeout() && w.unknown:
+			return append(all, "waits")
 		case errors.As(err, &timeout) && timeout.Timeout():
 			t.Fatalf("the connection lives on after %q", all)
 		case err != nil:

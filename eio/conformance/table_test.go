@@ -17,54 +17,67 @@ type tableCase struct {
 	run func(t *testing.T) (row string)
 }
 
-// checkTable runs the cases and compares them with a file of testdata, which
-// has a row for each in the same order, behind lines that begin with '#'. If
-// the rows depend on another program, version names it, and they are compared
-// if those lines name it too.
-func checkTable(t *testing.T, name, version string, cases []tableCase) {
+// table is a file of testdata, which has a row for each case behind lines that
+// begin with '#'.
+type table struct {
+	file      string
+	head, ids []string
+	rows      map[string]string
+	// compares is set if the rows hold here: they may depend on another
+	// program's version, which the lines before them then name.
+	compares bool
+}
+
+// readTable reads the table of the cases that depend on version, if it is not
+// empty.
+func readTable(t *testing.T, name, version string) *table {
 	t.Helper()
-	file := "testdata/" + name
-	b, err := os.ReadFile(file)
+	tab := &table{file: "testdata/" + name, rows: map[string]string{}}
+	b, err := os.ReadFile(tab.file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var head, ids []string
-	rows := map[string]string{}
 	for line := range strings.Lines(string(b)) {
 		if line = strings.TrimSuffix(line, "\n"); strings.HasPrefix(line, "#") {
-			head = append(head, line)
+			tab.head = append(tab.head, line)
 			continue
 		}
 		id, _, _ := strings.Cut(line, "\t")
-		ids = append(ids, id)
-		rows[id] = line
+		tab.ids = append(tab.ids, id)
+		tab.rows[id] = line
 	}
-	compares := *update || strings.Contains(strings.Join(head, "\n"), version)
-	if !compares {
-		t.Logf("%s is not compared: it is not of %s", file, version)
+	tab.compares = *update || strings.Contains(strings.Join(tab.head, "\n"), version)
+	if !tab.compares {
+		t.Logf("%s is not compared: it is not of %s", tab.file, version)
 	}
-	var want []string
+	return tab
+}
+
+// check runs the cases, in the order of the rows, and compares them with those.
+func (tab *table) check(t *testing.T, cases []tableCase) {
+	t.Helper()
+	var ids []string
 	for _, c := range cases {
-		want = append(want, c.id)
+		ids = append(ids, c.id)
 		t.Run(c.id, func(t *testing.T) {
 			row := c.run(t)
 			if *update {
-				rows[c.id] = row
+				tab.rows[c.id] = row
 			}
-			if compares && rows[c.id] != row {
-				t.Errorf("%s has\n%s\nand the case shows\n%s", file, rows[c.id], row)
+			if tab.compares && tab.rows[c.id] != row {
+				t.Errorf("%s has\n%s\nand the case shows\n%s", tab.file, tab.rows[c.id], row)
 			}
 		})
 	}
 	if *update {
-		lines := head
-		for _, id := range want {
-			lines = append(lines, rows[id])
+		lines := tab.head
+		for _, id := range ids {
+			lines = append(lines, tab.rows[id])
 		}
-		if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(tab.file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 			t.Error(err)
 		}
-	} else if !slices.Equal(ids, want) {
-		t.Errorf("%s has the cases %q, the tests have %q", file, ids, want)
+	} else if !slices.Equal(tab.ids, ids) {
+		t.Errorf("%s has the cases %q, the tests have %q", tab.file, tab.ids, ids)
 	}
 }

@@ -30,6 +30,7 @@ import (
 type way struct {
 	name    string
 	version string // the program in front and its version
+	unknown bool   // the table is of another version, so this one may wait for more of a request
 	network string
 	addr    string
 	secret  string          // what marks begin with; empty if nothing is in front

@@ -13,7 +13,7 @@ import (
 	"github.com/sioserver/sioserver/loop/safelog"
 )
 
-// faulty is a handler that panics where it is told to.
+// faulty is a handler that panics in the method where.
 type faulty struct {
 	slog.Handler
 	where string

@@ -76,7 +76,8 @@ func (b *buffer) count(s string) int {
 	return strings.Count(b.b.String(), s)
 }
 
-// startEngine starts an engine. If listener is not nil, it replaces the engine's.
+// startEngine starts an engine. If listener is not nil, it replaces the
+// engine's.
 func startEngine(t *testing.T, host *testHost, loops int, log io.Writer, listener func(net.Listener) net.Listener) (*Engine, []*testLoop) {
 	t.Helper()
 	e, err := New(backend.Config{

@@ -65,7 +65,8 @@ func TestPanicsAreCountedFirst(t *testing.T) {
 	for _, method := range []string{"Read", "Write"} {
 		for name, end := range ends {
 			for logName, logEnd := range ends {
-				if name == "return" || logName == "panic" { // safelog recovers those of the logger
+				// safelog recovers the panics of the logger.
+				if name == "return" || logName == "panic" {
 					continue
 				}
 				t.Run(method+", "+name+", logger: "+logName, func(t *testing.T) {

@@ -115,8 +115,8 @@ func pattern(n int) []byte {
 	return b
 }
 
-// TestChunksAreNotReadAhead pauses in the only way that there is: the owner does
-// not take its chunk. Meanwhile nothing is read, and nothing is lost.
+// TestChunksAreNotReadAhead pauses in the only way that there is: the owner
+// does not take its chunk. Meanwhile nothing is read, and nothing is lost.
 func TestChunksAreNotReadAhead(t *testing.T) {
 	near, far := pipe(t)
 	o := newOwner(t, near)
@@ -157,8 +157,8 @@ func TestChunksAreNotReadAhead(t *testing.T) {
 	o.ends()
 }
 
-// TestSendIsBounded has a peer that reads nothing: the stream takes what is being
-// written and one buffer, and gives notice when there is room.
+// TestSendIsBounded has a peer that reads nothing: the stream takes what is
+// being written and one buffer, and gives notice when there is room.
 func TestSendIsBounded(t *testing.T) {
 	near, far := pipe(t)
 	o := newOwner(t, near)

@@ -1,6 +1,6 @@
 // Package transcript plays transcripts for tests. A transcript is a text file.
-// Lines at the margin are input, indented lines after each are its output, empty
-// lines and those that begin with # are comments.
+// Lines at the margin are input, indented lines after each are its output,
+// empty lines and those that begin with # are comments.
 //
 //	send hello
 //	  websocket 4hello
@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the transcripts with the output that there is")
 
-// Run plays each file that pattern matches as a subtest with the file's name. It
-// calls start for each, and the function that start returns for each line of
+// Run plays each file that pattern matches as a subtest with the file's name.
+// It calls start for each, and the function that start returns for each line of
 // input; that one returns the output. The subtest fails if the output differs
 // from the file's.
 func Run(t *testing.T, pattern string, start func(t *testing.T) func(line string) []string) {
