@@ -35,6 +35,7 @@ type Network struct {
 	stations []*station // of all servers
 	lastFD   int
 
+	settle    func()
 	interrupt func()
 	forgotten string
 
@@ -51,10 +52,11 @@ type Faults struct {
 	Interrupt float64 // the function given to Network.Interrupt runs within a burst
 }
 
-// NewNetwork opens a network. It must be closed.
-func NewNetwork(random *rand.Rand, faults Faults) *Network {
+// NewNetwork opens a network. It must be closed. settle is called after each
+// event; it waits until all other goroutines are blocked, as synctest.Wait does.
+func NewNetwork(random *rand.Rand, faults Faults, settle func()) *Network {
 	n := &Network{
-		random: random, faults: faults, epoch: time.Now().Add(-time.Second),
+		settle: settle, random: random, faults: faults, epoch: time.Now().Add(-time.Second),
 		woken: make(chan struct{}, 1), servers: make(map[string]*simServer),
 	}
 	n.restore = loop.Simulate(n.open)
@@ -282,6 +284,7 @@ func (st *station) cycle() (what string) {
 			st.active = slices.Delete(st.active, i, i+1)
 			p.active = false
 			what += p.event() + " "
+			st.n.settle()
 		}
 	}
 	if woken {

@@ -217,6 +217,7 @@ func (w *World) interrupt() {
 		return
 	}
 	w.mu.Unlock()
+	synctest.Wait() // all gates that there will be are closed
 	if w.openGate() {
 		synctest.Wait()
 	}
@@ -225,6 +226,9 @@ func (w *World) interrupt() {
 // until runs until the time has come, or the condition holds.
 func (w *World) until(end time.Time, over func() bool) {
 	for time.Now().Before(end) && !over() && len(w.failures) == 0 {
+		if what := invariants.Broken.Swap(nil); what != nil {
+			w.failf("invariant broken: %s", *what)
+		}
 		if what := w.net.Forgotten(); what != "" {
 			w.failf("%s", what)
 		}
@@ -263,7 +267,7 @@ func Run(t *testing.T, seed uint64, opt Options, skip func(step int) bool) Resul
 		messages: make(map[messageHead]*message), senders: make(map[string]*sender), acting: make(map[messageHead]*action), handlers: make(map[*sio.Server]int),
 	}
 	w.config = opt.config()
-	w.net = looptest.NewNetwork(rand.New(rand.NewPCG(seed, 4)), opt.Faults)
+	w.net = looptest.NewNetwork(rand.New(rand.NewPCG(seed, 4)), opt.Faults, synctest.Wait)
 	defer w.net.Close()
 	invariants.Frames.Store(0)
 	invariants.Orders.Store(opt.Locks)
