@@ -58,8 +58,17 @@ func startFaulty(t testing.TB) *faultServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.mu.Lock()
 	s.Engine = e
+	s.mu.Unlock()
 	return s
+}
+
+// other is the loop that c is not on.
+func (s *faultServer) other(c *loop.Conn) *loop.Loop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Loops()[1-c.Loop().Index()]
 }
 
 func (s *faultServer) decide(call interpose.Call, peer net.Addr) (interpose.Fault, bool) {
@@ -152,13 +161,12 @@ func (h *faultHandler) Data(c *loop.Conn, b []byte) {
 			})
 			return
 		case doMove:
-			c.MoveTo(h.s.Loops()[1-c.Loop().Index()], b[i+1:], func(c *loop.Conn) loop.Handler {
-				c.Send(h.s.frame(own))
-				return h
-			})
+			c.Send(h.s.frame(own)) // goes along
+			c.MoveTo(h.s.other(c), b[i+1:], func(*loop.Conn) loop.Handler { return h })
 			return
 		case doDetach:
-			c.Detach(b[i+1:], func(d loop.Detached) { h.detached(d, own) })
+			c.Send(h.s.frame(own)) // goes along
+			c.Detach(b[i+1:], h.detached)
 			return
 		case doEnd:
 			c.Send(h.s.frame(own))
@@ -173,9 +181,9 @@ func (h *faultHandler) Data(c *loop.Conn, b []byte) {
 	}
 }
 
-func (h *faultHandler) detached(d loop.Detached, answer []byte) {
+func (h *faultHandler) detached(d loop.Detached) {
 	if d.Err == nil {
-		d.Conn.Write(answer)
+		d.Conn.Write(d.Unsent)
 		d.Conn.Close()
 	}
 	h.Closed(nil, d.Err)

@@ -337,6 +337,7 @@ func serveCut(t *testing.T, waiting *atomic.Int64) *sio.Server {
 // left, as soon as a session without a connection has expired, and others are
 // served.
 func TestCutAtEveryByte(t *testing.T) {
+	t.Parallel()
 	var waiting atomic.Int64
 	srv := serveCut(t, &waiting)
 	h, err := srv.Handler()
