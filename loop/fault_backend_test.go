@@ -161,13 +161,12 @@ func (h *faultHandler) Data(c *loop.Conn, b []byte) {
 			})
 			return
 		case doMove:
-			c.MoveTo(h.s.other(c), b[i+1:], func(c *loop.Conn) loop.Handler {
-				c.Send(h.s.frame(own))
-				return h
-			})
+			c.Send(h.s.frame(own)) // goes along
+			c.MoveTo(h.s.other(c), b[i+1:], func(*loop.Conn) loop.Handler { return h })
 			return
 		case doDetach:
-			c.Detach(b[i+1:], func(d loop.Detached) { h.detached(d, own) })
+			c.Send(h.s.frame(own)) // goes along
+			c.Detach(b[i+1:], h.detached)
 			return
 		case doEnd:
 			c.Send(h.s.frame(own))
@@ -182,9 +181,9 @@ func (h *faultHandler) Data(c *loop.Conn, b []byte) {
 	}
 }
 
-func (h *faultHandler) detached(d loop.Detached, answer []byte) {
+func (h *faultHandler) detached(d loop.Detached) {
 	if d.Err == nil {
-		d.Conn.Write(answer)
+		d.Conn.Write(d.Unsent)
 		d.Conn.Close()
 	}
 	h.Closed(nil, d.Err)

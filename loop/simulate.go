@@ -27,3 +27,7 @@ func openBackend(cfg backend.Config) (backend.Engine, error) {
 
 // Timers is how many timers of a loop are armed. Loop-owned.
 func Timers(l backend.Loop) int { return l.(*upcalls).wheel.count }
+
+// HasMail reports whether tasks wait in a loop's mailbox. Safe for concurrent
+// use.
+func HasMail(l backend.Loop) bool { return Driver{(*Loop)(l.(*upcalls))}.Mail() }

@@ -67,7 +67,7 @@ func FuzzLikeLibrary(f *testing.F) {
 	for _, wire := range vectors(f) {
 		f.Add(wire)
 	}
-	for _, v := range []any{nil, true, -33, 1 << 40, 1.5, "é", []byte{1}, []any{1, "a", []any{}}, map[string]any{"a": nil, "b": -1}, time.Unix(1, 5)} {
+	for _, v := range []any{nil, true, -33, int64(1) << 40, 1.5, "é", []byte{1}, []any{1, "a", []any{}}, map[string]any{"a": nil, "b": -1}, time.Unix(1, 5)} {
 		wire, err := msgpack.Marshal(v)
 		if err != nil {
 			f.Fatal(err)

@@ -24,8 +24,17 @@ var Orders atomic.Bool
 // Check panics with what if ok is false.
 func Check(ok bool, what string) {
 	if !ok {
-		panic("invariant broken: " + what)
+		breach(what)
 	}
+}
+
+// Broken is the first invariant that was broken; nil for none. Where user code
+// may panic, the panic of Check is recovered.
+var Broken atomic.Pointer[string]
+
+func breach(what string) {
+	Broken.CompareAndSwap(nil, &what)
+	panic("invariant broken: " + what)
 }
 
 // Garbage is the byte that Mangle writes: neither text nor a plausible length.

@@ -31,7 +31,7 @@ func (o *lockOrder) before(class reflect.Type) {
 			continue
 		}
 		if o.leads(class, held, nil) {
-			panic(fmt.Sprintf("invariant broken: the lock of %v is taken while that of %v is held; elsewhere it is the other way round", class, held))
+			breach(fmt.Sprintf("the lock of %v is taken while that of %v is held; elsewhere it is the other way round", class, held))
 		}
 		o.follows[[2]reflect.Type{held, class}] = true
 	}

@@ -13,6 +13,7 @@ func TestOrder(t *testing.T) {
 	type inner struct{}
 	a, b, c := reflect.TypeFor[outer](), reflect.TypeFor[middle](), reflect.TypeFor[inner]()
 	order := newLockOrder()
+	defer Broken.Store(nil)
 	nested := func(first, second reflect.Type) (broken bool) {
 		defer func() { broken = recover() != nil }()
 		order.before(first)

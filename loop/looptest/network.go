@@ -35,6 +35,10 @@ type Network struct {
 	stations []*station // of all servers
 	lastFD   int
 
+	settle    func()
+	interrupt func()
+	forgotten string
+
 	mu sync.Mutex // guards what other goroutines change: see station and simServer
 }
 
@@ -45,12 +49,14 @@ type Faults struct {
 	ShortSend float64 // a send takes a part of what there is room for
 	LostMove  float64 // a connection is lost on the way to another loop
 	Linger    float64 // the backend goes on with a burst because of a wake-up
+	Interrupt float64 // the function given to Network.Interrupt runs within a burst
 }
 
-// NewNetwork opens a network. It must be closed.
-func NewNetwork(random *rand.Rand, faults Faults) *Network {
+// NewNetwork opens a network. It must be closed. settle is called after each
+// event; it waits until all other goroutines are blocked, as synctest.Wait does.
+func NewNetwork(random *rand.Rand, faults Faults, settle func()) *Network {
 	n := &Network{
-		random: random, faults: faults, epoch: time.Now().Add(-time.Second),
+		settle: settle, random: random, faults: faults, epoch: time.Now().Add(-time.Second),
 		woken: make(chan struct{}, 1), servers: make(map[string]*simServer),
 	}
 	n.restore = loop.Simulate(n.open)
@@ -189,6 +195,21 @@ func (n *Network) Timers(addr string) (count int) {
 	return count
 }
 
+// Forgotten names a loop that has slept although tasks waited for it; "" if
+// there was none.
+func (n *Network) Forgotten() string { return n.forgotten }
+
+// Interrupt has f called at times while a loop is in a burst, as other
+// goroutines run at the same time as a loop does. f may let them run until they
+// block.
+func (n *Network) Interrupt(f func()) { n.interrupt = f }
+
+func (st *station) interrupted() {
+	if st.n.interrupt != nil && st.n.chance(st.n.faults.Interrupt) {
+		st.n.interrupt()
+	}
+}
+
 // Woken holds a value when another goroutine has given a loop something to do.
 func (n *Network) Woken() <-chan struct{} { return n.woken }
 
@@ -238,6 +259,11 @@ func (n *Network) Step() (what string, ran bool) {
 		}
 	}
 	if len(ready) == 0 {
+		for _, st := range n.stations {
+			if loop.HasMail(st.loop) {
+				n.forgotten = fmt.Sprintf("loop %d of %v sleeps although tasks wait for it", slices.Index(st.stations, st), st.addr)
+			}
+		}
 		return "", false
 	}
 	st := ready[n.random.IntN(len(ready))]
@@ -258,6 +284,7 @@ func (st *station) cycle() (what string) {
 			st.active = slices.Delete(st.active, i, i+1)
 			p.active = false
 			what += p.event() + " "
+			st.n.settle()
 		}
 	}
 	if woken {
@@ -284,7 +311,10 @@ func (st *station) Wake() {
 }
 
 // SetTimer is for NextAlarm and Step.
-func (st *station) SetTimer(at int64) { st.alarm = at }
+func (st *station) SetTimer(at int64) {
+	st.alarm = at
+	st.interrupted()
+}
 
 // Now is the runtime's time.
 func (st *station) Now() int64 { return st.n.now() }
@@ -511,6 +541,7 @@ func (st *station) Send(fd int, b []byte) (int, error) { return st.Sendv(fd, [][
 
 // Sendv takes as much as there is room for.
 func (st *station) Sendv(fd int, bufs [][]byte) (n int, err error) {
+	defer st.interrupted()
 	p := st.conns[fd]
 	if p == nil {
 		return 0, syscall.EBADF

@@ -16,7 +16,7 @@ func Draw(seed uint64) Options {
 	o := Options{
 		Nodes: 1, Clients: 1 + r.IntN(24), Steps: 20 + r.IntN(500), Pace: time.Duration(2+r.IntN(400)) * time.Millisecond,
 		Loops: 1 + r.IntN(3), Version3: r.IntN(2) == 0, Counting: r.IntN(2) == 0, RunMiddlewares: r.IntN(3) == 0,
-		BusDelay: time.Duration(1+r.IntN(300)) * time.Millisecond, Tight: r.IntN(4) == 0, Locks: r.IntN(8) == 0,
+		BusDelay: time.Duration(1+r.IntN(300)) * time.Millisecond, Tight: r.IntN(4) == 0, Locks: r.IntN(5) == 0,
 		Faults: looptest.Faults{Cut: r.Float64(), ShortSend: r.Float64() / 2, Linger: r.Float64(), LostMove: 0},
 	}
 	if r.IntN(2) == 0 {
@@ -27,6 +27,9 @@ func Draw(seed uint64) Options {
 	}
 	if r.IntN(4) == 0 {
 		o.Double = r.Float64() / 2
+	}
+	if r.IntN(2) == 0 {
+		o.Faults.Interrupt = r.Float64()
 	}
 	if r.IntN(8) == 0 {
 		o.Faults.LostMove = 0.2

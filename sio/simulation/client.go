@@ -41,6 +41,7 @@ type client struct {
 	get, post, ws *pipe
 	onWebSocket   bool
 	paused        bool // upgrading: no more polls
+	waits, due    bool // before its last packet
 	probed        bool
 	queue         []frame // for the next POST
 
@@ -105,6 +106,7 @@ func (c *client) connect(n *node, version int, t transport, nsps []string, deny 
 	c.serial = fmt.Sprintf("c%d.%d", c.id, c.lives)
 	c.node, c.version, c.transport, c.nsps, c.deny = n, version, t, nsps, deny
 	c.open, c.alive, c.sid, c.onWebSocket, c.paused, c.probed = false, true, "", false, false, false
+	c.waits, c.due = false, false
 	c.queue, c.pending, c.sockets = nil, nil, make(map[string]*socket)
 	c.get, c.post, c.ws = nil, nil, nil
 	c.cut, c.silent, c.stall = cutNot, false, false
@@ -194,7 +196,7 @@ func (c *client) lost(wr *pipe, why string) {
 		c.logf("keeps polling")
 		c.ws = nil
 		if c.paused {
-			c.paused = false
+			c.paused, c.probed, c.waits, c.due = false, false, false, false
 			c.poll()
 			c.flush()
 		}
@@ -448,6 +450,20 @@ func (wr *pipe) receive(f frame) {
 // finishUpgrade changes the transport once no request is under way.
 func (c *client) finishUpgrade() {
 	if !c.probed || !c.paused || !c.alive || c.get != nil && c.get.busy || c.post != nil && c.post.busy {
+		return
+	}
+	if !c.waits {
+		c.waits = true
+		serial := c.serial
+		c.w.after(time.Duration(c.random.IntN(400))*time.Millisecond, func() {
+			if c.serial == serial {
+				c.due = true
+				c.finishUpgrade() // what is sent meanwhile waits for the WebSocket
+			}
+		})
+		return
+	}
+	if !c.due {
 		return
 	}
 	c.logf("upgrades")

@@ -44,6 +44,7 @@ type step struct {
 	polite    bool
 	lasts     time.Duration
 	op        *op
+	repeat    int // how often the event is sent
 }
 
 func (s step) String() string {
@@ -53,7 +54,7 @@ func (s step) String() string {
 		text += fmt.Sprintf(" to node %d, version %d, %s, namespaces %v, deny %v", s.node, s.version,
 			[]string{"WebSocket", "polling", "polling and upgrade"}[s.transport], s.nsps, s.deny)
 	case stepEmit, stepInline:
-		text += fmt.Sprintf(" in %s: %v", s.nsps[0], s.op)
+		text += fmt.Sprintf(" ×%d in %s: %v", s.repeat, s.nsps[0], s.op)
 	case stepJoin, stepLeave:
 		text += " " + s.nsps[0]
 	case stepGo, stepCut:
@@ -88,6 +89,9 @@ func plan(r *rand.Rand, opt Options) []step {
 		s := step{
 			at: at, kind: k, client: r.IntN(opt.Clients), node: r.IntN(opt.Nodes), version: 4, transport: transport(r.IntN(3)),
 			how: 1 + cut(r.IntN(3)), polite: r.IntN(3) == 0, lasts: time.Duration(r.Int64N(int64(40 * time.Second))), deny: r.IntN(20) == 0,
+		}
+		if s.repeat = 1; r.IntN(8) == 0 {
+			s.repeat += r.IntN(12)
 		}
 		if opt.Version3 && s.client%3 == 0 {
 			s.version = 3

@@ -60,11 +60,12 @@ type World struct {
 	senders  map[string]*sender
 	acting   map[messageHead]*action
 	current  *action
-	apps     int // goroutines of the application
+	handlers map[*sio.Server]int // that run
+	apps     int                 // goroutines of the application
 	failures []string
 	trace    uint64
-	lines    []string // of the trace, if they are kept
-	keep     bool
+	lines    []string // of the trace
+	ending   bool     // a promise is broken, and the run ends
 
 	cycles, handled, recoveries int
 }
@@ -93,9 +94,7 @@ func (w *World) record(line string) {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%x %d %s", w.trace, time.Since(epoch), line)
 	w.trace = h.Sum64()
-	if w.keep {
-		w.lines = append(w.lines, fmt.Sprintf("%12.6f %s", time.Since(epoch).Seconds(), line))
-	}
+	w.lines = append(w.lines, fmt.Sprintf("%12.6f %s", time.Since(epoch).Seconds(), line))
 }
 
 // epoch is when time begins in a bubble of synctest.
@@ -103,6 +102,9 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // fail reports a broken promise. w.mu is held.
 func (w *World) fail(what string) {
+	if w.ending {
+		return // it may follow from the first one
+	}
 	w.record("BROKEN: " + what)
 	w.failures = append(w.failures, fmt.Sprintf("at %.6fs: %s", time.Since(epoch).Seconds(), what))
 }
@@ -208,9 +210,28 @@ func (w *World) openGate() bool {
 	return true
 }
 
+// interrupt lets a goroutine of the application run within a burst of a loop,
+// unless the loop itself is in the application.
+func (w *World) interrupt() {
+	if !w.mu.TryLock() {
+		return
+	}
+	w.mu.Unlock()
+	synctest.Wait() // all gates that there will be are closed
+	if w.openGate() {
+		synctest.Wait()
+	}
+}
+
 // until runs until the time has come, or the condition holds.
 func (w *World) until(end time.Time, over func() bool) {
 	for time.Now().Before(end) && !over() && len(w.failures) == 0 {
+		if what := invariants.Broken.Swap(nil); what != nil {
+			w.failf("invariant broken: %s", *what)
+		}
+		if what := w.net.Forgotten(); what != "" {
+			w.failf("%s", what)
+		}
 		if w.turn() {
 			time.Sleep(time.Duration(1 + w.random.IntN(20_000)))
 			continue
@@ -239,18 +260,19 @@ func (w *World) until(end time.Time, over func() bool) {
 
 // Run carries out a plan, of which skip leaves steps out, in a bubble of
 // testing/synctest.
-func Run(t *testing.T, seed uint64, opt Options, skip func(step int) bool, keep bool) Result {
+func Run(t *testing.T, seed uint64, opt Options, skip func(step int) bool) Result {
 	w := &World{
 		t: t, seed: seed, opt: opt, random: rand.New(rand.NewPCG(seed, 2)),
 		sids: make(map[string]*client), poked: make(chan struct{}, 1), members: make(map[string]*member),
-		messages: make(map[messageHead]*message), senders: make(map[string]*sender), acting: make(map[messageHead]*action), keep: keep,
+		messages: make(map[messageHead]*message), senders: make(map[string]*sender), acting: make(map[messageHead]*action), handlers: make(map[*sio.Server]int),
 	}
 	w.config = opt.config()
-	w.net = looptest.NewNetwork(rand.New(rand.NewPCG(seed, 4)), opt.Faults)
+	w.net = looptest.NewNetwork(rand.New(rand.NewPCG(seed, 4)), opt.Faults, synctest.Wait)
 	defer w.net.Close()
 	invariants.Frames.Store(0)
 	invariants.Orders.Store(opt.Locks)
 	defer invariants.Orders.Store(false)
+	w.net.Interrupt(w.interrupt)
 	steps := plan(planRandom(seed), opt)
 	if opt.Nodes > 1 {
 		w.bus = &bus{w: w, apart: make(map[[2]int]bool)}
@@ -281,6 +303,9 @@ func Run(t *testing.T, seed uint64, opt Options, skip func(step int) bool, keep 
 	w.until(end, func() bool { return false })
 	w.settle()
 	w.finish()
+	for _, f := range w.failures {
+		t.Errorf("seed %d: %s", seed, f) // before the bubble ends, which may panic
+	}
 	return Result{w.failures, w.trace, w.lines, fmt.Sprintf("%d cycles, %d events handled, %d messages, %d recovered, %.0f s",
 		w.cycles, w.handled, len(w.messages), w.recoveries, time.Since(epoch).Seconds())}
 }
@@ -302,7 +327,7 @@ func (w *World) act(s *step) {
 			c.connect(n, s.version, s.transport, s.nsps, s.deny)
 		}
 	case stepEmit, stepInline:
-		if sock != nil {
+		for i := 0; sock != nil && i < s.repeat; i++ {
 			sock.emit(s.op, s.kind == stepInline)
 		}
 	case stepJoin:
@@ -507,7 +532,9 @@ func (w *World) finish() {
 		}
 	}
 	failed := w.failures
-	w.failures = nil // so that the end is orderly
+	w.mu.Lock()
+	w.failures, w.ending = nil, len(failed) > 0 // so that the end is orderly
+	w.mu.Unlock()
 	ended := 0
 	for _, n := range w.nodes {
 		go func() {
@@ -528,7 +555,7 @@ func (w *World) finish() {
 		defer w.mu.Unlock()
 		return ended == len(w.nodes) && w.apps == 0 && len(w.gates) == 0
 	})
-	if ended < len(w.nodes) {
+	if ended < len(w.nodes) && len(failed) == 0 {
 		w.failures = append(w.failures, "Shutdown does not return")
 	}
 	w.failures = append(failed, w.failures...)
