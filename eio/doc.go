@@ -13,7 +13,7 @@
 // one HTTP body. A frame is WebSocket's unit; one frame or several carry a
 // packet. A loop.Frame is a pooled buffer of bytes, whatever they mean.
 //
-// # The way of the data
+// # How data flows
 //
 //	loop.Conn ── Data ──► httpConn ── route ──► handshake, poll, receive ──► core ──► Upper
 //	                         │ upgrade                                         ▲
@@ -28,7 +28,7 @@
 // passes them to the WebSocket, respond.go and compression.go write them.
 //
 // The [core] is the protocol's state machine. It uses no connection and no
-// clock: its Session passes events and times in, and does what it asks for.
+// clock: its Session passes it events and times, and carries out its actions.
 // httpConn and wsConn are the two states of a connection. The parsers are in
 // eio/internal/http1 and eio/internal/wsframe.
 //

@@ -210,6 +210,14 @@ type keepingJob struct {
 
 func (j keepingJob) size() int { return j.kept }
 
+// drop lets go of the data: the socket may stand in the workers' queue for
+// long, and no middleware has seen it.
+func (j keepingJob) drop(s *Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extra.auth = nil
+}
+
 func (k *middlewareJob) run(s *Socket) {
 	passed, refusal := false, (*refuseTask)(nil)
 	defer func() {

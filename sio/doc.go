@@ -141,10 +141,10 @@
 // on. An encodedPacket is one for the wire, encoded once for all its
 // recipients: an eio.EncodedPacket, and one more for each attachment. A frame
 // is what a connection sends of it, as WebSocket or polling need it. The codec,
-// which [New] chooses, encodes packets and parses what clients send. What
-// depends on the version of the protocol that a client speaks is a protocol.
+// which [New] chooses, encodes packets and parses what clients send. The type
+// protocol has what depends on the protocol version of a client.
 //
-// # Inside: the way of the data
+// # Inside: how data flows
 //
 // In: loop -> codec: header and event name -> the namespace's handler table ->
 // inline handlers at once with borrowed arguments; for the others the name and

@@ -32,8 +32,10 @@ func (s *Socket) Emit(event string, args ...any) error {
 // EmitAck sends an event and waits for the client's acknowledgement, whose
 // arguments it returns. It fails like Emit, with the error of ctx when that
 // ends first, or with [ErrDisconnected] when the socket does. An
-// acknowledgement that comes later is ignored. It must not be called by an
-// [Inline] handler. [EmitAck] also decodes the answer.
+// acknowledgement that comes later is ignored. None arrives while the client's
+// connection is not read (see [Config].MaxPending), so ctx should have a
+// deadline. It must not be called by an [Inline] handler. [EmitAck] also decodes
+// the answer.
 func (s *Socket) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
 	return SocketEmitter{socket: s}.EmitAck(ctx, event, args...)
 }

@@ -33,7 +33,7 @@ type joining struct {
 const (
 	joinWaits   uint32 = iota
 	joinRuns           // a worker has it
-	joinDropped        // the client left before a worker had it
+	joinDropped        // the client left before; nothing else of it is left
 )
 
 // joinStep is what a joining waits for. Exactly one of its methods is called,
@@ -62,7 +62,11 @@ func (c *client) wait(name string, auth []byte, step joinStep) *joining {
 // runOnWorker has a worker do the step's work, from the end of the burst on.
 func (j *joining) runOnWorker(work func()) {
 	j.work = work
-	start := func() { j.client.srv.workers.Start(j) }
+	start := func() {
+		if j.state.Load() == joinWaits { // the client may have left in this burst
+			j.client.srv.workers.Start(j)
+		}
+	}
 	if !j.client.Loop().PostFunc(start) {
 		start()
 	}
@@ -88,21 +92,24 @@ func (j *joining) post() {
 // Run implements loop.Task: the step's outcome is there.
 func (j *joining) Run(*loop.Loop) {
 	switch {
+	case j.state.Load() == joinDropped:
 	case j.client.stopWaiting(j):
 		j.client.discharge(j.load())
 		j.step.decide(j)
-	case j.state.Load() == joinRuns:
+	default:
 		j.drop()
 	}
 }
 
 // abandon ends the joining of a client that leaves. What a worker still does is
-// held until that returns. It is called on the loop, and the joining is not in
-// the list any more.
+// held until that returns. What none has yet may stand in the workers' queue
+// for long, so it lets go of all that it refers to. It is called on the loop,
+// and the joining is not in the list any more.
 func (j *joining) abandon() {
 	close(j.left)
 	if j.state.CompareAndSwap(joinWaits, joinDropped) {
 		j.drop()
+		j.client, j.name, j.auth, j.step, j.work = nil, "", nil, nil, nil
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -313,4 +314,48 @@ func TestClientLeavesBeforeDecision(t *testing.T) {
 	if len(begun) > 0 {
 		t.Error("the function was called for a client that had left")
 	}
+}
+
+// TestLeftBeforeWorkerHoldsNothing: clients that leave before a worker has what
+// they wait for leave none of their authentication data behind, however long
+// the workers are busy.
+func TestLeftBeforeWorkerHoldsNothing(t *testing.T) {
+	for what, namespace := range map[string]string{"namespace function": "/x,", "middleware": ""} {
+		t.Run(what, func(t *testing.T) {
+			begun, decide := make(chan struct{}, 100), make(chan struct{})
+			block := func() {
+				begun <- struct{}{}
+				<-decide
+			}
+			f := serve(t, sio.Config{MaxHandlers: 1}, func(f *fixture) {
+				f.Use(func(*sio.Socket) error { block(); return nil })
+				f.OfFunc(func(string, json.RawMessage) bool { block(); return true })
+			})
+			defer close(decide)
+			f.dial(t).send("40" + namespace)
+			wait.For(t, "the worker", begun)
+			before := liveHeap()
+			const clients, size = 40, 500 << 10
+			for range clients {
+				w := f.dial(t)
+				w.send("40" + namespace + `{"token":"` + strings.Repeat("x", size) + `"}`)
+				wait.Until(t, "the client waits", func() bool { return f.Stats().PendingBytes >= size })
+				w.conn.Close()
+				wait.Until(t, "it has left", func() bool { st := f.Stats(); return st.PendingBytes < size && st.Clients == 1 })
+			}
+			if held := liveHeap() - before; held > clients*size/4 {
+				t.Errorf("%d KiB are held for %d clients that have left", held>>10, clients)
+			}
+		})
+	}
+}
+
+// liveHeap returns the bytes of the heap that are in use.
+func liveHeap() int {
+	var m runtime.MemStats
+	for range 2 { // the second frees what pools have kept
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }

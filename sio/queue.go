@@ -312,7 +312,7 @@ func (h *handler) callLate(e *Event) error {
 	return h.call(ctx, e)
 }
 
-// A handler that starts late has at least the leastPart-th part of
+// A handler that starts late has at least the leastFraction-th part of
 // Config.LeaveTimeout.
 const leastFraction = 8
 

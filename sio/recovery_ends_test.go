@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -105,5 +106,59 @@ func TestRecovererEndsInAnyWay(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// slowTaker is a Recoverer whose Take waits, and whose Persist does not return.
+type slowTaker struct {
+	trappedReader
+	takes, goOn chan struct{}
+}
+
+func (r *slowTaker) Take(ctx context.Context, s adapter.Session) bool {
+	close(r.takes)
+	<-r.goOn
+	return r.reader.Take(ctx, s)
+}
+
+// TestGiveBackEndsInAnyWay: a client leaves while its session is taken, and the
+// adapter's Persist, which gets that back, does not return. The namespace ends
+// all the same.
+func TestGiveBackEndsInAnyWay(t *testing.T) {
+	for how, end := range map[string]func(){"panic": func() { panic("a bug") }, "Goexit": runtime.Goexit} {
+		t.Run(how, func(t *testing.T) {
+			st := newStream()
+			for range 2 {
+				st.addLocked(entry{kept: adapter.Kept{Packet: adapter.Packet{Event: "e"}}})
+			}
+			const id = "abcdefghijklmnopqrst"
+			st.sessions["p"] = adapter.Session{ID: id, PID: "p", Rooms: []string{id}, Data: json.RawMessage("{}"), Namespace: "/p"}
+			r := &slowTaker{
+				trappedReader: trappedReader{reader: reader{stream: st}, trap: "Persist", end: end},
+				takes:         make(chan struct{}), goOn: make(chan struct{}),
+			}
+			srv, err := New(Config{
+				Loops: 1, ConnectionStateRecovery: &Recovery{}, Logger: slog.New(slog.DiscardHandler),
+				Adapter: func(adapter.Local) adapter.Adapter { return r },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer srv.Close()
+			srv.OfPattern(regexp.MustCompile("^/p$"))
+			if err := srv.Listen("127.0.0.1:0"); err != nil {
+				t.Fatal(err)
+			}
+			conn := eiotest.Dial(t, srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
+			conn.Text(`40/p,{"pid":"p","offset":"1000-0"}`)
+			wait.For(t, "Take", r.takes)
+			conn.Close()
+			wait.Until(t, "the client has left", func() bool { return srv.Stats().Clients == 0 })
+			close(r.goOn)
+			wait.Until(t, "the namespace has ended", func() bool { return srv.Stats().DynamicNamespaces == 0 })
+			if st := srv.Stats(); r.ended.Load() != 1 || st.HandlerPanics != 1 || st.PendingStranded != 0 {
+				t.Errorf("%d calls of Persist, %+v", r.ended.Load(), st)
+			}
+		})
 	}
 }

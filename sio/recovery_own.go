@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
+	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/internal/recovery"
 )
@@ -233,19 +234,19 @@ const (
 // the client counts as a socket that has arrived in the namespace, unless it
 // leaves.
 func (c *client) awaitLoss(holder *Socket, ns *Namespace, auth []byte) {
-	j := c.wait(ns.name, auth, &awaitStep{ns, holder})
-	holder.client.Loop().PostFunc(func() { holder.notice(noticeTimes, j) })
+	j, l := c.wait(ns.name, auth, &awaitStep{ns, holder}), c.Loop()
+	holder.client.Loop().PostFunc(func() { holder.notice(noticeTimes, l, j) })
 }
 
-// notice posts j, unless the end of the socket's connection is still to be
+// notice posts j to l, unless the end of the socket's connection is still to be
 // noticed. It is called on the socket's loop.
-func (s *Socket) notice(times int, j *joining) {
+func (s *Socket) notice(times int, l *loop.Loop, j *joining) {
 	s.client.Loop().AfterFunc(noticeTime, func() {
 		if times > 1 && s.client.HungUp() {
-			s.notice(times-1, j)
+			s.notice(times-1, l, j)
 			return
 		}
-		j.client.Loop().Post(j)
+		l.Post(j)
 	})
 }
 

@@ -237,9 +237,12 @@ func (lg *sharedLog) recall(s *Socket, auth []byte, state joinState) (back *memb
 	return nil, false
 }
 
-// giveBack has the adapter keep the session again.
+// giveBack has the adapter keep the session again. What follows must happen
+// however the adapter ends.
 func (lg *sharedLog) giveBack(back *membership) {
-	(*lg.keeper.Load()).Persist(back.History.Record.(adapter.Session))
+	lg.ns.srv.apart("persist", func() {
+		(*lg.keeper.Load()).Persist(back.History.Record.(adapter.Session))
+	})
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	back.DropHistory()

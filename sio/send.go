@@ -285,9 +285,8 @@ type SlowEvent struct {
 	Queued int
 }
 
-// headroomPart is the part of MaxQueued that is left free by events where
-// others may be dropped for them: an answer or a heartbeat must not close the
-// connection.
+// Events leave the headroomFraction-th part of MaxQueued free where others may
+// be dropped for them: an answer or a heartbeat must not close the connection.
 const headroomFraction = 16
 
 // volatileWaits reports whether volatile events may wait for a slow client.

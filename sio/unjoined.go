@@ -180,7 +180,7 @@ type origins struct {
 	enough int // with fewer clients sorting ends
 }
 
-// ipv6Part is how much of an IPv6 address, in bits, tells one subscriber from
+// subscriberBits is how much of an IPv6 address, in bits, tells one subscriber from
 // another.
 const subscriberBits = 64
 

@@ -36,9 +36,9 @@ type Peer struct {
 	// Without are the kinds of scenario that the server does not offer.
 	Without []string `toml:"without"`
 	// Cluster says that the server joins others through the Redis of its
-	// environment: it is started twice or more often, and takes part in
-	// scenarios of the kinds "cluster" and "link" only, in these with the
-	// feature Control.
+	// environment: it is started twice or more often, and takes part only in
+	// scenarios of the kinds "cluster" and "link", in these with the feature
+	// Control, and in attacks on that Redis.
 	Cluster bool `toml:"cluster"`
 	// Figures says that the server answers questions about its heap on its
 	// standard input, Stats about its counters.

@@ -37,6 +37,10 @@
 // limit of the Config if the context has no deadline, or with Close. Answers
 // that arrive later count in Stats.Unknown. The error is a [*ResponseError].
 //
+// The bus may block, so a request calls it on a goroutine of its own. The
+// caller waits until its context ends, or for the limits of Config, and half a
+// second longer.
+//
 // A broadcast with acknowledgements is a request that every node answers with
 // the number of its clients and then with each client's answer. The asking node
 // accepts at most that many answers from a node, so the answering node keeps
@@ -57,10 +61,6 @@
 // readers. Acknowledgements use parts, too: those that arrive while a part is
 // in flight are the next part, and the last part reports that all other clients
 // are gone.
-//
-// If a caller waits for the bus, the bus is called on a goroutine of its own.
-// The caller waits until its context ends, or for the limits of Config, and
-// half a second longer.
 //
 // # Bounds
 //
