@@ -134,9 +134,7 @@ func (o BroadcastOperator) localSockets() []*Socket {
 		Except:        o.except,
 		ExceptMembers: o.ns.resolve(nil, o.except),
 	}
-	if o.self != nil {
-		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
-	}
+	target.ExceptMembers = o.leaveOut(target.ExceptMembers)
 	return o.ns.rooms.Select(&target)
 }
 
@@ -152,9 +150,7 @@ func (o BroadcastOperator) post(m encodedPacket, acks *broadcastAck) {
 		Except:        o.except,
 		ExceptMembers: o.ns.resolve(excepted[:0], o.except),
 	}
-	if o.self != nil {
-		target.ExceptMembers = append(target.ExceptMembers, &o.self.member)
-	}
+	target.ExceptMembers = o.leaveOut(target.ExceptMembers)
 	t := broadcastTasks.Get().(*broadcastTask)
 	for shard := range o.ns.rooms.Loops() {
 		if !o.ns.rooms.Take(shard, &target, &t.cast) {
@@ -170,6 +166,22 @@ func (o BroadcastOperator) post(m encodedPacket, acks *broadcastAck) {
 		t = broadcastTasks.Get().(*broadcastTask)
 	}
 	broadcastTasks.Put(t)
+}
+
+// leaveOut appends the socket that the operator leaves out. If that was lost, it
+// also appends the socket of its client that came back with its id.
+func (o BroadcastOperator) leaveOut(dst []*adapter.Member[*Socket]) []*adapter.Member[*Socket] {
+	if o.self == nil {
+		return dst
+	}
+	dst = append(dst, &o.self.member)
+	if o.self.open() {
+		return dst
+	}
+	if s := o.ns.find(o.self.ID()); s != nil && s != o.self {
+		dst = append(dst, &s.member)
+	}
+	return dst
 }
 
 // resolve appends the members of the sockets whose ids are among rooms.

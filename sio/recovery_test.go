@@ -506,3 +506,36 @@ func TestRecoveryLostInMiddleware(t *testing.T) {
 		t.Errorf("statistics %+v", st)
 	}
 }
+
+// TestRecoveryLeavesOutItself: a broadcast of a handler that still runs for a
+// lost socket does not reach the socket that has come back with its id.
+func TestRecoveryLeavesOutItself(t *testing.T) {
+	back, emitted := make(chan struct{}), make(chan error, 1)
+	f := recovering(t, sio.Recovery{}, func(f *fixture) {
+		f.On("late", func(_ context.Context, e *sio.Event) error {
+			<-back
+			emitted <- e.Socket().Broadcast().Emit("late")
+			return nil
+		})
+	})
+	w, id := begin(t, f)
+	other, _ := begin(t, f)
+	w.send(`42["late"]`)
+	wait.Until(t, "the event", func() bool { return f.Stats().EventsIn == 3 })
+	w.conn.Close()
+	again := f.dial(t)
+	again.send(id.connect())
+	if got := connected(t, again.recv()); got.SID != id.SID {
+		t.Fatalf("the socket is %s, want %s", got.SID, id.SID)
+	}
+	close(back)
+	if err := wait.For(t, "the broadcast", emitted); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Emit("next"); err != nil {
+		t.Fatal(err)
+	}
+	other.wantOffset(`42["late"]`)
+	other.wantOffset(`42["next"]`)
+	again.wantOffset(`42["next"]`)
+}

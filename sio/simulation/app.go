@@ -570,7 +570,6 @@ func (w *World) emit(n *node, ns *sio.Namespace, s *sio.Socket, from *sender, o 
 			m.target.self = s.ID()
 		}
 	}
-	m.target.stale = s != nil && !s.Connected()
 	act := &action{message: m}
 	w.current = act
 	defer func() { w.current = nil }()

@@ -116,7 +116,7 @@ func (w *World) checkBounds(n *node) {
 		is, max int
 	}{
 		{"Clients", st.Clients, int(w.config.MaxSessions)},
-		{"Unjoined", st.Unjoined, w.config.MaxUnjoined},
+		{"Unjoined", st.Unjoined, w.config.MaxUnjoined + w.opt.Loops - 1}, // another loop is told to close one
 		{"Connections", int(st.Loop.Connections), w.config.MaxConnections},
 		{"DynamicNamespaces", st.DynamicNamespaces, w.config.MaxDynamicNamespaces},
 		{"HandlersRunning", st.HandlersRunning, w.config.MaxHandlers},

@@ -183,7 +183,6 @@ type selector struct {
 	rooms, except []string
 	self          string // is left out
 	local         bool
-	stale         bool // self was lost: the socket that has taken its place may be left out or not
 }
 
 // matches reports whether the selector addresses the member.
@@ -209,7 +208,7 @@ func (w *World) cast(n *node, m *message) {
 			continue
 		}
 		switch matches := m.target.matches(mb); {
-		case mb.stage == entering, m.target.touchesUnsure(mb), m.target.stale && m.target.self == mb.id:
+		case mb.stage == entering, m.target.touchesUnsure(mb):
 			mb.expect(m, false)
 		case matches:
 			mb.expect(m, mb.stage == present && mb.server.Connected() || m.kept())

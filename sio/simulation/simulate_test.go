@@ -43,7 +43,7 @@ func simulate(t *testing.T, seed uint64, skipped stepSet) {
 		}
 	}
 	t.Logf("seed %d: %016x, %s, %+v", seed, first.Hash, first.Figures, opt)
-	if t.Failed() || raceEnabled { // the race detector makes the order of goroutines random
+	if t.Failed() || !repeatable {
 		return
 	}
 	// On a busy machine the runtime takes the processor from a goroutine that has
