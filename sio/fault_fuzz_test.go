@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
@@ -89,9 +90,9 @@ func (s *fuzzedPeers) play(chunk []byte) {
 	case '0', '1':
 		s.feed(int(chunk[0]-'0'), []byte(payload))
 	case 't', 'u':
-		s.feed(int(chunk[0]-'t'), frame(1, payload))
+		s.feed(int(chunk[0]-'t'), eiotest.AppendText(nil, payload))
 	case 'b', 'c':
-		s.feed(int(chunk[0]-'b'), frame(2, payload))
+		s.feed(int(chunk[0]-'b'), eiotest.AppendFrame(nil, 0x80|eiotest.OpBinary, []byte(payload)))
 	case 'f', 'g':
 		s.end(int(chunk[0]-'f'), nil)
 	case 'r', 's':

@@ -229,12 +229,12 @@ func TestCleanupRace(t *testing.T) {
 		clients.Go(func() {
 			for range 50 {
 				w.send("40/p,")
-				if _, payload, err := w.frame(); err != nil || !strings.HasPrefix(string(payload), `40/p,{"sid"`) {
-					t.Errorf("got %q, %v", payload, err)
+				if f, err := w.conn.ReadFrame(); err != nil || !strings.HasPrefix(string(f.Payload), `40/p,{"sid"`) {
+					t.Errorf("got %v, %v", f, err)
 					return
 				}
-				if _, payload, _ := w.frame(); string(payload) != `42/p,["ready"]` {
-					t.Errorf("got %q", payload)
+				if f, err := w.conn.ReadFrame(); string(f.Payload) != `42/p,["ready"]` {
+					t.Errorf("got %v, %v", f, err)
 					return
 				}
 				w.send("41/p,")
