@@ -252,6 +252,41 @@ func TestFairBackPressure(t *testing.T) {
 	}
 }
 
+// TestResumedByOthers: a client that is paused because others fill the loop's
+// limits goes on when these give back, though its own handlers wait for an
+// acknowledgement that it has sent meanwhile.
+func TestResumedByOthers(t *testing.T) {
+	for _, how := range []string{"are released", "leave"} {
+		t.Run("the others "+how, func(t *testing.T) {
+			c := newCounter(t)
+			f := serve(t, sio.Config{MaxPendingTotal: 80, Loops: 1}, func(f *fixture) {
+				c.register(f)
+				sio.OnAck(f, "ask", func(ctx context.Context, s *sio.Socket, n int) (int, error) {
+					return sio.EmitAck[int](ctx, s, "question", n)
+				})
+			})
+			greedy := f.join(t)
+			paused := f.Sockets()[0]
+			greedy.send(flood(60, 0)...)
+			wait.Until(t, "the greedy client's pause", func() bool { return f.Stats().Pauses == 1 })
+			asking := f.join(t)
+			asking.send(`421["ask",5]`)
+			asking.want(`420["question",5]`)
+			for range 25 {
+				asking.send(`422["ask",6]`)
+			}
+			wait.Until(t, "the pause", func() bool { return f.Stats().Pauses == 2 })
+			asking.send("430[55]") // is not read yet
+			if how == "leave" {
+				paused.Conn().Close(true)
+			} else {
+				c.free()
+			}
+			asking.want("431[55]")
+		})
+	}
+}
+
 // TestTheGoneDontCount: what waits for clients that have left keeps no others
 // out, and is handled.
 func TestTheGoneDontCount(t *testing.T) {

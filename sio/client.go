@@ -96,6 +96,7 @@ func (f *clientFlags) clear(flag uint32) bool { return f.v.And(^flag)&flag != 0 
 
 const (
 	isThrottled uint32 = 1 << iota // paused until waiting has shrunk
+	isListed                       // in throttledClients
 	hasLeft                        // the session is over
 )
 
@@ -191,7 +192,9 @@ func (c *client) leave() {
 	b := &c.perLoop().backlog
 	b.waiting.Sub(rest)
 	b.stranded.Add(rest)
-	c.perLoop().reportHeld(c.Loop())
+	p := c.perLoop()
+	p.throttled.remove(c)
+	p.reportHeld(c.Loop())
 }
 
 // throttle pauses the client when its backlog is too large. It is called, on
@@ -206,7 +209,9 @@ func (c *client) throttle() {
 		return // meanwhile
 	}
 	if !c.Session.Paused() {
-		c.perLoop().counts.pauses.Add(1)
+		p := c.perLoop()
+		p.counts.pauses.Add(1)
+		p.throttled.add(c)
 		c.Session.Pause()
 	}
 }

@@ -70,8 +70,9 @@ type perLoop struct {
 	late    lateList
 	cause   error // of the close that is under way; nil for none
 
-	unjoined unjoined
-	backlog  backlog
+	unjoined  unjoined
+	backlog   backlog
+	throttled throttledClients
 
 	reported     int64       // bytes that the loop knows of; loop-owned
 	reportedMuch atomic.Bool // that is reportMuch or more

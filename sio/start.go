@@ -33,6 +33,7 @@ func New(cfg Config) (*Server, error) {
 		srv.byLoop[i].ids = newIDSource()
 		srv.byLoop[i].scratch = &srv.byLoop[i].event
 		srv.byLoop[i].late.init()
+		srv.byLoop[i].throttled.timer.Init(&srv.byLoop[i].throttled)
 	}
 	srv.late, srv.endLate = context.WithCancelCause(context.Background())
 	over, end := context.WithCancelCause(srv.late)
