@@ -29,7 +29,7 @@ const smallMemory = "SIOSERVER_TEST_SMALL_MEMORY"
 const smallLimit = 48 << 20
 
 // smallServer serves until its standard input ends. What clients send of "blob"
-// goes to all clients.
+// goes to the clients that have sent "sink".
 func smallServer(t *testing.T) {
 	srv, err := sio.New(sio.Config{Loops: 2, MaxQueued: 1 << 20, MaxQueuedTotal: 8 << 20, Logger: slog.New(slog.DiscardHandler),
 		OnError: func(*sio.Socket, string, error) {}})
@@ -37,7 +37,8 @@ func smallServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	sio.OnAck(srv, "echo", func(_ context.Context, _ *sio.Socket, x string) (string, error) { return x, nil })
-	sio.On(srv, "blob", func(_ context.Context, s *sio.Socket, b []byte) error { return srv.To().Emit("blob", b) })
+	sio.On(srv, "blob", func(_ context.Context, s *sio.Socket, b []byte) error { return srv.To("sink").Emit("blob", b) })
+	sio.On(srv, "sink", func(_ context.Context, s *sio.Socket, _ sio.None) error { return s.Join("sink") })
 	if err := srv.Listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +117,7 @@ func TestSmallMemory(t *testing.T) {
 	attack(10, func(c net.Conn) { // clients that join and don't read
 		upgrade(c)
 		c.Write(eiotest.AppendFrame(nil, 0x80|eiotest.OpText, []byte("40")))
+		c.Write(eiotest.AppendFrame(nil, 0x80|eiotest.OpText, []byte(`42["sink"]`)))
 		for !stop.Load() {
 			if _, err := c.Write([]byte{0x80 | eiotest.OpPong, 0x80, 0, 0, 0, 0}); err != nil {
 				return
@@ -140,7 +142,8 @@ func TestSmallMemory(t *testing.T) {
 	// How long the attack is, not a wait for something.
 	for begun := time.Now(); time.Since(begun) < 8*time.Second || served < 10; served++ {
 		c := &cutting{addr: addr, left: -1}
-		if err := firstOf(c.openWebSocket, c.open, func() error { return c.send("40") }, func() error { return c.want("40{") }, c.echoAmongBlobs); err != nil {
+		if err := firstOf(c.openWebSocket, c.open, func() error { return c.send("40") }, func() error { return c.want("40{") },
+			func() error { return c.send(`421["echo","x"]`) }, func() error { return c.want(`431["x"]`) }); err != nil {
 			t.Errorf("an honest client: %v", err)
 		}
 		c.reset = true
@@ -161,21 +164,6 @@ func TestSmallMemory(t *testing.T) {
 	go func() { done <- cmd.Wait() }()
 	if err := wait.For(t, "the end of the server", done); err != nil {
 		t.Errorf("the server: %v\n%s", err, rest)
-	}
-}
-
-// echoAmongBlobs has a string sent back, and passes over the broadcasts in between.
-func (c *cutting) echoAmongBlobs() error {
-	if err := c.send(`421["echo","x"]`); err != nil {
-		return err
-	}
-	for {
-		switch p, err := c.next(); {
-		case err != nil:
-			return err
-		case p == `431["x"]`:
-			return nil
-		}
 	}
 }
 
