@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -60,7 +61,7 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 			}
 		})
 		// Which may come too late.
-		others.Go(func() { w.conn.Write(appendFrames(leave)) })
+		others.Go(func() { w.conn.Write(eiotest.AppendText(nil, leave...)) })
 		if err := f.Shutdown(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -90,11 +91,4 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 			}
 		}
 	}
-}
-
-func appendFrames(messages []string) (b []byte) {
-	for _, m := range messages {
-		b = appendFrame(b, opText, m)
-	}
-	return b
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
@@ -50,7 +51,7 @@ func TestAllocs(t *testing.T) {
 		{"inline echo", 1, `421["echo","text",{"x":[1,2]}]`},
 		{"unknown ack", 1, `431[]`},
 	} {
-		b := frame(1, tc.send)
+		b := eiotest.AppendText(nil, tc.send)
 		if n := leastAllocs(200, func() { c.Feed(b) }); n > tc.limit {
 			t.Errorf("%s: %v allocations, want %v", tc.name, n, tc.limit)
 		}

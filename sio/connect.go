@@ -199,7 +199,7 @@ type middlewareJob hooks
 
 func (k *middlewareJob) size() int          { return 0 }
 func (k *middlewareJob) lapses(uint32) bool { return true }
-func (k *middlewareJob) drop(*Socket)       {}
+func (k *middlewareJob) drop(s *Socket)     { s.outlast() }
 
 // keepingJob is a middlewareJob of a socket that keeps authentication data,
 // which the session lets go of when the client leaves.
@@ -210,9 +210,10 @@ type keepingJob struct {
 
 func (j keepingJob) size() int { return j.kept }
 
-// drop lets go of the data: the socket may stand in the workers' queue for
-// long, and no middleware has seen it.
+// drop lets go of the data: the socket may wait for a worker for long, and no
+// middleware has seen it.
 func (j keepingJob) drop(s *Socket) {
+	j.middlewareJob.drop(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.extra.auth = nil

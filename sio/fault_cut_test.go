@@ -197,24 +197,8 @@ func (c *cutting) next() (string, error) {
 
 func (c *cutting) nextOfAny() (string, error) {
 	if c.ws != nil {
-		head := make([]byte, 2)
-		if _, err := io.ReadFull(c.ws.Reader, head); err != nil {
-			return "", err
-		}
-		size := int(head[1])
-		if extended := map[byte]int{126: 2, 127: 8}[head[1]]; extended > 0 {
-			length := make([]byte, extended)
-			if _, err := io.ReadFull(c.ws.Reader, length); err != nil {
-				return "", err
-			}
-			size = 0
-			for _, b := range length {
-				size = size<<8 | int(b)
-			}
-		}
-		b := make([]byte, size)
-		_, err := io.ReadFull(c.ws.Reader, b)
-		return string(b), err
+		f, err := eiotest.ReadFrame(c.ws.Reader)
+		return string(f.Payload), err
 	}
 	if len(c.packets) == 0 {
 		body, err := c.request("GET", "")

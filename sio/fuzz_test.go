@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
 // FuzzPackets sends whatever comes to a connected socket, as messages separated
@@ -38,9 +40,9 @@ func FuzzPackets(f *testing.F) {
 				return
 			}
 			if digits, ok := strings.CutPrefix(message, "b"); ok {
-				c.Feed(frame(2, digits))
+				c.Feed(eiotest.AppendFrame(nil, 0x80|eiotest.OpBinary, []byte(digits)))
 			} else {
-				c.Feed(frame(1, strings.ToValidUTF8(message, "?")))
+				c.Feed(eiotest.AppendText(nil, strings.ToValidUTF8(message, "?")))
 			}
 			m.loops.Run()
 		}
@@ -53,7 +55,7 @@ func FuzzPackets(f *testing.F) {
 			return
 		}
 		c.Sent()
-		c.Feed(frame(1, `427["raw",1]`))
+		c.Feed(eiotest.AppendText(nil, `427["raw",1]`))
 		m.loops.Run()
 		if sent := string(c.Sent()); !strings.Contains(sent, "437[1]") {
 			t.Errorf("the socket is deaf: it sent %q", sent)

@@ -25,6 +25,7 @@ type joining struct {
 	auth   json.RawMessage // the joining's own
 	step   joinStep
 	work   func()        // the step's part on a worker; nil for none
+	loop   *perLoop      // the client's; nil without work
 	left   chan struct{} // closed when the client has left
 	state  atomic.Uint32
 }
@@ -33,7 +34,7 @@ type joining struct {
 const (
 	joinWaits   uint32 = iota
 	joinRuns           // a worker has it
-	joinDropped        // the client left before; nothing else of it is left
+	joinDropped        // the client left before one had it
 )
 
 // joinStep is what a joining waits for. Exactly one of its methods is called,
@@ -61,12 +62,9 @@ func (c *client) wait(name string, auth []byte, step joinStep) *joining {
 
 // runOnWorker has a worker do the step's work, from the end of the burst on.
 func (j *joining) runOnWorker(work func()) {
-	j.work = work
-	start := func() {
-		if j.state.Load() == joinWaits { // the client may have left in this burst
-			j.client.srv.workers.Start(j)
-		}
-	}
+	pool := &j.client.srv.workers
+	j.work, j.loop = work, j.client.perLoop()
+	start := func() { pool.Start(j) }
 	if !j.client.Loop().PostFunc(start) {
 		start()
 	}
@@ -74,9 +72,12 @@ func (j *joining) runOnWorker(work func()) {
 
 // Drain implements workers.Runnable.
 func (j *joining) Drain() (done bool) {
-	if j.state.CompareAndSwap(joinWaits, joinRuns) {
+	switch {
+	case j.state.CompareAndSwap(joinWaits, joinRuns):
 		defer j.post() // also when user code ends the goroutine
 		j.work()
+	case j.state.Load() == joinDropped: // else it has ended its goroutine
+		j.loop.taken()
 	}
 	return true
 }
@@ -102,15 +103,20 @@ func (j *joining) Run(*loop.Loop) {
 }
 
 // abandon ends the joining of a client that leaves. What a worker still does is
-// held until that returns. What none has yet may stand in the workers' queue
-// for long, so it lets go of all that it refers to. It is called on the loop,
+// held until that returns. What none has yet may wait for one for long: it lets
+// go of what it refers to, and counts as stranded. It is called on the loop,
 // and the joining is not in the list any more.
 func (j *joining) abandon() {
 	close(j.left)
-	if j.state.CompareAndSwap(joinWaits, joinDropped) {
-		j.drop()
-		j.client, j.name, j.auth, j.step, j.work = nil, "", nil, nil, nil
+	if j.loop != nil {
+		j.loop.backlog.stranded.Add(workload.Of(1, 0))
 	}
+	if !j.state.CompareAndSwap(joinWaits, joinDropped) {
+		j.loop.taken()
+		return
+	}
+	j.drop()
+	j.client, j.name, j.auth, j.step, j.work = nil, "", nil, nil, nil
 }
 
 func (j *joining) drop() {

@@ -1,6 +1,7 @@
 package sio_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -229,12 +230,12 @@ func TestCleanupRace(t *testing.T) {
 		clients.Go(func() {
 			for range 50 {
 				w.send("40/p,")
-				if _, payload, err := w.frame(); err != nil || !strings.HasPrefix(string(payload), `40/p,{"sid"`) {
-					t.Errorf("got %q, %v", payload, err)
+				if f, err := w.conn.ReadFrame(); err != nil || !strings.HasPrefix(string(f.Payload), `40/p,{"sid"`) {
+					t.Errorf("got %v, %v", f, err)
 					return
 				}
-				if _, payload, _ := w.frame(); string(payload) != `42/p,["ready"]` {
-					t.Errorf("got %q", payload)
+				if f, err := w.conn.ReadFrame(); string(f.Payload) != `42/p,["ready"]` {
+					t.Errorf("got %v, %v", f, err)
 					return
 				}
 				w.send("41/p,")
@@ -286,8 +287,8 @@ func TestPanicOfNamespaceFunction(t *testing.T) {
 	}
 }
 
-// TestClientLeavesBeforeDecision: what waits for a parent's decision is counted
-// for a client that has left only while the parent's function runs.
+// TestClientLeavesBeforeDecision: what a client that has left waits for is
+// stranded until the parent's function returns, or is not called.
 func TestClientLeavesBeforeDecision(t *testing.T) {
 	begun, decide := make(chan string, 2), make(chan struct{})
 	f := serve(t, sio.Config{MaxHandlers: 1}, func(f *fixture) {
@@ -303,9 +304,9 @@ func TestClientLeavesBeforeDecision(t *testing.T) {
 	second.send("40/second,")
 	wait.Until(t, "both wait", func() bool { return f.Stats().Pending == 2 && f.Stats().HandlersWaiting == 1 })
 	second.conn.Close()
-	wait.Until(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 0 })
+	wait.Until(t, "the second has left", func() bool { return f.Stats().Pending == 1 && f.Stats().PendingStranded == 1 })
 	first.conn.Close()
-	wait.Until(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 1 })
+	wait.Until(t, "the first has left", func() bool { return f.Stats().Pending == 0 && f.Stats().PendingStranded == 2 })
 	close(decide)
 	wait.Until(t, "the end", func() bool {
 		st := f.Stats()
@@ -316,35 +317,49 @@ func TestClientLeavesBeforeDecision(t *testing.T) {
 	}
 }
 
-// TestLeftBeforeWorkerHoldsNothing: clients that leave before a worker has what
-// they wait for leave none of their authentication data behind, however long
-// the workers are busy.
-func TestLeftBeforeWorkerHoldsNothing(t *testing.T) {
-	for what, namespace := range map[string]string{"namespace function": "/x,", "middleware": ""} {
-		t.Run(what, func(t *testing.T) {
-			begun, decide := make(chan struct{}, 100), make(chan struct{})
+// TestLeftBeforeWorker: clients that leave before a worker has what they wait
+// for leave none of their authentication data behind, however long the workers
+// are busy, and at a limit no more of them are let in.
+func TestLeftBeforeWorker(t *testing.T) {
+	const most, size = 40, 500 << 10
+	for namespace, calls := range map[string]int{"/x,": 0, "": 1} { // of its function, or middleware, for the last client
+		t.Run("namespace "+namespace, func(t *testing.T) {
+			begun, decide := make(chan struct{}, 2), make(chan struct{})
 			block := func() {
 				begun <- struct{}{}
 				<-decide
 			}
-			f := serve(t, sio.Config{MaxHandlers: 1}, func(f *fixture) {
+			f := serve(t, sio.Config{Loops: 1, MaxHandlers: 1, MaxPendingTotal: most}, func(f *fixture) {
 				f.Use(func(*sio.Socket) error { block(); return nil })
 				f.OfFunc(func(string, json.RawMessage) bool { block(); return true })
 			})
-			defer close(decide)
-			f.dial(t).send("40" + namespace)
+			decided := sync.OnceFunc(func() { close(decide) })
+			defer decided()
+			first := f.dial(t)
+			first.send("40" + namespace)
 			wait.For(t, "the worker", begun)
 			before := liveHeap()
-			const clients, size = 40, 500 << 10
-			for range clients {
+			for i := range most {
 				w := f.dial(t)
 				w.send("40" + namespace + `{"token":"` + strings.Repeat("x", size) + `"}`)
 				wait.Until(t, "the client waits", func() bool { return f.Stats().PendingBytes >= size })
 				w.conn.Close()
-				wait.Until(t, "it has left", func() bool { st := f.Stats(); return st.PendingBytes < size && st.Clients == 1 })
+				wait.Until(t, "it has left", func() bool {
+					st := f.Stats()
+					return st.PendingBytes < size && st.Clients == 1 && st.PendingStranded == i+1
+				})
 			}
-			if held := liveHeap() - before; held > clients*size/4 {
-				t.Errorf("%d KiB are held for %d clients that have left", held>>10, clients)
+			if held := liveHeap() - before; held > most*size/4 {
+				t.Errorf("%d KiB are held for %d clients that have left", held>>10, most)
+			}
+			w := f.dial(t)
+			w.send("40" + namespace)
+			w.want("44" + namespace + `{"message":"Server overloaded"}`)
+			decided()
+			wait.Until(t, "nothing waits", func() bool { return f.Stats().PendingStranded == 0 && f.Stats().HandlersWaiting == 0 })
+			w.connect(strings.TrimSuffix(cmp.Or(namespace, "/"), ","))
+			if n := len(begun); n != calls {
+				t.Errorf("there were %d calls for clients that had left", n-calls)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -408,13 +409,9 @@ func TestLeavesBehindItself(t *testing.T) {
 	w := f.dial(t)
 	go func() {
 		for range rounds {
-			w.conn.Write(appendFrame(nil, opText, "40"))
-			var b []byte
-			for _, e := range append(flood(each, 0), "41") {
-				b = appendFrame(b, opText, e)
-			}
+			w.conn.Write(eiotest.AppendText(nil, "40"))
 			w.recv() // the answer to CONNECT
-			w.conn.Write(b)
+			w.conn.Write(eiotest.AppendText(nil, append(flood(each, 0), "41")...))
 		}
 	}()
 	wait.Until(t, "the pause", func() bool { return f.Stats().Pauses > 0 })

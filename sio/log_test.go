@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
@@ -135,7 +136,7 @@ func TestLog(t *testing.T) {
 			if tc.do != nil {
 				tc.do(m, c)
 			} else {
-				c.Feed(frame(1, tc.send))
+				c.Feed(eiotest.AppendText(nil, tc.send))
 			}
 			want := strings.TrimPrefix(tc.want, "\n") + "\n"
 			got := ""
@@ -172,7 +173,7 @@ func TestLogDefaultLevel(t *testing.T) {
 	for _, tc := range talk {
 		c := m.join(t)
 		if tc.do == nil {
-			c.Feed(frame(1, tc.send))
+			c.Feed(eiotest.AppendText(nil, tc.send))
 			m.loops.Run()
 		}
 	}

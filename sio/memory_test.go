@@ -1,10 +1,10 @@
 package sio
 
 import (
-	"encoding/binary"
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
@@ -24,16 +24,11 @@ func inMemory(t testing.TB, setup func(srv *Server)) *memory {
 	return &memory{srv, looptest.New(t)}
 }
 
-// frame is a WebSocket frame, masked with zeros.
-func frame(op byte, payload string) []byte {
-	b := []byte{0x80 | op, 0x80 | 126}
-	if len(payload) < 126 {
-		b[1] = 0x80 | byte(len(payload))
-	} else {
-		b = binary.BigEndian.AppendUint16(b, uint16(len(payload)))
-	}
-	return append(append(b, 0, 0, 0, 0), payload...)
-}
+// upgradeRequest is the handshake of a client with no session.
+var upgradeRequest = eiotest.UpgradeRequest(webSocket)
+
+// webSocket is its target.
+const webSocket = "/socket.io/?EIO=4&transport=websocket"
 
 // join returns a connection over WebSocket that is connected to "/".
 func (m *memory) join(t testing.TB) *looptest.Conn {
@@ -41,7 +36,7 @@ func (m *memory) join(t testing.TB) *looptest.Conn {
 	c := m.loops.Connect(m.eio.Accept)
 	c.Feed([]byte(upgradeRequest))
 	m.loops.Run()
-	c.Feed(frame(1, "40"))
+	c.Feed(eiotest.AppendText(nil, "40"))
 	m.loops.Run()
 	if sent := string(c.Sent()); !strings.Contains(sent, `40{"sid":"`) {
 		t.Fatalf("the client was not connected: %q", sent)

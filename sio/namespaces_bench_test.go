@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
 // BenchmarkNamespaces is the making of one more namespace when there are n, and
@@ -35,7 +37,7 @@ func BenchmarkJoinNamespace(b *testing.B) {
 	m := inMemory(b, func(srv *Server) { srv.Of("/room") })
 	c := m.join(b)
 	c.Forget()
-	join, leave := frame(1, "40/room,"), frame(1, "41/room,")
+	join, leave := eiotest.AppendText(nil, "40/room,"), eiotest.AppendText(nil, "41/room,")
 	b.ReportAllocs()
 	for b.Loop() {
 		c.Feed(join)

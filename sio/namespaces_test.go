@@ -72,8 +72,8 @@ func TestDynamicRace(t *testing.T) {
 			for n := range 50 {
 				name := fmt.Sprintf("/d%d,", (i+n)%4)
 				w.send("40" + name)
-				if _, payload, err := w.frame(); err != nil || !strings.HasPrefix(string(payload), `40`+name+`{"sid"`) {
-					t.Errorf("got %q, %v", payload, err)
+				if f, err := w.conn.ReadFrame(); err != nil || !strings.HasPrefix(string(f.Payload), `40`+name+`{"sid"`) {
+					t.Errorf("got %v, %v", f, err)
 					return
 				}
 				w.send("41" + name)
@@ -316,8 +316,8 @@ func TestCloseRace(t *testing.T) {
 			for range 100 {
 				w.send("40/p,")
 				for answered := false; !answered; {
-					_, payload, err := w.frame()
-					switch p := string(payload); {
+					f, err := w.conn.ReadFrame()
+					switch p := string(f.Payload); {
 					case err != nil:
 						t.Error(err)
 						return
@@ -331,8 +331,8 @@ func TestCloseRace(t *testing.T) {
 					}
 				}
 				for in {
-					if _, payload, err := w.frame(); err != nil || string(payload) != "41/p," {
-						t.Errorf("got %q, %v", payload, err)
+					if f, err := w.conn.ReadFrame(); err != nil || string(f.Payload) != "41/p," {
+						t.Errorf("got %v, %v", f, err)
 						return
 					}
 					in = false

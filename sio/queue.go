@@ -81,14 +81,36 @@ func (s *Socket) finishJob() {
 // has none.
 func (s *Socket) queued() int {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.queue.jobs.Len()
+	n, left := s.queue.jobs.Len(), false
 	if n == 0 {
+		left, s.queue.left = s.queue.left, false
 		queues.Put(s.queue)
 		s.queue = nil
 		s.nothingLateLocked()
 	}
+	s.mu.Unlock()
+	if left {
+		s.client.perLoop().taken()
+	}
 	return n
+}
+
+// outlast has a socket without jobs count as stranded as long as it waits for a
+// worker all the same: it keeps its client in memory.
+func (s *Socket) outlast() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queue != nil && s.queue.jobs.Len() == 0 && !s.queue.left {
+		s.queue.left = true
+		s.client.perLoop().backlog.stranded.Add(workload.Of(1, 0))
+	}
+}
+
+// taken discharges what waited for a worker although its client had left, now
+// that a worker has it.
+func (p *perLoop) taken() {
+	p.backlog.stranded.Sub(workload.Of(1, 0))
+	p.reportEmpty()
 }
 
 // nextJob takes the next job from the queue; nil when there is none.

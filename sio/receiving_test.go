@@ -1,6 +1,7 @@
 package sio_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -17,7 +19,7 @@ import (
 // unfinished is a binary frame of a million bytes without its end.
 var unfinished = func() []byte {
 	const size, end = 1_000_000, 100
-	head := binary.BigEndian.AppendUint64([]byte{0x80 | opBinary, 0x80 | 127}, size)
+	head := binary.BigEndian.AppendUint64([]byte{0x80 | eiotest.OpBinary, 0x80 | 127}, size)
 	return append(head, make([]byte, 4+size-end)...)
 }()
 
@@ -35,14 +37,14 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 		{"before CONNECT", func(t *testing.T, f *fixture) net.Conn { return f.dial(t).conn }, func() []byte { return unfinished }},
 		{"after CONNECT", func(t *testing.T, f *fixture) net.Conn { return f.join(t).conn }, func() []byte { return unfinished }},
 		{"attachments", func(t *testing.T, f *fixture) net.Conn { return f.join(t).conn }, func() []byte {
-			b := appendFrame(nil, opText, `4510-["x"`+strings.Repeat(`,0`, 10)+`]`)
+			b := eiotest.AppendText(nil, `4510-["x"`+strings.Repeat(`,0`, 10)+`]`)
 			for range 9 {
-				b = appendFrame(b, opBinary, strings.Repeat("x", 100_000))
+				b = eiotest.AppendFrame(b, 0x80|eiotest.OpBinary, bytes.Repeat([]byte("x"), 100_000))
 			}
 			return b
 		}},
 		{"heads of packets", func(t *testing.T, f *fixture) net.Conn { return f.join(t).conn }, func() []byte {
-			return appendFrame(nil, opText, `451-["x",{"_placeholder":true,"num":0},"`+strings.Repeat("x", 900_000)+`"]`)
+			return eiotest.AppendText(nil, `451-["x",{"_placeholder":true,"num":0},"`+strings.Repeat("x", 900_000)+`"]`)
 		}},
 		{"bodies", func(t *testing.T, f *fixture) net.Conn {
 			c, err := net.Dial("tcp", f.addr)
@@ -85,14 +87,13 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 			}()
 			for i := range 3 {
 				payload := strings.Repeat("y", 900_000)
-				go honest.conn.Write(appendFrame(nil, opText, fmt.Sprintf(`42%d["size","%s"]`, i, payload)))
-				for got, want := "", fmt.Sprintf("43%d[900000]", i); got != want; {
-					honest.conn.SetReadDeadline(time.Now().Add(6 * wait.Patience))
-					op, b, err := honest.frame()
+				go honest.conn.Write(eiotest.AppendText(nil, fmt.Sprintf(`42%d["size","%s"]`, i, payload)))
+				for answer, want := "", fmt.Sprintf("43%d[900000]", i); answer != want; {
+					got, err := honest.conn.ReadFrame()
 					if err != nil {
 						t.Fatalf("message %d: %v; %+v", i, err, f.Stats().Receiving)
 					}
-					if got = string(b); op == opText && got == "2" {
+					if answer = string(got.Payload); answer == "2" {
 						honest.send("3")
 					}
 				}

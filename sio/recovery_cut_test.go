@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -15,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest"
 	"github.com/sioserver/sioserver/loop/looptest/dice"
-	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // recoverer is a client that keeps losing its connection. It knows a packet
@@ -31,9 +30,6 @@ type recoverer struct {
 	welcome          bool // the CONNECT packet of this connection was read
 }
 
-const upgradeRequest = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" +
-	"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-
 // fail ends the client, on whatever goroutine it runs.
 func (r *recoverer) fail(format string, args ...any) {
 	r.t.Helper()
@@ -45,26 +41,26 @@ func (r *recoverer) fail(format string, args ...any) {
 func (r *recoverer) hello() []byte {
 	r.binary, r.welcome = false, false
 	if r.offset == "" {
-		return frame(1, "40")
+		return eiotest.AppendText(nil, "40")
 	}
-	return frame(1, fmt.Sprintf(`40{"pid":%q,"offset":%q}`, r.pid, r.offset))
+	return eiotest.AppendText(nil, fmt.Sprintf(`40{"pid":%q,"offset":%q}`, r.pid, r.offset))
 }
 
 // read takes one frame.
-func (r *recoverer) read(op byte, payload []byte) {
+func (r *recoverer) read(f eiotest.Frame) {
 	r.t.Helper()
-	text := string(payload)
+	text := string(f.Payload)
 	switch {
-	case op == 2:
+	case f.Opcode() == eiotest.OpBinary:
 		if !r.binary {
-			r.fail("unexpected attachment %x", payload)
+			r.fail("unexpected attachment: %v", f)
 		}
 		r.got()
 	case r.binary:
 		r.fail("got %q, want an attachment", text)
 	case strings.HasPrefix(text, "40"):
 		var reply struct{ SID, PID string }
-		if err := json.Unmarshal(payload[2:], &reply); err != nil {
+		if err := json.Unmarshal(f.Payload[2:], &reply); err != nil {
 			r.fail("%v", err)
 		}
 		if r.sid != "" && (reply.SID != r.sid || reply.PID != r.pid) {
@@ -72,7 +68,7 @@ func (r *recoverer) read(op byte, payload []byte) {
 		}
 		r.sid, r.pid, r.welcome = reply.SID, reply.PID, true
 	case strings.HasPrefix(text, "42"), strings.HasPrefix(text, "451-"):
-		if err := json.Unmarshal(payload[strings.IndexByte(text, '['):], &r.event); err != nil {
+		if err := json.Unmarshal(f.Payload[strings.IndexByte(text, '['):], &r.event); err != nil {
 			r.fail("%v", err)
 		}
 		if r.binary = text[1] == '5'; !r.binary {
@@ -86,22 +82,6 @@ func (r *recoverer) got() {
 	r.binary = false
 	r.numbers = append(r.numbers, int(r.event[1].(float64)))
 	r.offset = r.event[len(r.event)-1].(string)
-}
-
-// frames cuts what the server sent into frames.
-func frames(b []byte) (list [][2][]byte) {
-	if strings.HasPrefix(string(b), "HTTP/") {
-		b = b[strings.Index(string(b), "\r\n\r\n")+4:]
-	}
-	for len(b) >= 2 {
-		n, head := int(b[1]), 2
-		if n == 126 {
-			n, head = int(binary.BigEndian.Uint16(b[2:])), 4
-		}
-		list = append(list, [2][]byte{{b[0] & 15}, b[head : head+n]})
-		b = b[head+n:]
-	}
-	return list
 }
 
 // TestRecoveryAtEveryBoundary has a server emit numbered events to all,
@@ -191,8 +171,8 @@ func cutEverywhere(t *testing.T, middlewares bool) {
 	c := connect()
 	emit()
 	lt.Run()
-	for _, f := range frames(c.Sent()) {
-		r.read(f[0][0], f[1])
+	for _, f := range eiotest.Frames(t, c.Sent()) {
+		r.read(f)
 	}
 	for round := range rounds {
 		for cut := range most {
@@ -212,11 +192,11 @@ func cutEverywhere(t *testing.T, middlewares bool) {
 				emit()
 			}
 			lt.Run()
-			for i, f := range frames(c.Sent()) {
+			for i, f := range eiotest.Frames(t, c.Sent()) {
 				if i > cut {
 					break
 				}
-				r.read(f[0][0], f[1])
+				r.read(f)
 			}
 			cuts++
 		}
@@ -224,8 +204,8 @@ func cutEverywhere(t *testing.T, middlewares bool) {
 	c.PeerClose()
 	lt.Run()
 	c = connect()
-	for _, f := range frames(c.Sent()) {
-		r.read(f[0][0], f[1])
+	for _, f := range eiotest.Frames(t, c.Sent()) {
+		r.read(f)
 	}
 	if fmt.Sprint(r.numbers) != fmt.Sprint(want) {
 		i := 0
@@ -326,31 +306,24 @@ func cutAnywhere(t *testing.T, servers []*Server, cuts int, got *atomic.Int64, d
 			t.Error(err)
 			return
 		}
-		conn.Write(append([]byte(upgradeRequest), r.hello()...))
+		c := eiotest.NewConn(t, conn)
+		if err := c.TryUpgrade(webSocket); err != nil {
+			t.Errorf("life %d: %v", life, err)
+			return
+		}
+		c.Write(r.hello())
 		last := life == cuts
 		if last {
 			done()
 		}
-		patience := d.Int(4000)
-		var b []byte
-		buf := make([]byte, 4096)
-		for first := true; last || r.offset == "" || patience > 0; {
-			conn.SetReadDeadline(time.Now().Add(wait.Patience))
-			n, err := conn.Read(buf)
+		for patience := d.Int(4000); last || r.offset == "" || patience > 0; {
+			f, err := c.ReadFrame()
 			if err != nil {
 				t.Errorf("life %d: %v", life, err)
 				return
 			}
-			patience -= n
-			b = append(b, buf[:n]...)
-			if first {
-				if !strings.Contains(string(b), "\r\n\r\n") {
-					continue
-				}
-				first = false
-				b = b[strings.Index(string(b), "\r\n\r\n")+4:]
-			}
-			b = r.readAll(b)
+			patience -= len(f.Payload)
+			r.read(f)
 			if len(r.numbers) > 0 {
 				got.Store(int64(slices.Max(r.numbers[max(0, len(r.numbers)-emitters):])))
 			}
@@ -375,27 +348,6 @@ func cutAnywhere(t *testing.T, servers []*Server, cuts int, got *atomic.Int64, d
 			return
 		}
 		next[e] = n + emitters
-	}
-}
-
-// readAll reads the complete frames in b and returns the rest.
-func (r *recoverer) readAll(b []byte) []byte {
-	for {
-		if len(b) < 2 {
-			return b
-		}
-		n, head := int(b[1]), 2
-		if n == 126 {
-			if len(b) < 4 {
-				return b
-			}
-			n, head = int(binary.BigEndian.Uint16(b[2:])), 4
-		}
-		if len(b) < head+n {
-			return b
-		}
-		r.read(b[0]&15, b[head:head+n])
-		b = b[head+n:]
 	}
 }
 

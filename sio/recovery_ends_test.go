@@ -95,7 +95,7 @@ func TestRecovererEndsInAnyWay(t *testing.T) {
 				if st := srv.Stats(); r.ended.Load() != 1 || st.HandlerPanics != 1 {
 					t.Errorf("%+v", st)
 				}
-				again := eiotest.Dial(t, srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
+				again := eiotest.Dial(t, srv.Addr().String(), webSocket)
 				again.Text("40")
 				for answer := ""; !strings.HasPrefix(answer, "40"); {
 					f, err := again.ReadFrame()

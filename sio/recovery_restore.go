@@ -188,7 +188,7 @@ type catchUpJob struct{ log *sharedLog }
 
 func (catchUpJob) size() int          { return 0 }
 func (catchUpJob) lapses(uint32) bool { return true }
-func (catchUpJob) drop(*Socket)       {}
+func (catchUpJob) drop(s *Socket)     { s.outlast() }
 
 func (j catchUpJob) run(s *Socket) {
 	lg, caughtUp, finished := j.log, false, false

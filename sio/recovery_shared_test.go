@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"reflect"
 	"regexp"
 	"runtime"
@@ -289,7 +288,7 @@ func TestRecoveryWithoutKeeper(t *testing.T) {
 // returns.
 func returning(t *testing.T, srv *Server, nsp, pid string) (answer string, conn *eiotest.Conn) {
 	t.Helper()
-	conn = eiotest.Dial(t, srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
+	conn = eiotest.Dial(t, srv.Addr().String(), webSocket)
 	conn.Text(fmt.Sprintf(`40%s{"pid":%q,"offset":"1000-0"}`, nsp, pid))
 	for {
 		f, err := conn.ReadFrame()
@@ -420,39 +419,21 @@ func TestRecoveryBetween(t *testing.T) {
 		}
 	}
 	// until reads until the condition holds.
-	var conn net.Conn
+	var conn *eiotest.Conn
 	until := func(cond func() bool) {
 		t.Helper()
-		for b, buf, first := []byte(nil), make([]byte, 4096), !r.welcome; !cond(); {
-			n, err := conn.Read(buf)
-			if err != nil {
-				t.Fatal(err)
+		for !cond() {
+			if f := conn.Next(); string(f.Payload) == `42["e",2]` {
+				r.numbers = append(r.numbers, 2) // it has no offset
+			} else {
+				r.read(f)
 			}
-			if b = append(b, buf[:n]...); first {
-				_, rest, ok := strings.Cut(string(b), "\r\n\r\n")
-				if !ok {
-					continue
-				}
-				b, first = []byte(rest), false
-			}
-			for _, f := range frames(b) { // small ones come whole
-				if text := string(f[1]); text == `42["e",2]` {
-					r.numbers = append(r.numbers, 2) // it has no offset
-				} else {
-					r.read(f[0][0], f[1])
-				}
-			}
-			b = nil
 		}
 	}
 	connect := func() {
 		t.Helper()
-		var err error
-		if conn, err = net.Dial("tcp", srv.Addr().String()); err != nil {
-			t.Fatal(err)
-		}
-		conn.SetDeadline(time.Now().Add(wait.Patience))
-		conn.Write(append([]byte(upgradeRequest), r.hello()...))
+		conn = eiotest.Dial(t, srv.Addr().String(), webSocket)
+		conn.Write(r.hello())
 		until(func() bool { return r.welcome })
 	}
 	connect()

@@ -1,12 +1,14 @@
 package sio
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
@@ -105,13 +107,14 @@ func (w *waiters) ask(r *recoverer) *looptest.Conn {
 	c.Feed([]byte(upgradeRequest))
 	w.lt.Run()
 	c.Sent()
-	c.Feed(frame(1, fmt.Sprintf(`40%s{"pid":%q,"offset":%q}`, w.nsp, r.pid, r.offset)))
+	c.Feed(eiotest.AppendText(nil, fmt.Sprintf(`40%s{"pid":%q,"offset":%q}`, w.nsp, r.pid, r.offset)))
 	return c
 }
 
 func (w *waiters) read(r *recoverer, c *looptest.Conn) {
-	for _, f := range frames(c.Sent()) {
-		r.read(f[0][0], []byte(strings.Replace(string(f[1]), w.nsp, "", 1)))
+	for _, f := range eiotest.Frames(r.t, c.Sent()) {
+		f.Payload = bytes.Replace(f.Payload, []byte(w.nsp), nil, 1)
+		r.read(f)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
@@ -37,14 +38,14 @@ func scale(b *testing.B, loops int) {
 		for range conns {
 			c := lt.ConnectTo(i, srv.eio.Accept)
 			c.Feed([]byte(upgradeRequest))
-			c.Feed(frame(1, "40"))
+			c.Feed(eiotest.AppendText(nil, "40"))
 			clients[i] = append(clients[i], c)
 		}
 	}
 	lt.RunUntil(func() bool { return srv.Of("/").Len() == loops*conns })
 	var events []byte
 	for i := range burst {
-		events = append(events, frame(1, "42"+strconv.Itoa(i)+`["echo","`+strings.Repeat("x", 100)+`"]`)...)
+		events = append(events, eiotest.AppendText(nil, "42"+strconv.Itoa(i)+`["echo","`+strings.Repeat("x", 100)+`"]`)...)
 	}
 	for _, list := range clients {
 		for _, c := range list {

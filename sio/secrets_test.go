@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -86,25 +87,22 @@ func TestSecretsAreNotLogged(t *testing.T) {
 		})
 	})
 
-	const fields = "Host: test\r\nCookie: session=" + secret + "-cookie\r\nAuthorization: Bearer " + secret + "-bearer\r\nX-Api-Key: " + secret + "-key\r\n"
+	fields := []string{"Cookie", "session=" + secret + "-cookie", "Authorization", "Bearer " + secret + "-bearer", "X-Api-Key", secret + "-key"}
 	const query = "&token=" + secret + "-query"
 	request := func(method, target, body string, more ...string) string {
 		t.Helper()
 		c := eiotest.DialTCP(t, f.addr)
 		defer c.Close()
-		c.WriteString(fmt.Sprintf("%s %s HTTP/1.1\r\n%sContent-Length: %d\r\n%s\r\n%s", method, target, fields, len(body), strings.Join(more, ""), body))
+		head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n", method, target, len(body))
+		for field := range slices.Chunk(fields, 2) {
+			head += strings.Join(field, ": ") + "\r\n"
+		}
+		c.WriteString(head + strings.Join(more, "") + "\r\n" + body)
 		return c.ReadResponse().Body
 	}
 	const at = "/socket.io/?EIO=4&transport=polling" + query
 	var ids []string // what else must not be in the log
-	dial := func(target string) *eiotest.Conn {
-		c := eiotest.DialTCP(t, f.addr)
-		c.WriteString(strings.Replace(eiotest.UpgradeRequest(target), "Host: test\r\n", fields, 1))
-		if r := c.ReadResponse(); r.Status != http.StatusSwitchingProtocols {
-			t.Fatalf("got %+v", r)
-		}
-		return c
-	}
+	dial := func(target string) *eiotest.Conn { return eiotest.Dial(t, f.addr, target, fields...) }
 	const auth = `{"token":"` + secret + `-auth","password":"` + secret + `-password"}`
 	join := func() *eiotest.Conn {
 		c := dial("/socket.io/?EIO=4&transport=websocket" + query)

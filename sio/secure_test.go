@@ -81,10 +81,7 @@ func TestSecure(t *testing.T) {
 			}
 			webSocket := func(query string) *eiotest.Conn {
 				conn := dial()
-				conn.WriteString(eiotest.UpgradeRequest("/socket.io/?EIO=4&transport=websocket"+query, c.fields...))
-				if r := conn.ReadResponse(); r.Status != http.StatusSwitchingProtocols {
-					t.Fatalf("got %+v", r)
-				}
+				conn.Upgrade("/socket.io/?EIO=4&transport=websocket"+query, c.fields...)
 				return conn
 			}
 			want := func(what string) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest"
 )
@@ -76,7 +77,7 @@ func (f *slowClient) connect(polling bool, query ...string) {
 		f.request("POST", "40")
 	} else {
 		f.conn.Feed([]byte(strings.Replace(upgradeRequest, " HTTP", strings.Join(query, "")+" HTTP", 1)))
-		f.conn.Feed(frame(1, "40"))
+		f.conn.Feed(eiotest.AppendText(nil, "40"))
 	}
 	f.lt.RunUntil(func() bool {
 		select {
@@ -127,8 +128,8 @@ func (f *slowClient) read() (messages []string) {
 	}
 	f.conn.Unblock()
 	f.lt.Run()
-	for _, fr := range frames(f.conn.Sent()) {
-		messages = append(messages, string(fr[1]))
+	for _, fr := range eiotest.Frames(f.t, f.conn.Sent()) {
+		messages = append(messages, string(fr.Payload))
 	}
 	return messages
 }

@@ -99,6 +99,7 @@ type job interface {
 // worker runs for it or is about to.
 type queue struct {
 	jobs    fifo.Queue[job] // guarded by Socket.mu
+	left    bool            // see outlast; guarded by Socket.mu
 	running int             // bytes of the job that runs; the worker's own
 }
 

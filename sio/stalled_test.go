@@ -27,7 +27,7 @@ type crowd struct {
 
 // join connects one client that reads until its connection ends, or not at all.
 func (c *crowd) join(reads bool) {
-	conn := eiotest.Dial(c.t, c.srv.Addr().String(), "/socket.io/?EIO=4&transport=websocket")
+	conn := eiotest.Dial(c.t, c.srv.Addr().String(), webSocket)
 	c.conns = append(c.conns, conn)
 	conn.Text("40")
 	if reads {

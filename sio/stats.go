@@ -31,8 +31,9 @@ type Stats struct {
 	// handlers wait now, PendingBytes the size of the events' arguments, which
 	// count until their handlers return: both count against the limits.
 	// PendingStranded is how many connection and disconnect handlers wait for
-	// clients that have left, PendingLate and PendingLateBytes are the events
-	// of such clients.
+	// clients that have left, and how many of these wait for a worker that
+	// finds that they have left before they joined. PendingLate and
+	// PendingLateBytes are the events of clients that have left.
 	Pending, PendingBytes, PendingStranded, PendingLate, PendingLateBytes int
 	// Pauses is how often reading from a client paused because too much of it
 	// waited: see Config.MaxPending.

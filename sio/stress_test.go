@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -74,14 +75,14 @@ func TestEverythingAtOnce(t *testing.T) {
 				w := f.dial(t)
 				w.send("40/stress")
 				for n := range 20 {
-					op, payload, err := w.frame()
-					if err != nil || op == opClose {
+					got, err := w.conn.ReadFrame()
+					if err != nil || got.Opcode() == eiotest.OpClose {
 						break
 					}
-					if n > 0 || len(payload) > 1 && payload[1] == '0' {
+					if n > 0 || len(got.Payload) > 1 && got.Payload[1] == '0' {
 						// The socket may be gone by now: then the server closes
 						// the connection.
-						_, _ = w.conn.Write(appendFrame(appendFrame(nil, opText, `42/stress,1["double",`+strconv.Itoa(n)+`]`), opText, `42/stress,["cast",1]`))
+						_, _ = w.conn.Write(eiotest.AppendText(nil, `42/stress,1["double",`+strconv.Itoa(n)+`]`, `42/stress,["cast",1]`))
 					}
 				}
 				w.conn.Close()

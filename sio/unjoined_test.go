@@ -30,7 +30,7 @@ func newNewcomers(t *testing.T, loops int, cfg Config) *newcomers {
 // open opens a session over WebSocket from an address.
 func (n *newcomers) open(on int, addr string) *looptest.Conn {
 	c := n.loops.ConnectFrom(on, netip.AddrPortFrom(netip.MustParseAddr(addr), 1), func(c *loop.Conn) loop.Handler { return n.eio.Accept(c) })
-	c.Feed([]byte(eiotest.UpgradeRequest("/socket.io/?EIO=4&transport=websocket")))
+	c.Feed([]byte(upgradeRequest))
 	n.loops.Run()
 	c.Sent()
 	return c
@@ -162,7 +162,7 @@ func TestNoneGoesTooMany(t *testing.T) {
 	}
 	n.want(t, "at the bound", 12, 0)
 	c := n.loops.ConnectFrom(1, netip.MustParseAddrPort("192.0.2.3:1"), func(c *loop.Conn) loop.Handler { return n.eio.Accept(c) })
-	c.Feed([]byte(eiotest.UpgradeRequest("/socket.io/?EIO=4&transport=websocket")))
+	c.Feed([]byte(upgradeRequest))
 	crowd[2].PeerClose() // before its loop hears of it
 	n.loops.Run()
 	n.want(t, "afterwards", 12, 0)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -43,19 +44,19 @@ func TestAnswerBeforeViolation(t *testing.T) {
 		t.Run("websocket/"+name, func(t *testing.T) {
 			f := start(t)
 			w := f.join(t)
-			segment := appendFrame(nil, opText, event)
+			segment := eiotest.AppendText(nil, event)
 			switch {
 			case violation == "":
 				segment = append(segment, 0xf1, 0x80, 0, 0, 0, 0)
 			case strings.HasPrefix(violation, "b:"):
-				segment = appendFrame(segment, opBinary, "\x00")
+				segment = eiotest.AppendFrame(segment, 0x80|eiotest.OpBinary, []byte{0})
 			default:
-				segment = appendFrame(segment, opText, violation)
+				segment = eiotest.AppendText(segment, violation)
 			}
-			w.conn.Write(appendFrame(segment, opText, `42["after"]`))
+			w.conn.Write(eiotest.AppendText(segment, `42["after"]`))
 			w.want(strings.Split(due, "\x1e")...)
-			if op, _, err := w.frame(); err != nil || op != opClose {
-				t.Errorf("got opcode %d, %v, want a close frame", op, err)
+			if f := w.conn.Next(); f.Opcode() != eiotest.OpClose {
+				t.Errorf("got %v, want a close frame", f)
 			}
 			wait.For(t, "disconnection", f.disconnected)
 		})

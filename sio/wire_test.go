@@ -1,9 +1,7 @@
 package sio_test
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -19,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
@@ -122,8 +121,7 @@ func wantReason(t testing.TB, f *fixture, want string) {
 // ws is a client that speaks Engine.IO over WebSocket.
 type ws struct {
 	t    testing.TB
-	conn net.Conn
-	r    *bufio.Reader
+	conn *eiotest.Conn
 	sid  string
 }
 
@@ -160,18 +158,8 @@ func (f *fixture) upgrade(t testing.TB, conn net.Conn, query string) *ws {
 // upgradeAt is upgrade for a server with another path.
 func (f *fixture) upgradeAt(t testing.TB, conn net.Conn, path, query string) *ws {
 	t.Helper()
-	t.Cleanup(func() { conn.Close() })
-	w := &ws{t: t, conn: conn, r: bufio.NewReader(conn)}
-	fmt.Fprintf(conn, "GET %s?%s&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
-		"Connection: Upgrade\r\nX-Test: yes\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, query, f.addr)
-	w.deadline()
-	res, err := http.ReadResponse(w.r, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("the upgrade was answered %s", res.Status)
-	}
+	w := &ws{t: t, conn: eiotest.NewConn(t, conn)}
+	w.conn.Upgrade(path+"?"+query+"&transport=websocket", "X-Test", "yes")
 	return w
 }
 
@@ -224,32 +212,6 @@ func connectReply(t testing.TB, namespace, packet string) string {
 	return match[1]
 }
 
-func (w *ws) deadline() { w.conn.SetReadDeadline(time.Now().Add(wait.Patience)) }
-
-const (
-	opText   = 1
-	opBinary = 2
-	opClose  = 8
-)
-
-func appendFrame(dst []byte, op byte, payload string) []byte {
-	dst = append(dst, 0x80|op)
-	switch n := len(payload); {
-	case n < 126:
-		dst = append(dst, 0x80|byte(n))
-	case n < 1<<16:
-		dst = binary.BigEndian.AppendUint16(append(dst, 0x80|126), uint16(n))
-	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, 0x80|127), uint64(n))
-	}
-	mask := [4]byte{0x11, 0x22, 0x33, 0x44}
-	dst = append(dst, mask[:]...)
-	for i := range len(payload) {
-		dst = append(dst, payload[i]^mask[i%4])
-	}
-	return dst
-}
-
 // send sends messages in one segment; those that begin with "b:" are binary,
 // given in hexadecimal.
 func (w *ws) send(messages ...string) {
@@ -290,52 +252,26 @@ func (w *ws) frames(messages []string) (b []byte) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			b = appendFrame(b, opBinary, string(raw))
+			b = eiotest.AppendFrame(b, 0x80|eiotest.OpBinary, raw)
 		} else {
-			b = appendFrame(b, opText, m)
+			b = eiotest.AppendText(b, m)
 		}
 	}
 	return b
 }
 
-func (w *ws) frame() (op byte, payload []byte, err error) {
-	w.deadline()
-	var head [2]byte
-	if _, err := io.ReadFull(w.r, head[:]); err != nil {
-		return 0, nil, err
-	}
-	size := uint64(head[1])
-	var ext [8]byte
-	switch size {
-	case 126:
-		if _, err := io.ReadFull(w.r, ext[6:]); err != nil {
-			return 0, nil, err
-		}
-		size = binary.BigEndian.Uint64(ext[:])
-	case 127:
-		if _, err := io.ReadFull(w.r, ext[:]); err != nil {
-			return 0, nil, err
-		}
-		size = binary.BigEndian.Uint64(ext[:])
-	}
-	payload = make([]byte, size)
-	_, err = io.ReadFull(w.r, payload)
-	return head[0] & 0x0f, payload, err
-}
-
 // recv returns the next message, in the form that send takes.
 func (w *ws) recv() string {
 	w.t.Helper()
-	op, payload, err := w.frame()
-	switch {
-	case err != nil:
-		w.t.Fatalf("no message: %v", err)
-	case op == opBinary:
-		return "b:" + hex.EncodeToString(payload)
-	case op != opText:
-		w.t.Fatalf("got a frame with opcode %d, want a message", op)
+	switch f := w.conn.Next(); f.Opcode() {
+	case eiotest.OpText:
+		return string(f.Payload)
+	case eiotest.OpBinary:
+		return "b:" + hex.EncodeToString(f.Payload)
+	default:
+		w.t.Fatalf("got %v, want a message", f)
+		return ""
 	}
-	return string(payload)
 }
 
 func (w *ws) want(messages ...string) {
@@ -350,14 +286,14 @@ func (w *ws) want(messages ...string) {
 // wantClosed takes the end of the connection; a close frame has no status.
 func (w *ws) wantClosed() {
 	w.t.Helper()
-	op, payload, err := w.frame()
+	f, err := w.conn.ReadFrame()
 	switch {
-	case err == nil && op == opClose:
-		if len(payload) != 0 {
-			w.t.Errorf("the close frame has the payload %x", payload)
+	case err == nil && f.Opcode() == eiotest.OpClose:
+		if len(f.Payload) != 0 {
+			w.t.Errorf("got %v, want no status", f)
 		}
 	case err == nil:
-		w.t.Fatalf("got %q, want the end of the connection", payload)
+		w.t.Fatalf("got %v, want the end of the connection", f)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.t.Fatal("the connection was not closed")
 	}

@@ -2,6 +2,7 @@ package eiotest
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
@@ -80,11 +81,29 @@ func UpgradeRequest(target string, header ...string) string {
 func Dial(tb testing.TB, addr, target string, header ...string) *Conn {
 	tb.Helper()
 	c := DialTCP(tb, addr)
-	c.WriteString(UpgradeRequest(target, header...))
-	if r := c.ReadResponse(); r.Status != http.StatusSwitchingProtocols {
-		tb.Fatalf("upgrade of %s: %d %s", target, r.Status, r.Body)
-	}
+	c.Upgrade(target, header...)
 	return c
+}
+
+// Upgrade makes a WebSocket of the connection.
+func (c *Conn) Upgrade(target string, header ...string) {
+	c.tb.Helper()
+	if err := c.TryUpgrade(target, header...); err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+// TryUpgrade is [Conn.Upgrade] for handshakes that may fail, and for other
+// goroutines.
+func (c *Conn) TryUpgrade(target string, header ...string) error {
+	if _, err := io.WriteString(c, UpgradeRequest(target, header...)); err != nil {
+		return err
+	}
+	r, err := c.readResponse()
+	if err == nil && r.Status != http.StatusSwitchingProtocols {
+		err = fmt.Errorf("upgrade of %s: %d %s", target, r.Status, r.Body)
+	}
+	return err
 }
 
 // WriteString writes raw bytes.
@@ -98,18 +117,24 @@ func (c *Conn) WriteString(s string) {
 // ReadResponse reads one HTTP response.
 func (c *Conn) ReadResponse() Response {
 	c.tb.Helper()
-	c.SetReadDeadline(time.Now().Add(Timeout))
-	r, err := http.ReadResponse(c.r, nil)
+	r, err := c.readResponse()
 	if err != nil {
 		c.tb.Fatal(err)
 	}
+	return r
+}
+
+func (c *Conn) readResponse() (Response, error) {
+	c.SetReadDeadline(time.Now().Add(Timeout))
+	r, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return Response{}, err
+	}
 	var body []byte
 	if r.StatusCode != http.StatusSwitchingProtocols {
-		if body, err = io.ReadAll(r.Body); err != nil {
-			c.tb.Fatal(err)
-		}
+		body, err = io.ReadAll(r.Body)
 	}
-	return Response{r.StatusCode, r.Header, string(body)}
+	return Response{r.StatusCode, r.Header, string(body)}, err
 }
 
 // AppendFrame appends a masked frame with the given first byte.
@@ -132,6 +157,14 @@ func AppendFrame(dst []byte, first byte, payload []byte) []byte {
 	return dst
 }
 
+// AppendText appends each of messages as a masked text frame.
+func AppendText(dst []byte, messages ...string) []byte {
+	for _, m := range messages {
+		dst = AppendFrame(dst, 0x80|OpText, []byte(m))
+	}
+	return dst
+}
+
 // WriteFrame writes a masked frame with the given first byte.
 func (c *Conn) WriteFrame(first byte, payload []byte) {
 	c.tb.Helper()
@@ -141,11 +174,7 @@ func (c *Conn) WriteFrame(first byte, payload []byte) {
 // Text writes each of messages as a text frame, all with one write.
 func (c *Conn) Text(messages ...string) {
 	c.tb.Helper()
-	var b []byte
-	for _, m := range messages {
-		b = AppendFrame(b, 0x80|OpText, []byte(m))
-	}
-	c.WriteString(string(b))
+	c.WriteString(string(AppendText(nil, messages...)))
 }
 
 // Binary writes b as a binary frame.
@@ -157,8 +186,14 @@ func (c *Conn) Binary(b []byte) {
 // ReadFrame reads one frame; the error is io.EOF when the peer is gone.
 func (c *Conn) ReadFrame() (Frame, error) {
 	c.SetReadDeadline(time.Now().Add(Timeout))
-	var head [2]byte
-	if _, err := io.ReadFull(c.r, head[:]); err != nil {
+	return ReadFrame(c.r)
+}
+
+// ReadFrame reads one frame of a server from r. The error is io.EOF only when
+// nothing of a frame came, and io.ErrUnexpectedEOF when r ends within one.
+func ReadFrame(r io.Reader) (Frame, error) {
+	var head [10]byte
+	if _, err := io.ReadFull(r, head[:2]); err != nil {
 		return Frame{}, err
 	}
 	if head[1]&0x80 != 0 {
@@ -167,21 +202,44 @@ func (c *Conn) ReadFrame() (Frame, error) {
 	n := uint64(head[1])
 	switch n {
 	case 126:
-		var b [2]byte
-		if _, err := io.ReadFull(c.r, b[:]); err != nil {
+		if err := readRest(r, head[2:4]); err != nil {
 			return Frame{}, err
 		}
-		n = uint64(binary.BigEndian.Uint16(b[:]))
+		n = uint64(binary.BigEndian.Uint16(head[2:]))
 	case 127:
-		var b [8]byte
-		if _, err := io.ReadFull(c.r, b[:]); err != nil {
+		if err := readRest(r, head[2:10]); err != nil {
 			return Frame{}, err
 		}
-		n = binary.BigEndian.Uint64(b[:])
+		n = binary.BigEndian.Uint64(head[2:])
 	}
 	payload := make([]byte, n)
-	_, err := io.ReadFull(c.r, payload)
-	return Frame{head[0], payload}, err
+	return Frame{head[0], payload}, readRest(r, payload)
+}
+
+// readRest fills b with what must follow.
+func readRest(r io.Reader, b []byte) error {
+	_, err := io.ReadFull(r, b)
+	if err == io.EOF && len(b) > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// Frames are the frames in b, which a server sent on a connection in memory.
+// The response to the handshake may precede them. The last must be complete.
+func Frames(tb testing.TB, b []byte) (list []Frame) {
+	tb.Helper()
+	if bytes.HasPrefix(b, []byte("HTTP/")) {
+		_, b, _ = bytes.Cut(b, []byte("\r\n\r\n"))
+	}
+	for r := bytes.NewReader(b); r.Len() > 0; {
+		f, err := ReadFrame(r)
+		if err != nil {
+			tb.Fatalf("%d frames, then: %v", len(list), err)
+		}
+		list = append(list, f)
+	}
+	return list
 }
 
 // Next reads one frame and fails the test when there is none.

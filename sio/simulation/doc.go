@@ -17,18 +17,18 @@
 // # What decides
 //
 // [Run] runs in a bubble of testing/synctest, on one processor. The world's
-// goroutine plays all loops (looptest.Network), all clients and the bus. It does
-// one thing at a time: one wait of a loop's poller, one read of a client, one
-// message of the bus, one step. In between it waits until all other goroutines
-// are blocked. The application's goroutines block at gates, which the world
-// opens one by one. So the seed decides what comes next, and time passes only
-// when nothing is ready.
+// goroutine plays all loops (looptest.Network), all clients and the bus. It
+// does one thing at a time: one wait of a loop's poller, one read of a client,
+// one message of the bus, one step. In between it waits until all other
+// goroutines are blocked. The application's goroutines block at gates, which
+// the world opens one by one. So the seed decides what comes next, and time
+// passes only when nothing is ready.
 //
 // Ids come from testing/cryptotest. What is left to the runtime is the order of
 // timers of one instant, of maps, and of goroutines that wake up together. All
 // that happens goes into a hash, and each seed is run twice: a run that differs
-// fails. A WebAssembly build would be deterministic by construction, but slower,
-// and needs a runtime.
+// fails. A WebAssembly build would be deterministic by construction, but
+// slower, and needs a runtime.
 //
 // # The oracle
 //

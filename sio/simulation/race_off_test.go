@@ -2,4 +2,5 @@
 
 package simulation
 
-const raceEnabled = false
+// repeatable: goroutines run in one order, so a run can be repeated.
+const repeatable = true

@@ -43,12 +43,12 @@ func simulate(t *testing.T, seed uint64, skipped stepSet) {
 		}
 	}
 	t.Logf("seed %d: %016x, %s, %+v", seed, first.Hash, first.Figures, opt)
-	if t.Failed() || raceEnabled { // the race detector makes the order of goroutines random
+	if t.Failed() || !repeatable {
 		return
 	}
-	// On a busy machine the runtime takes the processor from a goroutine that has
-	// it for too long, and another one comes first. That is rare enough not to
-	// happen to the same run again.
+	// On a busy machine the runtime takes the processor from a goroutine that
+	// has it for too long, and another one comes first. That is rare enough not
+	// to happen to the same run again.
 	opt.Locks = false // once is enough
 	var second Result
 	for range 4 {

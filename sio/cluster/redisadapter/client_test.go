@@ -1,34 +1,34 @@
 package redisadapter_test
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sioserver/sioserver/eio/eiotest"
 )
 
 // client is one that keeps losing its connection, and comes back. It
 // acknowledges by its id.
 type client struct {
 	t                testing.TB
-	conn             net.Conn
+	conn             *eiotest.Conn
 	namespace        string // "" for "/"
 	sid, pid, offset string
 	events           [][]any
-	welcome          bool // since it has connected last
-	lost             int  // how often it was not recovered, although nothing was disturbed meanwhile
+	welcome          bool      // since it has connected last
+	giveUp           time.Time // the end of the time for reading
+	lost             int       // how often it was not recovered, although nothing was disturbed meanwhile
 
 	disturbances *atomic.Int64 // that have begun or ended; nil when there are none
 	before       int64         // of them, when it connected
 }
-
-const upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" +
-	"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 // connect connects, with the former session if there is one.
 func (c *client) connect(addr string) error {
@@ -37,7 +37,7 @@ func (c *client) connect(addr string) error {
 	if err != nil {
 		return err
 	}
-	c.conn = conn
+	c.conn = eiotest.NewConn(c.t, conn)
 	hello := "40"
 	if c.namespace != "" {
 		hello += c.namespace + ","
@@ -45,15 +45,9 @@ func (c *client) connect(addr string) error {
 	if c.offset != "" {
 		hello += fmt.Sprintf(`{"pid":%q,"offset":%q}`, c.pid, c.offset)
 	}
-	c.conn.SetDeadline(time.Now().Add(time.Minute)) // only failures, and machines that are too busy, take it
-	if _, err := conn.Write([]byte(upgrade)); err != nil {
+	c.giveUp = time.Now().Add(eiotest.Timeout)
+	if err := c.conn.TryUpgrade("/socket.io/?EIO=4&transport=websocket"); err != nil {
 		return err
-	}
-	// The answer, byte by byte: frames follow.
-	for head, b := "", make([]byte, 1); !strings.HasSuffix(head, "\r\n\r\n"); head += string(b) {
-		if _, err := io.ReadFull(conn, b); err != nil {
-			return err
-		}
 	}
 	return c.send(hello)
 }
@@ -66,40 +60,28 @@ func (c *client) disturbed() int64 {
 }
 
 func (c *client) send(text string) error {
-	head := []byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}
-	if len(text) > 125 {
-		head = []byte{0x81, 0x80 | 126, byte(len(text) >> 8), byte(len(text)), 0, 0, 0, 0}
-	}
-	_, err := c.conn.Write(append(head, text...))
+	_, err := c.conn.Write(eiotest.AppendText(nil, text))
 	return err
 }
 
 // read reads one packet.
 func (c *client) read() error {
-	var head [4]byte
-	if _, err := io.ReadFull(c.conn, head[:2]); err != nil {
+	if time.Now().After(c.giveUp) { // pings come all the time
+		return os.ErrDeadlineExceeded
+	}
+	f, err := c.conn.ReadFrame()
+	if err != nil {
 		return err
 	}
-	if head[0]&0xf == 8 {
+	if f.Opcode() == eiotest.OpClose {
 		return io.EOF
 	}
-	n := int(head[1])
-	if n == 126 {
-		if _, err := io.ReadFull(c.conn, head[2:4]); err != nil {
-			return err
-		}
-		n = int(binary.BigEndian.Uint16(head[2:]))
-	}
-	payload := make([]byte, n)
-	if _, err := io.ReadFull(c.conn, payload); err != nil {
-		return err
-	}
-	switch text := string(payload); {
+	switch text := string(f.Payload); {
 	case text == "2":
 		return c.send("3")
 	case strings.HasPrefix(text, "40"):
 		var reply struct{ SID, PID string }
-		if err := json.Unmarshal(payload[2:], &reply); err != nil {
+		if err := json.Unmarshal(f.Payload[2:], &reply); err != nil {
 			return err
 		}
 		if c.sid != "" && reply.SID != c.sid {
