@@ -44,22 +44,24 @@
 //	nothing of one client at another        the same, and clientConnected
 //	acknowledgements exactly once           socket.answered, World.emitAck, checkAnswer
 //	recovered, or a new session             clientConnected, forget
-//	rooms and counts                        check.go, checkRooms; app.go, query
+//	rooms and counts                        check.go, checkRooms; calls.go, query
 //	totals within their bounds              check.go, checkBounds
 //	no circle in the order of locks         invariants.Mutex
 //	nothing left                            check.go, checkEmpty; World.finish; the end of the bubble
 //
 // # Where to add
 //
-// A transport: client.go connects and parses it, plan.go draws it.
+// A transport: client.go connects, transport.go sends and parses, plan.go draws
+// it.
 // Another bus, or a fault of one: bus.go, with an option in check.go.
 // A limit: config in check.go sets it, checkBounds compares.
-// A method of the API: op.go has its kind and weight, app.go calls it.
+// A method of the API: op.go has its kind and weight, calls.go calls it.
 // A fault of the network: looptest.Faults.
 //
 // Not simulated are HTTP/2 and net/http (Server.Handler), the poller gnetpoll,
 // Redis, an adapter that keeps the sessions of recovery, forwarding between
 // nodes, compression and MessagePack.
 //
-// testdata/seeds.txt has the seeds that have found something.
+// testdata/seeds.txt has the seeds that have found something. A seed loses its
+// meaning when what is drawn changes, so what was found has a test of its own.
 package simulation
