@@ -9,7 +9,8 @@ import (
 // inArchitecture are the names of files and folders in architecture.md.
 var inArchitecture = regexp.MustCompile("`((?:codec|loop|eio|sio|cmd|bench|profiles|docs|\\.ci)/[\\w./-]*)`")
 
-// TestArchitectureNamesFiles: the files and folders that architecture.md names exist.
+// TestArchitectureNamesFiles: the files and folders that architecture.md names
+// exist.
 func TestArchitectureNamesFiles(t *testing.T) {
 	named := inArchitecture.FindAllStringSubmatch(read(t, "architecture.md"), -1)
 	for _, m := range named {

@@ -1,5 +1,5 @@
-// Package docs_test checks the documents: their Go code compiles, their links lead
-// somewhere, and errors.md is whole.
+// Package docs_test checks the documents: their Go code compiles, their links
+// lead somewhere, and errors.md is whole.
 package docs_test
 
 import (
@@ -22,8 +22,8 @@ import (
 	"testing"
 )
 
-// documents returns the Markdown files of the project that this package checks, as
-// paths from this folder.
+// documents returns the Markdown files of the project that this package checks,
+// as paths from this folder.
 func documents(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -83,9 +83,9 @@ func TestRecipesAreTested(t *testing.T) {
 	}
 }
 
-// TestGoCodeCompiles type-checks the Go code of all other documents. A piece may be a
-// file, declarations, imports, or statements. It may use the variables of given, and
-// leave variables unused.
+// TestGoCodeCompiles type-checks the Go code of all other documents. A piece
+// may be a file, declarations, imports, or statements. It may use the variables
+// of given, and leave variables unused.
 func TestGoCodeCompiles(t *testing.T) {
 	known := listPackages(t)
 	checked := 0
@@ -137,7 +137,8 @@ type packages struct {
 	from   types.Importer
 }
 
-// listPackages asks the go command for the module's packages and what they need.
+// listPackages asks the go command for the module's packages and what they
+// need.
 func listPackages(t *testing.T) *packages {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Name}}\t{{.Export}}", "../...").Output()
@@ -225,8 +226,9 @@ var (
 // owners are the types that documents mean by the names of variables.
 var owners = map[string]string{"srv": "Server", "s": "Socket", "ns": "Namespace"}
 
-// TestNames: the members of package sio and of its types that the documents name in
-// code exist. TestDocumentNames of package sio checks migration.md and options.md.
+// TestNames: the members of package sio and of its types that the documents
+// name in code exist. TestDocumentNames of package sio checks migration.md and
+// options.md.
 func TestNames(t *testing.T) {
 	pkg, err := listPackages(t).from.Import("github.com/sioserver/sioserver/sio")
 	if err != nil {
@@ -264,8 +266,8 @@ func goSide(file, text string) string {
 	return own.String()
 }
 
-// hasName reports whether the owner, a type of pkg, a variable of owners, or pkg
-// itself, has the name.
+// hasName reports whether the owner, a type of pkg, a variable of owners, or
+// pkg itself, has the name.
 func hasName(pkg *types.Package, owner, name string) bool {
 	if owner == "sio" {
 		return pkg.Scope().Lookup(name) != nil
@@ -298,7 +300,8 @@ func anchors(text string) map[string]bool {
 	return list
 }
 
-// TestLinks: the links between the documents lead to files and headings that exist.
+// TestLinks: the links between the documents lead to files and headings that
+// exist.
 func TestLinks(t *testing.T) {
 	for _, file := range documents(t) {
 		for _, m := range markdownLink.FindAllStringSubmatch(fenced.ReplaceAllString(read(t, file), ""), -1) {
@@ -321,8 +324,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestErrorsAreWhole: errors.md explains every reason, error and type of error that
-// package sio exports.
+// TestErrorsAreWhole: errors.md explains every reason, error and type of error
+// that package sio exports.
 func TestErrorsAreWhole(t *testing.T) {
 	text := read(t, "errors.md")
 	files, err := filepath.Glob("../sio/*.go")
@@ -346,6 +349,6 @@ func TestErrorsAreWhole(t *testing.T) {
 	}
 }
 
-// exportedError matches the value of a Reason, the name of an error, and the name of
-// a type of error.
+// exportedError matches the value of a Reason, the name of an error, and the
+// name of a type of error.
 var exportedError = regexp.MustCompile(`(?m)^\s+\w+\s+Reason = "([^"]+)"|^(?:var|\s)\s*(Err[A-Z]\w*)\b[^\n]*= (?:errors|adapter)\.|^type ([A-Z]\w*Error) struct`)

@@ -132,8 +132,8 @@ func receiveFiles(srv *sio.Server, store func(name string, at int64, chunk []byt
 	})
 }
 
-// client is a Socket.IO client over polling. It does not answer heartbeats, so it
-// lives for PingInterval and PingTimeout.
+// client is a Socket.IO client over polling. It does not answer heartbeats, so
+// it lives for PingInterval and PingTimeout.
 type client struct {
 	t       *testing.T
 	url     string

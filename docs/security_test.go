@@ -15,7 +15,8 @@ var (
 	namedTests = regexp.MustCompile("^(?:`(?:Test|Fuzz)\\w+` ?)+$")
 )
 
-// TestPromisesAreTested: each promise of security.md names tests, and they exist.
+// TestPromisesAreTested: each promise of security.md names tests, and they
+// exist.
 func TestPromisesAreTested(t *testing.T) {
 	known := make(map[string]bool)
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {

@@ -29,10 +29,10 @@ const packetCost = 256
 //
 // The life of a session that upgrades:
 //
-//	           pollArrived/post          2probe                5
-//	opened ──► polling ──► probing(open) ──► probing(probed) ──► websocket ──► closed
-//	                 ▲          │ probeLost, timeout, bad packet │
-//	                 └──────────┴────────────────────────────────┘
+//	           pollArrived/post      2probe                5
+//	opened ─► polling ─► probing(open) ─► probing(probed) ─► websocket ─► closed
+//	                ▲         │                 │
+//	                └─────────┴─────────────────┘ probeLost, timeout, bad packet
 //
 // Invariants:
 //   - the queue is empty over WebSocket: packets go to the connection's outbox;

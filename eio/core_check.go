@@ -3,8 +3,8 @@ package eio
 import "github.com/sioserver/sioserver/loop/invariants"
 
 // check panics if one of the core's invariants is broken. They hold between two
-// calls from outside, not within an effect. flushing reports whether a flush was
-// asked for that has not come yet.
+// calls from outside, not within an effect. flushing reports whether a flush
+// was asked for that has not come yet.
 func (c *core) check(flushing bool) {
 	bytes := 0
 	for _, p := range c.queue() {

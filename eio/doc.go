@@ -15,9 +15,9 @@
 //
 // # How data flows
 //
-//	loop.Conn ── Data ──► httpConn ── route ──► handshake, poll, receive ──► core ──► Upper
-//	                         │ upgrade                                         ▲
-//	                         └─────► wsConn ── messages ───────────────────────┘
+//	loop.Conn ─ Data ─► httpConn ─ route ─► handshake, poll, receive ─► core
+//	                       │ upgrade                                    ▲ ▼
+//	                       └─────► wsConn ── messages ──────────────────┘ Upper
 //
 //	Session.Send ──► core ──► wsConn's outbox, or the answer to a parked GET
 //

@@ -68,8 +68,8 @@ func TestHandlerUnread(t *testing.T) {
 		eventuallyOn(t, x, "a GET is parked", x.Writable)
 		x.Loop().PostFunc(func() { send(x, strings.Repeat("x", bigAnswer), false) })
 	}
-	// Each part of an answer, the handshake's too, must get through within limit
-	// on a busy machine.
+	// Each part of an answer, the handshake's too, must get through within
+	// limit on a busy machine.
 	const limit = 2 * time.Second
 
 	for name, c := range map[string]struct {

@@ -563,8 +563,8 @@ func TestUnreadBody(t *testing.T) {
 	}
 }
 
-// TestPipelinesTooMuch: a handler whose connection is given up finds its context
-// done.
+// TestPipelinesTooMuch: a handler whose connection is given up finds its
+// context done.
 func TestPipelinesTooMuch(t *testing.T) {
 	ended := make(chan struct{}, 1)
 	s := start(t, eio.Config{Fallback: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

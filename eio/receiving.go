@@ -54,7 +54,8 @@ const (
 // connection.
 //
 // Of the holders with more than a fair part some are closed, the largest first:
-//   - those that are not admitted, at the limit, and while an admitted one waits;
+//   - those that are not admitted, at the limit, and while an admitted one
+//     waits;
 //   - those that are read and bring nothing for a second, at the limit;
 //   - while some wait, those that hold their message for longer than
 //     RequestTimeout and are read or have had the turn.

@@ -115,9 +115,9 @@ func (r *receivers) want(when string, connections, waiting int, closed uint64) {
 	}
 }
 
-// TestReceivingIsFair: when there is too much in all, holders of more than a fair
-// part wait, those of less are read, and one at a time is read whatever it holds.
-// Nothing is lost.
+// TestReceivingIsFair: when there is too much in all, holders of more than a
+// fair part wait, those of less are read, and one at a time is read whatever it
+// holds. Nothing is lost.
 func TestReceivingIsFair(t *testing.T) {
 	for name, open := range map[string]func(r *receivers, size int) *sender{
 		"websocket": (*receivers).webSocket, "polling": (*receivers).post,
@@ -189,7 +189,8 @@ func TestReceivingComesToAnEnd(t *testing.T) {
 }
 
 // TestStalledHoldersGoWhileOthersWait: peers that don't send the rest can't
-// keep others out for longer than RequestTimeout, and stay as long as none waits.
+// keep others out for longer than RequestTimeout, and stay as long as none
+// waits.
 func TestStalledHoldersGoWhileOthersWait(t *testing.T) {
 	r := newReceivers(t, eio.Config{MaxReceiving: 2 << 20, PingInterval: time.Hour})
 	for range 3 {
@@ -224,8 +225,8 @@ func TestStalledHoldersGoWhileOthersWait(t *testing.T) {
 }
 
 // TestHandlersThatTakeTimeAreNotHeldAgainstThePeer: what is left of a POST
-// because the upper layer has enough stays, however long that takes and whatever
-// waits.
+// because the upper layer has enough stays, however long that takes and
+// whatever waits.
 func TestHandlersThatTakeTimeAreNotHeldAgainstThePeer(t *testing.T) {
 	const slow, size = 2, 450_000
 	r := newReceivers(t, eio.Config{MaxReceiving: 2 << 20, PingInterval: time.Hour})

@@ -124,8 +124,8 @@ func (srv *Server) perLoop(l *loop.Loop) *perLoop {
 
 // Violations returns how many requests and connections ended because the peer
 // broke the rules of HTTP, WebSocket or Engine.IO: malformed, too large or late
-// requests (400, 408, 413, 431), wrong WebSocket handshakes, frames that are not
-// allowed, and packets that can't be decoded. Safe for concurrent use.
+// requests (400, 408, 413, 431), wrong WebSocket handshakes, frames that are
+// not allowed, and packets that can't be decoded. Safe for concurrent use.
 func (srv *Server) Violations() uint64 { return srv.violations.Load() }
 
 // ClientsCount returns the number of open sessions.

@@ -36,7 +36,8 @@ func TestSessionIDEntropy(t *testing.T) {
 				t.Errorf("%d of %d ids differ", len(seen), n)
 			}
 			for bit, count := range set {
-				// A random bit is beyond 200, 6 standard deviations, once in 10^9 times.
+				// A random bit is beyond 200, 6 standard deviations, once in
+				// 10^9 times.
 				if random := count > n/2-200 && count < n/2+200; random != (bit < 8*c.random) {
 					t.Errorf("bit %d is 1 in %d of %d ids", bit, count, n)
 				}

@@ -360,8 +360,8 @@ func TestReadsThatFail(t *testing.T) {
 	}
 }
 
-// TestShortWrites has the kernel take a part of what it is offered, or nothing, each
-// time: all arrives, once and in order.
+// TestShortWrites has the kernel take a part of what it is offered, or nothing,
+// each time: all arrives, once and in order.
 func TestShortWrites(t *testing.T) {
 	if !loop.Polled {
 		t.Skip("a net.Conn's Write is never short without an error: see TestShortWriteOfAStream")
@@ -384,8 +384,8 @@ func TestShortWrites(t *testing.T) {
 	}
 }
 
-// TestShortWriteOfAStream adopts a connection whose Write breaks the contract of
-// io.Writer: the connection ends, for the stream would lack bytes.
+// TestShortWriteOfAStream adopts a connection whose Write breaks the contract
+// of io.Writer: the connection ends, for the stream would lack bytes.
 func TestShortWriteOfAStream(t *testing.T) {
 	s := startFaulty(t)
 	defer s.finish()

@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// supervised are the system calls of which a supervisor may have some fail: those
-// that loop, its backends and gnet make for connections.
+// supervised are the system calls of which a supervisor may have some fail:
+// those that loop, its backends and gnet make for connections.
 var supervised = []uintptr{
 	unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SHUTDOWN, unix.SYS_EPOLL_CTL, unix.SYS_FCNTL, unix.SYS_DUP3,
 	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_ACCEPT4, unix.SYS_SETSOCKOPT, unix.SYS_GETPEERNAME,
 	unix.SYS_EPOLL_PWAIT, unix.SYS_PPOLL, unix.SYS_GETSOCKOPT,
 }
 
-// seccompFilter is a program of the kernel's that has the supervised system calls
-// wait for the supervisor, except on the standard streams.
+// seccompFilter is a program of the kernel's that has the supervised system
+// calls wait for the supervisor, except on the standard streams.
 func seccompFilter() []unix.SockFilter {
 	const (
 		load       = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS

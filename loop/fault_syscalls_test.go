@@ -41,8 +41,8 @@ func (childTB) Fatal(args ...any) {
 
 func (childTB) Fatalf(format string, args ...any) { childTB{}.Fatal(fmt.Sprintf(format, args...)) }
 
-// supervisedServer is a faultServer that waits for a supervisor. It answers each
-// line of its standard input by one.
+// supervisedServer is a faultServer that waits for a supervisor. It answers
+// each line of its standard input by one.
 func supervisedServer() {
 	s := startFaulty(childTB{})
 	fmt.Println(s.Addr())
@@ -213,8 +213,8 @@ func entering(pollers []int) func([6]uint64) bool {
 	return func(args [6]uint64) bool { return args[1] == unix.EPOLL_CTL_ADD && of(args) }
 }
 
-// laterDup matches the duplications by which a connection that has left its loop
-// enters another one.
+// laterDup matches the duplications by which a connection that has left its
+// loop enters another one.
 func laterDup(fds []int) func([6]uint64) bool {
 	own := first(fds...)
 	return func(args [6]uint64) bool { return args[1] == unix.F_DUPFD_CLOEXEC && !own(args) }
@@ -269,9 +269,9 @@ var streamedCases = []callCase{
 	{"read", unix.SYS_READ, ofFirst, doEcho, []syscall.Errno{unix.EINTR}, 3, itGoesOn},
 }
 
-// TestSystemCallsThatFail has the kernel refuse the system calls that are made for a
-// connection. The connection goes on where the error passes; where it does not,
-// it ends with it. Those beside it go on, and nothing is left of it.
+// TestSystemCallsThatFail has the kernel refuse the system calls that are made
+// for a connection. The connection goes on where the error passes; where it
+// does not, it ends with it. Those beside it go on, and nothing is left of it.
 func TestSystemCallsThatFail(t *testing.T) {
 	c := startChild(t)
 	others := []*faultClient{c.dial(), c.dial(), c.dial(), c.dial()}
@@ -332,8 +332,8 @@ func TestSystemCallsThatFail(t *testing.T) {
 	}
 }
 
-// outcome looks for what was to become of the victim, whose last command returned
-// err.
+// outcome looks for what was to become of the victim, whose last command
+// returned err.
 func (c *child) outcome(name string, cc *callCase, errno syscall.Errno, victim *faultClient, err error) {
 	c.t.Helper()
 	defer victim.Close()
@@ -385,7 +385,8 @@ func (c *child) census() (fds, goroutines int) {
 	return fds, goroutines
 }
 
-// counts returns the numbers of descriptors, goroutines, and failures of accept.
+// counts returns the numbers of descriptors, goroutines, and failures of
+// accept.
 func (c *child) counts() (fds, goroutines, failures int) {
 	c.t.Helper()
 	if _, err := fmt.Sscan(c.do("counts"), &fds, &goroutines, &failures); err != nil {
@@ -394,8 +395,8 @@ func (c *child) counts() (fds, goroutines, failures int) {
 	return fds, goroutines, failures
 }
 
-// TestAcceptsThatFail has the kernel refuse to accept. The connection waits, and is
-// accepted later; those that are there are served.
+// TestAcceptsThatFail has the kernel refuse to accept. The connection waits,
+// and is accepted later; those that are there are served.
 func TestAcceptsThatFail(t *testing.T) {
 	c := startChild(t)
 	old := c.dial()

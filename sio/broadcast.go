@@ -168,8 +168,8 @@ func (o BroadcastOperator) post(m encodedPacket, acks *broadcastAck) {
 	broadcastTasks.Put(t)
 }
 
-// leaveOut appends the socket that the operator leaves out. If that was lost, it
-// also appends the socket of its client that came back with its id.
+// leaveOut appends the socket that the operator leaves out. If that was lost,
+// it also appends the socket of its client that came back with its id.
 func (o BroadcastOperator) leaveOut(dst []*adapter.Member[*Socket]) []*adapter.Member[*Socket] {
 	if o.self == nil {
 		return dst

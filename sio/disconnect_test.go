@@ -101,14 +101,6 @@ func TestDisconnect(t *testing.T) {
 	})
 }
 
-func TestPingTimeout(t *testing.T) {
-	f := serve(t, sio.Config{PingInterval: 20 * time.Millisecond, PingTimeout: 20 * time.Millisecond}, nil)
-	w := f.join(t)
-	w.want("2")
-	wantReason(t, f, "/ ping timeout")
-	w.wantClosed()
-}
-
 // TestDisconnectHandlers: disconnecting handlers see the rooms, disconnect
 // handlers none, and a join then does nothing.
 func TestDisconnectHandlers(t *testing.T) {

@@ -34,8 +34,8 @@ func (s *Socket) Emit(event string, args ...any) error {
 // ends first, or with [ErrDisconnected] when the socket does. An
 // acknowledgement that comes later is ignored. None arrives while the client's
 // connection is not read (see [Config].MaxPending), so ctx should have a
-// deadline. It must not be called by an [Inline] handler. [EmitAck] also decodes
-// the answer.
+// deadline. It must not be called by an [Inline] handler. [EmitAck] also
+// decodes the answer.
 func (s *Socket) EmitAck(ctx context.Context, event string, args ...any) (RawArgs, error) {
 	return SocketEmitter{socket: s}.EmitAck(ctx, event, args...)
 }

@@ -13,14 +13,15 @@ import (
 	"github.com/sioserver/sioserver/loop/looptest"
 )
 
-// FuzzSessions sends whatever comes over two connections to a server. The input is a
-// list of chunks, separated by two bytes 0xfe. The first byte of a chunk says what it
-// is: for one connection or the other ("0", "1"), text in a frame of a WebSocket ("t",
-// "u"), bytes in one ("b", "c"), time that passes ("w"), the end of a connection by FIN
-// or RST ("f", "g", "r", "s"). "$SID" is the id of the session that was opened last.
+// FuzzSessions sends whatever comes over two connections to a server. The input
+// is a list of chunks, separated by two bytes 0xfe. The first byte of a chunk
+// says what it is: for one connection or the other ("0", "1"), text in a frame
+// of a WebSocket ("t", "u"), bytes in one ("b", "c"), time that passes ("w"),
+// the end of a connection by FIN or RST ("f", "g", "r", "s"). "$SID" is the id
+// of the session that was opened last.
 //
-// Nothing panics. When both peers are gone and time has passed, nothing is left of them,
-// and a new client is served.
+// Nothing panics. When both peers are gone and time has passed, nothing is left
+// of them, and a new client is served.
 func FuzzSessions(f *testing.F) {
 	const get, post = "GET /socket.io/?EIO=4&transport=polling", "POST /socket.io/?EIO=4&transport=polling&sid=$SID HTTP/1.1\r\nHost: a\r\nContent-Length: "
 	const end, sid = " HTTP/1.1\r\nHost: a\r\n\r\n", "&sid=$SID"
@@ -127,7 +128,8 @@ func (s *fuzzedPeers) end(i int, err error) {
 	s.conns[i] = nil
 }
 
-// settle runs the server, and takes the id of a new session from what it has sent.
+// settle runs the server, and takes the id of a new session from what it has
+// sent.
 func (s *fuzzedPeers) settle() {
 	s.m.loops.Run()
 	for _, c := range s.conns {

@@ -49,10 +49,11 @@ func smallServer(t *testing.T) {
 	}
 }
 
-// TestSmallMemory attacks a server that has little memory (GOMEMLIMIT) by all that
-// makes it keep something: messages and requests that are never complete, large
-// broadcasts to clients that do not read, and sessions that go nowhere. Honest clients
-// are served all the time, and the process lives, of a size near its limit.
+// TestSmallMemory attacks a server that has little memory (GOMEMLIMIT) by all
+// that makes it keep something: messages and requests that are never complete,
+// large broadcasts to clients that do not read, and sessions that go nowhere.
+// Honest clients are served all the time, and the process lives, of a size near
+// its limit.
 func TestSmallMemory(t *testing.T) {
 	if os.Getenv(smallMemory) != "" {
 		smallServer(t)
@@ -153,8 +154,8 @@ func TestSmallMemory(t *testing.T) {
 	stop.Store(true)
 	attackers.Wait()
 	t.Logf("%d honest clients were served; the process had up to %d MB", served, largest>>20)
-	// What the runtime does not count, such as the program itself, is beyond the
-	// limit, and so is what the race detector keeps.
+	// What the runtime does not count, such as the program itself, is beyond
+	// the limit, and so is what the race detector keeps.
 	if largest > 3*smallLimit && !cutSeldom {
 		t.Errorf("the process had %d MB, its limit is %d", largest>>20, smallLimit>>20)
 	}

@@ -20,14 +20,14 @@ import (
 // Config.MaxNamespaces. It leaves the list on the loop, when the step's outcome
 // is there or the client has left.
 type joining struct {
-	client *client
-	name   string          // of the namespace
-	auth   json.RawMessage // the joining's own
-	step   joinStep
-	work   func()        // the step's part on a worker; nil for none
-	loop   *perLoop      // the client's; nil without work
-	left   chan struct{} // closed when the client has left
-	state  atomic.Uint32
+	client  *client
+	name    string          // of the namespace
+	auth    json.RawMessage // the joining's own
+	step    joinStep
+	work    func()        // the step's part on a worker; nil for none
+	perLoop *perLoop      // the client's; nil without work
+	left    chan struct{} // closed when the client has left
+	state   atomic.Uint32
 }
 
 // The states of a joining.
@@ -63,7 +63,7 @@ func (c *client) wait(name string, auth []byte, step joinStep) *joining {
 // runOnWorker has a worker do the step's work, from the end of the burst on.
 func (j *joining) runOnWorker(work func()) {
 	pool := &j.client.srv.workers
-	j.work, j.loop = work, j.client.perLoop()
+	j.work, j.perLoop = work, j.client.perLoop()
 	start := func() { pool.Start(j) }
 	if !j.client.Loop().PostFunc(start) {
 		start()
@@ -77,7 +77,7 @@ func (j *joining) Drain() (done bool) {
 		defer j.post() // also when user code ends the goroutine
 		j.work()
 	case j.state.Load() == joinDropped: // else it has ended its goroutine
-		j.loop.taken()
+		j.perLoop.taken()
 	}
 	return true
 }
@@ -108,11 +108,11 @@ func (j *joining) Run(*loop.Loop) {
 // and the joining is not in the list any more.
 func (j *joining) abandon() {
 	close(j.left)
-	if j.loop != nil {
-		j.loop.backlog.stranded.Add(workload.Of(1, 0))
+	if j.perLoop != nil {
+		j.perLoop.backlog.stranded.Add(workload.Of(1, 0))
 	}
 	if !j.state.CompareAndSwap(joinWaits, joinDropped) {
-		j.loop.taken()
+		j.perLoop.taken()
 		return
 	}
 	j.drop()

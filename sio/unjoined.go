@@ -180,8 +180,8 @@ type origins struct {
 	enough int // with fewer clients sorting ends
 }
 
-// subscriberBits is how much of an IPv6 address, in bits, tells one subscriber from
-// another.
+// subscriberBits is how much of an IPv6 address, in bits, tells one subscriber
+// from another.
 const subscriberBits = 64
 
 // addressOf is what the client counts for.

@@ -8,7 +8,8 @@
 //
 // The import rules are more than golangci-lint's depguard can express: which
 // imports must exist, and which packages must do without others indirectly too.
-// Building golangci-lint also takes longer than building and vetting the module.
+// Building golangci-lint also takes longer than building and vetting the
+// module.
 package main
 
 import (

@@ -78,7 +78,8 @@ var forbidden = []string{"who", "whom", "nobody", "everybody", "anew", "in vain"
 // people are the words after which "who" is right.
 var people = []string{"people", "person", "users", "operators", "someone", "anyone", "developers", "attackers", "those"}
 
-// quoted are the texts, as far as they are in one line, in which the words stay.
+// quoted are the texts, as far as they are in one line, in which the words
+// stay.
 var quoted = []string{}
 
 // unchecked are the folders and files that still have forbidden words. Each one

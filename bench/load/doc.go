@@ -15,7 +15,6 @@
 // progress only while the caller calls Poll.
 //
 // The data's way: Poll -> epoll -> one shared read buffer -> HTTP response or
-// WebSocket frame -> Engine.IO packet
-// -> Events.Packet. Out: Client.Send -> the connection's outbox -> one send when
-// the event that caused it is done.
+// WebSocket frame -> Engine.IO packet -> Events.Packet. Out: Client.Send -> the
+// connection's outbox -> one send when the event that caused it is done.
 package load

@@ -89,8 +89,8 @@ type Profile struct {
 	Events   int `toml:"events"`   // flood: events that each flooder emits in one go; link: events of the case
 
 	// Churn is how many clients a second leave, are cut, stall or come back;
-	// Every is the time from the begin of one attack of a soak to the next, Each
-	// how long one lasts.
+	// Every is the time from the begin of one attack of a soak to the next,
+	// Each how long one lasts.
 	Churn int      `toml:"churn"`
 	Every Duration `toml:"every"`
 	Each  Duration `toml:"each"`

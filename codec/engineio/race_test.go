@@ -2,5 +2,6 @@
 
 package engineio
 
-// raceEnabled reports whether counts of allocations have the race detector's own.
+// raceEnabled reports whether counts of allocations have the race detector's
+// own.
 const raceEnabled = true

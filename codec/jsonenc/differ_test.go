@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// compared is a type of which this package and encoding/json are to make the same.
+// compared is a type of which this package and encoding/json are to make the
+// same.
 type compared struct {
 	S    string
 	I    int8
@@ -28,13 +29,15 @@ type compared struct {
 }
 
 // FuzzLikeEncodingJSON decodes into several types with this package and with
-// encoding/json: both find the same valid, accept the same for each type, and make
-// the same of it. What they have decoded is encoded by both, and means the same.
+// encoding/json: both find the same valid, accept the same for each type, and
+// make the same of it. What they have decoded is encoded by both, and means the
+// same.
 //
 // Left out of the comparison: nesting deeper than this package allows, what a
 // failed decoding leaves behind, and what is not JSON: sonic passes over wrong
-// escapes in members that the type does not have, such as {"unknown":"\0"}. And maps
-// with integers for keys: sonic refuses {"00":1}, of which encoding/json makes 0.
+// escapes in members that the type does not have, such as {"unknown":"\0"}. And
+// maps with integers for keys: sonic refuses {"00":1}, of which encoding/json
+// makes 0.
 func FuzzLikeEncodingJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{"S":"\u00e9\ud83d\ude00\/","I":-128,"U":18446744073709551615,"B":true,"F":1e21,"M":{"a":{"I":1}}}`,

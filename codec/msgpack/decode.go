@@ -22,7 +22,8 @@ import (
 //   - Bin and notepack's ArrayBuffer go into slices of bytes, as do strings of
 //     base64 inside of other values, not b itself; all forms of dates go into a
 //     time.Time, which is in UTC, as do ISO strings. A date outside the years 0
-//     to 9999 is ErrUnsupported: neither JSON nor AppendValue has a form for it.
+//     to 9999 is ErrUnsupported: neither JSON nor AppendValue has a form for
+//     it.
 //   - Floats without a fraction fit into integers.
 //   - A json.RawMessage and what has an UnmarshalJSON gets the JSON of
 //     AppendJSON, what has an UnmarshalText gets strings and dates.

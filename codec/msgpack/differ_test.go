@@ -11,8 +11,9 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// alike is a value as both implementations have it: numbers as float64, times in
-// UTC, and maps with strings for keys. ok is false for what only one of them knows.
+// alike is a value as both implementations have it: numbers as float64, times
+// in UTC, and maps with strings for keys. ok is false for what only one of them
+// knows.
 func alike(v any) (same any, ok bool) {
 	switch v := v.(type) {
 	case nil, bool, string, float64:
@@ -49,16 +50,17 @@ func alike(v any) (same any, ok bool) {
 	return nil, false
 }
 
-// decodeLibrary decodes one value with the library. It is false if that refuses it.
+// decodeLibrary decodes one value with the library. It is false if that refuses
+// it.
 func decodeLibrary(b []byte) (v any, ok bool) {
 	r := bytes.NewReader(b)
 	v, err := msgpack.NewDecoder(r).DecodeInterface()
 	return v, err == nil && r.Len() == 0
 }
 
-// FuzzLikeLibrary decodes with this package and with vmihailenco/msgpack. What both
-// accept means the same, and what this package encodes of it the library reads as
-// the same.
+// FuzzLikeLibrary decodes with this package and with vmihailenco/msgpack. What
+// both accept means the same, and what this package encodes of it the library
+// reads as the same.
 //
 // Only one of them accepts: extensions other than timestamps, keys that are no
 // strings, strings that are not UTF-8, dates outside the years 0 to 9999, NaN,
@@ -108,14 +110,15 @@ func FuzzLikeLibrary(f *testing.F) {
 	})
 }
 
-// bounded reports whether b is one whole value: Skip reads no more than there is.
+// bounded reports whether b is one whole value: Skip reads no more than there
+// is.
 func bounded(b []byte) bool {
 	n, err := Skip(b)
 	return err == nil && n == len(b)
 }
 
-// valid reports whether the strings of b are UTF-8; this package replaces bytes that
-// are not.
+// valid reports whether the strings of b are UTF-8; this package replaces bytes
+// that are not.
 func valid(b []byte) bool { return WellFormed(b) }
 
 // FuzzLibraryReads has the library read what this package makes of JSON.

@@ -160,7 +160,8 @@ func appendTime(dst []byte, t time.Time, form dateForm) []byte {
 	}
 }
 
-// checkYear refuses years that JSON, as encoding/json writes it, has no form for.
+// checkYear refuses years that JSON, as encoding/json writes it, has no form
+// for.
 func checkYear(t time.Time) error {
 	if year := t.Year(); year < 0 || year > 9999 {
 		return fmt.Errorf("%w: a date in the year %d", ErrUnsupported, year)

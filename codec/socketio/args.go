@@ -90,8 +90,8 @@ func (a *RawArgs) Next() ([]byte, bool) {
 	return jsonenc.TrimSpace(b[:n:n]), true
 }
 
-// CopyTo appends the arguments that are left to dst and returns them as borrowed
-// from there, without a second pass over them.
+// CopyTo appends the arguments that are left to dst and returns them as
+// borrowed from there, without a second pass over them.
 func (a RawArgs) CopyTo(dst []byte) (copied RawArgs, out []byte) {
 	start := len(dst)
 	dst = append(dst, a.rest...)

@@ -11,10 +11,10 @@ import (
 const Enabled = true
 
 // Mutex is a sync.Mutex that checks the order in which locks of different
-// classes are taken. Two goroutines that take two locks in opposite orders block
-// each other only if they do it at the same time. Here the second order panics
-// whenever it is used, while Orders is set. Class is a type that names the class, mostly that of the
-// struct which has the lock.
+// classes are taken. Two goroutines that take two locks in opposite orders
+// block each other only if they do it at the same time. Here the second order
+// panics whenever it is used, while Orders is set. Class is a type that names
+// the class, mostly that of the struct which has the lock.
 type Mutex[Class any] struct{ mu sync.Mutex }
 
 // Lock is that of sync.Mutex.

@@ -53,7 +53,8 @@ type Faults struct {
 }
 
 // NewNetwork opens a network. It must be closed. settle is called after each
-// event; it waits until all other goroutines are blocked, as synctest.Wait does.
+// event; it waits until all other goroutines are blocked, as synctest.Wait
+// does.
 func NewNetwork(random *rand.Rand, faults Faults, settle func()) *Network {
 	n := &Network{
 		settle: settle, random: random, faults: faults, epoch: time.Now().Add(-time.Second),

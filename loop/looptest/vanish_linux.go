@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Vanish makes the host of TCP connections disappear for their peers, without FIN
-// or RST: the kernel drops what comes, and so acknowledges nothing.
+// Vanish makes the host of TCP connections disappear for their peers, without
+// FIN or RST: the kernel drops what comes, and so acknowledges nothing.
 func Vanish(tb testing.TB, conns ...net.Conn) {
 	tb.Helper()
 	for _, conn := range conns {

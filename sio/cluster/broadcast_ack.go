@@ -246,7 +246,7 @@ func (c *collection) gone(s *nodeAcks) {
 	c.acks.Gone(gone, nil)
 }
 
-// lose implements pending.
+// nodeGone implements pending.
 func (c *collection) nodeGone(uid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

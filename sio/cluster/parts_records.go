@@ -14,8 +14,8 @@ import (
 // its bytes. Lengths are unsigned varints.
 //
 //	a socket:  id, handshake, data, and each room
-//	an answer: data with a byte 1 before it, or an empty field if there is none, and
-//	           each attachment
+//	an answer: data with a byte 1 before it, or an empty field if there is none,
+//	           and each attachment
 
 // lengthSpace is how many bytes are reserved for a length before it is known.
 const lengthSpace = binary.MaxVarintLen32

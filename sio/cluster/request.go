@@ -306,7 +306,7 @@ func (q *query) drop(uid string) {
 	}
 }
 
-// lose implements pending.
+// nodeGone implements pending.
 func (q *query) nodeGone(uid string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/sioserver/sioserver/sio/cluster/redisadapter/redistest"
 )
 
-// refuseWrites has Redis refuse commands that write, with MISCONF, as it does when
-// its disk is full: it can't store what it has to.
+// refuseWrites has Redis refuse commands that write, with MISCONF, as it does
+// when its disk is full: it can't store what it has to.
 func refuseWrites(t *testing.T, r *redistest.Server) {
 	t.Helper()
 	configure(t, r, "dir", "/proc") // where nothing can be stored
@@ -41,10 +41,10 @@ func storeAll(t *testing.T, r *redistest.Server, result string) {
 	})
 }
 
-// TestFullDisk fills the disk of Redis under traffic from two servers, and makes room
-// again. Own clients get all events. By Pub/Sub those of the other server get them too,
-// because that stores nothing; by streams they come when there is room. The log has
-// one line for the outage and one for its end.
+// TestFullDisk fills the disk of Redis under traffic from two servers, and
+// makes room again. Own clients get all events. By Pub/Sub those of the other
+// server get them too, because that stores nothing; by streams they come when
+// there is room. The log has one line for the outage and one for its end.
 func TestFullDisk(t *testing.T) {
 	for variant := range faultVariants {
 		t.Run(variant, func(t *testing.T) {

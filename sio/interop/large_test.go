@@ -37,8 +37,8 @@ func serveTLS(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server)) (*sio
 
 // eachWay runs a test over each transport, over TCP and TLS, with a server
 // whose sockets are given, and a client that reports the lengths of what it
-// gets. A ping waits behind what was emitted before it, so on a busy machine the
-// client's own time limit would pass.
+// gets. A ping waits behind what was emitted before it, so on a busy machine
+// the client's own time limit would pass.
 func eachWay(t *testing.T, cfg sio.Config, run func(t *testing.T, srv *sio.Server, s *sio.Socket, c *client)) {
 	cfg.PingInterval = 10 * time.Minute
 	for front, start := range map[string]func(*testing.T, sio.Config, func(*sio.Server)) (*sio.Server, string){

@@ -22,8 +22,8 @@ func newServer(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server)) *sio
 	return srv
 }
 
-// serve starts a server on addr, or on a free port, and returns it with its URL.
-// It ends with the test.
+// serve starts a server on addr, or on a free port, and returns it with its
+// URL. It ends with the test.
 func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...string) (*sio.Server, string) {
 	t.Helper()
 	srv := newServer(t, cfg, prepare)

@@ -131,8 +131,9 @@ func countsOnce(t cluster.MessageType) bool {
 
 func pair(a, b *node) [2]int { return [2]int{min(a.index, b.index), max(a.index, b.index)} }
 
-// link returns the way between two ends. Links are sorted, and each has delays of
-// its own, so that the order in which goroutines publish makes no difference.
+// link returns the way between two ends. Links are sorted, and each has delays
+// of its own, so that the order in which goroutines publish makes no
+// difference.
 func (b *bus) link(from, to *busEnd) *link {
 	key := fmt.Sprintf("%s %d.%d %d.%d", from.nsp, from.node.index, from.life, to.node.index, to.life)
 	i, found := slices.BinarySearchFunc(b.links, key, func(l *link, key string) int { return strings.Compare(l.key, key) })

@@ -17,18 +17,18 @@
 // # What decides
 //
 // [Run] runs in a bubble of testing/synctest, on one processor. The world's
-// goroutine plays all loops (looptest.Network), all clients and the bus. It does
-// one thing at a time: one wait of a loop's poller, one read of a client, one
-// message of the bus, one step. In between it waits until all other goroutines
-// are blocked. The application's goroutines block at gates, which the world
-// opens one by one. So the seed decides what comes next, and time passes only
-// when nothing is ready.
+// goroutine plays all loops (looptest.Network), all clients and the bus. It
+// does one thing at a time: one wait of a loop's poller, one read of a client,
+// one message of the bus, one step. In between it waits until all other
+// goroutines are blocked. The application's goroutines block at gates, which
+// the world opens one by one. So the seed decides what comes next, and time
+// passes only when nothing is ready.
 //
 // Ids come from testing/cryptotest. What is left to the runtime is the order of
 // timers of one instant, of maps, and of goroutines that wake up together. All
 // that happens goes into a hash, and each seed is run twice: a run that differs
-// fails. A WebAssembly build would be deterministic by construction, but slower,
-// and needs a runtime.
+// fails. A WebAssembly build would be deterministic by construction, but
+// slower, and needs a runtime.
 //
 // # The oracle
 //
@@ -44,22 +44,24 @@
 //	nothing of one client at another        the same, and clientConnected
 //	acknowledgements exactly once           socket.answered, World.emitAck, checkAnswer
 //	recovered, or a new session             clientConnected, forget
-//	rooms and counts                        check.go, checkRooms; app.go, query
+//	rooms and counts                        check.go, checkRooms; calls.go, query
 //	totals within their bounds              check.go, checkBounds
 //	no circle in the order of locks         invariants.Mutex
 //	nothing left                            check.go, checkEmpty; World.finish; the end of the bubble
 //
 // # Where to add
 //
-// A transport: client.go connects and parses it, plan.go draws it.
+// A transport: client.go connects, transport.go sends and parses, plan.go draws
+// it.
 // Another bus, or a fault of one: bus.go, with an option in check.go.
 // A limit: config in check.go sets it, checkBounds compares.
-// A method of the API: op.go has its kind and weight, app.go calls it.
+// A method of the API: op.go has its kind and weight, calls.go calls it.
 // A fault of the network: looptest.Faults.
 //
 // Not simulated are HTTP/2 and net/http (Server.Handler), the poller gnetpoll,
 // Redis, an adapter that keeps the sessions of recovery, forwarding between
 // nodes, compression and MessagePack.
 //
-// testdata/seeds.txt has the seeds that have found something.
+// testdata/seeds.txt has the seeds that have found something. A seed loses its
+// meaning when what is drawn changes, so what was found has a test of its own.
 package simulation

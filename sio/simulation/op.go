@@ -41,8 +41,8 @@ var kindNames = [kinds]string{"emit to self", "emit to room", "emit to all", "em
 	"emit with ack", "emit to room with acks", "fetch sockets", "count", "sockets join", "sockets leave", "disconnect room",
 	"disconnect self", "server emit", "server emit with acks", "set data", "flush", "block", "panic", "goexit", "fail", "nothing"}
 
-// weights are how often an op is of a kind: of handlers, of inline handlers, and
-// of the application.
+// weights are how often an op is of a kind: of handlers, of inline handlers,
+// and of the application.
 var weights = [kinds][3]int{
 	emitSelf:       {20, 20, 0},
 	emitRoom:       {30, 20, 30},

@@ -266,8 +266,8 @@ func (w *World) clientConnected(s *socket) {
 	w.record(fmt.Sprintf("client %d is connected to %s, back %v", s.c.id, s.nsp, back))
 }
 
-// forget ends the sockets that the client of a new one had in its namespace. One
-// that could be recovered, and was asked for, must have been.
+// forget ends the sockets that the client of a new one had in its namespace.
+// One that could be recovered, and was asked for, must have been.
 func (w *World) forget(s *socket, is *member) {
 	for _, old := range w.all {
 		if old.client != s.c || old.nsp != s.nsp || old.socket != nil || old.stage == finished || old == is {

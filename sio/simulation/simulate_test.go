@@ -46,9 +46,9 @@ func simulate(t *testing.T, seed uint64, skipped stepSet) {
 	if t.Failed() || !repeatable {
 		return
 	}
-	// On a busy machine the runtime takes the processor from a goroutine that has
-	// it for too long, and another one comes first. That is rare enough not to
-	// happen to the same run again.
+	// On a busy machine the runtime takes the processor from a goroutine that
+	// has it for too long, and another one comes first. That is rare enough not
+	// to happen to the same run again.
 	opt.Locks = false // once is enough
 	var second Result
 	for range 4 {

@@ -47,7 +47,8 @@ func serveSecure(server *sio.Server, address string, secure net.Listener) error 
 		Addr: address, Handler: handler, ReadHeaderTimeout: headerTimeout,
 		ErrorLog: log.New(io.Discard, "", 0), // handshakes that fail
 		HTTP2:    &http.HTTP2Config{WriteByteTimeout: headerTimeout},
-		// The first listener decides whether there is HTTP/2, and it has no TLS.
+		// The first listener decides whether there is HTTP/2, and it has no
+		// TLS.
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}},
 	}
 	ended := make(chan error, 2)

@@ -24,8 +24,8 @@ func silent(conn net.Conn) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// awaitReadable returns when conn, a TCP connection, has something to read, or has
-// ended, or its deadline has come.
+// awaitReadable returns when conn, a TCP connection, has something to read, or
+// has ended, or its deadline has come.
 func awaitReadable(conn net.Conn) error {
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// The bodies of all answers together are bounded. A node may have as much as is left:
+// The bodies of all answers together are bounded. A node may have as much as is
+// left:
 //
 //	what the node has + the body <= MaxAnswers - what all have
 //
-// So a node whose answers are large, or do not end, takes at most half and leaves the
-// rest to others. A body for which there is no room waits unread, at most for
-// Config.Stall. A body that comes while there is no other is always read.
+// So a node whose answers are large, or do not end, takes at most half and
+// leaves the rest to others. A body for which there is no room waits unread, at
+// most for Config.Stall. A body that comes while there is no other is always
+// read.
 
 // reserve waits until there is room for n bytes of an answer of node.
 func (c *Client) reserve(ctx context.Context, node *node, n int64) error {

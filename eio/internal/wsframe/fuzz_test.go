@@ -43,8 +43,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// readGobwas returns the events of wire by gobwas's blocking reader and checks; ok
-// reports whether it refused nothing.
+// readGobwas returns the events of wire by gobwas's blocking reader and checks;
+// ok reports whether it refused nothing.
 func readGobwas(wire []byte, rsv1 bool) (events string, ok bool) {
 	var got, message strings.Builder
 	state := ws.StateServerSide

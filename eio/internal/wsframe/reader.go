@@ -151,9 +151,9 @@ func (r *Reader) body(b []byte, lim *Limits) (data []byte, n int) {
 }
 
 // maxLent is the capacity in bytes up to which a buffer from the pool is used
-// whatever it is to hold. A larger one may exceed what it is to hold by a quarter
-// only: Config.MaxReceiving counts capacities, and where they are twice as large
-// as needed, twice as many peers have to wait.
+// whatever it is to hold. A larger one may exceed what it is to hold by a
+// quarter only: Config.MaxReceiving counts capacities, and where they are twice
+// as large as needed, twice as many peers have to wait.
 const maxLent = 2 << 10
 
 // hold appends b to the buffer, which grows with what has come and never by

@@ -197,9 +197,9 @@ type arrival struct {
 	opened  bool // the loop has not refused it; as came
 }
 
-// errUnwatched is the reason of a connection that gnet could not register with its
-// epoll instance: the kernel is short of memory, or the user of registrations.
-// gnet does not report which.
+// errUnwatched is the reason of a connection that gnet could not register with
+// its epoll instance: the kernel is short of memory, or the user of
+// registrations. gnet does not report which.
 var errUnwatched = errors.New("loop: the system does not watch the descriptor")
 
 // Enroll has gnet open nc.

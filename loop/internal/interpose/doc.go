@@ -1,5 +1,5 @@
-// Package interpose stands between a loop and its backend, and makes calls of the
-// backend fail as the kernel makes them fail. Tests of package loop use it.
+// Package interpose stands between a loop and its backend, and makes calls of
+// the backend fail as the kernel makes them fail. Tests of package loop use it.
 //
 // A [Plan] is asked before each call. Where a poller holds the connections,
 // the calls are those of backend.Sockets. Where goroutines drive them, they are

@@ -128,7 +128,8 @@ func (s *sockets) Sendv(fd int, bufs [][]byte) (int, error) {
 	return s.inner.Sendv(fd, bufs)
 }
 
-// send sends the part of size bytes that goes out all the same: not all of them.
+// send sends the part of size bytes that goes out all the same: not all of
+// them.
 func (f Fault) send(size int, send func(n int) (int, error)) (int, error) {
 	n := min(f.Part, size-1)
 	if n > 0 {

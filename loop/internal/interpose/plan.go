@@ -27,8 +27,8 @@ func (c Call) String() string { return Names[c] }
 
 // Fault is how a call fails.
 type Fault struct {
-	// Err is what the call returns. It is nil for a send that takes only a part,
-	// as of a send buffer that is full.
+	// Err is what the call returns. It is nil for a send that takes only a
+	// part, as of a send buffer that is full.
 	Err error
 	// Part is how many bytes of a send are sent all the same.
 	Part int

@@ -1,5 +1,5 @@
-// Package dice has random numbers for tests. Their seed is logged, so a test that
-// failed can be repeated with the same numbers.
+// Package dice has random numbers for tests. Their seed is logged, so a test
+// that failed can be repeated with the same numbers.
 package dice
 
 import (
@@ -18,8 +18,8 @@ type Dice struct {
 	rnd *rand.Rand
 }
 
-// New returns a source whose seed it logs. The environment variable SEED sets the
-// seed.
+// New returns a source whose seed it logs. The environment variable SEED sets
+// the seed.
 func New(tb testing.TB) *Dice {
 	tb.Helper()
 	seed := rand.Uint64()

@@ -101,10 +101,10 @@ func (w *Pool) serve(r Runnable) (next Runnable) {
 	return nil
 }
 
-// Crowded reports whether sockets wait for a worker, or are about to.
+// Crowded reports whether something waits for a worker, or is about to.
 func (w *Pool) Crowded() bool { return w.active.Load() > w.limit }
 
-// Counts is how many sockets have a worker, and how many wait for one.
+// Counts is how many runnables have a worker, and how many wait for one.
 func (w *Pool) Counts() (running, waiting int) {
 	n := w.active.Load()
 	return int(min(n, w.limit)), int(max(n-w.limit, 0))
