@@ -287,6 +287,56 @@ func TestResumedByOthers(t *testing.T) {
 	}
 }
 
+// boomParser ends the goroutine at the event "boom".
+type boomParser struct{ sio.Parser }
+
+func (p boomParser) Parse(b []byte, binary bool) (sio.PacketHeader, error) {
+	if bytes.Contains(b, []byte("boom")) {
+		runtime.Goexit()
+	}
+	return p.Parser.Parse(b, binary)
+}
+
+// TestResumedBesideGoexit: user code that ends its goroutine, for a client that
+// goes on, does not keep others paused that could go on at the same time.
+func TestResumedBesideGoexit(t *testing.T) {
+	event := func(id int, args ...any) string {
+		return packed(t, dict{"type": 2, "nsp": "/", "id": id, "data": args})
+	}
+	c := newCounter(t)
+	f := serve(t, sio.Config{MaxPendingTotal: 80, Loops: 1, Parser: boomParser{sio.MessagePack()}}, func(f *fixture) {
+		c.register(f)
+		sio.OnAck(f, "ask", func(ctx context.Context, s *sio.Socket, n int) (int, error) {
+			return sio.EmitAck[int](ctx, s, "question", n)
+		})
+	})
+	greedy := f.joinPacked(t)
+	paused := f.Sockets()[0]
+	for i := range 60 {
+		greedy.send(event(i, "n", i, ""))
+	}
+	wait.Until(t, "the greedy client's pause", func() bool { return f.Stats().Pauses == 1 })
+	var both [2]*ws
+	for i := range both {
+		both[i] = f.joinPacked(t)
+		both[i].send(event(1, "ask", 5))
+		both[i].wantPacked(fmt.Sprintf(`{"type":2,"nsp":"/","id":%d,"data":["question",5]}`, i))
+		var more []string
+		for range 25 {
+			more = append(more, event(2, "ask", 6))
+		}
+		if i == 0 {
+			more = append(more, event(3, "boom"))
+		}
+		both[i].send(more...)
+		wait.Until(t, "the pause", func() bool { return f.Stats().Pauses == uint64(2+i) })
+	}
+	both[1].send(packed(t, dict{"type": 3, "nsp": "/", "id": 1, "data": []any{55}})) // is not read yet
+	paused.Conn().Close(true)
+	both[0].wantClosed()
+	both[1].wantPacked(`{"type":3,"nsp":"/","id":1,"data":[55]}`)
+}
+
 // TestTheGoneDontCount: what waits for clients that have left keeps no others
 // out, and is handled.
 func TestTheGoneDontCount(t *testing.T) {

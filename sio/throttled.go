@@ -43,7 +43,9 @@ func (t *throttledClients) remove(c *client) {
 	}
 }
 
-// Expired implements loop.TimerHandler: it is time for a review.
+// Expired implements loop.TimerHandler: it is time for a review. It posts the
+// clients that go on, since going on calls user code, which may end the review
+// or have others leave.
 func (t *throttledClients) Expired(*loop.Timer) {
 	list := t.list
 	t.list, t.left = nil, 0
@@ -56,7 +58,7 @@ func (t *throttledClients) Expired(*loop.Timer) {
 		default:
 			c.flags.clear(isListed)
 			if c.flags.clear(isThrottled) {
-				c.Session.Resume()
+				c.Loop().Post((*resumeTask)(c))
 			}
 		}
 	}
