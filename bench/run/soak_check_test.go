@@ -193,13 +193,53 @@ func TestASoakFindsGrowth(t *testing.T) {
 
 func TestASoakNeedsItsSamples(t *testing.T) {
 	k := newSoakOf(t)
-	k.keep(soakSample{sample: result.Sample{RSS: 1}})
-	k.keep(soakSample{err: errors.New("busy")})
+	for range 3 {
+		k.keep(soakSample{sample: result.Sample{RSS: 1}})
+		k.keep(soakSample{err: errors.New("busy")})
+	}
 	k.judgeGrowth()
 	checkFailure(t, k.findings.err(), "")
 	k.keep(soakSample{err: errors.New("busy")})
 	k.judgeGrowth()
-	checkFailure(t, k.findings.err(), "did not answer for 2 of 3 samples")
+	checkFailure(t, k.findings.err(), "did not answer for 4 of 7 samples")
+}
+
+func TestASoakOfFewSamples(t *testing.T) {
+	k := newSoakOf(t)
+	k.keep(soakSample{sample: result.Sample{RSS: 1}})
+	k.judgeGrowth()
+	checkFailure(t, k.findings.err(), "1 samples are too few")
+}
+
+// TestASoakFindsWhatIsUnfinished: client 0, at place 0 of room 0, is steady.
+// Client 10 is in its room.
+func TestASoakFindsWhatIsUnfinished(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(k *soak, s *soakClient)
+		want   string
+	}{
+		{"nothing", func(*soak, *soakClient) {}, "[]"},
+		{"a request", func(k *soak, _ *soakClient) { k.requests[1] = soakRequest{} }, "[1 requests of clients that are connected were not answered]"},
+		{"a client", func(k *soak, s *soakClient) { k.live--; s.state, s.last[0] = soakAway, 1 }, "[1 of 40 clients did not connect]"},
+		{"an event", func(_ *soak, s *soakClient) { s.last[0]-- }, "[1 clients did not get the last events]"},
+		{"an event to all", func(_ *soak, s *soakClient) { s.broadcast-- }, "[1 clients did not get the last events]"},
+		{"an event before it came", func(_ *soak, s *soakClient) { s.last[0], s.broadcast = 0, 0 }, "[]"},
+		{"an event of a client that leaves", func(k *soak, s *soakClient) { k.slots[20].sent, s.last[2] = 7, 6 }, "[]"},
+	} {
+		k := newSoakOf(t)
+		k.live, k.emitted = len(k.slots), 3
+		for i := range k.slots {
+			k.slots[i].state = soakLive
+		}
+		k.slots[0].sent = 5
+		s := &k.slots[10]
+		s.last[0], s.broadcast = 5, 3
+		tc.change(k, s)
+		if got := fmt.Sprint(k.unfinished()); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
 }
 
 func TestLeftOf(t *testing.T) {

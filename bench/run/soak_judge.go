@@ -38,13 +38,14 @@ func (k *soak) judgeGrowth() {
 		k.findings.found(fmt.Errorf("the server did not answer for %d of %d samples", k.counts.missing, taken+k.counts.missing))
 	}
 	half := k.record.Series[len(k.record.Series)/2:]
+	if len(half) < 2 {
+		k.findings.found(fmt.Errorf("%d samples are too few to show growth", len(k.record.Series)))
+		return
+	}
 	for _, g := range growths {
 		var x, y []float64
 		for _, sample := range half {
 			x, y = append(x, sample.Seconds), append(y, g.value(sample))
-		}
-		if len(x) < 2 {
-			continue
 		}
 		summary := stats.Summarize(y)
 		rise := stats.TheilSen(x, y) * (x[len(x)-1] - x[0])
@@ -57,19 +58,60 @@ func (k *soak) judgeGrowth() {
 	}
 }
 
-// finish waits for all answers and for clients that are on their way.
+// finish waits for all answers, for clients that are on their way, and for the
+// last events.
 func (k *soak) finish() error {
 	k.progress("waiting for the last answers", 0, 0)
-	for end := time.Now().Add(lateness); time.Now().Before(end) && (len(k.requests) > 0 || k.live < len(k.slots)); {
-		k.walk()
-		if err := k.poll(time.Millisecond); err != nil {
-			return err
+	for end := time.Now().Add(lateness); time.Now().Before(end) && len(k.unfinished()) > 0; {
+		for next := k.gen.Now() + soakStep; k.gen.Now() < next; {
+			k.walk()
+			if err := k.poll(time.Millisecond); err != nil {
+				return err
+			}
 		}
 	}
-	if open := len(k.requests); open > 0 {
-		k.findings.found(fmt.Errorf("%d requests of clients that are connected were not answered within %s", open, lateness))
+	for _, what := range k.unfinished() {
+		k.findings.found(fmt.Errorf("%s within %s", what, lateness))
 	}
 	return nil
+}
+
+// unfinished says what is not done: the events are checked only against those
+// that come, so their end is checked here.
+func (k *soak) unfinished() (list []string) {
+	if open := len(k.requests); open > 0 {
+		list = append(list, fmt.Sprintf("%d requests of clients that are connected were not answered", open))
+	}
+	if gone := len(k.slots) - k.live; gone > 0 {
+		list = append(list, fmt.Sprintf("%d of %d clients did not connect", gone, len(k.slots)))
+	}
+	behind := 0
+	for i := range k.slots {
+		if k.behind(&k.slots[i]) {
+			behind++
+		}
+	}
+	if behind > 0 {
+		list = append(list, fmt.Sprintf("%d clients did not get the last events", behind))
+	}
+	return list
+}
+
+// behind reports whether the last event of a client that stays has not come to
+// a client that got one of it before.
+func (k *soak) behind(s *soakClient) bool {
+	if s.state != soakLive {
+		return false
+	}
+	if k.slots[0].steady && s.broadcast > 0 && s.broadcast < k.emitted {
+		return true
+	}
+	for place, last := range s.last {
+		if from := s.room + place*k.rooms; last > 0 && from < len(k.slots) && k.slots[from].steady && last < k.slots[from].sent {
+			return true
+		}
+	}
+	return false
 }
 
 // gauges are the figures of which nothing may be left without clients, and
@@ -113,6 +155,11 @@ func (k *soak) drain(empty result.Sample) error {
 	figures, err := k.figures()
 	if err != nil {
 		return err
+	}
+	for _, name := range slices.Concat(gauges, constants) {
+		if _, found := figures.Counters[name]; !found {
+			k.findings.found(fmt.Errorf("the server does not report %s", name))
+		}
 	}
 	for _, name := range constants {
 		if n := figures.Counters[name] + figures.Counters["Packed."+name]; n > 0 {
