@@ -105,6 +105,7 @@ bench-peers: ## Install the servers to compare with, which bench does too
 
 vulncheck: ## Look for known vulnerabilities in what the module calls (VULNDB=file:///… for a copy of the data)
 	@$(GO) run $(GOVULNCHECK) -db $(VULNDB) -test ./...
+	@.ci/install npm
 	@npm audit --prefix $(NPM) --omit=dev --package-lock-only
 
 sbom: ## Write the bill of materials of the module, as CycloneDX, to bin/sbom.json
