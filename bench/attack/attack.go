@@ -36,14 +36,35 @@ type Outcome struct {
 	Held int
 }
 
+// Reached reports whether the attack has done more than connect and be cut, or
+// had less than a second for it.
+func (o Outcome) Reached() bool {
+	for name, n := range o.Counts {
+		if n > 0 && name != countConnections && name != countCut && name != countFailed {
+			return true
+		}
+	}
+	return o.Lasted < time.Second
+}
+
 // Judge returns an error that says what is wrong with the outcome itself. The
 // server's other clients and its memory are judged elsewhere.
 func (a Attack) Judge(o Outcome) error {
+	if !o.Reached() {
+		return fmt.Errorf("the attack %s has done nothing in %.0f s: %v", a.Name, o.Lasted.Seconds(), o.Counts)
+	}
 	if a.judge == nil {
 		return nil
 	}
 	return a.judge(o)
 }
+
+// What the counts of every attack may have.
+const (
+	countConnections = "connections"
+	countCut         = "cut"    // work that was refused or has failed, and is repeated
+	countFailed      = "failed" // what the attack needs is not there
+)
 
 // All are the attacks, in the order of the report.
 func All() []Attack {

@@ -235,18 +235,21 @@ func TestAnAttackOnNothingEnds(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	minute := time.Minute
+	minute, some := time.Minute, map[string]float64{"some": 1}
 	for _, tc := range []struct {
 		name    string
 		outcome attack.Outcome
 		want    string // "" for nothing wrong
 	}{
-		{"unread-polls", attack.Outcome{Lasted: minute, Held: 50}, "50 of 50 connections that read no answer are still held after 60 s"},
-		{"unread-polls", attack.Outcome{Lasted: time.Second, Held: 50}, ""},
-		{"unread-polls", attack.Outcome{Lasted: minute, Held: 3}, ""},
+		{"unread-polls", attack.Outcome{Lasted: minute, Held: 50, Counts: some}, "50 of 50 connections that read no answer are still held after 60 s"},
+		{"unread-polls", attack.Outcome{Lasted: time.Second, Held: 50, Counts: some}, ""},
+		{"unread-polls", attack.Outcome{Lasted: minute, Held: 3, Counts: some}, ""},
 		{"closed", attack.Outcome{Lasted: minute, Counts: map[string]float64{"longest_s": 30}}, "could send for 30 s after the server's close frame"},
 		{"closed-deflate", attack.Outcome{Lasted: minute, Counts: map[string]float64{"longest_s": 5}}, ""},
-		{"sessions", attack.Outcome{Lasted: minute, Held: 50}, ""},
+		{"closed", attack.Outcome{Lasted: minute, Counts: map[string]float64{"connections": 7, "cut": 7, "failed": 1}}, "the attack closed has done nothing in 60 s"},
+		{"closed", attack.Outcome{Lasted: minute}, "has done nothing"},
+		{"closed", attack.Outcome{Lasted: time.Millisecond}, ""},
+		{"sessions", attack.Outcome{Lasted: minute, Held: 50, Counts: some}, ""},
 		{"tls-renegotiate", attack.Outcome{Counts: map[string]float64{"renegotiations": 100, "refused": 90}}, "10 of 100 requests for another handshake were not refused"},
 		{"tls-renegotiate", attack.Outcome{Counts: map[string]float64{"renegotiations": 100, "refused": 95}}, ""},
 	} {

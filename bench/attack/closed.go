@@ -28,7 +28,7 @@ func closedDeflate(f *Field) {
 	var packed bytes.Buffer
 	w, err := flate.NewWriter(&packed, flate.BestCompression)
 	if err != nil {
-		f.count("failed", 1)
+		f.count(countFailed, 1)
 		return
 	}
 	_, _ = w.Write(append([]byte("4"), bytes.Repeat([]byte("x"), megabyte-1)...))

@@ -11,7 +11,7 @@ func descriptors(f *Field) {
 	f.wg.Go(func() {
 		for f.remaining() > taken && f.ctx.Err() == nil {
 			if err := f.target.Exhaust(taken); err != nil {
-				f.count("failed", 1)
+				f.count(countFailed, 1)
 				return
 			}
 			f.count("exhausted", 1)

@@ -120,7 +120,7 @@ func (f *Field) repeat(n int, work func() error) {
 		f.wg.Go(func() {
 			for f.ctx.Err() == nil {
 				if err := work(); err != nil && f.ctx.Err() == nil {
-					f.count("cut", 1)
+					f.count(countCut, 1)
 					f.sleep(pause)
 				}
 			}
@@ -148,7 +148,7 @@ func (f *Field) dialTo(addr string, receive int) (*raw, error) {
 	}
 	f.conns[conn] = struct{}{}
 	context.AfterFunc(f.ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	f.counts["connections"]++
+	f.counts[countConnections]++
 	return newRaw(f, conn), nil
 }
 

@@ -23,7 +23,7 @@ func forwarding(f *Field) {
 	for _, answer := range evil {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
-			f.count("failed", 1)
+			f.count(countFailed, 1)
 			return
 		}
 		defer l.Close()
@@ -31,7 +31,7 @@ func forwarding(f *Field) {
 		serving.Go(func() { f.serve(l, answer) })
 	}
 	if err := f.target.SetNodes(addrs...); err != nil {
-		f.count("failed", 1)
+		f.count(countFailed, 1)
 		return
 	}
 	f.repeat(20*len(evil), func() error {

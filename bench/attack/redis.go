@@ -41,7 +41,7 @@ func redis(f *Field) {
 						return err
 					}
 				case '-':
-					f.count("failed", 1)
+					f.count(countFailed, 1)
 				}
 			}
 			f.count("commands", batch)

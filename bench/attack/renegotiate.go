@@ -41,7 +41,7 @@ func tlsRenegotiate(f *Field) {
 		}
 		seal, err := newSealer(keys.String(), seen)
 		if err != nil {
-			f.count("failed", 1)
+			f.count(countFailed, 1)
 			return err
 		}
 		if _, err := c.Write(seal.record(seen.hello())); err != nil {

@@ -139,7 +139,7 @@ func (k *soak) work() error {
 	defer beside.Wait()
 	defer cancel()
 	var attacking, sampling bool
-	attacked := make(chan struct{}, 1)
+	attacked := make(chan error, 1)
 	attackAt, sampleAt := k.profile.Every.Std()-k.profile.Each.Std(), k.profile.Sample.Std()
 	for {
 		elapsed := time.Since(k.begun)
@@ -148,7 +148,8 @@ func (k *soak) work() error {
 			return nil
 		}
 		select {
-		case <-attacked:
+		case idle := <-attacked:
+			k.findings.found(idle)
 			attacking = false
 		case taken := <-k.samples:
 			k.keep(taken)
@@ -160,10 +161,7 @@ func (k *soak) work() error {
 			attacking = true
 			name := k.profile.Attacks[k.counts.attacks%len(k.profile.Attacks)]
 			k.counts.attacks++
-			beside.Go(func() {
-				k.attack(ctx, name)
-				attacked <- struct{}{}
-			})
+			beside.Go(func() { attacked <- k.attack(ctx, name) })
 		}
 		if !sampling && elapsed >= sampleAt && elapsed < whole {
 			sampleAt += k.profile.Sample.Std()
@@ -197,16 +195,20 @@ func (k *soak) tooLarge() (bool, error) {
 	return true, nil
 }
 
-// attack makes an attack and leaves. It runs on a goroutine of its own.
-func (k *soak) attack(ctx context.Context, name string) {
+// attack makes an attack, leaves, and returns what is wrong with its outcome.
+// It runs on a goroutine of its own.
+func (k *soak) attack(ctx context.Context, name string) error {
 	a, err := attack.Find(name)
 	if err != nil {
-		return // the profile is valid
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.profile.Each.Std())
 	defer cancel()
 	field := attack.Begin(ctx, a, attack.Target{Addr: k.proc.Addr.String(), Exhaust: k.proc.Exhaust, SetNodes: k.proc.SetNodes})
+	<-field.Done()
+	outcome := field.Outcome()
 	field.Leave()
+	return a.Judge(outcome)
 }
 
 // take reads one sample. It runs on a goroutine of its own.
