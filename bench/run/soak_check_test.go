@@ -191,6 +191,23 @@ func TestASoakFindsGrowth(t *testing.T) {
 	}
 }
 
+// TestASoakJudgesGrowthBehindAllAttacks: what the first attack of a kind leaves
+// is no growth.
+func TestASoakJudgesGrowthBehindAllAttacks(t *testing.T) {
+	for attacks, want := range map[int]string{3: "", 4: "bytes of live heap"} {
+		k := newSoakOf(t)
+		k.profile.Attacks, k.counts.attacks = []string{"sessions", "stalled"}, attacks
+		for i := range 40 {
+			k.record.Series = append(k.record.Series, result.Sample{Seconds: float64(i), HeapUsed: int64(i) * 1e6})
+		}
+		k.judgeGrowth()
+		checkFailure(t, k.findings.err(), want)
+		if k.record.Figures["rise_heap_B"] < 10e6 {
+			t.Errorf("%d attacks: %v", attacks, k.record.Figures)
+		}
+	}
+}
+
 func TestASoakNeedsItsSamples(t *testing.T) {
 	k := newSoakOf(t)
 	for range 3 {
