@@ -135,7 +135,7 @@ func (c *channels) sendToShards(ctx context.Context, batch []publication) (sent 
 		sending.Go(func() {
 			cmds := pipeline(ctx, node, true, messages)
 			if _, e := outcome(cmds); isTimeout(e) {
-				c.avoid(node)
+				c.avoid(node, e)
 			}
 			for i, cmd := range cmds {
 				if e := cmd.Err(); e != nil && (strings.HasPrefix(e.Error(), "MOVED ") || strings.HasPrefix(e.Error(), "ASK ")) {
@@ -168,8 +168,11 @@ func (c *channels) isSilent(node *redis.Client) bool {
 	return silent
 }
 
-// avoid has sendToShards skip a node until it answers, or is no longer used.
-func (c *channels) avoid(node *redis.Client) {
+// avoid has sendToShards skip a node because of err, until it answers or is no
+// longer used.
+func (c *channels) avoid(node *redis.Client, err error) {
+	addr := node.Options().Addr
+	c.cfg.logger.Warn("redisadapter: messages for a node of the Redis Cluster that does not answer are not sent", "node", addr, "error", err)
 	c.mu.Lock()
 	c.silent[node] = struct{}{}
 	c.mu.Unlock()
@@ -181,8 +184,12 @@ func (c *channels) avoid(node *redis.Client) {
 			c.reload() // another node may take its place
 		}
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		delete(c.silent, node)
+		closed := c.closed
+		c.mu.Unlock()
+		if !closed {
+			c.cfg.logger.Info("redisadapter: messages for the node of the Redis Cluster are sent again", "node", addr)
+		}
 	})
 }
 

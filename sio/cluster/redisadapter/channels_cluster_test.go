@@ -244,6 +244,10 @@ func TestChannelsSilentShard(t *testing.T) {
 		sent, _ := send(well, silent)
 		return sent == 2
 	})
+	wait.Until(t, "the log has the silence and its end", func() bool {
+		began, ended := a.log.count("does not answer are not sent"), a.log.count("are sent again")
+		return began > 0 && began == ended
+	})
 }
 
 // TestChannelsUnwanted drops all channels of a node before its link has begun,
