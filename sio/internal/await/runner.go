@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/sioserver/sioserver/sio/internal/fifo"
 )
 
 // Runner makes calls that may block, a few at a time, on goroutines of its own,
@@ -12,7 +14,7 @@ type Runner struct {
 	Limit int // how many calls run at the same time; set before the first
 
 	mu      sync.Mutex
-	waiting []func()
+	waiting fifo.Queue[func()]
 	running int
 	idle    chan struct{} // closed when all is done; nil unless waited for
 }
@@ -21,7 +23,7 @@ type Runner struct {
 func (r *Runner) Go(call func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting = append(r.waiting, call)
+	r.waiting.Push(call)
 	if r.running < r.Limit {
 		r.running++
 		go r.run()
@@ -50,11 +52,8 @@ func (r *Runner) run() {
 func (r *Runner) next() (call func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.waiting) > 0 {
-		call = r.waiting[0]
-		r.waiting[0] = nil
-		r.waiting = r.waiting[1:]
-		return call
+	if r.waiting.Len() > 0 {
+		return r.waiting.Pop()
 	}
 	if r.running--; r.running == 0 && r.idle != nil {
 		close(r.idle)
