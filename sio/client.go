@@ -178,8 +178,8 @@ func (c *client) discharge(l workload.Load) {
 		b.stranded.Sub(l) // it was held before the client left
 	}
 	p.reportEmpty()
-	if ok && c.flags.has(isThrottled) && c.relieved(rest) && c.flags.clear(isThrottled) {
-		c.Loop().Post((*resumeTask)(c))
+	if ok && c.flags.has(isThrottled) {
+		c.unthrottle(rest)
 	}
 }
 
@@ -231,6 +231,18 @@ func (c *client) relieved(l workload.Load) bool {
 func (c *client) unspent() workload.Limits {
 	all, waiting := c.srv.share, c.perLoop().backlog.waiting.Load()
 	return workload.Limits{Jobs: all.Jobs - waiting.Jobs(), Bytes: all.Bytes - waiting.Bytes()}
+}
+
+// unthrottle has a paused client go on if its backlog is small enough, which it
+// reports. Safe for concurrent use: one of several callers resumes the client.
+func (c *client) unthrottle(backlog workload.Load) (goesOn bool) {
+	if !c.relieved(backlog) {
+		return false
+	}
+	if c.flags.clear(isThrottled) {
+		c.Loop().Post((*resumeTask)(c))
+	}
+	return true
 }
 
 // resumeTask is a client whose backlog has shrunk.

@@ -122,7 +122,7 @@ func (s *Socket) logFailed(message, event string, err error) {
 // goroutine by runtime.Goexit, as a test's FailNow does. Goexit cannot be
 // prevented: deferred functions run, and nothing else. Therefore what has to
 // follow user code is deferred, or the code runs where the end does no harm: on
-// the socket's worker, which is replaced (type workers), within
+// the socket's worker, which is replaced (package workers), within
 // [loop.Loop.Contain], or apart. A loop survives it anywhere, but what the loop
 // is about, the bytes of one connection, ends with that connection: so it is
 // with an inline handler, the fastest of all.

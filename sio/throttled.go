@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
@@ -47,19 +48,18 @@ func (t *throttledClients) remove(c *client) {
 // clients that go on, since going on calls user code, which may end the review
 // or have others leave.
 func (t *throttledClients) Expired(*loop.Timer) {
-	list := t.list
-	t.list, t.left = nil, 0
-	for _, c := range list {
-		switch {
-		case !c.flags.has(isListed): // it has left
-		case c.flags.has(isThrottled) && !c.relieved(c.waiting.Load()):
-			c.flags.clear(isListed)
-			t.add(c)
-		default:
-			c.flags.clear(isListed)
-			if c.flags.clear(isThrottled) {
-				c.Loop().Post((*resumeTask)(c))
-			}
+	t.left = 0
+	t.list = slices.DeleteFunc(t.list, func(c *client) bool {
+		paused := c.flags.has(isListed) && c.flags.has(isThrottled) // else it has left, or gone on
+		if paused && !c.unthrottle(c.waiting.Load()) {
+			return false
 		}
+		c.flags.clear(isListed)
+		return true
+	})
+	if len(t.list) == 0 {
+		t.list = nil
+		return
 	}
+	t.list[0].Loop().Arm(&t.timer, reviewInterval)
 }
