@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/child"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
@@ -143,47 +143,22 @@ func hogFight(free <-chan struct{}) {
 
 // hog is the process of hogServer.
 type hog struct {
-	t     *testing.T
-	in    io.WriteCloser
-	lines *bufio.Scanner
-	addr  string
+	*child.Process
+	t    *testing.T
+	addr string
 }
 
 func startHog(t *testing.T) *hog {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), hogEnv+"=1")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	h := &hog{t: t, in: in, lines: bufio.NewScanner(out)}
-	h.addr = h.line()
+	t.Helper()
+	h := &hog{Process: child.Start(t, []string{hogEnv + "=1"}), t: t}
+	h.addr = h.Line()
 	return h
 }
 
-func (h *hog) line() string {
-	h.t.Helper()
-	if !h.lines.Scan() {
-		h.t.Fatal("the server has died")
-	}
-	return h.lines.Text()
-}
-
+// do has a command carried out, and returns what was printed for it.
 func (h *hog) do(command string) string {
 	h.t.Helper()
-	if _, err := fmt.Fprintln(h.in, command); err != nil {
-		h.t.Fatal("the server has died:", err)
-	}
-	return strings.TrimSuffix(h.line(), ", done")
+	return strings.TrimSuffix(h.Do(command), ", done")
 }
 
 func (h *hog) dial() net.Conn {
@@ -257,8 +232,7 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 	if most := int64(time.Since(begun)/(20*time.Millisecond)+1) * 2; int64(failures) > most || !logged {
 		t.Errorf("%d failures, at most %d with two loops that pause; logged once: %t", failures, most, logged)
 	}
-	h.in.Close()
-	if got := h.line(); got != "shutdown: <nil>" {
+	if got := h.End(); got != "shutdown: <nil>\n" {
 		t.Error(got)
 	}
 }

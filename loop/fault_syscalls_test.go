@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/child"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
@@ -106,36 +106,20 @@ func numbers(of func(fd int) bool) string {
 	return strings.Join(list, " ")
 }
 
-// child is the process of supervisedServer.
-type child struct {
-	t     *testing.T
-	sup   *supervisor
-	in    io.WriteCloser
-	lines *bufio.Scanner
-	addr  string
+// supervisedProcess is the process of supervisedServer.
+type supervisedProcess struct {
+	*child.Process
+	t    *testing.T
+	sup  *supervisor
+	addr string
 }
 
-func startChild(t *testing.T) *child {
+func startSupervised(t *testing.T) *supervisedProcess {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
 	// A signal would have a call begin again that waits for the supervisor.
-	cmd.Env = append(os.Environ(), supervisedEnv+"=1", "GODEBUG=asyncpreemptoff=1")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	c := &child{t: t, in: in, lines: bufio.NewScanner(out)}
-	c.addr = c.line()
-	number := c.line()
+	c := &supervisedProcess{Process: child.Start(t, []string{supervisedEnv + "=1", "GODEBUG=asyncpreemptoff=1"}), t: t}
+	c.addr = c.Line()
+	number := c.Line()
 	fd, err := strconv.Atoi(number)
 	switch {
 	case err == nil:
@@ -144,29 +128,13 @@ func startChild(t *testing.T) *child {
 	default:
 		t.Skip("system calls can't be supervised: ", number)
 	}
-	c.sup = supervise(t, cmd.Process.Pid, fd)
+	c.sup = supervise(t, c.PID(), fd)
 	return c
 }
 
-func (c *child) line() string {
+func (c *supervisedProcess) descriptors(command string) (fds []int) {
 	c.t.Helper()
-	if !c.lines.Scan() {
-		c.t.Fatal("the server has died")
-	}
-	return c.lines.Text()
-}
-
-func (c *child) do(command string) string {
-	c.t.Helper()
-	if _, err := fmt.Fprintln(c.in, command); err != nil {
-		c.t.Fatal("the server has died: ", err)
-	}
-	return c.line()
-}
-
-func (c *child) descriptors(command string) (fds []int) {
-	c.t.Helper()
-	for f := range strings.FieldsSeq(c.do(command)) {
+	for f := range strings.FieldsSeq(c.Do(command)) {
 		fd, err := strconv.Atoi(f)
 		if err != nil {
 			c.t.Fatal(err)
@@ -176,7 +144,7 @@ func (c *child) descriptors(command string) (fds []int) {
 	return fds
 }
 
-func (c *child) dial() *faultClient {
+func (c *supervisedProcess) dial() *faultClient {
 	c.t.Helper()
 	nc, err := net.Dial("tcp", c.addr)
 	if err != nil {
@@ -273,7 +241,7 @@ var streamedCases = []callCase{
 // for a connection. The connection goes on where the error passes; where it
 // does not, it ends with it. Those beside it go on, and nothing is left of it.
 func TestSystemCallsThatFail(t *testing.T) {
-	c := startChild(t)
+	c := startSupervised(t)
 	others := []*faultClient{c.dial(), c.dial(), c.dial(), c.dial()}
 	beside := func(when string) {
 		t.Helper()
@@ -326,15 +294,14 @@ func TestSystemCallsThatFail(t *testing.T) {
 		}
 		o.Close()
 	}
-	c.in.Close()
-	if got := c.line(); got != "finished" {
+	if got := c.End(); got != "finished\n" {
 		t.Error(got)
 	}
 }
 
 // outcome looks for what was to become of the victim, whose last command
 // returned err.
-func (c *child) outcome(name string, cc *callCase, errno syscall.Errno, victim *faultClient, err error) {
+func (c *supervisedProcess) outcome(name string, cc *callCase, errno syscall.Errno, victim *faultClient, err error) {
 	c.t.Helper()
 	defer victim.Close()
 	if cc.want == itGoesOn {
@@ -354,7 +321,7 @@ func (c *child) outcome(name string, cc *callCase, errno syscall.Errno, victim *
 	}
 	var end string
 	wait.Until(c.t, name+": the end", func() bool {
-		end = c.do("end " + victim.peer)
+		end = c.Do("end " + victim.peer)
 		return end != "none"
 	})
 	want := errno.Error()
@@ -371,7 +338,7 @@ func (c *child) outcome(name string, cc *callCase, errno syscall.Errno, victim *
 
 // census returns how many descriptors and goroutines the server has when their
 // number no longer falls.
-func (c *child) census() (fds, goroutines int) {
+func (c *supervisedProcess) census() (fds, goroutines int) {
 	c.t.Helper()
 	same := 0
 	wait.Until(c.t, "a steady number of descriptors", func() bool {
@@ -387,9 +354,9 @@ func (c *child) census() (fds, goroutines int) {
 
 // counts returns the numbers of descriptors, goroutines, and failures of
 // accept.
-func (c *child) counts() (fds, goroutines, failures int) {
+func (c *supervisedProcess) counts() (fds, goroutines, failures int) {
 	c.t.Helper()
-	if _, err := fmt.Sscan(c.do("counts"), &fds, &goroutines, &failures); err != nil {
+	if _, err := fmt.Sscan(c.Do("counts"), &fds, &goroutines, &failures); err != nil {
 		c.t.Fatal(err)
 	}
 	return fds, goroutines, failures
@@ -398,7 +365,7 @@ func (c *child) counts() (fds, goroutines, failures int) {
 // TestAcceptsThatFail has the kernel refuse to accept. The connection waits,
 // and is accepted later; those that are there are served.
 func TestAcceptsThatFail(t *testing.T) {
-	c := startChild(t)
+	c := startSupervised(t)
 	old := c.dial()
 	if err := old.ask(doEcho); err != nil {
 		t.Fatal(err)
@@ -433,8 +400,7 @@ func TestAcceptsThatFail(t *testing.T) {
 		comer.Close()
 	}
 	old.Close()
-	c.in.Close()
-	if got := c.line(); got != "finished" {
+	if got := c.End(); got != "finished\n" {
 		t.Error(got)
 	}
 }
@@ -442,7 +408,7 @@ func TestAcceptsThatFail(t *testing.T) {
 // TestAcceptedButNotRegistered has the kernel refuse to watch an accepted
 // connection: it is closed, and later ones are served.
 func TestAcceptedButNotRegistered(t *testing.T) {
-	c := startChild(t)
+	c := startSupervised(t)
 	old := c.dial()
 	if err := old.ask(doEcho); err != nil {
 		t.Fatal(err)
@@ -473,8 +439,7 @@ func TestAcceptedButNotRegistered(t *testing.T) {
 		}
 	}
 	old.Close()
-	c.in.Close()
-	if got := c.line(); got != "finished" {
+	if got := c.End(); got != "finished\n" {
 		t.Error(got)
 	}
 }

@@ -3,19 +3,18 @@
 package loop_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/looptest/child"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
@@ -49,20 +48,8 @@ func floodServer() {
 }
 
 func TestDescriptorExhaustion(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), floodEnv+"=1")
-	cmd.Stderr = os.Stderr
-	in, _ := cmd.StdinPipe()
-	out, _ := cmd.StdoutPipe()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { cmd.Process.Kill(); cmd.Wait() }()
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() {
-		t.Fatal("the server does not start")
-	}
-	addr := lines.Text()
+	server := child.Start(t, []string{floodEnv + "=1"})
+	addr := server.Line()
 	ping := func(c net.Conn) bool {
 		c.SetDeadline(time.Now().Add(wait.Patience))
 		if _, err := c.Write([]byte("x")); err != nil {
@@ -101,12 +88,7 @@ func TestDescriptorExhaustion(t *testing.T) {
 			return ping(c)
 		})
 	}
-	in.Close()
-	var rest []string
-	for lines.Scan() {
-		rest = append(rest, lines.Text())
-	}
-	if len(rest) == 0 || rest[0] != "rejected true" {
-		t.Errorf("the server says %q", strings.Join(rest, "; "))
+	if rest := server.End(); !strings.HasPrefix(rest, "rejected true\n") {
+		t.Errorf("the server says %q", rest)
 	}
 }

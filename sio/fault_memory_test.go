@@ -3,14 +3,12 @@
 package sio_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +16,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
-	"github.com/sioserver/sioserver/loop/looptest/wait"
+	"github.com/sioserver/sioserver/loop/looptest/child"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -60,27 +58,8 @@ func TestSmallMemory(t *testing.T) {
 		return
 	}
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestSmallMemory$")
-	cmd.Env = append(os.Environ(), smallMemory+"=1", fmt.Sprint("GOMEMLIMIT=", smallLimit))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill() })
-	lines := bufio.NewReader(out)
-	line, _ := lines.ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "at ")
-	if !ok {
-		t.Fatalf("the server said %q", line)
-	}
+	server := child.Start(t, []string{smallMemory + "=1", fmt.Sprint("GOMEMLIMIT=", smallLimit)}, "-test.run=^TestSmallMemory$")
+	addr := addressOf(t, server)
 
 	var stop atomic.Bool
 	var attackers sync.WaitGroup
@@ -149,7 +128,7 @@ func TestSmallMemory(t *testing.T) {
 		}
 		c.reset = true
 		c.cut()
-		largest = max(largest, resident(t, cmd.Process.Pid))
+		largest = max(largest, resident(t, server.PID()))
 	}
 	stop.Store(true)
 	attackers.Wait()
@@ -159,13 +138,7 @@ func TestSmallMemory(t *testing.T) {
 	if largest > 3*smallLimit && !cutSeldom {
 		t.Errorf("the process had %d MB, its limit is %d", largest>>20, smallLimit>>20)
 	}
-	in.Close()
-	rest, _ := io.ReadAll(lines)
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	if err := wait.For(t, "the end of the server", done); err != nil {
-		t.Errorf("the server: %v\n%s", err, rest)
-	}
+	server.End()
 }
 
 // resident is how much memory a process has.

@@ -3,17 +3,16 @@
 package sio_test
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/loop/looptest/child"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 	"github.com/sioserver/sioserver/sio"
 )
@@ -37,58 +36,39 @@ func stoppableServer(t *testing.T) {
 // stoppedProcess is a server in a process of its own.
 type stoppedProcess struct {
 	*fixture
-	t   *testing.T
-	cmd *exec.Cmd
+	*child.Process
+	t *testing.T
 }
 
 func startStoppable(t *testing.T) *stoppedProcess {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestStoppedProcess$")
-	cmd.Env = append(os.Environ(), stoppable+"=1")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &stoppedProcess{t: t, cmd: cmd}
-	lines := bufio.NewReader(out)
+	p := &stoppedProcess{t: t, Process: child.Start(t, []string{stoppable + "=1"}, "-test.run=^TestStoppedProcess$")}
 	t.Cleanup(func() {
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 		closeIdle() // the server waits for the clients to go
-		in.Close()
-		rest, _ := io.ReadAll(lines)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server: %v\n%s", err, rest)
-		}
+		p.End()
 	})
-	line, err := lines.ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "at ")
-	if !ok {
-		t.Fatalf("the server said %q, %v", line, err)
-	}
-	p.fixture = &fixture{addr: addr}
+	p.fixture = &fixture{addr: addressOf(t, p.Process)}
 	return p
 }
 
-func (p *stoppedProcess) signal(s os.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Error(err)
+// addressOf reads the line in which a server says where it listens.
+func addressOf(t *testing.T, p *child.Process) string {
+	t.Helper()
+	line := p.Line()
+	addr, ok := strings.CutPrefix(line, "at ")
+	if !ok {
+		t.Fatalf("the server said %q", line)
 	}
+	return addr
 }
 
 // stop stops the process and returns when no thread of it runs.
 func (p *stoppedProcess) stop() {
 	p.t.Helper()
-	p.signal(syscall.SIGSTOP)
+	p.Signal(syscall.SIGSTOP)
 	wait.Until(p.t, "the process is stopped", func() bool {
-		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
 		_, state, _ := bytes.Cut(stat, []byte(") "))
 		return bytes.HasPrefix(state, []byte("T"))
 	})
@@ -128,7 +108,7 @@ func TestStoppedProcess(t *testing.T) {
 			p.stop()
 			w.send("3")
 			time.Sleep(stoppedFor)
-			p.signal(syscall.SIGCONT)
+			p.Signal(syscall.SIGCONT)
 			for range 5 {
 				w.want("2")
 				w.send("3")
@@ -147,7 +127,7 @@ func TestStoppedProcess(t *testing.T) {
 			p.stop()
 			parked, posted := c.parked(), c.posted("3")
 			time.Sleep(stoppedFor)
-			p.signal(syscall.SIGCONT)
+			p.Signal(syscall.SIGCONT)
 			wait.For(t, "answer to the pong", posted)
 			if got := wait.For(t, "ping", parked); got != "2" {
 				t.Fatalf("polled %q", got)
@@ -169,7 +149,7 @@ func TestStoppedProcess(t *testing.T) {
 				w.send("2")
 				time.Sleep(stoppedInterval)
 			}
-			p.signal(syscall.SIGCONT)
+			p.Signal(syscall.SIGCONT)
 			for range pings {
 				w.want("3")
 			}
@@ -188,7 +168,7 @@ func TestStoppedProcess(t *testing.T) {
 			p.stop()
 			parked, posted := c.parked(), c.posted("1:2")
 			time.Sleep(stoppedFor)
-			p.signal(syscall.SIGCONT)
+			p.Signal(syscall.SIGCONT)
 			wait.For(t, "answer to the ping", posted)
 			if got := wait.For(t, "pong", parked); got != "1:3" {
 				t.Fatalf("polled %q", got)
