@@ -12,12 +12,7 @@ func arguments(f *Field) {
 		events = 8               // more than a connection may have waiting
 	)
 	event := appendFrame(nil, final|opText, []byte(`42["block"`+strings.Repeat(",1", most)+"]"))
-	f.repeat(blockedConnections, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.lost()
+	f.onEachHeld(blockedConnections, 0, func(c *raw) error {
 		if err := c.join(); err != nil {
 			return err
 		}

@@ -42,12 +42,7 @@ func closedDeflate(f *Field) {
 }
 
 func floodClosed(f *Field, deflate bool, flood []byte) {
-	f.repeat(4, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(4, 0, func(c *raw) error {
 		if err := c.webSocket(deflate); err != nil {
 			return err
 		}

@@ -19,12 +19,7 @@ const (
 func connects(f *Field) {
 	ways := []func(*raw) error{again, strange, broken}
 	for _, way := range ways {
-		f.repeat(connectors/len(ways), func() error {
-			c, err := f.dial(0)
-			if err != nil {
-				return err
-			}
-			defer c.leave()
+		f.onEach(connectors/len(ways), 0, func(c *raw) error {
 			if err := c.webSocket(false); err != nil {
 				return err
 			}
@@ -32,12 +27,7 @@ func connects(f *Field) {
 		})
 	}
 	auth := `40{"token":"` + strings.Repeat("x", megabyte-100) + `"}`
-	f.repeat(keepers, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.lost()
+	f.onEachHeld(keepers, 0, func(c *raw) error {
 		if err := c.webSocket(false); err != nil {
 			return err
 		}

@@ -18,12 +18,7 @@ func descriptors(f *Field) {
 			f.sleep(taken + free)
 		}
 	})
-	f.repeat(4, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(4, 0, func(c *raw) error {
 		_ = c.SetReadDeadline(time.Now().Add(taken))
 		if err := c.join(); err != nil {
 			return err

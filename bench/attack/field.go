@@ -128,6 +128,28 @@ func (f *Field) repeat(n int, work func() error) {
 	}
 }
 
+// onEach is repeat with a connection of its own each time: see dial. It is
+// closed when the work has returned.
+func (f *Field) onEach(n, receive int, work func(c *raw) error) {
+	f.onConnections(n, receive, work, (*raw).leave)
+}
+
+// onEachHeld is onEach for connections that stay open when the attack is over.
+func (f *Field) onEachHeld(n, receive int, work func(c *raw) error) {
+	f.onConnections(n, receive, work, (*raw).lost)
+}
+
+func (f *Field) onConnections(n, receive int, work func(c *raw) error, end func(c *raw)) {
+	f.repeat(n, func() error {
+		c, err := f.dial(receive)
+		if err != nil {
+			return err
+		}
+		defer end(c)
+		return work(c)
+	})
+}
+
 // next returns which of n ways is next.
 func (f *Field) next(n int) int { return int(f.turn.Add(1)) % n }
 

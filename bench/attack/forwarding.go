@@ -34,12 +34,7 @@ func forwarding(f *Field) {
 		f.count(countFailed, 1)
 		return
 	}
-	f.repeat(20*len(evil), func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(20*len(evil), 0, func(c *raw) error {
 		turn := f.next(2 * len(evil))
 		const first = 2 // behind the server's own number
 		sid := sidOf(first + turn/2)

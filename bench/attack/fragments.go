@@ -14,12 +14,7 @@ func fragments(f *Field) {
 		piece = appendFrame(piece, opCont, []byte("x"))
 	}
 	end := appendFrame(nil, final|opCont, []byte("x"))
-	f.repeat(2, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(2, 0, func(c *raw) error {
 		if err := c.webSocket(false); err != nil {
 			return err
 		}

@@ -17,12 +17,7 @@ const (
 // blocked makes as many events wait for blocked handlers as the server accepts
 // of all connections by default.
 func blocked(f *Field) {
-	f.repeat(blockedConnections, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.lost()
+	f.onEachHeld(blockedConnections, 0, func(c *raw) error {
 		if err := c.backlog(waiting, `42["block"]`); err != nil {
 			return err
 		}

@@ -14,12 +14,7 @@ import (
 func msgpack(f *Field) {
 	for _, message := range packedMessages() {
 		flood := appendFrame(nil, final|opBinary, message)
-		f.repeat(2, func() error {
-			c, err := f.dial(0)
-			if err != nil {
-				return err
-			}
-			defer c.leave()
+		f.onEach(2, 0, func(c *raw) error {
 			c.path = msgpackPath
 			if err := c.webSocket(false); err != nil {
 				return err

@@ -16,12 +16,7 @@ import (
 func namespaces(f *Field) {
 	const batch, most = 64, 128
 	var number atomic.Int64
-	f.repeat(4, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(4, 0, func(c *raw) error {
 		if err := c.join(); err != nil {
 			return err
 		}
@@ -46,12 +41,7 @@ func namespaces(f *Field) {
 			}
 		}
 	})
-	f.repeat(4, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(4, 0, func(c *raw) error {
 		if err := c.join(); err != nil {
 			return err
 		}

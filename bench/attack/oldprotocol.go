@@ -14,12 +14,7 @@ import (
 // client reads.
 func eio3(f *Field) {
 	payloads := oldPayloads()
-	f.repeat(40, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(40, 0, func(c *raw) error {
 		c.path = oldPath
 		p := payloads[f.next(len(payloads))]
 		sid, err := c.polling(p.query)
@@ -39,12 +34,7 @@ func eio3(f *Field) {
 	for len(frames) < chunk {
 		frames = appendFrame(frames, final|opText, []byte("2"+string(filler[:100])))
 	}
-	f.repeat(10, func() error {
-		c, err := f.dial(4 << 10)
-		if err != nil {
-			return err
-		}
-		defer c.lost()
+	f.onEachHeld(10, 4<<10, func(c *raw) error {
 		if _, err := c.Write(appendWebSocket(nil, f.target.Addr, oldPath+"websocket", "")); err != nil {
 			return err
 		}

@@ -14,12 +14,7 @@ func pipelined(f *Field) {
 	const batch = 64
 	for _, target := range []string{path + "polling", path + "smoke", "/elsewhere"} {
 		requests := strings.Repeat("GET "+target+" HTTP/1.1\r\nHost: "+f.target.Addr+"\r\n\r\n", batch)
-		f.repeat(20, func() error {
-			c, err := f.dial(4 << 10)
-			if err != nil {
-				return err
-			}
-			defer c.lost()
+		f.onEachHeld(20, 4<<10, func(c *raw) error {
 			for {
 				n, err := io.WriteString(c, requests)
 				f.count("bytes", n)

@@ -18,12 +18,7 @@ const (
 // unreadPolls asks for answers that fill the kernel's buffers, and does not
 // read them.
 func unreadPolls(f *Field) {
-	f.repeat(unreadConnections, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(unreadConnections, 0, func(c *raw) error {
 		sid, err := c.polling("")
 		if err != nil {
 			return err

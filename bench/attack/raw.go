@@ -54,6 +54,13 @@ func newRaw(f *Field, conn net.Conn) *raw { return &raw{conn, f, bufio.NewReader
 // leave closes the connection before the attack's end.
 func (c *raw) leave() { c.f.drop(c.Conn) }
 
+// lost closes a connection that was cut, but not one that was held to the end.
+func (c *raw) lost() {
+	if c.f.ctx.Err() == nil {
+		c.leave()
+	}
+}
+
 // hold keeps the connection open and reads what comes, until the server ends it
 // or the attack is over.
 func (c *raw) hold() error {

@@ -12,12 +12,7 @@ import (
 // further request for them.
 func sessions(f *Field) {
 	const batch = 64
-	f.repeat(4, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(4, 0, func(c *raw) error {
 		requests := strings.Repeat("GET "+path+"polling HTTP/1.1\r\nHost: "+f.target.Addr+"\r\n\r\n", batch)
 		for {
 			if _, err := io.WriteString(c, requests); err != nil {

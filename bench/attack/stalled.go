@@ -8,12 +8,7 @@ import "time"
 // read.
 func stalled(f *Field) {
 	const broadcasts = 5 * time.Millisecond // between two of them
-	f.repeat(10, func() error {
-		c, err := f.dial(4 << 10)
-		if err != nil {
-			return err
-		}
-		defer c.lost()
+	f.onEachHeld(10, 4<<10, func(c *raw) error {
 		if err := c.join(); err != nil {
 			return err
 		}
@@ -32,12 +27,7 @@ func stalled(f *Field) {
 		}
 		return nil
 	})
-	f.repeat(1, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.leave()
+	f.onEach(1, 0, func(c *raw) error {
 		if err := c.join(); err != nil {
 			return err
 		}

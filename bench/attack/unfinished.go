@@ -28,25 +28,13 @@ func (c *raw) write(n int) error {
 // which the last is not complete.
 func unfinished(f *Field) {
 	ways := []func(*raw) error{unfinishedFrame, unfinishedBody, unfinishedAttachments}
-	f.repeat(500, func() error {
-		c, err := f.dial(0)
-		if err != nil {
-			return err
-		}
-		defer c.lost()
+	f.onEachHeld(500, 0, func(c *raw) error {
 		way := ways[f.next(len(ways))]
 		if err := way(c); err != nil {
 			return err
 		}
 		return c.hold()
 	})
-}
-
-// lost closes a connection that was cut, but not one that was held to the end.
-func (c *raw) lost() {
-	if c.f.ctx.Err() == nil {
-		c.leave()
-	}
 }
 
 func unfinishedFrame(c *raw) error {
