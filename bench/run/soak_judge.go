@@ -137,10 +137,11 @@ func (k *soak) drain(empty result.Sample) error {
 		}
 	}
 	end := time.Now().Add(k.profile.After.Std())
+	var figures peer.Stats // the last that were asked for
 	for {
 		k.progress("waiting for the server to be empty", 0, 0)
-		figures, err := k.figures()
-		if err != nil {
+		var err error
+		if figures, err = k.figures(); err != nil {
 			return err
 		}
 		left := leftOf(figures.Counters)
@@ -154,10 +155,6 @@ func (k *soak) drain(empty result.Sample) error {
 		if err := k.rest(time.Second); err != nil {
 			return err
 		}
-	}
-	figures, err := k.figures()
-	if err != nil {
-		return err
 	}
 	for _, name := range slices.Concat(gauges, constants) {
 		if _, found := figures.Counters[name]; !found {
