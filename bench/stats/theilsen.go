@@ -2,11 +2,6 @@
 
 package stats
 
-import (
-	"math"
-	"slices"
-)
-
 // TheilSen is the median of the slopes through all pairs of points: a line's
 // slope, on which less than 29% of the points have little influence, however
 // far off they are. It is NaN without two points of different x.
@@ -19,10 +14,5 @@ func TheilSen(x, y []float64) float64 {
 			}
 		}
 	}
-	if len(slopes) == 0 {
-		return math.NaN()
-	}
-	slices.Sort(slopes)
-	n := len(slopes)
-	return (slopes[(n-1)/2] + slopes[n/2]) / 2
+	return Summarize(slopes).Median
 }
