@@ -14,6 +14,7 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/eio/eiotest/listen"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -43,10 +44,7 @@ func mountWith(t *testing.T, startHTTP func(*httptest.Server), cfg eio.Config) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2}, srv.Accept)
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := listen.Loopback(t, srv, loop.Config{Loops: 2})
 	mux := http.NewServeMux()
 	handler := srv.Handler(engine)
 	mux.HandleFunc("/engine.io/", func(w http.ResponseWriter, r *http.Request) {
@@ -68,13 +66,6 @@ func mountWith(t *testing.T, startHTTP func(*httptest.Server), cfg eio.Config) *
 	t.Cleanup(func() {
 		h.CloseClientConnections()
 		h.Close()
-		srv.Close()
-		if err := engine.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-		if n := engine.Stats().Panics; n != 0 {
-			t.Errorf("%d callbacks panicked", n)
-		}
 	})
 	return &mounted{up, srv, engine, h, h.URL + "/engine.io/"}
 }

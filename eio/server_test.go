@@ -13,6 +13,7 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/eio/eiotest/listen"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -90,19 +91,7 @@ func start(t *testing.T, cfg eio.Config, onOpen ...func(*eio.Session)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2}, srv.Accept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		srv.Close()
-		if err := engine.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-		if n := engine.Stats().Panics; n != 0 {
-			t.Errorf("%d callbacks panicked", n)
-		}
-	})
+	engine := listen.Loopback(t, srv, loop.Config{Loops: 2})
 	addr := engine.Addr().String()
 	path := cfg.Path
 	if path == "" {

@@ -230,7 +230,7 @@ func (c *autobahnCase) row(outcome string) string {
 
 // TestAutobahn plays the suite's sections 1 to 7, 9, 10, 12 and 13.
 func TestAutobahn(t *testing.T) {
-	srv, engine := listen(t, eio.Config{})
+	srv, engine := startEcho(t, eio.Config{})
 	addr := engine.Addr().String()
 	p := &player{srv, addr, dial(t, addr)}
 	var all []tableCase

@@ -32,7 +32,7 @@ type deflateCase struct {
 
 // deflateCases run against a server that compresses whatever is not empty.
 func deflateCases(t *testing.T) (cases []tableCase) {
-	_, engine := listen(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: eio.CompressAll}})
+	_, engine := startEcho(t, eio.Config{PerMessageDeflate: &eio.PerMessageDeflate{Threshold: eio.CompressAll}})
 	addr := engine.Addr().String()
 	for _, c := range append(contentCases(), parameterCases()...) {
 		cases = append(cases, tableCase{c.id, func(t *testing.T) string {

@@ -12,7 +12,7 @@ import (
 // packets of Engine.IO, or not messages of it: what the suite's cases leave out
 // because of the '4' in front.
 func TestEngine(t *testing.T) {
-	srv, engine := listen(t, eio.Config{})
+	srv, engine := startEcho(t, eio.Config{})
 	addr := engine.Addr().String()
 	p := &player{srv, addr, dial(t, addr)}
 	var all []tableCase

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/eio/eiotest/listen"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -35,9 +36,9 @@ const (
 	target = "/engine.io/?EIO=4&transport=websocket"
 )
 
-// listen starts an echo server on one loop of a loopback port, which ends with
+// startEcho starts an echo server on one loop of a loopback port, which ends with
 // the test. It sends no pings while the test lasts.
-func listen(t *testing.T, cfg eio.Config) (srv *eio.Server, engine *loop.Engine) {
+func startEcho(t *testing.T, cfg eio.Config) (srv *eio.Server, engine *loop.Engine) {
 	t.Helper()
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	cfg.PingInterval = time.Hour
@@ -46,18 +47,5 @@ func listen(t *testing.T, cfg eio.Config) (srv *eio.Server, engine *loop.Engine)
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err = loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 1, MaxQueued: 2 * largest}, srv.Accept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		srv.Close()
-		if err := engine.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-		if n := engine.Stats().Panics; n != 0 {
-			t.Errorf("%d callbacks panicked", n)
-		}
-	})
-	return srv, engine
+	return srv, listen.Loopback(t, srv, loop.Config{Loops: 1, MaxQueued: 2 * largest})
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/eio/eiotest/listen"
 	"github.com/sioserver/sioserver/loop"
 )
 
@@ -111,19 +112,7 @@ func open(t *testing.T, name string, behind bool) (way, *loop.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2}, srv.Accept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		srv.Close()
-		if err := engine.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-		if n := engine.Stats().Panics; n != 0 {
-			t.Errorf("%d callbacks panicked", n)
-		}
-	})
+	engine := listen.Loopback(t, srv, loop.Config{Loops: 2})
 	w.srv, w.addr = srv, engine.Addr().String()
 	return w, engine
 }
