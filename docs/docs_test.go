@@ -1,5 +1,5 @@
 // Package docs_test checks the documents: their Go code compiles, their links
-// lead somewhere, and errors.md is whole.
+// lead somewhere, what they name exists, and errors.md is whole.
 package docs_test
 
 import (
@@ -227,8 +227,7 @@ var (
 var owners = map[string]string{"srv": "Server", "s": "Socket", "ns": "Namespace"}
 
 // TestNames: the members of package sio and of its types that the documents
-// name in code exist. TestDocumentNames of package sio checks migration.md and
-// options.md.
+// name in code exist. TestDocumentNames checks migration.md and options.md.
 func TestNames(t *testing.T) {
 	pkg, err := listPackages(t).from.Import("github.com/sioserver/sioserver/sio")
 	if err != nil {

@@ -1,4 +1,4 @@
-package sio_test
+package docs_test
 
 import (
 	"go/ast"
@@ -129,28 +129,23 @@ func (a api) has(owner, name string) bool {
 }
 
 var (
-	codeSpan = regexp.MustCompile("`[^`]+`")
-	quoted   = regexp.MustCompile(`"[^"]*"`)
-	goName   = regexp.MustCompile(`(?:(\b[A-Za-z]\w*)(?:\(\))?\.)?\b([A-Z]\w*)\b`)
+	quoted = regexp.MustCompile(`"[^"]*"`)
+	goName = regexp.MustCompile(`(?:(\b[A-Za-z]\w*)(?:\(\))?\.)?\b([A-Z]\w*)\b`)
 	// foreign are the packages that are not this module's.
 	foreign = []string{"context", "json", "regexp", "time"}
 	// placeholders are names that the samples leave to the reader.
 	placeholders = []string{"Message", "R", "T", "DEBUG"}
 )
 
-// document is one of the two documents, line by line.
-func document(t *testing.T, name string) []string {
+// linesOf is a document, line by line.
+func linesOf(t *testing.T, name string) []string {
 	t.Helper()
-	b, err := os.ReadFile("../docs/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Split(string(b), "\n")
+	return strings.Split(read(t, name), "\n")
 }
 
-// goSide is the part of a line that speaks of Go: all but the first column of a
+// goColumns is the part of a line that speaks of Go: all but the first column of a
 // table, except where that table has only Go.
-func goSide(line string, goOnly bool) string {
+func goColumns(line string, goOnly bool) string {
 	if !strings.HasPrefix(line, "| ") {
 		return line
 	}
@@ -176,19 +171,20 @@ func columnEnd(line string) int {
 	return len(line)
 }
 
-var documents = []string{"migration.md", "options.md"}
+// apiDocuments are the two that have the API side by side with the reference's.
+var apiDocuments = []string{"migration.md", "options.md"}
 
 // TestDocumentNames: every Go name in the two documents exists.
 func TestDocumentNames(t *testing.T) {
-	a := readAPI(t, ".", "adapter", "emitter", "cluster", "cluster/redisadapter", "../eio")
+	a := readAPI(t, "../sio", "../sio/adapter", "../sio/emitter", "../sio/cluster", "../sio/cluster/redisadapter", "../eio")
 	checked := 0
-	for _, name := range documents {
+	for _, name := range apiDocuments {
 		goOnly := false
-		for i, line := range document(t, name) {
+		for i, line := range linesOf(t, name) {
 			if strings.HasPrefix(line, "#") {
 				goOnly = strings.HasPrefix(line, "### What the reference does not have")
 			}
-			for _, span := range codeSpan.FindAllString(goSide(line, goOnly), -1) {
+			for _, span := range codeSpan.FindAllString(goColumns(line, goOnly), -1) {
 				for _, m := range goName.FindAllStringSubmatch(quoted.ReplaceAllString(span, ""), -1) {
 					if slices.Contains(foreign, m[1]) || m[1] == "" && slices.Contains(placeholders, m[2]) {
 						continue
@@ -209,10 +205,10 @@ func TestDocumentNames(t *testing.T) {
 // TestDocumentsAreWhole: every option, and every method of what a program uses,
 // is in one of the two documents.
 func TestDocumentsAreWhole(t *testing.T) {
-	a := readAPI(t, ".")
+	a := readAPI(t, "../sio")
 	told := make(map[string]bool)
-	for _, name := range documents {
-		for _, line := range document(t, name) {
+	for _, name := range apiDocuments {
+		for _, line := range linesOf(t, name) {
 			for _, span := range codeSpan.FindAllString(line, -1) {
 				for _, m := range goName.FindAllStringSubmatch(span, -1) {
 					told[m[2]] = true
@@ -238,12 +234,8 @@ func TestDocumentsAreWhole(t *testing.T) {
 // with what shows it: tests, or the reason why there is none.
 func claims(t *testing.T) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile("testdata/claims.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	list := make(map[string]string)
-	for block := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n\n") {
+	for block := range strings.SplitSeq(strings.TrimSpace(read(t, "testdata/claims.txt")), "\n\n") {
 		sentence, shown, ok := strings.Cut(block, "\n\t")
 		if !ok || list[sentence] != "" {
 			t.Errorf("testdata/claims.txt: no sentence and proof, or twice: %q", block)
@@ -282,10 +274,10 @@ func sentences(lines []string) (list []string) {
 // TestDocumentClaims: everything that the two documents claim is shown by a
 // test that exists, or has a reason, in testdata/claims.txt.
 func TestDocumentClaims(t *testing.T) {
-	tests := testNames(t)
+	tests := testNames(t, "Test|Example")
 	known := claims(t)
-	for _, name := range documents {
-		for _, sentence := range sentences(document(t, name)) {
+	for _, name := range apiDocuments {
+		for _, sentence := range sentences(linesOf(t, name)) {
 			shown, ok := known[sentence]
 			if !ok {
 				t.Errorf("docs/%s: nothing in testdata/claims.txt shows that\n%s", name, sentence)
@@ -309,11 +301,12 @@ func TestDocumentClaims(t *testing.T) {
 	}
 }
 
-// testNames are the tests and examples of the module.
-func testNames(t *testing.T) map[string]bool {
+// testNames are the functions of the module's tests of some kinds, such as
+// "Test|Example".
+func testNames(t *testing.T, kinds string) map[string]bool {
 	t.Helper()
 	names := make(map[string]bool)
-	declared := regexp.MustCompile(`(?m)^func ((?:Test|Example)\w*)\(`)
+	declared := regexp.MustCompile(`(?m)^func ((?:` + kinds + `)\w*)\(`)
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Name() == "node_modules" {
 			if err == nil {
