@@ -39,7 +39,7 @@ test: lint ## Everything CI checks: lint, then all tests, interop included, with
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
 	@$(GO) test -tags goroutines -timeout 10m ./loop/... ./eio/... ./sio
-	@$(GO) test -count=1 -timeout 10m -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed 0 -for 60s
+	@$(GO) test -count=1 -timeout 10m -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed 1 -for 60s
 	@$(GO) test -race -shuffle=on -timeout 25m $(PKGS)
 
 conformance: ## Autobahn's cases and smuggled requests, on both backends, in about half a minute (ARGS="-messages 1000" as Autobahn)

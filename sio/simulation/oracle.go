@@ -267,13 +267,15 @@ func (w *World) clientConnected(s *socket) {
 }
 
 // forget ends the sockets that the client of a new one had in its namespace.
-// One that could be recovered, and was asked for, must have been.
+// One that could be recovered when it was asked for must have been: a session
+// whose connection is not lost yet is not given to another one.
 func (w *World) forget(s *socket, is *member) {
 	for _, old := range w.all {
 		if old.client != s.c || old.nsp != s.nsp || old.socket != nil || old.stage == finished || old == is {
 			continue
 		}
-		if gone := time.Since(old.lostAt); old.stage == absent && old.pid != "" && old.pid == s.asks.pid && old.node == s.c.node &&
+		asked := old.pid != "" && old.pid == s.asks.pid && old.node == s.c.node && !old.lostAt.After(s.asked)
+		if gone := time.Since(old.lostAt); old.stage == absent && asked &&
 			max(gone, time.Since(old.latest)) < old.node.recovery-time.Second && old.node.evicted() == 0 {
 			w.fail(fmt.Sprintf("%v was lost %v ago (%s) and is not recovered", old, gone, old.reason))
 		}

@@ -21,6 +21,7 @@ type socket struct {
 	nextAck int
 	awaits  map[int]*sentEvent // by id
 	acked   map[int]bool
+	asked   time.Time
 	asks    session  // what it was to recover
 	early   []packet // missed events, which precede the answer to CONNECT
 }
@@ -61,7 +62,7 @@ func (c *client) join(nsp string) {
 	if c.sockets[nsp] != nil {
 		return // once a session: what comes for the first socket is told by nothing from what comes for a second
 	}
-	s := &socket{c: c, nsp: nsp, serial: c.serial, awaits: make(map[int]*sentEvent), acked: make(map[int]bool)}
+	s := &socket{c: c, nsp: nsp, serial: c.serial, asked: time.Now(), awaits: make(map[int]*sentEvent), acked: make(map[int]bool)}
 	c.sockets[nsp] = s
 	if c.version == 3 && nsp == "/" {
 		return // it is joined by itself
