@@ -17,6 +17,9 @@ CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # Where govulncheck gets its data from; a file URL for a copy.
 VULNDB      ?= https://vuln.go.dev
 
+# Where the simulator begins in `make test`: elsewhere for each commit.
+SEED    = $(shell printf %d 0x$$(git rev-parse --short=12 HEAD 2>/dev/null || echo 1))
+
 # Packages from npm, pinned by the lock file: the client alone is enough to
 # run, the tests drive a browser too.
 NPM    := sio/interop
@@ -39,7 +42,7 @@ test: lint ## Everything CI checks: lint, then all tests, interop included, with
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
 	@$(GO) test -tags goroutines -timeout 10m ./loop/... ./eio/... ./sio
-	@$(GO) test -count=1 -timeout 10m -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed 1 -for 60s
+	@$(GO) test -count=1 -timeout 10m -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed $(SEED) -for 60s
 	@$(GO) test -race -shuffle=on -timeout 25m $(PKGS)
 
 conformance: ## Autobahn's cases and smuggled requests, on both backends, in about half a minute (ARGS="-messages 1000" as Autobahn)
