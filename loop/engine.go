@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"sync"
@@ -27,7 +28,10 @@ type Engine struct {
 	attaching sync.WaitGroup // Add only while !stopping, under mu
 	next      int            // the loop of the next adopted connection
 
-	streaming sync.WaitGroup // the goroutines of streams
+	streaming sync.WaitGroup  // the goroutines of streams and of TLS handshakes
+	places    places          // of TLS handshakes
+	live      context.Context // ends when the engine stops
+	end       context.CancelFunc
 }
 
 // Addr is the address that the engine listens on. If no port was configured, it
@@ -59,6 +63,8 @@ func (e *Engine) Stats() Stats {
 		s.add(&l.counters)
 	}
 	s.AcceptFailures = e.be.AcceptFailures()
+	running, waiting := e.places.counts()
+	s.HandshakesRunning, s.HandshakesWaiting = int64(running), int64(waiting)
 	return s
 }
 

@@ -17,6 +17,10 @@ func (h *host) Ended(err error) { (*Engine)(h).finish(err) }
 // Accepted makes nc a connection of the loop that is driven by goroutines.
 func (h *host) Accepted(loop int, nc net.Conn) {
 	e := (*Engine)(h)
+	if e.accepted.tls != nil {
+		e.acceptTLS(nc, e.loops[loop])
+		return
+	}
 	_ = e.stream(nc, e.loops[loop], e.accepted) // the loop counts rejected ones
 }
 

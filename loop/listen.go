@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
@@ -32,6 +34,9 @@ func Start(cfg Config) (*Engine, error) {
 	if cfg.Addr != "" {
 		return nil, fmt.Errorf("loop: Config.Addr is %q, must be empty for Start", cfg.Addr)
 	}
+	if cfg.TLS != nil {
+		return nil, errors.New("loop: Config.TLS is set, must be nil for Start")
+	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -46,6 +51,14 @@ func Start(cfg Config) (*Engine, error) {
 // start returns an engine whose loops run.
 func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error) {
 	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{})}
+	if cfg.TLS != nil {
+		var err error
+		if e.accepted.tls, err = NewTLS(cfg.TLS); err != nil {
+			return nil, err
+		}
+	}
+	e.live, e.end = context.WithCancel(context.Background())
+	e.places.init(cfg.MaxTLSHandshakes, func(f func()) { e.streaming.Go(f) })
 	be, err := openBackend(backend.Config{
 		Host: (*host)(e), Listen: listen, Addr: cfg.Addr, Loops: cfg.Loops, Logger: cfg.Logger,
 		SocketRecvBuffer: cfg.SocketRecvBuffer, SocketSendBuffer: cfg.SocketSendBuffer,

@@ -17,6 +17,15 @@ type Stats struct {
 	BytesIn   int64
 	BytesOut  int64
 
+	// Handshakes are TLS handshakes that have succeeded, HandshakesFailed those
+	// that have not, for whatever reason. HandshakesRunning and
+	// HandshakesWaiting have begun: the client's first message is there.
+	Handshakes, HandshakesFailed         int64
+	HandshakesRunning, HandshakesWaiting int64
+	// TLSEvicted are connections that were closed because of
+	// Config.MaxTLSBuffered.
+	TLSEvicted int64
+
 	// AcceptFailures is how often accept has failed, mostly for lack of
 	// descriptors. Then connections wait in the kernel's queue.
 	AcceptFailures int64
@@ -24,7 +33,8 @@ type Stats struct {
 
 type counters struct {
 	connections, accepted, rejected, overflows, panics,
-	discarded, lostMoves, sends, bytesIn, bytesOut atomic.Int64
+	discarded, lostMoves, sends, bytesIn, bytesOut,
+	handshakes, handshakesFailed, tlsEvicted atomic.Int64
 }
 
 func (s *Stats) add(c *counters) {
@@ -38,4 +48,7 @@ func (s *Stats) add(c *counters) {
 	s.Sends += c.sends.Load()
 	s.BytesIn += c.bytesIn.Load()
 	s.BytesOut += c.bytesOut.Load()
+	s.Handshakes += c.handshakes.Load()
+	s.HandshakesFailed += c.handshakesFailed.Load()
+	s.TLSEvicted += c.tlsEvicted.Load()
 }
