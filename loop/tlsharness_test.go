@@ -87,7 +87,6 @@ func (f *tlsFixture) turn() {
 	}
 }
 
-
 func (e *tlsEnds) Fd() int { return e.fd }
 
 // connect makes a connection whose handshake has not begun.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"time"
@@ -80,6 +81,10 @@ func (e *Engine) streamTLS(nc net.Conn, l *Loop, t *handoff) error {
 	if err != nil {
 		l.counters.handshakesFailed.Add(1)
 		l.log.Debug("loop: TLS handshake failed", "remote", remote, "error", err)
+		if header, ok := errors.AsType[tls.RecordHeaderError](err); ok && header.Conn != nil && looksLikeHTTP(header.RecordHeader[:]) {
+			_ = nc.SetWriteDeadline(time.Now().Add(alertTime))
+			_, _ = io.WriteString(nc, plainHTTP)
+		}
 		_ = nc.Close()
 		return err
 	}
