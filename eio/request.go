@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"crypto/tls"
 	"iter"
 	"net/url"
 	"strings"
@@ -16,10 +17,11 @@ type Request struct {
 	head   []byte
 	issued time.Time
 	secure bool
+	tls    *tls.ConnectionState
 }
 
 func (h *httpConn) newRequest(r *http1.Request) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: h.encrypted(r)}
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: h.encrypted(r), tls: h.c.TLS()}
 }
 
 func (r *Request) parse() *http1.Request {
@@ -28,9 +30,14 @@ func (r *Request) parse() *http1.Request {
 	return parsed
 }
 
-// Secure reports whether the request came encrypted: to a [Server.Handler] of
-// an HTTPS server, or to one of Config.TrustedProxies.
+// Secure reports whether the request came encrypted: to this server, to a
+// [Server.Handler] of an HTTPS server, or to one of Config.TrustedProxies.
 func (r *Request) Secure() bool { return r.secure }
+
+// TLS returns the state of the TLS connection on which the request came, and
+// nil if it came otherwise. Of the requests to a [Server.Handler] only those
+// over WebSocket have it. It must not be changed.
+func (r *Request) TLS() *tls.ConnectionState { return r.tls }
 
 // Issued returns when the request arrived.
 func (r *Request) Issued() time.Time { return r.issued }

@@ -89,10 +89,10 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 
 // Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
-func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, false) }
+func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, c.Secure()) }
 
-// acceptSecure is Accept for a connection that was encrypted up to this
-// process.
+// acceptSecure is Accept for a connection that is plain, and whose requests
+// were encrypted up to this process.
 func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
 
 func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {

@@ -1,6 +1,9 @@
 package loop
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats is a snapshot of an engine's counters, summed over its loops.
 type Stats struct {
@@ -16,6 +19,13 @@ type Stats struct {
 	Sends     int64 // send system calls
 	BytesIn   int64
 	BytesOut  int64
+	// Queued is how many bytes wait now for peers that do not take them: what
+	// counts against Config.MaxQueuedTotal.
+	Queued int64
+	// Lags is how often a loop has noticed that it was more than 20 ms late for
+	// a timer, LagTime by how much in all. See [Engine.Lag] for the present.
+	Lags    int64
+	LagTime time.Duration
 
 	// Handshakes are TLS handshakes that have succeeded, HandshakesFailed those
 	// that have not, for whatever reason. HandshakesRunning and
@@ -34,6 +44,7 @@ type Stats struct {
 type counters struct {
 	connections, accepted, rejected, overflows, panics,
 	discarded, lostMoves, sends, bytesIn, bytesOut,
+	queued, lags, lagTicks,
 	handshakes, handshakesFailed, tlsEvicted atomic.Int64
 }
 
@@ -51,4 +62,7 @@ func (s *Stats) add(c *counters) {
 	s.Handshakes += c.handshakes.Load()
 	s.HandshakesFailed += c.handshakesFailed.Load()
 	s.TLSEvicted += c.tlsEvicted.Load()
+	s.Queued += c.queued.Load()
+	s.Lags += c.lags.Load()
+	s.LagTime += time.Duration(c.lagTicks.Load()) << tickShift
 }

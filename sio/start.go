@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,14 +137,21 @@ func (srv *Server) Handler() (http.Handler, error) {
 }
 
 func (srv *Server) loopConfig(addr string) loop.Config {
-	return loop.Config{
-		Addr:           addr,
-		Loops:          srv.cfg.Loops,
-		MaxConnections: srv.cfg.MaxConnections,
-		MaxQueued:      srv.cfg.MaxQueued,
-		MaxQueuedTotal: srv.cfg.MaxQueuedTotal,
-		Logger:         srv.cfg.Logger,
+	cfg := loop.Config{
+		Addr:             addr,
+		Loops:            srv.cfg.Loops,
+		MaxConnections:   srv.cfg.MaxConnections,
+		MaxQueued:        srv.cfg.MaxQueued,
+		MaxQueuedTotal:   srv.cfg.MaxQueuedTotal,
+		HandshakeTimeout: cmp.Or(srv.cfg.TLSHandshakeTimeout, srv.cfg.RequestTimeout),
+		MaxTLSHandshakes: srv.cfg.MaxTLSHandshakes,
+		MaxTLSBuffered:   srv.cfg.MaxTLSBuffered,
+		Logger:           srv.cfg.Logger,
 	}
+	if addr != "" {
+		cfg.TLS = srv.cfg.TLS
+	}
+	return cfg
 }
 
 // Serve is the second half of ListenAndServe: it waits for the server's end and
@@ -259,6 +267,7 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
 	reason := c.srv.reasonOf(cause, err)
+	c.perLoop().counts.closes.count(reason)
 	if err == nil {
 		err = c.perLoop().cause
 	}
