@@ -144,7 +144,7 @@ func TestTLSCertificateChanges(t *testing.T) {
 		t.Errorf("certificate of %q", name)
 	}
 	ws.Text("40")
-	if text := ws.Next(); !strings.HasPrefix(text, "40") {
+	if text := string(ws.Next().Payload); !strings.HasPrefix(text, "40") {
 		t.Errorf("the first connection got %q", text)
 	}
 }
