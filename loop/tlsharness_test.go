@@ -296,3 +296,10 @@ var testTLS = sync.OnceValue(func() *TLS {
 	}
 	return c
 })
+
+// queued is the connection's Queued.
+func (e *tlsEnds) queued() (n int) {
+	e.f.loop.PostFunc(func() { n = e.conn.Queued() })
+	e.f.turn()
+	return n
+}

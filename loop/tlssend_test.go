@@ -65,12 +65,12 @@ func TestKernelTakesSome(t *testing.T) {
 				e.allow(0)
 				k.flushed = 0
 				e.sendFrames(frames...)
-				if e.conn.Queued() == 0 {
+				if e.queued() == 0 {
 					t.Fatalf("%v: nothing is queued", sizes)
 				}
-				for e.conn.Queued() > 0 {
+				for e.queued() > 0 {
 					if k.flushed > 0 {
-						t.Fatalf("%v by %d: Flushed with %d bytes queued", sizes, step, e.conn.Queued())
+						t.Fatalf("%v by %d: Flushed with %d bytes queued", sizes, step, e.queued())
 					}
 					e.allow(step)
 				}

@@ -54,11 +54,16 @@ func (l *Loop) openTLS(s backend.Socket, remote net.Addr, t *handoff) backend.Co
 	}
 	ts.poll, ts.home = s, l
 	ts.conn = l.newConn(ts, addrPortOf(remote), t)
-	if t.secured != nil {
-		ts.arrive()
-	} else {
+	if t.secured == nil {
 		ts.shake = newHandshake(ts, t)
 		t = &handoff{accept: ts.shake.accept, unread: t.unread}
+	} else {
+		moved, next := *t, t.accept
+		moved.accept = func(c *Conn) Handler {
+			ts.arrive()
+			return next(c)
+		}
+		t = &moved
 	}
 	l.do(burst{kind: openBurst, c: ts.conn, handoff: t})
 	return (*sealed)(ts.conn)
