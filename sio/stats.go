@@ -77,6 +77,8 @@ type Stats struct {
 	// UnjoinedEvicted is how many connections were closed because more than
 	// Config.MaxUnjoined had joined no namespace.
 	UnjoinedEvicted uint64
+	// Proxies has the figures of Config.TrustedProxies and ProxyProtocol.
+	Proxies eio.ProxyStats
 	// Receiving has the figures of Config.MaxReceiving.
 	Receiving eio.ReceivingStats
 	// Handshakes has the figures of Config.MaxHandshakeBytes.
@@ -101,6 +103,7 @@ type Stats struct {
 func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:           srv.eio.ClientsCount(),
+		Proxies:           srv.eio.ProxyStats(),
 		Receiving:         srv.eio.ReceivingStats(),
 		Handshakes:        srv.eio.HandshakeStats(),
 		Forwarding:        srv.eio.ForwardStats(),
