@@ -82,6 +82,7 @@ func (pl *perLoop) open(n newcomer, sid string, f wireFormat) *Session {
 // start tells the upper layer of the session, once the open packet is sent.
 func (s *Session) start() {
 	s.rearm()
+	s.home.transports.opened(s.core.webSocket)
 	s.logOpened()
 	s.home.srv.upper.Opened(s)
 }
