@@ -57,7 +57,7 @@ var rules = importRules{
 		"golang.org/x/sys":                    {"loop", "sio/cluster/redisadapter", "bench"},
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},
-		"github.com/pelletier/go-toml/v2":         {"bench"},
+		"github.com/pelletier/go-toml/v2":         {"bench", "cmd/sioserver/settings"},
 		"golang.org/x/net":                        {"bench/attack"},
 		"golang.org/x/image":                      {"bench/chart"},
 	},

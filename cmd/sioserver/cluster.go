@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/sioserver/sioserver/cmd/sioserver/settings"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -17,9 +18,6 @@ type bus interface {
 	Adapter(adapter.Local) adapter.Adapter
 	Close() error
 }
-
-// adapters are the values of -adapter, the default first.
-var adapters = []string{"pubsub", "sharded", "streams"}
 
 // membership is what a server holds as a member of a cluster. The zero value is
 // of a server that is in none.
@@ -33,18 +31,18 @@ type membership struct {
 // join configures cfg as the flags ask for. It does not fail when Redis does
 // not answer: the server serves its own clients, and joins the cluster once
 // Redis answers.
-func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
+func join(o settings.Settings, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	m := &membership{log: log}
-	if o.redis == "" {
+	if o.Redis == "" {
 		return m, nil
 	}
 	redisadapter.LogTo(log)
-	client, err := redisadapter.NewClient(o.redis)
+	client, err := redisadapter.NewClient(o.Redis)
 	if err != nil {
-		return nil, fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redisadapter: "))
+		return nil, invalidRedis(err)
 	}
 	m.client = client
-	switch o.adapter {
+	switch o.Adapter {
 	case "pubsub":
 		m.bus, err = redisadapter.NewPubSub(client, redisadapter.PubSubConfig{Logger: log})
 	case "sharded":
@@ -57,16 +55,33 @@ func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 		return nil, err
 	}
 	cfg.Adapter = m.bus.Adapter
-	if o.advertise == "" {
+	if o.Advertise == "" {
 		return m, nil
 	}
-	m.directory, err = redisadapter.NewDirectory(client, redisadapter.DirectoryConfig{Addr: o.advertise, Logger: log})
+	m.directory, err = redisadapter.NewDirectory(client, redisadapter.DirectoryConfig{Addr: o.Advertise, Logger: log})
 	if err != nil {
 		m.leave()
 		return nil, err
 	}
 	cfg.Forwarding = &eio.Forwarding{Directory: m.directory}
 	return m, nil
+}
+
+// invalidRedis is the error of an address that is none.
+func invalidRedis(err error) error {
+	return fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redisadapter: "))
+}
+
+// checkRedis checks the address of a Redis without connecting to it.
+func checkRedis(address string) error {
+	if address == "" {
+		return nil
+	}
+	client, err := redisadapter.NewClient(address)
+	if err != nil {
+		return invalidRedis(err)
+	}
+	return client.Close()
 }
 
 // leave ends the membership. The server must have ended before.
