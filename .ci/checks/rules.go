@@ -40,7 +40,7 @@ var rules = importRules{
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
 		"sio/interop":               {"loop", "eio", "sio"},
 		"sio/simulation":            {"loop", "loop/invariants", "sio", "sio/adapter", "sio/cluster"},
-		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster"},
+		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster", "sio/metrics"},
 		"bench":                     {"eio", "sio", "sio/adapter", "sio/cluster"},
 		"docs":                      {},
 	},
@@ -53,7 +53,7 @@ var rules = importRules{
 		"github.com/bytedance/sonic":          {"codec/jsonenc"},
 		"github.com/andybalholm/brotli":       {"sio/internal/clientbundle"},
 		"github.com/redis/go-redis/v9":        {"sio/cluster/redisadapter"},
-		"github.com/prometheus/client_golang": {"sio/metrics"},
+		"github.com/prometheus/client_golang": {"sio/metrics", "cmd/sioserver/ops"},
 		"golang.org/x/sys":                    {"loop", "sio/cluster/redisadapter", "bench"},
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},

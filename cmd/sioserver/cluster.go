@@ -26,6 +26,19 @@ type membership struct {
 	client    io.Closer // the connection to Redis; bus and directory use its options
 	bus       bus
 	directory *redisadapter.Directory // nil without -advertise
+	stats     func() any              // of the bus
+}
+
+// figures returns functions that return the figures of the membership's parts.
+func (m *membership) figures() map[string]func() any {
+	all := map[string]func() any{}
+	if m.bus != nil {
+		all["redis"] = m.stats
+	}
+	if m.directory != nil {
+		all["directory"] = func() any { return m.directory.Stats() }
+	}
+	return all
 }
 
 // join configures cfg as the flags ask for. It does not fail when Redis does
@@ -44,14 +57,20 @@ func join(o settings.Settings, log *slog.Logger, cfg *sio.Config) (*membership, 
 	m.client = client
 	switch o.Adapter {
 	case "pubsub":
-		m.bus, err = redisadapter.NewPubSub(client, redisadapter.PubSubConfig{Logger: log})
+		var bus *redisadapter.PubSub
+		bus, err = redisadapter.NewPubSub(client, redisadapter.PubSubConfig{Logger: log})
+		m.bus, m.stats = bus, func() any { return bus.Stats() }
 	case "sharded":
-		m.bus, err = redisadapter.NewSharded(client, redisadapter.ShardedConfig{Logger: log})
+		var bus *redisadapter.Sharded
+		bus, err = redisadapter.NewSharded(client, redisadapter.ShardedConfig{Logger: log})
+		m.bus, m.stats = bus, func() any { return bus.Stats() }
 	default:
-		m.bus, err = redisadapter.NewStreams(client, redisadapter.StreamsConfig{Logger: log})
+		var bus *redisadapter.Streams
+		bus, err = redisadapter.NewStreams(client, redisadapter.StreamsConfig{Logger: log})
+		m.bus, m.stats = bus, func() any { return bus.Stats() }
 	}
 	if err != nil {
-		client.Close()
+		_ = client.Close()
 		return nil, err
 	}
 	cfg.Adapter = m.bus.Adapter

@@ -53,6 +53,9 @@ func TestReadyUntilASignal(t *testing.T) {
 	if status, _ := get(t, url); status != 200 {
 		t.Errorf("the demo beside -health: status %d", status)
 	}
+	if _, body := get(t, ops+"metrics"); !strings.Contains(body, "\nsioserver_") || !strings.Contains(body, `event="say"`) {
+		t.Errorf("/metrics lacks the server or its handlers:\n%s", body)
+	}
 	signals <- syscall.SIGTERM
 	wait.Until(t, "the program is not ready", func() bool {
 		status, _ := get(t, ops+"readyz")

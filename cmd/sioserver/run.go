@@ -66,19 +66,21 @@ func newLogger(s settings.Settings, w io.Writer) *slog.Logger {
 // program is what runs. Its parts are set by start.
 type program struct {
 	settings.Command
-	log    *slog.Logger
-	state  ops.State
-	ops    *ops.Server // nil without -ops-addr
-	member *membership // nil until newServer
-	srv    *sio.Server
-	stop   context.CancelFunc // of the demo; nil without it
+	log     *slog.Logger
+	state   ops.State
+	metrics *ops.Metrics // nil without -ops-addr, as is ops
+	ops     *ops.Server
+	member  *membership // nil until newServer
+	srv     *sio.Server
+	stop    context.CancelFunc // of the demo; nil without it
 }
 
 // start serves clients, and prints where. What it has started when it fails is
 // for close.
 func (p *program) start(stdout io.Writer) (err error) {
 	if p.OpsAddr != "" {
-		if p.ops, err = ops.Listen(p.OpsAddr, &p.state, p.log); err != nil {
+		p.metrics = ops.NewMetrics()
+		if p.ops, err = ops.Listen(p.OpsAddr, &p.state, p.metrics, p.log); err != nil {
 			return unable(err, "ops-addr", p.OpsAddr)
 		}
 	}
@@ -123,6 +125,9 @@ func (p *program) close() {
 func (p *program) newServer() (err error) {
 	cfg := p.Settings.Server()
 	cfg.Logger = p.log
+	if p.metrics != nil {
+		cfg.WrapHandlers = []sio.HandlerWrapper{p.metrics.WrapHandler}
+	}
 	if cfg.Handler, err = p.pages(); err != nil {
 		return err
 	}
@@ -142,6 +147,9 @@ func (p *program) newServer() (err error) {
 	}
 	if p.srv, err = sio.New(cfg); err != nil {
 		return p.Explain(err)
+	}
+	if p.metrics != nil {
+		p.metrics.Watch(p.srv, p.member.figures())
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 func TestState(t *testing.T) {
 	var s State
-	o, err := Listen("127.0.0.1:0", &s, slog.New(slog.DiscardHandler))
+	o, err := Listen("127.0.0.1:0", &s, NewMetrics(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestState(t *testing.T) {
 			t.Errorf("/healthz: %d %s", status, text)
 		}
 	}
-	for path, want := range map[string]string{"/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "ops", "/debug/pprof/heap?debug=1": "heap profile"} {
+	for path, want := range map[string]string{"/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "ops", "/metrics": "go_goroutines ", "/debug/pprof/heap?debug=1": "heap profile"} {
 		if status, text := get(path); status != 200 || !strings.Contains(text, want) {
 			t.Errorf("%s: %d", path, status)
 		}

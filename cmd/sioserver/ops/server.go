@@ -8,23 +8,24 @@ import (
 	"time"
 )
 
-// Server serves the state and the runtime's profiles on an address of their
+// Server serves the state, the metrics and the runtime's profiles on an address of their
 // own.
 type Server struct {
 	http *http.Server
 	addr net.Addr
 }
 
-// Listen serves state at /healthz and /readyz, and profiles below
-// /debug/pprof/, until Close. The profiles show what the program does, so no
+// Listen serves state at /healthz and /readyz, metrics at /metrics, and profiles
+// below /debug/pprof/, until Close. They show what the program does, so no
 // client must reach the address.
-func Listen(addr string, state *State, log *slog.Logger) (*Server, error) {
+func Listen(addr string, state *State, metrics *Metrics, log *slog.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	state.Route(mux)
+	mux.Handle("GET /metrics", metrics.handler())
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

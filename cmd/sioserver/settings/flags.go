@@ -8,7 +8,7 @@ import (
 // define binds flags to s, whose values are the defaults that -h shows.
 func (s *Settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.Addr, "addr", s.Addr, "listen on `host:port`; without a host on all addresses, with port 0 on a free port")
-	fs.StringVar(&s.OpsAddr, "ops-addr", s.OpsAddr, "serve /healthz, /readyz and /debug/pprof/ on `host:port`, which clients must not reach; such as 127.0.0.1:9090")
+	fs.StringVar(&s.OpsAddr, "ops-addr", s.OpsAddr, "serve /healthz, /readyz, /metrics and /debug/pprof/ on `host:port`, which clients must not reach; such as 127.0.0.1:9090")
 	fs.BoolVar(&s.Health, "health", s.Health, "serve /healthz and /readyz on -addr too, for load balancers that ask there")
 	fs.StringVar(&s.Path, "path", s.Path, "serve Socket.IO below this `path`")
 	fs.IntVar(&s.Loops, "loops", s.Loops, "`number` of event loops, at most 256; 0 means one for each processor")
