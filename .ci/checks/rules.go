@@ -67,6 +67,7 @@ var rules = importRules{
 	},
 	testers: map[string][]string{
 		"github.com/vmihailenco/msgpack/v5": {"codec/msgpack"},
+		"github.com/pires/go-proxyproto":    {"eio/internal/proxyproto"},
 	},
 	without: map[string][]string{
 		"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redisadapter", "github.com/redis/go-redis/v9"},
