@@ -66,6 +66,7 @@ func (pl *perLoop) open(r *Request, c *loop.Conn, sid string, f wireFormat) *Ses
 // start tells the upper layer of the session, once the open packet is sent.
 func (s *Session) start() {
 	s.rearm()
+	s.home.transports.opened(s.core.webSocket)
 	s.logOpened()
 	s.home.srv.upper.Opened(s)
 }

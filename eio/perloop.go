@@ -23,6 +23,7 @@ type perLoop struct {
 	req           http1.Request               // the request being parsed; valid until the next head
 	waiters       map[*Session][]*flushWaiter // of Session.Flush
 	announcements announcements
+	transports    transportCounts // changed on the loop, read anywhere
 }
 
 // sessionSize is about how many bytes a session takes, the upper layer's part

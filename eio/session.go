@@ -298,6 +298,7 @@ func (s *Session) replyProbe(data []byte) {
 }
 
 func (s *Session) closeProbe() {
+	s.home.transports.upgradesFailed.Add(1)
 	s.logProbeClosed()
 	s.polling.probe.close(0)
 	s.polling.probe = nil
@@ -313,6 +314,7 @@ func (s *Session) promoteProbe() {
 		w.position = math.MaxInt // until markAgain sets it
 		s.home.loop.PostFunc(s.markAgain)
 	}
+	s.home.transports.upgraded.Add(1)
 	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
 		_ = s.home.srv.hooks.await("Config.OnUpgrade", func() { hook(s) })
@@ -334,6 +336,7 @@ func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 
 func (s *Session) ended() {
 	s.home.loop.Cancel(&s.timer)
+	s.home.transports.closed(s.core.webSocket)
 	s.home.remove(s)
 	s.releaseQueue()
 	s.dropLeft()

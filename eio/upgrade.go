@@ -23,6 +23,7 @@ func (h *httpConn) upgrade(req *http1.Request, s *Session, q query, rest []byte)
 		s.polling.probe = w
 		s.rearm()
 	} else {
+		h.home.transports.upgradesFailed.Add(1)
 		w.close(0)
 	}
 	w.Data(h.c, rest)

@@ -281,6 +281,15 @@ type Config struct {
 	// Handler serves the requests outside Path; they get a 404 when it is nil.
 	Handler http.Handler
 
+	// WrapHandlers are called for each handler of events when it is registered:
+	// what they return is called instead. They measure, trace or log handlers:
+	// see packages metrics and otelsio. The first is outermost. The handler gets
+	// the event as the wrapped one does; it must not keep it when that returns,
+	// and, if it is [Inline], not block. A typed handler ([On], [OnAck]) is
+	// wrapped with the decoding of its arguments. Without any, handlers cost
+	// what they cost.
+	WrapHandlers []HandlerWrapper
+
 	// OnPanic, when set, is called after a handler has panicked with v, or, v
 	// being [ErrGoexit], has ended its goroutine; this is also logged and
 	// counted. event is its event, or "connection", "middleware", "error",
