@@ -104,10 +104,7 @@ func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error 
 	if home := n.srv.homeOf(r.URL.Query().Get("sid")); home != nil {
 		options.Loop = home.loop
 	}
-	accept := n.srv.Accept
-	if r.TLS != nil {
-		accept = n.srv.acceptSecure
-	}
+	accept := func(c *loop.Conn) loop.Handler { return n.srv.accept(c, r.TLS != nil) } // whoever accepted it has read a PROXY header
 	return n.engine.AdoptWith(conn, options, accept)
 }
 
