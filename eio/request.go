@@ -21,7 +21,11 @@ type Request struct {
 }
 
 func (h *httpConn) newRequest(r *http1.Request) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: h.encrypted(r), tls: h.c.TLS()}
+	return h.newRequestFrom(r, h.encrypted(r))
+}
+
+func (h *httpConn) newRequestFrom(r *http1.Request, secure bool) *Request {
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: secure, tls: h.c.TLS()}
 }
 
 func (r *Request) parse() *http1.Request {
@@ -31,7 +35,8 @@ func (r *Request) parse() *http1.Request {
 }
 
 // Secure reports whether the request came encrypted: to this server, to a
-// [Server.Handler] of an HTTPS server, or to one of Config.TrustedProxies.
+// [Server.Handler] of an HTTPS server, or to a proxy of Config.TrustedProxies
+// or ProxyProtocol.
 func (r *Request) Secure() bool { return r.secure }
 
 // TLS returns the state of the TLS connection on which the request came, and

@@ -32,11 +32,12 @@ type tlsEnds struct {
 	conn   *Conn
 	held   backend.Conn // as the backend holds it
 
-	mu   sync.Mutex
-	cond *sync.Cond
-	up   []byte // from the client, not read by the loop
-	down []byte // to the client
-	room int    // how many bytes the kernel takes; negative for all
+	mu    sync.Mutex
+	cond  *sync.Cond
+	up    []byte // from the client, not read by the loop
+	down  []byte // to the client
+	first []byte // of all that was sent to the client
+	room  int    // how many bytes the kernel takes; negative for all
 	ended, closed,
 	paused bool
 
@@ -214,6 +215,9 @@ func (f *tlsFixture) Send(fd int, b []byte) (int, error) {
 		e.room -= n
 	}
 	e.down = append(e.down, b[:n]...)
+	if len(e.first) < 100 {
+		e.first = append(e.first, b[:n]...)
+	}
 	e.cond.Broadcast()
 	return n, nil
 }
@@ -303,3 +307,6 @@ func (e *tlsEnds) queued() (n int) {
 	e.f.turn()
 	return n
 }
+
+// serverRandom is what the server's first message has (RFC 5246, section 7.4.1).
+func (e *tlsEnds) serverRandom() []byte { return e.first[recordHead+4+2:][:32] }

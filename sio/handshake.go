@@ -21,7 +21,9 @@ type Handshake struct {
 	Query map[string]string
 	// URL is the raw request target.
 	URL string
-	// Address is the peer's address.
+	// Address is the client's address: the peer's or, behind a proxy of
+	// [Config.TrustedProxies] or [Config.ProxyProtocol], the one that the proxy
+	// has named.
 	Address netip.AddrPort
 	// Issued is when the connection was opened.
 	Issued time.Time
@@ -29,7 +31,7 @@ type Handshake struct {
 	CrossDomain bool
 	// Secure reports whether the connection is encrypted: up to the server, with
 	// [Config.TLS] or behind [Server.Handler], or up to one of
-	// [Config.TrustedProxies].
+	// [Config.TrustedProxies] or [Config.ProxyProtocol].
 	Secure bool
 	// TLS is the state of the TLS connection: the server's name that the client
 	// has asked for, the client's certificate. It is nil without Config.TLS,
