@@ -1,7 +1,9 @@
 package eio
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -47,6 +49,7 @@ type Server struct {
 	retention  retention
 	addresses  proxyfields.Source // of the fields of TrustedProxies
 	proxies    proxyCounters
+	limiter    *addressLimiter // nil without limits
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
@@ -76,6 +79,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
+	if srv.limiter, err = newAddressLimiter(cfg.AddressLimits); err != nil {
+		return nil, err
+	}
 	if srv.origins, err = newOrigins(cfg.Origins); err != nil {
 		return nil, err
 	}
@@ -96,6 +102,14 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 // Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
 func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, c.Secure()) }
+
+// AcceptListened returns the accept function for nc, which a listener has
+// accepted: Accept, or one for a connection that is encrypted, which is what has
+// the method ConnectionState of *tls.Conn. It is for [loop.Engine.Serve].
+func (srv *Server) AcceptListened(nc net.Conn) func(*loop.Conn) loop.Handler {
+	_, secure := nc.(interface{ ConnectionState() tls.ConnectionState })
+	return func(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, secure || c.Secure()) }
+}
 
 // acceptFrom accepts a connection that this process has accepted, which a proxy
 // may have made. secure reports whether it was encrypted up to this process.

@@ -18,7 +18,8 @@ func (h *host) Ended(err error) { (*Engine)(h).finish(err) }
 func (h *host) Accepted(loop int, nc net.Conn) {
 	e := (*Engine)(h)
 	if e.accepted.tls != nil {
-		e.acceptTLS(nc, e.loops[loop])
+		t := *e.accepted
+		e.acceptTLS(nc, e.loops[loop], &t)
 		return
 	}
 	_ = e.stream(nc, e.loops[loop], e.accepted) // the loop counts rejected ones

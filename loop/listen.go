@@ -2,10 +2,11 @@ package loop
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
 // Listen binds cfg.Addr, starts the loops and returns when connections are
@@ -21,9 +22,25 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(cfg.Addr, unixPrefix) {
+		return listenUnix(cfg, accept)
+	}
 	e, err := start(cfg, true, accept)
 	if err != nil {
 		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
+	}
+	return e, nil
+}
+
+// listenUnix is Listen on a unix socket, which goroutines accept on.
+func listenUnix(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
+	e, err := start(cfg, false, accept)
+	if err != nil {
+		return nil, fmt.Errorf("loop: start: %w", err)
+	}
+	if err := e.Listen(cfg.Addr, accept); err != nil {
+		_ = e.Shutdown(context.Background()) // there are no connections
+		return nil, err
 	}
 	return e, nil
 }
@@ -33,9 +50,6 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 func Start(cfg Config) (*Engine, error) {
 	if cfg.Addr != "" {
 		return nil, fmt.Errorf("loop: Config.Addr is %q, must be empty for Start", cfg.Addr)
-	}
-	if cfg.TLS != nil {
-		return nil, errors.New("loop: Config.TLS is set, must be nil for Start")
 	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -50,7 +64,7 @@ func Start(cfg Config) (*Engine, error) {
 
 // start returns an engine whose loops run.
 func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error) {
-	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{})}
+	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{}), refused: make(chan struct{})}
 	if cfg.TLS != nil {
 		var err error
 		if e.accepted.tls, err = NewTLS(cfg.TLS); err != nil {
@@ -59,6 +73,7 @@ func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error)
 	}
 	e.live, e.end = context.WithCancel(context.Background())
 	e.places.init(cfg.MaxTLSHandshakes, func(f func()) { e.streaming.Go(f) })
+	e.accepts = goroutine.AcceptLog{Logger: cfg.Logger, Tasks: &e.streaming}
 	be, err := openBackend(backend.Config{
 		Host: (*host)(e), Listen: listen, Addr: cfg.Addr, Loops: cfg.Loops, Logger: cfg.Logger,
 		SocketRecvBuffer: cfg.SocketRecvBuffer, SocketSendBuffer: cfg.SocketSendBuffer,
@@ -67,6 +82,9 @@ func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error)
 		return nil, err
 	}
 	e.be = be
+	if listen {
+		e.addrs = append(e.addrs, be.Addr())
+	}
 	driven := make([]backend.Loop, cfg.Loops)
 	for i := range driven {
 		lb, sockets := be.Backend(i)

@@ -176,10 +176,6 @@ func TestTLSConfigInvalid(t *testing.T) {
 	if _, err := loop.Listen(loop.Config{TLS: &tls.Config{}}, acceptEcho); err == nil || !strings.Contains(err.Error(), "no certificate") {
 		t.Errorf("without a certificate: %v", err)
 	}
-	server, _ := identity()
-	if _, err := loop.Start(loop.Config{TLS: server}); err == nil {
-		t.Error("Start takes a Config.TLS")
-	}
 	if _, err := loop.Listen(loop.Config{HandshakeTimeout: -1}, acceptEcho); err == nil {
 		t.Error("a negative timeout is accepted")
 	}

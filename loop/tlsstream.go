@@ -27,8 +27,8 @@ func (r *streamSocket) connectionState() *tls.ConnectionState {
 }
 
 // acceptTLS makes nc, which was accepted, a TLS connection of l that is driven
-// by goroutines, as those of a backend whose poller holds no descriptors.
-func (e *Engine) acceptTLS(nc net.Conn, l *Loop) {
+// by goroutines. It does not wait for that.
+func (e *Engine) acceptTLS(nc net.Conn, l *Loop, t *handoff) {
 	h := (*host)(e)
 	if !h.BeginAttach() {
 		_ = nc.Close()
@@ -36,8 +36,7 @@ func (e *Engine) acceptTLS(nc net.Conn, l *Loop) {
 	}
 	go func() {
 		defer h.EndAttach()
-		t := *e.accepted
-		_ = e.streamTLS(nc, l, &t) // it counts what fails
+		_ = e.streamTLS(nc, l, t) // it counts what fails
 	}()
 }
 

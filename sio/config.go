@@ -149,8 +149,12 @@ type Config struct {
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
 	MaxConnections int
-	// TLS, when set, has Listen serve with TLS, on the event loops: an idle
-	// connection costs about 4 KB more than without. Clients speak HTTP/1.1:
+	// SocketMode has the permissions of the files of unix sockets that Listen
+	// makes; 0 leaves them to the process's umask. A client needs permission to
+	// write.
+	SocketMode fs.FileMode
+	// TLS, when set, has Listen serve with TLS, on the event loops; ServeTLS
+	// uses it too, while Serve and Handler do not. An idle connection costs about 4 KB more than without. Clients speak HTTP/1.1:
 	// "h2" is taken out of NextProtos, and "http/1.1" is set where there is
 	// nothing. The server keeps a copy, so certificates change by
 	// GetCertificate, see [Certificates], and session ticket keys by
@@ -158,7 +162,7 @@ type Config struct {
 	// goroutine and may block; hello.Context() ends with the connection. With
 	// session ticket keys of its own (SetSessionTicketKeys, the same ones at
 	// each server) clients can resume sessions of one server of a cluster at
-	// another. Handler does not use it.
+	// another.
 	TLS *tls.Config
 	// TLSHandshakeTimeout is how long a TLS handshake may take, from the
 	// connection's beginning; RequestTimeout when 0.
@@ -184,6 +188,12 @@ type Config struct {
 	// all clients have one address, unless it is one of TrustedProxies or
 	// ProxyProtocol.
 	MaxUnjoined int
+
+	// AddressLimits, when set, limits the connections, handshakes and failed
+	// handshakes of each address; see [eio.AddressLimits]. A namespace that a
+	// middleware refuses counts as a failed handshake. When these were too
+	// many, further namespaces are refused without asking the middlewares.
+	AddressLimits *eio.AddressLimits
 
 	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s
 	// when 0.
@@ -497,6 +507,7 @@ func (cfg *Config) engine() eio.Config {
 		TrustedProxies:    cfg.TrustedProxies,
 		AddressField:      cfg.AddressField,
 		ProxyProtocol:     cfg.ProxyProtocol,
+		AddressLimits:     cfg.AddressLimits,
 		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
 		Headers:           cfg.Headers,

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sioserver/sioserver/eio/eiotest"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
@@ -147,6 +150,51 @@ func TestTLSCertificateChanges(t *testing.T) {
 	if text := string(ws.Next().Payload); !strings.HasPrefix(text, "40") {
 		t.Errorf("the first connection got %q", text)
 	}
+}
+
+// TestTLSListeners: all addresses of Listen have TLS, unix sockets too, and
+// listeners of Serve do not.
+func TestTLSListeners(t *testing.T) {
+	server, client := serverTLS(t)
+	f := serve(t, sio.Config{TLS: server}, func(f *fixture) {
+		f.OnConnection(func(s *sio.Socket) { s.Emit("secure", s.Handshake().Secure) })
+	})
+	path := filepath.Join(t.TempDir(), "s")
+	for _, addr := range []string{"127.0.0.1:0", "unix:" + path} {
+		if err := f.Listen(addr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- f.Serve(plain) }()
+	for _, c := range []struct {
+		network, addr string
+		secure        bool
+	}{
+		{"tcp", f.addr, true}, {"tcp", f.Addrs()[1].String(), true}, {"unix", path, true}, {"tcp", plain.Addr().String(), false},
+	} {
+		conn, err := net.Dial(c.network, c.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(wait.Patience))
+		if c.secure {
+			conn = tls.Client(conn, client)
+		}
+		ws := eiotest.NewConn(t, conn)
+		ws.Upgrade("/socket.io/?EIO=4&transport=websocket")
+		ws.Next()
+		ws.Text("40")
+		ws.Next()
+		ws.Expect(fmt.Sprintf(`42["secure",%v]`, c.secure))
+		ws.Close()
+	}
+	plain.Close()
+	wait.For(t, "the end of Serve", served)
 }
 
 // TestTLSConfig: what can't work is refused by New.
