@@ -59,6 +59,7 @@ func (pl *perLoop) open(r *Request, c *loop.Conn, sid string, f wireFormat) *Ses
 	s.request.Store(r)
 	s.remote = makeEndpoint(c.RemoteAddr())
 	s.timer.Init((*sessionTimer)(s))
+	s.core.watched = pl.srv.watch != nil
 	s.core.open(pl.srv.timing, s.now(), f, false)
 	return s
 }

@@ -11,6 +11,7 @@ import (
 // TestLogAllocs: at the default level the log allocates nothing.
 func TestLogAllocs(t *testing.T) {
 	srv := &Server{cfg: Config{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}}
+	srv.logs = newLogs(srv.cfg.Logger)
 	home := &perLoop{srv: srv}
 	s, h, req, err := &Session{home: home}, &httpConn{home: home}, &http1.Request{}, errors.New("an error")
 	if n := testing.AllocsPerRun(100, func() {

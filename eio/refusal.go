@@ -96,6 +96,9 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 // reportRefusal logs a refusal and calls Config.OnConnectionError.
 func (h *httpConn) reportRefusal(req *http1.Request, r refusal, context ErrorContext) {
 	h.home.transports.refused[r.code].Add(1)
+	if r == refuseSession && h.home.srv.forwarder == nil {
+		h.home.srv.unknown.count(h.home.srv)
+	}
 	h.logRefused(req, r, context)
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
 		e := &ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context}

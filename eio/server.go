@@ -44,6 +44,9 @@ type Server struct {
 	hooks      hooks
 	callbacks  callbackQueue
 	retention  retention
+	logs       logs
+	watch      *watch // nil if packets are not observed
+	unknown    unknownSessions
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
@@ -67,6 +70,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		middleware: chain(cfg.Middleware),
 	}
 	srv.hooks.log = cfg.Logger
+	srv.logs = newLogs(cfg.Logger)
+	srv.watch = newWatch(&srv.cfg, &srv.hooks, &srv.logs.socket)
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error

@@ -29,6 +29,8 @@ func New(cfg Config) (*Server, error) {
 
 		heldTime: maxHeldTime,
 	}
+	srv.logs = newLogs(cfg.Logger)
+	srv.tracesPackets = srv.logs.client.MayTrace()
 	for i := range srv.byLoop {
 		srv.byLoop[i].ids = newIDSource()
 		srv.byLoop[i].scratch = &srv.byLoop[i].event
@@ -45,6 +47,8 @@ func New(cfg Config) (*Server, error) {
 			srv.protectOn(s.Loop(), "upgrade", func() { cfg.OnUpgrade(connOf(s)) })
 		}
 	}
+	engine.OnPacket, engine.OnPacketCreate = ofPacket(cfg.OnPacket), ofPacket(cfg.OnPacketCreate)
+	engine.OnDrain, engine.OnHeartbeat = ofConn(cfg.OnDrain), ofConn(cfg.OnHeartbeat)
 	if !cfg.NoClient {
 		bundle := clientbundle.New(cfg.Client)
 		engine.Static = make(map[string]http.Handler)
@@ -62,6 +66,23 @@ func New(cfg Config) (*Server, error) {
 	srv.onNamespace.Store(new([]func(*Namespace)))
 	srv.Namespace = srv.create("/", nil, false)
 	return srv, nil
+}
+
+// ofPacket is a hook of packets as the engine calls it; nil for nil. The engine
+// logs and counts its panics.
+func ofPacket(hook func(*Conn, EnginePacket)) func(*eio.Session, eio.Packet) {
+	if hook == nil {
+		return nil
+	}
+	return func(s *eio.Session, p eio.Packet) { hook(connOf(s), p) }
+}
+
+// ofConn is ofPacket for a hook without a packet.
+func ofConn(hook func(*Conn)) func(*eio.Session) {
+	if hook == nil {
+		return nil
+	}
+	return func(s *eio.Session) { hook(connOf(s)) }
 }
 
 // ListenAndServe listens on addr ("host:port"; without a host IPv4 and IPv6;
