@@ -29,6 +29,9 @@ import (
 // within a shorter WriteTimeout, loses its connection, or with HTTP/2 its
 // stream. Only http.HTTP2Config.WriteByteTimeout ends an HTTP/2 connection that
 // takes nothing at all: set it.
+//
+// http.Server.Shutdown does not wait for parked polls: their sessions end, and
+// stock clients connect again. WebSockets stay until Close.
 func (srv *Server) Handler(e *loop.Engine) http.Handler {
 	return &netHandler{srv, e}
 }
@@ -104,10 +107,7 @@ func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error 
 	if home := n.srv.homeOf(r.URL.Query().Get("sid")); home != nil {
 		options.Loop = home.loop
 	}
-	accept := n.srv.Accept
-	if r.TLS != nil {
-		accept = n.srv.acceptSecure
-	}
+	accept := func(c *loop.Conn) loop.Handler { return n.srv.accept(c, r.TLS != nil) } // whoever accepted it has read a PROXY header
 	return n.engine.AdoptWith(conn, options, accept)
 }
 

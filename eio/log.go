@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"net/netip"
 
 	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop/logscope"
@@ -89,13 +90,18 @@ func (h *httpConn) logRefused(req *http1.Request, r refusal, context ErrorContex
 	if q.sid != "" {
 		attrs = append(attrs, slog.String("client", logID(q.sid)))
 	}
-	log.Detail("eio: request refused", append(attrs, slog.String("remote", h.c.RemoteAddr().String()))...)
+	log.Detail("eio: request refused", append(attrs, slog.String("remote", h.remoteAddr(req).String()))...)
 }
 
-// logInvalid logs a request that the rules of HTTP or of the WebSocket
-// handshake exclude.
+// logInvalid logs a request of the connection: see Server.logInvalid.
 func (h *httpConn) logInvalid(err error) {
-	if log := &h.home.srv.logs.engine; log.Details() {
-		log.Detail("eio: invalid request", slog.Any("error", err), slog.String("remote", h.c.RemoteAddr().String()))
+	h.home.srv.logInvalid(err, h.c.RemoteAddr())
+}
+
+// logInvalid logs what the rules of HTTP, of the WebSocket handshake or of the
+// PROXY protocol exclude.
+func (srv *Server) logInvalid(err error, remote netip.AddrPort) {
+	if log := &srv.logs.engine; log.Details() {
+		log.Detail("eio: invalid request", slog.Any("error", err), slog.String("remote", remote.String()))
 	}
 }

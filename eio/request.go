@@ -19,7 +19,11 @@ type Request struct {
 }
 
 func (h *httpConn) newRequest(r *http1.Request) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: h.encrypted(r)}
+	return h.newRequestFrom(r, h.encrypted(r))
+}
+
+func (h *httpConn) newRequestFrom(r *http1.Request, secure bool) *Request {
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: secure}
 }
 
 func (r *Request) parse() *http1.Request {
@@ -29,7 +33,7 @@ func (r *Request) parse() *http1.Request {
 }
 
 // Secure reports whether the request came encrypted: to a [Server.Handler] of
-// an HTTPS server, or to one of Config.TrustedProxies.
+// an HTTPS server, or to a proxy of Config.TrustedProxies or ProxyProtocol.
 func (r *Request) Secure() bool { return r.secure }
 
 // Issued returns when the request arrived.

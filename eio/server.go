@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/eio/internal/deflate"
+	"github.com/sioserver/sioserver/eio/internal/proxyfields"
 	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -47,13 +48,17 @@ type Server struct {
 	logs       logs
 	watch      *watch // nil if packets are not observed
 	unknown    unknownSessions
+	addresses  proxyfields.Source // of the fields of TrustedProxies
+	proxies    proxyCounters
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
 	violations atomic.Uint64
 	root       *Server                   // the server on which this one is mounted; nil for none
 	sites      atomic.Pointer[[]*Server] // this server and those mounted on it, the longest prefix first; nil without any
+	fronts     sync.Map                  // *http.Server to the context.Context that ends with its Shutdown
 	closing    atomic.Bool
+	drain      atomic.Pointer[drain] // nil while new sessions are welcome
 }
 
 // NewServer checks cfg and returns a server that hands its sessions to upper.
@@ -68,6 +73,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		prefix:     cfg.prefix(),
 		offered:    cfg.upgrades(),
 		middleware: chain(cfg.Middleware),
+		addresses:  cfg.addressSource(),
 	}
 	srv.hooks.log = cfg.Logger
 	srv.logs = newLogs(cfg.Logger)
@@ -94,11 +100,16 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 
 // Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
-func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, false) }
+func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, false) }
 
-// acceptSecure is Accept for a connection that was encrypted up to this
-// process.
-func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
+// acceptFrom accepts a connection that this process has accepted, which a proxy
+// may have made. secure reports whether it was encrypted up to this process.
+func (srv *Server) acceptFrom(c *loop.Conn, secure bool) loop.Handler {
+	if p := srv.cfg.ProxyProtocol; p != nil && contains(p.From, c.RemoteAddr().Addr()) {
+		return srv.acceptProxy(c, secure)
+	}
+	return srv.accept(c, secure)
+}
 
 func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
 	h := &httpConn{home: srv.perLoop(c.Loop()), c: c, secure: secure}

@@ -74,7 +74,8 @@ func (s *Session) Transport() string {
 // Loop returns the loop that owns the session. Safe for concurrent use.
 func (s *Session) Loop() *loop.Loop { return s.home.loop }
 
-// RemoteAddr returns the peer's address at the handshake. Safe for concurrent
+// RemoteAddr returns the peer's address at the handshake, or the one that a
+// proxy has named (Config.TrustedProxies, ProxyProtocol). Safe for concurrent
 // use.
 func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
 

@@ -98,6 +98,7 @@ const (
 	isThrottled uint32 = 1 << iota // paused until waiting has shrunk
 	isListed                       // in throttledClients
 	hasLeft                        // the session is over
+	isDismissed                    // told to go: see Drain
 )
 
 func (c *client) needExtra() *clientExtra {
@@ -317,7 +318,8 @@ func (c *Conn) Transport() string { return c.Session.Transport() }
 // Protocol is the number of the Engine.IO protocol, 4 or 3.
 func (c *Conn) Protocol() int { return c.Session.Protocol() }
 
-// RemoteAddr is the peer's address when the connection was made.
+// RemoteAddr is the client's address when the connection was made: see
+// [Handshake].Address.
 func (c *Conn) RemoteAddr() netip.AddrPort { return c.Session.RemoteAddr() }
 
 // Request is the first HTTP request; nil once [Config.DiscardRequest] has had

@@ -89,6 +89,8 @@ type Stats struct {
 	// UnjoinedEvicted is how many connections were closed because more than
 	// Config.MaxUnjoined had joined no namespace.
 	UnjoinedEvicted uint64
+	// Proxies has the figures of Config.TrustedProxies and ProxyProtocol.
+	Proxies eio.ProxyStats
 	// Receiving has the figures of Config.MaxReceiving.
 	Receiving eio.ReceivingStats
 	// Handshakes has the figures of Config.MaxHandshakeBytes.
@@ -128,6 +130,7 @@ func (srv *Server) LoopLag(ctx context.Context) []time.Duration {
 func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:           srv.eio.ClientsCount(),
+		Proxies:           srv.eio.ProxyStats(),
 		Transports:        srv.eio.TransportStats(),
 		Disconnected:      make(map[Reason]uint64),
 		Closed:            make(map[Reason]uint64),

@@ -41,7 +41,7 @@ var rules = importRules{
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
 		"sio/interop":               {"loop", "eio", "sio"},
 		"sio/simulation":            {"loop", "loop/invariants", "sio", "sio/adapter", "sio/cluster"},
-		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster"},
+		"cmd/sioserver":             {"eio", "sio", "sio/adapter", "sio/cluster", "sio/metrics"},
 		"bench":                     {"eio", "sio", "sio/adapter", "sio/cluster"},
 		"docs":                      {},
 	},
@@ -54,11 +54,11 @@ var rules = importRules{
 		"github.com/bytedance/sonic":          {"codec/jsonenc"},
 		"github.com/andybalholm/brotli":       {"sio/internal/clientbundle"},
 		"github.com/redis/go-redis/v9":        {"sio/cluster/redisadapter"},
-		"github.com/prometheus/client_golang": {"sio/metrics"},
+		"github.com/prometheus/client_golang": {"sio/metrics", "cmd/sioserver/ops"},
 		"golang.org/x/sys":                    {"loop", "sio/cluster/redisadapter", "bench"},
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},
-		"github.com/pelletier/go-toml/v2":         {"bench"},
+		"github.com/pelletier/go-toml/v2":         {"bench", "cmd/sioserver/settings"},
 		"golang.org/x/net":                        {"bench/attack"},
 		"golang.org/x/image":                      {"bench/chart"},
 	},
@@ -68,6 +68,7 @@ var rules = importRules{
 	},
 	testers: map[string][]string{
 		"github.com/vmihailenco/msgpack/v5": {"codec/msgpack"},
+		"github.com/pires/go-proxyproto":    {"eio/internal/proxyproto"},
 	},
 	without: map[string][]string{
 		"sio/emitter": {module + "loop", module + "eio", module + "sio", module + "sio/cluster/redisadapter", "github.com/redis/go-redis/v9"},

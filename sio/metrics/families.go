@@ -84,6 +84,11 @@ var connectionFamilies = []family{
 			emit(float64(n), refusals[code])
 		}
 	}),
+	by(prometheus.CounterValue, "proxy_headers", "Connections that began with a PROXY header (accepted), and those that were closed because they should have (rejected).", "result", func(st *sio.Stats, emit emitter) {
+		emit(float64(st.Proxies.Headers), "accepted")
+		emit(float64(st.Proxies.HeadersRejected), "rejected")
+	}),
+	counter("proxy_fields_malformed", "Handshakes of which a trusted proxy has named no valid address.", func(st *sio.Stats) uint64 { return st.Proxies.FieldsMalformed }),
 	counter("socket_connects", "Sockets that have connected to a namespace.", func(st *sio.Stats) uint64 { return st.Connected }),
 	counter("socket_connects_refused", "Sockets that were refused by a middleware or a limit.", func(st *sio.Stats) uint64 { return st.Refused }),
 }
