@@ -3,6 +3,7 @@ package eio
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"testing"
 
 	"github.com/sioserver/sioserver/eio/internal/http1"
@@ -20,7 +21,7 @@ func TestLogAllocs(t *testing.T) {
 		s.logProbeClosed()
 		s.logClosed(TransportClose, err)
 		h.logRefused(req, refuseMethod, ErrorContext{Method: "PUT", Err: err})
-		h.logInvalid(err)
+		srv.logInvalid(err, netip.AddrPort{})
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
