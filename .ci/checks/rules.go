@@ -26,12 +26,13 @@ type importRules struct {
 var rules = importRules{
 	layers: map[string][]string{
 		"codec":                     {},
+		"internal/ratelimit":        {},
 		"loop/internal/goid":        {},
 		"loop/invariants":           {"loop/internal/goid"},
 		"loop/logscope":             {},
 		"loop/safelog":              {},
 		"loop":                      {"loop/internal/goid", "loop/invariants", "loop/safelog"},
-		"eio":                       {"codec", "loop", "loop/invariants", "loop/logscope", "loop/safelog"},
+		"eio":                       {"internal/ratelimit", "codec", "loop", "loop/invariants", "loop/logscope", "loop/safelog"},
 		"sio/internal":              {},
 		"sio/internal/clientbundle": {"eio"},
 		"sio/adapter":               {"loop/invariants", "sio/internal"},
