@@ -1,9 +1,6 @@
 package sio
 
-import (
-	"github.com/sioserver/sioserver/eio"
-	"github.com/sioserver/sioserver/loop/logscope"
-)
+import "github.com/sioserver/sioserver/loop/logscope"
 
 // LogScopes turns details of the log on and off by component, while the server
 // runs, as the environment variable DEBUG does with the reference:
@@ -27,7 +24,3 @@ type LogScopes = logscope.Scopes
 // level. A logger without [LogScopes] has them if it takes this level when the
 // server is made.
 const LevelTrace = logscope.LevelTrace
-
-// EnginePacket is an Engine.IO packet as [Config.OnPacket] sees it. Its data is
-// borrowed.
-type EnginePacket = eio.Packet
