@@ -44,7 +44,7 @@ func startOps(t *testing.T, args ...string) (ops, url string, signals chan os.Si
 // TestReadyUntilASignal: /readyz fails from the first signal on, and clients
 // are served until the delay is over, here by a second signal.
 func TestReadyUntilASignal(t *testing.T) {
-	ops, url, signals, ended := startOps(t, "-health", "-drain-delay", "1h")
+	ops, url, signals, ended := startOps(t, "-health", "-drain-notice", "1h")
 	for _, at := range []string{ops, url} {
 		if status, body := get(t, at+"readyz"); status != 200 || body != "ready\n" {
 			t.Errorf("%sreadyz: status %d, %s", at, status, body)

@@ -11,7 +11,7 @@ import (
 const echo = 200 * time.Millisecond
 
 // serve waits for the end of the server. With the first signal /readyz begins
-// to fail, and a Shutdown starts after the drain delay; the second signal ends
+// to fail, and a Shutdown starts after the drain notice; the second signal ends
 // it at once.
 func (p *program) serve(signals <-chan os.Signal) int {
 	ended := make(chan error, 1)
@@ -23,7 +23,7 @@ func (p *program) serve(signals <-chan os.Signal) int {
 		return exitError
 	case first = <-signals:
 		p.state.Drain()
-		p.log.Info("shutting down", "signal", first.String(), "after", p.DrainDelay.Duration, "within", p.ShutdownTimeout.Duration)
+		p.log.Info("shutting down", "signal", first.String(), "after", p.Drain.Notice.Duration, "within", p.ShutdownTimeout.Duration)
 	}
 	now, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -32,7 +32,7 @@ func (p *program) serve(signals <-chan os.Signal) int {
 		stop()
 	}()
 	select {
-	case <-time.After(p.DrainDelay.Duration):
+	case <-time.After(p.Drain.Notice.Duration):
 	case <-now.Done():
 	}
 	ctx, cancel := context.WithTimeout(now, p.ShutdownTimeout.Duration)
