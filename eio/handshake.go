@@ -12,8 +12,8 @@ import (
 func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
 	q := parseQuery(req)
 	switch {
-	case h.home.srv.closing.Load():
-		h.refuseAny(req, refuseOverloaded, ErrorContext{})
+	case h.home.srv.refuses():
+		h.refuseLeaving(req)
 	case !q.v4 && !h.home.srv.cfg.AllowEIO3:
 		h.refuseAny(req, refuseProtocol, ErrorContext{Protocol: 3})
 	case h.isUpgrade(req):

@@ -67,7 +67,9 @@ func (pl *perLoop) remove(s *Session) {
 		pl.srv.named.Delete(*s.name)
 	}
 	pl.free = append(pl.free, slot)
-	pl.srv.clients.Add(-1)
+	if pl.srv.clients.Add(-1) == 0 {
+		pl.srv.emptied()
+	}
 	pl.loop.Hold(-sessionSize)
 }
 

@@ -25,6 +25,7 @@ var (
 	refuseForbidden  = refusal{4, 403, "Forbidden"}
 	refuseProtocol   = refusal{5, 400, "Unsupported protocol version"}
 	refuseOverloaded = refusal{3, 503, "Server overloaded"}
+	refuseLeaving    = refusal{3, 503, "Server shutting down"}
 	refuseNode       = refusal{3, 502, "The session's node does not answer"}
 )
 
@@ -91,6 +92,19 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 	h.reportRefusal(req, r, context)
 	h.last = true
 	h.respond(400, textHTML, []byte(r.message))
+}
+
+// refuseLeaving refuses a handshake because the server is about to end. A load
+// balancer sees it by the status, which an upgrade gets too, and a client that
+// keeps its connection would come back to this server.
+func (h *httpConn) refuseLeaving(req *http1.Request) {
+	retryAfter := "1"
+	if d := h.home.srv.drain.Load(); d != nil {
+		retryAfter = d.retryAfter
+	}
+	h.fields = append(h.fields, http1.Field{Name: "Retry-After", Value: retryAfter})
+	h.last = true
+	h.refuseEngine(req, refuseLeaving, ErrorContext{Name: "SHUTTING_DOWN"})
 }
 
 // reportRefusal logs a refusal and calls Config.OnConnectionError.

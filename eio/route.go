@@ -145,8 +145,8 @@ func (h *httpConn) admit(req *http1.Request, rest []byte) {
 		h.refuseEngine(req, refuseMethod, ErrorContext{Method: string(req.Method)})
 	case q.transport == webSocket && !h.isUpgrade(req):
 		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "TRANSPORT_HANDSHAKE_ERROR"})
-	case h.home.srv.closing.Load():
-		h.refuseAny(req, refuseOverloaded, ErrorContext{})
+	case h.home.srv.refuses():
+		h.refuseLeaving(req)
 	case cfg.AllowRequest != nil || cfg.GenerateID != nil:
 		h.askPermission(req)
 	default:

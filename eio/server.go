@@ -53,7 +53,9 @@ type Server struct {
 	violations atomic.Uint64
 	root       *Server                   // the server on which this one is mounted; nil for none
 	sites      atomic.Pointer[[]*Server] // this server and those mounted on it, the longest prefix first; nil without any
+	fronts     sync.Map                  // *http.Server to the context.Context that ends with its Shutdown
 	closing    atomic.Bool
+	drain      atomic.Pointer[drain] // nil while new sessions are welcome
 }
 
 // NewServer checks cfg and returns a server that hands its sessions to upper.

@@ -275,6 +275,9 @@ type Config struct {
 	// lost connection their sockets back, and what they have missed.
 	ConnectionStateRecovery *Recovery
 
+	// Drain is how Shutdown lets the clients go; all at once by default.
+	Drain Drain
+
 	// DiscardRequest drops the first HTTP request of a client once it has
 	// joined its first namespace and the connection handlers have returned:
 	// middlewares and connection handlers see it. Afterwards, and in namespaces
@@ -391,6 +394,9 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxConnections < 0 {
 		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)
+	}
+	if err := cfg.Drain.check(); err != nil {
+		return err
 	}
 	cfg.Logger = safelog.Wrap(cfg.Logger)
 	if r := cfg.ConnectionStateRecovery; r != nil {

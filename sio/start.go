@@ -39,6 +39,7 @@ func New(cfg Config) (*Server, error) {
 	over, end := context.WithCancelCause(srv.late)
 	end(ErrDisconnected)
 	srv.over = over
+	srv.hurry, srv.endHurry = context.WithCancel(context.Background())
 	engine := cfg.engine()
 	if cfg.OnUpgrade != nil {
 		engine.OnUpgrade = func(s *eio.Session) {
@@ -81,7 +82,7 @@ func (srv *Server) Listen(addr string) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	switch {
-	case srv.closing.Load():
+	case srv.leaving.Load():
 		return ErrServerClosed
 	case srv.engine != nil || srv.host != nil:
 		return ErrListening
@@ -119,7 +120,7 @@ func (srv *Server) runOn(engine *loop.Engine) {
 func (srv *Server) Handler() (http.Handler, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if srv.closing.Load() {
+	if srv.leaving.Load() {
 		return nil, ErrServerClosed
 	}
 	if srv.host != nil {
@@ -204,7 +205,7 @@ func (srv *Server) Attach(other *Server) error {
 	other.mu.Lock()
 	defer other.mu.Unlock()
 	switch {
-	case srv.closing.Load() || other.closing.Load():
+	case srv.leaving.Load() || other.leaving.Load():
 		return ErrServerClosed
 	case other.engine != nil || other.host != nil:
 		return ErrListening
@@ -258,7 +259,7 @@ func (u upper) Message(s *eio.Session, data []byte, binary bool) {
 func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
-	reason := c.srv.reasonOf(cause, err)
+	reason := c.reasonOf(cause, err)
 	c.perLoop().counts.closes.count(reason)
 	if err == nil {
 		err = c.perLoop().cause

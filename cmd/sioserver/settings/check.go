@@ -12,6 +12,9 @@ import (
 	"github.com/sioserver/sioserver/eio"
 )
 
+// day is the longest time of a drain.
+const day = 24 * time.Hour
+
 // wrong is a value that is refused.
 type wrong struct {
 	name  string // of the flag
@@ -48,7 +51,8 @@ func (s *Settings) check() error {
 		{"adapter", s.Adapter, s.Adapter == Adapters[0] || s.Redis != "", "it needs -redis"},
 		{"advertise", s.Advertise, s.Advertise == "" || s.Redis != "", "it needs -redis"},
 		{"advertise", s.Advertise, s.Advertise == "" || isHostPort(s.Advertise), "it must be host:port"},
-		{"drain-notice", s.Drain.Notice, s.Drain.Notice.Duration >= 0, "it must not be negative"},
+		{"drain-notice", s.Drain.Notice, s.Drain.Notice.Duration >= 0 && s.Drain.Notice.Duration <= day, "it must be between 0 and 24h"},
+		{"drain-spread", s.Drain.Spread, s.Drain.Spread.Duration >= 0 && s.Drain.Spread.Duration <= day, "it must be between 0 and 24h"},
 		{"shutdown-timeout", s.ShutdownTimeout, s.ShutdownTimeout.Duration >= 0, "it must not be negative"},
 	} {
 		if !c.ok {

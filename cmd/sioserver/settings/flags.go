@@ -24,7 +24,7 @@ func (s *Settings) define(fs *flag.FlagSet) {
 	fs.BoolVar(&s.NoDemo, "no-demo", s.NoDemo, "do not serve the demo chat at /")
 	fs.TextVar(&s.LogLevel, "log-level", s.LogLevel, "log lines of this `level` and above: debug, info, warn or error")
 	fs.StringVar(&s.LogFormat, "log-format", s.LogFormat, "`format` of the log: text or json")
-	fs.TextVar(&s.ShutdownTimeout, "shutdown-timeout", s.ShutdownTimeout, "`time` that handlers have to return after the first SIGINT or SIGTERM and -drain-notice; a second signal ends the program at once")
+	fs.TextVar(&s.ShutdownTimeout, "shutdown-timeout", s.ShutdownTimeout, "`time` that handlers have to return after the first SIGINT or SIGTERM, -drain-notice and -drain-spread; a second signal ends the program at once")
 	s.defineTimes(fs)
 	s.defineLimits(fs)
 	s.defineCluster(fs)
@@ -98,7 +98,9 @@ func (s *Settings) defineTables(fs *flag.FlagSet) {
 	fs.IntVar(&z.WebSocket, "compression-websocket", z.WebSocket, "smallest WebSocket message that is compressed, in `bytes`; 0 turns compression off")
 	fs.IntVar(&z.Level, "compression-level", z.Level, "`effort` of -compression-websocket, from 1 to 9; 0 means 1")
 
-	fs.TextVar(&s.Drain.Notice, "drain-notice", s.Drain.Notice, "`time` between the first SIGINT or SIGTERM, from which on /readyz fails, and the shutdown: longer than the load balancer takes to notice")
+	d := &s.Drain
+	fs.TextVar(&d.Notice, "drain-notice", d.Notice, "`time` from the first SIGINT or SIGTERM on for which clients are still served, but new ones are refused and /readyz fails: longer than the load balancer takes to notice")
+	fs.TextVar(&d.Spread, "drain-spread", d.Spread, "`time` over which clients are then told to go, one after another")
 
 	t := &s.TLS
 	fs.StringVar(&t.Cert, "tls-cert", t.Cert, "serve HTTPS with the certificate chain in this PEM `file`; SIGHUP reads it again")

@@ -54,6 +54,7 @@ func (s *Settings) Server() sio.Config {
 		MaxHandlers:          s.MaxHandlers,
 		MaxNamespaces:        s.MaxNamespaces,
 		HTTPCompression:      s.Compression.HTTP,
+		Drain:                sio.Drain{Notice: s.Drain.Notice.Duration, Spread: s.Drain.Spread.Duration},
 		CORS:                 s.CORS.server(),
 		Cookie:               s.Cookie.server(),
 	}

@@ -67,6 +67,7 @@ type Settings struct {
 // Drain is how clients are let go before the shutdown.
 type Drain struct {
 	Notice Duration `toml:"notice"`
+	Spread Duration `toml:"spread"`
 }
 
 // CORS is on if it has origins, or credentials.

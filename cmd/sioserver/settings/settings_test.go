@@ -68,7 +68,7 @@ func TestEveryKeyIsAFlag(t *testing.T) {
 // TestEverySettingArrives: each setting of a file that differs from the default
 // changes something.
 func TestEverySettingArrives(t *testing.T) {
-	elsewhere := []string{"addr", "ops-addr", "health", "no-demo", "log-level", "log-format", "drain.notice", "shutdown-timeout",
+	elsewhere := []string{"addr", "ops-addr", "health", "no-demo", "log-level", "log-format", "shutdown-timeout",
 		"redis", "adapter", "advertise", "tls.cert", "tls.key", "tls.client-ca"} // which the program uses itself
 	other := Defaults()
 	other.CORS.Credentials, other.Cookie.Name, other.Compression.WebSocket = true, "io", 1
@@ -246,7 +246,7 @@ func TestDocumentedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Drain.Notice.Duration != 15*time.Second || !c.CORS.Credentials || !c.Health || c.Recovery.Duration.Duration != 2*time.Minute {
+	if c.Server().Drain != (sio.Drain{Notice: 15 * time.Second, Spread: time.Minute}) || !c.CORS.Credentials || !c.Health || c.Recovery.Duration.Duration != 2*time.Minute {
 		t.Errorf("settings %+v", c.Settings)
 	}
 	if srv, err := sio.New(c.Server()); err != nil {
