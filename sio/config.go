@@ -147,6 +147,10 @@ type Config struct {
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
 	MaxConnections int
+	// SocketMode has the permissions of the files of unix sockets that Listen
+	// makes; 0 leaves them to the process's umask. A client needs permission to
+	// write.
+	SocketMode fs.FileMode
 	// MaxSessions is how many Engine.IO sessions may be open at a time, over
 	// polling and WebSocket together; handshakes beyond are refused. 1,000,000
 	// when 0.

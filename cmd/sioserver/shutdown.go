@@ -14,7 +14,7 @@ const echo = 200 * time.Millisecond
 // which drains the server, the second ends it at once.
 func (p *program) serve(signals <-chan os.Signal) int {
 	ended := make(chan error, 1)
-	go func() { ended <- p.srv.Serve() }()
+	go func() { ended <- p.srv.Wait() }()
 	var first os.Signal
 	within := p.Drain.Notice.Duration + p.Drain.Spread.Duration + p.ShutdownTimeout.Duration
 	select {
