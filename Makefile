@@ -37,7 +37,7 @@ run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@exec bin/sioserver $(ARGS)
 
 test: lint ## Everything CI checks: lint, then all tests, interop included, with the race detector or where they need it without
-	@.ci/install npm chromium python3-socketio redis-server nginx haproxy caddy systemd-analyze || true
+	@.ci/install npm chromium python3-socketio redis-server nginx haproxy caddy prometheus systemd-analyze || true
 	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
