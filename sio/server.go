@@ -29,6 +29,9 @@ type Server struct {
 	share   workload.Limits // of what waits on one loop
 	stats   stats
 	events  *eventLimiter // nil without limits
+	logs    logs
+
+	tracesPackets bool // the log may ask for packets
 
 	encoding   sync.Map       // sockets whose data is being encoded
 	persisting sync.WaitGroup // sessions whose data is
