@@ -91,9 +91,10 @@ func (p *program) start(stdout io.Writer) (err error) {
 	if !p.NoDemo {
 		panel = attachDemo(p.srv)
 	}
-	if err := p.srv.Listen(p.Addr); err != nil {
+	addr, err := p.listen()
+	if err != nil {
 		_ = p.srv.Close() // no client is connected yet
-		return unable(err, "addr", p.Addr)
+		return err
 	}
 	if panel != nil {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -104,7 +105,7 @@ func (p *program) start(stdout io.Writer) (err error) {
 	if p.ops != nil {
 		fmt.Fprintf(stdout, "sioserver serves operators on http://%s/\n", p.ops.Addr())
 	}
-	fmt.Fprintf(stdout, "sioserver listens on %s\n", place(p.Settings, p.srv.Addr()))
+	fmt.Fprintf(stdout, "sioserver listens on %s\n", place(p.Settings, addr))
 	return nil
 }
 
