@@ -10,6 +10,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/internal/await"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 	"github.com/sioserver/sioserver/sio/internal/workers"
 	"github.com/sioserver/sioserver/sio/internal/workload"
 )
@@ -28,6 +29,8 @@ type Server struct {
 	each    workload.Limits // of what waits for one client
 	share   workload.Limits // of what waits on one loop
 	stats   stats
+
+	recoveryBudget recovery.Budget
 
 	encoding   sync.Map       // sockets whose data is being encoded
 	persisting sync.WaitGroup // sessions whose data is

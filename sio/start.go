@@ -29,6 +29,9 @@ func New(cfg Config) (*Server, error) {
 
 		heldTime: maxHeldTime,
 	}
+	if r := cfg.ConnectionStateRecovery; r != nil {
+		srv.recoveryBudget.MaxBytes, srv.recoveryBudget.MaxSessions = r.MaxTotalBytes, r.MaxTotalSessions
+	}
 	for i := range srv.byLoop {
 		srv.byLoop[i].ids = newIDSource()
 		srv.byLoop[i].scratch = &srv.byLoop[i].event
