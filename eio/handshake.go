@@ -68,12 +68,17 @@ func (pl *perLoop) open(n newcomer, sid string, f wireFormat) *Session {
 	if !s.Keep(len(n.request.head), false) {
 		return nil
 	}
+	s.remote = makeEndpoint(n.remote)
+	if !pl.admitted(s) {
+		s.releaseRetained()
+		return nil
+	}
 	if !pl.add(s, sid) {
+		pl.departed(s)
 		s.releaseRetained()
 		return nil
 	}
 	s.request.Store(n.request)
-	s.remote = makeEndpoint(n.remote)
 	s.timer.Init((*sessionTimer)(s))
 	s.core.open(pl.srv.timing, s.now(), f, false)
 	return s

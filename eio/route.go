@@ -39,6 +39,9 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		h.callFallback(handler, req)
 		return
 	}
+	if q.sid == "" && srv.limiter != nil && h.exceeds(req) {
+		return
+	}
 	if srv.middleware != nil {
 		h.askMiddleware(req)
 		return

@@ -47,6 +47,7 @@ type Server struct {
 	retention  retention
 	addresses  proxyfields.Source // of the fields of TrustedProxies
 	proxies    proxyCounters
+	limiter    *addressLimiter // nil without limits
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
@@ -76,6 +77,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
+	if srv.limiter, err = newAddressLimiter(cfg.AddressLimits); err != nil {
+		return nil, err
+	}
 	if srv.origins, err = newOrigins(cfg.Origins); err != nil {
 		return nil, err
 	}

@@ -159,6 +159,12 @@ type Config struct {
 	// ProxyProtocol.
 	MaxUnjoined int
 
+	// AddressLimits, when set, limits the connections, handshakes and failed
+	// handshakes of each address; see [eio.AddressLimits]. A namespace that a
+	// middleware refuses counts as a failed handshake. When these were too
+	// many, further namespaces are refused without asking the middlewares.
+	AddressLimits *eio.AddressLimits
+
 	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s
 	// when 0.
 	RequestTimeout time.Duration
@@ -459,6 +465,7 @@ func (cfg *Config) engine() eio.Config {
 		TrustedProxies:    cfg.TrustedProxies,
 		AddressField:      cfg.AddressField,
 		ProxyProtocol:     cfg.ProxyProtocol,
+		AddressLimits:     cfg.AddressLimits,
 		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
 		Headers:           cfg.Headers,
