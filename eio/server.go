@@ -1,7 +1,9 @@
 package eio
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -45,6 +47,9 @@ type Server struct {
 	hooks      hooks
 	callbacks  callbackQueue
 	retention  retention
+	logs       logs
+	watch      *watch // nil if packets are not observed
+	unknown    unknownSessions
 	addresses  proxyfields.Source // of the fields of TrustedProxies
 	proxies    proxyCounters
 	limiter    *addressLimiter // nil without limits
@@ -74,6 +79,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		addresses:  cfg.addressSource(),
 	}
 	srv.hooks.log = cfg.Logger
+	srv.logs = newLogs(cfg.Logger)
+	srv.watch = newWatch(&srv.cfg, &srv.hooks, &srv.logs.socket)
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
@@ -100,6 +107,14 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 // Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
 func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, false) }
+
+// AcceptListened returns the accept function for nc, which a listener has
+// accepted: Accept, or one for a connection that is encrypted, which is what has
+// the method ConnectionState of *tls.Conn. It is for [loop.Engine.Serve].
+func (srv *Server) AcceptListened(nc net.Conn) func(*loop.Conn) loop.Handler {
+	_, secure := nc.(interface{ ConnectionState() tls.ConnectionState })
+	return func(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, secure) }
+}
 
 // acceptFrom accepts a connection that this process has accepted, which a proxy
 // may have made. secure reports whether it was encrypted up to this process.

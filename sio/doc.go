@@ -85,14 +85,27 @@
 //	sio: handler failed           event, error
 //	sio: event rejected           event, error: by a packet middleware
 //
+// At [LevelTrace] there are also the packets, with the attributes client and
+// type: "eio: packet in" and "eio: packet out" with the size, "sio: packet in"
+// and "sio: packet out". [LogScopes] turns all these lines on and off by
+// component.
+//
+// What clients do is logged at level Info or above a bounded number of times:
+// 10 lines with the same text in a second, and one that counts the rest in the
+// attribute more. At warn level, once a minute at most, is that many requests
+// have an unknown session ID, which is so if a load balancer spreads the
+// requests of a client over several servers.
+//
 // If the logger ignores debug level, each line costs one call of its handler's
 // Enabled method.
 //
 // # Starting and ending
 //
 // [Server.ListenAndServe] blocks; [Server.Listen] returns once clients can
-// connect. [Server.Handler] mounts the server in a net/http server instead, for
-// TLS or beside other routes. [Server.Shutdown] disconnects all sockets and
+// connect, and [Server.Wait] waits for the end. [Server.Serve] takes a
+// listener. [Server.Handler] mounts the server in a net/http server, beside
+// other routes. A server may do all of these at the same time. [Server.Shutdown]
+// lets the clients go at the pace of [Config.Drain], disconnects all sockets and
 // waits until what they have sent is handled and all handlers have returned, as
 // long as its context allows; a [*ShutdownError] counts what is left.
 //
