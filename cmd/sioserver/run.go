@@ -100,7 +100,7 @@ func (p *program) start(stdout io.Writer) (err error) {
 	addr, err := p.listen()
 	if err != nil {
 		_ = p.srv.Close() // no client is connected yet
-		return unable(err, "addr", p.Addr)
+		return err
 	}
 	if panel != nil {
 		ctx, cancel := context.WithCancel(context.Background())
