@@ -125,7 +125,13 @@ type Config struct {
 	// AllowRequest, when set, decides about each handshake, once the request is
 	// verified and before a session is made. An error refuses it, with status
 	// 403 (400 for a WebSocket) and the error's text, or with "Forbidden" for
-	// [ErrForbidden]. It runs on a goroutine and may block.
+	// [ErrForbidden]. An error with a method StatusCode() int decides the
+	// status, and an [HTTPError] the text and headers too. It runs on a
+	// goroutine and may block.
+	//
+	// It can add values for [Request.Value] to the request's context:
+	//
+	//	*r = *r.WithContext(context.WithValue(r.Context(), userKey{}, user))
 	AllowRequest func(*http.Request) error
 	// GenerateID, when set, makes the sids, which must be unique and impossible
 	// to guess. An error refuses the handshake with code 3. It runs on a
@@ -134,12 +140,17 @@ type Config struct {
 	GenerateID func(*http.Request) (string, error)
 	// Middleware runs before every request of the engine, polls and upgrades
 	// included, in this order. Each one runs on a goroutine and may block. A
-	// handler that does not call the next one answers the request itself, which
-	// closes the connection of an upgrade. Nothing that it does after the next
-	// one has returned has an effect. Headers that it sets are added to the
-	// engine's answer. A panic refuses the request with code 3. The body can't
-	// be read. The cost is a goroutine and an http.Request for each request;
-	// messages over WebSocket cost nothing.
+	// handler that does not call the next one answers the request itself, after
+	// which the connection of an upgrade is closed. Headers that it sets until
+	// it returns are added to the engine's answer, whether that is to a poll or
+	// an upgrade, except for those that frame it. What it writes after it has
+	// called the next one is dropped. A handler that wraps the ResponseWriter
+	// gets no call of WriteHeader or Write from the next one, which returns
+	// before the engine answers. Values that it adds to the context of a
+	// handshake's request are those of [Request.Value] and [Session.Value]. A
+	// panic refuses the request with code 3. The body can't be read. The cost
+	// is a goroutine and an http.Request for each request; messages over
+	// WebSocket cost nothing.
 	Middleware []func(http.Handler) http.Handler
 	// Origins are the only origins whose pages may use the engine, over any
 	// transport; nil allows all. Each is what browsers send, such as

@@ -150,6 +150,9 @@ func TestMiddleware(t *testing.T) {
 		wantHeader(t, r, "X-First", "1")
 		c := eiotest.DialTCP(t, s.addr)
 		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&do=end"))
+		r = c.ReadResponse()
+		wantResponse(t, r, 401, "not you\n")
+		wantHeader(t, r, "X-First", "1")
 		c.ExpectEOF()
 	})
 	t.Run("let through", func(t *testing.T) {

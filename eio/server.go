@@ -91,10 +91,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 // of at most 256 loops.
 func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, false) }
 
-// acceptSecure is Accept for a connection that was encrypted up to this
-// process.
-func (srv *Server) acceptSecure(c *loop.Conn) loop.Handler { return srv.accept(c, true) }
-
+// accept is Accept; secure reports whether the connection was encrypted up to
+// this process.
 func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
 	h := &httpConn{home: srv.perLoop(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))
