@@ -570,13 +570,13 @@ func TestUnreadBody(t *testing.T) {
 // context done.
 func TestPipelinesTooMuch(t *testing.T) {
 	ended := make(chan struct{}, 1)
-	s := start(t, eio.Config{Fallback: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := start(t, eio.Config{Static: map[string]http.Handler{"file": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		ended <- struct{}{}
-	})})
+	})}})
 	flood := strings.Repeat("x", 200_000)
 	c := eiotest.DialTCP(t, s.addr)
-	c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + flood)) // may fail in the middle
+	c.Write([]byte("GET /engine.io/file HTTP/1.1\r\nHost: a\r\n\r\n" + flood)) // may fail in the middle
 	eiotest.Receive(t, ended)
 
 	url := s.polling(t)

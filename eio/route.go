@@ -21,7 +21,11 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		h.addHeaders(o.header)
 	}
 	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
-		h.callFallback(srv.cfg.Fallback, req)
+		if srv.foreign != nil {
+			h.passOn(b, n)
+		} else {
+			h.callFallback(srv.cfg.Fallback, req)
+		}
 		return
 	}
 	if !srv.origins.admits(req) && string(req.Method) != http.MethodOptions && srv.static(req.Path) == nil {

@@ -41,6 +41,7 @@ type Server struct {
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	origins    *origins            // nil when all origins are allowed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
+	foreign    *foreignServer      // nil without Config.Fallback
 	hooks      hooks
 	callbacks  callbackQueue
 	retention  retention
@@ -55,6 +56,7 @@ type Server struct {
 
 // NewServer checks cfg and returns a server that hands its sessions to upper.
 func NewServer(cfg Config, upper Upper) (*Server, error) {
+	hasFallback := cfg.Fallback != nil
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
@@ -80,6 +82,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		if srv.messages, err = deflate.New(deflate.Config{Level: d.Level}); err != nil {
 			return nil, fmt.Errorf("eio: Config.PerMessageDeflate.Level is %d: %w", d.Level, err)
 		}
+	}
+	if hasFallback {
+		srv.foreign = newForeignServer(srv)
 	}
 	if cfg.Forwarding != nil {
 		srv.forwarder = newForwarder(&srv.cfg, &srv.hooks)

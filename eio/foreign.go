@@ -1,0 +1,89 @@
+package eio
+
+import (
+	"bytes"
+
+	"github.com/sioserver/sioserver/loop"
+)
+
+// A request outside of Config.Path is foreign. If Config.Fallback is set, its
+// connection leaves the loop and is served by a net/http server
+// (foreignserver.go) until that has answered. So handlers have all that
+// net/http offers, and what they cost is paid for these requests alone:
+//
+//	loop ── foreign request ──► net/http ─┬─ no request for lingerIdle ──► loop
+//	                                      ├─ request of the engine ──────► loop
+//	                                      └─ Hijack ──► the handler's own
+//
+// In net/http a connection holds a place, of which there are
+// Config.MaxCallbacks. Without a free place it waits on its loop, unread.
+
+// foreignCall is a foreign request that waits for a place.
+type foreignCall struct {
+	h    *httpConn
+	slot callbackSlot
+	head []byte
+}
+
+// passOn hands the connection to net/http. b is what has arrived, which begins
+// with a request whose head is b[:n].
+func (h *httpConn) passOn(b []byte, n int) {
+	places := &h.home.srv.foreign.places
+	if places.take() {
+		h.leave(b)
+		return
+	}
+	call := &foreignCall{h: h, head: bytes.Clone(b[:n])}
+	h.exchange = call
+	h.c.Pause(nil)
+	places.await(&call.slot, func() {
+		if !h.home.loop.Post(call) {
+			places.next()
+		}
+	})
+}
+
+// leave detaches the connection, with unread, for net/http. It has a place.
+func (h *httpConn) leave(unread []byte) {
+	f := h.home.srv.foreign
+	c := &foreignConn{server: f, loop: h.home.loop, remote: h.c.RemoteAddr(), secure: h.secure}
+	if !h.c.Detach(unread, c.arrive) {
+		f.places.next()
+	}
+	h.release()
+}
+
+func (call *foreignCall) complete(*httpConn, []byte) {}
+
+func (call *foreignCall) refused(*httpConn, error) {}
+
+func (call *foreignCall) aborted(h *httpConn) { h.home.srv.foreign.places.withdraw(&call.slot) }
+
+// Run continues with a place, unless the connection is gone.
+func (call *foreignCall) Run(*loop.Loop) {
+	h := call.h
+	if h.exchange != exchange(call) {
+		h.home.srv.foreign.places.next()
+		return
+	}
+	h.leave(append(call.head, h.pending()...))
+}
+
+// takeBack serves a connection that net/http has given back, with unread, which
+// may be nothing.
+func (srv *Server) takeBack(c *foreignConn, unread []byte, sid string) {
+	options := loop.AdoptOptions{Unread: unread, Remote: c.remote, Loop: c.loop}
+	if home := srv.homeOf(sid); home != nil {
+		options.Loop = home.loop
+	}
+	err := c.loop.Engine().AdoptWith(c.Conn, options, func(lc *loop.Conn) loop.Handler {
+		h := srv.accept(lc, c.secure)
+		if len(unread) == 0 {
+			lc.Loop().Arm(&h.timer, srv.cfg.IdleTimeout)
+		}
+		return h
+	})
+	if err != nil {
+		srv.cfg.Logger.Debug("eio: a connection of net/http was not taken back", "error", err)
+	}
+}
