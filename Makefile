@@ -44,6 +44,7 @@ test: lint ## Everything CI checks: lint, then all tests, interop included, with
 	@$(GO) test -tags goroutines -timeout 10m ./loop/... ./eio/... ./sio
 	@$(GO) test -count=1 -timeout 10m -tags invariants -run '^TestSimulate$$' -v ./sio/simulation -args -seed $(SEED) -for 60s
 	@$(GO) test -race -shuffle=on -timeout 25m $(PKGS)
+	@$(GO) -C docs/examples test -timeout 10m ./...
 
 conformance: ## Autobahn's cases and smuggled requests, on both backends, in about half a minute (ARGS="-messages 1000" as Autobahn)
 	@.ci/install nginx haproxy || true
@@ -67,6 +68,8 @@ lint: ## Formatting, vet, staticcheck, import rules and the words of comments an
 	@$(GO) run ./.ci/checks imports
 	@$(GO) run ./.ci/checks words
 	@$(GO) -C bench/peers/zishang520 vet .
+	@$(GO) -C docs/examples vet ./...
+	@$(GO) -C docs/examples run $(STATICCHECK) ./...
 
 vet-systems: ## Vet for other systems; bench is for Linux (SYSTEMS="linux/arm64 darwin/arm64 freebsd/amd64" for more)
 	@for system in $(SYSTEMS); do \

@@ -27,7 +27,7 @@ import (
 func documents(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"*.md", "../*.md", "../profiles/*.md", "../profiles/*/*.md", "../bench/*/*.md", "../cmd/*/*/*.md"} {
+	for _, pattern := range []string{"*.md", "examples/*.md", "../*.md", "../profiles/*.md", "../profiles/*/*.md", "../bench/*/*.md", "../cmd/*/*/*.md"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

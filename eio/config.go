@@ -111,13 +111,34 @@ type Config struct {
 	// client that upgrades without the offer is still served.
 	NoUpgrades bool
 
-	// TrustedProxies are the addresses of proxies that end TLS in front of the
-	// server; none when nil. A request from one of them came encrypted if its
-	// X-Forwarded-Proto or Forwarded field says so: see [Request.Secure]. Of a
-	// list in such a field the last element counts, which the proxy has
-	// written. The proxy must set one of the fields, or add to it, in every
-	// request.
+	// TrustedProxies are the addresses of proxies in front of the server; none
+	// when nil. Of a request from one of them, header fields say which address
+	// it came from ([Session.RemoteAddr], and the RemoteAddr of the requests
+	// that functions of the application get) and whether it came encrypted
+	// ([Request.Secure]): X-Forwarded-For with X-Forwarded-Proto, and Forwarded
+	// (RFC 7239). The lists in the fields are read from their end, where each
+	// proxy adds the address that it got the request from: the first one that
+	// is not a trusted proxy's is the client's. What is left of it may be
+	// forged, and is ignored. If a proxy has written something that is no
+	// address, the request has the address of that proxy, and [ProxyStats]
+	// counts it.
+	//
+	// The proxy must set one of the fields, or add to it, in every request. A
+	// client can send the other one too: if there are both and they contradict
+	// each other, the request has the address of the proxy, and is not
+	// encrypted. AddressField avoids that.
 	TrustedProxies []netip.Prefix
+	// AddressField is the only field from which the address is taken:
+	// "X-Forwarded-For", "Forwarded", or the name of a field that has one
+	// address, which the proxies replace in every request, such as X-Real-IP
+	// or CF-Connecting-IP. With all but Forwarded, X-Forwarded-Proto says
+	// whether the request came encrypted.
+	AddressField string
+	// ProxyProtocol, when set, is for proxies that pass on connections instead
+	// of requests: they begin each one with the address of their client, which
+	// takes the place of theirs, also for TrustedProxies. Connections of
+	// [Server.Handler] have the address that net/http gives them.
+	ProxyProtocol *ProxyProtocol
 
 	// AllowEIO3 serves clients of protocol 3 too, such as Socket.IO 2.
 	AllowEIO3 bool

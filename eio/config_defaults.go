@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop/safelog"
 )
 
@@ -114,9 +115,17 @@ func (cfg *Config) withDefaults() error {
 	if len(cfg.Transports) == 0 {
 		return fmt.Errorf("eio: Config.Transports is empty; leave it nil for %q and %q", polling, webSocket)
 	}
-	for _, p := range cfg.TrustedProxies {
-		if !p.IsValid() || p.Addr().Is4In6() {
-			return fmt.Errorf("eio: Config.TrustedProxies has %v; it must be a range of IPv4 or IPv6 addresses", p)
+	if err := checkPrefixes("Config.TrustedProxies", cfg.TrustedProxies); err != nil {
+		return err
+	}
+	if cfg.AddressField != "" && !http1.IsToken([]byte(cfg.AddressField)) {
+		return fmt.Errorf("eio: Config.AddressField is %q; it must be the name of a header field, or empty for X-Forwarded-For and Forwarded", cfg.AddressField)
+	}
+	if p := cfg.ProxyProtocol; p != nil {
+		own := *p
+		cfg.ProxyProtocol = &own
+		if err := cfg.ProxyProtocol.withDefaults(); err != nil {
+			return err
 		}
 	}
 	for i, m := range cfg.Middleware {

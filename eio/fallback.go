@@ -65,7 +65,7 @@ func (h *httpConn) httpRequest(ctx context.Context, req *http1.Request) (*http.R
 		ProtoMinor:    int(req.Minor),
 		Header:        make(http.Header),
 		Host:          string(req.Host),
-		RemoteAddr:    h.c.RemoteAddr().String(),
+		RemoteAddr:    h.remoteAddr(req).String(),
 		RequestURI:    string(req.Target),
 		ContentLength: req.ContentLength,
 		Body:          http.NoBody,

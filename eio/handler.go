@@ -106,6 +106,7 @@ func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte, header
 	if home := n.srv.homeOf(r.URL.Query().Get("sid")); home != nil {
 		options.Loop = home.loop
 	}
+	// What has accepted conn has read a PROXY header.
 	o := &outer{values: valuesOf(r.Context()), header: header}
 	return n.engine.AdoptWith(conn, options, o.accept(n.srv, r.TLS != nil))
 }

@@ -1,9 +1,10 @@
 package eio
 
 import (
+	"net/netip"
+
 	"github.com/sioserver/sioserver/codec/engineio"
 	"github.com/sioserver/sioserver/eio/internal/http1"
-	"github.com/sioserver/sioserver/loop"
 )
 
 // handshake opens a session with the given sid, or, if that is empty, with one
@@ -23,7 +24,7 @@ func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
 }
 
 func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
-	s := h.home.open(h.newRequest(req), h.c, sid, q.wireFormat())
+	s := h.home.open(h.newcomer(req), sid, q.wireFormat())
 	if s == nil {
 		h.refuseEngine(req, refuseOverloaded, ErrorContext{})
 		return
@@ -44,20 +45,35 @@ func (h *httpConn) handshakePolling(req *http1.Request, sid string, q query) {
 	s.start()
 }
 
-// open makes a session for the handshake r, with the given sid unless that is
+// newcomer is the handshake of a session.
+type newcomer struct {
+	request *Request
+	remote  netip.AddrPort
+}
+
+// newcomer returns the handshake req.
+func (h *httpConn) newcomer(req *http1.Request) newcomer {
+	o := h.origin(req)
+	if o.Malformed {
+		h.home.srv.proxies.malformed.Add(1)
+	}
+	return newcomer{h.newRequestFrom(req, o.Encrypted), o.Addr}
+}
+
+// open makes a session for the handshake n, with the given sid unless that is
 // empty. It returns nil when there is no room for another session.
-func (pl *perLoop) open(r *Request, c *loop.Conn, sid string, f wireFormat) *Session {
+func (pl *perLoop) open(n newcomer, sid string, f wireFormat) *Session {
 	s := pl.srv.upper.NewSession()
 	s.home = pl
-	if !s.Keep(len(r.head), false) {
+	if !s.Keep(len(n.request.head), false) {
 		return nil
 	}
 	if !pl.add(s, sid) {
 		s.releaseRetained()
 		return nil
 	}
-	s.request.Store(r)
-	s.remote = makeEndpoint(c.RemoteAddr())
+	s.request.Store(n.request)
+	s.remote = makeEndpoint(n.remote)
 	s.timer.Init((*sessionTimer)(s))
 	s.core.open(pl.srv.timing, s.now(), f, false)
 	return s
@@ -66,6 +82,7 @@ func (pl *perLoop) open(r *Request, c *loop.Conn, sid string, f wireFormat) *Ses
 // start tells the upper layer of the session, once the open packet is sent.
 func (s *Session) start() {
 	s.rearm()
+	s.home.transports.opened(s.core.webSocket)
 	s.logOpened()
 	s.home.srv.upper.Opened(s)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"net/netip"
 
 	"github.com/sioserver/sioserver/eio/internal/http1"
 )
@@ -91,13 +92,18 @@ func (h *httpConn) logRefused(req *http1.Request, r refusal, context ErrorContex
 	if q.sid != "" {
 		attrs = append(attrs, slog.String("client", logID(q.sid)))
 	}
-	srv.debug("eio: request refused", append(attrs, slog.String("remote", h.c.RemoteAddr().String()))...)
+	srv.debug("eio: request refused", append(attrs, slog.String("remote", h.remoteAddr(req).String()))...)
 }
 
-// logInvalid logs a request that the rules of HTTP or of the WebSocket
-// handshake exclude.
+// logInvalid logs a request of the connection: see Server.logInvalid.
 func (h *httpConn) logInvalid(err error) {
-	if srv := h.home.srv; srv.debugs() {
-		srv.debug("eio: invalid request", slog.Any("error", err), slog.String("remote", h.c.RemoteAddr().String()))
+	h.home.srv.logInvalid(err, h.c.RemoteAddr())
+}
+
+// logInvalid logs what the rules of HTTP, of the WebSocket handshake or of the
+// PROXY protocol exclude.
+func (srv *Server) logInvalid(err error, remote netip.AddrPort) {
+	if srv.debugs() {
+		srv.debug("eio: invalid request", slog.Any("error", err), slog.String("remote", remote.String()))
 	}
 }

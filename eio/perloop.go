@@ -24,6 +24,7 @@ type perLoop struct {
 	outer         *outer                      // what that request has from around the engine; nil for nothing
 	waiters       map[*Session][]*flushWaiter // of Session.Flush
 	announcements announcements
+	transports    transportCounts // changed on the loop, read anywhere
 }
 
 // sessionSize is about how many bytes a session takes, the upper layer's part

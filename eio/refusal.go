@@ -97,6 +97,7 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 
 // reportRefusal logs a refusal and calls Config.OnConnectionError.
 func (h *httpConn) reportRefusal(req *http1.Request, r refusal, context ErrorContext) {
+	h.home.transports.refused[r.code].Add(1)
 	h.logRefused(req, r, context)
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
 		e := &ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context}

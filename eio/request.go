@@ -20,7 +20,11 @@ type Request struct {
 }
 
 func (h *httpConn) newRequest(r *http1.Request) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), values: h.home.outer.retained(), secure: h.encrypted(r)}
+	return h.newRequestFrom(r, h.encrypted(r))
+}
+
+func (h *httpConn) newRequestFrom(r *http1.Request, secure bool) *Request {
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), values: h.home.outer.retained(), secure: secure}
 }
 
 func (r *Request) parse() *http1.Request {
@@ -42,7 +46,7 @@ func (r *Request) Value(key any) any {
 }
 
 // Secure reports whether the request came encrypted: to a [Server.Handler] of
-// an HTTPS server, or to one of Config.TrustedProxies.
+// an HTTPS server, or to a proxy of Config.TrustedProxies or ProxyProtocol.
 func (r *Request) Secure() bool { return r.secure }
 
 // Issued returns when the request arrived.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/eio/internal/deflate"
+	"github.com/sioserver/sioserver/eio/internal/proxyfields"
 	"github.com/sioserver/sioserver/eio/internal/wsframe"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -45,6 +46,8 @@ type Server struct {
 	hooks      hooks
 	callbacks  callbackQueue
 	retention  retention
+	addresses  proxyfields.Source // of the fields of TrustedProxies
+	proxies    proxyCounters
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
@@ -67,6 +70,7 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		prefix:     cfg.prefix(),
 		offered:    cfg.upgrades(),
 		middleware: chain(cfg.Middleware),
+		addresses:  cfg.addressSource(),
 	}
 	srv.hooks.log = cfg.Logger
 	srv.callbacks.limit = cfg.MaxCallbacks
@@ -94,10 +98,18 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 
 // Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
-func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.accept(c, false) }
+func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, false) }
 
-// accept is Accept; secure reports whether the connection was encrypted up to
-// this process.
+// acceptFrom accepts a connection that this process has accepted, which a proxy
+// may have made. secure reports whether it was encrypted up to this process.
+func (srv *Server) acceptFrom(c *loop.Conn, secure bool) loop.Handler {
+	if p := srv.cfg.ProxyProtocol; p != nil && contains(p.From, c.RemoteAddr().Addr()) {
+		return srv.acceptProxy(c, secure)
+	}
+	return srv.accept(c, secure)
+}
+
+// accept serves a connection without a header of the PROXY protocol.
 func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
 	h := &httpConn{home: srv.perLoop(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))

@@ -74,7 +74,8 @@ func (s *Session) Transport() string {
 // Loop returns the loop that owns the session. Safe for concurrent use.
 func (s *Session) Loop() *loop.Loop { return s.home.loop }
 
-// RemoteAddr returns the peer's address at the handshake. Safe for concurrent
+// RemoteAddr returns the peer's address at the handshake, or the one that a
+// proxy has named (Config.TrustedProxies, ProxyProtocol). Safe for concurrent
 // use.
 func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
 
@@ -320,6 +321,7 @@ func (s *Session) replyProbe(data []byte) {
 }
 
 func (s *Session) closeProbe() {
+	s.home.transports.upgradesFailed.Add(1)
 	s.logProbeClosed()
 	s.polling.probe.close(0)
 	s.polling.probe = nil
@@ -335,6 +337,7 @@ func (s *Session) promoteProbe() {
 		w.position = math.MaxInt // until markAgain sets it
 		s.home.loop.PostFunc(s.markAgain)
 	}
+	s.home.transports.upgraded.Add(1)
 	s.logUpgraded()
 	if hook := s.home.srv.cfg.OnUpgrade; hook != nil {
 		_ = s.home.srv.hooks.await("Config.OnUpgrade", func() { hook(s) })
@@ -356,6 +359,7 @@ func (t *endTask) Run(*loop.Loop) { t.s.core.end(t.s, t.reason, t.err) }
 
 func (s *Session) ended() {
 	s.home.loop.Cancel(&s.timer)
+	s.home.transports.closed(s.core.webSocket)
 	s.home.remove(s)
 	s.releaseQueue()
 	s.dropLeft()

@@ -23,6 +23,7 @@ func (h *httpConn) upgrade(req *http1.Request, s *Session, q query, rest []byte)
 		s.polling.probe = w
 		s.rearm()
 	} else {
+		h.home.transports.upgradesFailed.Add(1)
 		w.close(0)
 	}
 	w.Data(h.c, rest)
@@ -39,7 +40,7 @@ func (h *httpConn) upgradeNew(req *http1.Request, sid string, q query, rest []by
 		w.c.Send(f)
 		w.close(0)
 	} else {
-		w.open(h.newRequest(req), sid, f)
+		w.open(h.newcomer(req), sid, f)
 	}
 	w.Data(h.c, rest)
 }
@@ -94,8 +95,8 @@ func (h *httpConn) refuseHandshake(err error) {
 
 // open opens a session whose first and only transport is w. f holds the
 // response to the handshake; the open packet is added to it.
-func (w *wsConn) open(r *Request, sid string, f *loop.Frame) {
-	s := w.home.open(r, w.c, sid, w.wireFormat)
+func (w *wsConn) open(n newcomer, sid string, f *loop.Frame) {
+	s := w.home.open(n, sid, w.wireFormat)
 	if s == nil {
 		w.c.Send(f)
 		w.close(statusTryAgainLater)

@@ -193,6 +193,7 @@ func (w *wsConn) lost(s *Session, reason Reason, err error) {
 		s.ws = nil
 		s.core.end(s, reason, err)
 	} else {
+		s.home.transports.upgradesFailed.Add(1)
 		s.polling.probe = nil
 		s.core.probeLost()
 	}

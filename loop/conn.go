@@ -72,6 +72,14 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(c.ip).Unmap(), c.port)
 }
 
+// SetRemoteAddr replaces the peer's address, for instance by one that a trusted
+// proxy has named. Its zone is lost. It must be called before other goroutines
+// use c.
+func (c *Conn) SetRemoteAddr(remote netip.AddrPort) {
+	c.loop.own("Conn.SetRemoteAddr")
+	c.ip, c.port = remote.Addr().As16(), remote.Port()
+}
+
 // SetHandler replaces the handler.
 func (c *Conn) SetHandler(h Handler) {
 	c.loop.own("Conn.SetHandler")

@@ -34,6 +34,8 @@ func (l *Loop) lags(tick, now int64) bool {
 			return false
 		}
 		l.lag = lag{since: l.Now()}
+		l.counters.lags.Add(1)
+		l.counters.lagTicks.Add(now - tick)
 		if now-tick >= stopTicks || len(l.streamSockets) > 0 {
 			l.lag.grace = lagGrace
 		}

@@ -30,6 +30,9 @@ func TestTimersWaitForReading(t *testing.T) {
 		if len(log) != 4 || log[3] != "timer" {
 			t.Errorf("stopped for %v: %q", stop, log)
 		}
+		if st := lt.Stats(); st.Lags != 1 || st.LagTime < stop-200*time.Millisecond || st.LagTime > stop {
+			t.Errorf("stopped for %v: %d lags, %v late", stop, st.Lags, st.LagTime)
+		}
 	}
 }
 

@@ -163,6 +163,7 @@ func (l *Loop) HoldQueued(n int) {
 	l.Hold(n)
 	q := &l.queuedTotal
 	q.bytes += n
+	l.counters.queued.Store(int64(q.bytes))
 	switch {
 	case q.bytes <= q.share:
 		q.mark = 0

@@ -1,6 +1,9 @@
 package loop
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats is a snapshot of an engine's counters, summed over its loops.
 type Stats struct {
@@ -16,6 +19,13 @@ type Stats struct {
 	Sends     int64 // send system calls
 	BytesIn   int64
 	BytesOut  int64
+	// Queued is how many bytes wait now for peers that do not take them: what
+	// counts against Config.MaxQueuedTotal.
+	Queued int64
+	// Lags is how often a loop has noticed that it was more than 20 ms late for
+	// a timer, LagTime by how much in all. See [Engine.Lag] for the present.
+	Lags    int64
+	LagTime time.Duration
 
 	// AcceptFailures is how often accept has failed, mostly for lack of
 	// descriptors. Then connections wait in the kernel's queue.
@@ -24,7 +34,8 @@ type Stats struct {
 
 type counters struct {
 	connections, accepted, rejected, overflows, panics,
-	discarded, lostMoves, sends, bytesIn, bytesOut atomic.Int64
+	discarded, lostMoves, sends, bytesIn, bytesOut,
+	queued, lags, lagTicks atomic.Int64
 }
 
 func (s *Stats) add(c *counters) {
@@ -38,4 +49,7 @@ func (s *Stats) add(c *counters) {
 	s.Sends += c.sends.Load()
 	s.BytesIn += c.bytesIn.Load()
 	s.BytesOut += c.bytesOut.Load()
+	s.Queued += c.queued.Load()
+	s.Lags += c.lags.Load()
+	s.LagTime += time.Duration(c.lagTicks.Load()) << tickShift
 }

@@ -317,7 +317,8 @@ func (c *Conn) Transport() string { return c.Session.Transport() }
 // Protocol is the number of the Engine.IO protocol, 4 or 3.
 func (c *Conn) Protocol() int { return c.Session.Protocol() }
 
-// RemoteAddr is the peer's address when the connection was made.
+// RemoteAddr is the client's address when the connection was made: see
+// [Handshake].Address.
 func (c *Conn) RemoteAddr() netip.AddrPort { return c.Session.RemoteAddr() }
 
 // Value returns what the context of the client's first HTTP request had for key

@@ -155,7 +155,8 @@ type Config struct {
 	// connected; 32,768 when 0. One more is let in all the same: another is
 	// closed for it at once, the oldest one of the address that has the most
 	// (of IPv6 its first 64 bits count), and counted in [Stats]. Behind a proxy
-	// all clients have one address.
+	// all clients have one address, unless it is one of TrustedProxies or
+	// ProxyProtocol.
 	MaxUnjoined int
 
 	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s
@@ -201,10 +202,19 @@ type Config struct {
 	// Middleware runs before every HTTP request of the engine: see
 	// [eio.Config].
 	Middleware []func(http.Handler) http.Handler
-	// TrustedProxies are the addresses of proxies that end TLS in front of the
-	// server and say so in X-Forwarded-Proto or Forwarded: see [eio.Config] and
-	// [Handshake].Secure. None is trusted when nil.
+	// TrustedProxies are the addresses of proxies in front of the server. What
+	// they say in X-Forwarded-For, X-Forwarded-Proto or Forwarded decides
+	// [Handshake].Address and Secure, and which address a client counts for
+	// where limits hold for each address. None is trusted when nil. See
+	// [eio.Config].
 	TrustedProxies []netip.Prefix
+	// AddressField is the only field from which TrustedProxies take the
+	// address, such as X-Real-IP: see [eio.Config].
+	AddressField string
+	// ProxyProtocol, when set, is for proxies that begin each connection with a
+	// header of the PROXY protocol, version 1 or 2, which takes the place of
+	// their own address: see [eio.ProxyProtocol].
+	ProxyProtocol *eio.ProxyProtocol
 	// GenerateID, when set, makes the ids of connections; see [eio.Config]. Ids
 	// of sockets are always the server's own.
 	GenerateID func(*http.Request) (string, error)
@@ -280,6 +290,15 @@ type Config struct {
 	NoClient bool
 	// Handler serves the requests outside Path; they get a 404 when it is nil.
 	Handler http.Handler
+
+	// WrapHandlers are called for each handler of events when it is registered:
+	// what they return is called instead. They measure, trace or log handlers:
+	// see packages metrics and otelsio. The first is outermost. The handler gets
+	// the event as the wrapped one does; it must not keep it when that returns,
+	// and, if it is [Inline], not block. A typed handler ([On], [OnAck]) is
+	// wrapped with the decoding of its arguments. Without any, handlers cost
+	// what they cost.
+	WrapHandlers []HandlerWrapper
 
 	// OnPanic, when set, is called after a handler has panicked with v, or, v
 	// being [ErrGoexit], has ended its goroutine; this is also logged and
@@ -432,6 +451,8 @@ func (cfg *Config) engine() eio.Config {
 		GenerateID:        cfg.GenerateID,
 		MaxCallbacks:      cfg.MaxHandlers,
 		TrustedProxies:    cfg.TrustedProxies,
+		AddressField:      cfg.AddressField,
+		ProxyProtocol:     cfg.ProxyProtocol,
 		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
 		Headers:           cfg.Headers,

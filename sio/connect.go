@@ -323,6 +323,7 @@ func (t *welcomeTask) Run(*loop.Loop) {
 	}
 	m.send(c)
 	m.release()
+	c.perLoop().counts.connected.Add(1)
 	s.logConnected()
 	if k := s.ns.hooks.Load(); len(k.connection) > 0 {
 		if s.state.Load() == stateConnected {

@@ -83,6 +83,7 @@ func (s *Socket) close(state uint32, reason Reason, cause error) bool {
 		s.ns.depart()
 		return false
 	}
+	s.client.perLoop().counts.disconnects.count(reason)
 	s.logDisconnected(reason, cause)
 	k := s.ns.hooks.Load()
 	if !busy && len(k.disconnecting)+len(k.disconnect) == 0 {

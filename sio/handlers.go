@@ -185,7 +185,7 @@ func (s *Socket) own() *handlerTable {
 // nothing a connection. [On] and [OnAck] are more convenient. off removes it
 // again; an event that waits already may still be handled.
 func (ns *Namespace) On(event string, h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(ns.edit).on(event, h, opts)
+	return tableEditor(ns.edit).on(event, ns.wrapped(EventHandler, event, h), opts)
 }
 
 // Off removes the handlers of events, or of all events when none is named.
@@ -211,12 +211,12 @@ func (ns *Namespace) ListenersAny() int { return len(ns.table.Load().any) }
 // inline handlers of the namespace run on the sockets' queues as long as it is
 // there.
 func (ns *Namespace) OnAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(ns.edit).onAny(h, opts, false)
+	return tableEditor(ns.edit).onAny(ns.wrapped(AnyHandler, "", h), opts, false)
 }
 
 // PrependAny is OnAny for a handler that is called before those already there.
 func (ns *Namespace) PrependAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(ns.edit).onAny(h, opts, true)
+	return tableEditor(ns.edit).onAny(ns.wrapped(AnyHandler, "", h), opts, true)
 }
 
 // OffAny removes all catch-all handlers of the namespace.
@@ -228,7 +228,7 @@ func (ns *Namespace) OffAny() { ns.edit(func(t *handlerTable) { t.any = nil }) }
 // is called, and the handlers of OnError get the error. The connection lives
 // on. It must not acknowledge an event that it lets pass. For Inline see OnAny.
 func (ns *Namespace) UsePacket(h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(ns.edit).onPacket(h, opts)
+	return tableEditor(ns.edit).onPacket(ns.wrapped(PacketMiddleware, "", h), opts)
 }
 
 // OnError adds a handler for the errors of sockets: [*PacketError] before the
@@ -244,7 +244,7 @@ func (ns *Namespace) OnError(h func(s *Socket, err error)) {
 // each socket: prefer handlers of the namespace. A handler that is added by a
 // connection handler misses no event. off removes it again.
 func (s *Socket) On(event string, h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(s.edit).on(event, h, queued(opts))
+	return tableEditor(s.edit).on(event, s.ns.wrapped(EventHandler, event, h), queued(opts))
 }
 
 // queued takes [Inline] back.
@@ -274,12 +274,12 @@ func (s *Socket) ListenersAny() int {
 
 // OnAny adds a catch-all handler for this socket alone: see [Namespace.OnAny].
 func (s *Socket) OnAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(s.edit).onAny(h, queued(opts), false)
+	return tableEditor(s.edit).onAny(s.ns.wrapped(AnyHandler, "", h), queued(opts), false)
 }
 
 // PrependAny is OnAny for a handler that is called before the socket's others.
 func (s *Socket) PrependAny(h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(s.edit).onAny(h, queued(opts), true)
+	return tableEditor(s.edit).onAny(s.ns.wrapped(AnyHandler, "", h), queued(opts), true)
 }
 
 // OffAny removes all catch-all handlers of this socket.
@@ -288,7 +288,7 @@ func (s *Socket) OffAny() { s.edit(func(t *handlerTable) { t.any = nil }) }
 // Use adds a packet middleware for this socket alone: see
 // [Namespace.UsePacket].
 func (s *Socket) Use(h HandlerFunc, opts ...HandlerOption) (off func()) {
-	return tableEditor(s.edit).onPacket(h, queued(opts))
+	return tableEditor(s.edit).onPacket(s.ns.wrapped(PacketMiddleware, "", h), queued(opts))
 }
 
 // OnError adds a handler for this socket's errors: see [Namespace.OnError].

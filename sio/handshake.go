@@ -20,14 +20,17 @@ type Handshake struct {
 	Query map[string]string
 	// URL is the raw request target.
 	URL string
-	// Address is the peer's address.
+	// Address is the client's address: the peer's or, behind a proxy of
+	// [Config.TrustedProxies] or [Config.ProxyProtocol], the one that the proxy
+	// has named.
 	Address netip.AddrPort
 	// Issued is when the connection was opened.
 	Issued time.Time
 	// CrossDomain reports whether the request had an Origin field.
 	CrossDomain bool
 	// Secure reports whether the connection is encrypted: up to the server,
-	// behind [Server.Handler], or up to one of [Config.TrustedProxies].
+	// behind [Server.Handler], or up to one of [Config.TrustedProxies] or
+	// [Config.ProxyProtocol].
 	Secure bool
 	// Auth is the JSON object that the client has sent along; "{}" when none.
 	Auth json.RawMessage

@@ -87,6 +87,8 @@ type counters struct {
 	unjoinedEvicted                               atomic.Uint64
 	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
 	held                                          atomic.Int64
+	connected                                     atomic.Uint64
+	disconnects, closes                           endCounts // any goroutine counts these
 }
 
 // stats are the counters that any goroutine changes.

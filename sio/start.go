@@ -259,6 +259,7 @@ func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
 	reason := c.srv.reasonOf(cause, err)
+	c.perLoop().counts.closes.count(reason)
 	if err == nil {
 		err = c.perLoop().cause
 	}

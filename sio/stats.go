@@ -1,6 +1,9 @@
 package sio
 
 import (
+	"context"
+	"time"
+
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/loop"
 )
@@ -16,6 +19,15 @@ type Stats struct {
 	Unjoined int
 	// Sockets is the number of connected sockets in all namespaces.
 	Sockets int
+	// Transports has the figures of the connections by their transports, and of
+	// the requests that were refused.
+	Transports eio.TransportStats
+	// Connected is how many sockets have connected so far, in all namespaces.
+	Connected uint64
+	// Disconnected is how many of them have ended, by the reason that their
+	// disconnect handlers get, Closed how many Engine.IO sessions, by the
+	// reason of [Config.OnClose]. Both have all reasons.
+	Disconnected, Closed map[Reason]uint64
 	// DynamicNamespaces is the number of namespaces that count against
 	// Config.MaxDynamicNamespaces, DynamicRefused how often a client was
 	// refused one because of it.
@@ -77,6 +89,8 @@ type Stats struct {
 	// UnjoinedEvicted is how many connections were closed because more than
 	// Config.MaxUnjoined had joined no namespace.
 	UnjoinedEvicted uint64
+	// Proxies has the figures of Config.TrustedProxies and ProxyProtocol.
+	Proxies eio.ProxyStats
 	// Receiving has the figures of Config.MaxReceiving.
 	Receiving eio.ReceivingStats
 	// Handshakes has the figures of Config.MaxHandshakeBytes.
@@ -96,11 +110,30 @@ type Stats struct {
 	RoomEventsDropped uint64
 }
 
+// LoopLag returns for each event loop how long a task that is handed to it now
+// waits until it runs: what all clients of the loop wait for. A loop that has
+// not run it when ctx ends counts with the time until then. It returns nil
+// before the server listens. It must not be called on a loop, so not by an
+// [Inline] handler.
+func (srv *Server) LoopLag(ctx context.Context) []time.Duration {
+	srv.mu.Lock()
+	engine := srv.engine
+	srv.mu.Unlock()
+	if engine == nil {
+		return nil
+	}
+	return engine.Lag(ctx)
+}
+
 // Stats returns the server's figures. Each is exact; together they are not of
 // one moment.
 func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:           srv.eio.ClientsCount(),
+		Proxies:           srv.eio.ProxyStats(),
+		Transports:        srv.eio.TransportStats(),
+		Disconnected:      make(map[Reason]uint64),
+		Closed:            make(map[Reason]uint64),
 		Receiving:         srv.eio.ReceivingStats(),
 		Handshakes:        srv.eio.HandshakeStats(),
 		Forwarding:        srv.eio.ForwardStats(),
@@ -130,6 +163,9 @@ func (srv *Server) Stats() Stats {
 		late := srv.byLoop[i].backlog.late.Load()
 		st.PendingLate += late.Jobs()
 		st.PendingLateBytes += int(late.Bytes())
+		st.Connected += c.connected.Load()
+		c.disconnects.addTo(st.Disconnected)
+		c.closes.addTo(st.Closed)
 		st.EventsIn += c.eventsIn.Load()
 		st.AcksIn += c.acksIn.Load()
 		st.Held += int(c.held.Load())

@@ -182,11 +182,11 @@ func TestEveryAttackReachesAServer(t *testing.T) {
 			if want == nil {
 				t.Fatal("this test does not know what the attack counts")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			to := target(t, a.Needs)
 			to.Exhaust = func(time.Duration) error { return nil }
-			f := attack.Begin(ctx, a, to)
+			f := attack.Begin(ctx, patience, a, to)
 			defer func() {
 				cancel()
 				f.Leave()
@@ -209,6 +209,50 @@ func TestEveryAttackReachesAServer(t *testing.T) {
 	}
 }
 
+// On a busy machine the time of a short attack may be over before a server has
+// taken its first bytes.
+func TestAnAttackGoesOnUntilItHasDoneSomething(t *testing.T) {
+	const short = time.Second // at which nothing has been done is a fault
+	server := target(t, "")
+	late, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	a, err := attack.Find("fragments")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := server
+	to.Addr = late.Addr().String()
+	f := attack.Begin(t.Context(), short, a, to)
+	time.AfterFunc(short+500*time.Millisecond, func() {
+		for {
+			c, err := late.Accept()
+			if err != nil {
+				return
+			}
+			s, err := net.Dial("tcp4", server.Addr)
+			if err != nil {
+				c.Close()
+				return
+			}
+			go relay(s, c)
+			go relay(c, s)
+		}
+	})
+	defer f.Leave()
+	<-f.Done()
+	if o := f.Outcome(); o.Counts["fragments"] == 0 || o.Lasted < short {
+		t.Errorf("in %s it has counted %v", o.Lasted, o.Counts)
+	}
+}
+
+func relay(to, from net.Conn) {
+	defer to.Close()
+	_, _ = io.Copy(to, from)
+}
+
 // A server that is not there is no reason for an attack to spin, or not to end.
 func TestAnAttackOnNothingEnds(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -219,7 +263,7 @@ func TestAnAttackOnNothingEnds(t *testing.T) {
 	l.Close()
 	for _, a := range attack.All() {
 		ctx, cancel := context.WithCancel(t.Context())
-		f := attack.Begin(ctx, a, attack.Target{
+		f := attack.Begin(ctx, patience, a, attack.Target{
 			Addr: addr, Secure: addr, Redis: addr,
 			Exhaust: func(time.Duration) error { return nil }, SetNodes: func(...string) error { return nil },
 		})

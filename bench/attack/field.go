@@ -14,6 +14,10 @@ import (
 // pause is the wait before a connection that was refused or cut is replaced.
 const pause = 50 * time.Millisecond
 
+// patience is for how long an attack that has done nothing goes on beyond its
+// end.
+const patience = 20 * time.Second
+
 // Target is the server that is attacked.
 type Target struct {
 	Addr string // host and port
@@ -35,6 +39,7 @@ type Field struct {
 	ctx    context.Context
 	target Target
 	begun  time.Time
+	end    time.Time // when it is to be over
 	done   chan struct{}
 	wg     sync.WaitGroup
 	turn   atomic.Int64 // counts what takes turns
@@ -45,18 +50,39 @@ type Field struct {
 	left   bool
 }
 
-// Begin starts the attack. It ends when the context is done.
-func Begin(ctx context.Context, a Attack, t Target) *Field {
+// Begin starts the attack for d. On a busy machine it may have done nothing by
+// then: it goes on until it has, but not for more than patience. It also ends
+// when the context is done.
+func Begin(ctx context.Context, d time.Duration, a Attack, t Target) *Field {
+	ctx, cancel := context.WithCancel(ctx)
+	now := time.Now()
 	f := &Field{
-		ctx: ctx, target: t, begun: time.Now(), done: make(chan struct{}),
+		ctx: ctx, target: t, begun: now, end: now.Add(d), done: make(chan struct{}),
 		conns: map[net.Conn]struct{}{}, counts: map[string]float64{},
 	}
+	go f.stop(cancel)
 	go func() {
 		defer close(f.done)
+		defer cancel()
 		a.run(f)
 		f.wg.Wait()
 	}()
 	return f
+}
+
+// stop ends the attack when it is time.
+func (f *Field) stop(cancel context.CancelFunc) {
+	defer cancel()
+	for f.ctx.Err() == nil {
+		switch late := -f.remaining(); {
+		case late < 0:
+			f.sleep(-late)
+		case late < patience && !f.Outcome().Reached():
+			f.sleep(pause)
+		default:
+			return
+		}
+	}
 }
 
 // Done is closed when the attack is over.
@@ -95,13 +121,7 @@ func (f *Field) atLeast(name string, value float64) {
 }
 
 // remaining is the time until the attack's end.
-func (f *Field) remaining() time.Duration {
-	end, ok := f.ctx.Deadline()
-	if !ok {
-		return time.Minute
-	}
-	return time.Until(end)
-}
+func (f *Field) remaining() time.Duration { return time.Until(f.end) }
 
 // sleep waits, but not beyond the attack's end.
 func (f *Field) sleep(d time.Duration) {

@@ -166,7 +166,7 @@ func (r *rangeRun) target() (t attack.Target, err error) {
 // during makes the attack. It is cut short when the server's memory passes its
 // bound, so that the machine survives.
 func (r *rangeRun) during() error {
-	ctx, cancel := context.WithTimeout(r.ctx, r.profile.Duration.Std())
+	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
 	target, err := r.target()
 	if err != nil {
@@ -177,7 +177,7 @@ func (r *rangeRun) during() error {
 	if err != nil {
 		return r.explain(err)
 	}
-	field := attack.Begin(ctx, r.attacked, target)
+	field := attack.Begin(ctx, r.profile.Duration.Std(), r.attacked, target)
 	began := time.Now()
 	bound := int64(r.profile.PeakMB) * megabytes
 	err = r.honest.pump(during, func() bool {

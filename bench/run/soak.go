@@ -202,9 +202,7 @@ func (k *soak) attack(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.profile.Each.Std())
-	defer cancel()
-	field := attack.Begin(ctx, a, attack.Target{Addr: k.proc.Addr.String(), Exhaust: k.proc.Exhaust, SetNodes: k.proc.SetNodes})
+	field := attack.Begin(ctx, k.profile.Each.Std(), a, attack.Target{Addr: k.proc.Addr.String(), Exhaust: k.proc.Exhaust, SetNodes: k.proc.SetNodes})
 	<-field.Done()
 	outcome := field.Outcome()
 	field.Leave()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/sioserver/sioserver/cmd/sioserver/settings"
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 	"github.com/sioserver/sioserver/sio/adapter"
@@ -18,9 +19,6 @@ type bus interface {
 	Close() error
 }
 
-// adapters are the values of -adapter, the default first.
-var adapters = []string{"pubsub", "sharded", "streams"}
-
 // membership is what a server holds as a member of a cluster. The zero value is
 // of a server that is in none.
 type membership struct {
@@ -28,45 +26,81 @@ type membership struct {
 	client    io.Closer // the connection to Redis; bus and directory use its options
 	bus       bus
 	directory *redisadapter.Directory // nil without -advertise
+	stats     func() any              // of the bus
+}
+
+// figures returns functions that return the figures of the membership's parts.
+func (m *membership) figures() map[string]func() any {
+	all := map[string]func() any{}
+	if m.bus != nil {
+		all["redis"] = m.stats
+	}
+	if m.directory != nil {
+		all["directory"] = func() any { return m.directory.Stats() }
+	}
+	return all
 }
 
 // join configures cfg as the flags ask for. It does not fail when Redis does
 // not answer: the server serves its own clients, and joins the cluster once
 // Redis answers.
-func join(o options, log *slog.Logger, cfg *sio.Config) (*membership, error) {
+func join(o settings.Settings, log *slog.Logger, cfg *sio.Config) (*membership, error) {
 	m := &membership{log: log}
-	if o.redis == "" {
+	if o.Redis == "" {
 		return m, nil
 	}
 	redisadapter.LogTo(log)
-	client, err := redisadapter.NewClient(o.redis)
+	client, err := redisadapter.NewClient(o.Redis)
 	if err != nil {
-		return nil, fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redisadapter: "))
+		return nil, invalidRedis(err)
 	}
 	m.client = client
-	switch o.adapter {
+	switch o.Adapter {
 	case "pubsub":
-		m.bus, err = redisadapter.NewPubSub(client, redisadapter.PubSubConfig{Logger: log})
+		var bus *redisadapter.PubSub
+		bus, err = redisadapter.NewPubSub(client, redisadapter.PubSubConfig{Logger: log})
+		m.bus, m.stats = bus, func() any { return bus.Stats() }
 	case "sharded":
-		m.bus, err = redisadapter.NewSharded(client, redisadapter.ShardedConfig{Logger: log})
+		var bus *redisadapter.Sharded
+		bus, err = redisadapter.NewSharded(client, redisadapter.ShardedConfig{Logger: log})
+		m.bus, m.stats = bus, func() any { return bus.Stats() }
 	default:
-		m.bus, err = redisadapter.NewStreams(client, redisadapter.StreamsConfig{Logger: log})
+		var bus *redisadapter.Streams
+		bus, err = redisadapter.NewStreams(client, redisadapter.StreamsConfig{Logger: log})
+		m.bus, m.stats = bus, func() any { return bus.Stats() }
 	}
 	if err != nil {
-		client.Close()
+		_ = client.Close()
 		return nil, err
 	}
 	cfg.Adapter = m.bus.Adapter
-	if o.advertise == "" {
+	if o.Advertise == "" {
 		return m, nil
 	}
-	m.directory, err = redisadapter.NewDirectory(client, redisadapter.DirectoryConfig{Addr: o.advertise, Logger: log})
+	m.directory, err = redisadapter.NewDirectory(client, redisadapter.DirectoryConfig{Addr: o.Advertise, Logger: log})
 	if err != nil {
 		m.leave()
 		return nil, err
 	}
 	cfg.Forwarding = &eio.Forwarding{Directory: m.directory}
 	return m, nil
+}
+
+// invalidRedis is the error of an address that is none.
+func invalidRedis(err error) error {
+	return fmt.Errorf("invalid value for flag -redis: %s", strings.TrimPrefix(err.Error(), "redisadapter: "))
+}
+
+// checkRedis checks the address of a Redis without connecting to it.
+func checkRedis(address string) error {
+	if address == "" {
+		return nil
+	}
+	client, err := redisadapter.NewClient(address)
+	if err != nil {
+		return invalidRedis(err)
+	}
+	return client.Close()
 }
 
 // leave ends the membership. The server must have ended before.

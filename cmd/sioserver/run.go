@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
+	"net/http"
 	"os"
-	"syscall"
 
 	"github.com/sioserver/sioserver/cmd/sioserver/demo"
+	"github.com/sioserver/sioserver/cmd/sioserver/ops"
+	"github.com/sioserver/sioserver/cmd/sioserver/settings"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -19,47 +20,31 @@ import (
 const (
 	exitDone  = 0
 	exitError = 1 // something went wrong while serving
-	exitUsage = 2 // it could not start: flags, address
+	exitUsage = 2 // it could not start: flags, configuration, address
 )
 
 // run is the program: it serves until a signal comes and returns the exit code.
 func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int {
-	o, flags, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		usage(stdout, flags)
+	c, err := settings.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		usage(stdout, c.Flags)
 		return exitDone
-	}
-	if err != nil {
+	case err != nil:
 		return fail(stderr, "%v (sioserver -h explains the flags)", err)
-	}
-	if o.version {
+	case c.Version:
 		fmt.Fprintln(stdout, version())
 		return exitDone
+	case c.Check:
+		return check(c, stdout, stderr)
 	}
-	log := newLogger(o, stderr)
-	srv, member, err := newServer(o, log)
-	if err != nil {
+	p := &program{Command: c, log: newLogger(c.Settings, stderr)}
+	if err := p.start(stdout); err != nil {
+		p.close()
 		return fail(stderr, "%v", err)
 	}
-	defer member.leave() // after the server's end
-	var panel *demo.Panel
-	if !o.noDemo {
-		panel = attachDemo(srv)
-	}
-	if err := srv.Listen(o.addr); err != nil {
-		_ = srv.Close() // no client is connected yet
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fail(stderr, "another program listens on %s already; choose another address with -addr", o.addr)
-		}
-		return fail(stderr, "can't listen on %s: %v", o.addr, reason(err))
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if panel != nil {
-		go panel.Run(ctx)
-	}
-	fmt.Fprintf(stdout, "sioserver listens on %s\n", place(o, srv.Addr()))
-	return serve(srv, log, o, signals)
+	defer p.close()
+	return p.serve(signals)
 }
 
 // fail writes one line and returns the exit code of a program that did not
@@ -69,95 +54,128 @@ func fail(stderr io.Writer, format string, args ...any) int {
 	return exitUsage
 }
 
-// newLogger makes the logger that the flags ask for.
-func newLogger(o options, w io.Writer) *slog.Logger {
-	h := &slog.HandlerOptions{Level: o.logLevel.Level}
-	if o.logFormat == "json" {
+// newLogger makes the logger that the settings ask for.
+func newLogger(s settings.Settings, w io.Writer) *slog.Logger {
+	h := &slog.HandlerOptions{Level: s.LogLevel.Level}
+	if s.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, h))
 	}
 	return slog.New(slog.NewTextHandler(w, h))
 }
 
-// newServer makes the server that the flags ask for; it does not listen yet.
-// The caller leaves the membership after the server has ended.
-func newServer(o options, log *slog.Logger) (*sio.Server, *membership, error) {
-	cfg := sio.Config{
-		Path:              o.path,
-		Loops:             o.loops,
-		Transports:        o.transports,
-		Origins:           o.origins,
-		PingInterval:      o.pingInterval,
-		PingTimeout:       o.pingTimeout,
-		ConnectTimeout:    o.connectTimeout,
-		MaxHTTPBufferSize: o.maxHTTPBufferSize,
-		DiscardRequest:    o.discardRequest,
-		AllowEIO3:         o.allowEIO3,
-		NoClient:          o.noClient,
-		Logger:            log,
-	}
-	if !o.noDemo {
-		page, err := demo.Page(o.path)
-		if err != nil {
-			return nil, nil, err
+// program is what runs. Its parts are set by start.
+type program struct {
+	settings.Command
+	log     *slog.Logger
+	state   ops.State
+	metrics *ops.Metrics // nil without -ops-addr, as is ops
+	ops     *ops.Server
+	member  *membership // nil until newServer
+	srv     *sio.Server
+	stop    context.CancelFunc // of the demo; nil without it
+}
+
+// start serves clients, and prints where. What it has started when it fails is
+// for close.
+func (p *program) start(stdout io.Writer) (err error) {
+	if p.OpsAddr != "" {
+		p.metrics = ops.NewMetrics()
+		if p.ops, err = ops.Listen(p.OpsAddr, &p.state, p.metrics, p.log); err != nil {
+			return unable(err, "ops-addr", p.OpsAddr)
 		}
-		cfg.Handler = page
 	}
-	member, err := join(o, log, &cfg)
-	if err != nil {
-		return nil, nil, err
+	if err := p.newServer(); err != nil {
+		return err
 	}
-	if o.noClient {
-		if !o.noDemo {
-			log.Warn("the demo does not work without the browser client: leave out -no-client, or add -no-demo")
+	var panel *demo.Panel
+	if !p.NoDemo {
+		panel = attachDemo(p.srv)
+	}
+	if err := p.srv.Listen(p.Addr); err != nil {
+		_ = p.srv.Close() // no client is connected yet
+		return unable(err, "addr", p.Addr)
+	}
+	if panel != nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		p.stop = cancel
+		go panel.Run(ctx)
+	}
+	p.state.Ready()
+	if p.ops != nil {
+		fmt.Fprintf(stdout, "sioserver serves operators on http://%s/\n", p.ops.Addr())
+	}
+	fmt.Fprintf(stdout, "sioserver listens on %s\n", place(p.Settings, p.srv.Addr()))
+	return nil
+}
+
+// close ends what start has started, except for the server.
+func (p *program) close() {
+	if p.stop != nil {
+		p.stop()
+	}
+	if p.member != nil {
+		p.member.leave()
+	}
+	if p.ops != nil {
+		p.ops.Close()
+	}
+}
+
+// newServer makes the server that the settings ask for; it does not listen yet.
+func (p *program) newServer() (err error) {
+	cfg := p.Settings.Server()
+	cfg.Logger = p.log
+	if p.metrics != nil {
+		cfg.WrapHandlers = []sio.HandlerWrapper{p.metrics.WrapHandler}
+	}
+	if cfg.Handler, err = p.pages(); err != nil {
+		return err
+	}
+	if p.member, err = join(p.Settings, p.log, &cfg); err != nil {
+		return err
+	}
+	if p.NoClient {
+		if !p.NoDemo {
+			p.log.Warn("the demo does not work without the browser client: leave out -no-client, or add -no-demo")
 		}
 	} else {
 		files, present := clientFiles()
 		if !present {
-			log.Warn("the browser client is not in this build, so " + o.path + "socket.io.js is a 404 and the demo does not work: run `make client` and build again")
+			p.log.Warn("the browser client is not in this build, so " + p.Path + "socket.io.js is a 404 and the demo does not work: run `make client` and build again")
 		}
 		cfg.Client = files
 	}
-	srv, err := sio.New(cfg)
-	if err != nil {
-		member.leave()
-		return nil, nil, err
+	if p.srv, err = sio.New(cfg); err != nil {
+		return p.Explain(err)
 	}
-	return srv, member, nil
+	if p.metrics != nil {
+		p.metrics.Watch(p.srv, p.member.figures())
+	}
+	return nil
+}
+
+// pages returns what is served outside the path of Socket.IO; nil for nothing.
+func (p *program) pages() (http.Handler, error) {
+	var page http.Handler
+	if !p.NoDemo {
+		var err error
+		if page, err = demo.Page(p.Path); err != nil {
+			return nil, err
+		}
+	}
+	if !p.Health {
+		return page, nil
+	}
+	mux := http.NewServeMux()
+	p.state.Route(mux)
+	if page != nil {
+		mux.Handle("/", page)
+	}
+	return mux, nil
 }
 
 // attachDemo registers the demo. The caller runs the panel that it returns.
 func attachDemo(srv *sio.Server) *demo.Panel {
 	demo.NewChat(srv.Of("/chat"))
 	return demo.NewPanel(srv, srv.Of("/figures"))
-}
-
-// place returns the URL to open in a browser.
-func place(o options, addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	page, note := "/", ""
-	if o.noDemo {
-		page = o.path
-	}
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host, note = "localhost", " (all addresses)"
-	}
-	return "http://" + net.JoinHostPort(host, port) + page + note
-}
-
-// reason is why listening failed, without the address.
-func reason(err error) string {
-	var address *net.AddrError
-	var name *net.DNSError
-	switch inner := errors.Unwrap(err); {
-	case errors.As(err, &address):
-		return address.Err
-	case errors.As(err, &name):
-		return name.Err
-	case inner != nil:
-		return inner.Error()
-	}
-	return err.Error()
 }

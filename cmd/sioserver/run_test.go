@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sioserver/sioserver/cmd/sioserver/settings"
 	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
@@ -174,7 +175,7 @@ func TestServesWithoutItsCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody.Close()
-	for _, adapter := range adapters {
+	for _, adapter := range settings.Adapters {
 		t.Run(adapter, func(t *testing.T) {
 			var stderr bytes.Buffer
 			url, signals, ended := start(t, &stderr, "-redis", "redis://"+nobody.Addr().String(), "-adapter", adapter,
@@ -277,11 +278,11 @@ func TestPlace(t *testing.T) {
 		"127.0.0.1:3000": "http://127.0.0.1:3000/",
 		"[::1]:3000":     "http://[::1]:3000/",
 	} {
-		if got := place(options{}, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))); got != want {
+		if got := place(settings.Settings{}, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))); got != want {
 			t.Errorf("%s: %q, want %q", addr, got, want)
 		}
 	}
-	if got := place(options{noDemo: true, path: "/my/"}, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("[::]:1"))); got != "http://localhost:1/my/ (all addresses)" {
+	if got := place(settings.Settings{NoDemo: true, Path: "/my/"}, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("[::]:1"))); got != "http://localhost:1/my/ (all addresses)" {
 		t.Errorf("without the demo: %q", got)
 	}
 }

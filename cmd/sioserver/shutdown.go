@@ -2,38 +2,43 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"time"
-
-	"github.com/sioserver/sioserver/sio"
 )
 
 // echo is how long a second signal of the same kind is ignored: timeout(1) and
 // make(1) send one to the program and one to its process group.
 const echo = 200 * time.Millisecond
 
-// serve waits for the end of the server. The first signal starts a Shutdown,
-// the second ends it at once.
-func serve(srv *sio.Server, log *slog.Logger, o options, signals <-chan os.Signal) int {
+// serve waits for the end of the server. With the first signal /readyz begins
+// to fail, and a Shutdown starts after the drain delay; the second signal ends
+// it at once.
+func (p *program) serve(signals <-chan os.Signal) int {
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve() }()
+	go func() { ended <- p.srv.Serve() }()
 	var first os.Signal
 	select {
 	case err := <-ended:
-		log.Error("the server has ended", "error", err)
+		p.log.Error("the server has ended", "error", err)
 		return exitError
 	case first = <-signals:
-		log.Info("shutting down", "signal", first.String(), "within", o.shutdownTimeout)
+		p.state.Drain()
+		p.log.Info("shutting down", "signal", first.String(), "after", p.DrainDelay.Duration, "within", p.ShutdownTimeout.Duration)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), o.shutdownTimeout)
-	defer cancel()
+	now, stop := context.WithCancel(context.Background())
+	defer stop()
 	go func() {
-		awaitSecond(ctx, first, signals)
-		cancel()
+		awaitSecond(now, first, signals)
+		stop()
 	}()
-	if err := srv.Shutdown(ctx); err != nil {
-		log.Warn("ended before everything was done", "error", err)
+	select {
+	case <-time.After(p.DrainDelay.Duration):
+	case <-now.Done():
+	}
+	ctx, cancel := context.WithTimeout(now, p.ShutdownTimeout.Duration)
+	defer cancel()
+	if err := p.srv.Shutdown(ctx); err != nil {
+		p.log.Warn("ended before everything was done", "error", err)
 		return exitError
 	}
 	return exitDone

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sioserver/sioserver/cmd/sioserver/settings"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -44,11 +45,17 @@ func stuck(t *testing.T) (srv *sio.Server, log *slog.Logger, release chan struct
 	return srv, log, release
 }
 
+// shutdownWithin returns settings with a -shutdown-timeout.
+func shutdownWithin(d time.Duration) (c settings.Command) {
+	c.ShutdownTimeout.Duration = d
+	return c
+}
+
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	srv, log, release := stuck(t)
 	defer close(release)
 	signals, ended := make(chan os.Signal), make(chan int, 1)
-	go func() { ended <- serve(srv, log, options{shutdownTimeout: time.Hour}, signals) }()
+	go func() { ended <- (&program{Command: shutdownWithin(time.Hour), srv: srv, log: log}).serve(signals) }()
 	signals <- os.Interrupt
 	signals <- os.Interrupt // an echo of the first
 	signals <- syscall.SIGTERM
@@ -102,7 +109,9 @@ func TestShutdownIsBounded(t *testing.T) {
 	srv, log, release := stuck(t)
 	defer close(release)
 	signals, ended := make(chan os.Signal), make(chan int, 1)
-	go func() { ended <- serve(srv, log, options{shutdownTimeout: time.Millisecond}, signals) }()
+	go func() {
+		ended <- (&program{Command: shutdownWithin(time.Millisecond), srv: srv, log: log}).serve(signals)
+	}()
 	signals <- os.Interrupt
 	if code := end(t, ended); code != exitError {
 		t.Errorf("exit code %d, want %d: a handler was still running", code, exitError)
@@ -112,7 +121,7 @@ func TestShutdownIsBounded(t *testing.T) {
 func TestShutdownWaitsForHandlers(t *testing.T) {
 	srv, log, release := stuck(t)
 	signals, ended := make(chan os.Signal), make(chan int, 1)
-	go func() { ended <- serve(srv, log, options{shutdownTimeout: time.Hour}, signals) }()
+	go func() { ended <- (&program{Command: shutdownWithin(time.Hour), srv: srv, log: log}).serve(signals) }()
 	signals <- os.Interrupt
 	close(release)
 	if code := end(t, ended); code != exitDone {

@@ -117,6 +117,9 @@ func (ls *Loops) Stats() loop.Stats {
 		sum.Sends += s.Sends
 		sum.BytesIn += s.BytesIn
 		sum.BytesOut += s.BytesOut
+		sum.Queued += s.Queued
+		sum.Lags += s.Lags
+		sum.LagTime += s.LagTime
 	}
 	return sum
 }

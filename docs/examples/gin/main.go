@@ -1,0 +1,50 @@
+// Command gin serves Socket.IO among the routes of a gin engine.
+package main
+
+import (
+	"context"
+	"log"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+func main() {
+	router, _, err := newApp()
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.ListenAndServe("localhost:3000", router))
+}
+
+// newApp returns the routes of the application, and the Socket.IO server that
+// is one of them.
+func newApp() (http.Handler, *sio.Server, error) {
+	srv, err := sio.New(sio.Config{})
+	if err != nil {
+		return nil, nil, err
+	}
+	sio.OnAck(srv, "whoami", func(_ context.Context, s *sio.Socket, _ sio.None) (string, error) {
+		return s.Handshake().Headers[userHeader], nil
+	})
+	socket, err := srv.Handler()
+	if err != nil {
+		return nil, nil, err
+	}
+
+	router := gin.New()
+	router.Use(gin.Recovery())
+	router.Any("/socket.io/*any", gin.BasicAuth(gin.Accounts{"ada": "secret"}), passUser, gin.WrapH(socket))
+	router.GET("/", func(c *gin.Context) { c.String(http.StatusOK, "the application\n") })
+	return router, srv, nil
+}
+
+// userHeader carries the user's name from the router to the server.
+const userHeader = "x-user"
+
+// passUser replaces what a client sent as userHeader.
+func passUser(c *gin.Context) {
+	c.Request.Header.Set(userHeader, c.GetString(gin.AuthUserKey))
+}

@@ -1,0 +1,113 @@
+// Command jwt lets in clients that bring a JSON Web Token, and disconnects them
+// when it expires.
+//
+// POST /login?user=ada answers with a token. A program sends it in the header
+// Authorization, as io(url, { extraHeaders: { authorization: "Bearer …" } })
+// does in Node. A browser sets no headers for WebSockets, so /login also sets a
+// cookie.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/sioserver/sioserver/sio"
+)
+
+func main() {
+	key := []byte(rand.Text()) // your program: one that outlives it
+	router, _, err := newApp(key, time.Hour)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.ListenAndServe("localhost:3000", router))
+}
+
+// newApp returns the routes of the application, and the Socket.IO server that
+// is one of them.
+func newApp(key []byte, lifetime time.Duration) (http.Handler, *sio.Server, error) {
+	users := verifier{key}
+	srv, err := sio.New(sio.Config{
+		AllowRequest: func(r *http.Request) error {
+			_, err := users.verify(r.Header.Get("Authorization"), r.Header.Get("Cookie"))
+			return err
+		},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	srv.Use(func(s *sio.Socket) error {
+		headers := s.Handshake().Headers
+		claims, err := users.verify(headers["authorization"], headers["cookie"])
+		if err != nil {
+			return err
+		}
+		return s.SetData(claims)
+	})
+	srv.OnConnection(func(s *sio.Socket) {
+		expires := s.Data().(*jwt.RegisteredClaims).ExpiresAt.Time
+		end := time.AfterFunc(time.Until(expires), func() { s.Disconnect(true) })
+		s.OnDisconnect(func(sio.Reason) { end.Stop() })
+	})
+	sio.OnAck(srv, "whoami", func(_ context.Context, s *sio.Socket, _ sio.None) (string, error) {
+		return s.Data().(*jwt.RegisteredClaims).Subject, nil
+	})
+	socket, err := srv.Handler()
+	if err != nil {
+		return nil, nil, err
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", socket)
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		token, err := users.issue(r.FormValue("user"), lifetime) // your program: check a password
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		http.SetCookie(w, &http.Cookie{
+			Name: cookieName, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		})
+		_, _ = w.Write([]byte(token))
+	})
+	return mux, srv, nil
+}
+
+const cookieName = "token"
+
+// verifier issues and verifies tokens with one key.
+type verifier struct{ key []byte }
+
+func (v verifier) issue(user string, lifetime time.Duration) (string, error) {
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, &jwt.RegisteredClaims{
+		Subject:   user,
+		ExpiresAt: jwt.NewNumericDate(time.Now().Add(lifetime)),
+	}).SignedString(v.key)
+}
+
+// verify returns the claims of the token in one of two header fields.
+func (v verifier) verify(authorization, cookie string) (*jwt.RegisteredClaims, error) {
+	text, ok := strings.CutPrefix(authorization, "Bearer ")
+	if !ok {
+		r := http.Request{Header: http.Header{"Cookie": {cookie}}}
+		c, err := r.Cookie(cookieName)
+		if err != nil {
+			return nil, errors.New("log in")
+		}
+		text = c.Value
+	}
+	claims := new(jwt.RegisteredClaims)
+	_, err := jwt.ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return v.key, nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired())
+	if err != nil {
+		return nil, errors.New("the token is not valid")
+	}
+	return claims, nil
+}

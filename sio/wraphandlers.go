@@ -1,0 +1,42 @@
+package sio
+
+import "slices"
+
+// HandlerKind is what an event's handler is registered as.
+type HandlerKind uint8
+
+// The kinds of handlers that [Config.WrapHandlers] is called for.
+const (
+	EventHandler     HandlerKind = iota // On and OnAck
+	AnyHandler                          // OnAny and PrependAny
+	PacketMiddleware                    // UsePacket and Socket.Use
+)
+
+// HandlerInfo describes a handler that is being registered.
+type HandlerInfo struct {
+	// Namespace is the name of the namespace. For the handlers of a parent
+	// namespace, which its children inherit, it is the parent's, such as "/_0".
+	Namespace string
+	// Event is the event's name as it was registered; "" for other kinds, which
+	// have all events.
+	Event string
+	Kind  HandlerKind
+}
+
+// HandlerWrapper returns a handler that is called instead of next, usually one
+// that calls it: see [Config.WrapHandlers].
+type HandlerWrapper func(of HandlerInfo, next HandlerFunc) HandlerFunc
+
+// wrapped returns a handler as Config.WrapHandlers wants it called; nil for
+// nil, which registering refuses.
+func (ns *Namespace) wrapped(kind HandlerKind, event string, h HandlerFunc) HandlerFunc {
+	if h == nil {
+		return nil
+	}
+	for _, wrap := range slices.Backward(ns.srv.cfg.WrapHandlers) {
+		if h = wrap(HandlerInfo{ns.name, event, kind}, h); h == nil {
+			panic("sio: a function of Config.WrapHandlers has returned nil")
+		}
+	}
+	return h
+}
