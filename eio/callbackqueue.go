@@ -6,7 +6,7 @@ import (
 )
 
 // callbackQueue bounds how many requests are with functions of the application
-// at a time. Each runs on a goroutine, and the functions may block. Requests
+// at a time, or how many connections with net/http. Each function runs on a goroutine, and the functions may block. Requests
 // beyond the limit wait, first come, first served. Functions that never return
 // cost at most as many goroutines as the limit, and a waiting request ends with
 // its connection. Safe for concurrent use.

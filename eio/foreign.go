@@ -2,6 +2,7 @@ package eio
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/sioserver/sioserver/loop"
 )
@@ -12,8 +13,12 @@ import (
 // net/http offers, and what they cost is paid for these requests alone:
 //
 //	loop ── foreign request ──► net/http ─┬─ no request for lingerIdle ──► loop
-//	                                      ├─ request of the engine ──────► loop
+//	                                      ├─ any other request ──────────► loop
 //	                                      └─ Hijack ──► the handler's own
+//
+// net/http gets no byte that is not a foreign request's, by the loop's own
+// rules (foreignread.go). So both see the same requests, however lenient
+// net/http is.
 //
 // In net/http a connection holds a place, of which there are
 // Config.MaxCallbacks. Without a free place it waits on its loop, unread.
@@ -25,15 +30,15 @@ type foreignCall struct {
 	head []byte
 }
 
-// passOn hands the connection to net/http. b is what has arrived, which begins
-// with a request whose head is b[:n].
-func (h *httpConn) passOn(b []byte, n int) {
+// passOn hands the connection to net/http, with the head of its request and the
+// rest of what has arrived.
+func (h *httpConn) passOn(head, rest []byte) {
 	places := &h.home.srv.foreign.places
 	if places.take() {
-		h.leave(b)
+		h.leave(slices.Concat(head, rest))
 		return
 	}
-	call := &foreignCall{h: h, head: bytes.Clone(b[:n])}
+	call := &foreignCall{h: h, head: bytes.Clone(head)}
 	h.exchange = call
 	h.c.Pause(nil)
 	places.await(&call.slot, func() {
@@ -69,16 +74,13 @@ func (call *foreignCall) Run(*loop.Loop) {
 	h.leave(append(call.head, h.pending()...))
 }
 
-// takeBack serves a connection that net/http has given back, with unread, which
-// may be nothing.
-func (srv *Server) takeBack(c *foreignConn, unread []byte, sid string) {
-	options := loop.AdoptOptions{Unread: unread, Remote: c.remote, Loop: c.loop}
-	if home := srv.homeOf(sid); home != nil {
-		options.Loop = home.loop
-	}
+// takeBack serves a connection that net/http has given back. It returns when
+// the connection is on its loop.
+func (srv *Server) takeBack(c *foreignConn) {
+	options := loop.AdoptOptions{Unread: c.unread, Remote: c.remote, Loop: c.loop}
 	err := c.loop.Engine().AdoptWith(c.Conn, options, func(lc *loop.Conn) loop.Handler {
 		h := srv.accept(lc, c.secure)
-		if len(unread) == 0 {
+		if len(c.unread) == 0 {
 			lc.Loop().Arm(&h.timer, srv.cfg.IdleTimeout)
 		}
 		return h

@@ -2,7 +2,6 @@ package eio
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,31 +12,23 @@ import (
 	"github.com/sioserver/sioserver/loop"
 )
 
-// lingerIdle is how long net/http keeps a connection without a request, as
-// browsers ask for what a page needs right after the page; lingerBusy is the
-// same while others wait for a place.
-const (
-	lingerIdle = time.Second
-	lingerBusy = time.Millisecond
-)
-
 // foreignConn is a connection while net/http serves it, or a handler that has
 // hijacked it. Its methods are those of a net.Conn: safe for concurrent use.
+// foreignread.go has Read.
 type foreignConn struct {
 	net.Conn
 	server *foreignServer
 	loop   *loop.Loop
 	remote netip.AddrPort
 	secure bool
-
-	unread []byte // was read by the loop; the reader's own
-	buffer int    // the size of net/http's buffer; the reader's own
+	foreignReader
 
 	mu       sync.Mutex // guards what follows
+	stirred  sync.Cond  // the connection was closed, or its deadline has passed
 	state    http.ConnState
-	served   bool // a request was
 	reads    bool // a deadline for reading was set
-	paced    bool // one was set by limitRead
+	past     bool // that one has passed
+	paced    bool // limitRead has set one
 	writes   bool // a deadline for writing was set
 	returns  bool // it goes back to a loop when net/http closes it
 	finished bool
@@ -50,12 +41,16 @@ func (c *foreignConn) arrive(d loop.Detached) {
 		c.server.srv.cfg.Logger.Debug("eio: a connection was lost on the way to Config.Fallback", "error", d.Err)
 		return
 	}
-	c.Conn, c.unread = d.Conn, d.Unread
+	c.Conn, c.unread, c.stirred.L = d.Conn, d.Unread, &c.mu
 	if len(d.Unsent) > 0 {
 		if _, err := c.Write(d.Unsent); err != nil {
 			_ = c.Close()
 			return
 		}
+	}
+	if !c.beginRequest() { // the loop has found one
+		_ = c.Close()
+		return
 	}
 	c.server.serve(c)
 }
@@ -71,113 +66,95 @@ func (c *foreignConn) turn(s http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state = s
-	c.served = c.served || s == http.StateIdle
 }
 
-// Read reads. Between two requests it ends for net/http after lingerIdle.
-func (c *foreignConn) Read(p []byte) (int, error) {
-	c.buffer = max(c.buffer, len(p)) // net/http begins with an empty buffer
-	if len(c.unread) > 0 {
-		n := copy(p, c.unread)
-		if c.unread = c.unread[n:]; len(c.unread) == 0 {
-			c.unread = nil
-		}
-		return n, nil
-	}
-	if !c.mayReturn(len(p)) {
-		c.limitRead(len(p))
-		return c.Conn.Read(p)
-	}
-	_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.linger()))
-	n, err := c.Conn.Read(p)
-	switch {
-	case n > 0:
-		_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.limit)) // the rest of the head
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.mu.Lock()
-		c.returns = true
-		c.mu.Unlock()
-		return 0, io.EOF
-	}
-	return n, err
-}
-
-// hasServed reports whether net/http has answered a request of the connection.
-func (c *foreignConn) hasServed() bool {
+func (c *foreignConn) stateNow() http.ConnState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.served
-}
-
-// mayReturn reports whether net/http waits for a request and holds nothing of
-// it: it has room for as many bytes as its buffer has.
-func (c *foreignConn) mayReturn(room int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state == http.StateIdle && room == c.buffer
+	return c.state
 }
 
 // Write writes p while the peer takes some of it within the server's limit, or
 // until the deadline that was set.
 func (c *foreignConn) Write(p []byte) (n int, err error) {
 	for {
-		c.limitWrite()
+		limited := c.limitWrite()
 		k, err := c.Conn.Write(p[n:])
-		if n += k; err == nil || k == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.hasWriteDeadline() {
+		if n += k; err == nil || k == 0 || !limited || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
 	}
 }
 
-func (c *foreignConn) hasWriteDeadline() bool {
+// limitWrite gives the peer time to take something, and reports that, unless
+// the handler decides about that itself.
+func (c *foreignConn) limitWrite() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.writes || c.state == http.StateHijacked
+	if c.writes || c.state == http.StateHijacked {
+		return false
+	}
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(c.server.limit))
+	return true
 }
 
-// limitWrite gives the peer time to take something, unless the handler decides
+// limitRead gives the peer time to send something, unless the handler decides
 // about that itself.
-func (c *foreignConn) limitWrite() {
+func (c *foreignConn) limitRead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.writes && c.state != http.StateHijacked {
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(c.server.limit))
+	if !c.reads {
+		c.paced = true
+		_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.limit))
 	}
 }
 
-// limitRead gives the peer time to send something of a body, unless the handler
-// decides about that itself. A read of one byte is that by which net/http finds
-// out that the peer leaves: it may take as long as the handler.
-func (c *foreignConn) limitRead(room int) {
+// unlimitRead ends limitRead.
+func (c *foreignConn) unlimitRead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.reads || c.state == http.StateHijacked:
-	case room > 1:
-		c.paced = true
-		_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.limit))
-	case c.paced:
+	if c.paced {
 		c.paced = false
 		_ = c.Conn.SetReadDeadline(time.Time{})
 	}
 }
 
+// SetDeadline sets both deadlines.
 func (c *foreignConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
+// SetReadDeadline sets the deadline for reading.
 func (c *foreignConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reads, c.paced = !t.IsZero(), false
+	c.past = c.reads && !t.After(time.Now())
+	if c.past {
+		c.stirred.Broadcast()
+	}
 	return c.Conn.SetReadDeadline(t)
 }
 
+// SetWriteDeadline sets the deadline for writing.
 func (c *foreignConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writes = !t.IsZero()
 	return c.Conn.SetWriteDeadline(t)
+}
+
+// waitForEnd waits until the connection is closed or its deadline has passed.
+func (c *foreignConn) waitForEnd() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.past && !c.finished {
+		c.stirred.Wait()
+	}
+	if c.finished {
+		return net.ErrClosed
+	}
+	return os.ErrDeadlineExceeded
 }
 
 // CloseWrite ends the sending half, if the connection has one.
@@ -195,17 +172,17 @@ func (c *foreignConn) Close() error {
 	case !first:
 		return net.ErrClosed
 	case returns:
-		go c.server.srv.takeBack(c, nil, "")
+		go c.server.srv.takeBack(c)
 		return nil
 	}
 	return c.Conn.Close()
 }
 
-// leave returns the connection to a loop, with unread.
-func (c *foreignConn) leave(unread []byte, sid string) {
-	if first, _ := c.finish(); first {
-		c.server.srv.takeBack(c, unread, sid)
-	}
+// leave has the connection go back to its loop when net/http closes it.
+func (c *foreignConn) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.returns = true
 }
 
 // finish ends the use of the connection here. It reports whether this is the
@@ -217,6 +194,7 @@ func (c *foreignConn) finish() (first, returns bool) {
 		return false, false
 	}
 	c.finished = true
+	c.stirred.Broadcast()
 	c.server.places.next()
 	return true, c.returns
 }

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/sioserver/sioserver/eio/internal/http1"
@@ -30,17 +28,14 @@ func newForeignServer(srv *Server) *foreignServer {
 		ReadHeaderTimeout: srv.cfg.RequestTimeout,
 		IdleTimeout:       srv.cfg.IdleTimeout,
 		MaxHeaderBytes:    http1.MaxHead,
-		ErrorLog:          slog.NewLogLogger(srv.cfg.Logger.Handler(), slog.LevelDebug),
-		ConnState:         func(c net.Conn, s http.ConnState) { c.(*foreignConn).turn(s) },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, foreignKey{}, c)
-		},
+
+		DisableGeneralOptionsHandler: true,
+
+		ErrorLog:  slog.NewLogLogger(srv.cfg.Logger.Handler(), slog.LevelDebug),
+		ConnState: func(c net.Conn, s http.ConnState) { c.(*foreignConn).turn(s) },
 	}
 	return f
 }
-
-// foreignKey is the key of the *foreignConn in the context of a request.
-type foreignKey struct{}
 
 // serve serves c until it is closed or leaves. It does not wait for that.
 func (f *foreignServer) serve(c *foreignConn) {
@@ -77,48 +72,14 @@ func (l *oneConn) Close() error { return nil }
 
 func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
 
-// ServeHTTP serves a request that came on a connection of f. The first of a
-// connection is foreign, as the loop has found. The connection of a later one
-// that is not goes back to a loop.
+// ServeHTTP calls Config.Fallback.
 func (f *foreignServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := r.Context().Value(foreignKey{}).(*foreignConn)
-	target := originForm(r.RequestURI)
-	if c.hasServed() && strings.HasPrefix(target, f.srv.site([]byte(target)).prefix) {
-		f.giveBack(w, r, c)
-		return
-	}
 	failed := false
 	f.srv.hooks.run("Config.Fallback", func() { f.srv.cfg.Fallback.ServeHTTP(w, r) },
 		func(err error) { failed = err != nil }, "path", r.URL.Path)
 	if failed {
 		panic(http.ErrAbortHandler) // the handler has not finished its answer
 	}
-}
-
-// giveBack returns the connection to a loop, with r unanswered.
-func (f *foreignServer) giveBack(w http.ResponseWriter, r *http.Request, c *foreignConn) {
-	head := appendHead(nil, r, connectionField(r))
-	if r.Header.Get("Expect") != "" {
-		head = append(http1.AppendHeader(openHead(head), "Expect", "100-continue"), "\r\n"...)
-	}
-	_, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // Peek of what is buffered can't fail
-	c.leave(slices.Concat(head, early, c.unread), r.URL.Query().Get("sid"))
-}
-
-// connectionField returns the Connection field of r for HTTP/1.1.
-func connectionField(r *http.Request) string {
-	field := strings.Join(r.Header["Connection"], ", ")
-	switch {
-	case !r.Close && (r.ProtoMinor > 0 || strings.Contains(strings.ToLower(field), "keep-alive")):
-		return field
-	case field == "":
-		return "close"
-	}
-	return field + ", close"
 }
 
 // FallbackStats are the figures of Config.Fallback.

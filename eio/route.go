@@ -22,7 +22,7 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	}
 	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
 		if srv.foreign != nil {
-			h.passOn(b, n)
+			h.passOn(req.Head(), b[n:])
 		} else {
 			h.callFallback(srv.cfg.Fallback, req)
 		}

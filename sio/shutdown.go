@@ -35,8 +35,8 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 // Shutdown ends the server: it accepts no more connections, disconnects every
 // socket with [ServerShuttingDown] (clients see their connection close, and
 // reconnect if they can), waits until what they have sent is handled and all
-// handlers have returned, and stops the loops. Packets that a polling client
-// has not fetched are lost.
+// handlers have returned, those of [Config.Handler] included, and stops the
+// loops. Packets that a polling client has not fetched are lost.
 //
 // When ctx ends first, the error is a [*ShutdownError], which wraps the error
 // of ctx and counts what is left. Then events that wait are dropped, and the
@@ -82,10 +82,11 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	default:
 		err = cmp.Or(err, engine.Shutdown(ctx))
 	}
-	errs := make([]error, len(ending))
+	errs := make([]error, 2*len(ending))
 	var wg sync.WaitGroup
 	for i, each := range ending {
-		wg.Go(func() { errs[i] = each.endRest(ctx) })
+		wg.Go(func() { errs[2*i] = each.endRest(ctx) })
+		wg.Go(func() { errs[2*i+1] = each.eio.CloseFallback(ctx) })
 	}
 	wg.Wait()
 	return incomplete(append(ending, before...), cmp.Or(err, cmp.Or(errs...)))
