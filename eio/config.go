@@ -100,6 +100,9 @@ type Config struct {
 	// something when it fetches an answer or reads a part of one.
 	SlowTimeout time.Duration
 
+	// AddressLimits, when set, limits what one address may do.
+	AddressLimits *AddressLimits
+
 	// MaxCallbacks is how many requests may be with AllowRequest, GenerateID, a
 	// Middleware or a handler of Static at a time, each on a goroutine; 65,536
 	// when 0. Further requests wait. It is also how many connections may be

@@ -29,6 +29,9 @@ import (
 // within a shorter WriteTimeout, loses its connection, or with HTTP/2 its
 // stream. Only http.HTTP2Config.WriteByteTimeout ends an HTTP/2 connection that
 // takes nothing at all: set it.
+//
+// http.Server.Shutdown does not wait for parked polls: their sessions end, and
+// stock clients connect again. WebSockets stay until Close.
 func (srv *Server) Handler(e *loop.Engine) http.Handler {
 	return &netHandler{srv, e}
 }

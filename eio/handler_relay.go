@@ -25,6 +25,9 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	}
 	stop := context.AfterFunc(r.Context(), func() { mine.Close() })
 	defer stop()
+	if r.Method == http.MethodGet {
+		defer n.srv.endWithFront(r)()
+	}
 	sent := make(chan struct{})
 	defer func() {
 		mine.Close()

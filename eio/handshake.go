@@ -12,8 +12,8 @@ import (
 func (h *httpConn) handshake(req *http1.Request, sid string, rest []byte) {
 	q := parseQuery(req)
 	switch {
-	case h.home.srv.closing.Load():
-		h.refuseAny(req, refuseOverloaded, ErrorContext{})
+	case h.home.srv.refuses():
+		h.refuseLeaving(req)
 	case !q.v4 && !h.home.srv.cfg.AllowEIO3:
 		h.refuseAny(req, refuseProtocol, ErrorContext{Protocol: 3})
 	case h.isUpgrade(req):
@@ -68,12 +68,17 @@ func (pl *perLoop) open(n newcomer, sid string, f wireFormat) *Session {
 	if !s.Keep(len(n.request.head), false) {
 		return nil
 	}
+	s.remote = makeEndpoint(n.remote)
+	if !pl.admitted(s) {
+		s.releaseRetained()
+		return nil
+	}
 	if !pl.add(s, sid) {
+		pl.departed(s)
 		s.releaseRetained()
 		return nil
 	}
 	s.request.Store(n.request)
-	s.remote = makeEndpoint(n.remote)
 	s.timer.Init((*sessionTimer)(s))
 	s.core.open(pl.srv.timing, s.now(), f, false)
 	return s

@@ -68,8 +68,25 @@ func (pl *perLoop) remove(s *Session) {
 		pl.srv.named.Delete(*s.name)
 	}
 	pl.free = append(pl.free, slot)
-	pl.srv.clients.Add(-1)
+	if pl.srv.clients.Add(-1) == 0 {
+		pl.srv.emptied()
+	}
 	pl.loop.Hold(-sessionSize)
+	pl.departed(s)
+}
+
+// admitted counts the session against its address, or reports that this has too
+// many.
+func (pl *perLoop) admitted(s *Session) bool {
+	a := pl.srv.limiter
+	return a == nil || a.open(s.remote.addrPort().Addr(), pl.loop.Now())
+}
+
+// departed takes back what admitted has counted.
+func (pl *perLoop) departed(s *Session) {
+	if a := pl.srv.limiter; a != nil {
+		a.closed(s.remote.addrPort().Addr(), pl.loop.Now())
+	}
 }
 
 // session returns the session with the id, or nil. How long it takes says

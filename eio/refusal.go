@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/sioserver/sioserver/codec/jsonenc"
 	"github.com/sioserver/sioserver/eio/internal/http1"
@@ -27,7 +28,9 @@ var (
 	refuseForbidden  = refusal{code: 4, status: 403, message: "Forbidden"}
 	refuseProtocol   = refusal{code: 5, status: 400, message: "Unsupported protocol version"}
 	refuseOverloaded = refusal{code: 3, status: 503, message: "Server overloaded"}
+	refuseLeaving    = refusal{code: 3, status: 503, message: "Server shutting down"}
 	refuseNode       = refusal{code: 3, status: 502, message: "The session's node does not answer"}
+	refuseTooMany    = refusal{code: 3, status: 429, message: "Too many requests"}
 )
 
 // ErrForbidden is what [Config.AllowRequest] returns to refuse a handshake
@@ -95,10 +98,47 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 	h.respond(cmp.Or(r.upgrade, 400), textHTML, []byte(r.message))
 }
 
+// exceeds refuses a handshake whose address has reached one of AddressLimits.
+func (h *httpConn) exceeds(req *http1.Request) bool {
+	srv := h.home.srv
+	x := srv.limiter.admit(h.remoteAddr(req).Addr(), h.home.loop.Now())
+	if x.wait == 0 {
+		return false
+	}
+	seconds := (x.wait + time.Second - 1) / time.Second
+	h.fields = append(h.fields, http1.Field{Name: "Retry-After", Value: strconv.FormatInt(int64(seconds), 10)})
+	h.refuseAny(req, refuseTooMany, ErrorContext{Name: x.name})
+	return true
+}
+
+// isFailure reports whether a refusal counts against its address: the peer has
+// asked for what the server does not offer, or the application does not let it
+// in.
+func (r refusal) isFailure() bool {
+	return r.code == refuseTransport.code || r.code == refuseMethod.code ||
+		r.code == refuseForbidden.code || r.code == refuseProtocol.code
+}
+
+// refuseLeaving refuses a handshake because the server is about to end. A load
+// balancer sees it by the status, which an upgrade gets too, and a client that
+// keeps its connection would come back to this server.
+func (h *httpConn) refuseLeaving(req *http1.Request) {
+	retryAfter := "1"
+	if d := h.home.srv.drain.Load(); d != nil {
+		retryAfter = d.retryAfter
+	}
+	h.fields = append(h.fields, http1.Field{Name: "Retry-After", Value: retryAfter})
+	h.last = true
+	h.refuseEngine(req, refuseLeaving, ErrorContext{Name: "SHUTTING_DOWN"})
+}
+
 // reportRefusal logs a refusal and calls Config.OnConnectionError.
 func (h *httpConn) reportRefusal(req *http1.Request, r refusal, context ErrorContext) {
 	h.home.transports.refused[r.code].Add(1)
 	h.logRefused(req, r, context)
+	if a := h.home.srv.limiter; a != nil && r.isFailure() && parseQuery(req).sid == "" {
+		a.fail(h.remoteAddr(req).Addr(), h.home.loop.Now())
+	}
 	if hook := h.home.srv.cfg.OnConnectionError; hook != nil {
 		e := &ConnectionError{Request: h.newRequest(req), Code: r.code, Message: r.message, Context: context}
 		_ = h.home.srv.hooks.await("Config.OnConnectionError", func() { hook(e) })

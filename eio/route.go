@@ -48,6 +48,9 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		h.callFallback(handler, req)
 		return
 	}
+	if q.sid == "" && srv.limiter != nil && h.exceeds(req) {
+		return
+	}
 	if srv.middleware != nil {
 		h.askMiddleware(req)
 		return
@@ -154,8 +157,8 @@ func (h *httpConn) admit(req *http1.Request, rest []byte) {
 		h.refuseEngine(req, refuseMethod, ErrorContext{Method: string(req.Method)})
 	case q.transport == webSocket && !h.isUpgrade(req):
 		h.refuseEngine(req, refuseRequest, ErrorContext{Name: "TRANSPORT_HANDSHAKE_ERROR"})
-	case h.home.srv.closing.Load():
-		h.refuseAny(req, refuseOverloaded, ErrorContext{})
+	case h.home.srv.refuses():
+		h.refuseLeaving(req)
 	case cfg.AllowRequest != nil || cfg.GenerateID != nil:
 		h.askPermission(req)
 	default:

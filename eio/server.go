@@ -1,7 +1,9 @@
 package eio
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -48,13 +50,16 @@ type Server struct {
 	retention  retention
 	addresses  proxyfields.Source // of the fields of TrustedProxies
 	proxies    proxyCounters
+	limiter    *addressLimiter // nil without limits
 	perLoops   [maxLoops]atomic.Pointer[perLoop]
 	named      sync.Map // sid to *Session, when GenerateID makes the sids; its hashes are seeded, so the time of a search says nothing of other sids
 	clients    atomic.Int64
 	violations atomic.Uint64
 	root       *Server                   // the server on which this one is mounted; nil for none
 	sites      atomic.Pointer[[]*Server] // this server and those mounted on it, the longest prefix first; nil without any
+	fronts     sync.Map                  // *http.Server to the context.Context that ends with its Shutdown
 	closing    atomic.Bool
+	drain      atomic.Pointer[drain] // nil while new sessions are welcome
 }
 
 // NewServer checks cfg and returns a server that hands its sessions to upper.
@@ -76,6 +81,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error
+	if srv.limiter, err = newAddressLimiter(cfg.AddressLimits); err != nil {
+		return nil, err
+	}
 	if srv.origins, err = newOrigins(cfg.Origins); err != nil {
 		return nil, err
 	}
@@ -99,6 +107,14 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 // Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
 func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, false) }
+
+// AcceptListened returns the accept function for nc, which a listener has
+// accepted: Accept, or one for a connection that is encrypted, which is what has
+// the method ConnectionState of *tls.Conn. It is for [loop.Engine.Serve].
+func (srv *Server) AcceptListened(nc net.Conn) func(*loop.Conn) loop.Handler {
+	_, secure := nc.(interface{ ConnectionState() tls.ConnectionState })
+	return func(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, secure) }
+}
 
 // acceptFrom accepts a connection that this process has accepted, which a proxy
 // may have made. secure reports whether it was encrypted up to this process.

@@ -486,6 +486,6 @@ func TestClose(t *testing.T) {
 		if n := s.ClientsCount(); n != 0 {
 			t.Errorf("%d clients, want 0", n)
 		}
-		wantResponse(t, eiotest.Get(t, s.url+"?EIO=4&transport=polling"), 503, `{"code":3,"message":"Server overloaded"}`)
+		wantResponse(t, eiotest.Get(t, s.url+"?EIO=4&transport=polling"), 503, `{"code":3,"message":"Server shutting down"}`)
 	})
 }

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"runtime"
@@ -19,9 +20,14 @@ const (
 // Config configures Listen and Start. With its zero value Listen listens on a
 // free port of all addresses, with one loop for each processor.
 type Config struct {
-	// Addr is "host:port". Without a host the port is open for IPv4 and IPv6;
-	// port 0, like an empty Addr, picks a free one (see Engine.Addr).
+	// Addr is "host:port" or, for a unix socket, "unix:/path" or "unix:@name".
+	// Without a host the port is open for IPv4 and IPv6; port 0, like an empty
+	// Addr, picks a free one (see Engine.Addr). A socket at the path is replaced
+	// if no process listens on it, and removed when the engine ends.
 	Addr string
+	// SocketMode has the permissions of the paths of unix sockets; 0 leaves
+	// them to the process's umask.
+	SocketMode fs.FileMode
 	// Loops is the number of event loops; 0 means GOMAXPROCS.
 	Loops int
 	// MaxConnections is the number of connections above which new ones are

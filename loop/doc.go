@@ -70,8 +70,10 @@
 //
 // # Ways in and out
 //
-// Connections come from the listeners of Listen, and from Engine.Adopt if they
-// were accepted elsewhere. The poller holds plain TCP and unix connections; any
+// Connections come from the listeners of Listen and Engine.Serve, and from
+// Engine.Adopt if they were accepted elsewhere. The loops accept on the port of
+// Listen themselves, which on Linux costs least. On other listeners a goroutine
+// for each loop accepts. The poller holds plain TCP and unix connections; any
 // other, such as TLS, is driven by goroutines, with the same Conn. Connections
 // leave by Close, by Conn.MoveTo to another loop, or by Conn.Detach, which
 // makes a net.Conn of a connection.
@@ -101,6 +103,7 @@
 // # Files
 //
 //	engine.go listen.go host.go         start, and the backend's calls
+//	serve.go bind.go                    further listeners, unix sockets
 //	adopt.go shutdown.go stats.go       the rest of Engine
 //	loop.go burst.go mailbox.go         a loop, its bursts and its tasks
 //	coroutine.go callbacks.go onloop.go callbacks that may end in any way

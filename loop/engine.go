@@ -3,14 +3,16 @@ package loop
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
-// Engine is a set of loops, which share a listening address or have none. It is
-// safe for concurrent use.
+// Engine is a set of loops, which share their listening addresses or have none.
+// It is safe for concurrent use.
 type Engine struct {
 	cfg      Config
 	be       backend.Engine
@@ -20,19 +22,38 @@ type Engine struct {
 	done chan struct{} // closed when all has ended and err is set
 	err  error
 
-	refusing atomic.Bool // StopAccepting was called
+	refusing atomic.Bool   // StopAccepting was called, or the engine has ended
+	refused  chan struct{} // closed then
+	accepts  goroutine.AcceptLog
 
 	mu        sync.Mutex // guards what follows
 	stopping  bool
 	attaching sync.WaitGroup // Add only while !stopping, under mu
 	next      int            // the loop of the next adopted connection
+	servings  []*serving     // the listeners of Serve
+	addrs     []net.Addr     // of all listeners so far
 
-	streaming sync.WaitGroup // the goroutines of streams
+	streaming sync.WaitGroup // the goroutines of streams, and those that accept
 }
 
-// Addr is the address that the engine listens on. If no port was configured, it
-// has the one that the system picked. It is nil after Start.
-func (e *Engine) Addr() net.Addr { return e.be.Addr() }
+// Addr is the first address that the engine listens on. If no port was
+// configured, it has the one that the system picked. It is nil if there is none.
+func (e *Engine) Addr() net.Addr {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.addrs) == 0 {
+		return nil
+	}
+	return e.addrs[0]
+}
+
+// Addrs are the addresses that the engine listens on or has listened on, in the
+// order in which they came.
+func (e *Engine) Addrs() []net.Addr {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.addrs)
+}
 
 // Loops returns the engine's loops. The slice must not be changed.
 func (e *Engine) Loops() []*Loop { return e.loops }
@@ -58,7 +79,7 @@ func (e *Engine) Stats() Stats {
 	for _, l := range e.loops {
 		s.add(&l.counters)
 	}
-	s.AcceptFailures = e.be.AcceptFailures()
+	s.AcceptFailures = e.be.AcceptFailures() + e.accepts.Failures()
 	return s
 }
 

@@ -1,9 +1,12 @@
 package loop
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
+	"github.com/sioserver/sioserver/loop/internal/goroutine"
 )
 
 // Listen binds cfg.Addr, starts the loops and returns when connections are
@@ -19,9 +22,25 @@ func Listen(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(cfg.Addr, unixPrefix) {
+		return listenUnix(cfg, accept)
+	}
 	e, err := start(cfg, true, accept)
 	if err != nil {
 		return nil, fmt.Errorf("loop: listen on %q: %w", cfg.Addr, err)
+	}
+	return e, nil
+}
+
+// listenUnix is Listen on a unix socket, which goroutines accept on.
+func listenUnix(cfg Config, accept func(c *Conn) Handler) (*Engine, error) {
+	e, err := start(cfg, false, accept)
+	if err != nil {
+		return nil, fmt.Errorf("loop: start: %w", err)
+	}
+	if err := e.Listen(cfg.Addr, accept); err != nil {
+		_ = e.Shutdown(context.Background()) // there are no connections
+		return nil, err
 	}
 	return e, nil
 }
@@ -45,7 +64,8 @@ func Start(cfg Config) (*Engine, error) {
 
 // start returns an engine whose loops run.
 func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error) {
-	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{})}
+	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{}), refused: make(chan struct{})}
+	e.accepts = goroutine.AcceptLog{Logger: cfg.Logger, Tasks: &e.streaming}
 	be, err := openBackend(backend.Config{
 		Host: (*host)(e), Listen: listen, Addr: cfg.Addr, Loops: cfg.Loops, Logger: cfg.Logger,
 		SocketRecvBuffer: cfg.SocketRecvBuffer, SocketSendBuffer: cfg.SocketSendBuffer,
@@ -54,6 +74,9 @@ func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error)
 		return nil, err
 	}
 	e.be = be
+	if listen {
+		e.addrs = append(e.addrs, be.Addr())
+	}
 	driven := make([]backend.Loop, cfg.Loops)
 	for i := range driven {
 		lb, sockets := be.Backend(i)

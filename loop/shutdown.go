@@ -12,6 +12,7 @@ import (
 // accepted but have no handler yet are closed and counted as rejected. Adopt
 // fails from now on.
 func (e *Engine) StopAccepting() {
+	defer e.refuse()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.refusing.Swap(true) {
@@ -19,6 +20,22 @@ func (e *Engine) StopAccepting() {
 	}
 	if err := e.be.StopAccepting(); err != nil {
 		e.cfg.Logger.Warn("loop: listening sockets stay open until shutdown", "error", err)
+	}
+}
+
+// refuse closes the listeners of Serve, once refusing is set.
+func (e *Engine) refuse() {
+	e.mu.Lock()
+	list := e.servings
+	e.servings = nil
+	select {
+	case <-e.refused:
+	default:
+		close(e.refused)
+	}
+	e.mu.Unlock()
+	for _, s := range list {
+		s.close()
 	}
 }
 
@@ -98,6 +115,7 @@ func (e *Engine) finish(err error) {
 	e.stopping = true
 	e.mu.Unlock()
 	e.refusing.Store(true)
+	e.refuse()
 	for _, l := range e.loops {
 		l.do(burst{kind: closeStreamsBurst})
 	}

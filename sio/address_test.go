@@ -1,6 +1,7 @@
 package sio_test
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -38,5 +39,31 @@ func TestAddress(t *testing.T) {
 				t.Errorf("%s; want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestFailuresOfAnAddress: refusals by a middleware count against the address,
+// also those on one connection, and then the middleware is not asked any more.
+func TestFailuresOfAnAddress(t *testing.T) {
+	asked := 0
+	f := serve(t, sio.Config{AddressLimits: &eio.AddressLimits{Failures: eio.Rate{PerSecond: 0.001, Burst: 2}}}, func(f *fixture) {
+		f.Of("/secret").Use(func(*sio.Socket) error {
+			asked++
+			return errors.New("wrong password")
+		})
+	})
+	c := f.join(t)
+	for _, want := range []string{"wrong password", "wrong password", "Too many failed attempts", "Too many failed attempts"} {
+		c.send("40/secret,")
+		c.want(`44/secret,{"message":"` + want + `"}`)
+	}
+	if asked != 2 {
+		t.Errorf("the middleware was asked %d times", asked)
+	}
+	if r := eiotest.Get(t, "http://"+f.addr+"/socket.io/?EIO=4&transport=polling"); r.Status != 429 || r.Header.Get("Retry-After") == "" {
+		t.Errorf("a handshake: %+v", r)
+	}
+	if st := f.Stats(); st.Addresses.Failures != 2 || st.Addresses.TooManyFailures != 3 || st.Refused != 4 {
+		t.Errorf("%+v, %d refused", st.Addresses, st.Refused)
 	}
 }

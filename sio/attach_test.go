@@ -182,7 +182,7 @@ func TestAttach(t *testing.T) {
 			if reason := wait.For(t, "end", p.disconnected[i]); reason != sio.ServerShuttingDown {
 				t.Errorf("server %d ended with %q", i, reason)
 			}
-			if err := p.servers[i].Serve(); err != sio.ErrServerClosed {
+			if err := p.servers[i].Wait(); err != sio.ErrServerClosed {
 				t.Errorf("Serve of %d: %v", i, err)
 			}
 		}

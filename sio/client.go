@@ -98,6 +98,7 @@ const (
 	isThrottled uint32 = 1 << iota // paused until waiting has shrunk
 	isListed                       // in throttledClients
 	hasLeft                        // the session is over
+	isDismissed                    // told to go: see Drain
 )
 
 func (c *client) needExtra() *clientExtra {

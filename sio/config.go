@@ -148,6 +148,10 @@ type Config struct {
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
 	MaxConnections int
+	// SocketMode has the permissions of the files of unix sockets that Listen
+	// makes; 0 leaves them to the process's umask. A client needs permission to
+	// write.
+	SocketMode fs.FileMode
 	// MaxSessions is how many Engine.IO sessions may be open at a time, over
 	// polling and WebSocket together; handshakes beyond are refused. 1,000,000
 	// when 0.
@@ -159,6 +163,12 @@ type Config struct {
 	// all clients have one address, unless it is one of TrustedProxies or
 	// ProxyProtocol.
 	MaxUnjoined int
+
+	// AddressLimits, when set, limits the connections, handshakes and failed
+	// handshakes of each address; see [eio.AddressLimits]. A namespace that a
+	// middleware refuses counts as a failed handshake. When these were too
+	// many, further namespaces are refused without asking the middlewares.
+	AddressLimits *eio.AddressLimits
 
 	// RequestTimeout is how long a peer may take to send one HTTP request; 30 s
 	// when 0.
@@ -275,6 +285,9 @@ type Config struct {
 	// ConnectionStateRecovery, when set, gives clients that come back after a
 	// lost connection their sockets back, and what they have missed.
 	ConnectionStateRecovery *Recovery
+
+	// Drain is how Shutdown lets the clients go; all at once by default.
+	Drain Drain
 
 	// DiscardRequest drops the first HTTP request of a client once it has
 	// joined its first namespace and the connection handlers have returned:
@@ -418,6 +431,9 @@ func (cfg *Config) withDefaults() error {
 	if cfg.MaxConnections < 0 {
 		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)
 	}
+	if err := cfg.Drain.check(); err != nil {
+		return err
+	}
 	cfg.Logger = safelog.Wrap(cfg.Logger)
 	if r := cfg.ConnectionStateRecovery; r != nil {
 		own := *r
@@ -479,6 +495,7 @@ func (cfg *Config) engine() eio.Config {
 		TrustedProxies:    cfg.TrustedProxies,
 		AddressField:      cfg.AddressField,
 		ProxyProtocol:     cfg.ProxyProtocol,
+		AddressLimits:     cfg.AddressLimits,
 		Forwarding:        cfg.Forwarding,
 		InitialHeaders:    cfg.InitialHeaders,
 		Headers:           cfg.Headers,

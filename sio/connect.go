@@ -21,6 +21,10 @@ func (c *client) join(h socketio.Header) {
 		c.refuse(string(h.Namespace), overloaded)
 		return
 	}
+	if c.Failing() {
+		c.refuse(string(h.Namespace), tooManyFailures)
+		return
+	}
 	ns := c.srv.known(string(h.Namespace))
 	switch {
 	case ns != nil && ns.ready():
@@ -39,6 +43,7 @@ const (
 	tooManyDynamic    = "Too many dynamic namespaces"
 	tooManySockets    = "Too many sockets in the namespace"
 	overloaded        = "Server overloaded"
+	tooManyFailures   = "Too many failed attempts"
 	tooMuchAuth       = "Too much authentication data"
 )
 
@@ -236,7 +241,7 @@ func (k *middlewareJob) run(s *Socket) {
 			return
 		}
 		if err := s.ns.srv.runMiddleware(s, middleware); err != nil {
-			refusal = &refuseTask{s: s, message: errMiddleware.Error()}
+			refusal = &refuseTask{s: s, message: errMiddleware.Error(), denied: err != errMiddleware}
 			refusal.describe(err)
 			return
 		}
@@ -282,6 +287,7 @@ type refuseTask struct {
 	s       *Socket
 	message string
 	data    []byte // JSON; nil for none
+	denied  bool   // the middleware has returned an error
 }
 
 func (t *refuseTask) Run(*loop.Loop) {
@@ -294,6 +300,9 @@ func (t *refuseTask) Run(*loop.Loop) {
 	s.ns.depart()
 	s.release(stateDisconnected)
 	s.client.forget(s)
+	if t.denied {
+		s.client.Fail()
+	}
 	s.client.refuseBy(s.ns.name, t.message, t.data)
 }
 

@@ -264,12 +264,12 @@ func (c *client) forget(s *Socket) {
 	c.extra.sockets = slices.Delete(sockets, slices.Index(sockets, s), slices.Index(sockets, s)+1)
 }
 
-// reasonOf is the socket's reason for the end of its connection.
-func (srv *Server) reasonOf(r eio.Reason, err error) Reason {
+// reasonOf is the sockets' reason for the end of their connection.
+func (c *client) reasonOf(r eio.Reason, err error) Reason {
 	if errors.Is(err, eio.ErrQueueOverflow) {
 		return SlowConsumer
 	}
-	if r == eio.ForcedClose && srv.closing.Load() {
+	if r == eio.ForcedClose && (c.srv.closing.Load() || c.flags.has(isDismissed)) {
 		return ServerShuttingDown
 	}
 	return Reason(r)

@@ -166,7 +166,7 @@ func TestShutdown(t *testing.T) {
 		})
 	})
 	served := make(chan error, 1)
-	go func() { served <- f.Serve() }()
+	go func() { served <- f.Wait() }()
 	w := f.join(t, "/", "/custom")
 	w.send(`42["slow"]`)
 	w.want(`42["started"]`)
@@ -183,8 +183,8 @@ func TestShutdown(t *testing.T) {
 	if len(finished) != 1 {
 		t.Error("Shutdown did not wait for the handler")
 	}
-	if err := wait.For(t, "end of Serve", served); !errors.Is(err, sio.ErrServerClosed) {
-		t.Errorf("Serve gave %v", err)
+	if err := wait.For(t, "end of Wait", served); !errors.Is(err, sio.ErrServerClosed) {
+		t.Errorf("Wait gave %v", err)
 	}
 	if err := f.Shutdown(t.Context()); err != nil {
 		t.Errorf("a second Shutdown gave %v", err)

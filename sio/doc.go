@@ -91,8 +91,10 @@
 // # Starting and ending
 //
 // [Server.ListenAndServe] blocks; [Server.Listen] returns once clients can
-// connect. [Server.Handler] mounts the server in a net/http server instead, for
-// TLS or beside other routes. [Server.Shutdown] disconnects all sockets and
+// connect, and [Server.Wait] waits for the end. [Server.Serve] takes a
+// listener. [Server.Handler] mounts the server in a net/http server, beside
+// other routes. A server may do all of these at the same time. [Server.Shutdown]
+// lets the clients go at the pace of [Config.Drain], disconnects all sockets and
 // waits until what they have sent is handled and all handlers have returned, as
 // long as its context allows; a [*ShutdownError] counts what is left.
 //

@@ -23,7 +23,8 @@ var (
 	ErrAcked = errors.New("sio: no acknowledgement is expected")
 	// ErrServerClosed: Shutdown or Close was called.
 	ErrServerClosed = errors.New("sio: server closed")
-	// ErrListening: the server listens already.
+	// ErrListening: the server is attached to another one, which listens for it
+	// ([Server.Attach]), or was started before it was to be attached.
 	ErrListening = errors.New("sio: server is listening already")
 	// ErrNotListening: the server does not listen.
 	ErrNotListening = errors.New("sio: server is not listening")

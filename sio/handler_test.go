@@ -11,8 +11,7 @@ import (
 	"github.com/sioserver/sioserver/sio"
 )
 
-// TestHandlerInNetHTTP mounts a server that listens nowhere beside another
-// route.
+// TestHandlerInNetHTTP mounts a server beside another route. It listens too.
 func TestHandlerInNetHTTP(t *testing.T) {
 	srv, err := sio.New(sio.Config{NoClient: true})
 	if err != nil {
@@ -25,9 +24,11 @@ func TestHandlerInNetHTTP(t *testing.T) {
 	if srv.Addr() != nil {
 		t.Errorf("it listens on %v", srv.Addr())
 	}
-	if err := srv.Listen("127.0.0.1:0"); err != sio.ErrListening {
+	if err := srv.Listen("127.0.0.1:0"); err != nil {
 		t.Errorf("Listen: %v", err)
 	}
+	f := &fixture{Server: srv, addr: srv.Addr().String()}
+	f.join(t)
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", handler)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the other route") })

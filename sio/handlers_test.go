@@ -209,15 +209,15 @@ func TestConfigErrors(t *testing.T) {
 
 func TestListenErrors(t *testing.T) {
 	f := serve(t, sio.Config{}, nil)
-	if err := f.Listen("127.0.0.1:0"); !errors.Is(err, sio.ErrListening) {
-		t.Errorf("a second Listen gave %v", err)
+	if err := f.Listen(f.addr); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a second Listen on the same port gave %v", err)
 	}
 	other, err := sio.New(sio.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.Serve(); !errors.Is(err, sio.ErrNotListening) {
-		t.Errorf("Serve gave %v", err)
+	if err := other.Wait(); !errors.Is(err, sio.ErrNotListening) {
+		t.Errorf("Wait gave %v", err)
 	}
 	if err := other.ListenAndServe(f.addr); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a port in use gave %v", err)

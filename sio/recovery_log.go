@@ -281,12 +281,12 @@ func (lg *recoveryLog) letGo(ses *session) {
 	ses.Size = 0
 }
 
-// stop ends the log: nothing is dropped any more, nor reported.
+// stop ends the log: it keeps nothing any more, and reports nothing.
 func (lg *recoveryLog) stop() {
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
 	lg.stopped, lg.expired = true, nil
-	for _, ses := range lg.log.Drain() {
+	for _, ses := range lg.log.Close() {
 		lg.letGo(ses)
 	}
 	if lg.timer != nil {

@@ -35,9 +35,10 @@ type Server struct {
 	namespaces registry
 	dynamic    atomic.Int64                 // children, until they are closed
 	parents    atomic.Pointer[[]*Namespace] // replaced under mu
-	closing    atomic.Bool
-	ended      atomic.Bool  // Shutdown closes the adapters, or has
-	closings   await.Runner // of adapters
+	leaving    atomic.Bool                  // Shutdown or Close was called
+	closing    atomic.Bool                  // it has drained the server
+	ended      atomic.Bool                  // Shutdown closes the adapters, or has
+	closings   await.Runner                 // of adapters
 
 	onNamespace atomic.Pointer[[]func(ns *Namespace)] // replaced under mu
 
@@ -46,6 +47,8 @@ type Server struct {
 
 	late, over context.Context // of late handlers; over has ended
 	endLate    context.CancelCauseFunc
+	hurry      context.Context // ends when Close is called
+	endHurry   context.CancelFunc
 	gaveUp     atomic.Bool  // Shutdown's context has ended
 	givingUp   sync.Mutex   // held by giveUp
 	unfinished atomic.Int64 // events dropped since

@@ -32,11 +32,17 @@ func (e *ShutdownError) Error() string {
 // Unwrap returns Err.
 func (e *ShutdownError) Unwrap() error { return e.Err }
 
-// Shutdown ends the server: it accepts no more connections, disconnects every
-// socket with [ServerShuttingDown] (clients see their connection close, and
-// reconnect if they can), waits until what they have sent is handled and all
-// handlers have returned, those of [Config.Handler] included, and stops the
-// loops. Packets that a polling client has not fetched are lost.
+// Shutdown ends the server. First it lets the clients go at the pace of
+// [Config.Drain], if that is set. Then it accepts no more connections,
+// disconnects every socket with [ServerShuttingDown] (clients see their
+// connection close, and reconnect if they can), waits until what they have sent
+// is handled and all handlers have returned, those of [Config.Handler]
+// included, and stops the loops. Packets that a polling client has not fetched
+// by then are lost.
+//
+// Behind net/http (Handler) it may be called before http.Server.Shutdown or
+// after it, or at the same time. Before is better: http.Server.Shutdown closes
+// its listeners, so it ends the sessions whose poll waits without a pace.
 //
 // When ctx ends first, the error is a [*ShutdownError], which wraps the error
 // of ctx and counts what is left. Then events that wait are dropped, and the
@@ -45,18 +51,19 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 // three seconds more. Everything else was still done.
 //
 // Further calls wait for the first one to return, whatever it returns. They
-// return nil, or the error of their own context when that ends first. Shutdown
-// must not be called by a handler that the server would wait for.
+// return nil, or the error of their own context when that ends first, which does
+// not end the first one: Close does. Shutdown must not be called by a handler
+// that the server would wait for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	if !srv.beginEnd() {
 		return incomplete([]*Server{srv}, srv.waitEnd(ctx))
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(srv.hurry, cancel)()
 	srv.mu.Lock()
 	engine, host, attached := srv.engine, srv.host, srv.attached
 	srv.mu.Unlock()
-	if engine != nil && host == nil {
-		engine.StopAccepting()
-	}
 	ending, before := []*Server{srv}, []*Server(nil)
 	for _, other := range attached {
 		if other.beginEnd() {
@@ -65,8 +72,15 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 			before = append(before, other)
 		}
 	}
+	if engine != nil {
+		drain(ctx, ending)
+	}
+	if engine != nil && host == nil {
+		engine.StopAccepting()
+	}
 	for _, each := range ending {
 		defer close(each.done)
+		each.closing.Store(true)
 		defer each.giveUpAfter(ctx)()
 		each.sendHeld()
 		each.eio.Close()
@@ -112,7 +126,7 @@ func incomplete(servers []*Server, err error) error {
 func (srv *Server) beginEnd() bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	return !srv.closing.Swap(true)
+	return !srv.leaving.Swap(true)
 }
 
 // waitEnd waits until another goroutine has ended the server.
@@ -181,12 +195,13 @@ func passed(ctx context.Context, engine *loop.Engine) error {
 	return nil
 }
 
-// Close is Shutdown without waiting for handlers: events that wait are dropped,
-// and counted in [Stats].
+// Close is Shutdown without [Config.Drain] and without waiting for handlers:
+// events that wait are dropped, and counted in [Stats]. A Shutdown that is under
+// way does the same from now on and returns a [*ShutdownError], which wraps
+// context.Canceled; Close does not wait for it.
 func (srv *Server) Close() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	err := srv.Shutdown(ctx)
+	srv.endHurry()
+	err := srv.Shutdown(srv.hurry)
 	var incomplete *ShutdownError
 	if errors.As(err, &incomplete) && incomplete.Err == context.Canceled {
 		return nil

@@ -39,6 +39,7 @@ func New(cfg Config) (*Server, error) {
 	over, end := context.WithCancelCause(srv.late)
 	end(ErrDisconnected)
 	srv.over = over
+	srv.hurry, srv.endHurry = context.WithCancel(context.Background())
 	engine := cfg.engine()
 	if cfg.OnUpgrade != nil {
 		engine.OnUpgrade = func(s *eio.Session) {
@@ -64,27 +65,42 @@ func New(cfg Config) (*Server, error) {
 	return srv, nil
 }
 
-// ListenAndServe listens on addr ("host:port"; without a host IPv4 and IPv6;
-// port 0 picks a free one) and returns when the server has ended: with
-// [ErrServerClosed], or at once with the reason why it can't listen, which
-// matches syscall.EADDRINUSE when the port is taken.
+// ListenAndServe listens on addr, as Listen does, and returns when the server
+// has ended: with [ErrServerClosed], or at once with the reason why it can't
+// listen.
 func (srv *Server) ListenAndServe(addr string) error {
 	if err := srv.Listen(addr); err != nil {
 		return err
 	}
-	return srv.Serve()
+	return srv.Wait()
 }
 
-// Listen is the first half of ListenAndServe: it returns when clients can
-// connect, and they are served whether or not Serve is called.
+// Listen listens on addr and returns when clients can connect; Wait waits for
+// the end of the server. addr is "host:port", where no host stands for all
+// addresses of IPv4 and IPv6 and port 0 for a free one, or "unix:/path" for a
+// unix socket, or "unix:@name" for an abstract one. It may be called several
+// times, for several addresses. For IPv6 alone, give Serve a listener of
+// net.Listen("tcp6", …).
+//
+// The file of a unix socket has the permissions of Config.SocketMode. One that
+// an earlier process has left behind is replaced, and it is removed when the
+// server ends. About addresses of its clients see Serve.
+//
+// The error says why addr can't be listened on, and matches syscall.EADDRINUSE
+// when the port is taken or another process listens at the path. The first
+// address, if it is a port, is the cheapest to accept on: the loops do it
+// themselves. Accepting on others takes a goroutine for each of Config.Loops.
+// What connections cost once they are accepted is the same.
 func (srv *Server) Listen(addr string) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	switch {
-	case srv.closing.Load():
+	case srv.leaving.Load():
 		return ErrServerClosed
-	case srv.engine != nil || srv.host != nil:
+	case srv.host != nil:
 		return ErrListening
+	case srv.engine != nil:
+		return srv.engine.Listen(addr, srv.eio.Accept)
 	}
 	engine, err := loop.Listen(srv.loopConfig(addr), srv.eio.Accept)
 	if err != nil {
@@ -109,9 +125,8 @@ func (srv *Server) runOn(engine *loop.Engine) {
 // routes of a net/http server, of which it may be the only one, over HTTP,
 // HTTPS and HTTP/2. Mount it where it gets the requests under Config.Path with
 // their RequestURI unchanged; other requests go to Config.Handler. It uses the
-// loops that Listen has started, or starts some that listen nowhere, after
-// which Listen returns [ErrListening]. It returns [ErrServerClosed] after
-// Shutdown.
+// loops that run already, or starts some. It returns [ErrServerClosed] after
+// Shutdown, and [ErrListening] for a server that is attached to another.
 //
 // A WebSocket over plain TCP costs what any other does, because its connection
 // is handed over to a loop. Over TLS it is driven by goroutines, and so is each
@@ -119,7 +134,7 @@ func (srv *Server) runOn(engine *loop.Engine) {
 func (srv *Server) Handler() (http.Handler, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if srv.closing.Load() {
+	if srv.leaving.Load() {
 		return nil, ErrServerClosed
 	}
 	if srv.host != nil {
@@ -138,6 +153,7 @@ func (srv *Server) Handler() (http.Handler, error) {
 func (srv *Server) loopConfig(addr string) loop.Config {
 	return loop.Config{
 		Addr:           addr,
+		SocketMode:     srv.cfg.SocketMode,
 		Loops:          srv.cfg.Loops,
 		MaxConnections: srv.cfg.MaxConnections,
 		MaxQueued:      srv.cfg.MaxQueued,
@@ -146,35 +162,25 @@ func (srv *Server) loopConfig(addr string) loop.Config {
 	}
 }
 
-// Serve is the second half of ListenAndServe: it waits for the server's end and
-// returns [ErrServerClosed], or [ErrNotListening] when Listen did not succeed.
-func (srv *Server) Serve() error {
+// Addr is the first address that the server listens on, also after it has ended;
+// nil before that.
+func (srv *Server) Addr() net.Addr {
+	if all := srv.Addrs(); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// Addrs are the addresses that the server listens on or has listened on, those
+// of listeners given to Serve included, in the order in which they came.
+func (srv *Server) Addrs() []net.Addr {
 	srv.mu.Lock()
 	engine := srv.engine
 	srv.mu.Unlock()
 	if engine == nil {
-		return ErrNotListening
-	}
-	select {
-	case <-srv.done:
-	case <-engine.Done():
-		if err := engine.Err(); err != nil {
-			return err
-		}
-		<-srv.done // a Shutdown is under way
-	}
-	return ErrServerClosed
-}
-
-// Addr is the address that the server listens on, also after it has ended; nil
-// before Listen.
-func (srv *Server) Addr() net.Addr {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.engine == nil {
 		return nil
 	}
-	return srv.engine.Addr()
+	return engine.Addrs()
 }
 
 // Attach has other serve the requests under its Config.Path on the port of srv,
@@ -182,8 +188,8 @@ func (srv *Server) Addr() net.Addr {
 // each with its own namespaces, options and middlewares, share one port so.
 // other must be new, and have its own Path and the same Loops. Requests outside
 // all paths go to the Handler of srv's Config, whose MaxConnections, and
-// MaxQueued of WebSockets, hold for all connections. other's Listen and Handler
-// return [ErrListening] afterwards, its Addr is srv's. Shutdown of other ends
+// MaxQueued of WebSockets, hold for all connections. other's Listen, Serve and
+// Handler return [ErrListening] afterwards, its Addr is srv's. Shutdown of other ends
 // other alone: handshakes under its Path are refused until another server with
 // that Path is attached. Shutdown of srv ends both, and its error counts what
 // is left of both.
@@ -204,7 +210,7 @@ func (srv *Server) Attach(other *Server) error {
 	other.mu.Lock()
 	defer other.mu.Unlock()
 	switch {
-	case srv.closing.Load() || other.closing.Load():
+	case srv.leaving.Load() || other.leaving.Load():
 		return ErrServerClosed
 	case other.engine != nil || other.host != nil:
 		return ErrListening
@@ -258,7 +264,7 @@ func (u upper) Message(s *eio.Session, data []byte, binary bool) {
 func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
-	reason := c.srv.reasonOf(cause, err)
+	reason := c.reasonOf(cause, err)
 	c.perLoop().counts.closes.count(reason)
 	if err == nil {
 		err = c.perLoop().cause

@@ -91,6 +91,8 @@ type Stats struct {
 	UnjoinedEvicted uint64
 	// Proxies has the figures of Config.TrustedProxies and ProxyProtocol.
 	Proxies eio.ProxyStats
+	// Addresses has the figures of Config.AddressLimits.
+	Addresses eio.AddressStats
 	// Receiving has the figures of Config.MaxReceiving.
 	Receiving eio.ReceivingStats
 	// Handshakes has the figures of Config.MaxHandshakeBytes.
@@ -133,6 +135,7 @@ func (srv *Server) Stats() Stats {
 	st := Stats{
 		Clients:           srv.eio.ClientsCount(),
 		Proxies:           srv.eio.ProxyStats(),
+		Addresses:         srv.eio.AddressStats(),
 		Transports:        srv.eio.TransportStats(),
 		Disconnected:      make(map[Reason]uint64),
 		Closed:            make(map[Reason]uint64),

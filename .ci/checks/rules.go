@@ -26,11 +26,12 @@ type importRules struct {
 var rules = importRules{
 	layers: map[string][]string{
 		"codec":                     {},
+		"internal/ratelimit":        {},
 		"loop/internal/goid":        {},
 		"loop/invariants":           {"loop/internal/goid"},
 		"loop/safelog":              {},
 		"loop":                      {"loop/internal/goid", "loop/invariants", "loop/safelog"},
-		"eio":                       {"codec", "loop", "loop/invariants", "loop/safelog"},
+		"eio":                       {"internal/ratelimit", "codec", "loop", "loop/invariants", "loop/safelog"},
 		"sio/internal":              {},
 		"sio/internal/clientbundle": {"eio"},
 		"sio/adapter":               {"loop/invariants", "sio/internal"},

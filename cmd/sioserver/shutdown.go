@@ -15,7 +15,7 @@ const echo = 200 * time.Millisecond
 // it at once.
 func (p *program) serve(signals <-chan os.Signal) int {
 	ended := make(chan error, 1)
-	go func() { ended <- p.srv.Serve() }()
+	go func() { ended <- p.srv.Wait() }()
 	var first os.Signal
 	select {
 	case err := <-ended:

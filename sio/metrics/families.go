@@ -88,6 +88,14 @@ var connectionFamilies = []family{
 		emit(float64(st.Proxies.Headers), "accepted")
 		emit(float64(st.Proxies.HeadersRejected), "rejected")
 	}),
+	gauge("addresses", "Addresses of which Config.AddressLimits knows something.", func(st *sio.Stats) int { return st.Addresses.Addresses }),
+	counter("addresses_forgotten", "Addresses that were forgotten too early because of AddressLimits.MaxAddresses.", func(st *sio.Stats) uint64 { return st.Addresses.Forgotten }),
+	counter("address_failures", "Handshakes and namespaces that were refused to an address, and count against it.", func(st *sio.Stats) uint64 { return st.Addresses.Failures }),
+	by(prometheus.CounterValue, "address_limited", "Handshakes, and attempts on open sessions, that were refused because of their address, by the field of AddressLimits.", "limit", func(st *sio.Stats, emit emitter) {
+		emit(float64(st.Addresses.TooManySessions), "Sessions")
+		emit(float64(st.Addresses.TooManyHandshakes), "Handshakes")
+		emit(float64(st.Addresses.TooManyFailures), "Failures")
+	}),
 	counter("proxy_fields_malformed", "Handshakes of which a trusted proxy has named no valid address.", func(st *sio.Stats) uint64 { return st.Proxies.FieldsMalformed }),
 	counter("socket_connects", "Sockets that have connected to a namespace.", func(st *sio.Stats) uint64 { return st.Connected }),
 	counter("socket_connects_refused", "Sockets that were refused by a middleware or a limit.", func(st *sio.Stats) uint64 { return st.Refused }),

@@ -120,9 +120,7 @@ func (w *World) finish() {
 	}
 	w.failures = append(failed, w.failures...)
 	synctest.Wait()
-	// What recovery keeps is left to the garbage collector when a namespace
-	// ends.
-	if frames := invariants.Frames.Load(); frames != 0 && len(w.failures) == 0 && w.opt.Recovery == 0 {
+	if frames := invariants.Frames.Load(); frames != 0 && len(w.failures) == 0 {
 		w.failures = append(w.failures, fmt.Sprintf("%d frames have references at the end", frames))
 	}
 }

@@ -133,7 +133,7 @@ func serve(cfg sio.Config, inline bool, with features) error {
 	if err := server.Listen(address); err != nil {
 		return err
 	}
-	return server.Serve()
+	return server.Wait()
 }
 
 // register registers the events of every server, and those whose handlers take

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
 )
@@ -18,8 +17,7 @@ type Engine struct {
 	maxFD    int
 	halted   chan struct{}
 	halt     sync.Once
-	failures atomic.Int64
-	accepts  acceptLog
+	accepts  AcceptLog
 	tasks    sync.WaitGroup // goroutines that accept or log
 }
 
@@ -28,10 +26,9 @@ var _ backend.Engine = (*Engine)(nil)
 // New returns an engine that is to be started. It listens already.
 func New(cfg backend.Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, maxFD: maxDescriptor(), halted: make(chan struct{})}
+	e.accepts = AcceptLog{Logger: cfg.Logger, Tasks: &e.tasks}
 	if cfg.Listen {
-		lc := net.ListenConfig{KeepAlive: -1}
-		lc.SetMultipathTCP(false)
-		ln, err := lc.Listen(context.Background(), "tcp", cfg.Addr)
+		ln, err := Listen(cfg.Addr)
 		if err != nil {
 			return nil, err
 		}
@@ -41,6 +38,13 @@ func New(cfg backend.Config) (*Engine, error) {
 		e.runners = append(e.runners, &runner{wake: make(chan struct{}, 1), halted: e.halted})
 	}
 	return e, nil
+}
+
+// Listen listens on a TCP address, with the connections that an engine wants.
+func Listen(addr string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false)
+	return lc.Listen(context.Background(), "tcp", addr)
 }
 
 // Addr implements backend.Engine, as the following methods do.
@@ -82,7 +86,7 @@ func (e *Engine) StopAccepting() error {
 }
 
 // AcceptFailures is safe for concurrent use.
-func (e *Engine) AcceptFailures() int64 { return e.failures.Load() }
+func (e *Engine) AcceptFailures() int64 { return e.accepts.Failures() }
 
 // Exhausted compares numbers: the system hands out the lowest one that is free.
 func (e *Engine) Exhausted(s backend.Socket) bool {

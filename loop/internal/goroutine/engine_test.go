@@ -187,16 +187,16 @@ func TestAcceptReportsTheEndOfFailures(t *testing.T) {
 	host := newTestHost()
 	var log buffer
 	e, _ := startEngine(t, host, 1, &log, nil)
-	e.accepts.failed(e, syscall.EMFILE)
-	e.accepts.succeeded(e)
+	e.accepts.Failed(syscall.EMFILE)
+	e.accepts.Succeeded()
 	e.accepts.mu.Lock()
 	if !e.accepts.logged {
 		t.Error("the end is reported at once")
 	}
 	e.accepts.last = time.Now().Add(-2 * acceptQuiet)
 	e.accepts.mu.Unlock()
-	e.accepts.succeeded(e)
-	e.accepts.succeeded(e)
+	e.accepts.Succeeded()
+	e.accepts.Succeeded()
 	wait.Until(t, "the log has the end", func() bool { return log.count("accepting connections again") > 0 })
 	if n := log.count("level=INFO"); n != 1 {
 		t.Errorf("the log has the end %d times", n)

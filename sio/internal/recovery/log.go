@@ -85,6 +85,7 @@ type Log[S, P any] struct {
 	sessions map[string]*Session[S, P]
 	lost     lostList[S, P]
 
+	closed     bool
 	early      []early[P] // oldest first
 	earlyBytes int
 	earlyID    uint64 // of the last one
@@ -129,6 +130,11 @@ func (l *Log[S, P]) Last() Offset { return l.last }
 // limits, the packet itself if it alone does.
 func (l *Log[S, P]) Keep(now time.Duration, o Offset, p Packet[P]) {
 	l.last = o
+	if l.closed {
+		l.hooks.Release(p.Payload)
+		l.dropped = o
+		return
+	}
 	if l.head > 64 && l.head > len(l.packets)/2 {
 		n := copy(l.packets, l.packets[l.head:])
 		clear(l.packets[n:])
@@ -252,6 +258,10 @@ type early[P any] struct {
 func (l *Log[S, P]) Anticipate(p Packet[P]) (id uint64) {
 	l.stats.Unordered++
 	l.earlyID++
+	if l.closed {
+		l.hooks.Release(p.Payload)
+		return l.earlyID
+	}
 	l.early = append(l.early, early[P]{l.earlyID, p})
 	l.earlyBytes += p.cost()
 	for len(l.early) > l.limits.MaxPackets || l.earlyBytes > l.limits.MaxBytes {
@@ -273,6 +283,24 @@ func (l *Log[S, P]) forgetEarly(i int) {
 	l.earlyBytes -= l.early[i].cost()
 	l.hooks.Release(l.early[i].Payload)
 	l.early = slices.Delete(l.early, i, i+1)
+}
+
+// Close has the log keep nothing any more, not even what it is given later. It
+// returns the sessions that waited for a client. Offsets go on, because what is
+// sent still needs them.
+func (l *Log[S, P]) Close() (lost []*Session[S, P]) {
+	l.closed = true
+	for len(l.kept()) > 0 {
+		l.dropOldest()
+	}
+	for len(l.early) > 0 {
+		l.forgetEarly(0)
+	}
+	for ses := l.lost.oldest(); ses != nil; ses = l.lost.oldest() {
+		l.lost.remove(ses)
+		lost = append(lost, ses)
+	}
+	return lost
 }
 
 // anticipated appends the payloads for a session that were sent before they

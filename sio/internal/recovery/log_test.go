@@ -172,12 +172,7 @@ func (p *player) end(t *testing.T) {
 	for _, m := range p.members {
 		m.DropHistory()
 	}
-	for len(p.log.kept()) > 0 {
-		p.log.dropOldest()
-	}
-	for len(p.log.early) > 0 {
-		p.log.forgetEarly(0)
-	}
+	p.log.Close()
 	for _, x := range p.payloads {
 		if x.refs != 0 {
 			t.Errorf("%s has %d references at the end", x.name, x.refs)
@@ -272,6 +267,10 @@ func (p *player) play(command string, args arguments) {
 	case "drop":
 		p.member(args.word(0)).DropHistory()
 		delete(p.members, args.word(0))
+	case "close":
+		for _, ses := range p.log.Close() {
+			p.note("%s does not wait any more", ses.PID)
+		}
 	case "rooms":
 		p.note("rooms: %s", strings.Join(p.member(args.word(0)).Session.Rooms(), " "))
 	case "state":

@@ -145,15 +145,6 @@ func (l *Log[S, P]) Claim(now time.Duration, pid string, o Offset, socket S) (m,
 	return m, nil
 }
 
-// Drain takes all sessions out of the list of lost ones, and returns them.
-func (l *Log[S, P]) Drain() (list []*Session[S, P]) {
-	for ses := l.lost.oldest(); ses != nil; ses = l.lost.oldest() {
-		l.lost.remove(ses)
-		list = append(list, ses)
-	}
-	return list
-}
-
 // Complete reports whether all that m's client has missed can be sent: it is in
 // the log, or in the history and the log. Otherwise more history must be read,
 // or, without a history, GiveUp must follow.
