@@ -29,7 +29,7 @@ FULL   := $(NPM)/node_modules/.full
 BUNDLE := cmd/sioserver/client/socket.io.js
 
 .DEFAULT_GOAL := help
-.PHONY: run test conformance suites client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible help
+.PHONY: run test conformance suites client lint vet-systems fmt fuzz simulate bench bench-quick attack soak links bench-peers vulncheck sbom reproducible container help
 
 run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@if .ci/install npm; then $(MAKE) client; fi
@@ -37,7 +37,7 @@ run: ## Serve the demo on port 3000 (ARGS="-addr :8080" for flags, see ARGS=-h)
 	@exec bin/sioserver $(ARGS)
 
 test: lint ## Everything CI checks: lint, then all tests, interop included, with the race detector or where they need it without
-	@.ci/install npm chromium python3-socketio redis-server nginx haproxy || true
+	@.ci/install npm chromium python3-socketio redis-server nginx haproxy caddy prometheus systemd-analyze || true
 	@if command -v npm >/dev/null; then $(MAKE) $(FULL) client; fi
 	@$(GO) run ./.ci/checks norace
 	@$(GO) test -race -shuffle=on -timeout 10m -tags invariants ./loop/... ./eio ./sio
@@ -120,6 +120,9 @@ sbom: ## Write the bill of materials of the module, as CycloneDX, to bin/sbom.js
 
 reproducible: ## Build the program twice in different places, compare, print its hash: a whole build without a cache
 	@.ci/reproducible
+
+container: ## Try what the container file makes, without a registry: static, below 30 MB, in an empty root
+	@.ci/container
 
 help: ## This list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -69,17 +69,31 @@ func goBlocks(t *testing.T, file string) (blocks []block) {
 	return blocks
 }
 
-// TestRecipesAreTested: the Go code of recipes.md is that of recipes_test.go.
-func TestRecipesAreTested(t *testing.T) {
-	tested := read(t, "recipes_test.go")
-	blocks := goBlocks(t, "recipes.md")
-	for _, b := range blocks {
-		if !strings.Contains(tested, b.code) {
-			t.Errorf("%s: recipes_test.go does not have this code:\n%s", b, b.code)
+// tested has the documents whose Go code is part of files that tests run, and
+// patterns of those files.
+var tested = map[string]string{
+	"recipes.md":   "recipes_test.go",
+	"embedding.md": "examples/*/*.go",
+	"testing.md":   "examples/testing/*.go",
+}
+
+// TestCodeIsTested: the Go code of the documents in tested is that of the
+// files.
+func TestCodeIsTested(t *testing.T) {
+	for document, pattern := range tested {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if len(blocks) < 5 {
-		t.Errorf("recipes.md has only %d pieces of Go code", len(blocks))
+		blocks := goBlocks(t, document)
+		for _, b := range blocks {
+			if !slices.ContainsFunc(files, func(file string) bool { return strings.Contains(read(t, file), b.code) }) {
+				t.Errorf("%s: no file of %s has this code:\n%s", b, pattern, b.code)
+			}
+		}
+		if len(blocks) < 5 {
+			t.Errorf("%s has only %d pieces of Go code", document, len(blocks))
+		}
 	}
 }
 
@@ -90,7 +104,7 @@ func TestGoCodeCompiles(t *testing.T) {
 	known := listPackages(t)
 	checked := 0
 	for _, file := range documents(t) {
-		if file == "recipes.md" {
+		if tested[file] != "" {
 			continue
 		}
 		for _, b := range goBlocks(t, file) {
@@ -234,7 +248,7 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	checked := 0
-	for _, file := range []string{"../README.md", "../SECURITY.md", "from-go.md", "recipes.md", "errors.md", "security.md", "sizing.md", "tuning.md"} {
+	for _, file := range []string{"../README.md", "../SECURITY.md", "from-go.md", "recipes.md", "errors.md", "security.md", "sizing.md", "tuning.md", "embedding.md", "operating.md", "proxies.md", "testing.md"} {
 		for _, span := range codeSpan.FindAllString(goSide(file, fenced.ReplaceAllString(read(t, file), "")), -1) {
 			for _, m := range member.FindAllStringSubmatch(span, -1) {
 				checked++

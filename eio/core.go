@@ -2,6 +2,8 @@ package eio
 
 import (
 	"time"
+
+	"github.com/sioserver/sioserver/codec/engineio"
 )
 
 // State is where a session is in its life.
@@ -60,6 +62,7 @@ type core struct {
 	lost         bool // the peer of a paused session was found gone at the last heartbeat
 	excused      bool // a pause waived a pong, so a pong without a ping does not move the heartbeat
 	ignoring     bool // the session is about to end: nothing more is received
+	watched      bool // packets are reported to received, created and heartbeat
 
 	heartbeat time.Duration // when to send a ping, or when the peer is late
 	backlog   *backlog      // packets that wait for a GET; nil before the first, and over WebSocket
@@ -144,6 +147,10 @@ type effects interface {
 	endSoon(reason Reason, err error)        // calls end behind what was posted to the loop before
 	ended()                                  // the session is over for the server; called once
 	over(reason Reason, err error)           // the session is over for the application; called once
+	received(p engineio.Packet)              // a packet came, if they are watched; p is borrowed, and the session may end
+	created(p *EncodedPacket)                // a packet is about to be sent, if they are watched; the session may end
+	heartbeat()                              // a heartbeat came, if packets are watched; the session may end
+	drained()                                // no packet waits for a GET, if packets are watched; the session may end
 }
 
 func (c *core) open(t timing, now time.Duration, f wireFormat, webSocket bool) {
@@ -166,6 +173,12 @@ func (c *core) send(fx effects, p *EncodedPacket) bool {
 
 // put queues or writes p.
 func (c *core) put(fx effects, p *EncodedPacket) {
+	if c.watched {
+		if fx.created(p); c.state == StateClosed {
+			fx.discarded(1)
+			return
+		}
+	}
 	if c.webSocket {
 		if fx.sendWebSocket(p) {
 			c.watch(fx)
@@ -252,6 +265,9 @@ func (c *core) flush(fx effects) {
 	c.reads = true
 	fx.answerPoll(queue[:n])
 	releaseAll(queue[:n])
+	if c.watched && len(c.queue()) == 0 {
+		fx.drained()
+	}
 }
 
 // takeQueue empties the queue and returns it with its references.

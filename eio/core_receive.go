@@ -87,6 +87,11 @@ func (c *core) receive(fx effects, t timing, now time.Duration, p engineio.Packe
 	if c.state != StateOpen || c.ignoring {
 		return
 	}
+	if c.watched {
+		if fx.received(p); c.state != StateOpen || c.ignoring {
+			return
+		}
+	}
 	switch p.Type {
 	case engineio.Ping, engineio.Pong:
 		c.beat(fx, t, now, p.Type)
@@ -118,10 +123,19 @@ func (c *core) beat(fx effects, t timing, now time.Duration, kind engineio.Packe
 			c.heartbeat = now + t.pingInterval
 		}
 		c.pinged = false
+		c.reportBeat(fx)
 	case c.wireFormat.v3 && kind == engineio.Ping:
 		c.heartbeat = now + t.pingInterval + t.pingTimeout
 		c.put(fx, packetPong)
+		c.reportBeat(fx)
 	default:
 		c.fail(fx, TransportError, ErrHeartbeatDirection)
+	}
+}
+
+// reportBeat reports a heartbeat, if that is watched.
+func (c *core) reportBeat(fx effects) {
+	if c.watched {
+		fx.heartbeat()
 	}
 }

@@ -262,6 +262,12 @@ func (p *player) replyProbe(data []byte) { p.note("probe 3%s", data) }
 func (p *player) closeProbe()            { p.note("close probe") }
 func (p *player) promoteProbe()          { p.note("promote probe") }
 
+// Nothing is watched.
+func (p *player) received(engineio.Packet) { p.note("watched: received") }
+func (p *player) created(*EncodedPacket)   { p.note("watched: created") }
+func (p *player) heartbeat()               { p.note("watched: heartbeat") }
+func (p *player) drained()                 { p.note("watched: drained") }
+
 func (p *player) ended() {
 	if p.core.overReported {
 		p.note("gone")

@@ -80,6 +80,7 @@ func (pl *perLoop) open(n newcomer, sid string, f wireFormat) *Session {
 	}
 	s.request.Store(n.request)
 	s.timer.Init((*sessionTimer)(s))
+	s.core.watched = pl.srv.watch != nil
 	s.core.open(pl.srv.timing, s.now(), f, false)
 	return s
 }

@@ -1,26 +1,24 @@
 package eio
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
 	"net/netip"
 
 	"github.com/sioserver/sioserver/eio/internal/http1"
+	"github.com/sioserver/sioserver/loop/logscope"
 )
 
 // The life of connections is logged at debug level. The functions of this file
 // build nothing unless the logger takes that level. No level has what gives
 // access: sids, queries, headers, and what messages contain.
 
-// debugs reports whether the logger takes messages of debug level.
-func (srv *Server) debugs() bool {
-	return srv.cfg.Logger.Enabled(context.Background(), slog.LevelDebug)
-}
+// logs are the server's loggers for details.
+type logs struct{ engine, socket logscope.Logger }
 
-func (srv *Server) debug(message string, attrs ...slog.Attr) {
-	srv.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, message, attrs...)
+func newLogs(l *slog.Logger) logs {
+	return logs{logscope.Of(l, logscope.Engine), logscope.Of(l, logscope.EngineSocket)}
 }
 
 // LogID returns what the log calls the session: a digest of the sid, which it
@@ -34,8 +32,8 @@ func logID(sid string) string {
 }
 
 func (s *Session) logOpened() {
-	if srv := s.home.srv; srv.debugs() {
-		srv.debug("eio: connection opened",
+	if log := &s.home.srv.logs.socket; log.Details() {
+		log.Detail("eio: connection opened",
 			slog.String("client", s.LogID()),
 			slog.String("transport", s.Transport()),
 			slog.Int("protocol", s.Protocol()),
@@ -44,21 +42,21 @@ func (s *Session) logOpened() {
 }
 
 func (s *Session) logUpgraded() {
-	if srv := s.home.srv; srv.debugs() {
-		srv.debug("eio: connection upgraded", slog.String("client", s.LogID()), slog.String("transport", s.Transport()))
+	if log := &s.home.srv.logs.socket; log.Details() {
+		log.Detail("eio: connection upgraded", slog.String("client", s.LogID()), slog.String("transport", s.Transport()))
 	}
 }
 
 func (s *Session) logProbeClosed() {
-	if srv := s.home.srv; srv.debugs() {
-		srv.debug("eio: upgrade given up", slog.String("client", s.LogID()))
+	if log := &s.home.srv.logs.socket; log.Details() {
+		log.Detail("eio: upgrade given up", slog.String("client", s.LogID()))
 	}
 }
 
 // logClosed logs the end of a session; err, which may be nil, is the cause.
 func (s *Session) logClosed(reason Reason, err error) {
-	srv := s.home.srv
-	if !srv.debugs() {
+	log := &s.home.srv.logs.socket
+	if !log.Details() {
 		return
 	}
 	attrs := []slog.Attr{
@@ -70,13 +68,13 @@ func (s *Session) logClosed(reason Reason, err error) {
 	if err != nil {
 		attrs = append(attrs, slog.Any("error", err))
 	}
-	srv.debug("eio: connection closed", attrs...)
+	log.Detail("eio: connection closed", attrs...)
 }
 
 // logRefused logs a request that the engine refuses.
 func (h *httpConn) logRefused(req *http1.Request, r refusal, context ErrorContext) {
-	srv := h.home.srv
-	if !srv.debugs() {
+	log := &h.home.srv.logs.engine
+	if !log.Details() {
 		return
 	}
 	e := ConnectionError{Code: r.code, Message: r.message, Context: context}
@@ -92,7 +90,7 @@ func (h *httpConn) logRefused(req *http1.Request, r refusal, context ErrorContex
 	if q.sid != "" {
 		attrs = append(attrs, slog.String("client", logID(q.sid)))
 	}
-	srv.debug("eio: request refused", append(attrs, slog.String("remote", h.remoteAddr(req).String()))...)
+	log.Detail("eio: request refused", append(attrs, slog.String("remote", h.remoteAddr(req).String()))...)
 }
 
 // logInvalid logs a request of the connection: see Server.logInvalid.
@@ -103,7 +101,7 @@ func (h *httpConn) logInvalid(err error) {
 // logInvalid logs what the rules of HTTP, of the WebSocket handshake or of the
 // PROXY protocol exclude.
 func (srv *Server) logInvalid(err error, remote netip.AddrPort) {
-	if srv.debugs() {
-		srv.debug("eio: invalid request", slog.Any("error", err), slog.String("remote", remote.String()))
+	if log := &srv.logs.engine; log.Details() {
+		log.Detail("eio: invalid request", slog.Any("error", err), slog.String("remote", remote.String()))
 	}
 }

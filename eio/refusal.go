@@ -135,6 +135,9 @@ func (h *httpConn) refuseLeaving(req *http1.Request) {
 // reportRefusal logs a refusal and calls Config.OnConnectionError.
 func (h *httpConn) reportRefusal(req *http1.Request, r refusal, context ErrorContext) {
 	h.home.transports.refused[r.code].Add(1)
+	if r == refuseSession && h.home.srv.forwarder == nil {
+		h.home.srv.unknown.count(h.home.srv)
+	}
 	h.logRefused(req, r, context)
 	if a := h.home.srv.limiter; a != nil && r.isFailure() && parseQuery(req).sid == "" {
 		a.fail(h.remoteAddr(req).Addr(), h.home.loop.Now())

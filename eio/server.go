@@ -48,6 +48,9 @@ type Server struct {
 	hooks      hooks
 	callbacks  callbackQueue
 	retention  retention
+	logs       logs
+	watch      *watch // nil if packets are not observed
+	unknown    unknownSessions
 	addresses  proxyfields.Source // of the fields of TrustedProxies
 	proxies    proxyCounters
 	limiter    *addressLimiter // nil without limits
@@ -78,6 +81,8 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 		addresses:  cfg.addressSource(),
 	}
 	srv.hooks.log = cfg.Logger
+	srv.logs = newLogs(cfg.Logger)
+	srv.watch = newWatch(&srv.cfg, &srv.hooks, &srv.logs.socket)
 	srv.callbacks.limit = cfg.MaxCallbacks
 	srv.retention.limit = cfg.MaxHandshakeBytes
 	var err error

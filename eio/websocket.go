@@ -232,6 +232,9 @@ func (w *wsConn) Flushed(*loop.Conn) {
 	if len(w.home.waiters) > 0 {
 		w.home.flushedTo(s, math.MaxInt)
 	}
+	if s.core.watched {
+		s.drained()
+	}
 }
 
 // Blocked records what the peer has not taken yet.

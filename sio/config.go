@@ -245,6 +245,18 @@ type Config struct {
 	// connected. They run on the loop and must not block.
 	OnOpen, OnUpgrade func(c *Conn)
 	OnClose           func(c *Conn, reason Reason)
+	// OnPacket is called with each Engine.IO packet that comes from a client,
+	// heartbeats included, before it is handled; OnPacketCreate with each that
+	// is about to be sent to one, but for those that belong to a transport alone
+	// (open, noop, close, the answer to a probe). The data is borrowed and must
+	// not be changed. OnHeartbeat is called when a client has answered a
+	// heartbeat (with protocol 3: when its own has come). OnDrain is called when
+	// all that was sent to a client is with the operating system, or in the
+	// answer to a poll. They run on the loop and must not block. Without any of
+	// them a packet costs nothing more; with one, about a microsecond for each
+	// call. For events see [Namespace.OnAny] and [Namespace.OnAnyOutgoing].
+	OnPacket, OnPacketCreate func(c *Conn, p EnginePacket)
+	OnDrain, OnHeartbeat     func(c *Conn)
 	// OnConnectionError is called for each request that is refused with one of
 	// the protocol's codes, 0 to 5. It is not called for what is no valid HTTP
 	// (400, 408, 413, 431), for a WebSocket version other than 13, and for
@@ -361,7 +373,10 @@ type Config struct {
 	OnError func(s *Socket, event string, err error)
 	// Logger receives what an operator should know; slog.Default() when nil. At
 	// debug level it also gets what becomes of each connection and socket: see
-	// the package comment. It is called on loops too and must not block.
+	// the package comment, and [LogScopes] to turn parts of that on while the
+	// server runs. Of the records at level Info and above with the same message,
+	// 10 pass in a second; one more counts the rest, in the attribute "more". It
+	// is called on loops too and must not block.
 	Logger *slog.Logger
 }
 

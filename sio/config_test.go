@@ -10,7 +10,9 @@ import (
 // server's.
 func TestEngineConfig(t *testing.T) {
 	renamed := map[string]string{"Fallback": "Handler", "MaxCallbacks": "MaxHandlers"}
-	own := map[string]bool{"OnUpgrade": true, "Static": true} // New sets them
+	own := map[string]bool{ // New sets them
+		"OnUpgrade": true, "Static": true, "OnPacket": true, "OnPacketCreate": true, "OnDrain": true, "OnHeartbeat": true,
+	}
 	fields := reflect.TypeOf(new(Config).engine())
 	for i := range fields.NumField() {
 		name := fields.Field(i).Name

@@ -189,12 +189,12 @@ func (c *client) refuseBy(namespace, message string, data []byte) {
 func (c *client) answerRefusal(namespace, message string, encode func(b []byte) []byte) {
 	c.perLoop().counts.refused.Add(1)
 	c.logRefused(namespace, message)
-	c.answer(encode)
+	c.answer(socketio.ConnectError, encode)
 }
 
 // answer sends a packet without attachments.
-func (c *client) answer(encode func(b []byte) []byte) {
-	m := c.srv.encodePlain(encode)
+func (c *client) answer(kind socketio.PacketType, encode func(b []byte) []byte) {
+	m := c.srv.encodePlain(kind, encode)
 	m.send(c)
 	m.release()
 }
@@ -375,7 +375,7 @@ func (s *Socket) retract(missed []encodedPacket) {
 
 // welcome is the answer to the client's CONNECT packet.
 func (s *Socket) welcome(pid string) encodedPacket {
-	return s.ns.srv.encodePlain(func(b []byte) []byte {
+	return s.ns.srv.encodePlain(socketio.Connect, func(b []byte) []byte {
 		return s.client.protocol().appendConnect(b, s.ns.srv.codec, s.ns.name, s.ID(), pid)
 	})
 }

@@ -85,6 +85,17 @@
 //	sio: handler failed           event, error
 //	sio: event rejected           event, error: by a packet middleware
 //
+// At [LevelTrace] there are also the packets, with the attributes client and
+// type: "eio: packet in" and "eio: packet out" with the size, "sio: packet in"
+// and "sio: packet out". [LogScopes] turns all these lines on and off by
+// component.
+//
+// What clients do is logged at level Info or above a bounded number of times:
+// 10 lines with the same text in a second, and one that counts the rest in the
+// attribute more. At warn level, once a minute at most, is that many requests
+// have an unknown session ID, which is so if a load balancer spreads the
+// requests of a client over several servers.
+//
 // If the logger ignores debug level, each line costs one call of its handler's
 // Enabled method.
 //

@@ -3,6 +3,7 @@ package sio
 import (
 	"fmt"
 
+	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
 )
 
@@ -11,8 +12,9 @@ import (
 type encodedPacket struct {
 	head        *eio.EncodedPacket
 	attachments []*eio.EncodedPacket
-	outgoing    *outgoing // for listeners; nil if there are none
-	awaited     bool      // it is an acknowledgement, or asks for one
+	outgoing    *outgoing           // for listeners; nil if there are none
+	kind        socketio.PacketType // for the log; Connect for none
+	awaited     bool                // it is an acknowledgement, or asks for one
 }
 
 // encodeEvent encodes an event.
@@ -21,7 +23,7 @@ func encodeEvent(ns *Namespace, id uint64, wantsAck bool, event string, args []a
 	if len(args) == 1 {
 		if raw, ok := args[0].(RawArgs); ok && ns.srv.codec.copies(raw) {
 			p.End(ns.srv.codec.appendRawEvent(p.Begin(), ns.name, id, wantsAck, event, raw))
-			return encodedPacket{head: p, outgoing: ns.observe(event, args), awaited: wantsAck}, nil
+			return encodedPacket{head: p, outgoing: ns.observe(event, args), kind: socketio.Event, awaited: wantsAck}, nil
 		}
 	}
 	b, attachments, err := ns.srv.codec.appendEvent(p.Begin(), ns.name, id, wantsAck, event, args)
@@ -29,7 +31,7 @@ func encodeEvent(ns *Namespace, id uint64, wantsAck bool, event string, args []a
 	if err == nil {
 		m.outgoing = ns.observe(event, args)
 	}
-	m.awaited = wantsAck
+	m.kind, m.awaited = socketio.Event, wantsAck
 	return m, err
 }
 
@@ -38,7 +40,7 @@ func encodeAck(ns *Namespace, id uint64, args []any) (encodedPacket, error) {
 	p := ns.srv.newPacket()
 	b, attachments, err := ns.srv.codec.appendAck(p.Begin(), ns.name, id, args)
 	m, err := seal(p, b, attachments, err)
-	m.awaited = true
+	m.kind, m.awaited = socketio.Ack, true
 	return m, err
 }
 
@@ -46,22 +48,22 @@ func encodeAck(ns *Namespace, id uint64, args []any) (encodedPacket, error) {
 func encodeRawAck(ns *Namespace, id uint64, args RawArgs) encodedPacket {
 	p := ns.srv.newPacket()
 	p.End(ns.srv.codec.appendRawAck(p.Begin(), ns.name, id, args))
-	return encodedPacket{head: p, awaited: true}
+	return encodedPacket{head: p, kind: socketio.Ack, awaited: true}
 }
 
 // newPacket returns an empty packet in the form of the server's codec.
 func (srv *Server) newPacket() *eio.EncodedPacket { return eio.NewEncodedPacket(srv.codec.binary()) }
 
 // encodePlain returns a packet without attachments.
-func (srv *Server) encodePlain(encode func(b []byte) []byte) encodedPacket {
+func (srv *Server) encodePlain(kind socketio.PacketType, encode func(b []byte) []byte) encodedPacket {
 	p := srv.newPacket()
 	p.End(encode(p.Begin()))
-	return encodedPacket{head: p}
+	return encodedPacket{head: p, kind: kind}
 }
 
 // encodeDisconnect encodes a DISCONNECT packet.
 func (srv *Server) encodeDisconnect(namespace string) encodedPacket {
-	return srv.encodePlain(func(b []byte) []byte { return srv.codec.appendDisconnect(b, namespace) })
+	return srv.encodePlain(socketio.Disconnect, func(b []byte) []byte { return srv.codec.appendDisconnect(b, namespace) })
 }
 
 func seal(p *eio.EncodedPacket, b []byte, attachments [][]byte, err error) (encodedPacket, error) {
@@ -99,7 +101,7 @@ func eventDraft(ns *Namespace, event string, args []any, plain bool) (draft, err
 		_, err = seal(p, b, nil, err)
 		return draft{}, err
 	}
-	m := encodedPacket{head: p, attachments: attachmentPackets(attachments), outgoing: ns.observe(event, args)}
+	m := encodedPacket{head: p, attachments: attachmentPackets(attachments), outgoing: ns.observe(event, args), kind: socketio.Event}
 	for _, p := range m.attachments {
 		p.Compact() // now: the draft may be sent before it is finished
 	}

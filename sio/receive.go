@@ -23,6 +23,9 @@ func (c *client) expects(h socketio.Header) bool {
 // packet's own.
 func (c *client) dispatch(h socketio.Header, attachments [][]byte) {
 	h = c.protocol().normal(h)
+	if c.srv.tracesPackets {
+		c.tracePacket("sio: packet in", h.Type, h.Namespace, len(attachments))
+	}
 	s := c.find(h.Namespace)
 	if h.Type == socketio.Connect && s == nil && !c.isJoining(h.Namespace) {
 		c.join(h)

@@ -169,7 +169,7 @@ func (d draft) withoutOffset(bare encodedPacket) encodedPacket {
 	for _, a := range d.attachments {
 		a.Retain()
 	}
-	return encodedPacket{head: p, attachments: d.attachments, outgoing: d.outgoing}
+	return encodedPacket{head: p, attachments: d.attachments, outgoing: d.outgoing, kind: d.kind}
 }
 
 // place keeps a packet at its offset.

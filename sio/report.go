@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -10,23 +9,22 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/loop"
+	"github.com/sioserver/sioserver/loop/logscope"
 )
 
 // What becomes of clients and sockets is logged at debug level. The functions
 // of this part build nothing unless the logger takes it.
 
-// debugs reports whether the logger takes messages of debug level.
-func (srv *Server) debugs() bool {
-	return srv.cfg.Logger.Enabled(context.Background(), slog.LevelDebug)
-}
+// logs are the server's loggers for details.
+type logs struct{ client, socket logscope.Logger }
 
-func (srv *Server) debug(message string, attrs ...slog.Attr) {
-	srv.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, message, attrs...)
+func newLogs(l *slog.Logger) logs {
+	return logs{logscope.Of(l, logscope.Client), logscope.Of(l, logscope.Socket)}
 }
 
 func (s *Socket) logConnected() {
-	if srv := s.ns.srv; srv.debugs() {
-		srv.debug("sio: socket connected",
+	if log := &s.ns.srv.logs.socket; log.Details() {
+		log.Detail("sio: socket connected",
 			slog.String("namespace", s.ns.name),
 			slog.String("socket", s.ID()),
 			slog.String("client", s.client.Session.LogID()),
@@ -36,8 +34,8 @@ func (s *Socket) logConnected() {
 
 // logDisconnected gives cause, which may be nil, beside the reason.
 func (s *Socket) logDisconnected(reason Reason, cause error) {
-	srv := s.ns.srv
-	if !srv.debugs() {
+	log := &s.ns.srv.logs.socket
+	if !log.Details() {
 		return
 	}
 	attrs := []slog.Attr{
@@ -49,19 +47,19 @@ func (s *Socket) logDisconnected(reason Reason, cause error) {
 	if cause != nil {
 		attrs = append(attrs, slog.Any("error", cause))
 	}
-	srv.debug("sio: socket disconnected", attrs...)
+	log.Detail("sio: socket disconnected", attrs...)
 }
 
 // logRefused logs that the client may not join a namespace.
 func (c *client) logRefused(namespace, message string) {
-	if !c.srv.debugs() {
+	if !c.srv.logs.client.Details() {
 		return
 	}
 	text := "sio: namespace refused"
 	if message == invalidNamespace {
 		text = "sio: unknown namespace"
 	}
-	c.srv.debug(text,
+	c.srv.logs.client.Detail(text,
 		slog.String("namespace", withoutQuery(namespace)),
 		slog.String("client", c.Session.LogID()),
 		slog.String("reason", message))
@@ -76,14 +74,14 @@ func withoutQuery(namespace string) string {
 
 // logInvalid logs a packet that can't be decoded.
 func (c *client) logInvalid(err error) {
-	if c.srv.debugs() {
-		c.srv.debug("sio: invalid packet", slog.String("client", c.Session.LogID()), slog.Any("error", err))
+	if c.srv.logs.client.Details() {
+		c.srv.logs.client.Detail("sio: invalid packet", slog.String("client", c.Session.LogID()), slog.Any("error", err))
 	}
 }
 
 // logOutOfOrder logs a packet that the client may not send now.
 func (c *client) logOutOfOrder(h socketio.Header, s *Socket) {
-	if !c.srv.debugs() {
+	if !c.srv.logs.client.Details() {
 		return
 	}
 	state := "not joined"
@@ -93,24 +91,41 @@ func (c *client) logOutOfOrder(h socketio.Header, s *Socket) {
 	case s != nil:
 		state = [...]string{"unused", "connecting", "connected", "disconnected", "disconnected"}[s.state.Load()]
 	}
-	c.srv.debug("sio: packet out of order",
+	c.srv.logs.client.Detail("sio: packet out of order",
 		slog.String("client", c.Session.LogID()),
 		slog.String("namespace", withoutQuery(string(h.Namespace))),
 		slog.String("packet", h.Type.String()),
 		slog.String("state", state))
 }
 
+// tracePacket logs the type of a packet. The namespace is nil where it is not
+// known.
+func (c *client) tracePacket(message string, kind socketio.PacketType, namespace []byte, attachments int) {
+	log := &c.srv.logs.client
+	if !log.Traces() {
+		return
+	}
+	attrs := []slog.Attr{slog.String("client", c.Session.LogID()), slog.String("type", kind.String())}
+	if namespace != nil {
+		attrs = append(attrs, slog.String("namespace", withoutQuery(string(namespace))))
+	}
+	if attachments > 0 {
+		attrs = append(attrs, slog.Int("attachments", attachments))
+	}
+	log.Trace(message, attrs...)
+}
+
 // logEnded logs why the server closes a client's connection.
 func (c *client) logEnded(cause error) {
-	if c.srv.debugs() {
-		c.srv.debug("sio: closing a connection", slog.String("client", c.Session.LogID()), slog.Any("error", cause))
+	if c.srv.logs.client.Details() {
+		c.srv.logs.client.Detail("sio: closing a connection", slog.String("client", c.Session.LogID()), slog.Any("error", cause))
 	}
 }
 
 // logFailed logs what a handler of an event has returned.
 func (s *Socket) logFailed(message, event string, err error) {
-	if srv := s.ns.srv; srv.debugs() {
-		srv.debug(message,
+	if log := &s.ns.srv.logs.socket; log.Details() {
+		log.Detail(message,
 			slog.String("namespace", s.ns.name),
 			slog.String("socket", s.ID()),
 			slog.String("event", event),

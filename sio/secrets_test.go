@@ -46,7 +46,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	log := new(wholeLog)
 	own := func(r *http.Request) string { return r.URL.Query().Get("do") }
 	f := serve(t, sio.Config{
-		Logger:                  slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:                  slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: sio.LevelTrace})),
 		AllowEIO3:               true,
 		Origins:                 []string{"https://a.example"},
 		ConnectionStateRecovery: &sio.Recovery{},
@@ -177,6 +177,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	for _, line := range []string{
 		"eio: connection opened", "eio: connection upgraded", "eio: upgrade given up", "eio: connection closed",
 		"eio: request refused", "eio: invalid request", "eio: a callback failed",
+		"eio: packet in", "eio: packet out", "sio: packet in", "sio: packet out",
 		"sio: socket connected", "sio: socket disconnected", "sio: namespace refused", "sio: unknown namespace", "sio: invalid packet",
 		"sio: packet out of order", "sio: closing a connection", "sio: handler failed", "sio: event rejected", "sio: handler panicked", "sio: hook panicked",
 	} {

@@ -37,6 +37,9 @@ func (m encodedPacket) send(c *client) {
 	if len(m.attachments) > 0 && !m.admitted(c) {
 		return
 	}
+	if c.srv.tracesPackets {
+		c.tracePacket("sio: packet out", m.kind, nil, len(m.attachments))
+	}
 	if !c.Session.Send(m.head) {
 		c.Loop().Discard(1 + len(m.attachments))
 		return

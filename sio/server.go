@@ -28,6 +28,9 @@ type Server struct {
 	each    workload.Limits // of what waits for one client
 	share   workload.Limits // of what waits on one loop
 	stats   stats
+	logs    logs
+
+	tracesPackets bool // the log may ask for packets
 
 	encoding   sync.Map       // sockets whose data is being encoded
 	persisting sync.WaitGroup // sessions whose data is

@@ -29,6 +29,8 @@ func New(cfg Config) (*Server, error) {
 
 		heldTime: maxHeldTime,
 	}
+	srv.logs = newLogs(cfg.Logger)
+	srv.tracesPackets = srv.logs.client.MayTrace()
 	for i := range srv.byLoop {
 		srv.byLoop[i].ids = newIDSource()
 		srv.byLoop[i].scratch = &srv.byLoop[i].event
@@ -46,6 +48,8 @@ func New(cfg Config) (*Server, error) {
 			srv.protectOn(s.Loop(), "upgrade", func() { cfg.OnUpgrade(connOf(s)) })
 		}
 	}
+	engine.OnPacket, engine.OnPacketCreate = ofPacket(cfg.OnPacket), ofPacket(cfg.OnPacketCreate)
+	engine.OnDrain, engine.OnHeartbeat = ofConn(cfg.OnDrain), ofConn(cfg.OnHeartbeat)
 	if !cfg.NoClient {
 		bundle := clientbundle.New(cfg.Client)
 		engine.Static = make(map[string]http.Handler)

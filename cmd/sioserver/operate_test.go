@@ -41,10 +41,10 @@ func startOps(t *testing.T, args ...string) (ops, url string, signals chan os.Si
 	return ops, url, signals, ended
 }
 
-// TestReadyUntilASignal: /readyz fails from the first signal on, and clients
-// are served until the delay is over, here by a second signal.
+// TestReadyUntilASignal: from the first signal on /readyz fails and clients are
+// refused, until the notice is over, here by a second signal.
 func TestReadyUntilASignal(t *testing.T) {
-	ops, url, signals, ended := startOps(t, "-health", "-drain-delay", "1h")
+	ops, url, signals, ended := startOps(t, "-health", "-drain-notice", "1h")
 	for _, at := range []string{ops, url} {
 		if status, body := get(t, at+"readyz"); status != 200 || body != "ready\n" {
 			t.Errorf("%sreadyz: status %d, %s", at, status, body)
@@ -67,7 +67,7 @@ func TestReadyUntilASignal(t *testing.T) {
 	if status, _ := get(t, url+"healthz"); status != 200 {
 		t.Errorf("/healthz while it drains: status %d", status)
 	}
-	if status, _ := get(t, url+"socket.io/?EIO=4&transport=polling"); status != 200 {
+	if status, _ := get(t, url+"socket.io/?EIO=4&transport=polling"); status != 503 {
 		t.Errorf("a handshake while it drains: status %d", status)
 	}
 	signals <- os.Interrupt

@@ -10,33 +10,27 @@ import (
 // make(1) send one to the program and one to its process group.
 const echo = 200 * time.Millisecond
 
-// serve waits for the end of the server. With the first signal /readyz begins
-// to fail, and a Shutdown starts after the drain delay; the second signal ends
-// it at once.
+// serve waits for the end of the server. The first signal starts a Shutdown,
+// which drains the server, the second ends it at once.
 func (p *program) serve(signals <-chan os.Signal) int {
 	ended := make(chan error, 1)
 	go func() { ended <- p.srv.Wait() }()
 	var first os.Signal
+	within := p.Drain.Notice.Duration + p.Drain.Spread.Duration + p.ShutdownTimeout.Duration
 	select {
 	case err := <-ended:
 		p.log.Error("the server has ended", "error", err)
 		return exitError
 	case first = <-signals:
 		p.state.Drain()
-		p.log.Info("shutting down", "signal", first.String(), "after", p.DrainDelay.Duration, "within", p.ShutdownTimeout.Duration)
+		p.log.Info("shutting down", "signal", first.String(), "within", within)
 	}
-	now, stop := context.WithCancel(context.Background())
-	defer stop()
-	go func() {
-		awaitSecond(now, first, signals)
-		stop()
-	}()
-	select {
-	case <-time.After(p.DrainDelay.Duration):
-	case <-now.Done():
-	}
-	ctx, cancel := context.WithTimeout(now, p.ShutdownTimeout.Duration)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
+	go func() {
+		awaitSecond(ctx, first, signals)
+		cancel()
+	}()
 	if err := p.srv.Shutdown(ctx); err != nil {
 		p.log.Warn("ended before everything was done", "error", err)
 		return exitError

@@ -19,6 +19,14 @@ const (
 	Noop
 )
 
+// String returns the name of the type as the protocol has it.
+func (t PacketType) String() string {
+	if t > Noop {
+		return "unknown"
+	}
+	return [...]string{"open", "close", "ping", "pong", "message", "upgrade", "noop"}[t]
+}
+
 // Char returns the digit that stands for t in text packets.
 func (t PacketType) Char() byte { return '0' + byte(t) }
 

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/sioserver/sioserver/loop/looptest/wait"
 )
 
 // nginxConfig is the configuration that docs/cluster.md shows, for two servers.
@@ -51,16 +49,24 @@ func edited(t *testing.T, config, old, with string) string {
 // returns its URL. edit may change the configuration; nil leaves it.
 func startNginx(t *testing.T, servers [2]string, edit func(config string) string) string {
 	t.Helper()
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx" // which is in the path of root alone
-	}
-	need(t, []string{program})
 	listen := freeAddr(t)
 	config := nginxConfig(t, servers, listen)
 	if edit != nil {
 		config = edit(config)
 	}
+	runNginx(t, listen, config)
+	return "http://" + listen
+}
+
+// runNginx runs an nginx with a configuration of its part http until the test
+// ends.
+func runNginx(t *testing.T, listen, config string) {
+	t.Helper()
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		program = "/usr/sbin/nginx" // which is in the path of root alone
+	}
+	need(t, []string{program})
 	dir := t.TempDir()
 	main := fmt.Sprintf(`daemon off;
 master_process off;
@@ -97,20 +103,7 @@ scgi_temp_path %[1]s/scgi;
 			t.Logf("nginx complained:\n%s", complaints.String())
 		}
 	})
-	wait.Until(t, "nginx listens", func() bool {
-		if conn, err := net.Dial("tcp", listen); err == nil {
-			conn.Close()
-			return true
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("nginx: %v\n%s", err, complaints.String())
-		default:
-		}
-		return false
-	})
-	return "http://" + listen
+	untilListens(t, "nginx", listen, ended, &complaints)
 }
 
 // freeAddr returns an address of 127.0.0.1 that is not in use, below the ports

@@ -12,6 +12,9 @@ import (
 	"github.com/sioserver/sioserver/eio"
 )
 
+// day is the longest time of a drain.
+const day = 24 * time.Hour
+
 // wrong is a value that is refused.
 type wrong struct {
 	name  string // of the flag
@@ -48,7 +51,8 @@ func (s *Settings) check() error {
 		{"adapter", s.Adapter, s.Adapter == Adapters[0] || s.Redis != "", "it needs -redis"},
 		{"advertise", s.Advertise, s.Advertise == "" || s.Redis != "", "it needs -redis"},
 		{"advertise", s.Advertise, s.Advertise == "" || isHostPort(s.Advertise), "it must be host:port"},
-		{"drain-delay", s.DrainDelay, s.DrainDelay.Duration >= 0, "it must not be negative"},
+		{"drain-notice", s.Drain.Notice, s.Drain.Notice.Duration >= 0 && s.Drain.Notice.Duration <= day, "it must be between 0 and 24h"},
+		{"drain-spread", s.Drain.Spread, s.Drain.Spread.Duration >= 0 && s.Drain.Spread.Duration <= day, "it must be between 0 and 24h"},
 		{"shutdown-timeout", s.ShutdownTimeout, s.ShutdownTimeout.Duration >= 0, "it must not be negative"},
 	} {
 		if !c.ok {
@@ -75,10 +79,15 @@ func (s *Settings) checkLists() error {
 			return &wrong{"origins", origin, "it must be an origin as browsers send it, such as https://example.com, or https://*.example.com, or null"}
 		}
 	}
-	for _, proxy := range s.TrustedProxies {
-		if _, err := parsePrefix(proxy); err != nil {
-			return &wrong{"trusted-proxies", proxy, "it must be an IP address, or a range such as 10.0.0.0/8"}
+	for name, list := range map[string]List{"trusted-proxies": s.TrustedProxies, "proxy-protocol": s.ProxyProtocol} {
+		for _, proxy := range list {
+			if _, err := parsePrefix(proxy); err != nil {
+				return &wrong{name, proxy, "it must be an IP address, or a range such as 10.0.0.0/8"}
+			}
 		}
+	}
+	if s.AddressField != "" && len(s.TrustedProxies) == 0 {
+		return &wrong{"address-field", s.AddressField, "it needs -trusted-proxies"}
 	}
 	return nil
 }
@@ -126,6 +135,15 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	return netip.ParsePrefix(s)
+}
+
+// prefixes reads a list that checkLists has accepted; nil for an empty one.
+func prefixes(list List) (all []netip.Prefix) {
+	for _, text := range list {
+		p, _ := parsePrefix(text)
+		all = append(all, p)
+	}
+	return all
 }
 
 // redacted returns the URL without its password.

@@ -16,14 +16,15 @@ func (s *Settings) define(fs *flag.FlagSet) {
 	fs.BoolVar(&s.NoUpgrades, "no-upgrades", s.NoUpgrades, "do not offer to upgrade from polling to WebSocket")
 	fs.BoolVar(&s.AllowEIO3, "allow-eio3", s.AllowEIO3, "serve clients of Socket.IO 2 too (Engine.IO protocol 3)")
 	fs.Var(&s.Origins, "origins", "comma-separated `list` of the only origins whose pages may connect, such as https://example.com,https://*.example.com, the demo's own included; empty for all")
-	fs.Var(&s.TrustedProxies, "trusted-proxies", "comma-separated `list` of the addresses or ranges of proxies that end TLS, such as 10.0.0.0/8: their X-Forwarded-Proto and Forwarded are believed")
+	fs.Var(&s.TrustedProxies, "trusted-proxies", "comma-separated `list` of the addresses or ranges of proxies, such as 10.0.0.0/8, whose X-Forwarded-For, X-Forwarded-Proto and Forwarded say what a client's address is and whether it uses TLS")
+	fs.StringVar(&s.AddressField, "address-field", s.AddressField, "only `header` field from which the address is taken, such as X-Real-IP; it needs -trusted-proxies")
+	fs.Var(&s.ProxyProtocol, "proxy-protocol", "comma-separated `list` of the addresses or ranges of proxies that begin each connection with a header of the PROXY protocol")
 	fs.BoolVar(&s.DiscardRequest, "discard-request", s.DiscardRequest, "drop a client's first HTTP request once it is connected; saves about 230 bytes of memory a connection")
 	fs.BoolVar(&s.NoClient, "no-client", s.NoClient, "do not serve the browser client (socket.io.js and the files beside it); the demo does not work without it")
 	fs.BoolVar(&s.NoDemo, "no-demo", s.NoDemo, "do not serve the demo chat at /")
 	fs.TextVar(&s.LogLevel, "log-level", s.LogLevel, "log lines of this `level` and above: debug, info, warn or error")
 	fs.StringVar(&s.LogFormat, "log-format", s.LogFormat, "`format` of the log: text or json")
-	fs.TextVar(&s.DrainDelay, "drain-delay", s.DrainDelay, "`time` between the first SIGINT or SIGTERM, from which on /readyz fails, and the shutdown: as long as the load balancer takes to notice")
-	fs.TextVar(&s.ShutdownTimeout, "shutdown-timeout", s.ShutdownTimeout, "`time` that handlers have to return after -drain-delay; a second signal ends the program at once")
+	fs.TextVar(&s.ShutdownTimeout, "shutdown-timeout", s.ShutdownTimeout, "`time` that handlers have to return after the first SIGINT or SIGTERM, -drain-notice and -drain-spread; a second signal ends the program at once")
 	s.defineTimes(fs)
 	s.defineLimits(fs)
 	s.defineCluster(fs)
@@ -96,6 +97,10 @@ func (s *Settings) defineTables(fs *flag.FlagSet) {
 	fs.IntVar(&z.HTTP, "compression-http", z.HTTP, "smallest polling response that is compressed, in `bytes`; 0 means 1,024, -1 turns compression off")
 	fs.IntVar(&z.WebSocket, "compression-websocket", z.WebSocket, "smallest WebSocket message that is compressed, in `bytes`; 0 turns compression off")
 	fs.IntVar(&z.Level, "compression-level", z.Level, "`effort` of -compression-websocket, from 1 to 9; 0 means 1")
+
+	d := &s.Drain
+	fs.TextVar(&d.Notice, "drain-notice", d.Notice, "`time` from the first SIGINT or SIGTERM on for which clients are still served, but new ones are refused and /readyz fails: longer than the load balancer takes to notice")
+	fs.TextVar(&d.Spread, "drain-spread", d.Spread, "`time` over which clients are then told to go, one after another")
 
 	t := &s.TLS
 	fs.StringVar(&t.Cert, "tls-cert", t.Cert, "serve HTTPS with the certificate chain in this PEM `file`; SIGHUP reads it again")

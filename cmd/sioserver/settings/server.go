@@ -27,6 +27,8 @@ func (s *Settings) Server() sio.Config {
 		NoUpgrades:           s.NoUpgrades,
 		AllowEIO3:            s.AllowEIO3,
 		Origins:              s.Origins,
+		TrustedProxies:       prefixes(s.TrustedProxies),
+		AddressField:         s.AddressField,
 		DiscardRequest:       s.DiscardRequest,
 		NoClient:             s.NoClient,
 		PingInterval:         s.PingInterval.Duration,
@@ -52,6 +54,7 @@ func (s *Settings) Server() sio.Config {
 		MaxHandlers:          s.MaxHandlers,
 		MaxNamespaces:        s.MaxNamespaces,
 		HTTPCompression:      s.Compression.HTTP,
+		Drain:                sio.Drain{Notice: s.Drain.Notice.Duration, Spread: s.Drain.Spread.Duration},
 		CORS:                 s.CORS.server(),
 		Cookie:               s.Cookie.server(),
 	}
@@ -60,9 +63,8 @@ func (s *Settings) Server() sio.Config {
 			cfg.SlowConsumer = sio.SlowPolicy(i)
 		}
 	}
-	for _, proxy := range s.TrustedProxies {
-		p, _ := parsePrefix(proxy) // check has parsed it
-		cfg.TrustedProxies = append(cfg.TrustedProxies, p)
+	if len(s.ProxyProtocol) > 0 {
+		cfg.ProxyProtocol = &eio.ProxyProtocol{From: prefixes(s.ProxyProtocol)}
 	}
 	if r := s.Recovery; r.Duration.Duration > 0 {
 		cfg.ConnectionStateRecovery = &sio.Recovery{

@@ -18,12 +18,13 @@ type Settings struct {
 	AllowEIO3       bool     `toml:"allow-eio3"`
 	Origins         List     `toml:"origins"`
 	TrustedProxies  List     `toml:"trusted-proxies"`
+	AddressField    string   `toml:"address-field"`
+	ProxyProtocol   List     `toml:"proxy-protocol"`
 	DiscardRequest  bool     `toml:"discard-request"`
 	NoClient        bool     `toml:"no-client"`
 	NoDemo          bool     `toml:"no-demo"`
 	LogLevel        Level    `toml:"log-level"`
 	LogFormat       string   `toml:"log-format"`
-	DrainDelay      Duration `toml:"drain-delay"`
 	ShutdownTimeout Duration `toml:"shutdown-timeout"`
 
 	PingInterval   Duration `toml:"ping-interval"`
@@ -60,6 +61,13 @@ type Settings struct {
 	Recovery    Recovery    `toml:"recovery"`
 	Compression Compression `toml:"compression"`
 	TLS         TLS         `toml:"tls"`
+	Drain       Drain       `toml:"drain"`
+}
+
+// Drain is how clients are let go before the shutdown.
+type Drain struct {
+	Notice Duration `toml:"notice"`
+	Spread Duration `toml:"spread"`
 }
 
 // CORS is on if it has origins, or credentials.

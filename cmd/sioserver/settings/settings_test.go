@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestEveryKeyIsAFlag(t *testing.T) {
 // TestEverySettingArrives: each setting of a file that differs from the default
 // changes something.
 func TestEverySettingArrives(t *testing.T) {
-	elsewhere := []string{"addr", "ops-addr", "health", "no-demo", "log-level", "log-format", "drain-delay", "shutdown-timeout",
+	elsewhere := []string{"addr", "ops-addr", "health", "no-demo", "log-level", "log-format", "shutdown-timeout",
 		"redis", "adapter", "advertise", "tls.cert", "tls.key", "tls.client-ca"} // which the program uses itself
 	other := Defaults()
 	other.CORS.Credentials, other.Cookie.Name, other.Compression.WebSocket = true, "io", 1
@@ -228,5 +229,29 @@ func TestKebab(t *testing.T) {
 		if got := kebab(in); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
+	}
+}
+
+// TestDocumentedFile: the file of docs/operating.md is valid, and arrives.
+func TestDocumentedFile(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?ms)^```toml\n(.*?)^```$").FindSubmatch(page)
+	if m == nil {
+		t.Fatal("the page has no file")
+	}
+	c, err := Parse([]string{"-config", write(t, string(m[1]))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Server().Drain != (sio.Drain{Notice: 15 * time.Second, Spread: time.Minute}) || !c.CORS.Credentials || !c.Health || c.Recovery.Duration.Duration != 2*time.Minute {
+		t.Errorf("settings %+v", c.Settings)
+	}
+	if srv, err := sio.New(c.Server()); err != nil {
+		t.Error(err)
+	} else {
+		srv.Close()
 	}
 }

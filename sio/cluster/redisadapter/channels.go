@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
 
@@ -93,9 +94,7 @@ func newChannels(client redis.UniversalClient, cfg channelsConfig) *channels {
 	orDefault(&cfg.maxQueuedBytes, 16<<20)
 	orDefault(&cfg.maxMessage, defaultMaxMessage)
 	orDefault(&cfg.pingTime, 2*time.Second)
-	if cfg.logger == nil {
-		cfg.logger = slog.Default()
-	}
+	cfg.logger = safelog.Wrap(cfg.logger)
 	c := &channels{
 		client: client, traffic: channelClient(client), cfg: cfg, anchor: cluster.NewUID(),
 		topics: make(map[topicName]*topic), links: make(map[*redis.Client]*link), silent: make(map[*redis.Client]struct{}), broken: make(map[string]error),

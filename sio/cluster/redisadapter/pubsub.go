@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -48,7 +49,7 @@ func (cfg *PubSubConfig) withDefaults() error {
 	}
 	orDefault(&cfg.Key, "socket.io")
 	orDefault(&cfg.MaxMessageBytes, defaultMaxMessage)
-	orDefault(&cfg.Logger, slog.Default())
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	orDefault(&cfg.Node.Logger, cfg.Logger)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -62,7 +63,7 @@ func (cfg *ShardedConfig) withDefaults() error {
 	orDefault(&cfg.ChannelPrefix, "socket.io")
 	orDefault(&cfg.SubscriptionMode, ModeDynamic)
 	orDefault(&cfg.MaxMessageBytes, defaultMaxMessage)
-	orDefault(&cfg.Logger, slog.Default())
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	orDefault(&cfg.Node.Logger, cfg.Logger)
 	switch cfg.SubscriptionMode {
 	case ModeStatic, ModeDynamic, ModeDynamicPrivate:

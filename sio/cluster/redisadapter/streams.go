@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/cluster"
 )
@@ -109,7 +110,7 @@ func (cfg *StreamsConfig) withDefaults() error {
 	orDefault(&cfg.MaxQueuedBytes, 16<<20)
 	orDefault(&cfg.MaxMessageBytes, defaultMaxMessage)
 	orDefault(&cfg.QueueTimeout, 5*time.Second)
-	orDefault(&cfg.Logger, slog.Default())
+	cfg.Logger = safelog.Wrap(cfg.Logger)
 	orDefault(&cfg.Node.Logger, cfg.Logger)
 	return nil
 }

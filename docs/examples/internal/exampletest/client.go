@@ -150,7 +150,27 @@ func (c *Client) Next() string {
 	return p
 }
 
+// Poll sends one poll, and returns the answer without its body. It returns the
+// error of the connection, with which Next would fail the test.
+func (c *Client) Poll() (*http.Response, error) {
+	c.t.Helper()
+	answer, err := c.options.HTTP.Do(c.request(http.MethodGet, ""))
+	if err == nil {
+		answer.Body.Close()
+	}
+	return answer, err
+}
+
 func (c *Client) do(method, body string) *http.Response {
+	c.t.Helper()
+	answer, err := c.options.HTTP.Do(c.request(method, body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return answer
+}
+
+func (c *Client) request(method, body string) *http.Request {
 	c.t.Helper()
 	r, err := http.NewRequestWithContext(c.t.Context(), method, c.url, strings.NewReader(body))
 	if err != nil {
@@ -159,9 +179,5 @@ func (c *Client) do(method, body string) *http.Response {
 	for name, values := range c.options.Header {
 		r.Header[name] = values
 	}
-	answer, err := c.options.HTTP.Do(r)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return answer
+	return r
 }
