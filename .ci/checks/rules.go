@@ -36,7 +36,7 @@ var rules = importRules{
 		"sio/internal":              {},
 		"sio/internal/clientbundle": {"eio"},
 		"sio/adapter":               {"loop/invariants", "sio/internal"},
-		"sio":                       {"codec", "loop", "loop/invariants", "loop/logscope", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
+		"sio":                       {"internal/ratelimit", "codec", "loop", "loop/invariants", "loop/logscope", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
 		"sio/cluster":               {"codec", "loop/safelog", "sio/internal", "sio/adapter"},
 		"sio/metrics":               {"sio"},
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
@@ -55,6 +55,7 @@ var rules = importRules{
 		"github.com/bytedance/sonic":          {"codec/jsonenc"},
 		"github.com/andybalholm/brotli":       {"sio/internal/clientbundle"},
 		"github.com/redis/go-redis/v9":        {"sio/cluster/redisadapter"},
+		"github.com/coreos/go-systemd":        {"cmd/sioserver/sockets"},
 		"github.com/prometheus/client_golang": {"sio/metrics", "cmd/sioserver/ops"},
 		"golang.org/x/sys":                    {"loop", "sio/cluster/redisadapter", "bench"},
 

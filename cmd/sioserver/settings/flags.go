@@ -7,7 +7,7 @@ import (
 
 // define binds flags to s, whose values are the defaults that -h shows.
 func (s *Settings) define(fs *flag.FlagSet) {
-	fs.StringVar(&s.Addr, "addr", s.Addr, "listen on `host:port`; without a host on all addresses, with port 0 on a free port")
+	fs.StringVar(&s.Addr, "addr", s.Addr, "listen on `host:port`, without a host on all addresses, with port 0 on a free port; or unix:/path; or systemd: for the sockets of a .socket unit, systemd:name for those of one name")
 	fs.StringVar(&s.OpsAddr, "ops-addr", s.OpsAddr, "serve /healthz, /readyz, /metrics and /debug/pprof/ on `host:port`, which clients must not reach; such as 127.0.0.1:9090")
 	fs.BoolVar(&s.Health, "health", s.Health, "serve /healthz and /readyz on -addr too, for load balancers that ask there")
 	fs.StringVar(&s.Path, "path", s.Path, "serve Socket.IO below this `path`")
