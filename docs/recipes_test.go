@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
@@ -71,50 +69,27 @@ func onlyFrom(origins ...string) sio.Config {
 	}
 }
 
-// player is what the server knows of a socket.
-type player struct {
-	mu   sync.Mutex
-	full time.Time // when all burst tokens are back
-}
-
-// take reports whether one more event is within the limit: burst at once, then
-// one each interval.
-func (p *player) take(now time.Time, burst int, interval time.Duration) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.full.Before(now) {
-		p.full = now
-	}
-	if p.full.Add(interval).Sub(now) > time.Duration(burst)*interval {
-		return false
-	}
-	p.full = p.full.Add(interval)
-	return true
-}
-
 func limitMoves(srv *sio.Server) {
-	srv.Use(func(s *sio.Socket) error { return s.SetData(new(player)) })
 	sio.OnAck(srv, "move", func(ctx context.Context, s *sio.Socket, to string) (string, error) {
-		if !s.Data().(*player).take(time.Now(), 10, 100*time.Millisecond) {
-			return "too many moves", nil // the client reads it in its acknowledgement
-		}
 		return "ok", nil
-	})
+	}, sio.Limit(10, 10)) // ten a second for each socket, and ten at once
 }
 
-var errTooMany = errors.New("too many events")
+func limitAllEvents() sio.Config {
+	return sio.Config{EventLimits: &sio.EventLimits{
+		Socket:  eio.Rate{PerSecond: 50, Burst: 50},
+		Address: eio.Rate{PerSecond: 500, Burst: 500}, // of all its sockets
+		Policy:  sio.EventRefuse,
+	}}
+}
 
-func limitAllEvents(srv *sio.Server) {
-	srv.UsePacket(func(ctx context.Context, e *sio.Event) error {
-		if !e.Socket().Data().(*player).take(time.Now(), 50, 20*time.Millisecond) {
-			return errTooMany // the event is dropped; OnError gets it
+func sendHistory(srv *sio.Server, history map[string][]string) {
+	sio.OnAck(srv, "history", func(ctx context.Context, s *sio.Socket, room string) ([]string, error) {
+		lines, ok := history[room]
+		if !ok {
+			return nil, &sio.Error{Message: "no such room", Code: "not_found", Data: room}
 		}
-		return nil
-	})
-	srv.OnError(func(s *sio.Socket, err error) {
-		if errors.Is(err, errTooMany) {
-			s.Disconnect(true)
-		}
+		return lines, nil
 	})
 }
 
@@ -311,27 +286,33 @@ func TestOnlyFrom(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	p, now := new(player), time.Now()
-	for i := range 10 {
-		if !p.take(now, 10, time.Second) {
-			t.Errorf("event %d of the burst is refused", i)
+	c := joined(t, serve(t, sio.Config{}, limitMoves), "")
+	for i := range 11 {
+		c.send(`421["move","e4"]`)
+		if p := c.next(); p != `431["ok"]` && (i < 10 || !strings.Contains(p, `"code":"too_many_events","data":{"retryAfter":`)) {
+			t.Errorf("move %d is answered with %s", i, p)
 		}
 	}
-	if p.take(now, 10, time.Second) {
-		t.Error("the eleventh is allowed")
+	srv := serve(t, limitAllEvents(), func(*sio.Server) {})
+	c = joined(t, srv, "")
+	c.send(strings.TrimSuffix(strings.Repeat(`42["any"]`+"\x1e", 500), "\x1e"))
+	if n := srv.Stats().EventsRefused; n == 0 {
+		t.Error("none is refused")
 	}
-	if !p.take(now.Add(time.Second), 10, time.Second) {
-		t.Error("none is allowed an interval later")
-	}
+}
 
-	srv := serve(t, sio.Config{}, func(srv *sio.Server) {
-		limitMoves(srv)
-		limitAllEvents(srv)
-	})
-	c := joined(t, srv, "")
-	c.send(strings.TrimSuffix(strings.Repeat(`42["any"]`+"\x1e", 60), "\x1e"))
-	if p := c.next(); p != "41" {
-		t.Errorf("a flood is answered with %s", p)
+func TestErrorsAsAcknowledgements(t *testing.T) {
+	c := joined(t, serve(t, sio.Config{}, func(srv *sio.Server) {
+		sendHistory(srv, map[string][]string{"lobby": {"hello"}})
+	}), "")
+	for room, want := range map[string]string{
+		"lobby": `431[["hello"]]`,
+		"x":     `431[{"error":{"message":"no such room","code":"not_found","data":"x"}}]`,
+	} {
+		c.send(`421["history","` + room + `"]`)
+		if p := c.next(); p != want {
+			t.Errorf("%s: answered with %s", room, p)
+		}
 	}
 }
 

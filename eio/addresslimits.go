@@ -22,20 +22,6 @@ type Rate struct {
 	Burst int
 }
 
-// limit returns the rate as a limit, which is none for a PerSecond of 0. field
-// is what an error names.
-func (r Rate) limit(field string) (ratelimit.Limit, error) {
-	switch {
-	case !(r.PerSecond >= 0) || math.IsInf(r.PerSecond, 0):
-		return ratelimit.Limit{}, fmt.Errorf("eio: %s.PerSecond is %v; it must be positive, or 0 for no limit", field, r.PerSecond)
-	case r.Burst < 0:
-		return ratelimit.Limit{}, fmt.Errorf("eio: %s.Burst is %d; it must be positive, or 0 for as many as PerSecond", field, r.Burst)
-	case r.PerSecond == 0:
-		return ratelimit.Limit{}, nil
-	}
-	return ratelimit.New(r.PerSecond, cmp.Or(r.Burst, int(min(math.Ceil(r.PerSecond), math.MaxInt32)))), nil
-}
-
 // AddressLimits limit what one address may do: the peer's own or, behind a
 // proxy of Config.TrustedProxies or ProxyProtocol, the one that the proxy names.
 // Many people may share an address, and behind a proxy that is in neither all
@@ -105,10 +91,10 @@ func newAddressLimiter(l *AddressLimits) (*addressLimiter, error) {
 	}
 	a := &addressLimiter{sessions: l.Sessions, exempt: l.Exempt}
 	var err error
-	if a.handshakes, err = l.Handshakes.limit("Config.AddressLimits.Handshakes"); err != nil {
+	if a.handshakes, err = ratelimit.Parse("eio: Config.AddressLimits.Handshakes", l.Handshakes.PerSecond, l.Handshakes.Burst); err != nil {
 		return nil, err
 	}
-	if a.failures, err = l.Failures.limit("Config.AddressLimits.Failures"); err != nil {
+	if a.failures, err = ratelimit.Parse("eio: Config.AddressLimits.Failures", l.Failures.PerSecond, l.Failures.Burst); err != nil {
 		return nil, err
 	}
 	for _, f := range []struct {

@@ -18,6 +18,7 @@ const (
 	forRoom                           // there is no room for what the session is receiving
 	forPost                           // there is no room for its POST
 	forOthers                         // it was read enough for now: see yield
+	forPace                           // PausePaced was called
 )
 
 func (s *Session) pause(why pauseReason) {
@@ -49,6 +50,13 @@ func (s *Session) resume(why pauseReason) {
 	s.proceed()
 	s.rearm()
 }
+
+// PausePaced is Pause for a second reason that the upper layer may have: the
+// peer sends more often than it may. The session goes on when neither holds.
+func (s *Session) PausePaced() { s.pause(forPace) }
+
+// ResumePaced takes PausePaced back. It must not be called by [Upper.Message].
+func (s *Session) ResumePaced() { s.resume(forPace) }
 
 // Paused reports whether Pause was called without a Resume since.
 func (s *Session) Paused() bool { return s.pauses&forUpper != 0 }

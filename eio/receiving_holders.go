@@ -54,7 +54,9 @@ func (s *Session) unstall() { s.resume(forRoom) }
 
 func (s *Session) admitted() bool { return s.known }
 
-func (s *Session) delayed() bool { return s.core.state == StateOpen && s.pauses&forUpper != 0 }
+func (s *Session) delayed() bool {
+	return s.core.state == StateOpen && s.pauses&(forUpper|forPace) != 0
+}
 
 func (s *Session) futile() bool { return s.delayed() }
 

@@ -35,6 +35,7 @@ type clientExtra struct {
 	joins   []*joining         // the namespaces that the client waits to enter
 	late    map[*late]struct{} // sockets that left while events waited
 	binary  socketio.Reconstructor
+	pacer   *pacer // nil until the client has passed a limit of events
 }
 
 // late is a socket with late events.

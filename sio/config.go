@@ -345,6 +345,20 @@ type Config struct {
 	// Errors are also logged at debug level and counted in [Stats]. It may be
 	// called on a loop: it must not block.
 	OnError func(s *Socket, event string, err error)
+	// AnswerErrors has events that ask for an acknowledgement get one when their
+	// handler fails, in the form of [Error]: with the code "invalid_argument"
+	// and the argument's index when an argument does not fit the handler, and
+	// with "internal" and a text that says nothing of the error for any other
+	// error, for what packet middlewares return, and for panics. Without it
+	// only errors that are an Error are answered, as the reference, which
+	// answers none, leaves that to the handlers.
+	AnswerErrors bool
+	// EventLimits, when set, limits how many events each socket and each
+	// address may send.
+	EventLimits *EventLimits
+	// OnEventLimit, when set, is called for each event beyond EventLimits, with
+	// what is done. It runs on the loop and must not block.
+	OnEventLimit func(s *Socket, event string, did EventPolicy)
 	// Logger receives what an operator should know; slog.Default() when nil. At
 	// debug level it also gets what becomes of each connection and socket: see
 	// the package comment, and [LogScopes] to turn parts of that on while the

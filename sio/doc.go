@@ -47,9 +47,10 @@
 // # Errors
 //
 // An error that an event's handler returns is counted, logged at debug level
-// and given to [Config.OnError]. The client does not learn of it: report it in
-// the acknowledgement if the client must know. An argument that does not fit
-// the handler's type is an [*ArgumentError], and the handler is not called. An
+// and given to [Config.OnError]. The client gets an [*Error] as the
+// acknowledgement, if it has asked for one, and any other error only in general
+// terms, with [Config.AnswerErrors]. An argument that does not fit the handler's
+// type is an [*ArgumentError], and the handler is not called. An
 // error that a middleware returns refuses the client; a [*ConnectError] also
 // carries data. A panic is caught, counted, logged and given to
 // [Config.OnPanic]; a handler or hook that ends its goroutine by

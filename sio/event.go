@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/codec/socketio"
+	"github.com/sioserver/sioserver/internal/ratelimit"
 )
 
 // Event is an event that a client has sent. Its arguments are raw JSON until
@@ -55,13 +56,15 @@ const keepBuffer = 4096
 // let it end, those of the socket that start later get one that has ended.
 //
 // A returned error is logged at debug level, counted, and given to
-// [Config.OnError]; the client does not learn of it.
+// [Config.OnError]. The client gets it as the acknowledgement if it is an
+// [*Error] or [Config.AnswerErrors] is set; otherwise it does not learn of it.
 type HandlerFunc func(ctx context.Context, e *Event) error
 
 // handler is a registered handler, known by its address. Immutable once
 // registered.
 type handler struct {
 	call   HandlerFunc
+	limit  ratelimit.Limit // of calls for each socket
 	inline bool
 	once   bool
 	lends  bool
@@ -293,7 +296,9 @@ func (e *Event) passes(h *handler, onLoop bool) bool {
 			e.socket.queueError(err, onLoop)
 		}
 	}()
-	err = e.socket.ns.srv.runPacketMiddleware(h, e)
+	if err = e.socket.ns.srv.runPacketMiddleware(h, e); err != nil {
+		e.answer(err)
+	}
 	return err == nil
 }
 
@@ -333,7 +338,9 @@ func (e *Event) size() int {
 func (srv *Server) runHandler(h *handler, e *Event) {
 	s, name, finished := e.socket, e.name, false
 	defer srv.rescue(s, name, &finished, nil)
+	defer e.answerUnfinished(&finished)
 	if err := h.run(e); err != nil {
+		e.answer(err)
 		srv.reportError(s, name, err)
 	}
 	finished = true

@@ -54,6 +54,16 @@ func (edit tableEditor) register(call HandlerFunc, opts []HandlerOption, add, re
 			return call(ctx, e)
 		}
 	}
+	if h.limit.On() {
+		unlimited := h.call
+		h.call = func(ctx context.Context, e *Event) error {
+			if wait := e.socket.takeFor(h); wait > 0 {
+				e.socket.ns.srv.stats.callsRefused.Add(1)
+				return tooMany(wait)
+			}
+			return unlimited(ctx, e)
+		}
+	}
 	edit(func(t *handlerTable) { add(t, h) })
 	return off
 }

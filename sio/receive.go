@@ -63,6 +63,9 @@ func (s *Socket) receiveEvent(h socketio.Header, attachments [][]byte) {
 		s.ns.srv.stats.unhandled.Add(1)
 		return
 	}
+	if l := s.ns.srv.events; l != nil && !l.admits(s, h, name) {
+		return
+	}
 	t := s.ns.table.Load()
 	var r *eventHandlers
 	if name != nil {

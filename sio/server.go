@@ -10,6 +10,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/internal/await"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 	"github.com/sioserver/sioserver/sio/internal/workers"
 	"github.com/sioserver/sioserver/sio/internal/workload"
 )
@@ -28,9 +29,12 @@ type Server struct {
 	each    workload.Limits // of what waits for one client
 	share   workload.Limits // of what waits on one loop
 	stats   stats
+	events  *eventLimiter // nil without limits
 	logs    logs
 
 	tracesPackets bool // the log may ask for packets
+
+	recoveryBudget recovery.Budget
 
 	encoding   sync.Map       // sockets whose data is being encoded
 	persisting sync.WaitGroup // sessions whose data is
@@ -90,7 +94,7 @@ type counters struct {
 	eventsIn, acksIn, packetsOut, volatileDropped atomic.Uint64
 	refused, invalid, outOfOrder                  atomic.Uint64
 	connectTimeouts, overflows, pauses, crowded   atomic.Uint64
-	unjoinedEvicted                               atomic.Uint64
+	unjoinedEvicted, eventPauses, eventsRefused   atomic.Uint64
 	slowClosed, droppedNewest, droppedOldest      atomic.Uint64
 	held                                          atomic.Int64
 	connected                                     atomic.Uint64
@@ -100,6 +104,7 @@ type counters struct {
 // stats are the counters that any goroutine changes.
 type stats struct {
 	errors, panics, unhandled, roomEventsDropped atomic.Uint64
+	callsRefused                                 atomic.Uint64 // by Limit
 }
 
 // heldPackets is what is held for a socket, with a reference each. Loop-owned.

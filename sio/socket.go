@@ -59,7 +59,8 @@ type socketExtra struct {
 	rooms         []string // what disconnecting handlers see
 	owed          job      // the disconnect handlers, if Socket.owed
 	late          *late    // while events wait and the client has left
-	waited        bool     // a late handler has let its context end
+	limits        *socketLimits
+	waited        bool // a late handler has let its context end
 	acks          []pendingAck
 	context       contextState
 	membership    *recovery.Membership[*Socket, encodedPacket] // with recovery

@@ -29,6 +29,9 @@ func New(cfg Config) (*Server, error) {
 
 		heldTime: maxHeldTime,
 	}
+	if r := cfg.ConnectionStateRecovery; r != nil {
+		srv.recoveryBudget.MaxBytes, srv.recoveryBudget.MaxSessions = r.MaxTotalBytes, r.MaxTotalSessions
+	}
 	srv.logs = newLogs(cfg.Logger)
 	srv.tracesPackets = srv.logs.client.MayTrace()
 	for i := range srv.byLoop {
@@ -58,6 +61,9 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	var err error
+	if srv.events, err = newEventLimiter(cfg.EventLimits); err != nil {
+		return nil, err
+	}
 	if srv.eio, err = eio.NewServer(engine, upper{srv}); err != nil {
 		return nil, err
 	}
@@ -268,6 +274,7 @@ func (u upper) Message(s *eio.Session, data []byte, binary bool) {
 func (u upper) Closed(s *eio.Session, cause eio.Reason, err error) {
 	c := s.App.(*client)
 	c.stopConnectTimer()
+	c.stopPacing()
 	reason := c.reasonOf(cause, err)
 	c.perLoop().counts.closes.count(reason)
 	if err == nil {

@@ -50,6 +50,10 @@ type Stats struct {
 	// Pauses is how often reading from a client paused because too much of it
 	// waited: see Config.MaxPending.
 	Pauses uint64
+	// EventPauses is how often reading from a client paused because it has sent
+	// more events than Config.EventLimits allows, EventsRefused how many events
+	// were not handled because of them or of [Limit].
+	EventPauses, EventsRefused uint64
 	// Unhandled is how many events were dropped before their handlers were
 	// called: because the application ended their sockets ([Socket.Disconnect],
 	// [Conn.Close], [Namespace.Close]), because Shutdown's context ended, or
@@ -145,6 +149,7 @@ func (srv *Server) Stats() Stats {
 		HandlerErrors:     srv.stats.errors.Load(),
 		HandlerPanics:     srv.stats.panics.Load() + srv.eio.CallbackFailures(),
 		Unhandled:         srv.stats.unhandled.Load(),
+		EventsRefused:     srv.stats.callsRefused.Load(),
 		RoomEventsDropped: srv.stats.roomEventsDropped.Load(),
 	}
 	for ns := range srv.namespaces.all() {
@@ -186,6 +191,8 @@ func (srv *Server) Stats() Stats {
 		st.ConnectTimeouts += c.connectTimeouts.Load()
 		st.PendingOverflows += c.overflows.Load()
 		st.Pauses += c.pauses.Load()
+		st.EventPauses += c.eventPauses.Load()
+		st.EventsRefused += c.eventsRefused.Load()
 	}
 	return st
 }

@@ -32,7 +32,7 @@ func On[T any](r Registrar, event string, h func(ctx context.Context, s *Socket,
 // OnAck is On for an event that is acknowledged: what h returns is the
 // acknowledgement's argument, or its arguments when R is [Args2], [Args3],
 // [RawArgs], []json.RawMessage or []any; none when R is [None]. When h returns
-// an error, or the client did not ask for an acknowledgement, none is sent.
+// an error, what the client gets is up to [Config.AnswerErrors] and [Error].
 func OnAck[T, R any](r Registrar, event string, h func(ctx context.Context, s *Socket, arg T) (R, error), opts ...HandlerOption) (off func()) {
 	wantHandler("OnAck", h != nil)
 	pretouch[T]()
@@ -52,14 +52,29 @@ func OnAck[T, R any](r Registrar, event string, h func(ctx context.Context, s *S
 
 // EmitAck sends an event, waits for the client's acknowledgement and decodes
 // its first argument into an R; R may be any type that [On] knows. See
-// [Socket.EmitAck] for the errors.
+// [Socket.EmitAck] for the errors. If the client has answered with an error in
+// the form of [Error], it is a [*ClientError], unless R stands for all arguments
+// as they came.
 func EmitAck[R any](ctx context.Context, to AckEmitter, event string, args ...any) (R, error) {
 	var result R
 	answer, err := to.EmitAck(ctx, event, args...)
+	if err == nil && !isRaw(&result) {
+		err = clientError(answer)
+	}
 	if err == nil {
 		err = bind(answer, &result)
 	}
 	return result, err
+}
+
+// isRaw reports whether v points to a type that stands for all arguments as
+// they came.
+func isRaw(v any) bool {
+	switch v.(type) {
+	case *RawArgs, *[]json.RawMessage, *[]any:
+		return true
+	}
+	return false
 }
 
 // AckEmitter emits events that are acknowledged: a [Socket] or a

@@ -36,7 +36,7 @@ var rules = importRules{
 		"sio/internal":              {},
 		"sio/internal/clientbundle": {"eio"},
 		"sio/adapter":               {"loop/invariants", "sio/internal"},
-		"sio":                       {"codec", "loop", "loop/invariants", "loop/logscope", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
+		"sio":                       {"internal/ratelimit", "codec", "loop", "loop/invariants", "loop/logscope", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
 		"sio/cluster":               {"codec", "loop/safelog", "sio/internal", "sio/adapter"},
 		"sio/metrics":               {"sio"},
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},

@@ -1,6 +1,8 @@
 package ratelimit
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"time"
 )
@@ -25,6 +27,20 @@ func New(perSecond float64, burst int) Limit {
 		return Limit{interval, deepest / interval * interval}
 	}
 	return Limit{interval, int64(burst) * interval}
+}
+
+// Parse is New for what an operator has set: perSecond 0 is no limit, and burst
+// 0 as many as perSecond, rounded up. field is what an error names.
+func Parse(field string, perSecond float64, burst int) (Limit, error) {
+	switch {
+	case !(perSecond >= 0) || math.IsInf(perSecond, 0):
+		return Limit{}, fmt.Errorf("%s.PerSecond is %v; it must be positive, or 0 for no limit", field, perSecond)
+	case burst < 0:
+		return Limit{}, fmt.Errorf("%s.Burst is %d; it must be positive, or 0 for as many as PerSecond", field, burst)
+	case perSecond == 0:
+		return Limit{}, nil
+	}
+	return New(perSecond, cmp.Or(burst, int(min(math.Ceil(perSecond), math.MaxInt32)))), nil
 }
 
 // On reports whether l is a limit.

@@ -122,6 +122,8 @@ var queueFamilies = []family{
 	gauge("pending_late_jobs", "Events that wait of clients that have left.", func(st *sio.Stats) int { return st.PendingLate }),
 	gauge("pending_late_bytes", "Size of the arguments of events that wait of clients that have left.", func(st *sio.Stats) int { return st.PendingLateBytes }),
 	counter("pauses", "How often a client was not read for a while because too much of it waited.", func(st *sio.Stats) uint64 { return st.Pauses }),
+	counter("event_pauses", "How often a client was not read for a while because of Config.EventLimits.", func(st *sio.Stats) uint64 { return st.EventPauses }),
+	counter("events_refused", "Events that were not handled because of Config.EventLimits or Limit.", func(st *sio.Stats) uint64 { return st.EventsRefused }),
 	gauge("send_queue_bytes", "What waits for clients that do not take it.", func(st *sio.Stats) int64 { return st.Loop.Queued }),
 	gauge("held_broadcasts", "Broadcasts that wait for the end of their recipients' connection handlers.", func(st *sio.Stats) int { return st.Held }),
 	gauge("receiving_bytes", "What messages and requests hold that are not complete.", func(st *sio.Stats) int { return st.Receiving.Bytes }),
