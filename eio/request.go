@@ -14,8 +14,9 @@ import (
 // came. It is immutable and safe for concurrent use. Each method parses the
 // bytes again, so keep a result that is needed often.
 type Request struct {
-	head   []byte
-	issued time.Time
+	head   []byte  // nil once it was discarded
+	issued int64   // ns since 1970
+	values *values // of the context around it; nil without any
 	secure bool
 	tls    *tls.ConnectionState
 }
@@ -25,13 +26,25 @@ func (h *httpConn) newRequest(r *http1.Request) *Request {
 }
 
 func (h *httpConn) newRequestFrom(r *http1.Request, secure bool) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: secure, tls: h.c.TLS()}
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now().UnixNano(), values: h.home.outer.retained(), secure: secure, tls: h.c.TLS()}
 }
 
 func (r *Request) parse() *http1.Request {
 	parsed := new(http1.Request)
 	parsed.Restore(r.head)
 	return parsed
+}
+
+// Value returns what the context of the request had for key when the engine was
+// called: what an http.Handler around [Server.Handler] has put there,
+// Config.Middleware or Config.AllowRequest. It is nil without one. Values that
+// are borrowed for the time of the request, such as a router's own, must not be
+// used.
+func (r *Request) Value(key any) any {
+	if r.values == nil {
+		return nil
+	}
+	return r.values.Value(key)
 }
 
 // Secure reports whether the request came encrypted: to this server, to a
@@ -45,7 +58,7 @@ func (r *Request) Secure() bool { return r.secure }
 func (r *Request) TLS() *tls.ConnectionState { return r.tls }
 
 // Issued returns when the request arrived.
-func (r *Request) Issued() time.Time { return r.issued }
+func (r *Request) Issued() time.Time { return time.Unix(0, r.issued) }
 
 // Target returns the raw request target, such as
 // "/socket.io/?EIO=4&transport=polling".
