@@ -56,7 +56,7 @@ var rules = importRules{
 		"github.com/bytedance/sonic":          {"codec/jsonenc"},
 		"github.com/andybalholm/brotli":       {"sio/internal/clientbundle"},
 		"github.com/redis/go-redis/v9":        {"sio/cluster/redisadapter"},
-		"github.com/coreos/go-systemd":        {"cmd/sioserver/sockets"},
+		"github.com/coreos/go-systemd/v22":    {"cmd/sioserver/sockets"},
 		"github.com/prometheus/client_golang": {"sio/metrics", "cmd/sioserver/ops"},
 		"go.opentelemetry.io/otel":            {"sio/otelsio"},
 		"go.opentelemetry.io/otel/trace":      {"sio/otelsio"},
