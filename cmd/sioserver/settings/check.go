@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
-
 	"github.com/sioserver/sioserver/sio"
 )
 
