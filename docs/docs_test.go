@@ -234,7 +234,7 @@ func (p *packages) imports(code string) string {
 
 var (
 	codeSpan = regexp.MustCompile("`[^`]+`")
-	member   = regexp.MustCompile(`\b(srv|s|ns|sio|Config|Stats|Handshake|Socket|Server|Namespace|Conn|Event|Reply)(?:\(\))?\.([A-Z]\w*)`)
+	member   = regexp.MustCompile(`(?:^|[^.\w])(srv|s|ns|sio|Config|Stats|Handshake|Socket|Server|Namespace|Conn|Event|Reply)(?:\(\))?\.([A-Z]\w*)`)
 )
 
 // owners are the types that documents mean by the names of variables.

@@ -45,7 +45,7 @@ type faultServer struct {
 
 	mu     sync.Mutex
 	plan   interpose.Plan
-	ends   map[string][]error // by peer: the errors that Closed was given
+	ends   map[string][]error // by peer: the errors that Closed was given, of the last connection with its port
 	frames []*loop.Frame      // each with one reference more than it is sent with
 }
 
@@ -53,7 +53,7 @@ func startFaulty(t testing.TB) *faultServer {
 	s := &faultServer{t: t, ends: make(map[string][]error)}
 	defer loop.InterposeFaults(s.decide)()
 	e, err := loop.Listen(loop.Config{Addr: "127.0.0.1:0", Loops: 2, SocketSendBuffer: 64 << 10}, func(c *loop.Conn) loop.Handler {
-		return &faultHandler{s, c.RemoteAddr().String()}
+		return s.handler(c.RemoteAddr().String())
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,17 +129,22 @@ func (s *faultServer) finish() {
 			s.t.Errorf("frame %d of %d has %d references too many", i, len(s.frames), n-1)
 		}
 	}
-	for peer, errs := range s.ends {
-		if len(errs) != 1 {
-			s.t.Errorf("Closed was called %d times for %s: %v", len(errs), peer, errs)
-		}
-	}
 }
 
 // faultHandler serves a client.
 type faultHandler struct {
-	s    *faultServer
-	peer string
+	s      *faultServer
+	peer   string
+	closed int
+}
+
+// handler returns that of a new connection. The port may have been that of an
+// earlier one.
+func (s *faultServer) handler(peer string) *faultHandler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ends, peer)
+	return &faultHandler{s: s, peer: peer}
 }
 
 func (h *faultHandler) Data(c *loop.Conn, b []byte) {
@@ -195,6 +200,9 @@ func (h *faultHandler) Closed(_ *loop.Conn, err error) {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
 	h.s.ends[h.peer] = append(h.s.ends[h.peer], err)
+	if h.closed++; h.closed > 1 {
+		h.s.t.Errorf("Closed was called %d times for %s", h.closed, h.peer)
+	}
 }
 
 // faultClient is a client of a faultServer.
@@ -394,7 +402,7 @@ func TestShortWriteOfAStream(t *testing.T) {
 	short := func(call interpose.Call, _ net.Addr) (interpose.Fault, bool) {
 		return interpose.Fault{Part: 1}, call == interpose.Send
 	}
-	if err := s.Adopt(interpose.NewConn(near, short), nil, func(*loop.Conn) loop.Handler { return &faultHandler{s, "adopted"} }); err != nil {
+	if err := s.Adopt(interpose.NewConn(near, short), nil, func(*loop.Conn) loop.Handler { return s.handler("adopted") }); err != nil {
 		t.Fatal(err)
 	}
 	far.SetDeadline(time.Now().Add(wait.Patience))
@@ -432,7 +440,7 @@ func TestFaultyAdopted(t *testing.T) {
 		s.follow(func(call interpose.Call, _ net.Addr) (interpose.Fault, bool) {
 			return interpose.Fault{Err: failure}, call == interpose.Enroll && failure != nil
 		})
-		err = s.Adopt(near, nil, func(*loop.Conn) loop.Handler { return &faultHandler{s, c.peer} })
+		err = s.Adopt(near, nil, func(*loop.Conn) loop.Handler { return s.handler(c.peer) })
 		if loop.Polled && !errors.Is(err, failure) || !loop.Polled && err != nil {
 			t.Errorf("Adopt returns %v, want %v", err, failure)
 		}

@@ -3,6 +3,7 @@ package sio
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -48,6 +49,12 @@ type Recovery struct {
 	// data ([Socket.SetData]) exceeds what is left of
 	// [Config.MaxHandshakeBytes] is not kept.
 	MaxSessions int
+	// MaxTotalBytes and MaxTotalSessions bound the same over all namespaces:
+	// 256 MiB or four times MaxBytes, and 262,144 or four times MaxSessions,
+	// whichever is more, when 0. Each namespace may keep as much as is left,
+	// and one socket all the same, so one alone keeps half of it.
+	MaxTotalBytes    int64
+	MaxTotalSessions int
 
 	// RestoreTimeout is how long a client that comes back waits for an adapter
 	// that keeps the sessions (see package adapter) before it is treated as a
@@ -110,6 +117,8 @@ func (r *Recovery) withDefaults() error {
 		limit("Recovery.MaxPackets", &r.MaxPackets, 65_536, "65536"),
 		limit("Recovery.MaxBytes", &r.MaxBytes, 8<<20, "8388608"),
 		limit("Recovery.MaxSessions", &r.MaxSessions, 65_536, "65536"),
+		limit("Recovery.MaxTotalBytes", &r.MaxTotalBytes, max(256<<20, 4*int64(r.MaxBytes)), "268435456 or four times MaxBytes"),
+		limit("Recovery.MaxTotalSessions", &r.MaxTotalSessions, int(max(262_144, min(4*int64(r.MaxSessions), math.MaxInt))), "262144 or four times MaxSessions"),
 		limit("Recovery.RestoreTimeout", &r.RestoreTimeout, 2*time.Second, "2s"),
 	); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"math"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,7 +17,7 @@ func TestRecoveryToldOfNothingAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lg *recoveryLog
 		told := 0
-		lg = newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{
+		lg = newRecoveryLog(loneNamespace(), &Recovery{
 			MaxDisconnectionDuration: time.Minute, MaxPackets: 1, MaxBytes: 1, MaxSessions: 10,
 			OnExpire: func(ExpiredSession) {
 				told++
@@ -56,7 +57,7 @@ func TestRecoveryExpireInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const life, rounds = time.Second, 20
 		var running, most, told atomic.Int32
-		lg := newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{
+		lg := newRecoveryLog(loneNamespace(), &Recovery{
 			MaxDisconnectionDuration: life, MaxPackets: 1, MaxBytes: 1, MaxSessions: 1,
 			OnExpire: func(ExpiredSession) {
 				most.Store(max(most.Load(), running.Add(1)))
@@ -98,7 +99,7 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 		const life, slow = time.Second, 450 * time.Millisecond
 		begun := time.Now()
 		var at []time.Duration
-		lg := newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{
+		lg := newRecoveryLog(loneNamespace(), &Recovery{
 			MaxDisconnectionDuration: life, MaxPackets: 10, MaxBytes: 1 << 20, MaxSessions: 10,
 			OnExpire: func(ExpiredSession) {
 				at = append(at, time.Since(begun))
@@ -129,4 +130,11 @@ func TestRecoveryExpireOnTime(t *testing.T) {
 			t.Errorf("%d sessions were told of, want %d; %d packets are kept", len(at), len(want), lg.figures().Packets)
 		}
 	})
+}
+
+// loneNamespace has a server that bounds nothing over all namespaces.
+func loneNamespace() *Namespace {
+	srv := &Server{}
+	srv.recoveryBudget.MaxBytes, srv.recoveryBudget.MaxSessions = math.MaxInt64, math.MaxInt
+	return &Namespace{srv: srv}
 }

@@ -69,7 +69,7 @@ func newRecoveryLog(ns *Namespace, cfg *Recovery) *recoveryLog {
 		MaxPackets:  cfg.MaxPackets,
 		MaxBytes:    cfg.MaxBytes,
 		MaxSessions: cfg.MaxSessions,
-	}, recovery.Hooks[encodedPacket]{Retain: encodedPacket.retain, Release: encodedPacket.release, Room: lg.roomAgain, Idle: lg.caughtUpAll})
+	}, &ns.srv.recoveryBudget, recovery.Hooks[encodedPacket]{Retain: encodedPacket.retain, Release: encodedPacket.release, Room: lg.roomAgain, Idle: lg.caughtUpAll})
 	return lg
 }
 

@@ -27,7 +27,7 @@ func TestRecoveryReaches(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := &skipping{changed: make(chan struct{})}
 				a.since.Store(&before)
-				lg := &sharedLog{recoveryLog: newRecoveryLog(&Namespace{srv: &Server{}}, &Recovery{})}
+				lg := &sharedLog{recoveryLog: newRecoveryLog(loneNamespace(), &Recovery{})}
 				r := adapter.Recoverer(a)
 				lg.keeper.Store(&r)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)

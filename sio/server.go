@@ -10,6 +10,7 @@ import (
 	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/invariants"
 	"github.com/sioserver/sioserver/sio/internal/await"
+	"github.com/sioserver/sioserver/sio/internal/recovery"
 	"github.com/sioserver/sioserver/sio/internal/workers"
 	"github.com/sioserver/sioserver/sio/internal/workload"
 )
@@ -32,6 +33,8 @@ type Server struct {
 	logs    logs
 
 	tracesPackets bool // the log may ask for packets
+
+	recoveryBudget recovery.Budget
 
 	encoding   sync.Map       // sockets whose data is being encoded
 	persisting sync.WaitGroup // sessions whose data is

@@ -29,6 +29,9 @@ func New(cfg Config) (*Server, error) {
 
 		heldTime: maxHeldTime,
 	}
+	if r := cfg.ConnectionStateRecovery; r != nil {
+		srv.recoveryBudget.MaxBytes, srv.recoveryBudget.MaxSessions = r.MaxTotalBytes, r.MaxTotalSessions
+	}
 	srv.logs = newLogs(cfg.Logger)
 	srv.tracesPackets = srv.logs.client.MayTrace()
 	for i := range srv.byLoop {

@@ -39,6 +39,7 @@ var rules = importRules{
 		"sio":                       {"internal/ratelimit", "codec", "loop", "loop/invariants", "loop/logscope", "loop/safelog", "eio", "sio/internal", "sio/internal/clientbundle", "sio/adapter"},
 		"sio/cluster":               {"codec", "loop/safelog", "sio/internal", "sio/adapter"},
 		"sio/metrics":               {"sio"},
+		"sio/otelsio":               {"sio"},
 		"sio/emitter":               {"codec", "sio/adapter", "sio/cluster"},
 		"sio/interop":               {"loop", "eio", "sio"},
 		"sio/simulation":            {"loop", "loop/invariants", "sio", "sio/adapter", "sio/cluster"},
@@ -55,8 +56,10 @@ var rules = importRules{
 		"github.com/bytedance/sonic":          {"codec/jsonenc"},
 		"github.com/andybalholm/brotli":       {"sio/internal/clientbundle"},
 		"github.com/redis/go-redis/v9":        {"sio/cluster/redisadapter"},
-		"github.com/coreos/go-systemd":        {"cmd/sioserver/sockets"},
+		"github.com/coreos/go-systemd/v22":    {"cmd/sioserver/sockets"},
 		"github.com/prometheus/client_golang": {"sio/metrics", "cmd/sioserver/ops"},
+		"go.opentelemetry.io/otel":            {"sio/otelsio"},
+		"go.opentelemetry.io/otel/trace":      {"sio/otelsio"},
 		"golang.org/x/sys":                    {"loop", "sio/cluster/redisadapter", "bench"},
 
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench/stats"},
@@ -69,6 +72,7 @@ var rules = importRules{
 		"unsafe":    {"codec/jsonenc", "loop/internal/gnetpoll", "sio/cluster", "bench"},
 	},
 	testers: map[string][]string{
+		"go.opentelemetry.io/otel/sdk":      {"sio/otelsio"},
 		"github.com/vmihailenco/msgpack/v5": {"codec/msgpack"},
 		"github.com/pires/go-proxyproto":    {"eio/internal/proxyproto"},
 	},

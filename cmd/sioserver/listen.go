@@ -1,24 +1,29 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/sioserver/sioserver/cmd/sioserver/sockets"
 	"github.com/sioserver/sioserver/sio"
 )
 
-// listen serves clients on the address of the settings, and returns the first
-// one of those that it stands for.
+// listen serves clients on the address of the settings, with TLS if there is a
+// certificate, and returns the first one of those that it stands for.
 func (p *program) listen() (net.Addr, error) {
-	if !strings.HasPrefix(p.Addr, sockets.Prefix) {
+	activated := strings.HasPrefix(p.Addr, sockets.Prefix)
+	if p.tls == nil && !activated {
 		if err := p.srv.Listen(p.Addr); err != nil {
 			return nil, unable(err, "addr", p.Addr)
 		}
 		return p.srv.Addr(), nil
 	}
-	listeners, err := sockets.Activated(p.Addr)
+	listeners, err := p.listeners(activated)
 	if err != nil {
 		return nil, err
 	}
@@ -27,11 +32,40 @@ func (p *program) listen() (net.Addr, error) {
 		return nil, err
 	}
 	for _, l := range listeners {
-		go func() {
-			if err := p.srv.Serve(l); !errors.Is(err, sio.ErrServerClosed) {
-				p.log.Error("a socket of systemd has failed", "addr", l.Addr(), "error", err)
-			}
-		}()
+		go p.accept(l)
+	}
+	if p.tls != nil {
+		p.hangups = make(chan os.Signal, 1)
+		signal.Notify(p.hangups, syscall.SIGHUP)
+		go p.reload(p.hangups)
 	}
 	return listeners[0].Addr(), nil
+}
+
+// listeners returns the sockets that systemd has passed on, or one of the
+// address.
+func (p *program) listeners(activated bool) ([]net.Listener, error) {
+	if activated {
+		return sockets.Activated(p.Addr)
+	}
+	network, addr := "tcp", p.Addr
+	if path, ok := strings.CutPrefix(p.Addr, "unix:"); ok {
+		network, addr = "unix", path
+	}
+	l, err := net.Listen(network, addr)
+	if err != nil {
+		return nil, unable(err, "addr", p.Addr)
+	}
+	return []net.Listener{l}, nil
+}
+
+// accept serves the connections of l.
+func (p *program) accept(l net.Listener) {
+	addr := l.Addr()
+	if p.tls != nil {
+		l = tls.NewListener(l, p.tls)
+	}
+	if err := p.srv.Serve(l); !errors.Is(err, sio.ErrServerClosed) {
+		p.log.Error("no connections are accepted any more", "addr", addr, "error", err)
+	}
 }

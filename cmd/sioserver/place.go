@@ -22,7 +22,11 @@ func place(s settings.Settings, addr net.Addr) string {
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
 		host, note = "localhost", " (all addresses)"
 	}
-	return "http://" + net.JoinHostPort(host, port) + page + note
+	scheme := "http://"
+	if s.TLS.Cert != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port) + page + note
 }
 
 // unable says why the program can't listen on the address of a flag.

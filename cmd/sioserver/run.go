@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 
 	"github.com/sioserver/sioserver/cmd/sioserver/demo"
 	"github.com/sioserver/sioserver/cmd/sioserver/ops"
@@ -73,6 +75,10 @@ type program struct {
 	member  *membership // nil until newServer
 	srv     *sio.Server
 	stop    context.CancelFunc // of the demo; nil without it
+
+	certificate *certificate // nil without -tls-cert, as are tls and hangups
+	tls         *tls.Config
+	hangups     chan os.Signal
 }
 
 // start serves clients, and prints where. What it has started when it fails is
@@ -114,6 +120,10 @@ func (p *program) close() {
 	if p.stop != nil {
 		p.stop()
 	}
+	if p.hangups != nil {
+		signal.Stop(p.hangups)
+		close(p.hangups)
+	}
 	if p.member != nil {
 		p.member.leave()
 	}
@@ -126,6 +136,9 @@ func (p *program) close() {
 func (p *program) newServer() (err error) {
 	cfg := p.Settings.Server()
 	cfg.Logger = p.log
+	if err := p.loadTLS(); err != nil {
+		return err
+	}
 	if p.metrics != nil {
 		cfg.WrapHandlers = []sio.HandlerWrapper{p.metrics.WrapHandler}
 	}

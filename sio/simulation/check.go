@@ -52,6 +52,7 @@ func (o Options) config() sio.Config {
 		cfg.MaxQueued = 32 << 10
 		if r := cfg.ConnectionStateRecovery; r != nil {
 			r.MaxPackets, r.MaxSessions = 16, 3
+			r.MaxTotalBytes, r.MaxTotalSessions = 64<<10, 5
 		}
 	}
 	return cfg
@@ -129,9 +130,9 @@ func (w *World) checkBounds(n *node) {
 		{"Held", st.Held, 0},
 		{"Receiving.Bytes", st.Receiving.Bytes, 256 << 20},
 		{"Handshakes.Bytes", int(st.Handshakes.Bytes), 0},
-		{"Recovery.Bytes", st.Recovery.Bytes, 8 << 20},
+		{"Recovery.Bytes", st.Recovery.Bytes, int(w.kept().MaxTotalBytes)},
 		{"Recovery.Packets", st.Recovery.Packets, len(n.server.Namespaces()) * w.kept().MaxPackets},
-		{"Recovery.Sessions", st.Recovery.Sessions, len(n.server.Namespaces()) * w.kept().MaxSessions},
+		{"Recovery.Sessions", st.Recovery.Sessions, w.kept().MaxTotalSessions + len(n.server.Namespaces())},
 	} {
 		if b.is < 0 || w.opt.Tight && b.max > 0 && b.is > b.max {
 			w.fail(fmt.Sprintf("node %d: %s is %d, must be at most %d", n.index, b.name, b.is, b.max))

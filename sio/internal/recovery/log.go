@@ -69,6 +69,7 @@ func (p *Packet[P]) cost() int { return PacketCost + p.Size }
 // payload. It is not safe for concurrent use: see the package comment.
 type Log[S, P any] struct {
 	limits Limits
+	budget *Budget
 	hooks  Hooks[P]
 	stats  Stats
 
@@ -99,9 +100,9 @@ type Log[S, P any] struct {
 	pages      uint64            // of histories, except the last ones
 }
 
-// New returns an empty log.
-func New[S, P any](limits Limits, hooks Hooks[P]) *Log[S, P] {
-	l := &Log[S, P]{limits: limits, hooks: hooks, sessions: make(map[string]*Session[S, P])}
+// New returns an empty log. It keeps what its limits and the budget allow.
+func New[S, P any](limits Limits, budget *Budget, hooks Hooks[P]) *Log[S, P] {
+	l := &Log[S, P]{limits: limits, budget: budget, hooks: hooks, sessions: make(map[string]*Session[S, P])}
 	l.lost.init()
 	return l
 }
@@ -142,6 +143,7 @@ func (l *Log[S, P]) Keep(now time.Duration, o Offset, p Packet[P]) {
 	}
 	l.packets = append(l.packets, kept[P]{Packet: p, offset: o, at: now})
 	l.bytes += p.cost()
+	l.budget.bytes.Add(int64(p.cost()))
 	l.evict()
 }
 
@@ -159,10 +161,10 @@ func (l *Log[S, P]) Place(now time.Duration, o Offset, p Packet[P]) {
 }
 
 // evict drops what exceeds the limits. What returning clients need stays,
-// unless that is returnBytes more.
+// unless that is returnBytes more, or exceeds the budget.
 func (l *Log[S, P]) evict() {
-	for len(l.kept()) > l.limits.MaxPackets || l.bytes > l.limits.MaxBytes {
-		if l.needed() && l.bytes <= (1+returnBytes)*l.limits.MaxBytes {
+	for len(l.kept()) > 0 && (len(l.kept()) > l.limits.MaxPackets || l.bytes > l.budget.bytesFor(l.limits.MaxBytes)) {
+		if l.needed() && l.bytes <= l.budget.bytesFor((1+returnBytes)*l.limits.MaxBytes) {
 			return
 		}
 		l.dropOldest()
@@ -174,6 +176,7 @@ func (l *Log[S, P]) dropOldest() {
 	k := &l.packets[l.head]
 	l.hooks.Release(k.Payload)
 	l.bytes -= k.cost()
+	l.budget.bytes.Add(-int64(k.cost()))
 	l.dropped = k.offset
 	*k = kept[P]{}
 	l.head++
@@ -222,7 +225,7 @@ func (l *Log[S, P]) Sweep(now time.Duration) (ended []*Session[S, P]) {
 		l.dropOldest()
 	}
 	for ses := l.lost.oldest(); ses != nil && now-ses.lostAt > l.limits.MaxAge; ses = l.lost.oldest() {
-		l.lost.remove(ses)
+		l.unlist(ses)
 		l.End(ses)
 		ended = append(ended, ses)
 	}
@@ -264,7 +267,8 @@ func (l *Log[S, P]) Anticipate(p Packet[P]) (id uint64) {
 	}
 	l.early = append(l.early, early[P]{l.earlyID, p})
 	l.earlyBytes += p.cost()
-	for len(l.early) > l.limits.MaxPackets || l.earlyBytes > l.limits.MaxBytes {
+	l.budget.bytes.Add(int64(p.cost()))
+	for len(l.early) > 0 && (len(l.early) > l.limits.MaxPackets || l.earlyBytes > l.budget.bytesFor(l.limits.MaxBytes)) {
 		l.forgetEarly(0)
 		l.stats.Evicted++
 	}
@@ -281,6 +285,7 @@ func (l *Log[S, P]) Settle(id uint64) {
 
 func (l *Log[S, P]) forgetEarly(i int) {
 	l.earlyBytes -= l.early[i].cost()
+	l.budget.bytes.Add(-int64(l.early[i].cost()))
 	l.hooks.Release(l.early[i].Payload)
 	l.early = slices.Delete(l.early, i, i+1)
 }
@@ -297,7 +302,7 @@ func (l *Log[S, P]) Close() (lost []*Session[S, P]) {
 		l.forgetEarly(0)
 	}
 	for ses := l.lost.oldest(); ses != nil; ses = l.lost.oldest() {
-		l.lost.remove(ses)
+		l.unlist(ses)
 		lost = append(lost, ses)
 	}
 	return lost

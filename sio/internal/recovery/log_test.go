@@ -122,6 +122,7 @@ type player struct {
 	t        *testing.T
 	log      *Log[string, *payload]
 	now      time.Duration
+	budget   *Budget
 	notes    []string
 	payloads []*payload
 	members  map[string]*Membership[string, *payload]
@@ -139,6 +140,7 @@ func newPlayer(t *testing.T, args arguments) *player {
 	p := &player{
 		t:        t,
 		now:      time.Millisecond,
+		budget:   &Budget{MaxBytes: int64(args.number("total-bytes", 1_000_000)), MaxSessions: args.number("total-sessions", 1_000)},
 		members:  make(map[string]*Membership[string, *payload]),
 		sessions: make(map[string]*Session[string, *payload]),
 		catching: make(map[string]*Catching[string, *payload]),
@@ -146,7 +148,7 @@ func newPlayer(t *testing.T, args arguments) *player {
 	}
 	p.log = New[string](Limits{
 		MaxAge: age, MaxPackets: args.number("packets", 100), MaxBytes: args.number("bytes", 100_000), MaxSessions: args.number("sessions", 100),
-	}, Hooks[*payload]{
+	}, p.budget, Hooks[*payload]{
 		Retain: func(x *payload) *payload {
 			x.refs++
 			return x
@@ -267,6 +269,9 @@ func (p *player) play(command string, args arguments) {
 	case "drop":
 		p.member(args.word(0)).DropHistory()
 		delete(p.members, args.word(0))
+	case "others": // what other logs keep within the same budget
+		p.budget.bytes.Add(int64(args.number("bytes", 0)))
+		p.budget.sessions.Add(int64(args.number("sessions", 0)))
 	case "close":
 		for _, ses := range p.log.Close() {
 			p.note("%s does not wait any more", ses.PID)

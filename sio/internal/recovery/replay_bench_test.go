@@ -11,7 +11,7 @@ import (
 func BenchmarkReplay(b *testing.B) {
 	for _, rooms := range []int{1, 8, 1000} {
 		b.Run(fmt.Sprintf("rooms=%d", rooms), func(b *testing.B) {
-			l := New[string](Limits{MaxAge: time.Minute, MaxPackets: 1 << 20, MaxBytes: 1 << 30, MaxSessions: 1}, Hooks[int]{
+			l := New[string](Limits{MaxAge: time.Minute, MaxPackets: 1 << 20, MaxBytes: 1 << 30, MaxSessions: 1}, &Budget{MaxBytes: 1 << 40, MaxSessions: 1 << 20}, Hooks[int]{
 				Retain: func(p int) int { return p }, Release: func(int) {},
 			})
 			ses := &Session[string, int]{}

@@ -102,18 +102,25 @@ func (l *Log[S, P]) End(ses *Session[S, P]) {
 // Vacate takes the session from its socket, whose client was lost.
 func (ses *Session[S, P]) Vacate() { ses.holder = nil }
 
-// Lose has a vacated session wait for its client. When MaxSessions wait
-// already, the one that has waited longest ends, and is returned.
+// Lose has a vacated session wait for its client. When as many wait already as
+// may, the one that has waited longest ends, and is returned.
 func (l *Log[S, P]) Lose(now time.Duration, ses *Session[S, P]) (evicted *Session[S, P]) {
 	ses.lostAt = now
 	l.lost.push(ses)
-	if l.lost.count <= l.limits.MaxSessions {
+	l.budget.sessions.Add(1)
+	if l.lost.count <= l.budget.sessionsFor(l.limits.MaxSessions) {
 		return nil
 	}
 	evicted = l.lost.oldest()
-	l.lost.remove(evicted)
+	l.unlist(evicted)
 	l.Evict(evicted)
 	return evicted
+}
+
+// unlist takes a session out of the list of lost ones.
+func (l *Log[S, P]) unlist(ses *Session[S, P]) {
+	l.lost.remove(ses)
+	l.budget.sessions.Add(-1)
 }
 
 // Evict ends a session that a limit does not allow to wait.
@@ -139,7 +146,7 @@ func (l *Log[S, P]) Claim(now time.Duration, pid string, o Offset, socket S) (m,
 	if ses.holder != nil {
 		return nil, ses.holder
 	}
-	l.lost.remove(ses)
+	l.unlist(ses)
 	m = &Membership[S, P]{Session: ses, Recovered: true, Behind: true, from: pos + 1}
 	m.Occupy(socket)
 	return m, nil
