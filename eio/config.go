@@ -13,8 +13,9 @@ import (
 //
 // Its functions may panic or end their goroutine (runtime.Goexit). That is
 // logged and counted ([Server.CallbackFailures]). A request that waits for such
-// a function is then refused, with code 3, or with status 500 by Fallback and
-// Static; what a hook only observes or changes goes on without it.
+// a function is then refused, with code 3, or with status 500 by Static, and a
+// connection that Fallback serves is closed; what a hook only observes or
+// changes goes on without it.
 //
 // A loop waits for the functions that "run on the loop". They may use what the
 // loop owns, and must not block. Each call costs about a microsecond.
@@ -47,10 +48,10 @@ type Config struct {
 	// IdleTimeout is how long a connection is kept between two HTTP requests;
 	// 75 s when 0.
 	IdleTimeout time.Duration
-	// DestroyUpgradeTimeout applies to upgrades outside of Path, which are
-	// answered with status 404: it is how long the peer may take to read the
-	// answer and close the connection; 1 s when 0. If it is negative, Fallback
-	// serves such requests like any other.
+	// DestroyUpgradeTimeout applies to upgrades outside of Path without a
+	// Fallback, which are answered with status 404: it is how long the peer may
+	// take to read the answer and close the connection; 1 s when 0. If it is
+	// negative, such requests are answered like any other.
 	DestroyUpgradeTimeout time.Duration
 
 	// MaxHTTPBufferSize is the size in bytes of the largest accepted POST body
@@ -103,8 +104,9 @@ type Config struct {
 	AddressLimits *AddressLimits
 
 	// MaxCallbacks is how many requests may be with AllowRequest, GenerateID, a
-	// Middleware, Fallback or a handler of Static at a time, each on a
-	// goroutine; 65,536 when 0. Further requests wait.
+	// Middleware or a handler of Static at a time, each on a goroutine; 65,536
+	// when 0. Further requests wait. It is also how many connections may be
+	// with Fallback, counted apart.
 	MaxCallbacks int
 
 	// Transports are the transports that clients may use: "polling",
@@ -149,7 +151,13 @@ type Config struct {
 	// AllowRequest, when set, decides about each handshake, once the request is
 	// verified and before a session is made. An error refuses it, with status
 	// 403 (400 for a WebSocket) and the error's text, or with "Forbidden" for
-	// [ErrForbidden]. It runs on a goroutine and may block.
+	// [ErrForbidden]. An error with a method StatusCode() int decides the
+	// status, and an [HTTPError] the text and headers too. It runs on a
+	// goroutine and may block.
+	//
+	// It can add values for [Request.Value] to the request's context:
+	//
+	//	*r = *r.WithContext(context.WithValue(r.Context(), userKey{}, user))
 	AllowRequest func(*http.Request) error
 	// GenerateID, when set, makes the sids, which must be unique and impossible
 	// to guess. An error refuses the handshake with code 3. It runs on a
@@ -158,12 +166,17 @@ type Config struct {
 	GenerateID func(*http.Request) (string, error)
 	// Middleware runs before every request of the engine, polls and upgrades
 	// included, in this order. Each one runs on a goroutine and may block. A
-	// handler that does not call the next one answers the request itself, which
-	// closes the connection of an upgrade. Nothing that it does after the next
-	// one has returned has an effect. Headers that it sets are added to the
-	// engine's answer. A panic refuses the request with code 3. The body can't
-	// be read. The cost is a goroutine and an http.Request for each request;
-	// messages over WebSocket cost nothing.
+	// handler that does not call the next one answers the request itself, after
+	// which the connection of an upgrade is closed. Headers that it sets until
+	// it returns are added to the engine's answer, whether that is to a poll or
+	// an upgrade, except for those that frame it. What it writes after it has
+	// called the next one is dropped. A handler that wraps the ResponseWriter
+	// gets no call of WriteHeader or Write from the next one, which returns
+	// before the engine answers. Values that it adds to the context of a
+	// handshake's request are those of [Request.Value] and [Session.Value]. A
+	// panic refuses the request with code 3. The body can't be read. The cost
+	// is a goroutine and an http.Request for each request; messages over
+	// WebSocket cost nothing.
 	Middleware []func(http.Handler) http.Handler
 	// Origins are the only origins whose pages may use the engine, over any
 	// transport; nil allows all. Each is what browsers send, such as
@@ -227,13 +240,20 @@ type Config struct {
 	Forwarding *Forwarding
 
 	// Static has handlers for paths under Path, by what follows Path and a
-	// slash, such as "socket.io.js". Escapes are not resolved. A handler is
-	// called as Fallback is.
+	// slash, such as "socket.io.js". Escapes are not resolved. Each request has
+	// a goroutine of its own. Before its handler is called, its body is read,
+	// up to MaxHTTPBufferSize. The response is buffered and sent when the
+	// handler returns. Hijacking and upgrades are not supported.
 	Static map[string]http.Handler
-	// Fallback serves the requests outside of Path, each on a goroutine of its
-	// own; http.NotFoundHandler() when nil. Before it is called, the request's
-	// body is read, up to MaxHTTPBufferSize. Its response is buffered and sent
-	// when it returns. Hijacking and upgrades are not supported.
+	// Fallback serves the requests outside of Path, upgrades included; they get
+	// status 404 when it is nil. Their connections leave the loops and are
+	// served by a net/http server, with all that this has, until they have been
+	// without a request for a second, or bring a request under Path. The peer
+	// must send each head within RequestTimeout, in at most 16 KiB, and must
+	// not stop sending a body, or taking an answer, for as long, unless
+	// Fallback sets deadlines by http.ResponseController or hijacks. Bodies are
+	// not bounded. The connections count for MaxCallbacks, and not as the
+	// engine's. See [Server.CloseFallback] for their end.
 	Fallback http.Handler
 
 	// Logger receives what an operator should know; slog.Default() when nil. At

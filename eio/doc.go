@@ -42,7 +42,8 @@
 // request for a session of another loop moves there before the request is
 // served. So this package needs few locks: everything is loop-owned unless its
 // comment says otherwise. Functions of the application that may block run on
-// goroutines of their own (suspended.go, fallback.go).
+// goroutines of their own (suspended.go, fallback.go), and net/http serves the
+// requests outside of Config.Path (foreign.go).
 //
 // Config.MaxReceiving bounds, for each loop, what connections hold of messages
 // and requests that are not complete: see type receiving.

@@ -77,6 +77,7 @@ func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
 	if refused {
 		head = append(http1.AppendHeader(openHead(head), forwardedField, "1"), "\r\n"...)
 	}
+	header := w.Header().Clone()
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		if tunnel != nil {
@@ -90,13 +91,14 @@ func (n *netHandler) handOver(w http.ResponseWriter, r *http.Request) {
 		go tunnel.Run(conn, bytes.Clone(early), nil)
 		return
 	}
-	if err := n.adopt(conn, r, append(head, early...)); err != nil {
+	if err := n.adopt(conn, r, append(head, early...), header); err != nil {
 		n.srv.cfg.Logger.Debug("eio: a connection of net/http was not taken over", "error", err)
 	}
 }
 
 // adopt gives conn to the engine, on the loop of the session that r names.
-func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error {
+// header is added to the answer.
+func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte, header http.Header) error {
 	options := loop.AdoptOptions{Unread: unread}
 	var err error
 	if options.Remote, err = netip.ParseAddrPort(r.RemoteAddr); err != nil {
@@ -107,8 +109,9 @@ func (n *netHandler) adopt(conn net.Conn, r *http.Request, unread []byte) error 
 	if home := n.srv.homeOf(r.URL.Query().Get("sid")); home != nil {
 		options.Loop = home.loop
 	}
-	accept := func(c *loop.Conn) loop.Handler { return n.srv.accept(c, r.TLS != nil) } // whoever accepted it has read a PROXY header
-	return n.engine.AdoptWith(conn, options, accept)
+	// What has accepted conn has read a PROXY header.
+	o := &outer{values: valuesOf(r.Context()), header: header}
+	return n.engine.AdoptWith(conn, options, o.accept(n.srv, r.TLS != nil))
 }
 
 // appendHead appends the head of r as HTTP/1.1 sends it, without the fields

@@ -19,7 +19,7 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetWriteDeadline(time.Time{})
 	mine, theirs := net.Pipe()
 	defer mine.Close()
-	if err := n.adopt(theirs, r, appendHead(nil, r, "")); err != nil {
+	if err := n.adopt(theirs, r, appendHead(nil, r, ""), nil); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
@@ -52,7 +52,11 @@ func (n *netHandler) relay(w http.ResponseWriter, r *http.Request) {
 		_ = control.SetReadDeadline(time.Now())
 	}
 	for name, values := range response.Header {
-		if name != "Connection" {
+		switch name {
+		case "Connection":
+		case "Set-Cookie", "Vary": // each handler adds its own
+			w.Header()[name] = append(w.Header()[name], values...)
+		default:
 			w.Header()[name] = values
 		}
 	}

@@ -37,7 +37,7 @@ const (
 type httpConn struct {
 	home      *perLoop
 	c         *loop.Conn
-	exchange  exchange    // handles the body and the end of the current request; nil when idle or gone
+	exchange  exchange    // handles the body and the end of the current request; an *outer before the first; nil when idle or gone
 	in        *loop.Frame // bytes not consumed yet, from Start on; nil when there are none
 	body      *loop.Frame // the body so far, when it comes in pieces
 	ahead     *parked     // the parked GET in front of the current request; nil without one
@@ -206,6 +206,7 @@ func (h *httpConn) takeUp(req *http1.Request, b []byte, n int) {
 	h.last = !req.KeepAlive
 	h.noBody = string(req.Method) == "HEAD"
 	h.phase = httpAnswering
+	h.takeOuter()
 	h.route(req, b, n)
 	h.arrive()
 }

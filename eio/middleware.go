@@ -1,19 +1,18 @@
 package eio
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 
 	"github.com/sioserver/sioserver/eio/internal/http1"
 	"github.com/sioserver/sioserver/loop"
 )
 
-// The verdicts of a middleware. It may call the next handler from another
-// goroutine, even after it has returned, as http.TimeoutHandler does.
-const (
-	undecided int32 = iota
-	letThrough
-	returned // without having let the request through
-)
+// returned is the verdict of a middleware that has returned without having let
+// the request through. It may call the next handler from another goroutine,
+// even after it has returned, as http.TimeoutHandler does.
+var returned = new(outer)
 
 // chain makes one handler of the middlewares. Its innermost handler marks a
 // request as let through.
@@ -22,12 +21,28 @@ func chain(middleware []func(http.Handler) http.Handler) http.Handler {
 		return nil
 	}
 	var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		r.Context().Value(suspendedKey{}).(*suspendedRequest).verdict.CompareAndSwap(undecided, letThrough)
+		if sr := r.Context().Value(suspendedKey{}).(*pass).Load(); sr != nil {
+			sr.letThrough(r.Context())
+		}
 	})
 	for i := len(middleware) - 1; i >= 0; i-- {
 		handler = middleware[i](handler)
 	}
 	return handler
+}
+
+// letThrough decides that the request is served, with the values of ctx.
+func (sr *suspendedRequest) letThrough(ctx context.Context) {
+	sr.verdict.CompareAndSwap(nil, cmp.Or(sr.with(ctx), &outer{}))
+}
+
+// with returns the request's outer with the values of ctx, which the
+// application may have made of the request's own.
+func (sr *suspendedRequest) with(ctx context.Context) *outer {
+	if ctx == sr.context {
+		return sr.outer
+	}
+	return &outer{values: valuesOf(ctx)}
 }
 
 // askMiddleware runs the engine's middleware.
@@ -49,10 +64,8 @@ func (sr *suspendedRequest) afterMiddleware(req *http1.Request) {
 	case sr.passed:
 		h.addHeaders(sr.answer.header)
 		h.admit(req, h.pending())
-	case h.isUpgrade(req):
-		h.destroy()
 	default:
-		h.last = h.last || req.HasBody()
+		h.last = h.last || req.HasBody() || h.isUpgrade(req)
 		f := loop.NewFrame()
 		f.B = sr.answer.appendTo(f.B, h)
 		h.send(f)

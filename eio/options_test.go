@@ -150,6 +150,9 @@ func TestMiddleware(t *testing.T) {
 		wantHeader(t, r, "X-First", "1")
 		c := eiotest.DialTCP(t, s.addr)
 		c.WriteString(eiotest.UpgradeRequest("/engine.io/?EIO=4&transport=websocket&do=end"))
+		r = c.ReadResponse()
+		wantResponse(t, r, 401, "not you\n")
+		wantHeader(t, r, "X-First", "1")
 		c.ExpectEOF()
 	})
 	t.Run("let through", func(t *testing.T) {
@@ -567,13 +570,13 @@ func TestUnreadBody(t *testing.T) {
 // context done.
 func TestPipelinesTooMuch(t *testing.T) {
 	ended := make(chan struct{}, 1)
-	s := start(t, eio.Config{Fallback: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := start(t, eio.Config{Static: map[string]http.Handler{"file": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		ended <- struct{}{}
-	})})
+	})}})
 	flood := strings.Repeat("x", 200_000)
 	c := eiotest.DialTCP(t, s.addr)
-	c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + flood)) // may fail in the middle
+	c.Write([]byte("GET /engine.io/file HTTP/1.1\r\nHost: a\r\n\r\n" + flood)) // may fail in the middle
 	eiotest.Receive(t, ended)
 
 	url := s.polling(t)

@@ -21,6 +21,7 @@ type perLoop struct {
 	slots         []*Session                  // by the slot number in the sid
 	free          []uint32                    // slots that are empty
 	req           http1.Request               // the request being parsed; valid until the next head
+	outer         *outer                      // what that request has from around the engine; nil for nothing
 	waiters       map[*Session][]*flushWaiter // of Session.Flush
 	announcements announcements
 	transports    transportCounts // changed on the loop, read anywhere

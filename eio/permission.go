@@ -18,13 +18,11 @@ func (sr *suspendedRequest) runPermission() {
 	cfg := &sr.h.home.srv.cfg
 	if cfg.AllowRequest != nil {
 		if sr.err = cfg.AllowRequest(sr.request); sr.err != nil {
-			sr.refusal = refuseForbidden
-			if !errors.Is(sr.err, ErrForbidden) {
-				sr.refusal.message = sr.err.Error()
-			}
+			sr.refusal = forbiddenBy(sr.err)
 			return
 		}
 	}
+	sr.outer = sr.with(sr.request.Context())
 	if cfg.GenerateID == nil || !sr.speaks {
 		return
 	}
@@ -38,14 +36,17 @@ func (sr *suspendedRequest) runPermission() {
 	}
 	if sr.err != nil {
 		sr.refusal = refuseRequest
-		sr.context.Name = "ID_GENERATION_ERROR"
+		sr.details.Name = "ID_GENERATION_ERROR"
 	}
 }
 
 func (sr *suspendedRequest) afterPermission(req *http1.Request) {
 	if sr.err != nil {
-		sr.context.Err = sr.err
-		sr.h.refuseAny(req, sr.refusal, sr.context)
+		sr.details.Err = sr.err
+		if e := (*HTTPError)(nil); errors.As(sr.err, &e) {
+			sr.h.addHeaders(e.Header)
+		}
+		sr.h.refuseAny(req, sr.refusal, sr.details)
 		return
 	}
 	sr.h.handshake(req, sr.sid, sr.h.pending())

@@ -128,6 +128,9 @@ func (h *httpConn) stall() {
 }
 
 func (h *httpConn) unstall() {
+	if _, waits := h.exchange.(*foreignCall); waits {
+		return
+	}
 	if s := h.poster(); s != nil {
 		s.resume(forPost)
 	}

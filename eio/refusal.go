@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,21 +15,22 @@ import (
 // (Engine.IO protocol, "error responses").
 type refusal struct {
 	code    int
-	status  int // of a plain request; an upgrade is always refused with 400
+	status  int // of a plain request
 	message string
+	upgrade int // the status for an upgrade; 0 for 400
 }
 
 var (
-	refuseTransport  = refusal{0, 400, "Transport unknown"}
-	refuseSession    = refusal{1, 400, "Session ID unknown"}
-	refuseMethod     = refusal{2, 400, "Bad handshake method"}
-	refuseRequest    = refusal{3, 400, "Bad request"}
-	refuseForbidden  = refusal{4, 403, "Forbidden"}
-	refuseProtocol   = refusal{5, 400, "Unsupported protocol version"}
-	refuseOverloaded = refusal{3, 503, "Server overloaded"}
-	refuseLeaving    = refusal{3, 503, "Server shutting down"}
-	refuseNode       = refusal{3, 502, "The session's node does not answer"}
-	refuseTooMany    = refusal{3, 429, "Too many requests"}
+	refuseTransport  = refusal{code: 0, status: 400, message: "Transport unknown"}
+	refuseSession    = refusal{code: 1, status: 400, message: "Session ID unknown"}
+	refuseMethod     = refusal{code: 2, status: 400, message: "Bad handshake method"}
+	refuseRequest    = refusal{code: 3, status: 400, message: "Bad request"}
+	refuseForbidden  = refusal{code: 4, status: 403, message: "Forbidden"}
+	refuseProtocol   = refusal{code: 5, status: 400, message: "Unsupported protocol version"}
+	refuseOverloaded = refusal{code: 3, status: 503, message: "Server overloaded"}
+	refuseLeaving    = refusal{code: 3, status: 503, message: "Server shutting down"}
+	refuseNode       = refusal{code: 3, status: 502, message: "The session's node does not answer"}
+	refuseTooMany    = refusal{code: 3, status: 429, message: "Too many requests"}
 )
 
 // ErrForbidden is what [Config.AllowRequest] returns to refuse a handshake
@@ -93,7 +95,7 @@ func (h *httpConn) refuseAny(req *http1.Request, r refusal, context ErrorContext
 	}
 	h.reportRefusal(req, r, context)
 	h.last = true
-	h.respond(400, textHTML, []byte(r.message))
+	h.respond(cmp.Or(r.upgrade, 400), textHTML, []byte(r.message))
 }
 
 // exceeds refuses a handshake whose address has reached one of AddressLimits.

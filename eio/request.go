@@ -13,8 +13,9 @@ import (
 // came. It is immutable and safe for concurrent use. Each method parses the
 // bytes again, so keep a result that is needed often.
 type Request struct {
-	head   []byte
+	head   []byte // nil once it was discarded
 	issued time.Time
+	values *values // of the context around it; nil without any
 	secure bool
 }
 
@@ -23,13 +24,25 @@ func (h *httpConn) newRequest(r *http1.Request) *Request {
 }
 
 func (h *httpConn) newRequestFrom(r *http1.Request, secure bool) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), secure: secure}
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), values: h.home.outer.retained(), secure: secure}
 }
 
 func (r *Request) parse() *http1.Request {
 	parsed := new(http1.Request)
 	parsed.Restore(r.head)
 	return parsed
+}
+
+// Value returns what the context of the request had for key when the engine was
+// called: what an http.Handler around [Server.Handler] has put there,
+// Config.Middleware or Config.AllowRequest. It is nil without one. Values that
+// are borrowed for the time of the request, such as a router's own, must not be
+// used.
+func (r *Request) Value(key any) any {
+	if r.values == nil {
+		return nil
+	}
+	return r.values.Value(key)
 }
 
 // Secure reports whether the request came encrypted: to a [Server.Handler] of

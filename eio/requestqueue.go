@@ -89,10 +89,13 @@ func (pl *perLoop) takeAnnouncements() {
 func (h *httpConn) moveHome(home *perLoop, sid string, b []byte) {
 	h.phase = httpGone
 	a := &announced{sid: sid}
-	secure := h.secure
+	o, secure := h.home.outer, h.secure
 	moves := h.c.MoveTo(home.loop, b, func(c *loop.Conn) loop.Handler {
 		moved := home.srv.accept(c, secure)
 		moved.announced = a
+		if o != nil {
+			moved.exchange = o
+		}
 		return moved
 	})
 	if moves { // the connection leaves at the end of this burst
@@ -131,7 +134,7 @@ func (h *httpConn) waitInQueue(req *http1.Request, s *Session) bool {
 	if at == 0 || at < 0 && len(l.requests) == maxWaiting {
 		return false
 	}
-	sr := &suspendedRequest{h: h, session: s, head: slices.Clone(req.Head()), resume: (*suspendedRequest).afterQueue}
+	sr := &suspendedRequest{h: h, session: s, outer: h.home.outer, head: slices.Clone(req.Head()), resume: (*suspendedRequest).afterQueue}
 	sr.cancel = func() { s.leaveQueue(sr.isQueued) }
 	h.exchange = sr
 	if at < 0 {

@@ -12,11 +12,20 @@ import (
 func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 	srv := h.home.srv.site(req.Path)
 	if srv != h.home.srv {
+		o := h.home.outer
 		h.home = srv.perLoop(h.c.Loop())
+		h.home.outer = o
 	}
 	h.fields, h.request = h.fields[:0], nil
+	if o := h.home.outer; o != nil {
+		h.addHeaders(o.header)
+	}
 	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
-		h.callFallback(srv.cfg.Fallback, req)
+		if srv.foreign != nil {
+			h.passOn(req.Head(), b[n:])
+		} else {
+			h.callFallback(srv.cfg.Fallback, req)
+		}
 		return
 	}
 	if !srv.origins.admits(req) && string(req.Method) != http.MethodOptions && srv.static(req.Path) == nil {

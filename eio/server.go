@@ -44,6 +44,7 @@ type Server struct {
 	messages   *deflate.Compressor // of WebSocket messages; nil when they are not compressed
 	origins    *origins            // nil when all origins are allowed
 	forwarder  *forwarder          // nil unless requests are forwarded to other nodes
+	foreign    *foreignServer      // nil without Config.Fallback
 	hooks      hooks
 	callbacks  callbackQueue
 	retention  retention
@@ -66,6 +67,7 @@ type Server struct {
 
 // NewServer checks cfg and returns a server that hands its sessions to upper.
 func NewServer(cfg Config, upper Upper) (*Server, error) {
+	hasFallback := cfg.Fallback != nil
 	if err := cfg.withDefaults(); err != nil {
 		return nil, err
 	}
@@ -98,6 +100,9 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 			return nil, fmt.Errorf("eio: Config.PerMessageDeflate.Level is %d: %w", d.Level, err)
 		}
 	}
+	if hasFallback {
+		srv.foreign = newForeignServer(srv)
+	}
 	if cfg.Forwarding != nil {
 		srv.forwarder = newForwarder(&srv.cfg, &srv.hooks)
 	}
@@ -125,6 +130,7 @@ func (srv *Server) acceptFrom(c *loop.Conn, secure bool) loop.Handler {
 	return srv.accept(c, secure)
 }
 
+// accept serves a connection without a header of the PROXY protocol.
 func (srv *Server) accept(c *loop.Conn, secure bool) *httpConn {
 	h := &httpConn{home: srv.perLoop(c.Loop()), c: c, secure: secure}
 	h.timer.Init((*httpTimer)(h))

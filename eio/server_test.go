@@ -333,7 +333,9 @@ func TestForeign(t *testing.T) {
 	wantResponse(t, r, http.StatusTeapot, "GET a b from "+s.addr)
 	wantHeader(t, r, "X-Test", "yes")
 	wantResponse(t, eiotest.Get(t, base+"/none"), 404, "404 page not found\n")
-	wantResponse(t, eiotest.Get(t, base+"/panic"), 500, "")
+	c := eiotest.DialTCP(t, s.addr)
+	c.WriteString("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.ExpectEOF()
 	wantResponse(t, eiotest.Get(t, s.url+"client.js"), 200, "js")
 	wantResponse(t, eiotest.Get(t, s.url+"client.js?v=1"), 200, "js")
 	for _, other := range []string{"Client.js", "client%2Ejs", "a/client.js", "client.jsx"} {

@@ -81,14 +81,36 @@ func (s *Session) RemoteAddr() netip.AddrPort { return s.remote.addrPort() }
 
 // Request returns the handshake request, or nil once it was discarded. Safe for
 // concurrent use.
-func (s *Session) Request() *Request { return s.request.Load() }
+func (s *Session) Request() *Request {
+	if r := s.request.Load(); r != nil && r.head != nil {
+		return r
+	}
+	return nil
+}
 
-// DiscardRequest drops the handshake request, which saves about 230 bytes. Safe
-// for concurrent use.
+// DiscardRequest drops the handshake request, which saves about 230 bytes. Its
+// values stay. Safe for concurrent use.
 func (s *Session) DiscardRequest() {
-	if r := s.request.Swap(nil); r != nil {
+	r := s.request.Load()
+	if r == nil || r.head == nil {
+		return
+	}
+	var left *Request
+	if r.values != nil {
+		left = &Request{values: r.values}
+	}
+	if s.request.CompareAndSwap(r, left) {
 		s.Keep(-len(r.head), true)
 	}
+}
+
+// Value is [Request.Value] of the handshake request, also once that was
+// discarded. Safe for concurrent use.
+func (s *Session) Value(key any) any {
+	if r := s.request.Load(); r != nil {
+		return r.Value(key)
+	}
+	return nil
 }
 
 // State returns where the session is in its life.

@@ -17,41 +17,53 @@ type suspendedRequest struct {
 	h       *httpConn
 	slot    callbackSlot
 	session *Session // that the request names; nil for none
+	outer   *outer   // the request's
 	request *http.Request
+	context context.Context // the request's, before the application adds to it
 	cancel  context.CancelFunc
 	ask     func(*suspendedRequest)                 // runs on the goroutine
 	resume  func(*suspendedRequest, *http1.Request) // continues, on the loop
 	head    []byte                                  // a copy of the request's head, to be parsed again
 	length  int64                                   // of the body; -1 when it is not known
 	answer  recorder                                // what a middleware has written
-	verdict atomic.Int32                            // of the middleware; set once
+	pass    *pass                                   // to this
+	verdict atomic.Pointer[outer]                   // of the middleware; set once
 	passed  bool                                    // the middleware let the request through
 	speaks  bool                                    // the server speaks the client's protocol, so a sid is needed
 	sid     string                                  // from GenerateID
 	refusal refusal
-	context ErrorContext
+	details ErrorContext
 	err     error
 }
 
-// suspendedKey is the key of the suspendedRequest in the context of the
-// http.Request.
+// suspendedKey is the key of the pass in the context of the http.Request.
 type suspendedKey struct{}
 
+// pass leads to the suspendedRequest of a context until the application's
+// function has ended. A session may keep the context longer.
+type pass struct {
+	atomic.Pointer[suspendedRequest]
+}
+
 func (h *httpConn) suspend(req *http1.Request, name string, ask func(*suspendedRequest), resume func(*suspendedRequest, *http1.Request)) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(h.home.outer.context())
 	q := parseQuery(req)
 	sr := &suspendedRequest{
 		h:       h,
 		session: h.home.find(q.sid),
+		outer:   h.home.outer,
 		cancel:  cancel,
+		pass:    new(pass),
 		ask:     ask,
 		resume:  resume,
 		head:    append([]byte(nil), req.Head()...),
 		length:  req.ContentLength,
 		speaks:  q.v4 || h.home.srv.cfg.AllowEIO3,
 	}
+	sr.pass.Store(sr)
+	sr.context = context.WithValue(ctx, suspendedKey{}, sr.pass)
 	var err error
-	if sr.request, err = h.httpRequest(context.WithValue(ctx, suspendedKey{}, sr), req); err != nil {
+	if sr.request, err = h.httpRequest(sr.context, req); err != nil {
 		cancel()
 		h.last = h.last || req.HasBody()
 		h.respond(400, "", nil)
@@ -67,10 +79,13 @@ func (h *httpConn) suspend(req *http1.Request, name string, ask func(*suspendedR
 
 // asked returns to the loop, in whichever way the application's function ended.
 func (sr *suspendedRequest) asked(failure error) {
-	sr.passed = !sr.verdict.CompareAndSwap(undecided, returned) && failure == nil
-	if failure != nil {
-		sr.err, sr.refusal, sr.context = failure, refuseRequest, ErrorContext{}
+	if !sr.verdict.CompareAndSwap(nil, returned) && failure == nil {
+		sr.passed, sr.outer = true, sr.verdict.Load()
 	}
+	if failure != nil {
+		sr.err, sr.refusal, sr.details = failure, refuseRequest, ErrorContext{}
+	}
+	sr.pass.Store(nil)
 	sr.cancel()
 	sr.h.home.loop.Post(sr)
 }
@@ -95,6 +110,7 @@ func (sr *suspendedRequest) Run(*loop.Loop) {
 	defer h.closeUnless(&finished)
 	req := &h.home.req
 	req.Restore(sr.head)
+	h.home.outer = sr.outer
 	h.consumes = true // resume uses what has arrived since
 	sr.resume(sr, req)
 	h.consumes = false

@@ -69,6 +69,9 @@ func newLoop(index int, be backend.Backend, sockets backend.Sockets, log *slog.L
 // Index is the loop's place in Engine.Loops.
 func (l *Loop) Index() int { return l.index }
 
+// Engine is the engine that the loop belongs to.
+func (l *Loop) Engine() *Engine { return l.engine }
+
 // Now is a monotonic clock in nanoseconds. It is read once a burst, and does
 // not advance within it. Its zero is arbitrary, but the same for all loops of
 // an Engine. Loop-owned.

@@ -323,6 +323,17 @@ func (c *Conn) Protocol() int { return c.Session.Protocol() }
 // [Handshake].Address.
 func (c *Conn) RemoteAddr() netip.AddrPort { return c.Session.RemoteAddr() }
 
+// Value returns what the context of the client's first HTTP request had for key
+// when it came here, and nil without one: what an http.Handler around
+// [Server.Handler] has put there, [Config.Middleware], or
+// [Config.AllowRequest]. [Socket.Context], which handlers get, and [Handshake]
+// have the same values, over both transports and after an upgrade. Those of
+// later requests, such as polls and the upgrade's, end with the request.
+// [Config.DiscardRequest] leaves the values. The end of the request's context
+// has no effect. What is borrowed for the time of a request, such as chi's
+// RouteContext, must not be used later.
+func (c *Conn) Value(key any) any { return c.Session.Value(key) }
+
 // Request is the first HTTP request; nil once [Config.DiscardRequest] has had
 // its effect, or DiscardRequest was called.
 func (c *Conn) Request() *eio.Request { return c.Session.Request() }

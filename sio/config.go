@@ -146,7 +146,8 @@ type Config struct {
 	// within the limits above. What a handler waits for must therefore not come
 	// from that many others: an acknowledgement ([EmitAck]) and the end of a
 	// context do not, as they need no handler here. Beside them as many HTTP
-	// requests may be with AllowRequest, GenerateID, Middleware and Handler.
+	// requests may be with AllowRequest, GenerateID and Middleware, and as many
+	// connections with Handler.
 	MaxHandlers int
 	// MaxConnections is how many TCP connections are accepted at most; 0 leaves
 	// it to the limit of open files.
@@ -184,8 +185,8 @@ type Config struct {
 	NoTrailingSlash bool
 	// DestroyUpgradeTimeout is how long the connection of an upgrade outside
 	// Path, which is answered with status 404, is kept for the client to take
-	// the answer and close it; 1 s when 0. Negative hands such requests to
-	// Handler like any other.
+	// the answer and close it; 1 s when 0, no longer than for other requests
+	// when negative. A Handler gets such upgrades instead.
 	DestroyUpgradeTimeout time.Duration
 
 	// Transports are the transports that clients may use, of "polling" and
@@ -318,6 +319,31 @@ type Config struct {
 	// NoClient stops the server from serving the browser client.
 	NoClient bool
 	// Handler serves the requests outside Path; they get a 404 when it is nil.
+	// With Listen a net/http server calls it, so it may do what handlers may do
+	// there: stream ([http.Flusher], [http.ResponseController]), read bodies of
+	// any size, hijack, upgrade to a protocol of its own, send trailers, 100
+	// Continue and 103 Early Hints, set deadlines, and panic with
+	// [http.ErrAbortHandler]. With [Server.Handler] it gets the calls of the
+	// net/http server around that.
+	//
+	// What a request costs is what it costs in net/http, and about as much once
+	// more when its connection leaves its loop, and again when it comes back: a
+	// second after the last answer, or with a request under Path. While it is
+	// there it has a goroutine and buffers, about 20 KB.
+	//
+	// At most MaxHandlers connections are with it, from their request until
+	// they come back or end, those that it has hijacked included. Others wait,
+	// unread. A head of a request may have 16 KiB, and RequestTimeout to come.
+	// A peer that sends nothing of a body, or takes nothing of an answer, for
+	// RequestTimeout loses its connection, unless Handler sets deadlines by
+	// [http.ResponseController] or hijacks. Bodies are not bounded: use
+	// [http.MaxBytesReader]. MaxConnections and Stats.Loop leave out the
+	// connections that are with Handler; Stats.Handler has them.
+	//
+	// [Server.Shutdown] waits until Handler has returned, like
+	// [http.Server.Shutdown], and when its context ends closes the connections,
+	// which ends the contexts of their requests. It leaves alone what was
+	// hijacked. HTTP/2 is not served.
 	Handler http.Handler
 
 	// WrapHandlers are called for each handler of events when it is registered:

@@ -81,11 +81,9 @@ func TestRecoveredConnection(t *testing.T) {
 	}
 }
 
-// TestForeignUpgradeIsKept: a negative DestroyUpgradeTimeout gives upgrades
-// outside Path to Handler.
+// TestForeignUpgradeIsKept: upgrades outside Path go to Handler.
 func TestForeignUpgradeIsKept(t *testing.T) {
 	f := serve(t, sio.Config{
-		DestroyUpgradeTimeout: -1,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "an upgrade to ", r.Header.Get("Upgrade"))
 		}),

@@ -34,6 +34,16 @@ type Handshake struct {
 	Secure bool
 	// Auth is the JSON object that the client has sent along; "{}" when none.
 	Auth json.RawMessage
+
+	conn *Conn // nil for a client of another server
+}
+
+// Value is [Conn.Value]; nil for a client of another server.
+func (h *Handshake) Value(key any) any {
+	if h.conn == nil {
+		return nil
+	}
+	return h.conn.Value(key)
 }
 
 // BindAuth decodes Auth into what v points to.
@@ -94,7 +104,7 @@ func (h *Handshake) UnmarshalJSON(b []byte) error {
 
 // Handshake returns how the socket's client has connected.
 func (s *Socket) Handshake() *Handshake {
-	h := &Handshake{Address: s.client.RemoteAddr()}
+	h := &Handshake{Address: s.client.RemoteAddr(), conn: s.Conn()}
 	if r := s.client.Request(); r != nil {
 		h.Issued = r.Issued()
 		h.Secure = r.Secure()

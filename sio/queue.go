@@ -316,7 +316,7 @@ func (h *handler) callLate(e *Event) error {
 	waited := s.extraLocked().waited
 	s.mu.Unlock()
 	if waited {
-		return h.call(srv.over, e)
+		return h.call(s.client.withValues(srv.over), e)
 	}
 	early, end := context.WithCancelCause(srv.late)
 	ctx, cancel := context.WithTimeoutCause(early, srv.cfg.LeaveTimeout, ErrDisconnected)
@@ -331,7 +331,7 @@ func (h *handler) callLate(e *Event) error {
 		cancel()
 		end(nil)
 	}()
-	return h.call(ctx, e)
+	return h.call(s.client.withValues(ctx), e)
 }
 
 // A handler that starts late has at least the leastFraction-th part of

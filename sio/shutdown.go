@@ -36,8 +36,9 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 // [Config.Drain], if that is set. Then it accepts no more connections,
 // disconnects every socket with [ServerShuttingDown] (clients see their
 // connection close, and reconnect if they can), waits until what they have sent
-// is handled and all handlers have returned, and stops the loops. Packets that
-// a polling client has not fetched by then are lost.
+// is handled and all handlers have returned, those of [Config.Handler]
+// included, and stops the loops. Packets that a polling client has not fetched
+// by then are lost.
 //
 // Behind net/http (Handler) it may be called before http.Server.Shutdown or
 // after it, or at the same time. Before is better: http.Server.Shutdown closes
@@ -95,10 +96,11 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	default:
 		err = cmp.Or(err, engine.Shutdown(ctx))
 	}
-	errs := make([]error, len(ending))
+	errs := make([]error, 2*len(ending))
 	var wg sync.WaitGroup
 	for i, each := range ending {
-		wg.Go(func() { errs[i] = each.endRest(ctx) })
+		wg.Go(func() { errs[2*i] = each.endRest(ctx) })
+		wg.Go(func() { errs[2*i+1] = each.eio.CloseFallback(ctx) })
 	}
 	wg.Wait()
 	return incomplete(append(ending, before...), cmp.Or(err, cmp.Or(errs...)))

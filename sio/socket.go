@@ -255,7 +255,8 @@ func (s *Socket) OnDisconnect(h func(reason Reason)) {
 
 // Context is done when the socket is disconnected; its error is then
 // [ErrDisconnected]. It costs nothing until its Done channel is asked for.
-// Handlers that start later have another one: see [HandlerFunc].
+// Handlers that start later have another one: see [HandlerFunc]. Its values are
+// those of the client's first HTTP request: see [Conn.Value].
 func (s *Socket) Context() context.Context { return (*socketContext)(s) }
 
 // socketContext is a Socket seen as its context, so that handing it to a
@@ -264,7 +265,7 @@ type socketContext Socket
 
 func (c *socketContext) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 
-func (c *socketContext) Value(any) any { return nil }
+func (c *socketContext) Value(key any) any { return (*Socket)(c).client.Value(key) }
 
 func (c *socketContext) Err() error {
 	if (*Socket)(c).state.Load() >= stateLeft {

@@ -104,6 +104,8 @@ type Stats struct {
 	Receiving eio.ReceivingStats
 	// Handshakes has the figures of Config.MaxHandshakeBytes.
 	Handshakes eio.HandshakeStats
+	// Handler has the figures of Config.Handler.
+	Handler eio.FallbackStats
 	// Recovery has the figures of connection state recovery.
 	Recovery RecoveryStats
 	// Forwarding has the figures of Config.Forwarding.
@@ -146,6 +148,7 @@ func (srv *Server) Stats() Stats {
 		Closed:            make(map[Reason]uint64),
 		Receiving:         srv.eio.ReceivingStats(),
 		Handshakes:        srv.eio.HandshakeStats(),
+		Handler:           srv.eio.FallbackStats(),
 		Forwarding:        srv.eio.ForwardStats(),
 		Violations:        srv.eio.Violations(),
 		DynamicNamespaces: int(srv.dynamic.Load()),

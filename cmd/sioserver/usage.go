@@ -19,7 +19,7 @@ Usage:
 	fs.PrintDefaults()
 	fmt.Fprintf(w, `
 In the file of -config the flags are keys, and those that begin with cors-, cookie-,
-recovery-, compression-, tls- or drain- are in the table of that name:
+recovery-, compression-, tls-, drain- or limits- are in the table of that name:
 
   addr = ":8080"
   ping-interval = "30s"

@@ -97,7 +97,7 @@ func (o *origin) Message(_ *eio.Session, data []byte, _ bool) {
 func open(t *testing.T, name string, behind bool) (way, *loop.Engine) {
 	t.Helper()
 	o := new(origin)
-	cfg := eio.Config{Fallback: o, Logger: slog.New(slog.DiscardHandler), DestroyUpgradeTimeout: time.Millisecond}
+	cfg := eio.Config{Fallback: o, Logger: slog.New(slog.DiscardHandler)}
 	w := way{name: name, network: "tcp", origin: o, marks: map[string]bool{}}
 	if behind {
 		w.secret = fmt.Sprintf("%s-%d-", name, time.Now().UnixNano())

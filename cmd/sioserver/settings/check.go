@@ -79,7 +79,7 @@ func (s *Settings) checkLists() error {
 			return &wrong{"origins", origin, "it must be an origin as browsers send it, such as https://example.com, or https://*.example.com, or null"}
 		}
 	}
-	for name, list := range map[string]List{"trusted-proxies": s.TrustedProxies, "proxy-protocol": s.ProxyProtocol} {
+	for name, list := range map[string]List{"trusted-proxies": s.TrustedProxies, "proxy-protocol": s.ProxyProtocol, "limits-exempt": s.Limits.Exempt} {
 		for _, proxy := range list {
 			if _, err := parsePrefix(proxy); err != nil {
 				return &wrong{name, proxy, "it must be an IP address, or a range such as 10.0.0.0/8"}
@@ -112,6 +112,12 @@ func (s *Settings) checkTables() error {
 		{"compression-websocket", s.Compression.WebSocket, s.Compression.WebSocket >= 0, "it must not be negative"},
 		{"compression-level", s.Compression.Level, s.Compression.Level >= 0 && s.Compression.Level <= 9, "it must be between 1 and 9, or 0 for 1"},
 		{"compression-level", s.Compression.Level, s.Compression.Level == 0 || s.Compression.WebSocket > 0, "it needs -compression-websocket"},
+		{"limits-address-sessions", s.Limits.AddressSessions, s.Limits.AddressSessions >= 0, "it must not be negative"},
+		{"limits-address-handshakes", s.Limits.AddressHandshakes, s.Limits.AddressHandshakes >= 0, "it must not be negative"},
+		{"limits-address-failures", s.Limits.AddressFailures, s.Limits.AddressFailures >= 0, "it must not be negative"},
+		{"limits-address-events", s.Limits.AddressEvents, s.Limits.AddressEvents >= 0, "it must not be negative"},
+		{"limits-socket-events", s.Limits.SocketEvents, s.Limits.SocketEvents >= 0, "it must not be negative"},
+		{"limits-exempt", s.Limits.Exempt.String(), len(s.Limits.Exempt) == 0 || s.Limits.address(), "it needs a limit of an address"},
 		{"tls-key", s.TLS.Key, (s.TLS.Key == "") == (s.TLS.Cert == ""), "-tls-cert and -tls-key need each other"},
 		{"tls-client-ca", s.TLS.ClientCA, s.TLS.ClientCA == "" || s.TLS.Cert != "", "it needs -tls-cert"},
 	} {

@@ -102,6 +102,14 @@ func (s *Settings) defineTables(fs *flag.FlagSet) {
 	fs.TextVar(&d.Notice, "drain-notice", d.Notice, "`time` from the first SIGINT or SIGTERM on for which clients are still served, but new ones are refused and /readyz fails: longer than the load balancer takes to notice")
 	fs.TextVar(&d.Spread, "drain-spread", d.Spread, "`time` over which clients are then told to go, one after another")
 
+	l := &s.Limits
+	fs.IntVar(&l.AddressSessions, "limits-address-sessions", l.AddressSessions, "largest `number` of clients of one address; 0 for no limit, as for the other -limits. Behind a proxy set -trusted-proxies or -proxy-protocol")
+	fs.Float64Var(&l.AddressHandshakes, "limits-address-handshakes", l.AddressHandshakes, "largest `rate` of handshakes of one address, a second")
+	fs.Float64Var(&l.AddressFailures, "limits-address-failures", l.AddressFailures, "largest `rate` of handshakes of one address that are refused, a second")
+	fs.Float64Var(&l.AddressEvents, "limits-address-events", l.AddressEvents, "largest `rate` of events of all sockets of one address, a second")
+	fs.Float64Var(&l.SocketEvents, "limits-socket-events", l.SocketEvents, "largest `rate` of events of one socket, a second")
+	fs.Var(&l.Exempt, "limits-exempt", "comma-separated `list` of addresses or ranges without limits of sessions and handshakes, such as those of monitoring")
+
 	t := &s.TLS
 	fs.StringVar(&t.Cert, "tls-cert", t.Cert, "serve HTTPS with the certificate chain in this PEM `file`; SIGHUP reads it again")
 	fs.StringVar(&t.Key, "tls-key", t.Key, "PEM `file` of the certificate's private key")

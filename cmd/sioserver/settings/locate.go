@@ -9,7 +9,7 @@ import (
 )
 
 // tables are the names with which the flags of tables begin.
-var tables = []string{"cors", "cookie", "recovery", "compression", "tls", "drain"}
+var tables = []string{"cors", "cookie", "recovery", "compression", "tls", "drain", "limits"}
 
 // key returns the key of a flag in the file.
 func key(name string) string {

@@ -66,6 +66,7 @@ func (s *Settings) Server() sio.Config {
 	if len(s.ProxyProtocol) > 0 {
 		cfg.ProxyProtocol = &eio.ProxyProtocol{From: prefixes(s.ProxyProtocol)}
 	}
+	s.Limits.set(&cfg)
 	if r := s.Recovery; r.Duration.Duration > 0 {
 		cfg.ConnectionStateRecovery = &sio.Recovery{
 			MaxDisconnectionDuration: r.Duration.Duration,
@@ -107,5 +108,28 @@ func (c *Cookie) server() *eio.Cookie {
 		Script:   c.Script,
 		Secure:   c.Secure,
 		SameSite: sameSite[c.SameSite],
+	}
+}
+
+// address reports whether there is a limit of an address's connections.
+func (l *Limits) address() bool {
+	return l.AddressSessions > 0 || l.AddressHandshakes > 0 || l.AddressFailures > 0
+}
+
+// set sets what there are limits for.
+func (l *Limits) set(cfg *sio.Config) {
+	if l.address() {
+		cfg.AddressLimits = &eio.AddressLimits{
+			Sessions:   l.AddressSessions,
+			Handshakes: eio.Rate{PerSecond: l.AddressHandshakes},
+			Failures:   eio.Rate{PerSecond: l.AddressFailures},
+			Exempt:     prefixes(l.Exempt),
+		}
+	}
+	if l.AddressEvents > 0 || l.SocketEvents > 0 {
+		cfg.EventLimits = &sio.EventLimits{
+			Socket:  eio.Rate{PerSecond: l.SocketEvents},
+			Address: eio.Rate{PerSecond: l.AddressEvents},
+		}
 	}
 }

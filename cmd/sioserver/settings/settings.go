@@ -62,6 +62,18 @@ type Settings struct {
 	Compression Compression `toml:"compression"`
 	TLS         TLS         `toml:"tls"`
 	Drain       Drain       `toml:"drain"`
+	Limits      Limits      `toml:"limits"`
+}
+
+// Limits are of what one address or one socket may do. Each is off with 0; the
+// rates are a second.
+type Limits struct {
+	AddressSessions   int     `toml:"address-sessions"`
+	AddressHandshakes float64 `toml:"address-handshakes"`
+	AddressFailures   float64 `toml:"address-failures"`
+	AddressEvents     float64 `toml:"address-events"`
+	SocketEvents      float64 `toml:"socket-events"`
+	Exempt            List    `toml:"exempt"`
 }
 
 // Drain is how clients are let go before the shutdown.

@@ -73,6 +73,7 @@ func TestEverySettingArrives(t *testing.T) {
 	other := Defaults()
 	other.CORS.Credentials, other.Cookie.Name, other.Compression.WebSocket = true, "io", 1
 	other.Recovery.Duration.Duration = time.Hour
+	other.Limits.AddressSessions = 1
 	was := other.Server()
 	for k := range keys("", reflect.ValueOf(other)) {
 		if slices.Contains(elsewhere, k) {
@@ -97,6 +98,8 @@ func change(t *testing.T, name string, v reflect.Value) {
 	case *int:
 		*field += 7
 	case *int64:
+		*field += 7
+	case *float64:
 		*field += 7
 	case *Duration:
 		field.Duration += time.Second

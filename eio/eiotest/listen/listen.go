@@ -19,6 +19,7 @@ func Loopback(t *testing.T, srv *eio.Server, cfg loop.Config) *loop.Engine {
 	}
 	t.Cleanup(func() {
 		srv.Close()
+		_ = srv.CloseFallback(t.Context()) // which is done
 		if err := engine.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
