@@ -69,6 +69,7 @@ func (h *httpConn) httpRequest(ctx context.Context, req *http1.Request) (*http.R
 		RequestURI:    string(req.Target),
 		ContentLength: req.ContentLength,
 		Body:          http.NoBody,
+		TLS:           h.c.TLS(),
 	}
 	if req.Minor == 0 {
 		r.Proto = "HTTP/1.0"

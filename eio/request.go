@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"crypto/tls"
 	"iter"
 	"net/url"
 	"strings"
@@ -13,10 +14,11 @@ import (
 // came. It is immutable and safe for concurrent use. Each method parses the
 // bytes again, so keep a result that is needed often.
 type Request struct {
-	head   []byte // nil once it was discarded
-	issued time.Time
+	head   []byte  // nil once it was discarded
+	issued int64   // ns since 1970
 	values *values // of the context around it; nil without any
 	secure bool
+	tls    *tls.ConnectionState
 }
 
 func (h *httpConn) newRequest(r *http1.Request) *Request {
@@ -24,7 +26,7 @@ func (h *httpConn) newRequest(r *http1.Request) *Request {
 }
 
 func (h *httpConn) newRequestFrom(r *http1.Request, secure bool) *Request {
-	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now(), values: h.home.outer.retained(), secure: secure}
+	return &Request{head: append([]byte(nil), r.Head()...), issued: time.Now().UnixNano(), values: h.home.outer.retained(), secure: secure, tls: h.c.TLS()}
 }
 
 func (r *Request) parse() *http1.Request {
@@ -45,12 +47,18 @@ func (r *Request) Value(key any) any {
 	return r.values.Value(key)
 }
 
-// Secure reports whether the request came encrypted: to a [Server.Handler] of
-// an HTTPS server, or to a proxy of Config.TrustedProxies or ProxyProtocol.
+// Secure reports whether the request came encrypted: to this server, to a
+// [Server.Handler] of an HTTPS server, or to a proxy of Config.TrustedProxies
+// or ProxyProtocol.
 func (r *Request) Secure() bool { return r.secure }
 
+// TLS returns the state of the TLS connection on which the request came, and
+// nil if it came otherwise. Of the requests to a [Server.Handler] only those
+// over WebSocket have it. It must not be changed.
+func (r *Request) TLS() *tls.ConnectionState { return r.tls }
+
 // Issued returns when the request arrived.
-func (r *Request) Issued() time.Time { return r.issued }
+func (r *Request) Issued() time.Time { return time.Unix(0, r.issued) }
 
 // Target returns the raw request target, such as
 // "/socket.io/?EIO=4&transport=polling".

@@ -111,14 +111,14 @@ func NewServer(cfg Config, upper Upper) (*Server, error) {
 
 // Accept serves a new connection. It is the accept function for [loop.Listen],
 // of at most 256 loops.
-func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, false) }
+func (srv *Server) Accept(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, c.Secure()) }
 
 // AcceptListened returns the accept function for nc, which a listener has
 // accepted: Accept, or one for a connection that is encrypted, which is what has
 // the method ConnectionState of *tls.Conn. It is for [loop.Engine.Serve].
 func (srv *Server) AcceptListened(nc net.Conn) func(*loop.Conn) loop.Handler {
 	_, secure := nc.(interface{ ConnectionState() tls.ConnectionState })
-	return func(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, secure) }
+	return func(c *loop.Conn) loop.Handler { return srv.acceptFrom(c, secure || c.Secure()) }
 }
 
 // acceptFrom accepts a connection that this process has accepted, which a proxy

@@ -15,6 +15,9 @@ type AdoptOptions struct {
 	// Loop is the engine's loop that gets the connection; nil means the next
 	// one in turn.
 	Loop *Loop
+	// TLS, when set, encrypts the connection: Unread and what follows are
+	// records. accept is called when the handshake has succeeded.
+	TLS *TLS
 }
 
 // Adopt is AdoptWith with Unread only.
@@ -51,9 +54,12 @@ func (e *Engine) AdoptWith(nc net.Conn, o AdoptOptions, accept func(c *Conn) Han
 	}
 	defer h.EndAttach()
 	l := e.choose(o.Loop)
-	t := &handoff{accept: accept, unread: append([]byte(nil), o.Unread...), remote: o.Remote}
-	if l.sockets != nil && l.sockets.Holds(nc) {
+	t := &handoff{accept: accept, unread: append([]byte(nil), o.Unread...), remote: o.Remote, tls: o.TLS}
+	switch {
+	case l.sockets != nil && l.sockets.Holds(nc):
 		return l.sockets.Enroll(nc, t)
+	case o.TLS != nil:
+		return e.streamTLS(nc, l, t)
 	}
 	return e.stream(nc, l, t)
 }

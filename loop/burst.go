@@ -17,6 +17,12 @@ type polled Conn
 // Backend implements backend.Conn.
 func (c *polled) Backend() backend.Backend { return c.loop.be }
 
+// sealed is a TLS connection as its backend holds it.
+type sealed Conn
+
+// Backend implements backend.Conn.
+func (c *sealed) Backend() backend.Backend { return c.loop.be }
+
 // Open implements backend.Loop, as the following methods do.
 func (u *upcalls) Open(s backend.Socket, remote net.Addr, attached any) backend.Conn {
 	l := (*Loop)(u)
@@ -28,6 +34,9 @@ func (u *upcalls) Open(s backend.Socket, remote net.Addr, attached any) backend.
 		l.counters.rejected.Add(1)
 		return nil
 	}
+	if t.tls != nil || t.secured != nil {
+		return l.openTLS(s, remote, t)
+	}
 	c := l.newConn(s, addrPortOf(remote), t)
 	l.do(burst{kind: openBurst, c: c, handoff: t})
 	return (*polled)(c)
@@ -35,7 +44,11 @@ func (u *upcalls) Open(s backend.Socket, remote net.Addr, attached any) backend.
 
 // Receive runs the burst of bytes that have arrived.
 func (u *upcalls) Receive(c backend.Conn, b []byte) {
-	(*Loop)(u).do(burst{kind: receiveBurst, c: (*Conn)(c.(*polled)), data: b})
+	if p, ok := c.(*polled); ok {
+		(*Loop)(u).do(burst{kind: receiveBurst, c: (*Conn)(p), data: b})
+		return
+	}
+	(*Loop)(u).do(burst{kind: recordsBurst, c: (*Conn)(c.(*sealed)), data: b})
 }
 
 // Lose runs the burst of a connection that is lost.
@@ -43,7 +56,11 @@ func (u *upcalls) Lose(c backend.Conn, err error) {
 	if err == nil {
 		err = ErrShutdown
 	}
-	(*Loop)(u).do(burst{kind: loseBurst, c: (*Conn)(c.(*polled)), err: err})
+	lost, ok := c.(*polled)
+	if !ok {
+		lost = (*polled)(c.(*sealed))
+	}
+	(*Loop)(u).do(burst{kind: loseBurst, c: (*Conn)(lost), err: err})
 }
 
 // Turn runs a turn.
@@ -80,6 +97,7 @@ const (
 	turnBurst burstKind = iota
 	openBurst
 	receiveBurst
+	recordsBurst
 	loseBurst
 	closeMailboxBurst
 	closeStreamsBurst
@@ -96,6 +114,9 @@ func (b *burst) Run(l *Loop) {
 		l.opened(b.c, b.handoff)
 	case receiveBurst:
 		l.received(b.c, b.data)
+		l.be.Idle((*polled)(b.c))
+	case recordsBurst:
+		l.receivedRecords(b.c, b.data)
 		l.be.Idle((*polled)(b.c))
 	case loseBurst:
 		l.lost(b.c, b.err)

@@ -240,6 +240,9 @@ func (l *Loop) remove(c *Conn, err error) {
 		c.linger = nil
 	}
 	c.dropUnread()
+	if s, ok := c.sock.(*tlsSocket); ok {
+		s.end()
+	}
 	c.flags |= isGone
 	c.sock = nil
 	l.shrink.fell(l.counters.connections.Add(-1))

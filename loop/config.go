@@ -1,11 +1,13 @@
 package loop
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/sioserver/sioserver/loop/safelog"
 )
@@ -15,6 +17,10 @@ const (
 	// defaultMaxQueuedTotal is a gigabyte where an int holds more.
 	defaultMaxQueuedTotal = 1 << 30
 	maxLoops              = 1024
+
+	defaultHandshakeTimeout = 30 * time.Second
+	defaultMaxTLSHandshakes = 1024
+	defaultMaxTLSBuffered   = 64 << 20
 )
 
 // Config configures Listen and Start. With its zero value Listen listens on a
@@ -44,6 +50,23 @@ type Config struct {
 	// 1 GiB. Each loop has an equal share. A frame counts once for each
 	// connection that it is queued for.
 	MaxQueuedTotal int
+	// TLS, when set, encrypts the connections of Listen and Engine.Listen: see
+	// [NewTLS]. For others see Engine.ServeTLS and AdoptOptions.
+	TLS *tls.Config
+	// HandshakeTimeout is how long a TLS handshake may take, from the
+	// connection's beginning; 30 s when 0.
+	HandshakeTimeout time.Duration
+	// MaxTLSHandshakes is how many TLS handshakes may run at a time, each with
+	// a goroutine; 1,024 when 0. Others wait for one to end, in turn by
+	// address; one address (of IPv6 the first 64 bits) has at most a quarter of
+	// them. A handshake runs from the complete first message of the client to
+	// its last one. Half of GOMAXPROCS compute at a time.
+	MaxTLSHandshakes int
+	// MaxTLSBuffered is how many bytes all connections together may hold of TLS
+	// records, and of the first messages of handshakes, that are not complete;
+	// 64 MiB when 0. Each loop has an equal share. Beyond it, the connection
+	// that has waited longest for the rest is closed and counted as evicted.
+	MaxTLSBuffered int
 	// Logger receives panics at error level and the transport's diagnostics at
 	// debug level; nil means slog.Default().
 	Logger *slog.Logger
@@ -61,12 +84,26 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxConnections", c.MaxConnections, 1 << 30},
 		{"MaxQueued", c.MaxQueued, min(1<<40, math.MaxInt/HardBound)},
 		{"MaxQueuedTotal", c.MaxQueuedTotal, min(1<<50, math.MaxInt)},
+		{"MaxTLSHandshakes", c.MaxTLSHandshakes, 1 << 20},
+		{"MaxTLSBuffered", c.MaxTLSBuffered, min(1<<50, math.MaxInt)},
 		{"SocketRecvBuffer", c.SocketRecvBuffer, 1 << 30},
 		{"SocketSendBuffer", c.SocketSendBuffer, 1 << 30},
 	} {
 		if f.value < 0 || f.value > f.max {
 			return c, fmt.Errorf("loop: Config.%s is %d, must be in [0, %d]", f.name, f.value, f.max)
 		}
+	}
+	if c.HandshakeTimeout < 0 {
+		return c, fmt.Errorf("loop: Config.HandshakeTimeout is %v, must not be negative", c.HandshakeTimeout)
+	}
+	if c.HandshakeTimeout == 0 {
+		c.HandshakeTimeout = defaultHandshakeTimeout
+	}
+	if c.MaxTLSHandshakes == 0 {
+		c.MaxTLSHandshakes = defaultMaxTLSHandshakes
+	}
+	if c.MaxTLSBuffered == 0 {
+		c.MaxTLSBuffered = defaultMaxTLSBuffered
 	}
 	if c.Loops == 0 {
 		c.Loops = runtime.GOMAXPROCS(0)

@@ -144,6 +144,17 @@ func (l *Loop) received(c *Conn, b []byte) {
 	}
 }
 
+// receivedRecords runs the burst in which records of TLS, or parts of them, have
+// arrived for c.
+func (l *Loop) receivedRecords(c *Conn, b []byte) {
+	l.begin()
+	c.sock.(*tlsSocket).received(b)
+	l.end(c)
+	if invariants.Enabled {
+		invariants.Mangle(b[:len(b):len(b)])
+	}
+}
+
 // data passes bytes that were read to the handler, or to what takes its place.
 func (c *Conn) data(b []byte) {
 	switch {

@@ -45,6 +45,12 @@ func (l *Loop) detach(d departure) {
 	l.handBack(d.c)
 	t := d.handoff
 	sock := d.c.sock
+	if s, ok := sock.(*tlsSocket); ok {
+		s.Close(s)
+		l.remove(d.c, nil)
+		l.loseDetached(t, errors.ErrUnsupported)
+		return
+	}
 	l.remove(d.c, nil)
 	r, streams := sock.(*streamSocket)
 	if streams && !r.Plain() {

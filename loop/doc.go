@@ -73,10 +73,19 @@
 // Connections come from the listeners of Listen and Engine.Serve, and from
 // Engine.Adopt if they were accepted elsewhere. The loops accept on the port of
 // Listen themselves, which on Linux costs least. On other listeners a goroutine
-// for each loop accepts. The poller holds plain TCP and unix connections; any
-// other, such as TLS, is driven by goroutines, with the same Conn. Connections
-// leave by Close, by Conn.MoveTo to another loop, or by Conn.Detach, which
+// for each loop accepts. The poller holds TCP and unix connections, plain ones
+// and those that Config.TLS or AdoptOptions.TLS encrypts. Any other, such as a
+// *tls.Conn, is driven by goroutines, with the same Conn. Connections leave by
+// Close, by Conn.MoveTo to another loop, or by Conn.Detach, which
 // makes a net.Conn of a connection.
+//
+// # TLS
+//
+// A TLS connection of the poller has a tlsSocket as its socket and Wire. Its
+// handshake runs on a goroutine, from the client's complete first message to
+// its last. Afterwards the loop passes complete records to a tls.Conn, and
+// encrypts what it sends, with buffers that all connections of the loop share.
+// A plain connection has none of that.
 //
 // # Descriptors
 //
@@ -111,6 +120,10 @@
 //	conn.go pause.go close.go           a connection
 //	move.go detach.go stream.go         moves, net.Conns, goroutines
 //	send.go outbox.go frame.go          what is queued and written
+//	tls.go tlssocket.go tlstransport.go a TLS connection
+//	tlsrecords.go tlssend.go            its records
+//	handshake.go handshakerun.go        its handshake
+//	places.go tlsstream.go              which handshakes run; by goroutines
 //	block.go overflow.go                peers that do not take it
 //	timer.go wheel.go lag.go            timers, also of a late loop
 //	shrink.go collect.go                memory when many have left

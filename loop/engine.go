@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"slices"
@@ -33,7 +34,10 @@ type Engine struct {
 	servings  []*serving     // the listeners of Serve
 	addrs     []net.Addr     // of all listeners so far
 
-	streaming sync.WaitGroup // the goroutines of streams, and those that accept
+	streaming sync.WaitGroup  // the goroutines of streams and TLS handshakes, and those that accept
+	places    places          // of TLS handshakes
+	live      context.Context // ends when the engine stops
+	end       context.CancelFunc
 }
 
 // Addr is the first address that the engine listens on. If no port was
@@ -80,6 +84,8 @@ func (e *Engine) Stats() Stats {
 		s.add(&l.counters)
 	}
 	s.AcceptFailures = e.be.AcceptFailures() + e.accepts.Failures()
+	running, waiting := e.places.counts()
+	s.HandshakesRunning, s.HandshakesWaiting = int64(running), int64(waiting)
 	return s
 }
 

@@ -17,6 +17,11 @@ func (h *host) Ended(err error) { (*Engine)(h).finish(err) }
 // Accepted makes nc a connection of the loop that is driven by goroutines.
 func (h *host) Accepted(loop int, nc net.Conn) {
 	e := (*Engine)(h)
+	if e.accepted.tls != nil {
+		t := *e.accepted
+		e.acceptTLS(nc, e.loops[loop], &t)
+		return
+	}
 	_ = e.stream(nc, e.loops[loop], e.accepted) // the loop counts rejected ones
 }
 

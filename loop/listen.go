@@ -65,6 +65,14 @@ func Start(cfg Config) (*Engine, error) {
 // start returns an engine whose loops run.
 func start(cfg Config, listen bool, accept func(*Conn) Handler) (*Engine, error) {
 	e := &Engine{cfg: cfg, accepted: &handoff{accept: accept}, done: make(chan struct{}), refused: make(chan struct{})}
+	if cfg.TLS != nil {
+		var err error
+		if e.accepted.tls, err = NewTLS(cfg.TLS); err != nil {
+			return nil, err
+		}
+	}
+	e.live, e.end = context.WithCancel(context.Background())
+	e.places.init(cfg.MaxTLSHandshakes, func(f func()) { e.streaming.Go(f) })
 	e.accepts = goroutine.AcceptLog{Logger: cfg.Logger, Tasks: &e.streaming}
 	be, err := openBackend(backend.Config{
 		Host: (*host)(e), Listen: listen, Addr: cfg.Addr, Loops: cfg.Loops, Logger: cfg.Logger,

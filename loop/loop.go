@@ -47,6 +47,7 @@ type Loop struct {
 	drained     chan<- struct{} // closed when nothing is queued; see drainTask
 
 	streamSockets   map[*streamSocket]struct{} // not in the backend's poller
+	records         *records                   // of TLS connections; nil before the first
 	coroutine       *coroutine                 // runs bursts; nil at first
 	burst           burst
 	spareCoroutines []*coroutine // for Contain; one for each nested call

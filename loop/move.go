@@ -14,6 +14,9 @@ type handoff struct {
 	moved  bool           // from another loop of the engine
 	next   func(Detached) // takes the stream out of the engine; nil for a move
 	remote netip.AddrPort // replaces the stream's address of the peer, if valid
+
+	tls     *TLS       // the connection is to be encrypted; nil for a plain one
+	secured *tlsSocket // the connection is encrypted already; nil for a plain one
 }
 
 // MoveTo moves c's stream to loop l. c's handler gets no further calls, not
@@ -101,7 +104,12 @@ func (l *Loop) moveOut(d departure) {
 		}
 		return
 	}
-	stream, err := l.sockets.Detach(d.c.sock)
+	sock := d.c.sock
+	if s, ok := sock.(*tlsSocket); ok {
+		s.leaveHome()
+		d.handoff.secured, sock = s, s.poll
+	}
+	stream, err := l.sockets.Detach(sock)
 	l.remove(d.c, nil)
 	if err != nil {
 		d.to.loseMove(d.handoff, fmt.Errorf("%w: %w", ErrLostMove, err))
@@ -119,6 +127,9 @@ func (l *Loop) loseMove(t *handoff, err error) {
 	if t.out != nil {
 		l.counters.discarded.Add(int64(len(t.out.frames) - t.out.head))
 		t.out.clear()
+	}
+	if t.secured != nil {
+		t.secured.release()
 	}
 	l.Post(&lostMove{t, err})
 }

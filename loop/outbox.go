@@ -44,8 +44,8 @@ func (o *outbox) push(f *Frame) {
 func (o *outbox) weight() int { return o.queued + (len(o.frames)-o.head)*frameCost }
 
 // canShed reports whether there is a message that shed may drop.
-func (o *outbox) canShed() bool {
-	if o.sent > 0 && o.frames[o.head].Group > 0 {
+func (o *outbox) canShed(begun bool) bool {
+	if (begun || o.sent > 0) && o.frames[o.head].Group > 0 {
 		return o.groups > 1
 	}
 	return o.groups > 0
@@ -53,10 +53,10 @@ func (o *outbox) canShed() bool {
 
 // shed drops messages that may be dropped, the oldest first, until their weight
 // is at least want, and returns their number. A message stays if the kernel has
-// taken a part of it.
-func (o *outbox) shed(want int) (dropped int) {
+// taken a part of it, and the first one does if begun is set.
+func (o *outbox) shed(want int, begun bool) (dropped int) {
 	kept, rest := o.frames[:o.head], o.frames[o.head:]
-	if o.sent > 0 {
+	if begun || o.sent > 0 {
 		kept, rest = append(kept, rest[0]), rest[1:]
 	}
 	for len(rest) > 0 {

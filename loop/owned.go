@@ -96,6 +96,9 @@ func (l *Loop) check() {
 
 // checkQueue checks what c has queued.
 func (c *Conn) checkQueue() {
+	if s, ok := c.sock.(*tlsSocket); ok {
+		s.check(c)
+	}
 	invariants.Check(c.frame == nil || c.out == nil, "loop: a connection has a frame beside its outbox")
 	if c.out == nil {
 		return

@@ -99,11 +99,12 @@ func (c *Conn) MakeRoom(size, n int) (dropped int, ok bool) {
 	if c.frame != nil {
 		c.makeOutbox()
 	}
-	if c.out == nil || !c.out.canShed() {
+	begun := c.fd < 0 // the wire may have a part of the first message
+	if c.out == nil || !c.out.canShed(begun) {
 		return 0, false
 	}
 	before := c.out.weight()
-	dropped = c.out.shed(excess + c.loop.maxQueued/shedFraction)
+	dropped = c.out.shed(excess+c.loop.maxQueued/shedFraction, begun)
 	c.account()
 	return dropped, before-c.out.weight() >= excess
 }

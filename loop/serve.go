@@ -33,7 +33,13 @@ const (
 // ln was closed. If Accept panics or ends its goroutine, the error wraps
 // ErrPanic. Serve returns ErrShutdown after StopAccepting or Shutdown.
 func (e *Engine) Serve(ln net.Listener, choose func(nc net.Conn) (accept func(c *Conn) Handler)) error {
-	s := &serving{engine: e, ln: ln, choose: choose}
+	return e.ServeTLS(ln, nil, choose)
+}
+
+// ServeTLS is Serve for connections that t, unless it is nil, encrypts. ln's
+// connections are plain.
+func (e *Engine) ServeTLS(ln net.Listener, t *TLS, choose func(nc net.Conn) (accept func(c *Conn) Handler)) error {
+	s := &serving{engine: e, ln: ln, tls: t, choose: choose}
 	if !e.addServing(s) {
 		_ = ln.Close()
 		return ErrShutdown
@@ -50,7 +56,7 @@ func (e *Engine) Listen(addr string, accept func(c *Conn) Handler) error {
 	if err != nil {
 		return err
 	}
-	s := &serving{engine: e, ln: ln, choose: func(net.Conn) func(*Conn) Handler { return accept }}
+	s := &serving{engine: e, ln: ln, tls: e.accepted.tls, choose: func(net.Conn) func(*Conn) Handler { return accept }}
 	if !e.addServing(s) {
 		_ = ln.Close()
 		return ErrShutdown
@@ -68,6 +74,7 @@ func (e *Engine) Listen(addr string, accept func(c *Conn) Handler) error {
 type serving struct {
 	engine *Engine
 	ln     net.Listener
+	tls    *TLS // nil without TLS
 	choose func(nc net.Conn) func(c *Conn) Handler
 	loops  sync.WaitGroup // that accept
 	closed sync.Once      // ln
@@ -173,7 +180,13 @@ func (s *serving) add(l *Loop, nc net.Conn) {
 	}()
 	cfg := &s.engine.cfg
 	goroutine.SetBuffers(nc, cfg.SocketRecvBuffer, cfg.SocketSendBuffer)
-	err := s.engine.AdoptWith(nc, AdoptOptions{Loop: l}, s.choose(nc))
+	accept := s.choose(nc)
+	if s.tls != nil && (l.sockets == nil || !l.sockets.Holds(nc)) {
+		s.engine.acceptTLS(nc, l, &handoff{accept: accept, tls: s.tls})
+		finished = true
+		return
+	}
+	err := s.engine.AdoptWith(nc, AdoptOptions{Loop: l, TLS: s.tls}, accept)
 	if err != nil && err != ErrRejected && err != ErrShutdown {
 		cfg.Logger.Debug("loop: a connection was not added", "error", err)
 	}

@@ -101,6 +101,7 @@ func (e *Engine) stop() {
 	e.mu.Lock()
 	e.stopping = true
 	e.mu.Unlock()
+	e.end()
 	e.attaching.Wait() // a connection on its way needs a running loop
 	e.be.Halt()
 }
@@ -116,6 +117,7 @@ func (e *Engine) finish(err error) {
 	e.mu.Unlock()
 	e.refusing.Store(true)
 	e.refuse()
+	e.end()
 	for _, l := range e.loops {
 		l.do(burst{kind: closeStreamsBurst})
 	}

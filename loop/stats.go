@@ -27,6 +27,15 @@ type Stats struct {
 	Lags    int64
 	LagTime time.Duration
 
+	// Handshakes are TLS handshakes that have succeeded, HandshakesFailed those
+	// that have not, for whatever reason. HandshakesRunning and
+	// HandshakesWaiting have begun: the client's first message is there.
+	Handshakes, HandshakesFailed         int64
+	HandshakesRunning, HandshakesWaiting int64
+	// TLSEvicted are connections that were closed because of
+	// Config.MaxTLSBuffered.
+	TLSEvicted int64
+
 	// AcceptFailures is how often accept has failed, mostly for lack of
 	// descriptors. Then connections wait in the kernel's queue.
 	AcceptFailures int64
@@ -35,7 +44,8 @@ type Stats struct {
 type counters struct {
 	connections, accepted, rejected, overflows, panics,
 	discarded, lostMoves, sends, bytesIn, bytesOut,
-	queued, lags, lagTicks atomic.Int64
+	queued, lags, lagTicks,
+	handshakes, handshakesFailed, tlsEvicted atomic.Int64
 }
 
 func (s *Stats) add(c *counters) {
@@ -49,6 +59,9 @@ func (s *Stats) add(c *counters) {
 	s.Sends += c.sends.Load()
 	s.BytesIn += c.bytesIn.Load()
 	s.BytesOut += c.bytesOut.Load()
+	s.Handshakes += c.handshakes.Load()
+	s.HandshakesFailed += c.handshakesFailed.Load()
+	s.TLSEvicted += c.tlsEvicted.Load()
 	s.Queued += c.queued.Load()
 	s.Lags += c.lags.Load()
 	s.LagTime += time.Duration(c.lagTicks.Load()) << tickShift

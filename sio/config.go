@@ -2,6 +2,7 @@ package sio
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/loop"
 	"github.com/sioserver/sioserver/loop/safelog"
 	"github.com/sioserver/sioserver/sio/adapter"
 	"github.com/sioserver/sioserver/sio/internal/workload"
@@ -156,6 +158,30 @@ type Config struct {
 	// makes; 0 leaves them to the process's umask. A client needs permission to
 	// write.
 	SocketMode fs.FileMode
+	// TLS, when set, has Listen serve with TLS, on the event loops; ServeTLS
+	// uses it too, while Serve and Handler do not. An idle connection costs about 4 KB more than without. Clients speak HTTP/1.1:
+	// "h2" is taken out of NextProtos, and "http/1.1" is set where there is
+	// nothing. The server keeps a copy, so certificates change by
+	// GetCertificate, see [Certificates], and session ticket keys by
+	// GetConfigForClient. These functions, and those that verify, run on a
+	// goroutine and may block; hello.Context() ends with the connection. With
+	// session ticket keys of its own (SetSessionTicketKeys, the same ones at
+	// each server) clients can resume sessions of one server of a cluster at
+	// another.
+	TLS *tls.Config
+	// TLSHandshakeTimeout is how long a TLS handshake may take, from the
+	// connection's beginning; RequestTimeout when 0.
+	TLSHandshakeTimeout time.Duration
+	// MaxTLSHandshakes is how many TLS handshakes may run at a time, each on a
+	// goroutine, from the client's first message to its last; 1,024 when 0. The
+	// others wait, in turn by address (of IPv6 the first 64 bits), of which one
+	// can have a quarter. Half of GOMAXPROCS compute at a time.
+	MaxTLSHandshakes int
+	// MaxTLSBuffered is how many bytes all connections together may hold of TLS
+	// records, and of first messages of handshakes, that are not complete; 64
+	// MiB when 0. Each loop has its equal share. Beyond it the connection that
+	// has waited longest for the rest is closed, and counted in Stats.
+	MaxTLSBuffered int
 	// MaxSessions is how many Engine.IO sessions may be open at a time, over
 	// polling and WebSocket together; handshakes beyond are refused. 1,000,000
 	// when 0.
@@ -451,6 +477,10 @@ func (cfg *Config) withDefaults() error {
 		limit("Config.MaxPendingTotalBytes", &cfg.MaxPendingTotalBytes, 256<<20, "256 MiB"),
 		limit("Config.MaxSessions", &cfg.MaxSessions, eio.DefaultMaxSessions, "1000000"),
 		limit("Config.MaxUnjoined", &cfg.MaxUnjoined, 1<<15, "32768"),
+		limit("Config.MaxTLSHandshakes", &cfg.MaxTLSHandshakes, 1024, "1024"),
+		limit("Config.MaxTLSBuffered", &cfg.MaxTLSBuffered, 64<<20, "64 MiB"),
+		atMost("Config.MaxTLSHandshakes", cfg.MaxTLSHandshakes, 1<<20),
+		atMost("Config.MaxTLSBuffered", int64(cfg.MaxTLSBuffered), 1<<50),
 		limit("Config.MaxHandlers", &cfg.MaxHandlers, 1<<16, "65536"),
 		atMost("Config.MaxQueued", int64(cfg.MaxQueued), 1<<40),
 		atMost("Config.MaxConnections", int64(cfg.MaxConnections), 1<<30),
@@ -463,6 +493,14 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxRooms < 0 {
 		return fmt.Errorf("sio: Config.MaxRooms is %d; it must be positive, or 0 for no limit", cfg.MaxRooms)
+	}
+	if cfg.TLS != nil {
+		if _, err := loop.NewTLS(cfg.TLS); err != nil {
+			return fmt.Errorf("sio: Config.TLS: %w", err)
+		}
+	}
+	if cfg.TLSHandshakeTimeout < 0 {
+		return fmt.Errorf("sio: Config.TLSHandshakeTimeout is %v; it must be positive, or 0 for RequestTimeout", cfg.TLSHandshakeTimeout)
 	}
 	if cfg.MaxConnections < 0 {
 		return fmt.Errorf("sio: Config.MaxConnections is %d; it must be positive, or 0 for the limit of open files", cfg.MaxConnections)

@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/netip"
 	"time"
@@ -28,10 +29,15 @@ type Handshake struct {
 	Issued time.Time
 	// CrossDomain reports whether the request had an Origin field.
 	CrossDomain bool
-	// Secure reports whether the connection is encrypted: up to the server,
-	// behind [Server.Handler], or up to one of [Config.TrustedProxies] or
-	// [Config.ProxyProtocol].
+	// Secure reports whether the connection is encrypted: up to the server, with
+	// [Config.TLS] or behind [Server.Handler], or up to one of
+	// [Config.TrustedProxies] or [Config.ProxyProtocol].
 	Secure bool
+	// TLS is the state of the TLS connection: the server's name that the client
+	// has asked for, the client's certificate. It is nil without Config.TLS,
+	// except over WebSocket behind [Server.Handler], and for sockets of other
+	// servers. It must not be changed.
+	TLS *tls.ConnectionState
 	// Auth is the JSON object that the client has sent along; "{}" when none.
 	Auth json.RawMessage
 
@@ -108,6 +114,7 @@ func (s *Socket) Handshake() *Handshake {
 	if r := s.client.Request(); r != nil {
 		h.Issued = r.Issued()
 		h.Secure = r.Secure()
+		h.TLS = r.TLS()
 		h.URL = r.Target()
 		h.Headers = r.Headers()
 		h.Query = r.Query()

@@ -41,21 +41,48 @@ func (srv *Server) Serve(l net.Listener) error {
 	return ErrServerClosed
 }
 
-// ServeTLS is Serve with TLS. certFile has the certificate, followed by those of
-// its issuers, and keyFile its key, in PEM. Clients speak HTTP/1.1.
+// ServeTLS is Serve with TLS, as [Config].TLS describes it, whose other settings
+// it uses. certFile has the certificate, followed by those of its issuers, and
+// keyFile its key, in PEM. They are read again when they have changed: see
+// [Certificates]. If both are "", the certificate is that of Config.TLS. l's
+// connections are plain; those of a *net.TCPListener or *net.UnixListener cost
+// what those of Listen with Config.TLS do.
 func (srv *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 	if l == nil {
 		return errors.New("sio: ServeTLS: the listener is nil")
 	}
-	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
+	secure, err := srv.secure(certFile, keyFile)
 	if err != nil {
 		_ = l.Close()
 		return fmt.Errorf("sio: ServeTLS: %w", err)
 	}
-	return srv.Serve(tls.NewListener(l, &tls.Config{
-		Certificates: []tls.Certificate{certificate},
-		NextProtos:   []string{"http/1.1"},
-	}))
+	engine, err := srv.running()
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	if err := engine.ServeTLS(l, secure, srv.eio.AcceptListened); err != loop.ErrShutdown {
+		return err
+	}
+	return ErrServerClosed
+}
+
+// secure is Config.TLS with the certificate in the files, if there are any.
+func (srv *Server) secure(certFile, keyFile string) (*loop.TLS, error) {
+	config := srv.cfg.TLS
+	if certFile != "" || keyFile != "" {
+		certificates, err := LoadCertificates(certFile, keyFile, func(err error) {
+			srv.cfg.Logger.Error("sio: the certificate that was read before stays in use", "error", err)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if config = config.Clone(); config == nil {
+			config = new(tls.Config)
+		}
+		config.Certificates, config.GetCertificate = nil, certificates.Get
+	}
+	return loop.NewTLS(config)
 }
 
 // ListenAndServeTLS is ListenAndServe with TLS: see ServeTLS.

@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,13 +163,17 @@ func (srv *Server) Handler() (http.Handler, error) {
 
 func (srv *Server) loopConfig(addr string) loop.Config {
 	return loop.Config{
-		Addr:           addr,
-		SocketMode:     srv.cfg.SocketMode,
-		Loops:          srv.cfg.Loops,
-		MaxConnections: srv.cfg.MaxConnections,
-		MaxQueued:      srv.cfg.MaxQueued,
-		MaxQueuedTotal: srv.cfg.MaxQueuedTotal,
-		Logger:         srv.cfg.Logger,
+		Addr:             addr,
+		SocketMode:       srv.cfg.SocketMode,
+		Loops:            srv.cfg.Loops,
+		MaxConnections:   srv.cfg.MaxConnections,
+		MaxQueued:        srv.cfg.MaxQueued,
+		MaxQueuedTotal:   srv.cfg.MaxQueuedTotal,
+		HandshakeTimeout: cmp.Or(srv.cfg.TLSHandshakeTimeout, srv.cfg.RequestTimeout),
+		MaxTLSHandshakes: srv.cfg.MaxTLSHandshakes,
+		MaxTLSBuffered:   srv.cfg.MaxTLSBuffered,
+		TLS:              srv.cfg.TLS,
+		Logger:           srv.cfg.Logger,
 	}
 }
 

@@ -69,7 +69,7 @@ var rules = importRules{
 	},
 	standard: map[string][]string{
 		"math/rand": {"loop/looptest", "sio/simulation", "sio/cluster/redisadapter/redistest", "bench"}, // it can be predicted: ids are made with crypto/rand
-		"unsafe":    {"codec/jsonenc", "loop/internal/gnetpoll", "sio/cluster", "bench"},
+		"unsafe":    {"codec/jsonenc", "loop/internal/gnetpoll", "loop/internal/tlsbuf", "sio/cluster", "bench"},
 	},
 	testers: map[string][]string{
 		"go.opentelemetry.io/otel/sdk":      {"sio/otelsio"},

@@ -55,13 +55,18 @@ func echoServer(t *testing.T, cfg sio.Config) (url string, sockets <-chan *sio.S
 // TestEvents sends events and acknowledgements with text and bytes both ways,
 // over each transport, with each release of the client.
 func TestEvents(t *testing.T) {
-	url, sockets := echoServer(t, sio.Config{AllowEIO3: true})
+	t.Run("plain", func(t *testing.T) { testEvents(t, sio.Config{AllowEIO3: true}) })
+	t.Run("TLS", func(t *testing.T) { testEvents(t, sio.Config{AllowEIO3: true, TLS: certificate()}) })
+}
+
+func testEvents(t *testing.T, cfg sio.Config) {
+	url, sockets := echoServer(t, cfg)
 	d := newDriver(t)
 	for _, name := range packages {
 		for _, c := range transports {
 			t.Run(name+" "+c.name, func(t *testing.T) {
 				d.t = t
-				options := map[string]any{"package": name}
+				options := map[string]any{"package": name, "rejectUnauthorized": false}
 				maps.Copy(options, c.options)
 				a := d.join(t.Name(), url, options)
 				s := wait.For(t, "the socket", sockets)

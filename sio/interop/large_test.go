@@ -35,7 +35,8 @@ func serveTLS(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server)) (*sio
 	return srv, front.URL
 }
 
-// eachWay runs a test over each transport, over TCP and TLS, with a server
+// eachWay runs a test over each transport, over TCP, and over TLS on the loops
+// and through net/http, with a server
 // whose sockets are given, and a client that reports the lengths of what it
 // gets. A ping waits behind what was emitted before it, so on a busy machine
 // the client's own time limit would pass.
@@ -45,7 +46,11 @@ func eachWay(t *testing.T, cfg sio.Config, run func(t *testing.T, srv *sio.Serve
 		"tcp": func(t *testing.T, cfg sio.Config, prepare func(*sio.Server)) (*sio.Server, string) {
 			return serve(t, cfg, prepare)
 		},
-		"tls": serveTLS,
+		"tls of net/http": serveTLS,
+		"tls": func(t *testing.T, cfg sio.Config, prepare func(*sio.Server)) (*sio.Server, string) {
+			cfg.TLS = certificate()
+			return serve(t, cfg, prepare)
+		},
 	} {
 		for _, tr := range transports {
 			t.Run(front+" "+tr.name, func(t *testing.T) {

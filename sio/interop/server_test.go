@@ -2,8 +2,11 @@ package interop
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
+	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/sioserver/sioserver/loop/looptest/wait"
@@ -35,8 +38,19 @@ func serve(t *testing.T, cfg sio.Config, prepare func(srv *sio.Server), addr ...
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { shutdown(t, srv) })
-	return srv, "http://" + srv.Addr().String()
+	scheme := "http://"
+	if cfg.TLS != nil {
+		scheme = "https://"
+	}
+	return srv, scheme + srv.Addr().String()
 }
+
+// certificate is what a server needs for TLS. Clients must not check it.
+var certificate = sync.OnceValue(func() *tls.Config {
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	return &tls.Config{Certificates: s.TLS.Certificates}
+})
 
 func shutdown(t *testing.T, srv *sio.Server) {
 	t.Helper()

@@ -27,8 +27,8 @@ func newApp() (http.Handler, *sio.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sio.OnAck(srv, "whoami", func(_ context.Context, s *sio.Socket, _ sio.None) (string, error) {
-		return s.Handshake().Headers[userHeader], nil
+	sio.OnAck(srv, "whoami", func(ctx context.Context, _ *sio.Socket, _ sio.None) (string, error) {
+		return ctx.Value(userKey{}).(string), nil
 	})
 	socket, err := srv.Handler()
 	if err != nil {
@@ -42,12 +42,13 @@ func newApp() (http.Handler, *sio.Server, error) {
 	return router, srv, nil
 }
 
-// userHeader carries the user's name from the router to the server.
-const userHeader = "x-user"
+// userKey is the key of the user's name in the context of a request, and so of
+// the sockets.
+type userKey struct{}
 
-// authenticate lets known users in, and replaces what a client sent as
-// userHeader.
+// authenticate lets known users in.
 func authenticate(c *echo.Context, user, password string) (bool, error) {
-	c.Request().Header.Set(userHeader, user)
+	r := c.Request()
+	c.SetRequest(r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
 	return user == "ada" && password == "secret", nil
 }

@@ -26,8 +26,8 @@ func newApp() (http.Handler, *sio.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sio.OnAck(srv, "whoami", func(_ context.Context, s *sio.Socket, _ sio.None) (string, error) {
-		return s.Handshake().Headers[userHeader], nil
+	sio.OnAck(srv, "whoami", func(ctx context.Context, _ *sio.Socket, _ sio.None) (string, error) {
+		return ctx.Value(userKey{}).(string), nil
 	})
 	socket, err := srv.Handler()
 	if err != nil {
@@ -41,10 +41,13 @@ func newApp() (http.Handler, *sio.Server, error) {
 	return router, srv, nil
 }
 
-// userHeader carries the user's name from the router to the server.
-const userHeader = "x-user"
+// userKey is the key of the user's name in the context of a request, and so of
+// the sockets.
+type userKey struct{}
 
-// passUser replaces what a client sent as userHeader.
+// passUser puts the user's name into the context of the request, which is not
+// gin's.
 func passUser(c *gin.Context) {
-	c.Request.Header.Set(userHeader, c.GetString(gin.AuthUserKey))
+	ctx := context.WithValue(c.Request.Context(), userKey{}, c.GetString(gin.AuthUserKey))
+	c.Request = c.Request.WithContext(ctx)
 }

@@ -32,8 +32,8 @@ func newApp(store sessions.Store) (http.Handler, *sio.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sio.OnAck(srv, "whoami", func(_ context.Context, s *sio.Socket, _ sio.None) (string, error) {
-		return s.Handshake().Headers[userHeader], nil
+	sio.OnAck(srv, "whoami", func(ctx context.Context, _ *sio.Socket, _ sio.None) (string, error) {
+		return ctx.Value(userKey{}).(string), nil
 	})
 	socket, err := srv.Handler()
 	if err != nil {
@@ -52,13 +52,13 @@ func newApp(store sessions.Store) (http.Handler, *sio.Server, error) {
 	return mux, srv, nil
 }
 
-const (
-	sessionName = "session"
-	userHeader  = "x-user" // carries the user's name from the router to the server
-)
+const sessionName = "session"
 
-// requireUser refuses requests without a user in their session, and replaces
-// what a client sent as userHeader.
+// userKey is the key of the user's name in the context of a request, and so of
+// the sockets.
+type userKey struct{}
+
+// requireUser refuses requests without a user in their session.
 func requireUser(store sessions.Store, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, err := store.Get(r, sessionName)
@@ -71,7 +71,6 @@ func requireUser(store sessions.Store, next http.Handler) http.Handler {
 			http.Error(w, "log in", http.StatusUnauthorized)
 			return
 		}
-		r.Header.Set(userHeader, user)
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
 	})
 }

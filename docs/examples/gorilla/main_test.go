@@ -15,7 +15,7 @@ func TestSessionReachesTheSocket(t *testing.T) {
 	ada := exampletest.LogIn(t, url, "ada")
 	for _, transport := range exampletest.Transports {
 		t.Run(transport, func(t *testing.T) {
-			c := exampletest.Connect(t, url, exampletest.Options{Transport: transport, HTTP: ada, Header: http.Header{"X-User": {"root"}}})
+			c := exampletest.Connect(t, url, exampletest.Options{Transport: transport, HTTP: ada})
 			if got := c.Ask("whoami", ""); got != `["ada"]` {
 				t.Errorf("answered with %s", got)
 			}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
 )
 
@@ -36,28 +37,24 @@ func newApp(key []byte, lifetime time.Duration) (http.Handler, *sio.Server, erro
 	users := verifier{key}
 	srv, err := sio.New(sio.Config{
 		AllowRequest: func(r *http.Request) error {
-			_, err := users.verify(r.Header.Get("Authorization"), r.Header.Get("Cookie"))
-			return err
+			claims, err := users.verify(r.Header.Get("Authorization"), r.Header.Get("Cookie"))
+			if err != nil {
+				return &eio.HTTPError{Status: http.StatusUnauthorized, Message: err.Error()}
+			}
+			*r = *r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims))
+			return nil
 		},
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	srv.Use(func(s *sio.Socket) error {
-		headers := s.Handshake().Headers
-		claims, err := users.verify(headers["authorization"], headers["cookie"])
-		if err != nil {
-			return err
-		}
-		return s.SetData(claims)
-	})
 	srv.OnConnection(func(s *sio.Socket) {
-		expires := s.Data().(*jwt.RegisteredClaims).ExpiresAt.Time
+		expires := claimsOf(s.Context()).ExpiresAt.Time
 		end := time.AfterFunc(time.Until(expires), func() { s.Disconnect(true) })
 		s.OnDisconnect(func(sio.Reason) { end.Stop() })
 	})
-	sio.OnAck(srv, "whoami", func(_ context.Context, s *sio.Socket, _ sio.None) (string, error) {
-		return s.Data().(*jwt.RegisteredClaims).Subject, nil
+	sio.OnAck(srv, "whoami", func(ctx context.Context, _ *sio.Socket, _ sio.None) (string, error) {
+		return claimsOf(ctx).Subject, nil
 	})
 	socket, err := srv.Handler()
 	if err != nil {
@@ -81,6 +78,14 @@ func newApp(key []byte, lifetime time.Duration) (http.Handler, *sio.Server, erro
 }
 
 const cookieName = "token"
+
+// claimsKey is the key of the claims in the context of a client's first
+// request, and so of its sockets.
+type claimsKey struct{}
+
+func claimsOf(ctx context.Context) *jwt.RegisteredClaims {
+	return ctx.Value(claimsKey{}).(*jwt.RegisteredClaims)
+}
 
 // verifier issues and verifies tokens with one key.
 type verifier struct{ key []byte }

@@ -29,15 +29,15 @@ func newApp() (http.Handler, *sio.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sio.OnAck(srv, "whoami", func(_ context.Context, s *sio.Socket, _ sio.None) (string, error) {
-		return s.Handshake().Headers[userHeader], nil
+	sessions := scs.New()
+	sio.OnAck(srv, "whoami", func(ctx context.Context, _ *sio.Socket, _ sio.None) (string, error) {
+		return sessions.GetString(ctx, "user"), nil // the session as it was when the client connected
 	})
 	socket, err := srv.Handler()
 	if err != nil {
 		return nil, nil, err
 	}
 
-	sessions := scs.New()
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", requireUser(sessions, socket))
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
@@ -50,19 +50,13 @@ func newApp() (http.Handler, *sio.Server, error) {
 	return sessions.LoadAndSave(mux), srv, nil
 }
 
-// userHeader carries the user's name from the router to the server.
-const userHeader = "x-user"
-
-// requireUser refuses requests without a user in their session, and replaces
-// what a client sent as userHeader.
+// requireUser refuses requests without a user in their session.
 func requireUser(sessions *scs.SessionManager, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user := sessions.GetString(r.Context(), "user")
-		if user == "" {
+		if sessions.GetString(r.Context(), "user") == "" {
 			http.Error(w, "log in", http.StatusUnauthorized)
 			return
 		}
-		r.Header.Set(userHeader, user)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -1,6 +1,7 @@
 package goroutine
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -180,6 +181,12 @@ func (s *Stream) recoverCall(method string, finished *bool, unfinished func()) {
 	p := recover()
 	defer unfinished()
 	s.owner.Panicked(method, p)
+}
+
+// TLS returns the net.Conn if it is a TLS connection, and nil otherwise.
+func (s *Stream) TLS() *tls.Conn {
+	nc, _ := s.nc.(*tls.Conn)
+	return nc
 }
 
 // Descriptor is the connection's descriptor, or -1 when it is more than that or
