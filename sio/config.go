@@ -102,6 +102,10 @@ type Config struct {
 	// MaxNamespaces is how many namespaces beside "/" one connection may be in,
 	// or wait for; 128 when 0. Further ones are refused.
 	MaxNamespaces int
+	// MaxRooms is how many rooms one socket may be in, beside that of its own
+	// id; 0 is no limit. [Socket.Join] then returns [ErrTooManyRooms]; SocketsJoin
+	// leaves the socket out, and [Stats] counts it.
+	MaxRooms int
 	// MaxDynamicNamespaces is how many dynamic namespaces (see
 	// [Server.OfPattern]) may exist; 10,000 when 0. At the bound a client that
 	// asks for a new one is refused and counted in [Stats]; those that exist
@@ -491,6 +495,9 @@ func (cfg *Config) withDefaults() error {
 		atMost("Config.MaxPendingTotalBytes", cfg.MaxPendingTotalBytes, workload.MaxBytes),
 	); err != nil {
 		return err
+	}
+	if cfg.MaxRooms < 0 {
+		return fmt.Errorf("sio: Config.MaxRooms is %d; it must be positive, or 0 for no limit", cfg.MaxRooms)
 	}
 	if cfg.TLS != nil {
 		if _, err := loop.NewTLS(cfg.TLS); err != nil {

@@ -156,7 +156,7 @@ var endFamilies = []family{
 	}),
 	by(prometheus.CounterValue, "limited", "How often a limit has refused or closed something, by the field of Config.", "limit", func(st *sio.Stats, emit emitter) {
 		each(emit, map[string]uint64{
-			"MaxDynamicNamespaces": st.DynamicRefused, "MaxPendingTotal": st.PendingOverflows, "MaxUnjoined": st.UnjoinedEvicted,
+			"MaxDynamicNamespaces": st.DynamicRefused, "MaxPendingTotal": st.PendingOverflows, "MaxUnjoined": st.UnjoinedEvicted, "MaxRooms": st.RoomsRefused,
 			"MaxReceiving": st.Receiving.Closed, "MaxHandshakeBytes": st.Handshakes.Refused, "MaxQueued": uint64(st.Loop.Overflows),
 		})
 	}),
