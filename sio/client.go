@@ -331,7 +331,9 @@ func (c *Conn) RemoteAddr() netip.AddrPort { return c.Session.RemoteAddr() }
 // later requests, such as polls and the upgrade's, end with the request.
 // [Config.DiscardRequest] leaves the values. The end of the request's context
 // has no effect. What is borrowed for the time of a request, such as chi's
-// RouteContext, must not be used later.
+// RouteContext, must not be used later. With Listen only values cost memory; of
+// a client that came through Handler the context is kept, which takes about 500
+// bytes.
 func (c *Conn) Value(key any) any { return c.Session.Value(key) }
 
 // Request is the first HTTP request; nil once [Config.DiscardRequest] has had

@@ -102,6 +102,10 @@ type Config struct {
 	// MaxNamespaces is how many namespaces beside "/" one connection may be in,
 	// or wait for; 128 when 0. Further ones are refused.
 	MaxNamespaces int
+	// MaxRooms is how many rooms one socket may be in, beside that of its own
+	// id; 0 is no limit. [Socket.Join] then returns [ErrTooManyRooms]; SocketsJoin
+	// leaves the socket out, and [Stats] counts it.
+	MaxRooms int
 	// MaxDynamicNamespaces is how many dynamic namespaces (see
 	// [Server.OfPattern]) may exist; 10,000 when 0. At the bound a client that
 	// asks for a new one is refused and counted in [Stats]; those that exist
@@ -366,6 +370,11 @@ type Config struct {
 	// [http.Server.Shutdown], and when its context ends closes the connections,
 	// which ends the contexts of their requests. It leaves alone what was
 	// hijacked. HTTP/2 is not served.
+	//
+	// Over TLS of this server's own (not behind [Server.Handler], nor behind a
+	// proxy) Handler gets a request when its body, of at most MaxHTTPBufferSize,
+	// has come, and its answer is sent when it returns. It can't stream or hijack
+	// there.
 	Handler http.Handler
 
 	// WrapHandlers are called for each handler of events when it is registered:
@@ -486,6 +495,9 @@ func (cfg *Config) withDefaults() error {
 		atMost("Config.MaxPendingTotalBytes", cfg.MaxPendingTotalBytes, workload.MaxBytes),
 	); err != nil {
 		return err
+	}
+	if cfg.MaxRooms < 0 {
+		return fmt.Errorf("sio: Config.MaxRooms is %d; it must be positive, or 0 for no limit", cfg.MaxRooms)
 	}
 	if cfg.TLS != nil {
 		if _, err := loop.NewTLS(cfg.TLS); err != nil {

@@ -27,8 +27,9 @@ type delivery interface {
 	// acknowledge.
 	broadcastAck(ctx context.Context, o BroadcastOperator, event string, args []any, acks adapter.Acks) error
 
-	// join puts a socket into a room, leave takes it out.
-	join(s *Socket, room string)
+	// join puts a socket into a room, leave takes it out. The error of join is
+	// nil or ErrTooManyRooms.
+	join(s *Socket, room string) error
 	leave(s *Socket, room string)
 
 	// recall looks for the session that the client of s asks for in auth, which
@@ -139,7 +140,12 @@ func (direct) broadcastAck(ctx context.Context, o BroadcastOperator, event strin
 	return o.postAck(ctx, adapter.Packet{Event: event, Args: args}, acks)
 }
 
-func (d direct) join(s *Socket, room string)  { d.ns.rooms.Join(&s.member, room) }
+func (d direct) join(s *Socket, room string) error {
+	defer d.ns.rooms.FlushEvents(&s.member)
+	_, err := s.joinDeferred(room)
+	return err
+}
+
 func (d direct) leave(s *Socket, room string) { d.ns.rooms.Leave(&s.member, room) }
 
 func (direct) recall(*Socket, []byte, joinState) (*membership, bool) { return nil, false }
@@ -184,7 +190,7 @@ func (alone) countSockets(context.Context, BroadcastOperator) (int, error) { ret
 
 func (alone) addSockets(o BroadcastOperator, rooms []string) error {
 	for _, s := range o.localSockets() {
-		s.join(rooms)
+		_ = s.join(rooms) // counted
 	}
 	return nil
 }

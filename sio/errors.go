@@ -33,6 +33,9 @@ var (
 	ErrParentNamespace = errors.New("sio: not supported on parent namespaces")
 	// ErrMainNamespace: "/" can't be closed.
 	ErrMainNamespace = errors.New(`sio: the namespace "/" can't be closed`)
+	// ErrTooManyRooms: the socket is in as many rooms as [Config].MaxRooms
+	// allows.
+	ErrTooManyRooms = errors.New("sio: too many rooms")
 	// ErrName: the name of a room, an event or a namespace is not UTF-8, and
 	// would have to be sent to other servers or clients. Without an adapter
 	// names of rooms are any bytes.

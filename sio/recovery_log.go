@@ -117,18 +117,20 @@ func (lg *recoveryLog) resume(s *Socket, m *membership) {
 
 // join puts a socket into a room, in the session too, under one lock: so what
 // it is sent as a member is always the session's, too.
-func (lg *recoveryLog) join(s *Socket, room string) {
+func (lg *recoveryLog) join(s *Socket, room string) error {
+	defer s.ns.rooms.FlushEvents(&s.member)
 	m := s.membership()
 	if m == nil {
-		s.ns.rooms.Join(&s.member, room)
-		return
+		_, err := s.joinDeferred(room)
+		return err
 	}
-	defer s.ns.rooms.FlushEvents(&s.member)
 	lg.mu.Lock()
 	defer lg.mu.Unlock()
-	if s.ns.rooms.JoinDeferred(&s.member, room) {
+	joined, err := s.joinDeferred(room)
+	if joined {
 		lg.log.Join(m, room, s.state.Load() != stateConnecting)
 	}
+	return err
 }
 
 // leave takes a socket out of a room, in the session last.

@@ -105,6 +105,7 @@ type counters struct {
 type stats struct {
 	errors, panics, unhandled, roomEventsDropped atomic.Uint64
 	callsRefused                                 atomic.Uint64 // by Limit
+	roomsRefused                                 atomic.Uint64
 }
 
 // heldPackets is what is held for a socket, with a reference each. Loop-owned.

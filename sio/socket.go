@@ -169,21 +169,38 @@ func (s *Socket) ClientID() string { return s.client.Session.ID() }
 
 // Join puts the socket into rooms, at once for all goroutines. It does nothing
 // after the disconnection. With an adapter the error is [ErrName] if a name is
-// not UTF-8, and then no room is joined; without an adapter it is always nil.
+// not UTF-8, and then no room is joined. It is [ErrTooManyRooms] if the socket
+// is in [Config].MaxRooms rooms; then those before the one that is too many
+// were joined.
 func (s *Socket) Join(rooms ...string) error {
 	if err := s.ns.peers.checkNames(rooms); err != nil {
 		return err
 	}
-	s.join(rooms)
+	return s.join(rooms)
+}
+
+func (s *Socket) join(rooms []string) error {
+	for _, room := range rooms {
+		if room == s.ID() {
+			continue
+		}
+		if err := s.ns.delivery.join(s, room); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-func (s *Socket) join(rooms []string) {
-	for _, room := range rooms {
-		if room != s.ID() {
-			s.ns.delivery.join(s, room)
-		}
+// joinDeferred puts the socket into a room unless it is in too many, but room
+// events wait for FlushEvents.
+func (s *Socket) joinDeferred(room string) (joined bool, err error) {
+	srv := s.ns.srv
+	joined, full := s.ns.rooms.JoinWithin(&s.member, srv.cfg.MaxRooms, room)
+	if full {
+		srv.stats.roomsRefused.Add(1)
+		err = ErrTooManyRooms
 	}
+	return joined, err
 }
 
 // Leave takes the socket out of a room, at once for all goroutines. Broadcasts

@@ -28,6 +28,9 @@ type Stats struct {
 	// disconnect handlers get, Closed how many Engine.IO sessions, by the
 	// reason of [Config.OnClose]. Both have all reasons.
 	Disconnected, Closed map[Reason]uint64
+	// RoomsRefused is how often a socket was not put into a room because of
+	// Config.MaxRooms.
+	RoomsRefused uint64
 	// DynamicNamespaces is the number of namespaces that count against
 	// Config.MaxDynamicNamespaces, DynamicRefused how often a client was
 	// refused one because of it.
@@ -153,6 +156,7 @@ func (srv *Server) Stats() Stats {
 		HandlerPanics:     srv.stats.panics.Load() + srv.eio.CallbackFailures(),
 		Unhandled:         srv.stats.unhandled.Load(),
 		EventsRefused:     srv.stats.callsRefused.Load(),
+		RoomsRefused:      srv.stats.roomsRefused.Load(),
 		RoomEventsDropped: srv.stats.roomEventsDropped.Load(),
 	}
 	for ns := range srv.namespaces.all() {

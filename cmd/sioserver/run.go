@@ -40,7 +40,8 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 	case c.Check:
 		return check(c, stdout, stderr)
 	}
-	p := &program{Command: c, log: newLogger(c.Settings, stderr)}
+	p := &program{Command: c}
+	p.log = newLogger(c.Settings, &p.scopes, stderr)
 	if err := p.start(stdout); err != nil {
 		p.close()
 		return fail(stderr, "%v", err)
@@ -57,18 +58,20 @@ func fail(stderr io.Writer, format string, args ...any) int {
 }
 
 // newLogger makes the logger that the settings ask for.
-func newLogger(s settings.Settings, w io.Writer) *slog.Logger {
+func newLogger(s settings.Settings, scopes *sio.LogScopes, w io.Writer) *slog.Logger {
+	_ = scopes.Set(s.Debug) // settings.Parse has checked it
 	h := &slog.HandlerOptions{Level: s.LogLevel.Level}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, h))
+		return slog.New(scopes.Handler(slog.NewJSONHandler(w, h)))
 	}
-	return slog.New(slog.NewTextHandler(w, h))
+	return slog.New(scopes.Handler(slog.NewTextHandler(w, h)))
 }
 
 // program is what runs. Its parts are set by start.
 type program struct {
 	settings.Command
 	log     *slog.Logger
+	scopes  sio.LogScopes // of log
 	state   ops.State
 	metrics *ops.Metrics // nil without -ops-addr, as is ops
 	ops     *ops.Server
@@ -86,7 +89,7 @@ type program struct {
 func (p *program) start(stdout io.Writer) (err error) {
 	if p.OpsAddr != "" {
 		p.metrics = ops.NewMetrics()
-		if p.ops, err = ops.Listen(p.OpsAddr, &p.state, p.metrics, p.log); err != nil {
+		if p.ops, err = ops.Listen(p.OpsAddr, &p.state, p.metrics, &p.scopes, p.log); err != nil {
 			return unable(err, "ops-addr", p.OpsAddr)
 		}
 	}
@@ -139,6 +142,7 @@ func (p *program) newServer() (err error) {
 	if err := p.loadTLS(); err != nil {
 		return err
 	}
+	cfg.TLS = p.tls
 	if p.metrics != nil {
 		cfg.WrapHandlers = []sio.HandlerWrapper{p.metrics.WrapHandler}
 	}

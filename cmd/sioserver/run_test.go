@@ -209,6 +209,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"unknown flag", []string{"-colour", "red"}, "flag provided but not defined: -colour (sioserver -h explains the flags)"},
 		{"bad duration", []string{"-ping-interval", "soon"}, `invalid value "soon" for flag -ping-interval`},
+		{"bad scope", []string{"-debug", "engin"}, `invalid value "engin" for flag -debug: logscope: no scope matches "engin"; there are engine, `},
 		{"bad level", []string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: it must be debug, info, warn or error`},
 		{"bad format", []string{"-log-format", "xml"}, `invalid value "xml" for flag -log-format: it must be text or json`},
 		{"bad path", []string{"-path", "socket.io"}, `invalid value "socket.io" for flag -path: it must begin with a slash`},

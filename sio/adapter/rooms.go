@@ -143,6 +143,23 @@ func (r *Rooms[M]) JoinDeferred(m *Member[M], rooms ...string) bool {
 	return true
 }
 
+// JoinWithin is JoinDeferred for one room, unless m is in most others, which 0
+// does not limit. full reports that this was so.
+func (r *Rooms[M]) JoinWithin(m *Member[M], most int, name string) (joined, full bool) {
+	s := r.lock(m)
+	defer s.mu.Unlock()
+	if m.state != reserved && m.state != present {
+		return false, false
+	}
+	if most > 0 && len(m.memberships()) >= most {
+		if in := s.rooms[name]; in == nil || m.find(in) < 0 {
+			return false, true
+		}
+	}
+	s.join(m, name)
+	return true, false
+}
+
 // Leave removes m from a room, if m is in it.
 func (r *Rooms[M]) Leave(m *Member[M], name string) {
 	defer r.FlushEvents(m)

@@ -156,7 +156,7 @@ var endFamilies = []family{
 	}),
 	by(prometheus.CounterValue, "limited", "How often a limit has refused or closed something, by the field of Config.", "limit", func(st *sio.Stats, emit emitter) {
 		each(emit, map[string]uint64{
-			"MaxDynamicNamespaces": st.DynamicRefused, "MaxPendingTotal": st.PendingOverflows, "MaxUnjoined": st.UnjoinedEvicted,
+			"MaxDynamicNamespaces": st.DynamicRefused, "MaxPendingTotal": st.PendingOverflows, "MaxUnjoined": st.UnjoinedEvicted, "MaxRooms": st.RoomsRefused,
 			"MaxReceiving": st.Receiving.Closed, "MaxHandshakeBytes": st.Handshakes.Refused, "MaxQueued": uint64(st.Loop.Overflows),
 		})
 	}),
@@ -173,6 +173,9 @@ func reasonLabels(counts map[sio.Reason]uint64) map[string]uint64 {
 var handlerFamilies = []family{
 	by(prometheus.GaugeValue, "handler_sockets", "Sockets whose handlers run on a goroutine, and those that wait for one of Config.MaxHandlers.", "state", func(st *sio.Stats, emit emitter) {
 		each(emit, map[string]int{"running": st.HandlersRunning, "waiting": st.HandlersWaiting})
+	}),
+	by(prometheus.GaugeValue, "http_connections", "Connections that net/http serves for Config.Handler, and those that wait for a place.", "state", func(st *sio.Stats, emit emitter) {
+		each(emit, map[string]int{"served": st.Handler.Connections, "waiting": st.Handler.Waiting})
 	}),
 	counter("application_errors", "Errors that handlers have returned, arguments that did not fit, and events that packet middlewares have refused.", func(st *sio.Stats) uint64 { return st.HandlerErrors }),
 	counter("application_panics", "Panics of the application's handlers and hooks.", func(st *sio.Stats) uint64 { return st.HandlerPanics }),

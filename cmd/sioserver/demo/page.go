@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"html/template"
+	"html"
 	"io/fs"
 	"net/http"
 )
@@ -20,14 +20,13 @@ const policy = "default-src 'self'; style-src-attr 'unsafe-inline'; connect-src 
 // /demo/; everything else is 404. socketPath is the path of the Socket.IO
 // server. The handler is safe for concurrent use.
 func Page(socketPath string) (http.Handler, error) {
-	pages, err := template.ParseFS(files, "page/index.html")
+	page, err := files.ReadFile("page/index.html")
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	var index bytes.Buffer
-	if err := pages.Execute(&index, struct{ Path string }{socketPath}); err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
-	}
+	// html/template would keep the linker from leaving out methods that are not
+	// called, which makes the program a third larger.
+	index := bytes.ReplaceAll(page, []byte("{{.Path}}"), []byte(html.EscapeString(socketPath)))
 	parts, err := fs.Sub(files, "page")
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
@@ -36,7 +35,7 @@ func Page(socketPath string) (http.Handler, error) {
 	mux.Handle("GET /demo/", http.StripPrefix("/demo/", http.FileServerFS(parts)))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(index.Bytes()) // the peer is gone when this fails
+		_, _ = w.Write(index) // the peer is gone when this fails
 	})
 	return withHeaders(mux), nil
 }

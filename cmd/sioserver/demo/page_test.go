@@ -73,3 +73,16 @@ func TestTextStaysText(t *testing.T) {
 		}
 	}
 }
+
+// TestPathIsEscaped: a path can't end an attribute of the page.
+func TestPathIsEscaped(t *testing.T) {
+	page, err := Page(`/a"b&/`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	page.ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	if body := answer.Body.String(); strings.Count(body, `="/a&#34;b&amp;/`) != 2 {
+		t.Errorf("the page has another path:\n%s", body)
+	}
+}

@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/sioserver/sioserver/sio"
 )
 
 func TestState(t *testing.T) {
 	var s State
-	o, err := Listen("127.0.0.1:0", &s, NewMetrics(), slog.New(slog.DiscardHandler))
+	o, err := Listen("127.0.0.1:0", &s, NewMetrics(), new(sio.LogScopes), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,5 +55,44 @@ func TestState(t *testing.T) {
 	}
 	if status, _ := get("/"); status != 404 {
 		t.Errorf("/: %d", status)
+	}
+}
+
+func TestLog(t *testing.T) {
+	scopes := new(sio.LogScopes)
+	o, err := Listen("127.0.0.1:0", new(State), NewMetrics(), scopes, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	for _, tc := range []struct {
+		method, body string
+		status       int
+		answer, then string
+	}{
+		{"GET", "", 200, "", ""},
+		{"PUT", "engine,socket.io:client", 200, "engine,socket.io:client", "engine,socket.io:client"},
+		{"GET", "", 200, "engine,socket.io:client", "engine,socket.io:client"},
+		{"PUT", "nonsense", 400, `logscope: no scope matches "nonsense"`, "engine,socket.io:client"},
+		{"PUT", strings.Repeat("engine,", 1000), 413, "too long", "engine,socket.io:client"},
+		{"POST", "engine", 405, "Method Not Allowed", "engine,socket.io:client"},
+		{"PUT", "", 200, "", ""},
+	} {
+		r, err := http.NewRequest(tc.method, "http://"+o.Addr().String()+"/debug/log", strings.NewReader(tc.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != tc.status || !strings.HasPrefix(string(b), tc.answer) || scopes.String() != tc.then {
+			t.Errorf("%s %.30q: %d %q, then %q", tc.method, tc.body, answer.StatusCode, b, scopes)
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"github.com/sioserver/sioserver/sio"
 )
 
 // Server serves the state, the metrics and the runtime's profiles on an address of their
@@ -16,9 +18,9 @@ type Server struct {
 }
 
 // Listen serves state at /healthz and /readyz, metrics at /metrics, and profiles
-// below /debug/pprof/, until Close. They show what the program does, so no
+// below /debug/pprof/, until Close; at /debug/log the scopes of the log are set. They show what the program does, so no
 // client must reach the address.
-func Listen(addr string, state *State, metrics *Metrics, log *slog.Logger) (*Server, error) {
+func Listen(addr string, state *State, metrics *Metrics, scopes *sio.LogScopes, log *slog.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -26,6 +28,7 @@ func Listen(addr string, state *State, metrics *Metrics, log *slog.Logger) (*Ser
 	mux := http.NewServeMux()
 	state.Route(mux)
 	mux.Handle("GET /metrics", metrics.handler())
+	routeLog(mux, scopes)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sioserver/sioserver/eio"
+	"github.com/sioserver/sioserver/sio"
 )
 
 // day is the longest time of a drain.
@@ -58,6 +59,9 @@ func (s *Settings) check() error {
 		if !c.ok {
 			return &wrong{c.name, c.value, c.must}
 		}
+	}
+	if err := new(sio.LogScopes).Set(s.Debug); err != nil {
+		return &wrong{"debug", s.Debug, err.Error()}
 	}
 	if err := s.checkLists(); err != nil {
 		return err

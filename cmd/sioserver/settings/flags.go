@@ -24,6 +24,7 @@ func (s *Settings) define(fs *flag.FlagSet) {
 	fs.BoolVar(&s.NoDemo, "no-demo", s.NoDemo, "do not serve the demo chat at /")
 	fs.TextVar(&s.LogLevel, "log-level", s.LogLevel, "log lines of this `level` and above: debug, info, warn or error")
 	fs.StringVar(&s.LogFormat, "log-format", s.LogFormat, "`format` of the log: text or json")
+	fs.StringVar(&s.Debug, "debug", s.Debug, "comma-separated `scopes` of the log whose details it has whatever -log-level is: engine, engine:socket, socket.io:client and socket.io:socket; * stands for any characters. PUT them to /debug/log of -ops-addr to change them")
 	fs.TextVar(&s.ShutdownTimeout, "shutdown-timeout", s.ShutdownTimeout, "`time` that handlers have to return after the first SIGINT or SIGTERM, -drain-notice and -drain-spread; a second signal ends the program at once")
 	s.defineTimes(fs)
 	s.defineLimits(fs)

@@ -25,6 +25,7 @@ type Settings struct {
 	NoDemo          bool     `toml:"no-demo"`
 	LogLevel        Level    `toml:"log-level"`
 	LogFormat       string   `toml:"log-format"`
+	Debug           string   `toml:"debug"`
 	ShutdownTimeout Duration `toml:"shutdown-timeout"`
 
 	PingInterval   Duration `toml:"ping-interval"`

@@ -68,7 +68,7 @@ func TestEveryKeyIsAFlag(t *testing.T) {
 // TestEverySettingArrives: each setting of a file that differs from the default
 // changes something.
 func TestEverySettingArrives(t *testing.T) {
-	elsewhere := []string{"addr", "ops-addr", "health", "no-demo", "log-level", "log-format", "shutdown-timeout",
+	elsewhere := []string{"addr", "ops-addr", "health", "no-demo", "log-level", "log-format", "debug", "shutdown-timeout",
 		"redis", "adapter", "advertise", "tls.cert", "tls.key", "tls.client-ca"} // which the program uses itself
 	other := Defaults()
 	other.CORS.Credentials, other.Cookie.Name, other.Compression.WebSocket = true, "io", 1
