@@ -2,6 +2,7 @@ package eio
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -24,6 +25,9 @@ func newForeignServer(srv *Server) *foreignServer {
 	f := &foreignServer{srv: srv, limit: srv.cfg.RequestTimeout}
 	f.places.limit = srv.cfg.MaxCallbacks
 	f.http = http.Server{
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, foreignKey{}, c)
+		},
 		Handler:           f,
 		ReadHeaderTimeout: srv.cfg.RequestTimeout,
 		IdleTimeout:       srv.cfg.IdleTimeout,
@@ -74,6 +78,12 @@ func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
 
 // ServeHTTP calls Config.Fallback.
 func (f *foreignServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c, ok := r.Context().Value(foreignKey{}).(*foreignConn); ok {
+		if conn, ok := c.Conn.(*tls.Conn); ok {
+			state := conn.ConnectionState()
+			r.TLS = &state
+		}
+	}
 	failed := false
 	f.srv.hooks.run("Config.Fallback", func() { f.srv.cfg.Fallback.ServeHTTP(w, r) },
 		func(err error) { failed = err != nil }, "path", r.URL.Path)
@@ -81,6 +91,9 @@ func (f *foreignServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the handler has not finished its answer
 	}
 }
+
+// foreignKey is the key of the connection in the context of its requests.
+type foreignKey struct{}
 
 // FallbackStats are the figures of Config.Fallback.
 type FallbackStats struct {

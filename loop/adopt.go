@@ -55,6 +55,9 @@ func (e *Engine) AdoptWith(nc net.Conn, o AdoptOptions, accept func(c *Conn) Han
 	defer h.EndAttach()
 	l := e.choose(o.Loop)
 	t := &handoff{accept: accept, unread: append([]byte(nil), o.Unread...), remote: o.Remote, tls: o.TLS}
+	if s, below := comeBack(nc); s != nil {
+		t.secured, nc = s, below
+	}
 	switch {
 	case l.sockets != nil && l.sockets.Holds(nc):
 		return l.sockets.Enroll(nc, t)

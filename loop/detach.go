@@ -29,7 +29,8 @@ type Detached struct {
 //
 // The connection is closed, and next gets an error, if the peer is gone, no
 // descriptor is left or the engine stops. The error is [errors.ErrUnsupported]
-// for a connection that is more than a descriptor, such as TLS. If c is closing
+// for a connection that goroutines drive and that is more than a descriptor. The
+// net.Conn of a TLS connection is a *tls.Conn, which Adopt can take back. If c is closing
 // or leaving otherwise, Detach returns false and does nothing.
 func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 	c.loop.own("Conn.Detach")
@@ -46,9 +47,7 @@ func (l *Loop) detach(d departure) {
 	t := d.handoff
 	sock := d.c.sock
 	if s, ok := sock.(*tlsSocket); ok {
-		s.Close(s)
-		l.remove(d.c, nil)
-		l.loseDetached(t, errors.ErrUnsupported)
+		l.detachTLS(d, s)
 		return
 	}
 	l.remove(d.c, nil)
@@ -63,18 +62,7 @@ func (l *Loop) detach(d departure) {
 		l.loseDetached(t, errors.ErrUnsupported)
 		return
 	}
-	left := Detached{Unread: t.unread}
-	if t.out != nil {
-		for i, f := range t.out.frames[t.out.head:] {
-			b := f.payload()
-			if i == 0 {
-				b = b[t.out.sent:]
-			}
-			left.Unsent = append(left.Unsent, b...)
-		}
-		l.putOutbox(t.out)
-		t.out = nil
-	}
+	left := Detached{Unread: t.unread, Unsent: l.unsent(t)}
 	if streams {
 		r.leaveHome()
 		r.Release(func(s goroutine.Released) {
@@ -86,6 +74,23 @@ func (l *Loop) detach(d departure) {
 		left.Conn, left.Err = nc, err
 		t.next(left)
 	})
+}
+
+// unsent takes what is queued out of t.
+func (l *Loop) unsent(t *handoff) (b []byte) {
+	if t.out == nil {
+		return nil
+	}
+	for i, f := range t.out.frames[t.out.head:] {
+		p := f.payload()
+		if i == 0 {
+			p = p[t.out.sent:]
+		}
+		b = append(b, p...)
+	}
+	l.putOutbox(t.out)
+	t.out = nil
+	return b
 }
 
 // of completes d with the released stream: what the stream has read comes after

@@ -124,6 +124,7 @@
 //	tlsrecords.go tlssend.go            its records
 //	handshake.go handshakerun.go        its handshake
 //	places.go tlsstream.go              which handshakes run; by goroutines
+//	tlsdetach.go                        a TLS connection that leaves
 //	block.go overflow.go                peers that do not take it
 //	timer.go wheel.go lag.go            timers, also of a late loop
 //	shrink.go collect.go                memory when many have left

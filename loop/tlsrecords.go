@@ -163,25 +163,33 @@ func (s *tlsSocket) complete(b []byte) []byte {
 
 // open decrypts b, whole records, and delivers what they contain.
 func (s *tlsSocket) open(b []byte) {
-	r, c := s.home.records, s.conn
+	r := s.home.records
 	r.input, r.left = b, 0
 	for len(r.input) > 0 && s.reads() {
-		plain, err := s.decrypt()
-		if len(plain) > 0 {
-			r.loop.counters.bytesIn.Add(int64(len(plain)))
-			c.data(plain)
-		}
-		switch err {
-		case nil:
-		case io.EOF:
-			c.ended(err)
-			r.input = nil
-		default:
-			c.closeWith(err)
-			r.input = nil
+		if plain, err := s.decrypt(); !s.deliver(plain, err) {
+			break
 		}
 	}
 	r.input = nil
+}
+
+// deliver passes what was decrypted to the connection, and its end if err is
+// not nil. It reports whether there may be more.
+func (s *tlsSocket) deliver(plain []byte, err error) bool {
+	c := s.conn
+	if len(plain) > 0 {
+		c.loop.counters.bytesIn.Add(int64(len(plain)))
+		c.data(plain)
+	}
+	switch err {
+	case nil:
+		return true
+	case io.EOF:
+		c.ended(err)
+	default:
+		c.closeWith(err)
+	}
+	return false
 }
 
 // decrypt reads as many records as the buffer has room for. The result is

@@ -3,6 +3,7 @@ package loop
 import (
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/sioserver/sioserver/loop/internal/backend"
@@ -34,6 +35,8 @@ type tlsSocket struct {
 	raw   int        // how many bytes of the outbox are the handshake's
 	held  int        // of rest, as counted by HoldQueued
 	ahead bool       // the outbox begins with a byte that is encrypted in rest
+
+	away atomic.Pointer[detached] // nil unless the connection has left the engine
 }
 
 var (
@@ -161,5 +164,8 @@ func (s *tlsSocket) arrive() {
 	}
 	if s.rest != nil {
 		s.count(len(s.rest.payload()))
+	}
+	if away := s.away.Swap(nil); away != nil {
+		s.home.Post(returned{s, away})
 	}
 }

@@ -23,6 +23,9 @@ func (noInput) Temporary() bool { return true }
 
 // Read returns at most one record.
 func (t *transport) Read(b []byte) (n int, err error) {
+	if d := t.away.Load(); d != nil {
+		return d.read(b)
+	}
 	if t.shake != nil {
 		return t.shake.read(b)
 	}
@@ -51,6 +54,9 @@ func copyRecord(b, input []byte, left int) (n, nowLeft int) {
 // Write adds b to what is to be sent.
 func (t *transport) Write(b []byte) (int, error) {
 	s := (*tlsSocket)(t)
+	if d := t.away.Load(); d != nil {
+		return s.writeDetached(d, b)
+	}
 	r := s.home.records
 	switch {
 	case s.shake != nil:
@@ -65,31 +71,60 @@ func (t *transport) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close does nothing: the loop closes the connection.
-func (t *transport) Close() error { return nil }
+// Close does nothing unless the connection has left the engine: the loop closes
+// it.
+func (t *transport) Close() error {
+	if d := t.away.Load(); d != nil {
+		return d.Close()
+	}
+	return nil
+}
 
-// LocalAddr returns the connection's own address, during the handshake.
+// LocalAddr returns the connection's own address, during the handshake and
+// outside of the engine.
 func (t *transport) LocalAddr() net.Addr {
+	if d := t.away.Load(); d != nil {
+		return d.LocalAddr()
+	}
 	if t.shake == nil {
 		return nil
 	}
 	return t.shake.local
 }
 
-// RemoteAddr returns the peer's address, during the handshake.
+// RemoteAddr returns the peer's address, during the handshake and outside of
+// the engine.
 func (t *transport) RemoteAddr() net.Addr {
+	if d := t.away.Load(); d != nil {
+		return d.RemoteAddr()
+	}
 	if t.shake == nil {
 		return nil
 	}
 	return net.TCPAddrFromAddrPort(t.shake.remote)
 }
 
-// SetDeadline does nothing, as the following methods do: a timer of the loop
-// bounds the handshake, and afterwards no call blocks.
-func (t *transport) SetDeadline(time.Time) error { return nil }
+// SetDeadline does nothing in the engine, as the following methods: a timer of
+// the loop bounds the handshake, and afterwards no call blocks.
+func (t *transport) SetDeadline(at time.Time) error {
+	if d := t.away.Load(); d != nil {
+		return d.SetDeadline(at)
+	}
+	return nil
+}
 
-// SetReadDeadline does nothing.
-func (t *transport) SetReadDeadline(time.Time) error { return nil }
+// SetReadDeadline does nothing in the engine.
+func (t *transport) SetReadDeadline(at time.Time) error {
+	if d := t.away.Load(); d != nil {
+		return d.SetReadDeadline(at)
+	}
+	return nil
+}
 
-// SetWriteDeadline does nothing.
-func (t *transport) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline does nothing in the engine.
+func (t *transport) SetWriteDeadline(at time.Time) error {
+	if d := t.away.Load(); d != nil {
+		return d.SetWriteDeadline(at)
+	}
+	return nil
+}

@@ -370,6 +370,11 @@ type Config struct {
 	// [http.Server.Shutdown], and when its context ends closes the connections,
 	// which ends the contexts of their requests. It leaves alone what was
 	// hijacked. HTTP/2 is not served.
+	//
+	// Over TLS of this server's own (not behind [Server.Handler], nor behind a
+	// proxy) Handler gets a request when its body, of at most MaxHTTPBufferSize,
+	// has come, and its answer is sent when it returns. It can't stream or hijack
+	// there.
 	Handler http.Handler
 
 	// WrapHandlers are called for each handler of events when it is registered:

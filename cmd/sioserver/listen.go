@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -62,10 +61,11 @@ func (p *program) listeners(activated bool) ([]net.Listener, error) {
 // accept serves the connections of l.
 func (p *program) accept(l net.Listener) {
 	addr := l.Addr()
+	serve := p.srv.Serve
 	if p.tls != nil {
-		l = tls.NewListener(l, p.tls)
+		serve = func(l net.Listener) error { return p.srv.ServeTLS(l, "", "") }
 	}
-	if err := p.srv.Serve(l); !errors.Is(err, sio.ErrServerClosed) {
+	if err := serve(l); !errors.Is(err, sio.ErrServerClosed) {
 		p.log.Error("no connections are accepted any more", "addr", addr, "error", err)
 	}
 }

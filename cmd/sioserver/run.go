@@ -142,6 +142,7 @@ func (p *program) newServer() (err error) {
 	if err := p.loadTLS(); err != nil {
 		return err
 	}
+	cfg.TLS = p.tls
 	if p.metrics != nil {
 		cfg.WrapHandlers = []sio.HandlerWrapper{p.metrics.WrapHandler}
 	}
