@@ -1,8 +1,10 @@
 package sio_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sioserver/sioserver/eio"
@@ -45,10 +47,10 @@ func TestAddress(t *testing.T) {
 // TestFailuresOfAnAddress: refusals by a middleware count against the address,
 // also those on one connection, and then the middleware is not asked any more.
 func TestFailuresOfAnAddress(t *testing.T) {
-	asked := 0
+	var asked atomic.Int64
 	f := serve(t, sio.Config{AddressLimits: &eio.AddressLimits{Failures: eio.Rate{PerSecond: 0.001, Burst: 2}}}, func(f *fixture) {
 		f.Of("/secret").Use(func(*sio.Socket) error {
-			asked++
+			asked.Add(1)
 			return errors.New("wrong password")
 		})
 	})
@@ -57,13 +59,21 @@ func TestFailuresOfAnAddress(t *testing.T) {
 		c.send("40/secret,")
 		c.want(`44/secret,{"message":"` + want + `"}`)
 	}
-	if asked != 2 {
-		t.Errorf("the middleware was asked %d times", asked)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the middleware was asked %d times", n)
 	}
 	if r := eiotest.Get(t, "http://"+f.addr+"/socket.io/?EIO=4&transport=polling"); r.Status != 429 || r.Header.Get("Retry-After") == "" {
 		t.Errorf("a handshake: %+v", r)
 	}
 	if st := f.Stats(); st.Addresses.Failures != 2 || st.Addresses.TooManyFailures != 3 || st.Refused != 4 {
 		t.Errorf("%+v, %d refused", st.Addresses, st.Refused)
+	}
+}
+
+// TestProxyProtocolWithTLS: a PROXY header would come before TLS.
+func TestProxyProtocolWithTLS(t *testing.T) {
+	from := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	if _, err := sio.New(sio.Config{TLS: new(tls.Config), ProxyProtocol: &eio.ProxyProtocol{From: from}}); err == nil {
+		t.Error("accepted")
 	}
 }

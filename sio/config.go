@@ -254,7 +254,7 @@ type Config struct {
 	AddressField string
 	// ProxyProtocol, when set, is for proxies that begin each connection with a
 	// header of the PROXY protocol, version 1 or 2, which takes the place of
-	// their own address: see [eio.ProxyProtocol].
+	// their own address: see [eio.ProxyProtocol]. It excludes TLS.
 	ProxyProtocol *eio.ProxyProtocol
 	// GenerateID, when set, makes the ids of connections; see [eio.Config]. Ids
 	// of sockets are always the server's own.
@@ -498,6 +498,9 @@ func (cfg *Config) withDefaults() error {
 	}
 	if cfg.MaxRooms < 0 {
 		return fmt.Errorf("sio: Config.MaxRooms is %d; it must be positive, or 0 for no limit", cfg.MaxRooms)
+	}
+	if cfg.TLS != nil && cfg.ProxyProtocol != nil {
+		return errors.New("sio: Config.TLS and ProxyProtocol are set; a PROXY header comes before TLS, which is not served: let the proxy end TLS")
 	}
 	if cfg.TLS != nil {
 		if _, err := loop.NewTLS(cfg.TLS); err != nil {
