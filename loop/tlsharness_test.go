@@ -266,10 +266,10 @@ func (f *tlsFixture) Close(s backend.Socket) {
 	e.closed = true
 	e.cond.Broadcast()
 }
-func (f *tlsFixture) Holds(net.Conn) bool                           { return false }
-func (f *tlsFixture) Enroll(net.Conn, any) error                    { panic("not used") }
-func (f *tlsFixture) Detach(backend.Socket) (any, error)            { panic("not used") }
-func (f *tlsFixture) Attach(_, _ any, _ func(error))                { panic("not used") }
+func (f *tlsFixture) Holds(net.Conn) bool                { return false }
+func (f *tlsFixture) Enroll(net.Conn, any) error         { panic("not used") }
+func (f *tlsFixture) Detach(backend.Socket) (any, error) { panic("not used") }
+func (f *tlsFixture) Attach(_, _ any, _ func(error))     { panic("not used") }
 func (f *tlsFixture) Release(s backend.Socket, taken func(net.Conn, error)) {
 	e := s.(*tlsEnds)
 	near, far := net.Pipe()
