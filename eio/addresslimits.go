@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sioserver/sioserver/internal/ratelimit"
+	"github.com/sioserver/sioserver/eio/ratelimit"
 )
 
 // Rate is how often something may happen: a token bucket, which is full at

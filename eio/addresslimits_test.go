@@ -20,7 +20,6 @@ import (
 type limited struct {
 	loops   *looptest.Loops
 	refused []string // names of limits
-	opened  int
 	*eio.Server
 	up *echo
 }

@@ -98,10 +98,7 @@ func TestTLSEcho(t *testing.T) {
 // TestTLSMoves: a connection moves between loops between its records, with what
 // is unread and what is queued.
 func TestTLSMoves(t *testing.T) {
-	var e *loop.Engine
-	var h moving
-	h = moving{loops: func() []*loop.Loop { return e.Loops() }}
-	e = startTLS(t, loop.Config{Loops: 2}, func(*loop.Conn) loop.Handler { return h })
+	e := startTLS(t, loop.Config{Loops: 2}, func(*loop.Conn) loop.Handler { return moving{} })
 	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		c := mustDialTLS(t, e, version(v))
 		for i := range 20 {
@@ -115,11 +112,11 @@ func TestTLSMoves(t *testing.T) {
 }
 
 // moving echoes, and moves to the other loop each time.
-type moving struct{ loops func() []*loop.Loop }
+type moving struct{}
 
 func (m moving) Data(c *loop.Conn, b []byte) {
 	c.Send(frame(b))
-	c.MoveTo(m.loops()[1-c.Loop().Index()], nil, func(*loop.Conn) loop.Handler { return m })
+	c.MoveTo(c.Loop().Engine().Loops()[1-c.Loop().Index()], nil, func(*loop.Conn) loop.Handler { return m })
 }
 func (moving) Flushed(*loop.Conn)       {}
 func (moving) Closed(*loop.Conn, error) {}

@@ -56,7 +56,8 @@ func (l *Loop) openTLS(s backend.Socket, remote net.Addr, t *handoff) backend.Co
 		ts.tls = tls.Server((*transport)(ts), t.tls.config)
 	}
 	ts.poll, ts.home = s, l
-	ts.conn = l.newConn(ts, addrPortOf(remote), t)
+	c := l.newConn(ts, addrPortOf(remote), t)
+	ts.conn = c
 	if t.secured == nil {
 		ts.shake = newHandshake(ts, t)
 		t = &handoff{accept: ts.shake.accept, unread: t.unread}
@@ -68,8 +69,8 @@ func (l *Loop) openTLS(s backend.Socket, remote net.Addr, t *handoff) backend.Co
 		}
 		t = &moved
 	}
-	l.do(burst{kind: openBurst, c: ts.conn, handoff: t})
-	return (*sealed)(ts.conn)
+	l.do(burst{kind: openBurst, c: c, handoff: t})
+	return (*sealed)(c) // ts may be another loop's by now
 }
 
 // Fd implements backend.Socket: a tlsSocket is its own Wire.

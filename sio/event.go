@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sioserver/sioserver/codec/socketio"
-	"github.com/sioserver/sioserver/internal/ratelimit"
+	"github.com/sioserver/sioserver/eio/ratelimit"
 )
 
 // Event is an event that a client has sent. Its arguments are raw JSON until

@@ -7,7 +7,7 @@ import (
 
 	"github.com/sioserver/sioserver/codec/socketio"
 	"github.com/sioserver/sioserver/eio"
-	"github.com/sioserver/sioserver/internal/ratelimit"
+	"github.com/sioserver/sioserver/eio/ratelimit"
 	"github.com/sioserver/sioserver/loop"
 )
 
