@@ -47,7 +47,10 @@ type AddressLimits struct {
 	// IPv4Bits and IPv6Bits are how many leading bits tell one address from
 	// another; 32 and 64 when 0.
 	IPv4Bits, IPv6Bits int
-	// Exempt are addresses without limits, such as those of monitoring.
+	// Exempt are addresses without limits, such as those of monitoring. It must
+	// not have those of proxies, unless Config.AddressField is set: a client
+	// whose Forwarded contradicts the X-Forwarded-For of its proxy has the
+	// proxy's address.
 	Exempt []netip.Prefix
 	// MaxAddresses is of how many addresses without sessions it is known what
 	// they have done; 65,536 when 0, which takes 10 MB. An address that has

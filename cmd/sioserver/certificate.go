@@ -63,9 +63,14 @@ func (p *program) loadTLS() (err error) {
 	return err
 }
 
-// reload loads the certificate with each signal until the channel is closed.
+// reload loads the certificate with each signal until the channel is closed. A
+// program without one ignores signals: "systemctl reload" would end it.
 func (p *program) reload(signals <-chan os.Signal) {
 	for range signals {
+		if p.certificate == nil {
+			p.log.Info("there is nothing to read again without -tls-cert")
+			continue
+		}
 		if err := p.certificate.load(); err != nil {
 			p.log.Error("the certificate was not read again; the old one stays", "error", err)
 			continue

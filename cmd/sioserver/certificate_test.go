@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -127,6 +128,58 @@ func TestClientCertificates(t *testing.T) {
 	}
 	signals <- os.Interrupt
 	end(t, ended)
+}
+
+// TestTLSOnAUnixSocket: the file gets its permissions, and takes the place of
+// one that a program has left behind, as it does without TLS.
+func TestTLSOnAUnixSocket(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := writeCertificate(t, dir, 1)
+	path := filepath.Join(dir, "s")
+	left, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.(*net.UnixListener).SetUnlinkOnClose(false)
+	_ = left.Close()
+	_, signals, ended := start(t, io.Discard, "-addr", "unix:"+path, "-socket-mode", "0620", "-no-demo", "-no-client", "-tls-cert", cert, "-tls-key", key)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o620 {
+		t.Errorf("the file: %v, %v", info, err)
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := tls.Client(c, &tls.Config{InsecureSkipVerify: true}).Handshake(); err != nil {
+		t.Error(err)
+	}
+	signals <- os.Interrupt
+	if code := end(t, ended); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestHangupWithoutCertificate: "systemctl reload" does not end a program that
+// has nothing to read again.
+func TestHangupWithoutCertificate(t *testing.T) {
+	log, out := io.Pipe()
+	_, signals, ended := start(t, out, "-no-demo", "-no-client")
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(log).ReadString('\n'); err != nil || !strings.Contains(line, "nothing to read again") {
+		t.Errorf("the log has %q, %v", line, err)
+	}
+	go io.Copy(io.Discard, log)
+	signals <- os.Interrupt
+	if code := end(t, ended); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 // TestWrongCertificates: check and the program refuse them before they listen.

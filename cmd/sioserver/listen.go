@@ -15,14 +15,16 @@ import (
 // listen serves clients on the address of the settings, with TLS if there is a
 // certificate, and returns the first one of those that it stands for.
 func (p *program) listen() (net.Addr, error) {
-	activated := strings.HasPrefix(p.Addr, sockets.Prefix)
-	if p.tls == nil && !activated {
+	p.hangups = make(chan os.Signal, 1)
+	signal.Notify(p.hangups, syscall.SIGHUP)
+	go p.reload(p.hangups)
+	if !strings.HasPrefix(p.Addr, sockets.Prefix) {
 		if err := p.srv.Listen(p.Addr); err != nil {
 			return nil, unable(err, "addr", p.Addr)
 		}
 		return p.srv.Addr(), nil
 	}
-	listeners, err := p.listeners(activated)
+	listeners, err := sockets.Activated(p.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -33,29 +35,7 @@ func (p *program) listen() (net.Addr, error) {
 	for _, l := range listeners {
 		go p.accept(l)
 	}
-	if p.tls != nil {
-		p.hangups = make(chan os.Signal, 1)
-		signal.Notify(p.hangups, syscall.SIGHUP)
-		go p.reload(p.hangups)
-	}
 	return listeners[0].Addr(), nil
-}
-
-// listeners returns the sockets that systemd has passed on, or one of the
-// address.
-func (p *program) listeners(activated bool) ([]net.Listener, error) {
-	if activated {
-		return sockets.Activated(p.Addr)
-	}
-	network, addr := "tcp", p.Addr
-	if path, ok := strings.CutPrefix(p.Addr, "unix:"); ok {
-		network, addr = "unix", path
-	}
-	l, err := net.Listen(network, addr)
-	if err != nil {
-		return nil, unable(err, "addr", p.Addr)
-	}
-	return []net.Listener{l}, nil
 }
 
 // accept serves the connections of l.

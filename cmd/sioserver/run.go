@@ -79,9 +79,9 @@ type program struct {
 	srv     *sio.Server
 	stop    context.CancelFunc // of the demo; nil without it
 
-	certificate *certificate // nil without -tls-cert, as are tls and hangups
+	certificate *certificate // nil without -tls-cert, as is tls
 	tls         *tls.Config
-	hangups     chan os.Signal
+	hangups     chan os.Signal // nil until it listens
 }
 
 // start serves clients, and prints where. What it has started when it fails is

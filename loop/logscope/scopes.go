@@ -68,8 +68,6 @@ func (s *Scopes) Set(patterns string) error {
 	return nil
 }
 
-//
-
 // String returns what Set was called with.
 func (s *Scopes) String() string {
 	if s == nil { // package flag calls it so
@@ -80,22 +78,24 @@ func (s *Scopes) String() string {
 	return s.patterns
 }
 
-// matches reports whether name matches the pattern.
+// matches reports whether name matches the pattern, in a time that the number
+// of "*" does not multiply.
 func matches(pattern, name string) bool {
-	first, rest, wild := strings.Cut(pattern, "*")
-	if !wild {
+	parts := strings.Split(pattern, "*")
+	last := len(parts) - 1
+	if last == 0 {
 		return pattern == name
 	}
-	name, found := strings.CutPrefix(name, first)
+	name, found := strings.CutPrefix(name, parts[0])
 	if !found {
 		return false
 	}
-	for i := range len(name) + 1 {
-		if matches(rest, name[i:]) {
-			return true
+	for _, part := range parts[1:last] { // the first place is as good as any
+		if _, name, found = strings.Cut(name, part); !found {
+			return false
 		}
 	}
-	return false
+	return strings.HasSuffix(name, parts[last])
 }
 
 // Handler returns a handler that hands records on to next: those that next

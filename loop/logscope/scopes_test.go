@@ -35,6 +35,8 @@ func TestPatterns(t *testing.T) {
 		{"engine,socket.io:*", "engine socket.io:client socket.io:socket"},
 		{"*,-engine:socket", "engine socket.io:client socket.io:socket"},
 		{"-engine:socket *:socket", "socket.io:socket"},
+		{"*:*ket", "engine:socket socket.io:socket"},
+		{"*engine", "engine"},
 		{"*o*:*t", "socket.io:client socket.io:socket"},
 	} {
 		scopes := new(logscope.Scopes)
@@ -60,7 +62,7 @@ func TestUnknownPattern(t *testing.T) {
 	if err := scopes.Set("engine"); err != nil {
 		t.Fatal(err)
 	}
-	for _, patterns := range []string{"engin", "engine,socketio", "-x", "*.*.*"} {
+	for _, patterns := range []string{"engin", "engine,socketio", "-x", "*.*.*", "engine*e", strings.Repeat("*", 4000) + "x"} {
 		err := scopes.Set(patterns)
 		if err == nil || !strings.Contains(err.Error(), "there are engine, engine:socket") {
 			t.Errorf("%q: got %v", patterns, err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -147,4 +148,34 @@ func TestAdapterFigures(t *testing.T) {
 		}
 	}()
 	newAdapter("redis", func() any { return 1 })
+}
+
+// TestNamesInFiles: the dashboard and the alerts ask for figures that exist,
+// also where no Prometheus runs.
+func TestNamesInFiles(t *testing.T) {
+	names, err := os.ReadFile("testdata/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := regexp.MustCompile(`sioserver_\w+`)
+	exists := make(map[string]bool)
+	for _, name := range known.FindAllString(string(names), -1) {
+		exists[name] = true
+	}
+	suffix := regexp.MustCompile(`_(bucket|sum|count)$`)
+	for _, file := range []string{"dashboard.json", "alerts.yml"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := known.FindAllString(string(b), -1)
+		if len(asked) < 5 {
+			t.Errorf("%s asks for %d figures", file, len(asked))
+		}
+		for _, name := range asked {
+			if !exists[name] && !exists[suffix.ReplaceAllString(name, "")] && !strings.HasPrefix(name, "sioserver_adapter_") {
+				t.Errorf("%s: there is no %s", file, name)
+			}
+		}
+	}
 }

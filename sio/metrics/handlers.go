@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,14 +89,16 @@ func (h *Handlers) Wrap(of sio.HandlerInfo, next sio.HandlerFunc) sio.HandlerFun
 
 // labels returns those of a handler.
 func (h *Handlers) labels(of sio.HandlerInfo) (namespace, event string) {
-	event = of.Event
+	// A dynamic namespace has the name that a client has asked for, which is not
+	// UTF-8 if a parser does not check it.
+	namespace, event = strings.ToValidUTF8(of.Namespace, "\ufffd"), strings.ToValidUTF8(of.Event, "\ufffd")
 	switch of.Kind {
 	case sio.AnyHandler:
 		event = "(any)"
 	case sio.PacketMiddleware:
 		event = "(packet)"
 	}
-	key := [2]string{of.Namespace, event}
+	key := [2]string{namespace, event}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.seen[key]; !known {
@@ -104,7 +107,7 @@ func (h *Handlers) labels(of sio.HandlerInfo) (namespace, event string) {
 		}
 		h.seen[key] = struct{}{}
 	}
-	return of.Namespace, event
+	return namespace, event
 }
 
 // Describe implements [prometheus.Collector].

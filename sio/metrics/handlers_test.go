@@ -68,3 +68,13 @@ func TestClientsMakeNoSeries(t *testing.T) {
 		t.Errorf("%d series", n)
 	}
 }
+
+// TestInvalidNames: a name that is not UTF-8 does not make registering panic.
+func TestInvalidNames(t *testing.T) {
+	handlers := metrics.NewHandlers(metrics.HandlersConfig{})
+	h := handlers.Wrap(sio.HandlerInfo{Namespace: "/\xff", Event: "\xff"}, func(context.Context, *sio.Event) error { return nil })
+	_ = h(t.Context(), nil)
+	if got := value(t, handlers, "sioserver_handler_duration_seconds event=\ufffd namespace=/\ufffd"); got != 1 {
+		t.Errorf("%v calls", got)
+	}
+}

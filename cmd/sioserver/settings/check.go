@@ -46,6 +46,8 @@ func (s *Settings) check() error {
 		{"upgrade-timeout", s.UpgradeTimeout, s.UpgradeTimeout.Duration >= time.Millisecond, "it must be at least 1ms"},
 		{"connect-timeout", s.ConnectTimeout, s.ConnectTimeout.Duration >= time.Millisecond, "it must be at least 1ms"},
 		{"max-http-buffer-size", s.MaxHTTPBufferSize, s.MaxHTTPBufferSize > 0, "it must be positive"},
+		{"max-rooms", s.MaxRooms, s.MaxRooms >= 0, "it must not be negative"},
+		{"socket-mode", s.SocketMode, s.SocketMode.FileMode == 0 || strings.HasPrefix(s.Addr, "unix:"), "it needs -addr unix:/path"},
 		{"slow-consumer", s.SlowConsumer, slices.Contains(slowPolicies, s.SlowConsumer), "it must be disconnect, drop-newest or drop-oldest"},
 		{"log-format", s.LogFormat, s.LogFormat == "text" || s.LogFormat == "json", "it must be text or json"},
 		{"adapter", s.Adapter, slices.Contains(Adapters, s.Adapter), "it must be pubsub, sharded or streams"},
@@ -121,8 +123,10 @@ func (s *Settings) checkTables() error {
 		{"limits-address-failures", s.Limits.AddressFailures, s.Limits.AddressFailures >= 0, "it must not be negative"},
 		{"limits-address-events", s.Limits.AddressEvents, s.Limits.AddressEvents >= 0, "it must not be negative"},
 		{"limits-socket-events", s.Limits.SocketEvents, s.Limits.SocketEvents >= 0, "it must not be negative"},
+		{"limits-event-policy", s.Limits.EventPolicy, slices.Contains(eventPolicies, s.Limits.EventPolicy), "it must be pause, refuse or disconnect"},
 		{"limits-exempt", s.Limits.Exempt.String(), len(s.Limits.Exempt) == 0 || s.Limits.address(), "it needs a limit of an address"},
 		{"tls-key", s.TLS.Key, (s.TLS.Key == "") == (s.TLS.Cert == ""), "-tls-cert and -tls-key need each other"},
+		{"tls-handshake-timeout", s.TLS.HandshakeTimeout, s.TLS.HandshakeTimeout.Duration >= 0, "it must not be negative"},
 		{"tls-client-ca", s.TLS.ClientCA, s.TLS.ClientCA == "" || s.TLS.Cert != "", "it needs -tls-cert"},
 	} {
 		if !c.ok {

@@ -8,6 +8,7 @@ import (
 // define binds flags to s, whose values are the defaults that -h shows.
 func (s *Settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.Addr, "addr", s.Addr, "listen on `host:port`, without a host on all addresses, with port 0 on a free port; or unix:/path; or systemd: for the sockets of a .socket unit, systemd:name for those of one name")
+	fs.TextVar(&s.SocketMode, "socket-mode", s.SocketMode, "`permissions` of the file of -addr unix:/path, in octal, such as 0660; clients need that to write; empty leaves them to the umask")
 	fs.StringVar(&s.OpsAddr, "ops-addr", s.OpsAddr, "serve /healthz, /readyz, /metrics and /debug/pprof/ on `host:port`, which clients must not reach; such as 127.0.0.1:9090")
 	fs.BoolVar(&s.Health, "health", s.Health, "serve /healthz and /readyz on -addr too, for load balancers that ask there")
 	fs.StringVar(&s.Path, "path", s.Path, "serve Socket.IO below this `path`")
@@ -60,6 +61,9 @@ func (s *Settings) defineLimits(fs *flag.FlagSet) {
 	fs.Int64Var(&s.MaxPendingTotalBytes, "max-pending-total-bytes", s.MaxPendingTotalBytes, "the same in `bytes`; 0 means 256 MiB")
 	fs.IntVar(&s.MaxHandlers, "max-handlers", s.MaxHandlers, "largest `number` of sockets for which handlers run at the same time; 0 means 65,536")
 	fs.IntVar(&s.MaxNamespaces, "max-namespaces", s.MaxNamespaces, "largest `number` of namespaces of one client beside /; 0 means 128")
+	fs.IntVar(&s.MaxRooms, "max-rooms", s.MaxRooms, "largest `number` of rooms of one socket; 0 for no limit")
+	fs.IntVar(&s.MaxTLSHandshakes, "max-tls-handshakes", s.MaxTLSHandshakes, "largest `number` of TLS handshakes at a time; 0 means 1,024")
+	fs.IntVar(&s.MaxTLSBuffered, "max-tls-buffered", s.MaxTLSBuffered, "most `bytes` of TLS records that are not complete; 0 means 64 MiB")
 }
 
 func (s *Settings) defineCluster(fs *flag.FlagSet) {
@@ -109,12 +113,14 @@ func (s *Settings) defineTables(fs *flag.FlagSet) {
 	fs.Float64Var(&l.AddressFailures, "limits-address-failures", l.AddressFailures, "largest `rate` of handshakes of one address that are refused, a second")
 	fs.Float64Var(&l.AddressEvents, "limits-address-events", l.AddressEvents, "largest `rate` of events of all sockets of one address, a second")
 	fs.Float64Var(&l.SocketEvents, "limits-socket-events", l.SocketEvents, "largest `rate` of events of one socket, a second")
+	fs.StringVar(&l.EventPolicy, "limits-event-policy", l.EventPolicy, "`policy` for events beyond these rates: pause, which slows the client down, refuse or disconnect")
 	fs.Var(&l.Exempt, "limits-exempt", "comma-separated `list` of addresses or ranges without limits of sessions and handshakes, such as those of monitoring")
 
 	t := &s.TLS
 	fs.StringVar(&t.Cert, "tls-cert", t.Cert, "serve HTTPS with the certificate chain in this PEM `file`; SIGHUP reads it again")
 	fs.StringVar(&t.Key, "tls-key", t.Key, "PEM `file` of the certificate's private key")
 	fs.StringVar(&t.ClientCA, "tls-client-ca", t.ClientCA, "PEM `file` of the authorities of which clients must have a certificate; empty for none")
+	fs.TextVar(&t.HandshakeTimeout, "tls-handshake-timeout", t.HandshakeTimeout, "`time` that a TLS handshake may take; 0 means -request-timeout")
 }
 
 // newFlagSet returns flags that print nothing by themselves.

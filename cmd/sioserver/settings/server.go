@@ -2,6 +2,7 @@ package settings
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/sio"
@@ -9,6 +10,10 @@ import (
 
 // slowPolicies are the values of slow-consumer, in the order of sio.SlowPolicy.
 var slowPolicies = []string{"disconnect", "drop-newest", "drop-oldest"}
+
+// eventPolicies are the values of limits-event-policy, in the order of
+// sio.EventPolicy.
+var eventPolicies = []string{"pause", "refuse", "disconnect"}
 
 // sameSite has the values of cookie-same-site.
 var sameSite = map[string]http.SameSite{
@@ -23,6 +28,7 @@ func (s *Settings) Server() sio.Config {
 	cfg := sio.Config{
 		Path:                 s.Path,
 		Loops:                s.Loops,
+		SocketMode:           s.SocketMode.FileMode,
 		Transports:           s.Transports,
 		NoUpgrades:           s.NoUpgrades,
 		AllowEIO3:            s.AllowEIO3,
@@ -53,6 +59,10 @@ func (s *Settings) Server() sio.Config {
 		MaxPendingTotalBytes: s.MaxPendingTotalBytes,
 		MaxHandlers:          s.MaxHandlers,
 		MaxNamespaces:        s.MaxNamespaces,
+		MaxRooms:             s.MaxRooms,
+		TLSHandshakeTimeout:  s.TLS.HandshakeTimeout.Duration,
+		MaxTLSHandshakes:     s.MaxTLSHandshakes,
+		MaxTLSBuffered:       s.MaxTLSBuffered,
 		HTTPCompression:      s.Compression.HTTP,
 		Drain:                sio.Drain{Notice: s.Drain.Notice.Duration, Spread: s.Drain.Spread.Duration},
 		CORS:                 s.CORS.server(),
@@ -130,6 +140,7 @@ func (l *Limits) set(cfg *sio.Config) {
 		cfg.EventLimits = &sio.EventLimits{
 			Socket:  eio.Rate{PerSecond: l.SocketEvents},
 			Address: eio.Rate{PerSecond: l.AddressEvents},
+			Policy:  sio.EventPolicy(slices.Index(eventPolicies, l.EventPolicy)),
 		}
 	}
 }

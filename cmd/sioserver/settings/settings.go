@@ -10,6 +10,7 @@ import (
 type Settings struct {
 	Addr            string   `toml:"addr"`
 	OpsAddr         string   `toml:"ops-addr"`
+	SocketMode      Mode     `toml:"socket-mode"`
 	Health          bool     `toml:"health"`
 	Path            string   `toml:"path"`
 	Loops           int      `toml:"loops"`
@@ -52,6 +53,9 @@ type Settings struct {
 	MaxPendingTotalBytes int64    `toml:"max-pending-total-bytes"`
 	MaxHandlers          int      `toml:"max-handlers"`
 	MaxNamespaces        int      `toml:"max-namespaces"`
+	MaxRooms             int      `toml:"max-rooms"`
+	MaxTLSHandshakes     int      `toml:"max-tls-handshakes"`
+	MaxTLSBuffered       int      `toml:"max-tls-buffered"`
 
 	Redis     string `toml:"redis"`
 	Adapter   string `toml:"adapter"`
@@ -74,6 +78,7 @@ type Limits struct {
 	AddressFailures   float64 `toml:"address-failures"`
 	AddressEvents     float64 `toml:"address-events"`
 	SocketEvents      float64 `toml:"socket-events"`
+	EventPolicy       string  `toml:"event-policy"`
 	Exempt            List    `toml:"exempt"`
 }
 
@@ -123,9 +128,10 @@ type Compression struct {
 
 // TLS is on if it has a certificate.
 type TLS struct {
-	Cert     string `toml:"cert"`
-	Key      string `toml:"key"`
-	ClientCA string `toml:"client-ca"`
+	Cert             string   `toml:"cert"`
+	Key              string   `toml:"key"`
+	ClientCA         string   `toml:"client-ca"`
+	HandshakeTimeout Duration `toml:"handshake-timeout"`
 }
 
 // Defaults returns the settings of a program that is told nothing.
@@ -147,6 +153,7 @@ func Defaults() Settings {
 		LogFormat:         "text",
 		ShutdownTimeout:   Duration{10 * time.Second},
 		Cookie:            Cookie{Path: "/", SameSite: "lax"},
+		Limits:            Limits{EventPolicy: eventPolicies[0]},
 	}
 }
 

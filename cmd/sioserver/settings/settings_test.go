@@ -73,7 +73,7 @@ func TestEverySettingArrives(t *testing.T) {
 	other := Defaults()
 	other.CORS.Credentials, other.Cookie.Name, other.Compression.WebSocket = true, "io", 1
 	other.Recovery.Duration.Duration = time.Hour
-	other.Limits.AddressSessions = 1
+	other.Limits.AddressSessions, other.Limits.SocketEvents = 1, 1
 	was := other.Server()
 	for k := range keys("", reflect.ValueOf(other)) {
 		if slices.Contains(elsewhere, k) {
@@ -101,12 +101,14 @@ func change(t *testing.T, name string, v reflect.Value) {
 		*field += 7
 	case *float64:
 		*field += 7
+	case *Mode:
+		field.FileMode = 0o660
 	case *Duration:
 		field.Duration += time.Second
 	case *List:
 		*field = List{"10.0.0.1"}
 	case *string:
-		values := map[string]string{"slow-consumer": "drop-oldest", "cookie.same-site": "strict"}
+		values := map[string]string{"slow-consumer": "drop-oldest", "cookie.same-site": "strict", "limits.event-policy": "refuse"}
 		*field = cmp.Or(values[name], *field+"x")
 	default:
 		t.Fatalf("%s is a %T", name, field)
@@ -165,6 +167,9 @@ func TestWrongFiles(t *testing.T) {
 		{"wrong value", "loops = 300\n", `invalid value "300" for loops: it must be between 1 and 256`},
 		{"wrong value in a table", "[cookie]\nsame-site = \"some\"\n", `invalid value "some" for cookie.same-site: it must be lax, strict or none`},
 		{"half of two", "[tls]\ncert = \"a\"\n", `invalid value "" for tls.key: -tls-cert and -tls-key need each other`},
+		{"wrong permissions", "addr = \"unix:/a\"\nsocket-mode = \"0999\"\n", "line 2: socket-mode: "},
+		{"permissions without a file", "socket-mode = \"0660\"\n", `invalid value "0660" for socket-mode: it needs -addr unix:/path`},
+		{"wrong policy", "[limits]\nevent-policy = \"drop\"\n", `invalid value "drop" for limits.event-policy: it must be pause, refuse or disconnect`},
 		{"wrong proxy", "trusted-proxies = [\"10.0.0.0/33\"]\n", `invalid value "10.0.0.0/33" for trusted-proxies`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

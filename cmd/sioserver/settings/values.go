@@ -2,7 +2,10 @@ package settings
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -34,6 +37,34 @@ func (l *Level) UnmarshalText(b []byte) error {
 	if l.Level.UnmarshalText(b) != nil {
 		return errors.New("it must be debug, info, warn or error")
 	}
+	return nil
+}
+
+// Mode has the permissions of a file, written in octal, such as 0660; it is
+// empty for 0.
+type Mode struct{ fs.FileMode }
+
+func (m Mode) String() string {
+	if m.FileMode == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04o", uint32(m.FileMode))
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *Mode) UnmarshalText(b []byte) error {
+	m.FileMode = 0
+	if len(b) == 0 {
+		return nil
+	}
+	n, err := strconv.ParseUint(string(b), 8, 32)
+	if err != nil || n == 0 || n > uint64(fs.ModePerm) {
+		return errors.New("it must be permissions in octal, such as 0660")
+	}
+	m.FileMode = fs.FileMode(n)
 	return nil
 }
 
