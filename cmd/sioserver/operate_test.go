@@ -124,3 +124,14 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
+
+// TestMetricsOfACluster: the adapter and the list of nodes have figures of the
+// same names.
+func TestMetricsOfACluster(t *testing.T) {
+	ops, _, signals, ended := startOps(t, "-no-demo", "-no-client", "-redis", "redis://127.0.0.1:1", "-advertise", "127.0.0.1:2")
+	if _, body := get(t, ops+"metrics"); !strings.Contains(body, `sioserver_adapter_connected{adapter="directory"} 0`) || !strings.Contains(body, `adapter="redis"`) {
+		t.Errorf("/metrics lacks the cluster:\n%s", body)
+	}
+	signals <- os.Interrupt
+	end(t, ended)
+}

@@ -32,13 +32,13 @@ func newAdapter(name string, figures func() any) adapter {
 		if !f.IsExported() || f.Anonymous {
 			continue
 		}
-		a.add(name, t, f, "adapter_", nil)
+		a.add(name, f, "adapter_", nil)
 	}
 	return a
 }
 
 // add adds the field f, or those of the struct that it holds.
-func (a *adapter) add(name string, of reflect.Type, f reflect.StructField, prefixes string, path []int) {
+func (a *adapter) add(name string, f reflect.StructField, prefixes string, path []int) {
 	full := prefixes + snake(f.Name)
 	index := append(path[:len(path):len(path)], f.Index...)
 	kind := prometheus.GaugeValue
@@ -46,7 +46,7 @@ func (a *adapter) add(name string, of reflect.Type, f reflect.StructField, prefi
 	case reflect.Struct:
 		for i := range f.Type.NumField() {
 			if inner := f.Type.Field(i); inner.IsExported() {
-				a.add(name, f.Type, inner, full+"_", index)
+				a.add(name, inner, full+"_", index)
 			}
 		}
 		return
@@ -57,8 +57,9 @@ func (a *adapter) add(name string, of reflect.Type, f reflect.StructField, prefi
 	default:
 		return
 	}
+	// The help must be the same for all types that have the field.
 	a.fields = append(a.fields, field{index, kind, prometheus.NewDesc(prefix+full,
-		fmt.Sprintf("%s.%s of an adapter: see its documentation.", of, f.Name),
+		fmt.Sprintf("%s of an adapter: see the documentation of its figures.", f.Name),
 		nil, prometheus.Labels{"adapter": name})})
 }
 

@@ -174,3 +174,20 @@ func TestLag(t *testing.T) {
 		t.Errorf("a server that does not listen has %d loops", n)
 	}
 }
+
+// TestAdaptersOfSeveralTypes: they may have fields of the same name, as Redis
+// adapters and directories have.
+func TestAdaptersOfSeveralTypes(t *testing.T) {
+	srv, _ := listen(t, sio.Config{}, func(*sio.Server) {})
+	reg := prometheus.NewRegistry()
+	type part struct{ Connected bool }
+	if err := reg.Register(metrics.New(srv, metrics.Config{Adapters: map[string]func() any{
+		"redis":     func() any { return struct{ Connected bool }{true} },
+		"directory": func() any { return part{} },
+	}})); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := testutil.GatherAndCount(reg, "sioserver_adapter_connected"); n != 2 || err != nil {
+		t.Errorf("%d series, %v", n, err)
+	}
+}

@@ -73,6 +73,12 @@ var connectionFamilies = []family{
 	counter("tcp_rejected", "TCP connections that were closed on arrival, because of a limit or because the server stops.", func(st *sio.Stats) int64 { return st.Loop.Rejected }),
 	counter("tcp_accept_failures", "Failures to accept a TCP connection, mostly for lack of descriptors.", func(st *sio.Stats) int64 { return st.Loop.AcceptFailures }),
 	counter("tcp_lost_moves", "TCP connections that were lost on the way to another loop.", func(st *sio.Stats) int64 { return st.Loop.LostMoves }),
+	by(prometheus.CounterValue, "tls_handshakes", "TLS handshakes that have ended, with Config.TLS.", "result", func(st *sio.Stats, emit emitter) {
+		each(emit, map[string]int64{"done": st.Loop.Handshakes, "failed": st.Loop.HandshakesFailed})
+	}),
+	by(prometheus.GaugeValue, "tls_handshakes_open", "TLS handshakes that run, and those that wait for one of Config.MaxTLSHandshakes.", "state", func(st *sio.Stats, emit emitter) {
+		each(emit, map[string]int64{"running": st.Loop.HandshakesRunning, "waiting": st.Loop.HandshakesWaiting})
+	}),
 	by(prometheus.CounterValue, "handshakes", "Handshakes that opened a session, by its first transport.", "transport", func(st *sio.Stats, emit emitter) {
 		each(emit, map[string]uint64{"polling": st.Transports.OpenedPolling, "websocket": st.Transports.OpenedWebSocket})
 	}),
@@ -156,7 +162,7 @@ var endFamilies = []family{
 	}),
 	by(prometheus.CounterValue, "limited", "How often a limit has refused or closed something, by the field of Config.", "limit", func(st *sio.Stats, emit emitter) {
 		each(emit, map[string]uint64{
-			"MaxDynamicNamespaces": st.DynamicRefused, "MaxPendingTotal": st.PendingOverflows, "MaxUnjoined": st.UnjoinedEvicted, "MaxRooms": st.RoomsRefused,
+			"MaxDynamicNamespaces": st.DynamicRefused, "MaxPendingTotal": st.PendingOverflows, "MaxUnjoined": st.UnjoinedEvicted, "MaxRooms": st.RoomsRefused, "MaxTLSBuffered": uint64(st.Loop.TLSEvicted),
 			"MaxReceiving": st.Receiving.Closed, "MaxHandshakeBytes": st.Handshakes.Refused, "MaxQueued": uint64(st.Loop.Overflows),
 		})
 	}),
