@@ -96,8 +96,8 @@ func (c *Conn) wire() backend.Wire {
 
 // HungUp asks the kernel whether the peer has closed or reset the connection,
 // which the loop may not have noticed yet. It costs a system call. Of a
-// connection that is more than a descriptor, such as TLS, the kernel knows
-// nothing, and HungUp is false.
+// connection that goroutines drive and that is more than a descriptor, the
+// kernel knows nothing, and HungUp is false.
 func (c *Conn) HungUp() bool {
 	c.loop.own("Conn.HungUp")
 	return c.flags&isLeaving == 0 && c.wire().HungUp(int(c.fd))
