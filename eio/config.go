@@ -253,7 +253,8 @@ type Config struct {
 	// not stop sending a body, or taking an answer, for as long, unless
 	// Fallback sets deadlines by http.ResponseController or hijacks. Bodies are
 	// not bounded. The connections count for MaxCallbacks, and not as the
-	// engine's. See [Server.CloseFallback] for their end.
+	// engine's. See [Server.CloseFallback] for their end. Connections that can't
+	// leave (loop.Conn.CanDetach) are served as for Static.
 	Fallback http.Handler
 
 	// Logger receives what an operator should know; slog.Default() when nil. At

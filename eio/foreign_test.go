@@ -18,6 +18,8 @@ import (
 
 	"github.com/sioserver/sioserver/eio"
 	"github.com/sioserver/sioserver/eio/eiotest"
+	"github.com/sioserver/sioserver/eio/eiotest/listen"
+	"github.com/sioserver/sioserver/loop"
 )
 
 // foreign serves h outside of the path.
@@ -590,4 +592,33 @@ func TestCloseFallback(t *testing.T) {
 		t.Errorf("the handler's context: %v", err)
 	}
 	s.gone(t)
+}
+
+// TestForeignCannotLeave: connections that goroutines drive, and that are more
+// than a descriptor, are answered nevertheless.
+func TestForeignCannotLeave(t *testing.T) {
+	srv, err := eio.NewServer(eio.Config{Fallback: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %v", b, err)
+	})}, &echo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := listen.Loopback(t, srv, loop.Config{Loops: 1})
+	near, far := net.Pipe()
+	defer far.Close()
+	if err := engine.Adopt(near, nil, srv.Accept); err != nil {
+		t.Fatal(err)
+	}
+	b := bufio.NewReader(far)
+	for range 2 {
+		io.WriteString(far, "POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab")
+		r, err := http.ReadResponse(b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(r.Body); string(body) != "ab <nil>" || err != nil {
+			t.Errorf("got %q, %v", body, err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package eio
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -74,13 +75,26 @@ func (c *foreignConn) stateNow() http.ConnState {
 	return c.state
 }
 
+// tlsPiece is how much is written to a TLS connection at a time: a record. A
+// Write that its deadline has ended is the last one that succeeds, so that each
+// record has the time, and not all that a handler writes at once.
+const tlsPiece = 16 << 10
+
 // Write writes p while the peer takes some of it within the server's limit, or
 // until the deadline that was set.
 func (c *foreignConn) Write(p []byte) (n int, err error) {
+	_, encrypts := c.Conn.(*tls.Conn)
 	for {
 		limited := c.limitWrite()
-		k, err := c.Conn.Write(p[n:])
-		if n += k; err == nil || k == 0 || !limited || !errors.Is(err, os.ErrDeadlineExceeded) {
+		piece := p[n:]
+		if encrypts {
+			piece = piece[:min(len(piece), tlsPiece)]
+		}
+		k, err := c.Conn.Write(piece)
+		n += k
+		switch {
+		case err == nil && n < len(p):
+		case err == nil || encrypts || k == 0 || !limited || !errors.Is(err, os.ErrDeadlineExceeded):
 			return n, err
 		}
 	}

@@ -48,6 +48,8 @@ func (c *foreignConn) Read(p []byte) (int, error) {
 		return n, nil
 	case state == http.StateHijacked:
 		return c.readRaw(p)
+	case !c.body.Done() && state == http.StateIdle: // never, unless net/http counts otherwise
+		return 0, io.ErrUnexpectedEOF
 	case !c.body.Done():
 		return c.readBody(p)
 	case state == http.StateIdle:

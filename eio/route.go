@@ -21,7 +21,7 @@ func (h *httpConn) route(req *http1.Request, b []byte, n int) {
 		h.addHeaders(o.header)
 	}
 	if !bytes.HasPrefix(req.Path, []byte(srv.prefix)) {
-		if srv.foreign != nil && h.c.TLS() == nil { // the loops can't give TLS away
+		if srv.foreign != nil && h.c.CanDetach() {
 			h.passOn(req.Head(), b[n:])
 		} else {
 			h.callFallback(srv.cfg.Fallback, req)

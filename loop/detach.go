@@ -29,9 +29,9 @@ type Detached struct {
 //
 // The connection is closed, and next gets an error, if the peer is gone, no
 // descriptor is left or the engine stops. The error is [errors.ErrUnsupported]
-// for a connection that goroutines drive and that is more than a descriptor. The
-// net.Conn of a TLS connection is a *tls.Conn, which Adopt can take back. If c is closing
-// or leaving otherwise, Detach returns false and does nothing.
+// if CanDetach is false. The net.Conn of a TLS connection is a *tls.Conn, which
+// Adopt can take back. If c is closing or leaving otherwise, Detach returns
+// false and does nothing.
 func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 	c.loop.own("Conn.Detach")
 	if c.flags&(isLeaving|isLingering) != 0 {
@@ -39,6 +39,14 @@ func (c *Conn) Detach(unread []byte, next func(Detached)) bool {
 	}
 	c.leaveWith(nil, &handoff{next: next, unread: append([]byte(nil), unread...)})
 	return true
+}
+
+// CanDetach reports whether Detach can take c out of its loop: not if goroutines
+// drive c and it is more than a descriptor.
+func (c *Conn) CanDetach() bool {
+	c.loop.own("Conn.CanDetach")
+	r, streams := c.sock.(*streamSocket)
+	return !streams || r.Plain()
 }
 
 // detach carries out a Detach.

@@ -3,6 +3,7 @@ package loop
 import (
 	"crypto/tls"
 	"net"
+	"time"
 )
 
 // detached is a TLS connection that has left its engine: the net.Conn that its
@@ -30,6 +31,9 @@ func (l *Loop) detachTLS(d departure, s *tlsSocket) {
 		s.ahead, left.Unsent = false, left.Unsent[1:]
 	}
 	l.sockets.Release(s.poll, func(nc net.Conn, err error) {
+		if err == nil {
+			err = s.sendRest(nc, l.engine.cfg.HandshakeTimeout)
+		}
 		if err != nil {
 			s.release()
 			t.next(Detached{Err: err})
@@ -45,6 +49,23 @@ func (l *Loop) detachTLS(d departure, s *tlsSocket) {
 		left.Conn = s.tls
 		t.next(left)
 	})
+}
+
+// sendRest writes to nc what is encrypted, within a time, or closes it. Left to
+// the application's first Write, the end of what was sent before would wait for
+// that.
+func (s *tlsSocket) sendRest(nc net.Conn, limit time.Duration) error {
+	if s.rest == nil {
+		return nil
+	}
+	_ = nc.SetWriteDeadline(time.Now().Add(limit))
+	if _, err := nc.Write(s.rest.payload()); err != nil {
+		_ = nc.Close()
+		return err
+	}
+	s.rest.Release()
+	s.rest = nil
+	return nc.SetWriteDeadline(time.Time{})
 }
 
 // comeBack returns the socket of a connection that has left an engine, and the
@@ -102,17 +123,4 @@ func (d *detached) read(b []byte) (n int, err error) {
 		d.in, d.left = nil, 0
 	}
 	return n, nil
-}
-
-// writeDetached writes what the loop has encrypted, and then b.
-func (s *tlsSocket) writeDetached(d *detached, b []byte) (int, error) {
-	if s.rest != nil {
-		_, err := d.Conn.Write(s.rest.payload())
-		s.rest.Release()
-		s.rest = nil
-		if err != nil {
-			return 0, err
-		}
-	}
-	return d.Conn.Write(b)
 }

@@ -196,6 +196,31 @@ func TestRenegotiationIsRefused(t *testing.T) {
 	}
 }
 
+// TestLargeMessages: behind the handshake, a client can't have the server keep
+// a message that it does not complete, but may cut a KeyUpdate.
+func TestLargeMessages(t *testing.T) {
+	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		t.Run(name, func(t *testing.T) {
+			const certificate = 11
+			e, k, s := connectedSealer(t, version)
+			e.read(s.record(22, append([]byte{certificate, 3, 0xff, 0xf0}, make([]byte, 1000)...)))
+			if k.closed != 1 || k.err != errLargeMessage {
+				t.Errorf("closed %d times, %v", k.closed, k.err)
+			}
+		})
+	}
+	e, k, s := connectedSealer(t, tls.VersionTLS13)
+	for _, b := range keyUpdate(0) {
+		e.read(s.record(22, []byte{b}))
+	}
+	s.secret = expandLabel(t, s.secret, "traffic upd", 32)
+	s.newKeys(t)
+	e.read(s.record(23, []byte("x")))
+	if k.got.String() != "x" || k.closed > 0 {
+		t.Errorf("got %q, closed with %v", k.got.String(), k.err)
+	}
+}
+
 // FuzzRecords feeds what is no handshake, and what is no record, in pieces.
 func FuzzRecords(f *testing.F) {
 	f.Add([]byte("\x16\x03\x01\x00\x05\x01\x00\x00\x01x"), uint8(3), true)

@@ -42,6 +42,7 @@ type tlsEnds struct {
 	paused bool
 
 	watched uint32
+	far     net.Conn // the client's end, once the connection has left
 }
 
 func newTLSFixture(t testing.TB, cfg Config) *tlsFixture {
@@ -265,11 +266,16 @@ func (f *tlsFixture) Close(s backend.Socket) {
 	e.closed = true
 	e.cond.Broadcast()
 }
-func (f *tlsFixture) Holds(net.Conn) bool                           { return false }
-func (f *tlsFixture) Enroll(net.Conn, any) error                    { panic("not used") }
-func (f *tlsFixture) Detach(backend.Socket) (any, error)            { panic("not used") }
-func (f *tlsFixture) Attach(_, _ any, _ func(error))                { panic("not used") }
-func (f *tlsFixture) Release(backend.Socket, func(net.Conn, error)) { panic("not used") }
+func (f *tlsFixture) Holds(net.Conn) bool                { return false }
+func (f *tlsFixture) Enroll(net.Conn, any) error         { panic("not used") }
+func (f *tlsFixture) Detach(backend.Socket) (any, error) { panic("not used") }
+func (f *tlsFixture) Attach(_, _ any, _ func(error))     { panic("not used") }
+func (f *tlsFixture) Release(s backend.Socket, taken func(net.Conn, error)) {
+	e := s.(*tlsEnds)
+	near, far := net.Pipe()
+	e.closed, e.far = true, far
+	go taken(near, nil)
+}
 
 // keeper is a handler that keeps what it gets.
 type keeper struct {

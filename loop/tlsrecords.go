@@ -15,6 +15,15 @@ const recordHead = 5
 // 5246, section 6.2.3).
 const maxCiphertext = maxRecord + 2<<10
 
+// maxMessage is how many bytes a connection may keep of a message of the TLS
+// protocol, behind the handshake, that is not complete. A KeyUpdate has 5, and
+// crypto/tls refuses all others, but only once they are complete: they may have
+// 256 KiB.
+const maxMessage = 64
+
+// errLargeMessage ends connections that send a part of such a message.
+var errLargeMessage = errors.New("loop: the peer sends a large message of the TLS protocol behind the handshake")
+
 // errRecordsFull ends connections that hold records which are not complete.
 var errRecordsFull = errors.New("loop: too much is held of TLS records that are not complete")
 
@@ -203,9 +212,12 @@ func (s *tlsSocket) decrypt() (plain []byte, err error) {
 		n, err = s.tls.Read(plain[len(plain):cap(plain)])
 		plain = plain[:len(plain)+n]
 	}
-	tlsbuf.Reclaim(s.tls)
+	message := tlsbuf.Reclaim(s.tls)
 	if err == errNoInput {
 		err = nil
+		if message > maxMessage {
+			err = errLargeMessage
+		}
 	}
 	return plain, err
 }

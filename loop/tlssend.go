@@ -52,6 +52,7 @@ func (s *tlsSocket) Sendv(_ int, bufs [][]byte) (n int, err error) {
 			_, err := s.tls.Write(b[:m])
 			r.sealing = false
 			if err != nil {
+				r.sealed = r.sealed[:0] // another connection's would follow
 				return n, err
 			}
 			b, n, batch = b[m:], n+m, batch+m

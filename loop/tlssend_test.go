@@ -257,3 +257,29 @@ func TestPartsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes are held by none", f.loop.records.bytes)
 	}
 }
+
+// TestLeavesWithARecord: what the kernel has not taken of a record leaves with
+// the connection, and waits for nothing that is written later.
+func TestLeavesWithARecord(t *testing.T) {
+	e, _ := connected(t, Config{}, tlsClients["TLS 1.3"]())
+	const size, taken = 1000, 100
+	begin := len(e.down)
+	e.allow(taken)
+	e.sendFrames(strings.Repeat("x", size))
+	if n := e.queued(); n != 1 {
+		t.Fatalf("%d bytes are queued", n)
+	}
+	left := make(chan Detached, 1)
+	e.f.loop.PostFunc(func() { e.conn.Detach(nil, func(d Detached) { left <- d }) })
+	e.f.turn()
+	n := int(e.down[begin+3])<<8 + int(e.down[begin+4]) + recordHead - taken
+	if _, err := io.ReadFull(e.far, make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
+	if d := wait.For(t, "the connection", left); d.Err != nil || len(d.Unsent) > 0 {
+		t.Errorf("unsent are %q, %v", d.Unsent, d.Err)
+	}
+	if e.f.loop.queuedTotal.bytes != 0 {
+		t.Error("something is counted")
+	}
+}

@@ -55,7 +55,7 @@ func copyRecord(b, input []byte, left int) (n, nowLeft int) {
 func (t *transport) Write(b []byte) (int, error) {
 	s := (*tlsSocket)(t)
 	if d := t.away.Load(); d != nil {
-		return s.writeDetached(d, b)
+		return d.Conn.Write(b)
 	}
 	r := s.home.records
 	switch {

@@ -371,10 +371,11 @@ type Config struct {
 	// which ends the contexts of their requests. It leaves alone what was
 	// hijacked. HTTP/2 is not served.
 	//
-	// Over TLS of this server's own (not behind [Server.Handler], nor behind a
-	// proxy) Handler gets a request when its body, of at most MaxHTTPBufferSize,
-	// has come, and its answer is sent when it returns. It can't stream or hijack
-	// there.
+	// On connections that goroutines drive and that are more than a descriptor,
+	// such as those of tls.NewListener (see [Server.Serve]; Config.TLS on Linux
+	// has none), Handler gets a request when its body, of at most
+	// MaxHTTPBufferSize, has come, and its answer is sent when it returns. It
+	// can't stream or hijack there.
 	Handler http.Handler
 
 	// WrapHandlers are called for each handler of events when it is registered:

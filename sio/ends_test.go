@@ -64,10 +64,20 @@ func (p trappedParser) SplitAck(b []byte) ([][]byte, error) {
 	return p.Parser.SplitAck(b)
 }
 
-// trappedLog springs at each record.
-type trappedLog struct{ *trap }
+// trappedLog springs at each record from a level on, and when it is asked for
+// that level.
+type trappedLog struct {
+	*trap
+	least slog.Level
+}
 
-func (l trappedLog) Enabled(context.Context, slog.Level) bool  { l.spring(); return true }
+func (l trappedLog) Enabled(_ context.Context, level slog.Level) bool {
+	if level < l.least {
+		return false
+	}
+	l.spring()
+	return true
+}
 func (l trappedLog) Handle(context.Context, slog.Record) error { l.spring(); return nil }
 func (l trappedLog) WithAttrs([]slog.Attr) slog.Handler        { return l }
 func (l trappedLog) WithGroup(string) slog.Handler             { return l }
@@ -321,7 +331,7 @@ var places = map[string]place{
 		},
 	},
 	"logger": {
-		cfg: func(tr *trap, cfg *sio.Config) { cfg.Logger = slog.New(trappedLog{tr}) },
+		cfg: func(tr *trap, cfg *sio.Config) { cfg.Logger = slog.New(trappedLog{tr, slog.LevelDebug}) },
 		setup: func(_ *trap, f *fixture) {
 			f.On("go", func(context.Context, *sio.Event) error { panic("a bug") })
 			f.On("inline go", func(context.Context, *sio.Event) error { panic("a bug") }, sio.Inline())

@@ -59,10 +59,11 @@ func Lend(c *tls.Conn, buf []byte) {
 }
 
 // Reclaim takes the buffers that c does not need. The bytes of a record that is
-// not complete, or not read, are moved out of the buffer that was lent.
-func Reclaim(c *tls.Conn) {
+// not complete, or not read, are moved out of the buffer that was lent. handLen is
+// how many bytes c keeps of a message of a handshake that is not complete.
+func Reclaim(c *tls.Conn) (handLen int) {
 	if !Known {
-		return
+		return 0
 	}
 	raw, hand, input := field[bytes.Buffer](c, at.rawInput), field[bytes.Buffer](c, at.hand), field[bytes.Reader](c, at.input)
 	if input.Len() == 0 {
@@ -80,6 +81,7 @@ func Reclaim(c *tls.Conn) {
 	if hand.Len() == 0 {
 		*hand = bytes.Buffer{}
 	}
+	return hand.Len()
 }
 
 func field[T any](c *tls.Conn, offset uintptr) *T {

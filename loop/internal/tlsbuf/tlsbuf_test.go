@@ -38,7 +38,9 @@ func TestLendAndReclaim(t *testing.T) {
 	raw.Next(4)
 	input.Reset(buf[:4])
 	hand.WriteString("m")
-	Reclaim(c)
+	if n := Reclaim(c); n != 1 {
+		t.Errorf("%d bytes of a message are kept", n)
+	}
 	clear(buf)
 	if raw.String() != "rd" || input.Len() != 4 || hand.String() != "m" {
 		t.Errorf("unread bytes are %q, %d of input, %q", raw.String(), input.Len(), hand.String())
@@ -50,7 +52,9 @@ func TestLendAndReclaim(t *testing.T) {
 	}
 	raw.Next(2)
 	hand.Next(1)
-	Reclaim(c)
+	if n := Reclaim(c); n != 0 {
+		t.Errorf("%d bytes of a message are kept", n)
+	}
 	if raw.Cap() != 0 || hand.Cap() != 0 || input.Size() != 0 {
 		t.Error("empty buffers are kept")
 	}
