@@ -14,8 +14,9 @@ const (
 
 // HandlerInfo describes a handler that is being registered.
 type HandlerInfo struct {
-	// Namespace is the name of the namespace. For the handlers of a parent
-	// namespace, which its children inherit, it is the parent's, such as "/_0".
+	// Namespace is the name of the namespace. For a child of a parent namespace,
+	// whose name a client has chosen, and for its sockets, it is the parent's,
+	// such as "/_0".
 	Namespace string
 	// Event is the event's name as it was registered; "" for other kinds, which
 	// have all events.
@@ -33,8 +34,12 @@ func (ns *Namespace) wrapped(kind HandlerKind, event string, h HandlerFunc) Hand
 	if h == nil {
 		return nil
 	}
+	name := ns.name
+	if ns.parent != nil {
+		name = ns.parent.name
+	}
 	for _, wrap := range slices.Backward(ns.srv.cfg.WrapHandlers) {
-		if h = wrap(HandlerInfo{ns.name, event, kind}, h); h == nil {
+		if h = wrap(HandlerInfo{name, event, kind}, h); h == nil {
 			panic("sio: a function of Config.WrapHandlers has returned nil")
 		}
 	}

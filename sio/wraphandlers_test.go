@@ -3,6 +3,7 @@ package sio_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -81,6 +82,34 @@ func TestWrapHandlers(t *testing.T) {
 	for i, of := range infos {
 		if of != want[i/2] {
 			t.Errorf("%d: got %v, want %v", i, of, want[i/2])
+		}
+	}
+}
+
+// TestWrapHandlersOfChildren: what the names are that wrappers get is not up to
+// clients.
+func TestWrapHandlersOfChildren(t *testing.T) {
+	names := make(chan string, 10)
+	var parent string
+	f := serve(t, sio.Config{WrapHandlers: []sio.HandlerWrapper{func(of sio.HandlerInfo, next sio.HandlerFunc) sio.HandlerFunc {
+		names <- of.Namespace
+		return next
+	}}}, func(f *fixture) {
+		nothing := func(context.Context, *sio.Event) error { return nil }
+		rooms := f.OfPattern(regexp.MustCompile("^/room-"))
+		parent = rooms.Name()
+		rooms.On("inherited", nothing)
+		rooms.OnConnection(func(s *sio.Socket) {
+			s.Namespace().On("of the child", nothing)
+			s.On("own", nothing)
+		})
+	})
+	c := eiotest.Dial(t, f.addr, "/socket.io/?EIO=4&transport=websocket")
+	c.Next()
+	c.Text("40/room-1,")
+	for range 3 {
+		if got := wait.For(t, "a name", names); got != parent {
+			t.Errorf("got %s, want %s", got, parent)
 		}
 	}
 }

@@ -1,5 +1,6 @@
 // Command jwt lets in clients that bring a JSON Web Token, and disconnects them
-// when it expires.
+// when it expires, unless they have sent a new one before with the event
+// "refresh".
 //
 // POST /login?user=ada answers with a token. A program sends it in the header
 // Authorization, as io(url, { extraHeaders: { authorization: "Bearer …" } })
@@ -49,9 +50,17 @@ func newApp(key []byte, lifetime time.Duration) (http.Handler, *sio.Server, erro
 		return nil, nil, err
 	}
 	srv.OnConnection(func(s *sio.Socket) {
-		expires := claimsOf(s.Context()).ExpiresAt.Time
-		end := time.AfterFunc(time.Until(expires), func() { s.Disconnect(true) })
+		claims := claimsOf(s.Context())
+		end := time.AfterFunc(time.Until(claims.ExpiresAt.Time), func() { s.Disconnect(true) })
 		s.OnDisconnect(func(sio.Reason) { end.Stop() })
+		sio.OnAck(s, "refresh", func(_ context.Context, _ *sio.Socket, token string) (expires int64, err error) {
+			fresh, err := users.parse(token)
+			if err != nil || fresh.Subject != claims.Subject {
+				return 0, &sio.Error{Message: "the token is not valid", Code: "invalid_token"}
+			}
+			end.Reset(time.Until(fresh.ExpiresAt.Time))
+			return fresh.ExpiresAt.Unix(), nil
+		})
 	})
 	sio.OnAck(srv, "whoami", func(ctx context.Context, _ *sio.Socket, _ sio.None) (string, error) {
 		return claimsOf(ctx).Subject, nil
@@ -108,6 +117,11 @@ func (v verifier) verify(authorization, cookie string) (*jwt.RegisteredClaims, e
 		}
 		text = c.Value
 	}
+	return v.parse(text)
+}
+
+// parse returns the claims of a token.
+func (v verifier) parse(text string) (*jwt.RegisteredClaims, error) {
 	claims := new(jwt.RegisteredClaims)
 	_, err := jwt.ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return v.key, nil },
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired())

@@ -64,7 +64,32 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 	}
 }
 
+// TestRefresh: the socket ends with the last token of its user that it has sent.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	router, srv, err := newApp(key, time.Hour)
+	url := exampletest.Serve(t, router, srv, err)
+	c := exampletest.Connect(t, url, exampletest.Options{Header: bearer(t, verifier{key}, "ada", time.Hour)})
+	for name, token := range map[string]http.Header{
+		"another user": bearer(t, verifier{key}, "bob", time.Hour),
+		"expired":      bearer(t, verifier{key}, "ada", -time.Hour),
+		"another key":  bearer(t, verifier{[]byte("another key of the tests, also 32")}, "ada", time.Hour),
+	} {
+		const want = `[{"error":{"message":"the token is not valid","code":"invalid_token"}}]`
+		if got := c.Ask("refresh", token.Get("Authorization")[len("Bearer "):]); got != want {
+			t.Errorf("%s: answered with %s", name, got)
+		}
+	}
+	if got := c.Ask("refresh", bearer(t, verifier{key}, "ada", 15*time.Second).Get("Authorization")[len("Bearer "):]); got == "[0]" || len(got) < 10 {
+		t.Errorf("answered with %s", got)
+	}
+	if p := c.Next(); p != "41" {
+		t.Errorf("got %s", p)
+	}
+}
+
 func TestSocketEndsWithItsToken(t *testing.T) {
+	t.Parallel()
 	router, srv, err := newApp(key, time.Hour)
 	url := exampletest.Serve(t, router, srv, err)
 	c := exampletest.Connect(t, url, exampletest.Options{Header: bearer(t, verifier{key}, "ada", 20*time.Second)})
